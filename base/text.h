@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text forms of bytes: hex, base64, base64url (RFC 4648), UTF-8 checks, escaping of untrusted text. */
+#ifndef ASSAY_BASE_TEXT_H
+#define ASSAY_BASE_TEXT_H
+
+#include "base/bytes.h"
+
+/* Lower-case hex; out gets 2*len characters and a NUL. */
+void hex_encode(struct bytes in, char *out);
+/* Appends lower-case hex. */
+void buf_put_hex(struct buf *buf, struct bytes in);
+/* Decodes exactly; accepts either case; odd length, other characters or more than max bytes: false. */
+must_use bool hex_decode(struct bytes in, size_t max, struct buf *ret_out, struct err *err);
+/* Decodes exactly n bytes into out; lower case only (canonical digests). */
+must_use bool hex_decode_exact(struct bytes in, uint8_t *out, size_t n, struct err *err);
+/* base64 with padding; url = true: base64url without padding. */
+void buf_put_base64(struct buf *buf, struct bytes in, bool url);
+/* Strict: canonical alphabet and padding, zero pad bits, no white space. */
+must_use bool base64_decode(struct bytes in, bool url, size_t max, struct buf *ret_out, struct err *err);
+bool utf8_valid(struct bytes in);
+/* Writes at most size-1 characters and a NUL: printable ASCII and valid UTF-8 beyond U+009F stay, all else becomes
+ * \xNN or \n \t \\; over-long text ends in "…". Returns out, so it can stand in a printf. */
+const char *text_escape(struct bytes in, char *out, size_t size);
+/* A name as used for workloads, hosts, roles, releases: 1..64 of [a-z0-9._-], beginning with [a-z0-9], no "..". */
+bool text_is_name(struct bytes in);
+
+/* Escapes into a temporary of the enclosing full expression. */
+#define ESC(bytes_) text_escape((bytes_), (char[160]){0}, 160)
+/* First 8 bytes of an id in hex, for messages. */
+const char *text_short_hex(struct bytes in, char out[17]);
+
+#endif

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# assay_library(name DEPS lib... [SOURCES file...]): the static library of one directory.
+function(assay_library name)
+	cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE_DEPS;SOURCES" ${ARGN})
+	if(NOT ARG_SOURCES)
+		file(GLOB ARG_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+		list(FILTER ARG_SOURCES EXCLUDE REGEX "/main\\.c$")
+	endif()
+	add_library(${name} STATIC ${ARG_SOURCES})
+	target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+endfunction()
+
+# assay_tests(library): every tests/unit/<library>/test_*.c becomes a program and a ctest of its own.
+function(assay_tests directory)
+	cmake_parse_arguments(ARG "" "" "LIBS;LABELS" ${ARGN})
+	file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${directory}/test_*.c)
+	foreach(source ${sources})
+		get_filename_component(stem ${source} NAME_WE)
+		string(REPLACE "/" "_" prefix ${directory})
+		set(target ${prefix}_${stem})
+		add_executable(${target} ${source})
+		target_link_libraries(${target} PRIVATE ${ARG_LIBS} support PkgConfig::CMOCKA)
+		add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+		set_tests_properties(${target} PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}" SKIP_RETURN_CODE 77)
+	endforeach()
+endfunction()
