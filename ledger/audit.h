@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The audit bundle: one file with a record and everything it names, from which the verdict is reached again without network.
+ * {1: record (COSE_Sign1), 2: [objects], 3: leaf, 4: salt, 5: index, 6: tree size, 7: tree root, 8: inclusion proof,
+ * 9: [verifier certificates, DER]}. Pure: bytes in, report out.
+ */
+#ifndef ASSAY_LEDGER_AUDIT_H
+#define ASSAY_LEDGER_AUDIT_H
+
+#include "ledger/ledger.h"
+#include "policy/policy.h"
+
+#define AUDIT_OBJECTS_MAX 128u
+#define AUDIT_BUNDLE_MAX  (32u << 20)
+
+struct audit_bundle {
+	struct bytes record;
+	size_t object_count;
+	struct bytes objects[AUDIT_OBJECTS_MAX];
+	struct bytes leaf;
+	uint8_t salt[LEDGER_SALT_LEN];
+	uint64_t index, tree_size;
+	uint8_t tree_root[SHA256_LEN];
+	struct bytes proof; /* hashes, concatenated */
+	size_t cert_count;
+	struct bytes certs[CREDENTIAL_CERTS_MAX];
+};
+must_use bool audit_bundle_encode(const struct audit_bundle *bundle, struct buf *out, struct err *err);
+must_use bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *err);
+
+enum audit_step_result { AUDIT_FAILED = 0, AUDIT_PROVED, AUDIT_ASSERTED, AUDIT_NOT_CHECKED };
+struct audit_step {
+	enum audit_step_result result;
+	char what[REASON_TEXT_MAX];
+	char detail[REASON_TEXT_MAX];
+};
+struct audit_report {
+	bool consistent;	/* every step held and the verdict recomputed is byte for byte the one recorded */
+	bool reproducible;	/* false: an input named by the record is missing from the bundle */
+	struct record record;	/* borrows from the bundle */
+	struct buf verdict;	/* JSON as recomputed */
+	size_t step_count;
+	struct audit_step steps[48];
+};
+/* pinned: the verifier's key or its CA certificates as the auditor knows them; none: the bundle's own key is used and the
+ * report says that it is not pinned. */
+struct audit_anchors {
+	struct key *const *keys;
+	size_t key_count;
+	struct cert *const *roots;
+	size_t root_count;
+};
+must_use bool audit_run(struct bytes bundle, const struct audit_anchors *anchors, struct audit_report *ret, struct err *err);
+must_use bool audit_report_json(const struct audit_report *report, struct buf *out, struct err *err);
+must_use bool audit_report_text(const struct audit_report *report, bool colour, struct buf *out, struct err *err);
+void audit_report_release(struct audit_report *report);
+
+#endif
