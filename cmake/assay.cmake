@@ -1,25 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-# assay_library(name DEPS lib... [SOURCES file...]): the static library of one directory.
+# assay_library(name DEPS lib... [SOURCES file...]): the static library of one directory. A directory without sources
+# makes no library, and a dependency that made none is left out.
 function(assay_library name)
 	cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE_DEPS;SOURCES" ${ARGN})
 	if(NOT ARG_SOURCES)
 		file(GLOB ARG_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
 		list(FILTER ARG_SOURCES EXCLUDE REGEX "/main\\.c$")
 	endif()
+	if(NOT ARG_SOURCES)
+		return()
+	endif()
+	assay_existing(deps ${ARG_DEPS})
 	add_library(${name} STATIC ${ARG_SOURCES})
-	target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+	target_link_libraries(${name} PUBLIC ${deps} PRIVATE ${ARG_PRIVATE_DEPS})
 endfunction()
 
-# assay_tests(library): every tests/unit/<library>/test_*.c becomes a program and a ctest of its own.
+# assay_existing(variable target...): those of the targets that exist.
+function(assay_existing variable)
+	set(found)
+	foreach(target ${ARGN})
+		if(TARGET ${target})
+			list(APPEND found ${target})
+		endif()
+	endforeach()
+	set(${variable} ${found} PARENT_SCOPE)
+endfunction()
+
+# assay_tests(directory LIBS lib...): every test_*.c in the directory becomes a program and a ctest of its own, named
+# after its path: tests/unit/base/test_cbor.c is unit_base_test_cbor. Libraries that do not exist are left out.
 function(assay_tests directory)
 	cmake_parse_arguments(ARG "" "" "LIBS;LABELS" ${ARGN})
-	file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${directory}/test_*.c)
+	assay_existing(libs ${ARG_LIBS})
+	get_filename_component(path ${CMAKE_CURRENT_SOURCE_DIR}/${directory} ABSOLUTE)
+	file(RELATIVE_PATH path ${CMAKE_SOURCE_DIR}/tests ${path})
+	string(REPLACE "/" "_" prefix ${path})
+	file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${path}/test_*.c)
 	foreach(source ${sources})
 		get_filename_component(stem ${source} NAME_WE)
-		string(REPLACE "/" "_" prefix ${directory})
 		set(target ${prefix}_${stem})
 		add_executable(${target} ${source})
-		target_link_libraries(${target} PRIVATE ${ARG_LIBS} support PkgConfig::CMOCKA)
+		target_link_libraries(${target} PRIVATE support ${libs} PkgConfig::CMOCKA)
 		add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 		set_tests_properties(${target} PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}" SKIP_RETURN_CODE 77)
 	endforeach()
