@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTPS front: TLS 1.3 over libevent (evhttp on OpenSSL bufferevents), one event loop per thread on one SO_REUSEPORT
+ * address, a const route table, and the limits evhttp does not have: a deadline per connection from accept to reply, a
+ * count per peer address taken at handshake start, duplicate or odd framing headers refused, chunked bodies bounded.
+ *
+ * A handler runs on its connection's loop and must not block. It ends an exchange with http_reply, at once or later and
+ * from any thread. An exchange whose connection has gone meanwhile is answered into nothing.
+ */
+#ifndef ASSAY_VERIFIER_HTTP_H
+#define ASSAY_VERIFIER_HTTP_H
+
+#include "base/log.h"
+#include "crypto/x509.h"
+#include "evidence/names.h"
+
+#include <openssl/types.h>
+
+#define HTTP_PARAM_MAX	 128
+#define HTTP_HEADERS_MAX 64
+
+enum http_method { HTTP_GET = 1, HTTP_POST = 2 };
+
+struct http_exchange;
+struct http_server;
+
+struct http_route {
+	enum http_method method;
+	const char *pattern;	   /* "/v1/hosts/{id}/confirm"; {…} matches one segment of 1..127 unreserved characters */
+	unsigned roles;		   /* bit mask handed to the authorize callback; 0 = anyone */
+	size_t body_max;	   /* bytes; 0 = no body allowed */
+	const char *content_type;  /* demanded of the body; NULL when there is none */
+	void (*handle)(struct http_exchange *exchange, void *app);
+};
+
+struct http_config {
+	const char *address;	   /* "127.0.0.1" or "::1" */
+	uint16_t port;		   /* 0: any, see http_server_port */
+	unsigned threads;	   /* event loops; 0: one per core */
+	SSL_CTX *tls;		   /* borrowed; made by http_tls_context */
+	const struct http_route *routes;
+	size_t route_count;
+	void *app;		   /* handed to every handler */
+	/* Whether this peer may use this route: 0 = yes, else the HTTP status (401, 403) to answer. */
+	int (*authorize)(const struct http_exchange *exchange, const struct http_route *route, void *app);
+	unsigned connections_max;  /* in all; default 20000 */
+	unsigned connections_per_peer; /* default 256 */
+	unsigned handshake_ms;	   /* from accept to TLS established; default 5000 */
+	unsigned request_ms;	   /* from the first byte wanted to the whole request read; default 10000 */
+	unsigned idle_ms;	   /* between requests on a kept connection; default 60000 */
+	const struct log *log;
+};
+
+/* TLS 1.3 only; chain_pem (server certificate first) and key; client certificates against ca (verified in the handshake
+ * when one is sent, none is allowed). no_tickets: stateless tickets are off. */
+must_use bool http_tls_context(struct bytes chain_pem, struct key *key, struct cert *const *client_ca, size_t client_ca_count,
+	SSL_CTX **ret, struct err *err);
+
+must_use bool http_server_new(const struct http_config *config, struct http_server **ret, struct err *err);
+/* Runs the loops in threads of their own; returns at once. */
+must_use bool http_server_start(struct http_server *server, struct err *err);
+uint16_t http_server_port(const struct http_server *server);
+/* Stops accepting, ends the loops within about a second, joins the threads. */
+void http_server_stop(struct http_server *server);
+void http_server_free(struct http_server **server);
+
+/* ---- inside a handler ---- */
+struct bytes http_body(const struct http_exchange *exchange);
+/* The i-th {…} of the pattern; "" if there is none. */
+const char *http_path_param(const struct http_exchange *exchange, size_t i);
+/* A query parameter, decoded and bounded; NULL when absent. */
+const char *http_query(const struct http_exchange *exchange, const char *name);
+/* A request header; NULL when absent. */
+const char *http_header(const struct http_exchange *exchange, const char *name);
+/* The peer's verified certificate; NULL when none was sent. Borrowed. */
+const struct cert *http_peer_cert(const struct http_exchange *exchange);
+const char *http_peer_address(const struct http_exchange *exchange);
+/* tls-exporter of this connection (RFC 9266). */
+const uint8_t *http_exporter(const struct http_exchange *exchange);
+const struct http_route *http_exchange_route(const struct http_exchange *exchange);
+
+/* ---- answers; each ends the exchange and may be called from any thread, once ---- */
+void http_reply(struct http_exchange *exchange, int status, const char *content_type, struct bytes body);
+/* {"error":{"code":…,"message":…,"hint":…}}; hint may be NULL. */
+void http_reply_error(struct http_exchange *exchange, int status, const char *code, const char *message, const char *hint);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One connection's life: counted by peer when its handshake starts, under a deadline in every phase
+ * (handshake, idle, request, reply), with a cap on the bytes of a request that grows only for a
+ * peer with a verified certificate. All of it hangs on the SSL object, whose end is the
+ * connection's end.
+ */
+#include "verifier/http_private.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/bufferevent_ssl.h>
+#include <openssl/ssl.h>
+
+static pthread_once_t index_once = PTHREAD_ONCE_INIT;
+static int conn_index = -1;
+
+static void conn_free(
+	void *parent, void *pointer, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+{
+	(void)parent;
+	(void)data;
+	(void)index;
+	(void)argl;
+	(void)argp;
+	struct http_conn *conn = pointer;
+	if (!conn)
+		return;
+	struct http_server *server = conn->loop->server;
+	if (conn->counted)
+		http_peers_leave(&server->peers, conn->peer);
+	atomic_fetch_sub(&server->connections, 1);
+	if (conn->deadline)
+		event_free(conn->deadline);
+	cert_unref(&conn->cert);
+	free(conn);
+}
+
+static void index_make(void)
+{
+	conn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, conn_free);
+}
+
+static struct http_conn *conn_of_ssl(const SSL *ssl)
+{
+	return conn_index < 0 ? NULL : SSL_get_ex_data(ssl, conn_index);
+}
+
+/* A deadline passed: the socket is shut, and evhttp finds out by reading or writing it. */
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	struct http_conn *conn = arg;
+	if (conn->fd >= 0)
+		(void)shutdown(conn->fd, SHUT_RDWR);
+}
+
+static unsigned phase_ms(const struct http_config *config, enum http_phase phase)
+{
+	switch (phase) {
+	case HTTP_HANDSHAKE:
+		return config->handshake_ms;
+	case HTTP_IDLE:
+		return config->idle_ms;
+	case HTTP_REQUEST:
+	case HTTP_REPLYING:
+		return config->request_ms;
+	case HTTP_WORKING:
+		break;
+	}
+	return 0; /* the application's own time */
+}
+
+void http_conn_phase(struct http_conn *conn, enum http_phase phase)
+{
+	unsigned ms = phase_ms(&conn->loop->server->config, phase);
+	conn->phase = phase;
+	if (phase == HTTP_IDLE)
+		conn->request_bytes = 0;
+	if (ms == 0) {
+		(void)event_del(conn->deadline);
+		return;
+	}
+	struct timeval after = {
+		.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+	(void)event_add(conn->deadline, &after);
+}
+
+static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
+{
+	(void)buffer;
+	struct http_conn *conn = arg;
+	if (info->n_added == 0)
+		return;
+	if (conn->phase == HTTP_IDLE)
+		http_conn_phase(conn, HTTP_REQUEST);
+	conn->request_bytes += info->n_added;
+	if (conn->request_bytes > conn->request_max)
+		(void)shutdown(conn->fd, SHUT_RDWR);
+}
+
+struct bufferevent *http_conn_new(struct event_base *base, void *arg)
+{
+	struct http_loop *loop = arg;
+	struct http_server *server = loop->server;
+	(void)pthread_once(&index_once, index_make);
+	SSL *ssl = SSL_new(server->config.tls);
+	struct http_conn *conn = calloc(1, sizeof(*conn));
+	if (!ssl || !conn) {
+		SSL_free(ssl);
+		free(conn);
+		return NULL;
+	}
+	conn->loop = loop;
+	conn->fd = -1;
+	conn->request_max = HTTP_ANONYMOUS_MAX;
+	conn->deadline = evtimer_new(base, on_deadline, conn);
+	if (!conn->deadline || conn_index < 0 || SSL_set_ex_data(ssl, conn_index, conn) != 1) {
+		if (conn->deadline)
+			event_free(conn->deadline);
+		free(conn);
+		SSL_free(ssl);
+		return NULL;
+	}
+	atomic_fetch_add(&server->connections, 1);
+	struct bufferevent *bev = bufferevent_openssl_socket_new(
+		base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+	if (!bev)
+		return NULL; /* libevent has freed the SSL object, and conn with it */
+	/* Peers that vanish without close_notify are an end of file, not an error worth a log line.
+	 */
+	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	evbuffer_add_cb(bufferevent_get_input(bev), on_input, conn);
+	http_conn_phase(conn, HTTP_HANDSHAKE);
+	return bev;
+}
+
+SSL *http_conn_ssl(struct evhttp_request *request)
+{
+	struct evhttp_connection *connection = evhttp_request_get_connection(request);
+	return connection
+		       ? bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(connection))
+		       : NULL;
+}
+
+struct http_conn *http_conn_of(struct evhttp_request *request)
+{
+	SSL *ssl = http_conn_ssl(request);
+	return ssl ? conn_of_ssl(ssl) : NULL;
+}
+
+/* The address as text, and what is counted: IPv6 peers by their /64, which one customer commonly
+ * holds whole. */
+static bool peer_of(int fd, struct http_conn *conn)
+{
+	struct sockaddr_storage storage = {0};
+	socklen_t len = sizeof(storage);
+	if (getpeername(fd, (struct sockaddr *)&storage, &len) != 0)
+		return false;
+	if (storage.ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)&storage;
+		if (!inet_ntop(AF_INET, &in->sin_addr, conn->address, sizeof(conn->address)))
+			return false;
+		memcpy(conn->peer, conn->address, sizeof(conn->peer));
+		return true;
+	}
+	if (storage.ss_family != AF_INET6)
+		return false;
+	struct in6_addr address = ((const struct sockaddr_in6 *)&storage)->sin6_addr;
+	if (!inet_ntop(AF_INET6, &address, conn->address, sizeof(conn->address)))
+		return false;
+	memset(address.s6_addr + 8, 0, 8);
+	return inet_ntop(AF_INET6, &address, conn->peer, sizeof(conn->peer)) != NULL;
+}
+
+static void on_handshake_start(const SSL *ssl, struct http_conn *conn)
+{
+	struct http_server *server = conn->loop->server;
+	conn->fd = SSL_get_fd(ssl);
+	if (conn->fd < 0)
+		return;
+	if (!peer_of(conn->fd, conn) ||
+		atomic_load(&server->connections) > server->config.connections_max ||
+		!http_peers_enter(
+			&server->peers, conn->peer, server->config.connections_per_peer)) {
+		(void)shutdown(conn->fd, SHUT_RDWR);
+		return;
+	}
+	conn->counted = true;
+}
+
+static void on_handshake_done(const SSL *ssl, struct http_conn *conn)
+{
+	/* Post-handshake messages report a handshake too; only the first one is the connection's.
+	 */
+	if (conn->established)
+		return;
+	conn->established = true;
+	if (SSL_get0_peer_certificate(ssl))
+		conn->request_max = conn->loop->server->body_max + HTTP_ANONYMOUS_MAX;
+	http_conn_phase(conn, HTTP_REQUEST);
+}
+
+void http_conn_tls_info(const SSL *ssl, int where, int ret)
+{
+	(void)ret;
+	struct http_conn *conn = conn_of_ssl(ssl);
+	if (!conn)
+		return;
+	if ((where & SSL_CB_HANDSHAKE_START) && !conn->counted && !conn->established)
+		on_handshake_start(ssl, conn);
+	else if (where & SSL_CB_HANDSHAKE_DONE)
+		on_handshake_done(ssl, conn);
+}
+
+/* ---- connections by peer ---- */
+
+static struct http_peer_entry **peers_bucket(struct http_peers *peers, const char *peer)
+{
+	uint32_t hash = 2166136261u;
+	for (const char *at = peer; *at; at++)
+		hash = (hash ^ (uint8_t)*at) * 16777619u;
+	return &peers->buckets[hash % HTTP_PEER_BUCKETS];
+}
+
+static struct http_peer_entry **peers_find(struct http_peers *peers, const char *peer)
+{
+	struct http_peer_entry **at = peers_bucket(peers, peer);
+	while (*at && strcmp((*at)->peer, peer) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+bool http_peers_enter(struct http_peers *peers, const char *peer, unsigned max)
+{
+	(void)pthread_mutex_lock(&peers->lock);
+	struct http_peer_entry **at = peers_find(peers, peer);
+	if (!*at) {
+		*at = calloc(1, sizeof(**at));
+		if (*at)
+			(void)snprintf((*at)->peer, sizeof((*at)->peer), "%s", peer);
+	}
+	bool in = *at && (*at)->count < max;
+	if (in)
+		(*at)->count++;
+	(void)pthread_mutex_unlock(&peers->lock);
+	return in;
+}
+
+void http_peers_leave(struct http_peers *peers, const char *peer)
+{
+	(void)pthread_mutex_lock(&peers->lock);
+	struct http_peer_entry **at = peers_find(peers, peer);
+	if (*at && --(*at)->count == 0) {
+		struct http_peer_entry *gone = *at;
+		*at = gone->next;
+		free(gone);
+	}
+	(void)pthread_mutex_unlock(&peers->lock);
+}
+
+void http_peers_release(struct http_peers *peers)
+{
+	for (size_t i = 0; i < HTTP_PEER_BUCKETS; i++) {
+		while (peers->buckets[i]) {
+			struct http_peer_entry *gone = peers->buckets[i];
+			peers->buckets[i] = gone->next;
+			free(gone);
+		}
+	}
+}

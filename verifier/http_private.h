@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the three files of the HTTPS front share: server, loop, connection, exchange. */
+#ifndef ASSAY_VERIFIER_HTTP_PRIVATE_H
+#define ASSAY_VERIFIER_HTTP_PRIVATE_H
+
+#include "verifier/http.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <event2/event.h>
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+
+#define HTTP_PARAMS_MAX	      4
+#define HTTP_ADDRESS_MAX      48
+#define HTTP_PEER_BUCKETS     1024u
+#define HTTP_ANONYMOUS_MAX    (256u << 10) /* bytes of one request from a peer without a certificate */
+
+/* ---- http_route.c: pure ---- */
+
+/* The route of a method and a path, or NULL; *ret_status tells 404 from 405. Fills params. */
+const struct http_route *http_route_find(const struct http_route *routes, size_t count, enum http_method method, const char *path,
+	char params[HTTP_PARAMS_MAX][HTTP_PARAM_MAX], int *ret_status);
+
+/* What the framing headers of a request look like, gathered in one pass. */
+struct http_framing {
+	size_t headers, content_lengths, transfer_encodings;
+	const char *content_length, *transfer_encoding, *content_encoding, *content_type;
+};
+/* NULL when the framing is plain, else what is wrong with it (for a 400). */
+const char *http_framing_fault(const struct http_framing *framing);
+/* "application/x; charset=…" matches "application/x". */
+bool http_content_type_is(const char *value, const char *wanted);
+
+/* ---- http_conn.c: one connection's life ---- */
+
+struct http_loop;
+
+enum http_phase { HTTP_HANDSHAKE = 0, HTTP_IDLE, HTTP_REQUEST, HTTP_WORKING, HTTP_REPLYING };
+
+struct http_conn {
+	struct http_loop *loop;
+	struct event *deadline;
+	enum http_phase phase;
+	int fd;
+	bool counted;		  /* in the peer table and the total */
+	bool established;
+	bool cert_taken;
+	char address[HTTP_ADDRESS_MAX];
+	char peer[HTTP_ADDRESS_MAX]; /* what is counted: the address, or the /64 of an IPv6 one */
+	struct cert *cert;
+	size_t request_bytes, request_max;
+};
+
+/* The callback evhttp calls for every accepted connection; arg is the loop. */
+struct bufferevent *http_conn_new(struct event_base *base, void *arg);
+struct http_conn *http_conn_of(struct evhttp_request *request);
+SSL *http_conn_ssl(struct evhttp_request *request);
+void http_conn_phase(struct http_conn *conn, enum http_phase phase);
+/* The info callback of every TLS context. */
+void http_conn_tls_info(const SSL *ssl, int where, int ret);
+
+/* Connections by peer: at most `max` each. */
+struct http_peers {
+	pthread_mutex_t lock;
+	struct http_peer_entry {
+		struct http_peer_entry *next;
+		unsigned count;
+		char peer[HTTP_ADDRESS_MAX];
+	} *buckets[HTTP_PEER_BUCKETS];
+};
+bool http_peers_enter(struct http_peers *peers, const char *peer, unsigned max);
+void http_peers_leave(struct http_peers *peers, const char *peer);
+void http_peers_release(struct http_peers *peers);
+
+/* ---- http.c ---- */
+
+struct http_loop {
+	struct http_server *server;
+	struct event_base *base;
+	struct evhttp *http;
+	struct evconnlistener *listener;
+	struct event *mail_event, *reopen;
+	int mail_fd;
+	pthread_mutex_t mail_lock;
+	struct http_exchange *mail_first, **mail_last;
+	bool stop;
+	pthread_t thread;
+	bool running;
+};
+
+struct http_server {
+	struct http_config config;
+	struct http_loop *loops;
+	unsigned loop_count;
+	uint16_t port;
+	struct http_peers peers;
+	atomic_uint connections;
+	size_t body_max; /* of all routes */
+};
+
+struct http_exchange {
+	struct http_loop *loop;
+	struct http_conn *conn;		 /* NULL once the connection has gone; touched on the loop's thread only */
+	struct evhttp_request *request;	 /* likewise */
+	struct evhttp_connection *connection;
+	const struct http_route *route;
+	char params[HTTP_PARAMS_MAX][HTTP_PARAM_MAX];
+	struct evkeyvalq query;
+	struct evbuffer *body_buffer;	 /* owned: the body outlives its connection */
+	struct bytes body;
+	struct cert *cert;
+	char address[HTTP_ADDRESS_MAX];
+	uint8_t exporter[TLS_EXPORTER_LEN];
+	/* the answer */
+	struct http_exchange *mail_next;
+	int status;
+	char content_type[96];
+	struct buf reply;
+};
+
+#endif
