@@ -2,9 +2,9 @@
 /*
  * Errors: what stopped a function from doing its work, in words for a person.
  *
- * A fallible function returns a must-use bool, true = done, and takes a `struct err *` last. The text
- * grows from the root cause outwards: "evidence from host 3f…: TPMS_ATTEST: extraData: truncated at
- * offset 4 of 5". An error is never a verdict.
+ * A fallible function returns a must-use bool, true = done, and takes a `struct err *` last. The
+ * text grows from the root cause outwards: "evidence from host 3f…: TPMS_ATTEST: extraData:
+ * truncated at offset 4 of 5". An error is never a verdict.
  */
 #ifndef ASSAY_BASE_ERR_H
 #define ASSAY_BASE_ERR_H
@@ -17,37 +17,42 @@
 
 enum err_code {
 	ERR_NONE = 0,
-	ERR_USAGE,	 /* the caller asked for something that makes no sense: exit status 2 */
-	ERR_IO,		 /* a file, descriptor or device failed */
-	ERR_FORMAT,	 /* bytes that are not what they should be */
-	ERR_LIMIT,	 /* more than a named maximum */
-	ERR_CRYPTO,	 /* a primitive failed (not: a signature that does not verify) */
-	ERR_MISMATCH,	 /* a signature, digest or identity that does not match */
-	ERR_TPM,	 /* a TPM response code */
-	ERR_NET,	 /* connection, TLS, HTTP */
-	ERR_STORE,	 /* the database */
-	ERR_CONFIG,	 /* a configuration, policy or spec file */
-	ERR_DENIED,	 /* the caller may not do this */
-	ERR_NOT_FOUND,	 /* a named thing does not exist */
-	ERR_CONFLICT,	 /* a named thing exists already, or was changed by somebody else */
-	ERR_BUSY,	 /* try again later */
-	ERR_NOMEM,	 /* memory */
+	ERR_USAGE, /* the caller asked for something that makes no sense: exit status 2 */
+	ERR_IO, /* a file, descriptor or device failed */
+	ERR_FORMAT, /* bytes that are not what they should be */
+	ERR_LIMIT, /* more than a named maximum */
+	ERR_CRYPTO, /* a primitive failed (not: a signature that does not verify) */
+	ERR_MISMATCH, /* a signature, digest or identity that does not match */
+	ERR_TPM, /* a TPM response code */
+	ERR_NET, /* connection, TLS, HTTP */
+	ERR_STORE, /* the database */
+	ERR_CONFIG, /* a configuration, policy or spec file */
+	ERR_DENIED, /* the caller may not do this */
+	ERR_NOT_FOUND, /* a named thing does not exist */
+	ERR_CONFLICT, /* a named thing exists already, or was changed by somebody else */
+	ERR_BUSY, /* try again later */
+	ERR_NOMEM, /* memory */
 	ERR_UNSUPPORTED, /* this machine or build lacks it */
-	ERR_INTERNAL,	 /* a state that cannot be */
+	ERR_INTERNAL, /* a state that cannot be */
 	ERR_CODES
 };
 
 struct err {
 	enum err_code code;
-	char text[ERR_TEXT_MAX]; /* always NUL-terminated, printable: untrusted parts are escaped by the caller */
+	char text[ERR_TEXT_MAX]; /* always NUL-terminated, printable: untrusted parts are escaped by
+				    the caller */
 };
 
-/* Sets code and text; returns false, so that `return err_set(…)` reads as one step. err may be NULL. */
-bool err_set(struct err *err, enum err_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Sets code and text; returns false, so that `return err_set(…)` reads as one step. err may be
+ * NULL. */
+bool err_set(struct err *err, enum err_code code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* Puts context in front ("context: root cause"), keeps the code; returns false. err may be NULL. */
 bool err_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Sets ERR_IO (ENOENT: ERR_NOT_FOUND, EACCES/EPERM: ERR_DENIED, ENOMEM: ERR_NOMEM) with strerror(errno). Returns false. */
-bool err_errno(struct err *err, int error_number, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Sets ERR_IO (ENOENT: ERR_NOT_FOUND, EACCES/EPERM: ERR_DENIED, ENOMEM: ERR_NOMEM) with
+ * strerror(errno). Returns false. */
+bool err_errno(struct err *err, int error_number, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* The stable name of a code, "format". */
 const char *err_code_name(enum err_code code);
 

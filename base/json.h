@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strict JSON over jansson: duplicate keys, trailing data, invalid UTF-8, NUL, over-deep or over-long input refused.
- * Values are jansson's json_t; what is here opens, looks up with sticky faults, and writes canonically.
+ * Strict JSON over jansson: duplicate keys, trailing data, invalid UTF-8, NUL, over-deep or
+ * over-long input refused. Values are jansson's json_t; what is here opens, looks up with sticky
+ * faults, and writes canonically.
  */
 #ifndef ASSAY_BASE_JSON_H
 #define ASSAY_BASE_JSON_H
@@ -23,16 +24,24 @@ struct json_fields {
 	const char *why;
 };
 struct json_fields json_fields_of(const char *what);
-const char *json_need_str(struct json_fields *f, const json_t *object, const char *key, size_t max); /* "" on fault */
-const char *json_want_str(struct json_fields *f, const json_t *object, const char *key, size_t max); /* NULL if absent */
-int64_t json_need_int(struct json_fields *f, const json_t *object, const char *key, int64_t min, int64_t max);
-int64_t json_want_int(struct json_fields *f, const json_t *object, const char *key, int64_t min, int64_t max, int64_t fallback);
+const char *json_need_str(
+	struct json_fields *f, const json_t *object, const char *key, size_t max); /* "" on fault */
+const char *json_want_str(struct json_fields *f, const json_t *object, const char *key,
+	size_t max); /* NULL if absent */
+int64_t json_need_int(
+	struct json_fields *f, const json_t *object, const char *key, int64_t min, int64_t max);
+int64_t json_want_int(struct json_fields *f, const json_t *object, const char *key, int64_t min,
+	int64_t max, int64_t fallback);
 bool json_want_bool(struct json_fields *f, const json_t *object, const char *key, bool fallback);
-const json_t *json_need_object(struct json_fields *f, const json_t *object, const char *key); /* NULL on fault */
-const json_t *json_need_array(struct json_fields *f, const json_t *object, const char *key, size_t max);
-const json_t *json_want_array(struct json_fields *f, const json_t *object, const char *key, size_t max); /* NULL if absent */
+const json_t *json_need_object(
+	struct json_fields *f, const json_t *object, const char *key); /* NULL on fault */
+const json_t *json_need_array(
+	struct json_fields *f, const json_t *object, const char *key, size_t max);
+const json_t *json_want_array(struct json_fields *f, const json_t *object, const char *key,
+	size_t max); /* NULL if absent */
 /* Lower-case hex of exactly n bytes. */
-void json_need_hex(struct json_fields *f, const json_t *object, const char *key, uint8_t *out, size_t n);
+void json_need_hex(
+	struct json_fields *f, const json_t *object, const char *key, uint8_t *out, size_t n);
 /* Fails when the object holds a key outside the NULL-terminated list. */
 void json_only_keys(struct json_fields *f, const json_t *object, const char *const *keys);
 void json_fields_fail(struct json_fields *f, const char *key, const char *why);

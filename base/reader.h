@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One cursor over untrusted bytes. Failure is sticky: it remembers the field and the offset, and every later read
- * returns zeros. `rd_finish` refuses trailing bytes. A parser reads like a schema, one call a statement.
+ * One cursor over untrusted bytes. Failure is sticky: it remembers the field and the offset, and
+ * every later read returns zeros. `rd_finish` refuses trailing bytes. A parser reads like a schema,
+ * one call a statement.
  */
 #ifndef ASSAY_BASE_READER_H
 #define ASSAY_BASE_READER_H
@@ -11,9 +12,9 @@
 struct reader {
 	struct bytes in;
 	size_t at;
-	size_t base;	   /* offset of in.data[0] in the outermost input, for messages */
+	size_t base; /* offset of in.data[0] in the outermost input, for messages */
 	const char *field; /* the field that failed; NULL while all is well */
-	const char *why;   /* static text: "truncated", "too long", … */
+	const char *why; /* static text: "truncated", "too long", … */
 	size_t failed_at;
 };
 
@@ -37,7 +38,8 @@ void rd_sub_finish(struct reader *parent, const struct reader *sub, const char *
 void rd_fail(struct reader *r, const char *field, const char *why);
 bool rd_failed(const struct reader *r);
 size_t rd_left(const struct reader *r);
-/* True when nothing failed and nothing is left; otherwise ERR_FORMAT "extraData: truncated at offset 4 of 5". */
+/* True when nothing failed and nothing is left; otherwise ERR_FORMAT "extraData: truncated at
+ * offset 4 of 5". */
 must_use bool rd_finish(const struct reader *r, struct err *err);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text forms of bytes: hex, base64, base64url (RFC 4648), UTF-8 checks, escaping of untrusted text. */
+/* Text forms of bytes: hex, base64, base64url (RFC 4648), UTF-8 checks, escaping of untrusted text.
+ * What is decoded replaces the content of the buffer, and only on success. */
 #ifndef ASSAY_BASE_TEXT_H
 #define ASSAY_BASE_TEXT_H
 
@@ -9,19 +10,23 @@
 void hex_encode(struct bytes in, char *out);
 /* Appends lower-case hex. */
 void buf_put_hex(struct buf *buf, struct bytes in);
-/* Decodes exactly; accepts either case; odd length, other characters or more than max bytes: false. */
+/* Decodes exactly; accepts either case; odd length, other characters or more than max bytes: false.
+ */
 must_use bool hex_decode(struct bytes in, size_t max, struct buf *ret_out, struct err *err);
 /* Decodes exactly n bytes into out; lower case only (canonical digests). */
 must_use bool hex_decode_exact(struct bytes in, uint8_t *out, size_t n, struct err *err);
 /* base64 with padding; url = true: base64url without padding. */
 void buf_put_base64(struct buf *buf, struct bytes in, bool url);
 /* Strict: canonical alphabet and padding, zero pad bits, no white space. */
-must_use bool base64_decode(struct bytes in, bool url, size_t max, struct buf *ret_out, struct err *err);
+must_use bool base64_decode(
+	struct bytes in, bool url, size_t max, struct buf *ret_out, struct err *err);
 bool utf8_valid(struct bytes in);
-/* Writes at most size-1 characters and a NUL: printable ASCII and valid UTF-8 beyond U+009F stay, all else becomes
- * \xNN or \n \t \\; over-long text ends in "…". Returns out, so it can stand in a printf. */
+/* Writes at most size-1 characters and a NUL: printable ASCII and valid UTF-8 beyond U+009F stay
+ * (but for controls of layout: bidirectional marks, line separators, BOM), all else becomes \xNN or
+ * \n \t \\; over-long text ends in "…". Returns out, so it can stand in a printf. */
 const char *text_escape(struct bytes in, char *out, size_t size);
-/* A name as used for workloads, hosts, roles, releases: 1..64 of [a-z0-9._-], beginning with [a-z0-9], no "..". */
+/* A name as used for workloads, hosts, roles, releases: 1..64 of [a-z0-9._-], beginning with
+ * [a-z0-9], no "..". */
 bool text_is_name(struct bytes in);
 
 /* Escapes into a temporary of the enclosing full expression. */

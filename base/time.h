@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time: wall-clock seconds since 1970 UTC, monotonic milliseconds, and the seam through which libraries get both. */
+/* Time: wall-clock seconds since 1970 UTC, monotonic milliseconds, and the seam through which
+ * libraries get both. */
 #ifndef ASSAY_BASE_TIME_H
 #define ASSAY_BASE_TIME_H
 
@@ -9,7 +10,7 @@
 
 struct clock;
 struct clock_ops {
-	int64_t (*wall)(const struct clock *clock);	     /* seconds since 1970-01-01T00:00:00Z */
+	int64_t (*wall)(const struct clock *clock); /* seconds since 1970-01-01T00:00:00Z */
 	uint64_t (*monotonic_ms)(const struct clock *clock); /* never goes back; starts anywhere */
 };
 struct clock {
@@ -28,7 +29,8 @@ static inline uint64_t clock_monotonic_ms(const struct clock *clock)
 }
 /* RFC 3339 in UTC, "2026-11-22T23:21:38Z". Returns out. */
 const char *time_format(int64_t seconds, char out[TIME_TEXT_MAX]);
-/* Strict RFC 3339, UTC ("Z") only, years 1970 to 9999. */
+/* Strict RFC 3339, UTC ("Z") only, years 1970 to 9999. A fraction of up to 9 digits is accepted and
+ * dropped; second 60 is refused. */
 must_use bool time_parse(struct bytes in, int64_t *ret, struct err *err);
 /* "90", "90s", "15m", "12h", "30d" to seconds, at most max. */
 must_use bool time_parse_duration(struct bytes in, int64_t max, int64_t *ret, struct err *err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The main of a fuzz target built without libFuzzer: runs every file named, and every file of the directories named,
- * through the target once. No input at all is a failure, so that a lost corpus is noticed.
+ * The main of a fuzz target built without libFuzzer: runs every file named, and every file of the
+ * directories named, through the target once. No input at all is a failure, so that a lost corpus
+ * is noticed.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -62,7 +63,9 @@ int main(int argc, char **argv)
 		struct stat st;
 		bool directory = stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode);
 
-		ok = (directory ? replay_directory(argv[i], &count) : replay_file(argv[i], &count)) && ok;
+		ok = (directory ? replay_directory(argv[i], &count)
+				: replay_file(argv[i], &count)) &&
+		     ok;
 	}
 	printf("%zu inputs\n", count);
 	if (count == 0)
