@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Digests, HMAC, HKDF-free randomness: algorithms are fetched once per process and contexts reused per thread. */
+/* Digests, HMAC, HKDF-free randomness: algorithms are fetched once per process and contexts reused
+ * per thread. */
 #ifndef ASSAY_CRYPTO_DIGEST_H
 #define ASSAY_CRYPTO_DIGEST_H
 
 #include "base/bytes.h"
 
 #define DIGEST_LEN_MAX 64
-#define SHA256_LEN 32
+#define SHA256_LEN     32
 
 /* Values are those of TPM_ALG_ID (TCG Algorithm Registry), so that no table translates them. */
 enum digest_alg {
@@ -37,7 +38,8 @@ bool digest_equal(const struct digest *a, const struct digest *b);
 
 must_use bool digest_of(enum digest_alg alg, struct bytes in, struct digest *ret, struct err *err);
 /* H(part[0] || part[1] || …). */
-must_use bool digest_of_parts(enum digest_alg alg, const struct bytes *parts, size_t n, struct digest *ret, struct err *err);
+must_use bool digest_of_parts(enum digest_alg alg, const struct bytes *parts, size_t n,
+	struct digest *ret, struct err *err);
 /* SHA-256 into 32 bytes: the common case. */
 must_use bool sha256_of(struct bytes in, uint8_t out[SHA256_LEN], struct err *err);
 
@@ -49,9 +51,11 @@ must_use bool hasher_update(struct hasher *hasher, struct bytes in, struct err *
 must_use bool hasher_final(struct hasher *hasher, struct digest *ret, struct err *err);
 void hasher_free(struct hasher **hasher);
 
-must_use bool hmac_of(enum digest_alg alg, struct bytes key, struct bytes in, struct digest *ret, struct err *err);
+must_use bool hmac_of(enum digest_alg alg, struct bytes key, struct bytes in, struct digest *ret,
+	struct err *err);
 
-/* Randomness is a seam: production uses the operating system's through OpenSSL; a failure is an error, never weaker bytes. */
+/* Randomness is a seam: production uses the operating system's through OpenSSL; a failure is an
+ * error, never weaker bytes. */
 struct random;
 struct random_ops {
 	bool (*fill)(struct random *random, uint8_t *out, size_t len, struct err *err);
@@ -60,16 +64,21 @@ struct random {
 	const struct random_ops *ops;
 };
 extern struct random random_system;
-static inline must_use bool random_fill(struct random *random, uint8_t *out, size_t len, struct err *err)
+static inline must_use bool random_fill(
+	struct random *random, uint8_t *out, size_t len, struct err *err)
 {
 	return random->ops->fill(random, out, len, err);
 }
 
-/* AES-CFB128 (TPM protected storage) in place over a copy; key 16 or 32 bytes, IV 16 zero bytes when iv is NULL. */
-must_use bool aes_cfb(bool encrypt, struct bytes key, const uint8_t iv[16], struct bytes in, struct buf *out, struct err *err);
+/* AES-CFB128 (TPM protected storage) in place over a copy; key 16 or 32 bytes, IV 16 zero bytes
+ * when iv is NULL. */
+must_use bool aes_cfb(bool encrypt, struct bytes key, const uint8_t iv[16], struct bytes in,
+	struct buf *out, struct err *err);
 /* AES-256-GCM: out = nonce(12) || ciphertext || tag(16); nonce from random. */
-must_use bool aes_gcm_seal(struct bytes key, struct bytes aad, struct bytes in, struct random *random, struct buf *out, struct err *err);
+must_use bool aes_gcm_seal(struct bytes key, struct bytes aad, struct bytes in,
+	struct random *random, struct buf *out, struct err *err);
 /* ERR_MISMATCH when the tag does not verify. */
-must_use bool aes_gcm_open(struct bytes key, struct bytes aad, struct bytes in, struct buf *out, struct err *err);
+must_use bool aes_gcm_open(
+	struct bytes key, struct bytes aad, struct bytes in, struct buf *out, struct err *err);
 
 #endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to crypto/: the seam at which OpenSSL's error queue becomes a struct err. */
+#ifndef ASSAY_CRYPTO_OPENSSL_ERROR_H
+#define ASSAY_CRYPTO_OPENSSL_ERROR_H
+
+#include "base/err.h"
+
+/* Sets `code` with "what: OpenSSL's first reason" and empties the queue. Returns false. */
+bool openssl_fail(struct err *err, enum err_code code, const char *what);
+/* Empties the queue after a failure that is an answer (a signature that does not verify). */
+void openssl_forget(void);
+
+#endif
