@@ -4,32 +4,34 @@
 #define ASSAY_EVIDENCE_NAMES_H
 
 /* Media types. */
-#define MEDIA_EVIDENCE	     "application/vnd.assay.evidence+cbor"
-#define MEDIA_MESSAGE	     "application/vnd.assay.message+cbor"
-#define MEDIA_RECORD	     "application/vnd.assay.record+cbor"
-#define MEDIA_AUDIT	     "application/vnd.assay.audit+cbor"
-#define MEDIA_DSSE	     "application/vnd.dsse.envelope.v1+json"
-#define EAT_PROFILE	     "tag:assay.example,2026:evidence/1"
+#define MEDIA_EVIDENCE "application/vnd.assay.evidence+cbor"
+#define MEDIA_MESSAGE  "application/vnd.assay.message+cbor"
+#define MEDIA_RECORD   "application/vnd.assay.record+cbor"
+#define MEDIA_AUDIT    "application/vnd.assay.audit+cbor"
+#define MEDIA_DSSE     "application/vnd.dsse.envelope.v1+json"
+#define EAT_PROFILE    "tag:assay.example,2026:evidence/1"
 
 /* in-toto predicate types. */
-#define PREDICATE_RELEASE    "https://assay.example/release/v1"
-#define PREDICATE_APPROVAL   "https://assay.example/approval/v1"
+#define PREDICATE_RELEASE  "https://assay.example/release/v1"
+#define PREDICATE_APPROVAL "https://assay.example/approval/v1"
 
-/* X.509 extensions in credentials, below a UUID-derived arc (ITU-T X.667): leaf hash of the decision; where the key lives. */
-#define OID_DECISION_LEAF    "2.25.214316547213749874312.1"
-#define OID_KEY_PROTECTION   "2.25.214316547213749874312.2"
+/* X.509 extensions in credentials, below a UUID-derived arc (ITU-T X.667): leaf hash of the
+ * decision; where the key lives. */
+#define OID_DECISION_LEAF  "2.25.214316547213749874312.1"
+#define OID_KEY_PROTECTION "2.25.214316547213749874312.2"
 
 /* TLS exporter, RFC 9266. */
-#define TLS_EXPORTER_LABEL   "EXPORTER-Channel-Binding"
-#define TLS_EXPORTER_LEN     32
+#define TLS_EXPORTER_LABEL "EXPORTER-Channel-Binding"
+#define TLS_EXPORTER_LEN   32
 
-/* CEL content type of our own records (TCG Canonical Event Log leaves the number to the registry; this is private). */
-#define CEL_CONTENT_ASSAY    241
+/* CEL content type of our own records (TCG Canonical Event Log leaves the number to the registry;
+ * this is private). */
+#define CEL_CONTENT_ASSAY 241
 
 /* EAT: registered keys. */
-#define CLAIM_NONCE	     10
-#define CLAIM_PROFILE	     265
+#define CLAIM_NONCE   10
+#define CLAIM_PROFILE 265
 /* Private claim keys, below -65536. */
-#define CLAIM_BASE	     (-75000)
+#define CLAIM_BASE (-75000)
 
 #endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Challenges, and the answer to evidence. */
+#include "evidence/evidence.h"
+
+#include "crypto/jws.h"
+#include "crypto/x509.h"
+#include "evidence/message.h"
+
+/* ---- challenge request ---- */
+
+static bool challenge_request_acceptable(struct bytes encoded, struct err *err)
+{
+	struct challenge_request m;
+
+	return challenge_request_decode(encoded, &m, err);
+}
+
+bool challenge_request_encode(const struct challenge_request *m, struct buf *out, struct err *err)
+{
+	struct message message = message_begin(out);
+
+	cbor_put_map(&message.w, 2);
+	message_put_uint(&message.w, 1, m->purpose);
+	message_put_bytes(&message.w, 2, BYTES_OF(m->instance));
+	return message_finish(&message, challenge_request_acceptable, err);
+}
+
+bool challenge_request_decode(struct bytes in, struct challenge_request *ret, struct err *err)
+{
+	static const int64_t keys[] = {1, 2};
+	struct challenge_request m = {0};
+	struct cbor_doc doc;
+	struct cbor_item root, purpose;
+
+	if (!cbor_open(in, true, "challenge-request", &doc, &root, err))
+		return false;
+	cbor_only_keys(root, keys, ARRAY_LEN(keys), "challenge-request");
+	purpose = cbor_key(root, 1, "purpose");
+	m.purpose = message_enum(purpose, PURPOSE_RENEW, "purpose");
+	if (m.purpose == PURPOSE_ENROLL) /* its challenge is the enrolment's session */
+		cbor_fail(purpose, "purpose", "neither launch nor renew");
+	cbor_copy(cbor_key(root, 2, "instance"), m.instance, sizeof(m.instance), "instance");
+	if (bytes_all_zero(BYTES_OF(m.instance)))
+		cbor_fail(root, "instance", "zero");
+	if (!cbor_close(&doc, err))
+		return false;
+	*ret = m;
+	return true;
+}
+
+/* ---- challenge offer ---- */
+
+static void challenge_offer_put(struct cbor_writer *w, const struct challenge_offer *m)
+{
+	cbor_put_map(w, 3);
+	message_put_bytes(w, 1, m->challenge);
+	message_put_uint(w, 2, (uint64_t)m->expires);
+	message_put_uint(w, 3, m->runtime_first);
+}
+
+static void challenge_offer_read(struct cbor_item item, struct challenge_offer *ret)
+{
+	static const int64_t keys[] = {1, 2, 3};
+
+	cbor_only_keys(item, keys, ARRAY_LEN(keys), "challenge-offer");
+	ret->challenge = cbor_bytes(cbor_key(item, 1, "challenge"), 1, CHALLENGE_MAX, "challenge");
+	ret->expires = (int64_t)cbor_uint(cbor_key(item, 2, "expires"), INT64_MAX, "expires");
+	ret->runtime_first =
+		cbor_uint(cbor_key(item, 3, "runtime_first"), INT64_MAX, "runtime_first");
+}
+
+static bool challenge_offer_acceptable(struct bytes encoded, struct err *err)
+{
+	struct challenge_offer m;
+
+	return challenge_offer_decode(encoded, &m, err);
+}
+
+bool challenge_offer_encode(const struct challenge_offer *m, struct buf *out, struct err *err)
+{
+	struct message message = message_begin(out);
+
+	challenge_offer_put(&message.w, m);
+	return message_finish(&message, challenge_offer_acceptable, err);
+}
+
+bool challenge_offer_decode(struct bytes in, struct challenge_offer *ret, struct err *err)
+{
+	struct challenge_offer m = {0};
+	struct cbor_doc doc;
+	struct cbor_item root;
+
+	if (!cbor_open(in, true, "challenge-offer", &doc, &root, err))
+		return false;
+	challenge_offer_read(root, &m);
+	if (!cbor_close(&doc, err))
+		return false;
+	*ret = m;
+	return true;
+}
+
+/* ---- the answer to evidence ---- */
+
+static bool attest_result_acceptable(struct bytes encoded, struct err *err)
+{
+	struct attest_result m;
+
+	return attest_result_decode(encoded, &m, err);
+}
+
+static bool counts_ok(const struct attest_result *m, struct err *err)
+{
+	return message_count_ok(m->cert_count, CREDENTIAL_CERTS_MAX, "attest-result: certs", err) &&
+	       message_count_ok(m->token_count, AUDIENCES_MAX, "attest-result: tokens", err) &&
+	       message_count_ok(
+		       m->bundle_count, CREDENTIAL_CERTS_MAX, "attest-result: bundle", err);
+}
+
+bool attest_result_encode(const struct attest_result *m, struct buf *out, struct err *err)
+{
+	struct message message = message_begin(out);
+	struct cbor_writer *w = &message.w;
+	bool next = m->next.challenge.len > 0;
+
+	if (!counts_ok(m, err))
+		return false;
+	cbor_put_map(w, next ? 9 : 8);
+	cbor_put_int(w, 1);
+	cbor_put_bool(w, m->trusted);
+	cbor_put_int(w, 2);
+	cbor_put_text(w, m->verdict);
+	message_put_bytes(w, 3, BYTES_OF(m->record));
+	cbor_put_int(w, 4);
+	message_put_bytes_array(w, m->certs, m->cert_count);
+	cbor_put_int(w, 5);
+	message_put_text_array(w, m->tokens, m->token_count);
+	cbor_put_int(w, 6);
+	message_put_bytes_array(w, m->bundle, m->bundle_count);
+	/* A negative time becomes a number beyond INT64_MAX, which the decoder refuses. */
+	message_put_uint(w, 7, (uint64_t)m->expires);
+	message_put_uint(w, 8, (uint64_t)m->renew_after);
+	if (next) {
+		cbor_put_int(w, 9);
+		challenge_offer_put(w, &m->next);
+	}
+	return message_finish(&message, attest_result_acceptable, err);
+}
+
+/* A refusal carries nothing that could be used. */
+static void refusal_check(struct cbor_item root, const struct attest_result *m)
+{
+	if (m->trusted)
+		return;
+	if (m->cert_count || m->token_count)
+		cbor_fail(root, "certs", "a credential in a refusal");
+	if (m->expires || m->renew_after || m->next.challenge.len)
+		cbor_fail(root, "next", "a renewal in a refusal");
+}
+
+bool attest_result_decode(struct bytes in, struct attest_result *ret, struct err *err)
+{
+	static const int64_t keys[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+	struct attest_result m = {0};
+	struct cbor_doc doc;
+	struct cbor_item root, next;
+
+	if (!cbor_open(in, true, "attest-result", &doc, &root, err))
+		return false;
+	cbor_only_keys(root, keys, ARRAY_LEN(keys), "attest-result");
+	m.trusted = cbor_bool(cbor_key(root, 1, "trusted"), "trusted");
+	m.verdict = cbor_text(cbor_key(root, 2, "verdict"), 1, VERDICT_TEXT_MAX, "verdict");
+	cbor_copy(cbor_key(root, 3, "record"), m.record, sizeof(m.record), "record");
+	m.cert_count = message_bytes_array(
+		cbor_key(root, 4, "certs"), CREDENTIAL_CERTS_MAX, X509_DER_MAX, m.certs, "certs");
+	m.token_count = message_text_array(
+		cbor_key(root, 5, "tokens"), AUDIENCES_MAX, JWS_MAX, m.tokens, "tokens");
+	m.bundle_count = message_bytes_array(cbor_key(root, 6, "bundle"), CREDENTIAL_CERTS_MAX,
+		X509_DER_MAX, m.bundle, "bundle");
+	m.expires = (int64_t)cbor_uint(cbor_key(root, 7, "expires"), INT64_MAX, "expires");
+	m.renew_after =
+		(int64_t)cbor_uint(cbor_key(root, 8, "renew_after"), INT64_MAX, "renew_after");
+	next = cbor_key_optional(root, 9);
+	if (next.kind != CBOR_ABSENT)
+		challenge_offer_read(next, &m.next);
+	refusal_check(root, &m);
+	if (!cbor_close(&doc, err))
+		return false;
+	*ret = m;
+	return true;
+}
