@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* assay ek verify: an EK certificate against a directory of roots and intermediates, with reasons. */
+#include "cli/commands.h"
+
+#include "base/time.h"
+#include "evidence/ek_cert.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/stat.h>
+
+#define STORE_CERTS_MAX 1024u
+#define STORE_FILE_MAX	(8u << 20)
+
+static const struct option_spec options[] = {
+	{"roots", "DIR", OPTION_VALUE, "certificates trusted: self-signed ones as roots, others as intermediates"},
+	{"intermediates", "FILE", OPTION_REPEATED, "further intermediates, PEM or DER"},
+	{"crls", "FILE", OPTION_VALUE, "revocation lists, PEM or DER"},
+	{"at", "TIME", OPTION_VALUE, "judge at this time (2026-11-22T12:00:00Z; default: now)"},
+	{"ignore-expiry", NULL, OPTION_FLAG, "an expired certificate is accepted, and said to be"},
+	OPTIONS_END,
+};
+
+struct store {
+	struct cert *roots[STORE_CERTS_MAX], *intermediates[STORE_CERTS_MAX];
+	size_t root_count, intermediate_count;
+};
+
+static void store_free(struct store **store)
+{
+	if (!*store)
+		return;
+	for (size_t i = 0; i < (*store)->root_count; i++)
+		cert_unref(&(*store)->roots[i]);
+	for (size_t i = 0; i < (*store)->intermediate_count; i++)
+		cert_unref(&(*store)->intermediates[i]);
+	free(*store);
+	*store = NULL;
+}
+
+static bool self_issued(const struct cert *cert)
+{
+	char subject[512], issuer[512];
+	return strcmp(cert_subject(cert, subject, sizeof(subject)), cert_issuer(cert, issuer, sizeof(issuer))) == 0;
+}
+
+static bool store_put(struct store *store, struct cert *cert, bool root, struct err *err)
+{
+	size_t *count = root ? &store->root_count : &store->intermediate_count;
+	if (*count == STORE_CERTS_MAX) {
+		cert_unref(&cert);
+		return err_set(err, ERR_LIMIT, "more than %u certificates", STORE_CERTS_MAX);
+	}
+	(root ? store->roots : store->intermediates)[(*count)++] = cert;
+	return true;
+}
+
+static bool store_add_file(struct store *store, const char *path, bool trusted, struct err *err)
+{
+	OWNED(buf_release) struct buf text = {0};
+	struct cert *certs[STORE_CERTS_MAX];
+	size_t n = 0;
+	if (!file_read(path, STORE_FILE_MAX, &text, err) || !certs_from_bytes(buf_bytes(&text), STORE_CERTS_MAX, certs, &n, err))
+		return err_wrap(err, "%s", path);
+	bool ok = true;
+	for (size_t i = 0; i < n; i++) {
+		if (ok)
+			ok = store_put(store, certs[i], trusted && self_issued(certs[i]), err);
+		else
+			cert_unref(&certs[i]);
+	}
+	return ok;
+}
+
+static bool store_add_directory(struct store *store, const char *path, struct err *err)
+{
+	DIR *directory = opendir(path);
+	if (!directory)
+		return err_errno(err, errno, "--roots %s", path);
+	bool ok = true;
+	for (struct dirent *entry; ok && (entry = readdir(directory));) {
+		OWNED(buf_release) struct buf file = {0};
+		struct stat status;
+		if (entry->d_name[0] == '.')
+			continue;
+		const char *name = path_join(&file, path, entry->d_name);
+		ok = name && stat(name, &status) == 0;
+		if (!ok)
+			(void)err_errno(err, errno, "%s", ESC(bytes_str(entry->d_name)));
+		else if (S_ISREG(status.st_mode))
+			ok = store_add_file(store, name, true, err);
+	}
+	(void)closedir(directory);
+	return ok;
+}
+
+static bool store_load(struct cli *cli, struct store *store)
+{
+	const char *roots = NULL;
+	if (!option_required(cli, "roots", &roots) || !store_add_directory(store, roots, &cli->err))
+		return false;
+	const struct option_value *files = option_all(cli, "intermediates");
+	for (size_t i = 0; files && i < files->count; i++)
+		if (!store_add_file(store, files->values[i], false, &cli->err))
+			return false;
+	return true;
+}
+
+static enum status print_result(struct cli *cli, const struct ek_cert_result *result)
+{
+	bool ok = result->fault == EK_CERT_OK;
+	enum status status = ok ? STATUS_DONE : STATUS_REFUSED;
+	json_t *chain = json_array();
+	for (size_t i = 0; i < result->chain.count; i++) {
+		char subject[512];
+		(void)json_array_append_new(chain, json_string(cert_subject(result->chain.chain[i], subject, sizeof(subject))));
+	}
+	if (cli->json)
+		return cli_print_json(cli,
+			json_pack("{s:b,s:s,s:s,s:s,s:s,s:s,s:b,s:o}", "verified", ok, "reason",
+				ok ? "" : ek_cert_fault_name(result->fault), "detail", result->detail, "manufacturer",
+				result->manufacturer, "model", result->model, "version", result->version, "expired", result->expired,
+				"chain", chain),
+			status);
+	json_decref(chain);
+	if (ok)
+		(void)printf("%saccepted%s: EK certificate of a %s %s, version %s\n", colour(cli, "green"), colour(cli, "off"),
+			result->manufacturer, result->model, result->version);
+	else
+		(void)printf("%srefused%s: %s: %s\n", colour(cli, "red"), colour(cli, "off"), ek_cert_fault_name(result->fault),
+			result->detail);
+	if (result->expired)
+		(void)puts("the certificate has expired; accepted because --ignore-expiry was given");
+	for (size_t i = 0; i < result->chain.count; i++) {
+		char subject[512];
+		(void)printf("  %zu  %s\n", i, cert_subject(result->chain.chain[i], subject, sizeof(subject)));
+	}
+	return status;
+}
+
+static bool time_of(struct cli *cli, int64_t *ret)
+{
+	const char *at = option(cli, "at");
+	*ret = clock_wall(&clock_system);
+	if (at && !time_parse(bytes_str(at), ret, &cli->err)) {
+		cli->err.code = ERR_USAGE;
+		return err_wrap(&cli->err, "--at");
+	}
+	return true;
+}
+
+static enum status run(struct cli *cli)
+{
+	OWNED(buf_release) struct buf der = {0}, crls = {0};
+	OWNED(store_free) struct store *store = calloc(1, sizeof(*store));
+	OWNED(cert_unref) struct cert *cert = NULL;
+	int64_t at;
+	if (!store) {
+		(void)err_set(&cli->err, ERR_NOMEM, "certificates");
+		return cli_fail(cli);
+	}
+	if (!time_of(cli, &at) || !store_load(cli, store) || !cli_read(cli->arguments->values[0], 65536, &der, &cli->err))
+		return cli_fail(cli);
+	struct bytes in = buf_bytes(&der);
+	bool pem = in.len > 10 && memcmp(in.data, "-----BEGIN", 10) == 0;
+	if (!(pem ? cert_from_pem(in, &cert, &cli->err) : cert_from_der(in, true, &cert, &cli->err)))
+		return cli_fail(cli);
+	if (option(cli, "crls") && !file_read(option(cli, "crls"), STORE_FILE_MAX, &crls, &cli->err))
+		return cli_fail(cli);
+	struct ek_cert_options how = {
+		.roots = store->roots,
+		.root_count = store->root_count,
+		.intermediates = store->intermediates,
+		.intermediate_count = store->intermediate_count,
+		.crls = buf_bytes(&crls),
+		.at = at,
+		.ignore_expiry = option_given(cli, "ignore-expiry"),
+	};
+	OWNED(ek_cert_result_release) struct ek_cert_result result = {0};
+	if (!ek_cert_verify(cert, &how, &result, &cli->err))
+		return cli_fail(cli);
+	return print_result(cli, &result);
+}
+
+const struct command cmd_ek_verify = {
+	.group = "ek",
+	.name = "verify",
+	.synopsis = "CERT --roots DIR",
+	.summary = "An EK certificate: its chain and the TCG profile, with reasons.",
+	.options = options,
+	.least = 1,
+	.most = 1,
+	.run = run,
+};
