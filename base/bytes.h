@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes: `struct bytes` borrows, `struct buf` owns and grows, `struct secret` owns and is wiped.
+ * Bytes: `struct bytes` borrows, `struct buf` owns, grows and is wiped when released.
  */
 #ifndef ASSAY_BASE_BYTES_H
 #define ASSAY_BASE_BYTES_H

@@ -81,17 +81,26 @@ static bool tail_is_utc(struct bytes tail)
 	       number_at(tail, 1, digits) >= 0;
 }
 
-bool time_parse(struct bytes in, int64_t *ret, struct err *err)
+/* "2026-11-22T23:21:38Z" with digits anywhere a digit stands, and perhaps a fraction. */
+static bool has_shape(struct bytes in)
 {
 	static const char shape[] = "____-__-__T__:__:__";
-	struct tm tm = {0};
 
-	if (in.len < TIME_SECONDS_LEN + 1 ||
-		!tail_is_utc(bytes_of(in.data + TIME_SECONDS_LEN, in.len - TIME_SECONDS_LEN)))
-		goto malformed;
+	if (in.len < TIME_SECONDS_LEN)
+		return false;
 	for (size_t i = 0; i < TIME_SECONDS_LEN; i++)
 		if (shape[i] == '_' ? number_at(in, i, 1) < 0 : in.data[i] != (uint8_t)shape[i])
-			goto malformed;
+			return false;
+	return tail_is_utc(bytes_of(in.data + TIME_SECONDS_LEN, in.len - TIME_SECONDS_LEN));
+}
+
+bool time_parse(struct bytes in, int64_t *ret, struct err *err)
+{
+	struct tm tm = {0};
+
+	if (!has_shape(in))
+		return err_set(err, ERR_FORMAT,
+			"time \"%s\": expected a form like 2026-11-22T23:21:38Z", ESC(in));
 	tm.tm_year = number_at(in, 0, 4);
 	tm.tm_mon = number_at(in, 5, 2);
 	tm.tm_mday = number_at(in, 8, 2);
@@ -106,9 +115,6 @@ bool time_parse(struct bytes in, int64_t *ret, struct err *err)
 	tm.tm_mon -= 1;
 	*ret = timegm(&tm);
 	return true;
-malformed:
-	return err_set(
-		err, ERR_FORMAT, "time \"%s\": expected a form like 2026-11-22T23:21:38Z", ESC(in));
 }
 
 bool time_parse_duration(struct bytes in, int64_t max, int64_t *ret, struct err *err)
