@@ -73,7 +73,8 @@ struct runtime_launch {
 	size_t argument_count;
 	uint8_t arguments[RUNTIME_ARGUMENTS_MAX][SHA256_LEN]; /* salted */
 	size_t environment_count;
-	struct bytes environment_names[RUNTIME_ARGUMENTS_MAX];
+	struct bytes
+		environment_names[RUNTIME_ARGUMENTS_MAX]; /* ascending bytewise, so each once */
 	uint8_t environment[RUNTIME_ARGUMENTS_MAX][SHA256_LEN]; /* salted */
 	struct bytes working_directory;
 	uint32_t uid, gid;
