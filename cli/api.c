@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verifier's operator API: one request over TLS 1.3 with the pinned CA and the caller's client certificate. */
+/* The verifier's operator API: one request over TLS 1.3 with the pinned CA and the caller's client
+ * certificate. */
 #include "cli/cli.h"
 
 #include <curl/curl.h>
 
 #include "base/yaml.h"
 
-#define API_ANSWER_MAX	(40u << 20)
-#define API_TIMEOUT_S	60L
+#define API_ANSWER_MAX (40u << 20)
+#define API_TIMEOUT_S  60L
 
 struct settings {
 	char *verifier, *ca, *cert, *key;
@@ -16,8 +17,10 @@ struct settings {
 static const cyaml_schema_field_t settings_fields[] = {
 	CYAML_FIELD_STRING_PTR("verifier", CYAML_FLAG_POINTER, struct settings, verifier, 1, 512),
 	CYAML_FIELD_STRING_PTR("ca", CYAML_FLAG_POINTER, struct settings, ca, 1, 4096),
-	CYAML_FIELD_STRING_PTR("cert", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct settings, cert, 1, 4096),
-	CYAML_FIELD_STRING_PTR("key", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct settings, key, 1, 4096),
+	CYAML_FIELD_STRING_PTR(
+		"cert", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct settings, cert, 1, 4096),
+	CYAML_FIELD_STRING_PTR(
+		"key", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct settings, key, 1, 4096),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t settings_schema = {
@@ -51,7 +54,8 @@ static bool target_from_file(struct cli *cli, const char *path, struct target *t
 	OWNED(buf_release) struct buf text = {0};
 	struct settings *settings = NULL;
 	if (!file_read(path, 65536, &text, &cli->err))
-		return err_wrap(&cli->err, "connection settings (give --verifier and --ca, or --config)");
+		return err_wrap(
+			&cli->err, "connection settings (give --verifier and --ca, or --config)");
 	if (!yaml_load(buf_bytes(&text), path, &settings_schema, (void **)&settings, &cli->err))
 		return false;
 	buf_put_str(&target->verifier, settings->verifier);
@@ -71,7 +75,8 @@ static bool target_of(struct cli *cli, struct target *target)
 	const struct {
 		const char *name;
 		struct buf *value;
-	} given[] = {{"verifier", &target->verifier}, {"ca", &target->ca}, {"cert", &target->cert}, {"key", &target->key}};
+	} given[] = {{"verifier", &target->verifier}, {"ca", &target->ca}, {"cert", &target->cert},
+		{"key", &target->key}};
 	for (size_t i = 0; i < ARRAY_LEN(given); i++) {
 		const char *value = option(cli, given[i].name);
 		if (!value)
@@ -82,7 +87,8 @@ static bool target_of(struct cli *cli, struct target *target)
 			return err_set(&cli->err, ERR_NOMEM, "connection settings");
 	}
 	if (!target->verifier.len || !target->ca.len)
-		return err_set(&cli->err, ERR_USAGE, "no verifier is known: give --config, or --verifier and --ca");
+		return err_set(&cli->err, ERR_USAGE,
+			"no verifier is known: give --config, or --verifier and --ca");
 	if (strncmp((const char *)target->verifier.data, "https://", 8) != 0)
 		return err_set(&cli->err, ERR_USAGE, "the verifier must be an https:// address");
 	return true;
@@ -98,8 +104,8 @@ static size_t on_answer(char *data, size_t size, size_t n, void *arg)
 	return answer->failed ? 0 : len;
 }
 
-static CURLcode request_set(CURL *curl, const struct target *target, const char *url, struct curl_slist *headers,
-	const struct bytes *body, struct buf *answer, char *detail)
+static CURLcode request_set(CURL *curl, const struct target *target, const char *url,
+	struct curl_slist *headers, const struct bytes *body, struct buf *answer, char *detail)
 {
 	const struct {
 		CURLoption option;
@@ -136,7 +142,8 @@ static CURLcode request_set(CURL *curl, const struct target *target, const char 
 	if (code == CURLE_OK && body) {
 		code = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
 		if (code == CURLE_OK)
-			code = curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->len ? (const char *)body->data : "");
+			code = curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
+				body->len ? (const char *)body->data : "");
 	}
 	return code;
 }
@@ -156,19 +163,22 @@ static bool http_error(struct cli *cli, long status, struct bytes answer)
 	json_t *json = NULL;
 	const char *message = NULL, *hint = NULL;
 	if (json_open(answer, 65536, &json, NULL))
-		(void)json_unpack(json, "{s:{s:s,s?s}}", "error", "message", &message, "hint", &hint);
+		(void)json_unpack(
+			json, "{s:{s:s,s?s}}", "error", "message", &message, "hint", &hint);
 	if (message && hint)
-		(void)err_set(&cli->err, code, "%s (%s)", ESC(bytes_str(message)), ESC(bytes_str(hint)));
+		(void)err_set(
+			&cli->err, code, "%s (%s)", ESC(bytes_str(message)), ESC(bytes_str(hint)));
 	else if (message)
 		(void)err_set(&cli->err, code, "%s", ESC(bytes_str(message)));
 	else
-		(void)err_set(&cli->err, code, "the verifier answered with HTTP status %ld", status);
+		(void)err_set(
+			&cli->err, code, "the verifier answered with HTTP status %ld", status);
 	json_decref(json);
 	return false;
 }
 
-static bool request_perform(struct cli *cli, const struct target *target, const char *path, const char *content_type,
-	const struct bytes *body, struct buf *ret)
+static bool request_perform(struct cli *cli, const struct target *target, const char *path,
+	const char *content_type, const struct bytes *body, struct buf *ret)
 {
 	OWNED(buf_release) struct buf url = {0};
 	buf_put_str(&url, (const char *)target->verifier.data);
@@ -176,11 +186,14 @@ static bool request_perform(struct cli *cli, const struct target *target, const 
 		url.len--;
 	buf_put_str(&url, path);
 	char header[160], detail[CURL_ERROR_SIZE] = "";
-	(void)snprintf(header, sizeof(header), "Content-Type: %s", content_type ? content_type : "application/json");
+	(void)snprintf(header, sizeof(header), "Content-Type: %s",
+		content_type ? content_type : "application/json");
 	struct curl_slist *headers = body ? curl_slist_append(NULL, header) : NULL;
 	CURL *curl = curl_easy_init();
 	bool ok = curl && buf_str(&url) && (!body || headers);
-	CURLcode code = ok ? request_set(curl, target, (const char *)url.data, headers, body, ret, detail) : CURLE_OUT_OF_MEMORY;
+	CURLcode code =
+		ok ? request_set(curl, target, (const char *)url.data, headers, body, ret, detail)
+		   : CURLE_OUT_OF_MEMORY;
 	if (code == CURLE_OK)
 		code = curl_easy_perform(curl);
 	long status = 0;
@@ -194,13 +207,16 @@ static bool request_perform(struct cli *cli, const struct target *target, const 
 	return status >= 200 && status < 300 ? true : http_error(cli, status, buf_bytes(ret));
 }
 
-bool api_bytes(struct cli *cli, const char *path, const char *content_type, const struct bytes *body, struct buf *ret)
+bool api_bytes(struct cli *cli, const char *path, const char *content_type,
+	const struct bytes *body, struct buf *ret)
 {
 	OWNED(target_release) struct target target = {0};
-	return target_of(cli, &target) && request_perform(cli, &target, path, content_type, body, ret);
+	return target_of(cli, &target) &&
+	       request_perform(cli, &target, path, content_type, body, ret);
 }
 
-bool api_json(struct cli *cli, const char *path, const char *content_type, const struct bytes *body, json_t **ret_json)
+bool api_json(struct cli *cli, const char *path, const char *content_type, const struct bytes *body,
+	json_t **ret_json)
 {
 	OWNED(buf_release) struct buf answer = {0};
 	if (!api_bytes(cli, path, content_type, body, &answer))

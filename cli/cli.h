@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every command shares: the table of commands, options by table, output for people or as JSON, exit statuses.
- * A command reads its options, does one thing through the libraries, and returns its exit status.
+ * What every command shares: the table of commands, options by table, output for people or as JSON,
+ * exit statuses. A command reads its options, does one thing through the libraries, and returns its
+ * exit status.
  */
 #ifndef ASSAY_CLI_CLI_H
 #define ASSAY_CLI_CLI_H
@@ -15,20 +16,20 @@
 
 /* Exit statuses, the same for every command. */
 enum status {
-	STATUS_DONE = 0,      /* accepted, or done */
-	STATUS_REFUSED = 1,   /* a verdict against, with reasons */
-	STATUS_USAGE = 2,     /* the command line makes no sense */
+	STATUS_DONE = 0, /* accepted, or done */
+	STATUS_REFUSED = 1, /* a verdict against, with reasons */
+	STATUS_USAGE = 2, /* the command line makes no sense */
 	STATUS_UNDECIDED = 3, /* I/O, network, configuration: nothing was decided */
 };
 
-#define CLI_OPTIONS_MAX	   16
-#define CLI_REPEATS_MAX	   64
+#define CLI_OPTIONS_MAX     16
+#define CLI_REPEATS_MAX     64
 #define CLI_POSITIONALS_MAX 65536
 
 enum option_kind { OPTION_FLAG = 0, OPTION_VALUE, OPTION_REPEATED };
 
 struct option_spec {
-	const char *name;    /* without the dashes; NULL ends a table */
+	const char *name; /* without the dashes; NULL ends a table */
 	const char *metavar; /* NULL for flags */
 	enum option_kind kind;
 	const char *help;
@@ -54,7 +55,7 @@ struct arguments {
 struct environment {
 	const char *config; /* ASSAY_CONFIG, or ~/.config/assay/config.yaml */
 	const char *socket; /* ASSAY_HOSTD_SOCKET */
-	bool colour;	    /* standard output is a terminal and NO_COLOR is unset */
+	bool colour; /* standard output is a terminal and NO_COLOR is unset */
 };
 
 struct cli {
@@ -71,23 +72,25 @@ struct command {
 	const char *synopsis; /* "RELEASE.yaml --key FILE" */
 	const char *summary;
 	const struct option_spec *options; /* ends with a NULL name; NULL: none */
-	size_t least, most;		   /* positionals */
-	bool rest;			   /* takes "-- ARG…" */
+	size_t least, most; /* positionals */
+	bool rest; /* takes "-- ARG…" */
 	enum status (*run)(struct cli *cli);
 };
 
-extern const struct command commands[];
+extern const struct command *const commands[];
 extern const size_t command_count;
 
 /* ---- options.c ---- */
 /* Parses argv (after the command's words). */
-must_use bool arguments_parse(const struct command *command, int argc, char **argv, struct arguments *ret, struct err *err);
+must_use bool arguments_parse(const struct command *command, int argc, char **argv,
+	struct arguments *ret, struct err *err);
 void arguments_release(struct arguments *arguments);
 /* Value of an option; NULL when not given. */
 const char *option(const struct cli *cli, const char *name);
 const char *option_or(const struct cli *cli, const char *name, const char *fallback);
 bool option_given(const struct cli *cli, const char *name);
-const struct option_value *option_all(const struct cli *cli, const char *name); /* NULL when not given */
+const struct option_value *option_all(
+	const struct cli *cli, const char *name); /* NULL when not given */
 must_use bool option_required(struct cli *cli, const char *name, const char **ret);
 void command_help(const struct command *command, FILE *out);
 void commands_help(FILE *out);
@@ -96,7 +99,8 @@ void commands_help(FILE *out);
 /* Prints the error chain to standard error and gives the exit status that fits its code. */
 enum status cli_fail(struct cli *cli);
 enum status status_of_error(enum err_code code);
-/* Prints a JSON value to standard output: pretty on a terminal's --json, one line otherwise. Steals the reference. */
+/* Prints a JSON value to standard output: pretty on a terminal's --json, one line otherwise. Steals
+ * the reference. */
 enum status cli_print_json(struct cli *cli, json_t *value, enum status status);
 /* A table for people: columns by key, from an array of objects; untrusted text escaped. */
 struct column {
@@ -114,21 +118,25 @@ must_use bool cli_read(const char *path, size_t max, struct buf *ret, struct err
 must_use bool cli_write(const char *path, struct bytes content, bool secret, struct err *err);
 
 /* ---- api.c: the verifier's operator API over TLS 1.3 with a client certificate ---- */
-/* GET when body is NULL. *ret_json is the parsed answer; HTTP errors become err with the verifier's own words. */
-must_use bool api_json(struct cli *cli, const char *path, const char *content_type, const struct bytes *body, json_t **ret_json);
+/* GET when body is NULL. *ret_json is the parsed answer; HTTP errors become err with the verifier's
+ * own words. */
+must_use bool api_json(struct cli *cli, const char *path, const char *content_type,
+	const struct bytes *body, json_t **ret_json);
 /* The same for answers that are not JSON. */
-must_use bool api_bytes(struct cli *cli, const char *path, const char *content_type, const struct bytes *body, struct buf *ret);
-#define API_OPTIONS                                                                                                     \
-	{"config", "FILE", OPTION_VALUE, "connection settings (default: $ASSAY_CONFIG, ~/.config/assay/config.yaml)"},  \
-		{"verifier", "URL", OPTION_VALUE, "the verifier, https://host:port"},                                   \
-		{"ca", "FILE", OPTION_VALUE, "its CA certificate"},                                                     \
-		{"cert", "FILE", OPTION_VALUE, "client certificate"},                                                   \
-	{                                                                                                               \
-		"key", "FILE", OPTION_VALUE, "its private key"                                                          \
+must_use bool api_bytes(struct cli *cli, const char *path, const char *content_type,
+	const struct bytes *body, struct buf *ret);
+#define API_OPTIONS                                                                                \
+	{"config", "FILE", OPTION_VALUE,                                                           \
+		"connection settings (default: $ASSAY_CONFIG, ~/.config/assay/config.yaml)"},      \
+		{"verifier", "URL", OPTION_VALUE, "the verifier, https://host:port"},              \
+		{"ca", "FILE", OPTION_VALUE, "its CA certificate"},                                \
+		{"cert", "FILE", OPTION_VALUE, "client certificate"},                              \
+	{                                                                                          \
+		"key", "FILE", OPTION_VALUE, "its private key"                                     \
 	}
-#define OPTIONS_END                                                                                                     \
-	{                                                                                                               \
-		NULL, NULL, OPTION_FLAG, NULL                                                                           \
+#define OPTIONS_END                                                                                \
+	{                                                                                          \
+		NULL, NULL, OPTION_FLAG, NULL                                                      \
 	}
 
 #endif

@@ -25,14 +25,16 @@ static bool keys_load(struct cli *cli, const struct option_value *files, struct 
 {
 	for (size_t i = 0; i < files->count; i++) {
 		OWNED(buf_release) struct buf pem = {0};
-		if (!cli_read(files->values[i], 65536, &pem, &cli->err) || !key_from_pem(buf_bytes(&pem), &ret->key[i], &cli->err))
+		if (!cli_read(files->values[i], 65536, &pem, &cli->err) ||
+			!key_from_pem(buf_bytes(&pem), &ret->key[i], &cli->err))
 			return err_wrap(&cli->err, "--key %s", files->values[i]);
 		ret->n++;
 	}
 	return true;
 }
 
-static enum status print_result(struct cli *cli, const struct dsse *dsse, const struct keys *keys, uint64_t mask)
+static enum status print_result(
+	struct cli *cli, const struct dsse *dsse, const struct keys *keys, uint64_t mask)
 {
 	const struct option_value *files = option_all(cli, "key");
 	enum status status = mask ? STATUS_DONE : STATUS_REFUSED;
@@ -42,19 +44,23 @@ static enum status print_result(struct cli *cli, const struct dsse *dsse, const 
 		if (!(mask >> i & 1))
 			continue;
 		hex_encode(bytes_of(key_id(keys->key[i]), SHA256_LEN), hex);
-		(void)json_array_append_new(list, json_pack("{s:s,s:s}", "file", files->values[i], "id", hex));
+		(void)json_array_append_new(
+			list, json_pack("{s:s,s:s}", "file", files->values[i], "id", hex));
 		if (!cli->json)
 			(void)printf("verified by %s (%s)\n", files->values[i], hex);
 	}
 	if (cli->json)
 		return cli_print_json(cli,
-			json_pack("{s:b,s:s,s:o}", "verified", mask != 0, "payload_type", dsse->payload_type, "keys", list), status);
+			json_pack("{s:b,s:s,s:o}", "verified", mask != 0, "payload_type",
+				dsse->payload_type, "keys", list),
+			status);
 	json_decref(list);
-	(void)printf("payload type %s, %zu bytes, %zu signature%s\n", ESC(bytes_str(dsse->payload_type)), dsse->payload.len,
-		dsse->count, dsse->count == 1 ? "" : "s");
+	(void)printf("payload type %s, %zu bytes, %zu signature%s\n",
+		ESC(bytes_str(dsse->payload_type)), dsse->payload.len, dsse->count,
+		dsse->count == 1 ? "" : "s");
 	if (!mask)
-		(void)printf("%srefused%s: no signature verifies with the key%s given\n", colour(cli, "red"), colour(cli, "off"),
-			keys->n == 1 ? "" : "s");
+		(void)printf("%srefused%s: no signature verifies with the key%s given\n",
+			colour(cli, "red"), colour(cli, "off"), keys->n == 1 ? "" : "s");
 	return status;
 }
 
@@ -65,8 +71,10 @@ static enum status run(struct cli *cli)
 	OWNED(keys_release) struct keys keys = {0};
 	uint64_t mask = 0;
 	const char *first = NULL;
-	if (!option_required(cli, "key", &first) || !keys_load(cli, option_all(cli, "key"), &keys) ||
-		!cli_read(cli->arguments->values[0], JSON_INPUT_MAX, &text, &cli->err) || !dsse_parse(buf_bytes(&text), &dsse, &cli->err) ||
+	if (!option_required(cli, "key", &first) ||
+		!keys_load(cli, option_all(cli, "key"), &keys) ||
+		!cli_read(cli->arguments->values[0], JSON_INPUT_MAX, &text, &cli->err) ||
+		!dsse_parse(buf_bytes(&text), &dsse, &cli->err) ||
 		!dsse_verify(dsse, keys.key, keys.n, &mask, &cli->err))
 		return cli_fail(cli);
 	const char *payload = option(cli, "payload");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assay ek verify: an EK certificate against a directory of roots and intermediates, with reasons. */
+/* assay ek verify: an EK certificate against a directory of roots and intermediates, with reasons.
+ */
 #include "cli/commands.h"
 
 #include "base/time.h"
@@ -10,10 +11,11 @@
 #include <sys/stat.h>
 
 #define STORE_CERTS_MAX 1024u
-#define STORE_FILE_MAX	(8u << 20)
+#define STORE_FILE_MAX  (8u << 20)
 
 static const struct option_spec options[] = {
-	{"roots", "DIR", OPTION_VALUE, "certificates trusted: self-signed ones as roots, others as intermediates"},
+	{"roots", "DIR", OPTION_VALUE,
+		"certificates trusted: self-signed ones as roots, others as intermediates"},
 	{"intermediates", "FILE", OPTION_REPEATED, "further intermediates, PEM or DER"},
 	{"crls", "FILE", OPTION_VALUE, "revocation lists, PEM or DER"},
 	{"at", "TIME", OPTION_VALUE, "judge at this time (2026-11-22T12:00:00Z; default: now)"},
@@ -41,7 +43,8 @@ static void store_free(struct store **store)
 static bool self_issued(const struct cert *cert)
 {
 	char subject[512], issuer[512];
-	return strcmp(cert_subject(cert, subject, sizeof(subject)), cert_issuer(cert, issuer, sizeof(issuer))) == 0;
+	return strcmp(cert_subject(cert, subject, sizeof(subject)),
+		       cert_issuer(cert, issuer, sizeof(issuer))) == 0;
 }
 
 static bool store_put(struct store *store, struct cert *cert, bool root, struct err *err)
@@ -60,7 +63,8 @@ static bool store_add_file(struct store *store, const char *path, bool trusted, 
 	OWNED(buf_release) struct buf text = {0};
 	struct cert *certs[STORE_CERTS_MAX];
 	size_t n = 0;
-	if (!file_read(path, STORE_FILE_MAX, &text, err) || !certs_from_bytes(buf_bytes(&text), STORE_CERTS_MAX, certs, &n, err))
+	if (!file_read(path, STORE_FILE_MAX, &text, err) ||
+		!certs_from_bytes(buf_bytes(&text), STORE_CERTS_MAX, certs, &n, err))
 		return err_wrap(err, "%s", path);
 	bool ok = true;
 	for (size_t i = 0; i < n; i++) {
@@ -113,27 +117,32 @@ static enum status print_result(struct cli *cli, const struct ek_cert_result *re
 	json_t *chain = json_array();
 	for (size_t i = 0; i < result->chain.count; i++) {
 		char subject[512];
-		(void)json_array_append_new(chain, json_string(cert_subject(result->chain.chain[i], subject, sizeof(subject))));
+		(void)json_array_append_new(chain, json_string(cert_subject(result->chain.chain[i],
+							   subject, sizeof(subject))));
 	}
 	if (cli->json)
 		return cli_print_json(cli,
 			json_pack("{s:b,s:s,s:s,s:s,s:s,s:s,s:b,s:o}", "verified", ok, "reason",
-				ok ? "" : ek_cert_fault_name(result->fault), "detail", result->detail, "manufacturer",
-				result->manufacturer, "model", result->model, "version", result->version, "expired", result->expired,
-				"chain", chain),
+				ok ? "" : ek_cert_fault_name(result->fault), "detail",
+				result->detail, "manufacturer", result->manufacturer, "model",
+				result->model, "version", result->version, "expired",
+				result->expired, "chain", chain),
 			status);
 	json_decref(chain);
 	if (ok)
-		(void)printf("%saccepted%s: EK certificate of a %s %s, version %s\n", colour(cli, "green"), colour(cli, "off"),
-			result->manufacturer, result->model, result->version);
+		(void)printf("%saccepted%s: EK certificate of a %s %s, version %s\n",
+			colour(cli, "green"), colour(cli, "off"), result->manufacturer,
+			result->model, result->version);
 	else
-		(void)printf("%srefused%s: %s: %s\n", colour(cli, "red"), colour(cli, "off"), ek_cert_fault_name(result->fault),
-			result->detail);
+		(void)printf("%srefused%s: %s: %s\n", colour(cli, "red"), colour(cli, "off"),
+			ek_cert_fault_name(result->fault), result->detail);
 	if (result->expired)
-		(void)puts("the certificate has expired; accepted because --ignore-expiry was given");
+		(void)puts(
+			"the certificate has expired; accepted because --ignore-expiry was given");
 	for (size_t i = 0; i < result->chain.count; i++) {
 		char subject[512];
-		(void)printf("  %zu  %s\n", i, cert_subject(result->chain.chain[i], subject, sizeof(subject)));
+		(void)printf("  %zu  %s\n", i,
+			cert_subject(result->chain.chain[i], subject, sizeof(subject)));
 	}
 	return status;
 }
@@ -159,13 +168,16 @@ static enum status run(struct cli *cli)
 		(void)err_set(&cli->err, ERR_NOMEM, "certificates");
 		return cli_fail(cli);
 	}
-	if (!time_of(cli, &at) || !store_load(cli, store) || !cli_read(cli->arguments->values[0], 65536, &der, &cli->err))
+	if (!time_of(cli, &at) || !store_load(cli, store) ||
+		!cli_read(cli->arguments->values[0], 65536, &der, &cli->err))
 		return cli_fail(cli);
 	struct bytes in = buf_bytes(&der);
 	bool pem = in.len > 10 && memcmp(in.data, "-----BEGIN", 10) == 0;
-	if (!(pem ? cert_from_pem(in, &cert, &cli->err) : cert_from_der(in, true, &cert, &cli->err)))
+	if (!(pem ? cert_from_pem(in, &cert, &cli->err)
+		  : cert_from_der(in, true, &cert, &cli->err)))
 		return cli_fail(cli);
-	if (option(cli, "crls") && !file_read(option(cli, "crls"), STORE_FILE_MAX, &crls, &cli->err))
+	if (option(cli, "crls") &&
+		!file_read(option(cli, "crls"), STORE_FILE_MAX, &crls, &cli->err))
 		return cli_fail(cli);
 	struct ek_cert_options how = {
 		.roots = store->roots,

@@ -55,7 +55,8 @@ static bool proof(struct cli *cli, struct buf *ret)
 		size_t len = strcspn(text, ",");
 		uint8_t node[SHA256_LEN];
 		if (ret->len >= (size_t)LEDGER_EDGE_MAX * 2 * SHA256_LEN)
-			return err_set(&cli->err, ERR_USAGE, "--proof: more than %d hashes", LEDGER_EDGE_MAX * 2);
+			return err_set(&cli->err, ERR_USAGE, "--proof: more than %d hashes",
+				LEDGER_EDGE_MAX * 2);
 		if (!hex_decode_exact(bytes_of(text, len), node, SHA256_LEN, &cli->err)) {
 			cli->err.code = ERR_USAGE;
 			return err_wrap(&cli->err, "--proof, hash %zu", ret->len / SHA256_LEN);
@@ -74,12 +75,15 @@ static enum status answer(struct cli *cli, bool ok, const char *what)
 		return cli_fail(cli);
 	enum status status = ok ? STATUS_DONE : STATUS_REFUSED;
 	if (cli->json)
-		return cli_print_json(
-			cli, json_pack("{s:b,s:s*}", "verified", ok, "reason", ok ? NULL : cli->err.text), status);
+		return cli_print_json(cli,
+			json_pack(
+				"{s:b,s:s*}", "verified", ok, "reason", ok ? NULL : cli->err.text),
+			status);
 	if (ok)
 		(void)printf("%sproved%s: %s\n", colour(cli, "green"), colour(cli, "off"), what);
 	else
-		(void)printf("%srefused%s: %s\n", colour(cli, "red"), colour(cli, "off"), cli->err.text);
+		(void)printf(
+			"%srefused%s: %s\n", colour(cli, "red"), colour(cli, "off"), cli->err.text);
 	return status;
 }
 
@@ -88,10 +92,12 @@ static enum status run_inclusion(struct cli *cli)
 	uint64_t index, size;
 	uint8_t leaf[SHA256_LEN], root[SHA256_LEN];
 	OWNED(buf_release) struct buf nodes = {0};
-	if (!number(cli, "index", &index) || !number(cli, "size", &size) || !hash(cli, "leaf-hash", leaf) || !hash(cli, "root", root) ||
-		!proof(cli, &nodes))
+	if (!number(cli, "index", &index) || !number(cli, "size", &size) ||
+		!hash(cli, "leaf-hash", leaf) || !hash(cli, "root", root) || !proof(cli, &nodes))
 		return cli_fail(cli);
-	return answer(cli, tree_inclusion_check(index, size, leaf, buf_bytes(&nodes), root, &cli->err), "the leaf is in the tree");
+	return answer(cli,
+		tree_inclusion_check(index, size, leaf, buf_bytes(&nodes), root, &cli->err),
+		"the leaf is in the tree");
 }
 
 static enum status run_consistency(struct cli *cli)
@@ -99,10 +105,13 @@ static enum status run_consistency(struct cli *cli)
 	uint64_t old_size, new_size;
 	uint8_t old_root[SHA256_LEN], new_root[SHA256_LEN];
 	OWNED(buf_release) struct buf nodes = {0};
-	if (!number(cli, "old", &old_size) || !number(cli, "new", &new_size) || !hash(cli, "old-root", old_root) ||
-		!hash(cli, "new-root", new_root) || !proof(cli, &nodes))
+	if (!number(cli, "old", &old_size) || !number(cli, "new", &new_size) ||
+		!hash(cli, "old-root", old_root) || !hash(cli, "new-root", new_root) ||
+		!proof(cli, &nodes))
 		return cli_fail(cli);
-	return answer(cli, tree_consistency_check(old_size, new_size, old_root, new_root, buf_bytes(&nodes), &cli->err),
+	return answer(cli,
+		tree_consistency_check(
+			old_size, new_size, old_root, new_root, buf_bytes(&nodes), &cli->err),
 		"the newer tree begins with the older one");
 }
 

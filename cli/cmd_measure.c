@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assay measure: digests of files as sha256sum and fsverity print them; needs no daemon and no TPM. */
+/* assay measure: digests of files as sha256sum and fsverity print them; needs no daemon and no TPM.
+ */
 #include "cli/commands.h"
 
 #include "attest/measure.h"
@@ -15,7 +16,8 @@ static bool alg_of(struct cli *cli, enum measure_alg *ret)
 	const char *name = option_or(cli, "digest", "sha256");
 	*ret = strcmp(name, "fsverity") == 0 ? MEASURE_FSVERITY : MEASURE_SHA256;
 	if (*ret == MEASURE_SHA256 && strcmp(name, "sha256") != 0)
-		return err_set(&cli->err, ERR_USAGE, "--digest is sha256 or fsverity, not %s", ESC(bytes_str(name)));
+		return err_set(&cli->err, ERR_USAGE, "--digest is sha256 or fsverity, not %s",
+			ESC(bytes_str(name)));
 	return true;
 }
 
@@ -34,7 +36,8 @@ static json_t *result_json(const char *path, enum measure_alg alg, const struct 
 {
 	char hex[2 * SHA256_LEN + 1];
 	hex_encode(BYTES_OF(file->digest), hex);
-	json_t *entry = json_pack("{s:s,s:s,s:I}", "alg", measure_alg_name(alg), "digest", hex, "size", (json_int_t)file->size);
+	json_t *entry = json_pack("{s:s,s:s,s:I}", "alg", measure_alg_name(alg), "digest", hex,
+		"size", (json_int_t)file->size);
 	/* A name that is no UTF-8 is given escaped, and said to be. */
 	json_t *name = json_stringn(path, strlen(path));
 	if (entry && !name)
@@ -44,7 +47,8 @@ static json_t *result_json(const char *path, enum measure_alg alg, const struct 
 	return entry;
 }
 
-static void result_line(struct buf *out, const char *path, enum measure_alg alg, const struct measured_file *file)
+static void result_line(
+	struct buf *out, const char *path, enum measure_alg alg, const struct measured_file *file)
 {
 	char hex[2 * SHA256_LEN + 1];
 	hex_encode(BYTES_OF(file->digest), hex);
@@ -54,13 +58,17 @@ static void result_line(struct buf *out, const char *path, enum measure_alg alg,
 		buf_put_str(out, " ");
 		buf_put_str(out, path);
 	} else {
-		/* As sha256sum: a name with a newline or backslash is escaped, and the line says so. */
+		/* As sha256sum: a name with a newline or backslash is escaped, and the line says
+		 * so. */
 		bool escape = strpbrk(path, "\\\n\r") != NULL;
 		buf_put_str(out, escape ? "\\" : "");
 		buf_put_str(out, hex);
 		buf_put_str(out, "  ");
 		for (const char *at = path; *at; at++) {
-			const char *as = *at == '\\' ? "\\\\" : *at == '\n' ? "\\n" : *at == '\r' ? "\\r" : NULL;
+			const char *as = *at == '\\'   ? "\\\\"
+					 : *at == '\n' ? "\\n"
+					 : *at == '\r' ? "\\r"
+						       : NULL;
 			if (as)
 				buf_put_str(out, as);
 			else
@@ -86,7 +94,8 @@ static void results_release(struct results *results)
 	free(results->errs);
 }
 
-static enum status print_results(struct cli *cli, const struct results *results, enum measure_alg alg)
+static enum status print_results(
+	struct cli *cli, const struct results *results, enum measure_alg alg)
 {
 	OWNED(buf_release) struct buf text = {0};
 	json_t *list = cli->json ? json_array() : NULL;
@@ -97,7 +106,8 @@ static enum status print_results(struct cli *cli, const struct results *results,
 			(void)fprintf(stderr, "assay: %s\n", results->errs[i].text);
 			status = STATUS_UNDECIDED;
 		} else if (cli->json) {
-			(void)json_array_append_new(list, result_json(path, alg, &results->files[i]));
+			(void)json_array_append_new(
+				list, result_json(path, alg, &results->files[i]));
 		} else {
 			result_line(&text, path, alg, &results->files[i]);
 		}
@@ -115,7 +125,8 @@ static enum status run(struct cli *cli)
 	if (!alg_of(cli, &alg) || !threads_of(cli, &threads))
 		return cli_fail(cli);
 	size_t n = cli->arguments->count;
-	OWNED(results_release) struct results results = {
+	OWNED(results_release)
+	struct results results = {
 		.n = n,
 		.files = calloc(n, sizeof(*results.files)),
 		.ok = calloc(n, sizeof(*results.ok)),
@@ -125,7 +136,8 @@ static enum status run(struct cli *cli)
 		(void)err_set(&cli->err, ERR_NOMEM, "%zu files", n);
 		return cli_fail(cli);
 	}
-	if (!measure_paths(cli->arguments->values, n, alg, threads, true, results.files, results.ok, results.errs, &cli->err))
+	if (!measure_paths(cli->arguments->values, n, alg, threads, true, results.files, results.ok,
+		    results.errs, &cli->err))
 		return cli_fail(cli);
 	return print_results(cli, &results, alg);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assay model digest: the root digest of a model directory, as OpenSSF Model Signing computes it. */
+/* assay model digest: the root digest of a model directory, as OpenSSF Model Signing computes it.
+ */
 #include "cli/commands.h"
 
 #include "attest/measure.h"
@@ -15,8 +16,8 @@ static enum status run(struct cli *cli)
 	hex_encode(BYTES_OF(tree.digest), hex);
 	if (cli->json)
 		return cli_print_json(cli,
-			json_pack("{s:s,s:s,s:I,s:I}", "alg", "sha256", "digest", hex, "files", (json_int_t)tree.count, "bytes",
-				(json_int_t)tree.bytes),
+			json_pack("{s:s,s:s,s:I,s:I}", "alg", "sha256", "digest", hex, "files",
+				(json_int_t)tree.count, "bytes", (json_int_t)tree.bytes),
 			STATUS_DONE);
 	(void)printf("%s  %s\n", hex, cli->arguments->values[0]);
 	return STATUS_DONE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assay: finds the command in the table, parses its options, runs it. The only file that reads the environment. */
+/* assay: finds the command in the table, parses its options, runs it. The only file that reads the
+ * environment. */
 #include "cli/cli.h"
 
 #include <signal.h>
@@ -13,7 +14,8 @@ static struct environment environment_read(char *path, size_t size)
 		.socket = getenv("ASSAY_HOSTD_SOCKET"),
 		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
 	};
-	if (!environment.config && home && (size_t)snprintf(path, size, "%s/.config/assay/config.yaml", home) < size)
+	if (!environment.config && home &&
+		(size_t)snprintf(path, size, "%s/.config/assay/config.yaml", home) < size)
 		environment.config = path;
 	return environment;
 }
@@ -21,10 +23,12 @@ static struct environment environment_read(char *path, size_t size)
 static const struct command *command_find(int argc, char **argv, int *ret_words)
 {
 	for (size_t i = 0; i < command_count; i++) {
-		const struct command *command = &commands[i];
+		const struct command *command = commands[i];
 		*ret_words = command->group ? 2 : 1;
-		const char *words[] = {command->group ? command->group : command->name, command->name};
-		if (argc > *ret_words && strcmp(argv[1], words[0]) == 0 && (!command->group || strcmp(argv[2], words[1]) == 0))
+		const char *words[] = {
+			command->group ? command->group : command->name, command->name};
+		if (argc > *ret_words && strcmp(argv[1], words[0]) == 0 &&
+			(!command->group || strcmp(argv[2], words[1]) == 0))
 			return command;
 	}
 	return NULL;
@@ -38,7 +42,8 @@ int main(int argc, char **argv)
 	int words = 0;
 	const struct command *command = command_find(argc, argv, &words);
 	if (!command) {
-		bool asked = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0);
+		bool asked = argc > 1 &&
+			     (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0);
 		if (argc > 1 && strcmp(argv[1], "--version") == 0) {
 			(void)puts("assay " ASSAY_VERSION);
 			return STATUS_DONE;
@@ -47,7 +52,8 @@ int main(int argc, char **argv)
 		return asked ? STATUS_DONE : STATUS_USAGE;
 	}
 	struct arguments arguments = {0};
-	struct cli cli = {.environment = &environment, .arguments = &arguments, .colour = environment.colour};
+	struct cli cli = {
+		.environment = &environment, .arguments = &arguments, .colour = environment.colour};
 	enum status status = STATUS_DONE;
 	if (!arguments_parse(command, argc - words - 1, argv + words + 1, &arguments, &cli.err)) {
 		status = cli_fail(&cli);

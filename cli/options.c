@@ -8,7 +8,8 @@ static const struct option_spec global_options[] = {
 	OPTIONS_END,
 };
 
-static const struct option_spec *spec_find(const struct option_spec *table, const char *name, size_t len)
+static const struct option_spec *spec_find(
+	const struct option_spec *table, const char *name, size_t len)
 {
 	for (; table && table->name; table++)
 		if (strlen(table->name) == len && memcmp(table->name, name, len) == 0)
@@ -29,7 +30,8 @@ static struct option_value *value_slot(struct arguments *arguments, const struct
 }
 
 /* Takes one "--name", "--name=value" or "--name value"; *at moves past what was used. */
-static bool option_take(struct arguments *arguments, int argc, char **argv, int *at, struct err *err)
+static bool option_take(
+	struct arguments *arguments, int argc, char **argv, int *at, struct err *err)
 {
 	const char *name = argv[*at] + 2;
 	const char *equals = strchr(name, '=');
@@ -38,14 +40,16 @@ static bool option_take(struct arguments *arguments, int argc, char **argv, int 
 	if (!spec)
 		spec = spec_find(global_options, name, len);
 	if (!spec)
-		return err_set(err, ERR_USAGE, "unknown option --%.*s", (int)(len < 40 ? len : 40), name);
+		return err_set(
+			err, ERR_USAGE, "unknown option --%.*s", (int)(len < 40 ? len : 40), name);
 	struct option_value *slot = value_slot(arguments, spec);
 	if (!slot)
 		return err_set(err, ERR_USAGE, "too many options");
 	if (spec->kind != OPTION_REPEATED && slot->count)
 		return err_set(err, ERR_USAGE, "--%s is given twice", spec->name);
 	if (slot->count == CLI_REPEATS_MAX)
-		return err_set(err, ERR_USAGE, "--%s is given more than %d times", spec->name, CLI_REPEATS_MAX);
+		return err_set(err, ERR_USAGE, "--%s is given more than %d times", spec->name,
+			CLI_REPEATS_MAX);
 	const char *value = "";
 	if (spec->kind == OPTION_FLAG) {
 		if (equals)
@@ -61,7 +65,8 @@ static bool option_take(struct arguments *arguments, int argc, char **argv, int 
 	return true;
 }
 
-bool arguments_parse(const struct command *command, int argc, char **argv, struct arguments *ret, struct err *err)
+bool arguments_parse(const struct command *command, int argc, char **argv, struct arguments *ret,
+	struct err *err)
 {
 	ret->command = command;
 	ret->values = calloc((size_t)argc + 1, sizeof(*ret->values));
@@ -77,7 +82,8 @@ bool arguments_parse(const struct command *command, int argc, char **argv, struc
 			if (!option_take(ret, argc, argv, &at, err))
 				return false;
 		} else if (argv[at][0] == '-' && argv[at][1] != '\0') {
-			return err_set(err, ERR_USAGE, "unknown option %.10s (options are written --name)", argv[at]);
+			return err_set(err, ERR_USAGE,
+				"unknown option %.10s (options are written --name)", argv[at]);
 		} else {
 			ret->values[ret->count++] = argv[at];
 		}
@@ -91,8 +97,9 @@ bool arguments_parse(const struct command *command, int argc, char **argv, struc
 		ret->rest_count = 0;
 	}
 	if (ret->count < command->least || ret->count > command->most)
-		return err_set(err, ERR_USAGE, "expected: assay %s%s%s %s", command->group ? command->group : "",
-			command->group ? " " : "", command->name, command->synopsis);
+		return err_set(err, ERR_USAGE, "expected: assay %s%s%s %s",
+			command->group ? command->group : "", command->group ? " " : "",
+			command->name, command->synopsis);
 	return true;
 }
 
@@ -136,19 +143,24 @@ bool option_required(struct cli *cli, const char *name, const char **ret)
 static void option_help(const struct option_spec *spec, FILE *out)
 {
 	char left[48];
-	(void)snprintf(left, sizeof(left), "--%s%s%s", spec->name, spec->metavar ? " " : "", spec->metavar ? spec->metavar : "");
-	(void)fprintf(out, "  %-24s %s%s\n", left, spec->help, spec->kind == OPTION_REPEATED ? " (may be repeated)" : "");
+	(void)snprintf(left, sizeof(left), "--%s%s%s", spec->name, spec->metavar ? " " : "",
+		spec->metavar ? spec->metavar : "");
+	(void)fprintf(out, "  %-24s %s%s\n", left, spec->help,
+		spec->kind == OPTION_REPEATED ? " (may be repeated)" : "");
 }
 
 void command_help(const struct command *command, FILE *out)
 {
-	(void)fprintf(out, "usage: assay %s%s%s %s\n%s\n\noptions:\n", command->group ? command->group : "", command->group ? " " : "",
-		command->name, command->synopsis, command->summary);
+	(void)fprintf(out, "usage: assay %s%s%s %s\n%s\n\noptions:\n",
+		command->group ? command->group : "", command->group ? " " : "", command->name,
+		command->synopsis, command->summary);
 	for (const struct option_spec *spec = command->options; spec && spec->name; spec++)
 		option_help(spec, out);
 	for (const struct option_spec *spec = global_options; spec->name; spec++)
 		option_help(spec, out);
-	(void)fputs("\nexit status: 0 accepted or done, 1 refused, 2 wrong usage, 3 could not decide\n", out);
+	(void)fputs(
+		"\nexit status: 0 accepted or done, 1 refused, 2 wrong usage, 3 could not decide\n",
+		out);
 }
 
 void commands_help(FILE *out)
@@ -156,11 +168,13 @@ void commands_help(FILE *out)
 	(void)fputs("usage: assay COMMAND …\n\n", out);
 	for (size_t i = 0; i < command_count; i++) {
 		char words[40];
-		(void)snprintf(words, sizeof(words), "%s%s%s", commands[i].group ? commands[i].group : "", commands[i].group ? " " : "",
-			commands[i].name);
-		(void)fprintf(out, "  %-20s %s\n", words, commands[i].summary);
+		const struct command *command = commands[i];
+		(void)snprintf(words, sizeof(words), "%s%s%s", command->group ? command->group : "",
+			command->group ? " " : "", command->name);
+		(void)fprintf(out, "  %-20s %s\n", words, command->summary);
 	}
-	(void)fputs("\n`assay COMMAND --help` says more. --json on every command answers as JSON.\n"
-		    "exit status: 0 accepted or done, 1 refused, 2 wrong usage, 3 could not decide\n",
+	(void)fputs(
+		"\n`assay COMMAND --help` says more. --json on every command answers as JSON.\n"
+		"exit status: 0 accepted or done, 1 refused, 2 wrong usage, 3 could not decide\n",
 		out);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What commands print: JSON for programs, short lines for people, errors with their chain, files in and out. */
+/* What commands print: JSON for programs, short lines for people, errors with their chain, files in
+ * and out. */
 #include "cli/cli.h"
 
 #include <unistd.h>
@@ -20,10 +21,12 @@ enum status status_of_error(enum err_code code)
 enum status cli_fail(struct cli *cli)
 {
 	if (cli->json) {
-		json_t *error = json_pack("{s:{s:s,s:s}}", "error", "code", err_code_name(cli->err.code), "message", cli->err.text);
+		json_t *error = json_pack("{s:{s:s,s:s}}", "error", "code",
+			err_code_name(cli->err.code), "message", cli->err.text);
 		return cli_print_json(cli, error, status_of_error(cli->err.code));
 	}
-	(void)fprintf(stderr, "assay: %s%s%s\n", colour(cli, "red"), cli->err.text, colour(cli, "off"));
+	(void)fprintf(
+		stderr, "assay: %s%s%s\n", colour(cli, "red"), cli->err.text, colour(cli, "off"));
 	return status_of_error(cli->err.code);
 }
 
@@ -45,7 +48,8 @@ enum status cli_print_json(struct cli *cli, json_t *value, enum status status)
 static const char *cell(const json_t *value, char *out, size_t size)
 {
 	if (json_is_string(value))
-		return text_escape(bytes_of(json_string_value(value), json_string_length(value)), out, size);
+		return text_escape(
+			bytes_of(json_string_value(value), json_string_length(value)), out, size);
 	if (json_is_integer(value))
 		(void)snprintf(out, size, "%lld", (long long)json_integer_value(value));
 	else if (json_is_boolean(value))
@@ -58,15 +62,19 @@ static const char *cell(const json_t *value, char *out, size_t size)
 void cli_print_table(const json_t *rows, const struct column *columns, size_t n)
 {
 	for (size_t c = 0; c < n; c++)
-		(void)printf(c + 1 < n ? "%-*s  " : "%-*s\n", c + 1 < n ? columns[c].width : 0, columns[c].title);
+		(void)printf(c + 1 < n ? "%-*s  " : "%-*s\n", c + 1 < n ? columns[c].width : 0,
+			columns[c].title);
 	size_t i;
 	json_t *row;
-	json_array_foreach (rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		for (size_t c = 0; c < n; c++) {
 			char text[512];
-			const char *shown = cell(json_object_get(row, columns[c].key), text, sizeof(text));
+			const char *shown =
+				cell(json_object_get(row, columns[c].key), text, sizeof(text));
 			int width = columns[c].width;
-			(void)printf(c + 1 < n ? "%-*.*s  " : "%-*.*s\n", c + 1 < n ? width : 0, width ? width : 500, shown);
+			(void)printf(c + 1 < n ? "%-*.*s  " : "%-*.*s\n", c + 1 < n ? width : 0,
+				width ? width : 500, shown);
 		}
 	}
 	if (json_array_size(rows) == 0)
@@ -77,11 +85,14 @@ void cli_print_object(const json_t *object)
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
 		OWNED(buf_release) struct buf text = {0};
 		char shown[2048];
-		if ((json_is_object(value) || json_is_array(value)) && json_write(value, false, &text, NULL))
-			(void)printf("%-16s %s\n", key, text_escape(buf_bytes(&text), shown, sizeof(shown)));
+		if ((json_is_object(value) || json_is_array(value)) &&
+			json_write(value, false, &text, NULL))
+			(void)printf("%-16s %s\n", key,
+				text_escape(buf_bytes(&text), shown, sizeof(shown)));
 		else
 			(void)printf("%-16s %s\n", key, cell(value, shown, sizeof(shown)));
 	}
@@ -91,7 +102,8 @@ const char *colour(const struct cli *cli, const char *name)
 {
 	static const struct {
 		const char *name, *code;
-	} table[] = {{"bold", "\033[1m"}, {"red", "\033[31m"}, {"green", "\033[32m"}, {"dim", "\033[2m"}, {"off", "\033[0m"}};
+	} table[] = {{"bold", "\033[1m"}, {"red", "\033[31m"}, {"green", "\033[32m"},
+		{"dim", "\033[2m"}, {"off", "\033[0m"}};
 	for (size_t i = 0; cli->colour && i < ARRAY_LEN(table); i++)
 		if (strcmp(table[i].name, name) == 0)
 			return table[i].code;

@@ -4,15 +4,15 @@
 #include "base/reader.h"
 
 #define SELECTION_SLOTS 16
-#define DIGEST_SLOTS	8
-#define DIGEST_SIZE	64
-#define LISTS_MAX	32
+#define DIGEST_SLOTS    8
+#define DIGEST_SIZE     64
+#define LISTS_MAX       32
 
 /* The values of the selection in order, from wherever `next` takes them. */
 typedef bool (*next_value)(void *context, size_t len, uint8_t *out);
 
-static bool banks_fill(const struct tpml_pcr_selection *selection, struct pcr_bank *banks, size_t max, next_value next, void *context,
-	struct err *err)
+static bool banks_fill(const struct tpml_pcr_selection *selection, struct pcr_bank *banks,
+	size_t max, next_value next, void *context, struct err *err)
 {
 	if (selection->count > max)
 		return err_set(err, ERR_LIMIT, "PCR values: %u banks", selection->count);
@@ -20,12 +20,14 @@ static bool banks_fill(const struct tpml_pcr_selection *selection, struct pcr_ba
 		banks[b] = (struct pcr_bank){.alg = (enum digest_alg)selection->banks[b].hash};
 		size_t len = digest_alg_len(banks[b].alg);
 		if (len == 0)
-			return err_set(err, ERR_UNSUPPORTED, "PCR values: bank 0x%04x is not known", selection->banks[b].hash);
+			return err_set(err, ERR_UNSUPPORTED, "PCR values: bank 0x%04x is not known",
+				selection->banks[b].hash);
 		for (uint32_t pcr = 0; pcr < TPM_PCRS; pcr++) {
 			if (!(selection->banks[b].pcrs >> pcr & 1))
 				continue;
 			if (!next(context, len, banks[b].values[pcr]))
-				return err_set(err, ERR_FORMAT, "PCR values: no value of %zu bytes for PCR %u", len, pcr);
+				return err_set(err, ERR_FORMAT,
+					"PCR values: no value of %zu bytes for PCR %u", len, pcr);
 			banks[b].present |= 1u << pcr;
 		}
 	}
@@ -106,20 +108,25 @@ static size_t values_size(const struct tpml_pcr_selection *selection)
 	return size;
 }
 
-bool pcr_file_parse(struct bytes in, const struct tpml_pcr_selection *selection, struct pcr_bank *ret_banks, size_t max,
-	struct err *err)
+bool pcr_file_parse(struct bytes in, const struct tpml_pcr_selection *selection,
+	struct pcr_bank *ret_banks, size_t max, struct err *err)
 {
 	struct reader r = rd_of(in);
 	if (in.len == values_size(selection))
-		return banks_fill(selection, ret_banks, max, next_raw, &r, err) && rd_finish(&r, err);
+		return banks_fill(selection, ret_banks, max, next_raw, &r, err) &&
+		       rd_finish(&r, err);
 	struct serialized serialized = {0};
 	struct tpml_pcr_selection stated = selection_read(&r);
 	lists_read(&r, &serialized);
 	if (!rd_finish(&r, err))
 		return err_wrap(err, "PCR values");
 	if (!tpml_pcr_selection_equal(&stated, selection))
-		return err_set(err, ERR_FORMAT, "PCR values: they are of another selection than the quote");
+		return err_set(err, ERR_FORMAT,
+			"PCR values: they are of another selection than the quote");
 	if (!banks_fill(selection, ret_banks, max, next_serialized, &serialized, err))
 		return false;
-	return serialized.at == serialized.count ? true : err_set(err, ERR_FORMAT, "PCR values: more values than the selection names");
+	return serialized.at == serialized.count
+		       ? true
+		       : err_set(err, ERR_FORMAT,
+				 "PCR values: more values than the selection names");
 }

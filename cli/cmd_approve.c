@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* assay release approve | withdraw: a person's signed word on one release, one environment, one
+ * clause of the policy. */
+#include "cli/commands.h"
+
+#include "base/time.h"
+#include "crypto/dsse.h"
+#include "policy/policy.h"
+
+#define APPROVAL_LIFETIME_MAX (366 * 86400)
+
+static const struct option_spec options[] = {
+	{"key", "URI", OPTION_VALUE, "the approver's private key: a file, or an OSSL_STORE URI"},
+	{"person", "NAME", OPTION_VALUE, "who approves, as the policy names him"},
+	{"role", "ROLE", OPTION_VALUE, "in which role"},
+	{"env", "NAME", OPTION_VALUE, "for which environment (prod)"},
+	{"reason", "TEXT", OPTION_VALUE, "why"},
+	{"change-request", "ID", OPTION_VALUE, "under which change request"},
+	{"expires", "DURATION", OPTION_VALUE, "how long it holds (default 90d)"},
+	{"policy", "FILE", OPTION_VALUE,
+		"policy file that holds the clause (default: asked of the verifier)"},
+	{"out", "FILE", OPTION_VALUE, "write the signed approval there (default: standard output)"},
+	API_OPTIONS,
+	OPTIONS_END,
+};
+
+static bool release_load(struct cli *cli, struct release **ret)
+{
+	OWNED(buf_release) struct buf in = {0};
+	OWNED(dsse_free) struct dsse *dsse = NULL;
+	OWNED(json_release) json_t *answer = NULL;
+	const char *name = cli->arguments->values[0];
+	uint8_t digest[SHA256_LEN];
+	char path[128];
+	if (hex_decode_exact(bytes_str(name), digest, SHA256_LEN, NULL)) {
+		(void)snprintf(path, sizeof(path), "/v1/releases/%s", name);
+		if (!api_json(cli, path, NULL, NULL, &answer) ||
+			!json_write(json_object_get(answer, "envelope"), false, &in, &cli->err))
+			return false;
+	} else if (!cli_read(name, JSON_INPUT_MAX, &in, &cli->err)) {
+		return false;
+	}
+	if (!dsse_parse(buf_bytes(&in), &dsse, &cli->err) ||
+		!release_parse(buf_bytes(&dsse->payload), ret, &cli->err))
+		return false;
+	/* Asked for by digest, it must be the release with that digest, whatever the verifier sent.
+	 */
+	if (answer && memcmp((*ret)->digest, digest, SHA256_LEN) != 0)
+		return err_set(&cli->err, ERR_MISMATCH,
+			"the verifier sent another release than the one asked for");
+	return true;
+}
+
+static bool policy_load(struct cli *cli, struct policy **ret)
+{
+	OWNED(buf_release) struct buf text = {0};
+	const char *file = option(cli, "policy");
+	if (!(file ? cli_read(file, POLICY_TEXT_MAX, &text, &cli->err)
+		   : api_bytes(cli, "/v1/policy", NULL, NULL, &text)))
+		return err_wrap(&cli->err, "policy");
+	return policy_parse(buf_bytes(&text), file ? file : "policy", ret, &cli->err);
+}
+
+static bool approval_fill(struct cli *cli, const struct release *release,
+	const struct policy_class *class, bool withdrawn, struct approval *ret)
+{
+	const char *person = NULL, *role = NULL, *environment = NULL;
+	int64_t lifetime = 0;
+	if (!option_required(cli, "person", &person) || !option_required(cli, "role", &role) ||
+		!option_required(cli, "env", &environment))
+		return false;
+	if (!time_parse_duration(bytes_str(option_or(cli, "expires", "90d")), APPROVAL_LIFETIME_MAX,
+		    &lifetime, &cli->err)) {
+		cli->err.code = ERR_USAGE;
+		return err_wrap(&cli->err, "--expires");
+	}
+	const char *change = option(cli, "change-request");
+	*ret = (struct approval){
+		.environment = strdup(environment),
+		.person = strdup(person),
+		.role = strdup(role),
+		.reason = strdup(option_or(cli, "reason", "")),
+		.change_request = change ? strdup(change) : NULL,
+		.issued = clock_wall(&clock_system),
+		.withdrawn = withdrawn,
+	};
+	ret->expires = ret->issued + lifetime;
+	memcpy(ret->release, release->digest, SHA256_LEN);
+	memcpy(ret->clause, class->clause, SHA256_LEN);
+	if (!ret->environment || !ret->person || !ret->role || !ret->reason ||
+		(change && !ret->change_request))
+		return err_set(&cli->err, ERR_NOMEM, "approval");
+	return true;
+}
+
+/* What is about to be signed, before it is. */
+static void show(const struct approval *approval, const struct release *release,
+	const struct policy_class *class)
+{
+	char hex[2 * SHA256_LEN + 1], until[TIME_TEXT_MAX];
+	hex_encode(BYTES_OF(release->digest), hex);
+	(void)fprintf(stderr, "%s %s %s of workload %s, risk class %s\n  release   %s\n",
+		approval->withdrawn ? "withdrawing" : "approving", ESC(bytes_str(release->name)),
+		ESC(bytes_str(release->version)), ESC(bytes_str(release->workload)), class->name,
+		hex);
+	for (size_t i = 0; i < release->component_count; i++) {
+		hex_encode(BYTES_OF(release->components[i].digest), hex);
+		(void)fprintf(stderr, "  %-9.9s %s\n", release->components[i].name, hex);
+	}
+	for (size_t i = 0; i < class->approval_count; i++)
+		(void)fprintf(stderr, "  needs     %u of role %s\n", class->approvals[i].count,
+			class->approvals[i].role);
+	(void)fprintf(stderr, "  as        %s, %s, for %s, until %s\n",
+		ESC(bytes_str(approval->person)), ESC(bytes_str(approval->role)),
+		ESC(bytes_str(approval->environment)), time_format(approval->expires, until));
+}
+
+static enum status decide(struct cli *cli, bool withdrawn)
+{
+	OWNED(release_free) struct release *release = NULL;
+	OWNED(policy_free) struct policy *policy = NULL;
+	OWNED(key_unref) struct key *key = NULL;
+	OWNED(approval_free) struct approval *approval = calloc(1, sizeof(*approval));
+	OWNED(buf_release) struct buf statement = {0}, envelope = {0};
+	const char *uri = NULL;
+	if (!approval) {
+		(void)err_set(&cli->err, ERR_NOMEM, "approval");
+		return cli_fail(cli);
+	}
+	if (!option_required(cli, "key", &uri) || !release_load(cli, &release) ||
+		!policy_load(cli, &policy))
+		return cli_fail(cli);
+	const struct policy_class *class =
+		policy_class_find(policy, bytes_str(release->risk_class));
+	if (!class) {
+		(void)err_set(&cli->err, ERR_CONFIG, "the policy has no risk class %s",
+			ESC(bytes_str(release->risk_class)));
+		return cli_fail(cli);
+	}
+	if (!approval_fill(cli, release, class, withdrawn, approval))
+		return cli_fail(cli);
+	if (!cli->json)
+		show(approval, release, class);
+	if (!key_from_uri(uri, &key, &cli->err) ||
+		!approval_statement(approval, &statement, &cli->err) ||
+		!dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&statement), key, &envelope, &cli->err) ||
+		!cli_write(option(cli, "out"), buf_bytes(&envelope), false, &cli->err))
+		return cli_fail(cli);
+	return STATUS_DONE;
+}
+
+static enum status run_approve(struct cli *cli)
+{
+	return decide(cli, false);
+}
+
+static enum status run_withdraw(struct cli *cli)
+{
+	return decide(cli, true);
+}
+
+const struct command cmd_release_approve = {
+	.group = "release",
+	.name = "approve",
+	.synopsis = "FILE|DIGEST --person NAME --role ROLE --env ENV --key URI [--out FILE]",
+	.summary = "Shows a release and signs an approval of it; `release publish` hands it in.",
+	.options = options,
+	.least = 1,
+	.most = 1,
+	.run = run_approve,
+};
+const struct command cmd_release_withdraw = {
+	.group = "release",
+	.name = "withdraw",
+	.synopsis = "FILE|DIGEST --person NAME --role ROLE --env ENV --key URI [--out FILE]",
+	.summary = "Signs the withdrawal of one's approval; `release publish` hands it in.",
+	.options = options,
+	.least = 1,
+	.most = 1,
+	.run = run_withdraw,
+};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* assay audit: one file, no network, the verdict reached again from the TPM's signature upward. */
+#include "cli/commands.h"
+
+#include "ledger/audit.h"
+
+static const struct option_spec options[] = {
+	{"ca", "FILE", OPTION_REPEATED, "the verifier's CA certificate, as you know it"},
+	{"key", "PEM", OPTION_REPEATED, "the verifier's signing key, as you know it"},
+	OPTIONS_END,
+};
+
+struct anchors {
+	struct key *keys[CLI_REPEATS_MAX];
+	struct cert *roots[CLI_REPEATS_MAX];
+	size_t key_count, root_count;
+};
+
+static void anchors_release(struct anchors *anchors)
+{
+	for (size_t i = 0; i < anchors->key_count; i++)
+		key_unref(&anchors->keys[i]);
+	for (size_t i = 0; i < anchors->root_count; i++)
+		cert_unref(&anchors->roots[i]);
+}
+
+static bool anchors_load(struct cli *cli, struct anchors *ret)
+{
+	const struct option_value *keys = option_all(cli, "key"), *roots = option_all(cli, "ca");
+	for (size_t i = 0; keys && i < keys->count; i++) {
+		OWNED(buf_release) struct buf pem = {0};
+		if (!file_read(keys->values[i], 65536, &pem, &cli->err) ||
+			!key_from_pem(buf_bytes(&pem), &ret->keys[i], &cli->err))
+			return err_wrap(&cli->err, "--key %s", keys->values[i]);
+		ret->key_count++;
+	}
+	for (size_t i = 0; roots && i < roots->count; i++) {
+		OWNED(buf_release) struct buf pem = {0};
+		if (!file_read(roots->values[i], 65536, &pem, &cli->err) ||
+			!cert_from_pem(buf_bytes(&pem), &ret->roots[i], &cli->err))
+			return err_wrap(&cli->err, "--ca %s", roots->values[i]);
+		ret->root_count++;
+	}
+	return true;
+}
+
+static enum status run(struct cli *cli)
+{
+	OWNED(buf_release) struct buf bundle = {0}, text = {0};
+	OWNED(anchors_release) struct anchors anchors = {0};
+	OWNED(audit_report_release) struct audit_report report = {0};
+	if (!anchors_load(cli, &anchors) ||
+		!cli_read(cli->arguments->values[0], AUDIT_BUNDLE_MAX, &bundle, &cli->err))
+		return cli_fail(cli);
+	const struct audit_anchors known = {
+		anchors.keys, anchors.key_count, anchors.roots, anchors.root_count};
+	if (!audit_run(buf_bytes(&bundle), &known, &report, &cli->err))
+		return cli_fail(cli);
+	enum status status = report.consistent ? STATUS_DONE : STATUS_REFUSED;
+	bool ok = cli->json ? audit_report_json(&report, &text, &cli->err)
+			    : audit_report_text(&report, cli->colour, &text, &cli->err);
+	if (!ok)
+		return cli_fail(cli);
+	(void)fwrite(text.data, 1, text.len, stdout);
+	if (cli->json)
+		(void)fputc('\n', stdout);
+	return status;
+}
+
+const struct command cmd_audit = {
+	.name = "audit",
+	.synopsis = "FILE [--ca FILE] [--key PEM]",
+	.summary = "Reaches a recorded verdict again, offline, from one file.",
+	.options = options,
+	.least = 1,
+	.most = 1,
+	.run = run,
+};
