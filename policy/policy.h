@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Policy: who may say what, what a release is, and the appraisal: a pure function of evidence, context and state. The
- * verifier calls policy_appraise to decide; the auditor calls it again, years later, and must reach the same verdict.
- * No file, socket, clock or log line anywhere below; the time is an argument.
+ * Policy: who may say what, what a release is, and the appraisal: a pure function of evidence,
+ * context and state. The verifier calls policy_appraise to decide; the auditor calls it again,
+ * years later, and must reach the same verdict. No file, socket, clock or log line anywhere below;
+ * the time is an argument.
  */
 #ifndef ASSAY_POLICY_POLICY_H
 #define ASSAY_POLICY_POLICY_H
@@ -11,16 +12,23 @@
 #include "evidence/evidence.h"
 #include "policy/verdict.h"
 
-#define POLICY_KEYS_MAX	      64u
-#define POLICY_ROLES_MAX      16u
-#define POLICY_CLASSES_MAX    32u
-#define POLICY_ROOTS_MAX      256u
-#define POLICY_TEXT_MAX	      (1u << 20)
-#define RELEASE_COMPONENTS_MAX RUNTIME_COMPONENTS_MAX
-#define APPROVALS_MAX	      64u
+#define POLICY_KEYS_MAX         64u
+#define POLICY_ROLES_MAX        16u
+#define POLICY_PERSON_KEYS_MAX  4u
+#define POLICY_CLASSES_MAX      32u
+#define POLICY_ROOTS_MAX        256u
+#define POLICY_TEXT_MAX         (1u << 20)
+#define RELEASE_COMPONENTS_MAX  RUNTIME_COMPONENTS_MAX
+#define APPROVALS_MAX           64u
 #define CREDENTIAL_LIFETIME_MAX (30 * 86400)
+#define POLICY_TIME_MAX         INT64_C(253402300799) /* the last second of the year 9999 */
 
-enum assurance { ASSURANCE_NONE = 0, ASSURANCE_REPORTED = 1, ASSURANCE_BOOTED = 2, ASSURANCE_MEASURED = 3 };
+enum assurance {
+	ASSURANCE_NONE = 0,
+	ASSURANCE_REPORTED = 1,
+	ASSURANCE_BOOTED = 2,
+	ASSURANCE_MEASURED = 3
+};
 const char *assurance_name(enum assurance assurance);
 
 /* ---- the policy file (YAML, docs/formats/policy.md) ---- */
@@ -34,37 +42,40 @@ struct policy_release_key {
 	struct key *key;
 };
 struct policy_approver {
-	char *person;			/* thresholds count persons, not keys */
+	char *person; /* thresholds count persons, not keys */
 	char *roles[POLICY_ROLES_MAX];
 	size_t role_count;
-	struct key *keys[4];
+	struct key *keys[POLICY_PERSON_KEYS_MAX];
 	size_t key_count;
 };
 struct policy_approval_rule {
 	char *role;
-	unsigned count;			/* distinct persons, at least 1 */
+	unsigned count; /* distinct persons, at least 1 */
 };
 struct policy_class {
 	char *name;
 	struct policy_approval_rule *approvals;
 	size_t approval_count;
-	bool differ_from_author;	/* no approver's person or key is the release's author or signer; default true */
-	int64_t approval_age_max;	/* seconds; 0: only the approval's own expiry */
-	int64_t credential_lifetime;	/* seconds, 1..CREDENTIAL_LIFETIME_MAX */
-	int64_t renew_after;		/* seconds; default half the lifetime */
+	bool differ_from_author; /* no approver's person or key is the release's author or signer;
+				    default true */
+	int64_t approval_age_max; /* seconds; 0: only the approval's own expiry */
+	int64_t credential_lifetime; /* seconds, 2..CREDENTIAL_LIFETIME_MAX */
+	int64_t renew_after; /* seconds; default half the lifetime */
 	enum assurance minimum_assurance;
-	enum key_protection key;	/* KEY_SOFTWARE: any; KEY_TPM: demanded */
-	bool pinned;			/* refuse components that are measured but not pinned; default false */
-	bool clock_safe;		/* refuse quotes with safe = 0; default false */
-	uint8_t clause[SHA256_LEN];	/* digest of this class's canonical JSON: what approvals bind to */
+	enum key_protection key; /* KEY_SOFTWARE: any; KEY_TPM: demanded */
+	bool pinned; /* refuse components that are measured but not pinned; default false */
+	bool clock_safe; /* refuse quotes with safe = 0; default false */
+	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
+				     */
 };
 struct policy {
-	uint8_t digest[SHA256_LEN];	/* of the file's bytes */
+	uint8_t digest[SHA256_LEN]; /* of the file's bytes */
 	int64_t version;
 	char *trust_domain;
-	struct policy_root *roots;	/* EK roots */
+	struct policy_root *roots; /* EK roots */
 	size_t root_count;
-	struct cert **intermediates;	/* EK intermediates given by the operator (hosts may send theirs too) */
+	struct cert **intermediates; /* EK intermediates given by the operator (hosts may send
+					theirs too) */
 	size_t intermediate_count;
 	struct policy_release_key *release_keys;
 	size_t release_key_count;
@@ -72,17 +83,19 @@ struct policy {
 	size_t approver_count;
 	struct policy_class *classes;
 	size_t class_count;
-	enum digest_alg bank;		/* SHA-256 or SHA-384 */
-	uint32_t runtime_pcr;		/* default 15; 16 and 23 are refused, as is anything above 15 */
-	bool ek_ignore_expiry;		/* default false */
-	enum ek_template *ek_templates;	/* accepted EK templates; default L-1 L-2 H-1 H-2 H-3 H-6 */
+	enum digest_alg bank; /* SHA-256 or SHA-384 */
+	uint32_t runtime_pcr; /* default 15; 16 and 23 are refused, as is anything above 15 */
+	bool ek_ignore_expiry; /* default false */
+	enum ek_template *ek_templates; /* accepted EK templates; default L-1 L-2 H-1 H-2 H-3 H-6 */
 	size_t ek_template_count;
-	uint64_t tpm_firmware_minimum;	/* firmwareVersion below is untrusted; 0: not checked */
-	int64_t challenge_lifetime;	/* seconds, default 120 */
+	uint64_t tpm_firmware_minimum; /* firmwareVersion below is untrusted; 0: not checked */
+	int64_t challenge_lifetime; /* seconds, default 120 */
 };
-/* Strict: unknown and duplicate keys, unknown roles in rules, threshold 0, empty key lists, duplicated persons or keys are
- * refused with file and line where libcyaml gives one. name stands in messages. */
-must_use bool policy_parse(struct bytes yaml, const char *name, struct policy **ret, struct err *err);
+/* Strict: unknown and duplicate keys, unknown roles in rules, threshold 0, empty key lists,
+ * duplicated persons or keys are refused with file and line where libcyaml gives one. name stands
+ * in messages. */
+must_use bool policy_parse(
+	struct bytes yaml, const char *name, struct policy **ret, struct err *err);
 void policy_free(struct policy **policy);
 const struct policy_class *policy_class_find(const struct policy *policy, struct bytes name);
 
@@ -95,46 +108,52 @@ struct release_component {
 	uint64_t size, files;
 };
 struct release {
-	uint8_t digest[SHA256_LEN];	/* SHA-256 of the statement (DSSE payload) as received: the release's identity */
+	uint8_t digest[SHA256_LEN]; /* SHA-256 of the statement (DSSE payload) as received: the
+				       release's identity */
 	char *name, *version, *workload, *owner, *author, *purpose, *risk_class;
 	char *model_version, *code_commit, *change_request; /* may be NULL */
-	char *base_release;		/* hex digest, may be NULL */
+	char *base_release; /* hex digest, may be NULL */
 	char **dataset_snapshots;
 	size_t dataset_count;
-	uint8_t spec[SHA256_LEN];	/* SHA-256 of the workload spec file */
-	uint8_t configuration[SHA256_LEN]; /* SHA-256 over the digests of all components with role config, prompt, policy */
+	uint8_t spec[SHA256_LEN]; /* SHA-256 of the workload spec file */
+	uint8_t configuration[SHA256_LEN]; /* SHA-256 over the digests of all components with role
+					      config, prompt, policy */
 	struct release_component *components;
 	size_t component_count;
 };
-/* The statement of a DSSE payload. Subjects and components must agree; digests canonical (lower-case, full length). */
+/* The statement of a DSSE payload. Subjects and components must agree; digests canonical
+ * (lower-case, full length). */
 must_use bool release_parse(struct bytes statement, struct release **ret, struct err *err);
 void release_free(struct release **release);
-/* Writes the statement (canonical JSON); release->digest and configuration are computed, not read. */
+/* Writes the statement (canonical JSON); release->digest and configuration are computed, not read.
+ */
 must_use bool release_statement(const struct release *release, struct buf *out, struct err *err);
 
 struct approval {
 	uint8_t release[SHA256_LEN];
-	char *environment;		/* "prod" */
-	uint8_t clause[SHA256_LEN];	/* struct policy_class.clause */
+	char *environment; /* "prod" */
+	uint8_t clause[SHA256_LEN]; /* struct policy_class.clause */
 	char *person, *role, *reason, *change_request; /* change_request may be NULL */
 	int64_t issued, expires;
-	bool withdrawn;			/* a withdrawal of an approval by the same person for the same release and role */
+	bool withdrawn; /* a withdrawal of an approval by the same person for the same release and
+			   role */
 };
 must_use bool approval_parse(struct bytes statement, struct approval **ret, struct err *err);
 void approval_free(struct approval **approval);
 must_use bool approval_statement(const struct approval *approval, struct buf *out, struct err *err);
 
-/* Judges a release envelope and its approvals under a policy at a time: signature by a release key, risk class known,
- * approvals by enough distinct persons in each role, for this digest, environment and clause, not expired, not withdrawn,
- * not by the author. Appends reasons; *ret_release is the parsed release even when refused (NULL if it does not parse). */
+/* Judges a release envelope and its approvals under a policy at a time: signature by a release key,
+ * risk class known, approvals by enough distinct persons in each role, for this digest, environment
+ * and clause, not expired, not withdrawn, not by the author. Appends reasons; *ret_release is the
+ * parsed release even when refused (NULL if it does not parse). */
 struct release_input {
-	struct bytes envelope;		/* DSSE */
-	const struct bytes *approvals;	/* DSSE envelopes */
+	struct bytes envelope; /* DSSE */
+	const struct bytes *approvals; /* DSSE envelopes */
 	size_t approval_count;
 	struct bytes environment;
 };
-must_use bool release_appraise(const struct release_input *input, const struct policy *policy, int64_t now, struct verdict *verdict,
-	struct release **ret_release, struct err *err);
+must_use bool release_appraise(const struct release_input *input, const struct policy *policy,
+	int64_t now, struct verdict *verdict, struct release **ret_release, struct err *err);
 
 /* ---- appraisal of evidence ---- */
 
@@ -144,15 +163,17 @@ struct context_host {
 	enum host_state state;
 	uint64_t epoch;
 	struct bytes ek_public, ak_public; /* TPMT_PUBLIC */
-	struct bytes ek_certs;		/* concatenated DER, leaf first; empty: enrolled without certificate */
-	int64_t enrolled;		/* time at which the EK certificate was judged */
-	bool seen;			/* the four values below hold something */
+	struct bytes ek_certs; /* concatenated DER, leaf first; empty: enrolled without certificate.
+				* Padding as NV holds it (zeros or 0xff between and behind) is
+				* skipped. */
+	int64_t enrolled; /* time at which the EK certificate was judged */
+	bool seen; /* the four values below hold something */
 	uint32_t reset_count, restart_count;
 	uint64_t clock, firmware_version;
 };
 /* The challenge as the verifier authenticated it. */
 struct context_challenge {
-	uint8_t nonce[SHA256_LEN];	/* SHA-256 of the token */
+	uint8_t nonce[SHA256_LEN]; /* SHA-256 of the token */
 	uint8_t host_id[HOST_ID_LEN];
 	uint8_t instance[INSTANCE_ID_LEN];
 	enum purpose purpose;
@@ -164,13 +185,13 @@ struct context_challenge {
 enum workload_state { WORKLOAD_NONE = 0, WORKLOAD_ACTIVE = 1, WORKLOAD_RETIRED = 2 };
 enum release_state { RELEASE_NONE = 0, RELEASE_PUBLISHED = 1, RELEASE_REVOKED = 2 };
 struct context_workload {
-	struct bytes name;		/* empty: unknown to the verifier */
+	struct bytes name; /* empty: unknown to the verifier */
 	enum workload_state state;
-	struct bytes risk_class;	/* the register's; must equal the release's */
+	struct bytes risk_class; /* the register's; must equal the release's */
 	struct bytes environment;
 };
 struct policy_context {
-	int64_t now;			/* verifier's clock */
+	int64_t now; /* verifier's clock */
 	struct bytes verifier_id;
 	const struct policy *policy;
 	struct context_host host;
@@ -178,33 +199,45 @@ struct policy_context {
 	uint8_t exporter[TLS_EXPORTER_LEN]; /* of the connection the evidence came over */
 	struct context_workload workload;
 	enum release_state release_state;
-	struct bytes release;		/* DSSE envelope with the digest claimed; empty: not known */
+	struct bytes release; /* DSSE envelope with the digest claimed; empty: not known */
 	const struct bytes *approvals;
 	size_t approval_count;
-	uint64_t ledger_index;		/* tree size at which states and approvals were read */
+	uint64_t ledger_index; /* tree size at which states and approvals were read */
 };
-/* What earlier renewals of this instance established. Zero: nothing, so a full appraisal is due. */
+/* What earlier renewals of this instance established. Zero: nothing, so a full appraisal is due.
+ *
+ * An appraisal is incremental when a state is established and the evidence's log begins at its
+ * runtime_next. Evidence whose log begins at record 0 is appraised in full with or without a state,
+ * so a caller may always pass the state it has: its key and its `ended` still bind. What the state
+ * cannot carry over (policy, release, boot, restart changed) is refused as state-stale;
+ * verdict_wants_full then says that the next challenge has to ask for the log from record 0. */
 struct policy_state {
 	bool established;
 	uint32_t reset_count, restart_count;
 	uint8_t boot_id[16];
-	uint64_t runtime_next;		/* record after the last one accepted */
+	uint64_t runtime_next; /* record after the last one accepted */
 	enum digest_alg bank;
-	uint8_t pcr[DIGEST_LEN_MAX];	/* running value of the runtime PCR there */
-	uint8_t pcrs_other[SHA256_LEN];	/* SHA-256 over the other quoted PCRs' values, which may not move */
+	uint8_t pcr[DIGEST_LEN_MAX]; /* running value of the runtime PCR there */
+	uint8_t pcrs_other[SHA256_LEN]; /* SHA-256 over the other quoted PCRs' values, which may not
+					   move */
 	uint8_t policy[SHA256_LEN], release[SHA256_LEN], launch[SHA256_LEN], key[SHA256_LEN];
-	uint8_t record[SHA256_LEN];	/* leaf hash of the decision that established it */
+	uint8_t record[SHA256_LEN]; /* leaf hash of the decision that established it; filled in by
+				     * the caller, zero in state_out, because the leaf is made after
+				     * the appraisal */
 	enum assurance assurance;
-	bool ended;			/* its exit record was seen: never trusted again */
+	bool unpinned; /* a component was measured but not pinned */
+	bool ended; /* its exit record was seen: never trusted again */
 };
-must_use bool policy_state_encode(const struct policy_state *state, struct buf *out, struct err *err);
+must_use bool policy_state_encode(
+	const struct policy_state *state, struct buf *out, struct err *err);
 must_use bool policy_state_decode(struct bytes in, struct policy_state *ret, struct err *err);
 
 /* Every input but the byte objects, with the digests of those: what a record freezes. */
-must_use bool policy_context_encode(const struct policy_context *context, struct bytes evidence, const struct policy_state *state_in,
-	struct buf *out, struct err *err);
-/* Rebuilds a context from its encoding; `find` gives the bytes with a digest (false: not in the bundle → ERR_NOT_FOUND naming
- * the input). The result borrows; it owns the parsed policy and is released with policy_frozen_release. */
+must_use bool policy_context_encode(const struct policy_context *context, struct bytes evidence,
+	const struct policy_state *state_in, struct buf *out, struct err *err);
+/* Rebuilds a context from its encoding; `find` gives the bytes with a digest (false: not in the
+ * bundle → ERR_NOT_FOUND naming the input). The result borrows, from itself too: it stays where it
+ * is. It owns the parsed policy and is released with policy_frozen_release. */
 struct policy_frozen {
 	struct policy_context context;
 	struct bytes evidence;
@@ -213,20 +246,29 @@ struct policy_frozen {
 	struct bytes approvals[APPROVALS_MAX];
 };
 typedef bool (*policy_find)(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret);
-must_use bool policy_context_decode(struct bytes in, policy_find find, void *arg, struct policy_frozen *ret, struct err *err);
+must_use bool policy_context_decode(
+	struct bytes in, policy_find find, void *arg, struct policy_frozen *ret, struct err *err);
 void policy_frozen_release(struct policy_frozen *frozen);
 
-/* Evidence × context × state → verdict, state. A refusal is a verdict; false means that nothing could be decided, and the
- * verdict is then zero: refused. state_out is what to keep when the verdict is trusted. */
-must_use bool policy_appraise(struct bytes evidence, const struct policy_context *context, const struct policy_state *state_in,
-	struct verdict *ret_verdict, struct policy_state *ret_state_out, struct err *err);
-/* Only what must hold before a challenge is consumed: the AK's signature over these claims, for this challenge. */
-must_use bool policy_evidence_authentic(struct bytes evidence, const struct policy_context *context, bool *ret, struct err *err);
-/* Enrolment evidence (PURPOSE_ENROLL): quote by the AK to be enrolled, over session, exporter and host key. */
-must_use bool policy_appraise_enrolment(struct bytes evidence, const struct policy_context *context, struct verdict *ret_verdict,
-	struct err *err);
-/* The EK and its certificate under policy at a time: template, chain, profile, key equality; AK attributes. */
-must_use bool policy_appraise_ek(struct bytes ek_public, const struct bytes *certs, size_t cert_count, struct bytes ak_public,
-	const struct policy *policy, int64_t now, struct verdict *ret_verdict, struct err *err);
+/* Evidence × context × state → verdict, state. A refusal is a verdict; false means that nothing
+ * could be decided, and the verdict is then zero: refused. state_out is what to keep when the
+ * verdict is trusted; otherwise it equals state_in, except that `ended` is set once authentic
+ * evidence held the instance's exit: keep that too. */
+must_use bool policy_appraise(struct bytes evidence, const struct policy_context *context,
+	const struct policy_state *state_in, struct verdict *ret_verdict,
+	struct policy_state *ret_state_out, struct err *err);
+/* Only what must hold before a challenge is consumed: the AK's signature over these claims, for
+ * this challenge. */
+must_use bool policy_evidence_authentic(
+	struct bytes evidence, const struct policy_context *context, bool *ret, struct err *err);
+/* Enrolment evidence (PURPOSE_ENROLL): quote by the AK to be enrolled, over session, exporter and
+ * host key. */
+must_use bool policy_appraise_enrolment(struct bytes evidence, const struct policy_context *context,
+	struct verdict *ret_verdict, struct err *err);
+/* The EK and its certificate under policy at a time: template, chain, profile, key equality; AK
+ * attributes. */
+must_use bool policy_appraise_ek(struct bytes ek_public, const struct bytes *certs,
+	size_t cert_count, struct bytes ak_public, const struct policy *policy, int64_t now,
+	struct verdict *ret_verdict, struct err *err);
 
 #endif

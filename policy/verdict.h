@@ -1,52 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Verdicts: trusted or not, every reason in a fixed shape with a stable code, and what was not checked. */
+/* Verdicts: trusted or not, every reason in a fixed shape with a stable code, and what was not
+ * checked. */
 #ifndef ASSAY_POLICY_VERDICT_H
 #define ASSAY_POLICY_VERDICT_H
 
 #include "base/bytes.h"
 #include "base/json.h"
 
-#define REASONS_MAX	64u
+#define REASONS_MAX     64u
 #define NOT_CHECKED_MAX 32u
 #define REASON_TEXT_MAX 192u
 
 /* Stable codes; the name (docs/reasons.md) never changes once released. */
 enum reason_code {
 	REASON_NONE = 0,
-	REASON_EVIDENCE_MALFORMED, REASON_CLAIMS_MALFORMED,
-	REASON_QUOTE_MALFORMED, REASON_QUOTE_MAGIC, REASON_QUOTE_TYPE, REASON_QUOTE_SCHEME, REASON_QUOTE_SIGNATURE,
-	REASON_QUOTE_SIGNER, REASON_QUOTE_NONCE, REASON_QUOTE_SELECTION, REASON_QUOTE_PCR_DIGEST,
-	REASON_CHALLENGE_UNKNOWN, REASON_CHALLENGE_EXPIRED, REASON_CHALLENGE_USED, REASON_CHALLENGE_OTHER,
-	REASON_VERIFIER_OTHER, REASON_PURPOSE, REASON_EXPORTER,
-	REASON_HOST_UNKNOWN, REASON_HOST_STATE, REASON_HOST_OTHER,
-	REASON_RESET_COUNT, REASON_RESTART_COUNT, REASON_CLOCK_BACKWARDS, REASON_CLOCK_UNSAFE, REASON_TPM_FIRMWARE,
-	REASON_RUNTIME_LOG, REASON_RUNTIME_PCR, REASON_RUNTIME_BASELINE, REASON_RUNTIME_GAP, REASON_RUNTIME_LAUNCH,
-	REASON_BOOT_ID, REASON_PCRS_CHANGED, REASON_STATE_STALE, REASON_INSTANCE_ENDED, REASON_INSTANCE_NOT_RUNNING,
-	REASON_WORKLOAD_UNKNOWN, REASON_WORKLOAD_RETIRED, REASON_RELEASE_UNKNOWN, REASON_RELEASE_REVOKED,
-	REASON_RELEASE_MALFORMED, REASON_RELEASE_SIGNATURE, REASON_RELEASE_WORKLOAD, REASON_RISK_CLASS,
-	REASON_APPROVAL_MISSING, REASON_APPROVAL_EXPIRED, REASON_APPROVAL_WITHDRAWN, REASON_APPROVAL_SIGNATURE,
-	REASON_APPROVAL_OTHER, REASON_APPROVAL_AUTHOR,
-	REASON_COMPONENT_DIGEST, REASON_COMPONENT_MISSING, REASON_COMPONENT_EXTRA, REASON_COMPONENT_NOT_PINNED, REASON_SPEC_DIGEST,
-	REASON_ASSURANCE, REASON_KEY_POSSESSION, REASON_KEY_PROTECTION, REASON_KEY_CERTIFICATION, REASON_KEY_CHANGED,
-	REASON_EK_TEMPLATE, REASON_EK_CERT, REASON_EK_CERT_MISSING, REASON_AK_ATTRIBUTES,
+	REASON_EVIDENCE_MALFORMED,
+	REASON_CLAIMS_MALFORMED,
+	REASON_QUOTE_MALFORMED,
+	REASON_QUOTE_MAGIC,
+	REASON_QUOTE_TYPE,
+	REASON_QUOTE_SCHEME,
+	REASON_QUOTE_SIGNATURE,
+	REASON_QUOTE_SIGNER,
+	REASON_QUOTE_NONCE,
+	REASON_QUOTE_SELECTION,
+	REASON_QUOTE_PCR_DIGEST,
+	REASON_CHALLENGE_UNKNOWN,
+	REASON_CHALLENGE_EXPIRED,
+	REASON_CHALLENGE_USED,
+	REASON_CHALLENGE_OTHER,
+	REASON_VERIFIER_OTHER,
+	REASON_PURPOSE,
+	REASON_EXPORTER,
+	REASON_HOST_UNKNOWN,
+	REASON_HOST_STATE,
+	REASON_HOST_OTHER,
+	REASON_RESET_COUNT,
+	REASON_RESTART_COUNT,
+	REASON_CLOCK_BACKWARDS,
+	REASON_CLOCK_UNSAFE,
+	REASON_TPM_FIRMWARE,
+	REASON_RUNTIME_LOG,
+	REASON_RUNTIME_PCR,
+	REASON_RUNTIME_BASELINE,
+	REASON_RUNTIME_GAP,
+	REASON_RUNTIME_LAUNCH,
+	REASON_BOOT_ID,
+	REASON_PCRS_CHANGED,
+	REASON_STATE_STALE,
+	REASON_INSTANCE_ENDED,
+	REASON_INSTANCE_NOT_RUNNING,
+	REASON_WORKLOAD_UNKNOWN,
+	REASON_WORKLOAD_RETIRED,
+	REASON_RELEASE_UNKNOWN,
+	REASON_RELEASE_REVOKED,
+	REASON_RELEASE_MALFORMED,
+	REASON_RELEASE_SIGNATURE,
+	REASON_RELEASE_WORKLOAD,
+	REASON_RISK_CLASS,
+	REASON_APPROVAL_MISSING,
+	REASON_APPROVAL_EXPIRED,
+	REASON_APPROVAL_WITHDRAWN,
+	REASON_APPROVAL_SIGNATURE,
+	REASON_APPROVAL_OTHER,
+	REASON_APPROVAL_AUTHOR,
+	REASON_COMPONENT_DIGEST,
+	REASON_COMPONENT_MISSING,
+	REASON_COMPONENT_EXTRA,
+	REASON_COMPONENT_NOT_PINNED,
+	REASON_SPEC_DIGEST,
+	REASON_ASSURANCE,
+	REASON_KEY_POSSESSION,
+	REASON_KEY_PROTECTION,
+	REASON_KEY_CERTIFICATION,
+	REASON_KEY_CHANGED,
+	REASON_EK_TEMPLATE,
+	REASON_EK_CERT,
+	REASON_EK_CERT_MISSING,
+	REASON_AK_ATTRIBUTES,
 	REASON_CODES
 };
 const char *reason_code_name(enum reason_code code); /* "component-digest" */
+/* What to do when nothing more particular is known; never NULL. */
+const char *reason_code_hint(enum reason_code code);
 enum reason_code reason_code_of_name(struct bytes name);
 
 struct reason {
 	enum reason_code code;
-	char subject[REASON_TEXT_MAX];	/* "component model" */
+	char subject[REASON_TEXT_MAX]; /* "component model" */
 	char expected[REASON_TEXT_MAX], actual[REASON_TEXT_MAX];
-	char where[REASON_TEXT_MAX];	/* "runtime log record 3" */
-	char hint[REASON_TEXT_MAX];	/* what to do next */
+	char where[REASON_TEXT_MAX]; /* "runtime log record 3" */
+	char hint[REASON_TEXT_MAX]; /* what to do next */
 };
 /* Zero-initialised means refused. trusted is set only by verdict_conclude. */
 struct verdict {
 	bool trusted;
-	unsigned assurance;		/* enum assurance */
-	unsigned key_protection;	/* enum key_protection */
-	bool full;			/* a full appraisal, not an incremental one */
+	unsigned assurance; /* enum assurance */
+	unsigned key_protection; /* enum key_protection */
+	bool full; /* a full appraisal, not an incremental one */
 	int64_t credential_lifetime, renew_after;
 	char risk_class[65];
 	size_t reason_count;
@@ -57,18 +108,28 @@ struct verdict {
 	size_t checked_count;
 	char checked[NOT_CHECKED_MAX][REASON_TEXT_MAX]; /* what was checked and held, in words */
 };
-/* Adds a reason; text arguments may be NULL; untrusted text must have been escaped. More than REASONS_MAX are cut and said so. */
-void verdict_refuse(struct verdict *verdict, enum reason_code code, const char *subject, const char *expected, const char *actual,
-	const char *where, const char *hint);
-void verdict_not_checked(struct verdict *verdict, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void verdict_checked(struct verdict *verdict, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* trusted = there is no reason against it and at least one thing was checked. */
+/* Adds a reason; text arguments may be NULL (hint: then the code's own); untrusted text must have
+ * been escaped. More than REASONS_MAX are cut and said so. */
+void verdict_refuse(struct verdict *verdict, enum reason_code code, const char *subject,
+	const char *expected, const char *actual, const char *where, const char *hint);
+void verdict_not_checked(struct verdict *verdict, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void verdict_checked(struct verdict *verdict, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* trusted = there is no reason against it and at least one thing was checked. What only a trusted
+ * verdict grants (assurance, lifetimes) is taken back from any other. */
 void verdict_conclude(struct verdict *verdict);
-/* Canonical JSON: {"outcome":"trusted"|"untrusted","assurance":…,"key":…,"reasons":[{code,subject,expected,actual,where,hint}],
+bool verdict_has(const struct verdict *verdict, enum reason_code code);
+/* Refused only because the incremental appraisal had nothing to stand on (state-stale,
+ * pcrs-changed, runtime-gap): the same host may try again at once with the whole runtime log, so
+ * the next challenge should ask for it from record 0. */
+bool verdict_wants_full(const struct verdict *verdict);
+/* Canonical JSON:
+ * {"outcome":"trusted"|"untrusted","assurance":…,"key":…,"reasons":[{code,subject,expected,actual,where,hint}],
  * "checked":[…],"not_checked":[…],…}. Its SHA-256 is what records keep. */
 must_use bool verdict_json(const struct verdict *verdict, struct buf *out, struct err *err);
-/* For people: short lines, reason, expected, found, hint. colour adds ANSI codes. Takes the JSON, so that commands print what
- * the verifier sent. */
+/* For people: short lines, reason, expected, found, hint. colour adds ANSI codes. Takes the JSON,
+ * so that commands print what the verifier sent. */
 must_use bool verdict_explain(struct bytes json, bool colour, struct buf *out, struct err *err);
 
 #endif

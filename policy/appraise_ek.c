@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Endorsement keys: made from a template the policy accepts, and certified by a maker it trusts. */
+#include "policy/appraisal.h"
+
+#include "base/text.h"
+
+#define SEQUENCE 0x30
+
+/* Length of the DER SEQUENCE at the head of `in`, header included; 0 if there is none that fits. */
+static size_t der_length(struct bytes in)
+{
+	size_t header = 2, length;
+
+	if (in.len < 2 || in.data[0] != SEQUENCE)
+		return 0;
+	length = in.data[1];
+	if (length >= 0x80) {
+		size_t n = length & 0x7f;
+
+		if (n < 1 || n > 2 || in.len < 2 + n)
+			return 0;
+		length = n == 1 ? in.data[2] : (size_t)(in.data[2] << 8 | in.data[3]);
+		header += n;
+	}
+	return length <= in.len - header ? header + length : 0;
+}
+
+bool ek_certs_split(
+	struct bytes in, struct bytes certs[EK_CERTS_MAX], size_t *ret_count, struct err *err)
+{
+	size_t at = 0, count = 0;
+
+	while (at < in.len) {
+		size_t n = der_length(bytes_of(in.data + at, in.len - at));
+
+		if (in.data[at] == 0x00 || in.data[at] == 0xff) {
+			at++;
+			continue;
+		}
+		if (n == 0)
+			return err_set(err, ERR_FORMAT, "not DER at offset %zu of %zu", at, in.len);
+		if (count == EK_CERTS_MAX)
+			return err_set(err, ERR_LIMIT, "more than %u certificates", EK_CERTS_MAX);
+		certs[count++] = bytes_of(in.data + at, n);
+		at += n;
+	}
+	*ret_count = count;
+	return true;
+}
+
+void ek_template_appraise(
+	const struct tpmt_public *ek, const struct policy *policy, struct verdict *verdict)
+{
+	const char *why = "not made from a TCG template";
+	enum ek_template id = ek_template_of(ek, &why);
+	const struct ek_template_info *info;
+
+	if (id == EK_TEMPLATE_NONE) {
+		verdict_refuse(verdict, REASON_EK_TEMPLATE, "endorsement key",
+			"made from a TCG template", why, NULL, NULL);
+		return;
+	}
+	info = ek_template_info(id);
+	for (size_t i = 0; i < policy->ek_template_count; i++)
+		if (policy->ek_templates[i] == id) {
+			verdict_checked(verdict, "endorsement key: template %s", info->name);
+			return;
+		}
+	verdict_refuse(verdict, REASON_EK_TEMPLATE, "endorsement key",
+		"a template that the policy accepts", info->name, NULL, NULL);
+}
+
+struct ek_chain {
+	struct cert *roots[POLICY_ROOTS_MAX]; /* borrowed from the policy */
+	struct cert *intermediates[POLICY_ROOTS_MAX + EK_CERTS_MAX];
+	size_t intermediate_count, borrowed; /* the first ones are the policy's */
+};
+
+static void ek_chain_release(struct ek_chain *chain)
+{
+	for (size_t i = chain->borrowed; i < chain->intermediate_count; i++)
+		cert_unref(&chain->intermediates[i]);
+}
+
+/* Intermediates help or do not help; one that does not parse is as good as one that was not sent.
+ */
+static void ek_chain_fill(struct ek_chain *chain, const struct policy *policy,
+	const struct bytes *certs, size_t cert_count)
+{
+	for (size_t i = 0; i < policy->root_count; i++)
+		chain->roots[i] = policy->roots[i].cert;
+	for (size_t i = 0; i < policy->intermediate_count; i++)
+		chain->intermediates[i] = policy->intermediates[i];
+	chain->borrowed = chain->intermediate_count = policy->intermediate_count;
+	for (size_t i = 1; i < cert_count && i < EK_CERTS_MAX; i++) {
+		struct cert *cert = NULL;
+
+		if (cert_from_der(certs[i], true, &cert, NULL))
+			chain->intermediates[chain->intermediate_count++] = cert;
+	}
+}
+
+static void note_certificate(const struct ek_cert_result *result, struct verdict *verdict)
+{
+	char actual[REASON_TEXT_MAX];
+
+	if (result->fault != EK_CERT_OK) {
+		verdict_refuse(verdict, REASON_EK_CERT, "EK certificate",
+			"issued for this endorsement key by a maker that the policy trusts",
+			text_escape(bytes_str(result->detail), actual, sizeof(actual)),
+			result->fault == EK_CERT_CHAIN ? chain_fault_name(result->chain.fault)
+						       : ek_cert_fault_name(result->fault),
+			NULL);
+		return;
+	}
+	verdict_checked(verdict, "EK certificate: a TPM by %s, model %s", result->manufacturer,
+		result->model);
+	if (result->expired)
+		verdict_not_checked(verdict, "validity period of the EK certificate: expired, and "
+					     "the policy ignores that");
+	verdict_not_checked(verdict, "revocation lists of the TPM's maker: none were given");
+}
+
+static bool check_certificate(const struct tpmt_public *ek, const struct bytes *certs,
+	size_t cert_count, const struct policy *policy, int64_t at, struct verdict *verdict,
+	struct err *err)
+{
+	OWNED(ek_chain_release) struct ek_chain chain = {0};
+	OWNED(ek_cert_result_release) struct ek_cert_result result = {0};
+	OWNED(cert_unref) struct cert *leaf = NULL;
+	OWNED(key_unref) struct key *key = NULL;
+	struct ek_cert_options options = {
+		.roots = chain.roots,
+		.root_count = policy->root_count,
+		.intermediates = chain.intermediates,
+		.at = at,
+		.ignore_expiry = policy->ek_ignore_expiry,
+	};
+
+	if (!tpmt_public_key(ek, &key, err))
+		return refuse_malformed(verdict, REASON_EK_TEMPLATE, "endorsement key", err);
+	if (!cert_from_der(certs[0], true, &leaf, err))
+		return refuse_malformed(verdict, REASON_EK_CERT, "EK certificate", err);
+	ek_chain_fill(&chain, policy, certs, cert_count);
+	options.intermediate_count = chain.intermediate_count;
+	options.ek = key;
+	if (!ek_cert_verify(leaf, &options, &result, err))
+		return err_wrap(err, "EK certificate");
+	note_certificate(&result, verdict);
+	return true;
+}
+
+bool ek_appraise(const struct tpmt_public *ek, const struct bytes *certs, size_t cert_count,
+	const struct policy *policy, int64_t at, struct verdict *verdict, struct err *err)
+{
+	ek_template_appraise(ek, policy, verdict);
+	if (cert_count == 0) {
+		verdict_refuse(verdict, REASON_EK_CERT_MISSING, "EK certificate", "one", "none",
+			NULL, NULL);
+		return true;
+	}
+	return check_certificate(ek, certs, cert_count, policy, at, verdict, err);
+}
+
+bool policy_appraise_ek(struct bytes ek_public, const struct bytes *certs, size_t cert_count,
+	struct bytes ak_public, const struct policy *policy, int64_t now,
+	struct verdict *ret_verdict, struct err *err)
+{
+	struct tpmt_public ek, ak;
+	struct err own = {0};
+
+	if (!err)
+		err = &own;
+	memset(ret_verdict, 0, sizeof(*ret_verdict));
+	if (!tpmt_public_parse(ek_public, &ek, err)) {
+		if (!refuse_malformed(ret_verdict, REASON_EK_TEMPLATE, "endorsement key", err))
+			return false;
+	} else if (!ek_appraise(&ek, certs, cert_count, policy, now, ret_verdict, err)) {
+		memset(ret_verdict, 0, sizeof(*ret_verdict));
+		return false;
+	}
+	if (tpmt_public_parse(ak_public, &ak, err) && ak_check(&ak, err))
+		verdict_checked(
+			ret_verdict, "attestation key: restricted, signing, bound to its TPM");
+	else if (!refuse_malformed(ret_verdict, REASON_AK_ATTRIBUTES, "attestation key", err)) {
+		memset(ret_verdict, 0, sizeof(*ret_verdict));
+		return false;
+	}
+	verdict_conclude(ret_verdict);
+	return true;
+}

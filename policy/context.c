@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The frozen context: every input of a decision in one deterministic CBOR map, byte objects by
+ * their digest (docs/formats/record.md). Encode and decode stand side by side, part for part.
+ */
+#include "base/cbor.h"
+#include "base/text.h"
+#include "policy/policy.h"
+
+#define CONTEXT_FORMAT   1
+#define CONTEXT_MAX      65536u
+#define VERIFIER_ID_MAX  255u
+#define CONTEXT_NAME_MAX 64u
+
+enum {
+	KEY_FORMAT = 0,
+	KEY_NOW = 1,
+	KEY_VERIFIER_ID = 2,
+	KEY_POLICY = 3,
+	KEY_HOST = 4,
+	KEY_CHALLENGE = 5,
+	KEY_EXPORTER = 6,
+	KEY_WORKLOAD = 7,
+	KEY_RELEASE_STATE = 8,
+	KEY_RELEASE = 9,
+	KEY_APPROVALS = 10,
+	KEY_LEDGER_INDEX = 11,
+	KEY_EVIDENCE = 12,
+	KEY_STATE_IN = 13,
+};
+enum {
+	HOST_ID = 1,
+	HOST_STATE,
+	HOST_EPOCH,
+	HOST_EK,
+	HOST_AK,
+	HOST_EK_CERTS,
+	HOST_ENROLLED,
+	HOST_SEEN
+};
+enum { SEEN_RESET = 1, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE };
+enum {
+	CHALLENGE_NONCE = 1,
+	CHALLENGE_HOST,
+	CHALLENGE_INSTANCE,
+	CHALLENGE_PURPOSE,
+	CHALLENGE_COUNTER,
+	CHALLENGE_ISSUED,
+	CHALLENGE_EXPIRES,
+	CHALLENGE_TREE_SIZE,
+	CHALLENGE_TREE_ROOT
+};
+enum { WORKLOAD_NAME = 1, WORKLOAD_STATE, WORKLOAD_CLASS, WORKLOAD_ENVIRONMENT };
+
+static const int64_t KEYS[] = {KEY_FORMAT, KEY_NOW, KEY_VERIFIER_ID, KEY_POLICY, KEY_HOST,
+	KEY_CHALLENGE, KEY_EXPORTER, KEY_WORKLOAD, KEY_RELEASE_STATE, KEY_RELEASE, KEY_APPROVALS,
+	KEY_LEDGER_INDEX, KEY_EVIDENCE, KEY_STATE_IN};
+static const int64_t HOST_KEYS[] = {
+	HOST_ID, HOST_STATE, HOST_EPOCH, HOST_EK, HOST_AK, HOST_EK_CERTS, HOST_ENROLLED, HOST_SEEN};
+static const int64_t SEEN_KEYS[] = {SEEN_RESET, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE};
+static const int64_t CHALLENGE_KEYS[] = {CHALLENGE_NONCE, CHALLENGE_HOST, CHALLENGE_INSTANCE,
+	CHALLENGE_PURPOSE, CHALLENGE_COUNTER, CHALLENGE_ISSUED, CHALLENGE_EXPIRES,
+	CHALLENGE_TREE_SIZE, CHALLENGE_TREE_ROOT};
+static const int64_t WORKLOAD_KEYS[] = {
+	WORKLOAD_NAME, WORKLOAD_STATE, WORKLOAD_CLASS, WORKLOAD_ENVIRONMENT};
+
+static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
+{
+	cbor_put_int(w, key);
+	cbor_put_bytes(w, value);
+}
+
+static void put_text(struct cbor_writer *w, int64_t key, struct bytes value)
+{
+	cbor_put_int(w, key);
+	cbor_put_text(w, value);
+}
+
+static void put_number(struct cbor_writer *w, int64_t key, uint64_t value)
+{
+	cbor_put_int(w, key);
+	cbor_put_uint(w, value);
+}
+
+/* An object by its digest; an empty one as null. */
+static bool put_object(struct cbor_writer *w, int64_t key, struct bytes object, struct err *err)
+{
+	uint8_t digest[SHA256_LEN];
+
+	cbor_put_int(w, key);
+	if (object.len == 0) {
+		cbor_put_null(w);
+		return true;
+	}
+	if (!sha256_of(object, digest, err))
+		return false;
+	cbor_put_bytes(w, BYTES_OF(digest));
+	return true;
+}
+
+static bool put_host(struct cbor_writer *w, const struct context_host *host, struct err *err)
+{
+	cbor_put_int(w, KEY_HOST);
+	cbor_put_map(w, ARRAY_LEN(HOST_KEYS));
+	put_bytes(w, HOST_ID, BYTES_OF(host->id));
+	put_number(w, HOST_STATE, host->state);
+	put_number(w, HOST_EPOCH, host->epoch);
+	put_bytes(w, HOST_EK, host->ek_public);
+	put_bytes(w, HOST_AK, host->ak_public);
+	if (!put_object(w, HOST_EK_CERTS, host->ek_certs, err))
+		return false;
+	put_number(w, HOST_ENROLLED, (uint64_t)host->enrolled);
+	cbor_put_int(w, HOST_SEEN);
+	if (!host->seen) {
+		cbor_put_null(w);
+		return true;
+	}
+	cbor_put_map(w, ARRAY_LEN(SEEN_KEYS));
+	put_number(w, SEEN_RESET, host->reset_count);
+	put_number(w, SEEN_RESTART, host->restart_count);
+	put_number(w, SEEN_CLOCK, host->clock);
+	put_number(w, SEEN_FIRMWARE, host->firmware_version);
+	return true;
+}
+
+static void put_challenge(struct cbor_writer *w, const struct context_challenge *c)
+{
+	cbor_put_int(w, KEY_CHALLENGE);
+	cbor_put_map(w, ARRAY_LEN(CHALLENGE_KEYS));
+	put_bytes(w, CHALLENGE_NONCE, BYTES_OF(c->nonce));
+	put_bytes(w, CHALLENGE_HOST, BYTES_OF(c->host_id));
+	put_bytes(w, CHALLENGE_INSTANCE, BYTES_OF(c->instance));
+	put_number(w, CHALLENGE_PURPOSE, c->purpose);
+	put_number(w, CHALLENGE_COUNTER, c->counter);
+	put_number(w, CHALLENGE_ISSUED, (uint64_t)c->issued);
+	put_number(w, CHALLENGE_EXPIRES, (uint64_t)c->expires);
+	put_number(w, CHALLENGE_TREE_SIZE, c->tree_size);
+	put_bytes(w, CHALLENGE_TREE_ROOT, BYTES_OF(c->tree_root));
+}
+
+static void put_workload(struct cbor_writer *w, const struct context_workload *workload)
+{
+	cbor_put_int(w, KEY_WORKLOAD);
+	cbor_put_map(w, ARRAY_LEN(WORKLOAD_KEYS));
+	put_text(w, WORKLOAD_NAME, workload->name);
+	put_number(w, WORKLOAD_STATE, workload->state);
+	put_text(w, WORKLOAD_CLASS, workload->risk_class);
+	put_text(w, WORKLOAD_ENVIRONMENT, workload->environment);
+}
+
+static bool put_approvals(struct cbor_writer *w, const struct policy_context *c, struct err *err)
+{
+	cbor_put_int(w, KEY_APPROVALS);
+	cbor_put_array(w, c->approval_count);
+	for (size_t i = 0; i < c->approval_count; i++) {
+		uint8_t digest[SHA256_LEN];
+
+		if (!sha256_of(c->approvals[i], digest, err))
+			return false;
+		cbor_put_bytes(w, BYTES_OF(digest));
+	}
+	return true;
+}
+
+static bool put_context(struct cbor_writer *w, const struct policy_context *c,
+	struct bytes evidence, struct bytes state_in, struct err *err)
+{
+	cbor_put_map(w, ARRAY_LEN(KEYS));
+	put_number(w, KEY_FORMAT, CONTEXT_FORMAT);
+	put_number(w, KEY_NOW, (uint64_t)c->now);
+	put_text(w, KEY_VERIFIER_ID, c->verifier_id);
+	put_bytes(w, KEY_POLICY, BYTES_OF(c->policy->digest));
+	if (!put_host(w, &c->host, err))
+		return false;
+	put_challenge(w, &c->challenge);
+	put_bytes(w, KEY_EXPORTER, BYTES_OF(c->exporter));
+	put_workload(w, &c->workload);
+	put_number(w, KEY_RELEASE_STATE, c->release_state);
+	if (!put_object(w, KEY_RELEASE, c->release, err) || !put_approvals(w, c, err))
+		return false;
+	put_number(w, KEY_LEDGER_INDEX, c->ledger_index);
+	if (!put_object(w, KEY_EVIDENCE, evidence, err))
+		return false;
+	put_bytes(w, KEY_STATE_IN, state_in);
+	return true;
+}
+
+bool policy_context_encode(const struct policy_context *context, struct bytes evidence,
+	const struct policy_state *state_in, struct buf *out, struct err *err)
+{
+	OWNED(buf_release) struct buf state = {0};
+	struct cbor_writer w = cbor_writer_of(out);
+
+	const int64_t times[] = {context->now, context->host.enrolled, context->challenge.issued,
+		context->challenge.expires};
+
+	if (!context->policy || context->approval_count > APPROVALS_MAX)
+		return err_set(err, ERR_USAGE, "context: no policy, or too many approvals");
+	for (size_t i = 0; i < ARRAY_LEN(times); i++)
+		if (times[i] < 0 || times[i] > POLICY_TIME_MAX)
+			return err_set(err, ERR_USAGE, "context: a time out of range");
+	if (!policy_state_encode(state_in, &state, err))
+		return false;
+	return (put_context(&w, context, evidence, buf_bytes(&state), err) &&
+		       cbor_writer_finish(&w, err)) ||
+	       err_wrap(err, "context");
+}
+
+/* Where decoding finds objects, and the first one that it did not find. */
+struct source {
+	policy_find find;
+	void *arg;
+	struct err *err;
+	bool failed;
+};
+
+static struct bytes find_object(struct source *s, const char *name, struct bytes digest)
+{
+	uint8_t actual[SHA256_LEN];
+	struct bytes object = {0};
+
+	if (s->failed || digest.len != SHA256_LEN)
+		return object;
+	s->failed = true;
+	if (!s->find(s->arg, digest.data, &object)) {
+		char hex[2 * SHA256_LEN + 1];
+
+		hex_encode(digest, hex);
+		(void)err_set(
+			s->err, ERR_NOT_FOUND, "%s %s: not among the inputs given", name, hex);
+		return (struct bytes){0};
+	}
+	if (!sha256_of(object, actual, s->err))
+		return (struct bytes){0};
+	if (memcmp(actual, digest.data, SHA256_LEN) != 0) {
+		(void)err_set(s->err, ERR_MISMATCH, "%s: not the bytes with its digest", name);
+		return (struct bytes){0};
+	}
+	s->failed = false;
+	return object;
+}
+
+/* The digest of an object that may be null; empty then. */
+static struct bytes read_object(struct cbor_item root, int64_t key, const char *field)
+{
+	struct cbor_item item = cbor_key(root, key, field);
+
+	if (item.kind == CBOR_NULL)
+		return (struct bytes){0};
+	return cbor_bytes(item, SHA256_LEN, SHA256_LEN, field);
+}
+
+static uint64_t read_number(struct cbor_item root, int64_t key, uint64_t max, const char *field)
+{
+	return cbor_uint(cbor_key(root, key, field), max, field);
+}
+
+static int64_t read_time(struct cbor_item root, int64_t key, const char *field)
+{
+	return (int64_t)read_number(root, key, (uint64_t)POLICY_TIME_MAX, field);
+}
+
+static void read_seen(struct cbor_item item, struct context_host *host)
+{
+	if (item.kind == CBOR_NULL)
+		return;
+	host->seen = true;
+	cbor_only_keys(item, SEEN_KEYS, ARRAY_LEN(SEEN_KEYS), "seen");
+	host->reset_count = (uint32_t)read_number(item, SEEN_RESET, UINT32_MAX, "reset count");
+	host->restart_count =
+		(uint32_t)read_number(item, SEEN_RESTART, UINT32_MAX, "restart count");
+	host->clock = read_number(item, SEEN_CLOCK, UINT64_MAX, "clock");
+	host->firmware_version = read_number(item, SEEN_FIRMWARE, UINT64_MAX, "firmware version");
+}
+
+static void read_host(struct cbor_item item, struct context_host *host, struct bytes *ek_certs)
+{
+	cbor_only_keys(item, HOST_KEYS, ARRAY_LEN(HOST_KEYS), "host");
+	cbor_copy(cbor_key(item, HOST_ID, "host id"), host->id, HOST_ID_LEN, "host id");
+	host->state = (enum host_state)read_number(item, HOST_STATE, HOST_RETIRED, "host state");
+	host->epoch = read_number(item, HOST_EPOCH, UINT64_MAX, "host epoch");
+	host->ek_public =
+		cbor_bytes(cbor_key(item, HOST_EK, "host EK"), 0, TPM_PUBLIC_MAX, "host EK");
+	host->ak_public =
+		cbor_bytes(cbor_key(item, HOST_AK, "host AK"), 0, TPM_PUBLIC_MAX, "host AK");
+	*ek_certs = read_object(item, HOST_EK_CERTS, "host EK certificates");
+	host->enrolled = read_time(item, HOST_ENROLLED, "enrolled");
+	read_seen(cbor_key(item, HOST_SEEN, "seen"), host);
+}
+
+static void read_challenge(struct cbor_item item, struct context_challenge *c)
+{
+	cbor_only_keys(item, CHALLENGE_KEYS, ARRAY_LEN(CHALLENGE_KEYS), "challenge");
+	cbor_copy(cbor_key(item, CHALLENGE_NONCE, "nonce"), c->nonce, SHA256_LEN, "nonce");
+	cbor_copy(cbor_key(item, CHALLENGE_HOST, "challenge host"), c->host_id, HOST_ID_LEN,
+		"challenge host");
+	cbor_copy(cbor_key(item, CHALLENGE_INSTANCE, "instance"), c->instance, INSTANCE_ID_LEN,
+		"instance");
+	c->purpose = (enum purpose)read_number(item, CHALLENGE_PURPOSE, PURPOSE_RENEW, "purpose");
+	c->counter = read_number(item, CHALLENGE_COUNTER, UINT64_MAX, "counter");
+	c->issued = read_time(item, CHALLENGE_ISSUED, "issued");
+	c->expires = read_time(item, CHALLENGE_EXPIRES, "expires");
+	c->tree_size = read_number(item, CHALLENGE_TREE_SIZE, UINT64_MAX, "tree size");
+	cbor_copy(cbor_key(item, CHALLENGE_TREE_ROOT, "tree root"), c->tree_root, SHA256_LEN,
+		"tree root");
+}
+
+static void read_workload(struct cbor_item item, struct context_workload *w)
+{
+	cbor_only_keys(item, WORKLOAD_KEYS, ARRAY_LEN(WORKLOAD_KEYS), "workload");
+	w->name = cbor_text(cbor_key(item, WORKLOAD_NAME, "workload name"), 0, CONTEXT_NAME_MAX,
+		"workload name");
+	w->state = (enum workload_state)read_number(
+		item, WORKLOAD_STATE, WORKLOAD_RETIRED, "workload state");
+	w->risk_class = cbor_text(
+		cbor_key(item, WORKLOAD_CLASS, "risk class"), 0, CONTEXT_NAME_MAX, "risk class");
+	w->environment = cbor_text(cbor_key(item, WORKLOAD_ENVIRONMENT, "environment"), 0,
+		CONTEXT_NAME_MAX, "environment");
+}
+
+/* The digests that the map names, before anything is looked up. */
+struct named {
+	struct bytes policy, ek_certs, release, evidence, state_in;
+	struct bytes approvals[APPROVALS_MAX];
+};
+
+static void read_context(struct cbor_item root, struct policy_context *c, struct named *named)
+{
+	struct cbor_item approvals = cbor_key(root, KEY_APPROVALS, "approvals");
+
+	cbor_only_keys(root, KEYS, ARRAY_LEN(KEYS), "context");
+	if (read_number(root, KEY_FORMAT, UINT32_MAX, "format") != CONTEXT_FORMAT)
+		cbor_fail(root, "format", "another one than this program knows");
+	c->now = read_time(root, KEY_NOW, "now");
+	c->verifier_id = cbor_text(
+		cbor_key(root, KEY_VERIFIER_ID, "verifier id"), 0, VERIFIER_ID_MAX, "verifier id");
+	named->policy =
+		cbor_bytes(cbor_key(root, KEY_POLICY, "policy"), SHA256_LEN, SHA256_LEN, "policy");
+	read_host(cbor_key(root, KEY_HOST, "host"), &c->host, &named->ek_certs);
+	read_challenge(cbor_key(root, KEY_CHALLENGE, "challenge"), &c->challenge);
+	cbor_copy(cbor_key(root, KEY_EXPORTER, "exporter"), c->exporter, TLS_EXPORTER_LEN,
+		"exporter");
+	read_workload(cbor_key(root, KEY_WORKLOAD, "workload"), &c->workload);
+	c->release_state = (enum release_state)read_number(
+		root, KEY_RELEASE_STATE, RELEASE_REVOKED, "release state");
+	named->release = read_object(root, KEY_RELEASE, "release");
+	c->approval_count = cbor_array(approvals, APPROVALS_MAX, "approvals");
+	for (size_t i = 0; i < c->approval_count; i++)
+		named->approvals[i] = cbor_bytes(
+			cbor_at(approvals, i, "approval"), SHA256_LEN, SHA256_LEN, "approval");
+	c->ledger_index = read_number(root, KEY_LEDGER_INDEX, UINT64_MAX, "ledger index");
+	named->evidence = read_object(root, KEY_EVIDENCE, "evidence");
+	named->state_in =
+		cbor_bytes(cbor_key(root, KEY_STATE_IN, "state"), 1, CONTEXT_MAX, "state");
+}
+
+static bool resolve(
+	struct source *s, const struct named *named, struct policy_frozen *f, struct err *err)
+{
+	struct bytes text = find_object(s, "policy", named->policy);
+
+	f->context.host.ek_certs = find_object(s, "EK certificates", named->ek_certs);
+	f->context.release = find_object(s, "release", named->release);
+	for (size_t i = 0; i < f->context.approval_count; i++)
+		f->approvals[i] = find_object(s, "approval", named->approvals[i]);
+	f->evidence = find_object(s, "evidence", named->evidence);
+	f->context.approvals = f->approvals;
+	if (s->failed || !policy_parse(text, "policy", &f->policy, err))
+		return false;
+	f->context.policy = f->policy;
+	return policy_state_decode(named->state_in, &f->state_in, err);
+}
+
+bool policy_context_decode(
+	struct bytes in, policy_find find, void *arg, struct policy_frozen *ret, struct err *err)
+{
+	struct source source = {.find = find, .arg = arg, .err = err};
+	struct named named = {0};
+	struct cbor_doc doc;
+	struct cbor_item root;
+
+	memset(ret, 0, sizeof(*ret));
+	if (in.len > CONTEXT_MAX)
+		return err_set(
+			err, ERR_LIMIT, "context: %zu bytes: more than %u", in.len, CONTEXT_MAX);
+	if (!cbor_open(in, true, "context", &doc, &root, err))
+		return false;
+	read_context(root, &ret->context, &named);
+	if (cbor_close(&doc, err) && resolve(&source, &named, ret, err))
+		return true;
+	policy_frozen_release(ret);
+	return err_wrap(err, "context");
+}
+
+void policy_frozen_release(struct policy_frozen *frozen)
+{
+	policy_free(&frozen->policy);
+	memset(frozen, 0, sizeof(*frozen));
+}

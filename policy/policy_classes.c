@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Risk classes: what a release must bring and what a credential may be, and the clause that
+ * approvals bind to. */
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "policy/policy_file.h"
+
+#define APPROVAL_AGE_MAX (100 * 366 * (int64_t)86400)
+#define CLAUSE_TYPE      "assay/risk-class/1"
+
+static unsigned persons_in_role(const struct policy *policy, const char *role)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < policy->approver_count; i++)
+		for (size_t k = 0; k < policy->approvers[i].role_count; k++)
+			n += strcmp(policy->approvers[i].roles[k], role) == 0;
+	return n;
+}
+
+static bool build_rule(const struct policy *policy, const struct policy_class *class,
+	const struct file_rule *from, struct policy_approval_rule *to, struct err *err)
+{
+	unsigned persons = persons_in_role(policy, from->role);
+
+	if (persons == 0)
+		return err_set(err, ERR_CONFIG, "approvals: role %s: no approver has it",
+			ESC(bytes_str(from->role)));
+	if (from->count < 1)
+		return err_set(
+			err, ERR_CONFIG, "approvals: role %s: count must be 1 or more", from->role);
+	if ((unsigned)from->count > persons)
+		return err_set(err, ERR_CONFIG,
+			"approvals: role %s: %d demanded, but only %u approvers have it",
+			from->role, from->count, persons);
+	for (size_t i = 0; i < class->approval_count; i++)
+		if (strcmp(class->approvals[i].role, from->role) == 0)
+			return err_set(
+				err, ERR_CONFIG, "approvals: role %s: given twice", from->role);
+	to->count = (unsigned)from->count;
+	to->role = bytes_strdup(bytes_str(from->role));
+	return to->role || err_set(err, ERR_NOMEM, "no memory");
+}
+
+static int rule_order(const void *a, const void *b)
+{
+	return strcmp(((const struct policy_approval_rule *)a)->role,
+		((const struct policy_approval_rule *)b)->role);
+}
+
+static bool build_rules(const struct policy *policy, struct policy_class *to,
+	const struct file_class *from, struct err *err)
+{
+	to->approvals = policy_alloc(from->approvals_count, sizeof(*to->approvals), err);
+	if (!to->approvals)
+		return false;
+	for (unsigned i = 0; i < from->approvals_count; i++) {
+		if (!build_rule(policy, to, &from->approvals[i], &to->approvals[i], err))
+			return false;
+		to->approval_count = i + 1;
+	}
+	qsort(to->approvals, to->approval_count, sizeof(*to->approvals), rule_order);
+	return true;
+}
+
+/* Absent text leaves *ret as it is. */
+static bool duration(const char *text, const char *key, int64_t max, int64_t *ret, struct err *err)
+{
+	if (!text)
+		return true;
+	if (!time_parse_duration(bytes_str(text), max, ret, err))
+		return err_wrap(err, "%s", key);
+	return *ret > 0 || err_set(err, ERR_CONFIG, "%s: must be 1 s or more", key);
+}
+
+static bool build_times(struct policy_class *to, const struct file_class *from, struct err *err)
+{
+	if (!duration(from->approval_age_max, "approval_age_max", APPROVAL_AGE_MAX,
+		    &to->approval_age_max, err) ||
+		!duration(from->credential_lifetime, "credential_lifetime", CREDENTIAL_LIFETIME_MAX,
+			&to->credential_lifetime, err))
+		return false;
+	if (to->credential_lifetime < 2)
+		return err_set(err, ERR_CONFIG, "credential_lifetime: must be 2 s or more");
+	to->renew_after = to->credential_lifetime / 2;
+	if (!duration(from->renew_after, "renew_after", CREDENTIAL_LIFETIME_MAX, &to->renew_after,
+		    err))
+		return false;
+	if (to->renew_after >= to->credential_lifetime)
+		return err_set(
+			err, ERR_CONFIG, "renew_after: must be shorter than credential_lifetime");
+	return true;
+}
+
+static json_t *clause_rules(const struct policy_class *class)
+{
+	json_t *rules = json_array();
+
+	for (size_t i = 0; rules && i < class->approval_count; i++)
+		if (json_array_append_new(
+			    rules, json_pack("{s:i,s:s}", "count", (int)class->approvals[i].count,
+					   "role", class->approvals[i].role)) != 0) {
+			json_decref(rules);
+			return NULL;
+		}
+	return rules;
+}
+
+/* docs/formats/policy.md, "Clause". Everything of the class and nothing else of the file, so that
+ * an unrelated edit of the policy leaves approvals standing and a loosened class voids them. */
+static bool clause_digest(struct policy_class *class, struct err *err)
+{
+	OWNED(buf_release) struct buf text = {0};
+	OWNED(json_release)
+	json_t *clause = json_pack("{s:s,s:s,s:o,s:b,s:I,s:I,s:I,s:s,s:s,s:b,s:b}", "type",
+		CLAUSE_TYPE, "name", class->name, "approvals", clause_rules(class),
+		"differ_from_author", (int)class->differ_from_author, "approval_age_max",
+		(json_int_t) class->approval_age_max, "credential_lifetime",
+		(json_int_t) class->credential_lifetime, "renew_after",
+		(json_int_t) class->renew_after, "minimum_assurance",
+		assurance_name(class->minimum_assurance), "key", key_protection_name(class->key),
+		"pinned", (int)class->pinned, "clock_safe", (int)class->clock_safe);
+
+	if (!clause)
+		return err_set(err, ERR_NOMEM, "no memory");
+	return json_write(clause, false, &text, err) &&
+	       sha256_of(buf_bytes(&text), class->clause, err);
+}
+
+static bool build_class(const struct policy *policy, struct policy_class *to,
+	const struct file_class *from, struct err *err)
+{
+	to->differ_from_author = from->differ_from_author ? *from->differ_from_author : true;
+	to->minimum_assurance =
+		from->minimum_assurance ? from->minimum_assurance : ASSURANCE_REPORTED;
+	to->key = from->key ? from->key : KEY_SOFTWARE;
+	to->pinned = from->pinned;
+	to->clock_safe = from->clock_safe;
+	return build_rules(policy, to, from, err) && build_times(to, from, err) &&
+	       clause_digest(to, err);
+}
+
+bool policy_build_classes(struct policy *policy, const struct file_policy *file, struct err *err)
+{
+	policy->classes = policy_alloc(file->risk_classes_count, sizeof(*policy->classes), err);
+	if (!policy->classes)
+		return false;
+	for (unsigned i = 0; i < file->risk_classes_count; i++) {
+		const struct file_class *from = &file->risk_classes[i];
+		struct policy_class *to = &policy->classes[i];
+
+		if (!text_is_name(bytes_str(from->name)))
+			return err_set(err, ERR_CONFIG, "risk_classes: %s: not a name",
+				ESC(bytes_str(from->name)));
+		if (policy_class_find(policy, bytes_str(from->name)))
+			return err_set(
+				err, ERR_CONFIG, "risk_classes: %s: given twice", from->name);
+		policy->class_count = i + 1;
+		to->name = bytes_strdup(bytes_str(from->name));
+		if (!to->name)
+			return err_set(err, ERR_NOMEM, "no memory");
+		if (!build_class(policy, to, from, err))
+			return err_wrap(err, "risk_classes: %s", to->name);
+	}
+	return true;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/policy_file.h"
+
+#include "base/yaml.h"
+
+#define PEM_TEXT_MAX (256u << 10)
+#define TEXT_MAX     255u
+
+static const cyaml_strval_t assurances[] = {
+	{"reported", ASSURANCE_REPORTED},
+	{"booted", ASSURANCE_BOOTED},
+	{"measured", ASSURANCE_MEASURED},
+};
+static const cyaml_strval_t protections[] = {
+	{"software", KEY_SOFTWARE},
+	{"tpm", KEY_TPM},
+};
+static const cyaml_strval_t banks[] = {
+	{"sha256", DIGEST_SHA256},
+	{"sha384", DIGEST_SHA384},
+};
+static const cyaml_strval_t templates[] = {
+	{"L-1", EK_TEMPLATE_L1},
+	{"L-2", EK_TEMPLATE_L2},
+	{"H-1", EK_TEMPLATE_H1},
+	{"H-2", EK_TEMPLATE_H2},
+	{"H-3", EK_TEMPLATE_H3},
+	{"H-6", EK_TEMPLATE_H6},
+};
+
+static const cyaml_schema_value_t text_entry = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, PEM_TEXT_MAX),
+};
+static const cyaml_schema_value_t template_entry = {
+	CYAML_VALUE_ENUM(CYAML_FLAG_STRICT, enum ek_template, templates, ARRAY_LEN(templates)),
+};
+
+static const cyaml_schema_field_t pem_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct file_pem, name, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR("pem", CYAML_FLAG_POINTER, struct file_pem, pem, 1, PEM_TEXT_MAX),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t pem_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_pem, pem_fields),
+};
+
+static const cyaml_schema_field_t approver_fields[] = {
+	CYAML_FIELD_STRING_PTR(
+		"person", CYAML_FLAG_POINTER, struct file_approver, person, 1, TEXT_MAX),
+	CYAML_FIELD_SEQUENCE("roles", CYAML_FLAG_POINTER, struct file_approver, roles, &text_entry,
+		1, POLICY_ROLES_MAX),
+	CYAML_FIELD_SEQUENCE("keys", CYAML_FLAG_POINTER, struct file_approver, keys, &text_entry, 1,
+		POLICY_PERSON_KEYS_MAX),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t approver_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_approver, approver_fields),
+};
+
+static const cyaml_schema_field_t rule_fields[] = {
+	CYAML_FIELD_STRING_PTR("role", CYAML_FLAG_POINTER, struct file_rule, role, 1, TEXT_MAX),
+	CYAML_FIELD_INT("count", CYAML_FLAG_DEFAULT, struct file_rule, count),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t rule_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_rule, rule_fields),
+};
+
+static const cyaml_schema_field_t class_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct file_class, name, 1, TEXT_MAX),
+	CYAML_FIELD_SEQUENCE("approvals", CYAML_FLAG_POINTER, struct file_class, approvals,
+		&rule_entry, 0, POLICY_ROLES_MAX),
+	CYAML_FIELD_BOOL_PTR("differ_from_author", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, differ_from_author),
+	CYAML_FIELD_STRING_PTR("approval_age_max", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, approval_age_max, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR("credential_lifetime", CYAML_FLAG_POINTER, struct file_class,
+		credential_lifetime, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR("renew_after", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, renew_after, 1, TEXT_MAX),
+	CYAML_FIELD_ENUM("minimum_assurance", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL,
+		struct file_class, minimum_assurance, assurances, ARRAY_LEN(assurances)),
+	CYAML_FIELD_ENUM("key", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_class, key,
+		protections, ARRAY_LEN(protections)),
+	CYAML_FIELD_BOOL("pinned", CYAML_FLAG_OPTIONAL, struct file_class, pinned),
+	CYAML_FIELD_BOOL("clock_safe", CYAML_FLAG_OPTIONAL, struct file_class, clock_safe),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t class_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_class, class_fields),
+};
+
+static const cyaml_schema_field_t policy_fields[] = {
+	CYAML_FIELD_INT("policy", CYAML_FLAG_DEFAULT, struct file_policy, policy),
+	CYAML_FIELD_INT("version", CYAML_FLAG_DEFAULT, struct file_policy, version),
+	CYAML_FIELD_STRING_PTR(
+		"trust_domain", CYAML_FLAG_POINTER, struct file_policy, trust_domain, 1, TEXT_MAX),
+	CYAML_FIELD_SEQUENCE("ek_roots", CYAML_FLAG_POINTER, struct file_policy, ek_roots,
+		&pem_entry, 0, POLICY_ROOTS_MAX),
+	CYAML_FIELD_SEQUENCE("ek_intermediates", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, ek_intermediates, &pem_entry, 0, POLICY_ROOTS_MAX),
+	CYAML_FIELD_SEQUENCE("release_keys", CYAML_FLAG_POINTER, struct file_policy, release_keys,
+		&pem_entry, 1, POLICY_KEYS_MAX),
+	CYAML_FIELD_SEQUENCE("approvers", CYAML_FLAG_POINTER, struct file_policy, approvers,
+		&approver_entry, 0, POLICY_KEYS_MAX),
+	CYAML_FIELD_SEQUENCE("risk_classes", CYAML_FLAG_POINTER, struct file_policy, risk_classes,
+		&class_entry, 1, POLICY_CLASSES_MAX),
+	CYAML_FIELD_ENUM("pcr_bank", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_policy,
+		pcr_bank, banks, ARRAY_LEN(banks)),
+	CYAML_FIELD_UINT_PTR("runtime_pcr", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, runtime_pcr),
+	CYAML_FIELD_SEQUENCE("ek_templates", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, ek_templates, &template_entry, 1, ARRAY_LEN(templates)),
+	CYAML_FIELD_BOOL(
+		"ek_ignore_expiry", CYAML_FLAG_OPTIONAL, struct file_policy, ek_ignore_expiry),
+	CYAML_FIELD_UINT("tpm_firmware_minimum", CYAML_FLAG_OPTIONAL, struct file_policy,
+		tpm_firmware_minimum),
+	CYAML_FIELD_STRING_PTR("challenge_lifetime", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, challenge_lifetime, 1, TEXT_MAX),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t policy_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct file_policy, policy_fields),
+};
+
+bool policy_file_load(
+	struct bytes yaml, const char *name, struct file_policy **ret, struct err *err)
+{
+	void *data = NULL;
+
+	if (yaml.len > POLICY_TEXT_MAX)
+		return err_set(err, ERR_LIMIT, "%s: %zu bytes: more than %u", name, yaml.len,
+			POLICY_TEXT_MAX);
+	if (!yaml_load(yaml, name, &policy_schema, &data, err))
+		return false;
+	*ret = data;
+	return true;
+}
+
+void policy_file_free(struct file_policy **file)
+{
+	if (*file)
+		yaml_free(&policy_schema, *file, 0);
+	*file = NULL;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The policy file as libcyaml loads it: text and numbers, not yet judged. Private to policy/. */
+#ifndef ASSAY_POLICY_POLICY_FILE_H
+#define ASSAY_POLICY_POLICY_FILE_H
+
+#include "policy/policy.h"
+
+struct file_pem { /* a root, an intermediate, a release key */
+	char *name, *pem;
+};
+struct file_approver {
+	char *person;
+	char **roles;
+	unsigned roles_count;
+	char **keys;
+	unsigned keys_count;
+};
+struct file_rule {
+	char *role;
+	int count;
+};
+struct file_class {
+	char *name;
+	struct file_rule *approvals;
+	unsigned approvals_count;
+	bool *differ_from_author; /* NULL: not given, so true */
+	char *approval_age_max, *credential_lifetime, *renew_after;
+	enum assurance minimum_assurance;
+	enum key_protection key;
+	bool pinned, clock_safe;
+};
+struct file_policy {
+	int policy;
+	int64_t version;
+	char *trust_domain;
+	struct file_pem *ek_roots, *ek_intermediates, *release_keys;
+	unsigned ek_roots_count, ek_intermediates_count, release_keys_count;
+	struct file_approver *approvers;
+	unsigned approvers_count;
+	struct file_class *risk_classes;
+	unsigned risk_classes_count;
+	enum digest_alg pcr_bank;
+	uint32_t *runtime_pcr; /* NULL: not given; 0 would be a PCR */
+	enum ek_template *ek_templates;
+	unsigned ek_templates_count;
+	bool ek_ignore_expiry;
+	uint64_t tpm_firmware_minimum;
+	char *challenge_lifetime;
+};
+
+must_use bool policy_file_load(
+	struct bytes yaml, const char *name, struct file_policy **ret, struct err *err);
+void policy_file_free(struct file_policy **file);
+
+/* Judges keys, roots and persons; errors name the entry ("approvers: alice: …"). */
+must_use bool policy_build_anchors(
+	struct policy *policy, const struct file_policy *file, struct err *err);
+must_use bool policy_build_approvers(
+	struct policy *policy, const struct file_policy *file, struct err *err);
+/* Judges the risk classes; the approvers must have been built. */
+must_use bool policy_build_classes(
+	struct policy *policy, const struct file_policy *file, struct err *err);
+
+/* 1..max bytes of UTF-8 without control characters. */
+bool policy_text_ok(const char *text, size_t max);
+/* calloc for n elements, at least one; ERR_NOMEM. */
+void *policy_alloc(size_t n, size_t size, struct err *err);
+
+#endif

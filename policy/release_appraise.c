@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A release and its approvals under a policy. An approval that does not count is a reason only
+ * where one is lacking: an expired approval beside enough good ones is nobody's trouble.
+ */
+#include <stdio.h>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "crypto/dsse.h"
+#include "policy/policy.h"
+#include "policy/refuse.h"
+
+#define CLOCK_SKEW_MAX 60 /* seconds by which a signer's clock may be ahead */
+
+/* One approval as judged: counted, or the reason why not. */
+struct judged {
+	struct approval *approval; /* NULL: does not parse */
+	size_t person; /* index of its approver */
+	enum reason_code fault; /* REASON_NONE: counts */
+	const char *why;
+};
+
+struct release_case {
+	const struct release_input *input;
+	const struct policy *policy;
+	const struct policy_class *class;
+	int64_t now;
+	struct verdict *verdict;
+	struct release *release;
+	uint64_t signers; /* bit i: policy->release_keys[i] signed */
+	struct judged judged[APPROVALS_MAX];
+};
+
+static void case_release(struct release_case *c)
+{
+	release_free(&c->release);
+	for (size_t i = 0; i < APPROVALS_MAX; i++)
+		approval_free(&c->judged[i].approval);
+}
+
+static bool refused_format(struct verdict *verdict, struct err *err)
+{
+	return refuse_malformed(verdict, REASON_RELEASE_MALFORMED, "release", err);
+}
+
+static bool open_intoto(struct bytes envelope, struct dsse **ret, struct err *err)
+{
+	OWNED(dsse_free) struct dsse *dsse = NULL;
+
+	if (!dsse_parse(envelope, &dsse, err))
+		return false;
+	if (strcmp(dsse->payload_type, DSSE_INTOTO_TYPE) != 0)
+		return err_set(err, ERR_FORMAT, "payload type %s: expected " DSSE_INTOTO_TYPE,
+			ESC(bytes_str(dsse->payload_type)));
+	*ret = TAKE(dsse);
+	return true;
+}
+
+static bool check_signature(struct release_case *c, const struct dsse *dsse, struct err *err)
+{
+	struct key *keys[POLICY_KEYS_MAX];
+	size_t n = c->policy->release_key_count;
+
+	for (size_t i = 0; i < n; i++)
+		keys[i] = c->policy->release_keys[i].key;
+	if (!dsse_verify(dsse, keys, n, &c->signers, err))
+		return err_wrap(err, "release");
+	if (c->signers == 0)
+		verdict_refuse(c->verdict, REASON_RELEASE_SIGNATURE, "release",
+			"a signature by a release key of the policy",
+			dsse->count ? "signatures by other keys only, or wrong ones"
+				    : "no signature",
+			NULL, NULL);
+	return true;
+}
+
+static void check_class(struct release_case *c)
+{
+	char subject[REASON_TEXT_MAX];
+
+	c->class = policy_class_find(c->policy, bytes_str(c->release->risk_class));
+	snprintf(subject, sizeof(subject), "risk class %s", c->release->risk_class);
+	if (!c->class)
+		verdict_refuse(c->verdict, REASON_RISK_CLASS, subject, "a class of the policy",
+			"unknown to the policy", NULL, NULL);
+}
+
+static bool person_has_role(const struct policy_approver *approver, const char *role)
+{
+	for (size_t i = 0; i < approver->role_count; i++)
+		if (strcmp(approver->roles[i], role) == 0)
+			return true;
+	return false;
+}
+
+/* The author by name, whoever holds a release key that signed, and whoever signed both with one
+ * key. */
+static bool is_author(const struct release_case *c, const struct policy_approver *approver)
+{
+	if (strcmp(approver->person, c->release->author) == 0)
+		return true;
+	for (size_t i = 0; i < c->policy->release_key_count; i++) {
+		const struct policy_release_key *signer = &c->policy->release_keys[i];
+
+		if (!(c->signers >> i & 1))
+			continue;
+		if (strcmp(approver->person, signer->name) == 0)
+			return true;
+		for (size_t k = 0; k < approver->key_count; k++)
+			if (key_equal(approver->keys[k], signer->key))
+				return true;
+	}
+	return false;
+}
+
+static bool judge_signature(
+	struct release_case *c, const struct dsse *dsse, struct judged *j, struct err *err)
+{
+	const struct policy_approver *approver;
+	uint64_t mask = 0;
+
+	for (j->person = 0; j->person < c->policy->approver_count; j->person++)
+		if (strcmp(c->policy->approvers[j->person].person, j->approval->person) == 0)
+			break;
+	j->fault = REASON_APPROVAL_SIGNATURE;
+	j->why = "a person whom the policy does not name";
+	if (j->person == c->policy->approver_count)
+		return true;
+	approver = &c->policy->approvers[j->person];
+	if (!dsse_verify(dsse, approver->keys, approver->key_count, &mask, err))
+		return err_wrap(err, "approval");
+	j->why = "not signed by a key of this person";
+	if (mask != 0) {
+		j->fault = REASON_NONE;
+		j->why = NULL;
+	}
+	return true;
+}
+
+static void fault(struct judged *j, bool wrong, enum reason_code code, const char *why)
+{
+	if (wrong && j->fault == REASON_NONE) {
+		j->fault = code;
+		j->why = why;
+	}
+}
+
+static void judge_content(const struct release_case *c, struct judged *j)
+{
+	const struct approval *a = j->approval;
+	const struct policy_approver *approver = &c->policy->approvers[j->person];
+	int64_t age_max = c->class->approval_age_max;
+	bool other_environment = !bytes_equal_str(c->input->environment, a->environment);
+
+	fault(j, !person_has_role(approver, a->role), REASON_APPROVAL_SIGNATURE,
+		"in a role that this person does not have");
+	fault(j, memcmp(a->release, c->release->digest, SHA256_LEN) != 0, REASON_APPROVAL_OTHER,
+		"of another release");
+	fault(j, other_environment, REASON_APPROVAL_OTHER, "for another environment");
+	fault(j, memcmp(a->clause, c->class->clause, SHA256_LEN) != 0, REASON_APPROVAL_OTHER,
+		"under other terms of the risk class");
+	fault(j, a->issued > c->now + CLOCK_SKEW_MAX, REASON_APPROVAL_EXPIRED,
+		"not valid yet: issued in the future");
+	fault(j, c->now >= a->expires, REASON_APPROVAL_EXPIRED, "expired");
+	fault(j, age_max > 0 && c->now - a->issued > age_max, REASON_APPROVAL_EXPIRED,
+		"older than the risk class allows");
+	fault(j, c->class->differ_from_author && is_author(c, approver), REASON_APPROVAL_AUTHOR,
+		"by the author or a signer of the release");
+}
+
+static bool judge(struct release_case *c, struct bytes envelope, struct judged *j, struct err *err)
+{
+	OWNED(dsse_free) struct dsse *dsse = NULL;
+	struct err why = {0};
+
+	if (!open_intoto(envelope, &dsse, &why) ||
+		!approval_parse(buf_bytes(&dsse->payload), &j->approval, &why)) {
+		j->fault = REASON_APPROVAL_SIGNATURE;
+		j->why = "not an approval that this program can read";
+		return (why.code != ERR_NOMEM && why.code != ERR_INTERNAL) ||
+		       err_set(err, why.code, "approval: %s", why.text);
+	}
+	return judge_signature(c, dsse, j, err);
+}
+
+/* Whoever takes an approval back takes it back for every environment, from then on; a later
+ * approval stands again. */
+static void apply_withdrawals(struct release_case *c)
+{
+	for (size_t w = 0; w < c->input->approval_count; w++) {
+		const struct judged *withdrawal = &c->judged[w];
+		const struct approval *by = withdrawal->approval;
+
+		if (withdrawal->fault != REASON_NONE || !by->withdrawn)
+			continue;
+		for (size_t i = 0; i < c->input->approval_count; i++) {
+			struct judged *j = &c->judged[i];
+
+			if (j->fault != REASON_NONE || j->approval->withdrawn)
+				continue;
+			fault(j,
+				j->person == withdrawal->person &&
+					strcmp(j->approval->role, by->role) == 0 &&
+					memcmp(j->approval->release, by->release, SHA256_LEN) ==
+						0 &&
+					j->approval->issued <= by->issued,
+				REASON_APPROVAL_WITHDRAWN, "withdrawn by the same person");
+		}
+	}
+}
+
+static bool counts(const struct judged *j, const char *role)
+{
+	return j->fault == REASON_NONE && !j->approval->withdrawn &&
+	       strcmp(j->approval->role, role) == 0;
+}
+
+/* The distinct persons whose approval in this role counts, bit i for approver i. */
+static uint64_t persons_for(const struct release_case *c, const char *role)
+{
+	uint64_t persons = 0;
+
+	for (size_t i = 0; i < c->input->approval_count; i++)
+		if (counts(&c->judged[i], role))
+			persons |= UINT64_C(1) << c->judged[i].person;
+	return persons;
+}
+
+static void put_persons(const struct release_case *c, uint64_t persons, char out[REASON_TEXT_MAX])
+{
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < c->policy->approver_count; i++)
+		if (persons >> i & 1) {
+			int n = snprintf(out + at, REASON_TEXT_MAX - at, "%s%s", at ? ", " : "",
+				c->policy->approvers[i].person);
+
+			if (n < 0 || (size_t)n >= REASON_TEXT_MAX - at)
+				return;
+			at += (size_t)n;
+		}
+}
+
+/* Why approvals that were meant for this role do not count. */
+static void explain_unusable(const struct release_case *c, const char *role)
+{
+	for (size_t i = 0; i < c->input->approval_count; i++) {
+		const struct judged *j = &c->judged[i];
+		char subject[REASON_TEXT_MAX];
+		const char *person = j->approval ? j->approval->person : "?";
+
+		if (j->fault == REASON_NONE ||
+			(j->approval &&
+				(j->approval->withdrawn || strcmp(j->approval->role, role) != 0)))
+			continue;
+		snprintf(subject, sizeof(subject), "approval by %s as %s", ESC(bytes_str(person)),
+			role);
+		verdict_refuse(c->verdict, j->fault, subject, "a valid approval of this release",
+			j->why, NULL, NULL);
+	}
+}
+
+static void check_rules(struct release_case *c)
+{
+	for (size_t i = 0; i < c->class->approval_count; i++) {
+		const struct policy_approval_rule *rule = &c->class->approvals[i];
+		uint64_t persons = persons_for(c, rule->role);
+		unsigned n = (unsigned)__builtin_popcountll(persons);
+		char subject[REASON_TEXT_MAX], expected[64], names[REASON_TEXT_MAX];
+		char actual[2 * REASON_TEXT_MAX];
+
+		put_persons(c, persons, names);
+		if (n >= rule->count) {
+			verdict_checked(c->verdict, "approval as %s: %s", rule->role, names);
+			continue;
+		}
+		snprintf(subject, sizeof(subject), "release %s %s",
+			ESC(bytes_str(c->release->name)), ESC(bytes_str(c->release->version)));
+		snprintf(expected, sizeof(expected), "%u as %s", rule->count, rule->role);
+		snprintf(actual, sizeof(actual), n ? "%u: %s" : "none", n, names);
+		verdict_refuse(
+			c->verdict, REASON_APPROVAL_MISSING, subject, expected, actual, NULL, NULL);
+		explain_unusable(c, rule->role);
+	}
+}
+
+static bool check_approvals(struct release_case *c, struct err *err)
+{
+	for (size_t i = 0; i < c->input->approval_count; i++) {
+		if (!judge(c, c->input->approvals[i], &c->judged[i], err))
+			return false;
+		/* A withdrawal needs its signature only: it takes away, so nothing else may stand
+		 * in its way. */
+		if (c->judged[i].fault == REASON_NONE && !c->judged[i].approval->withdrawn)
+			judge_content(c, &c->judged[i]);
+	}
+	apply_withdrawals(c);
+	check_rules(c);
+	return true;
+}
+
+static bool appraise(struct release_case *c, struct err *err)
+{
+	OWNED(dsse_free) struct dsse *dsse = NULL;
+
+	if (!open_intoto(c->input->envelope, &dsse, err) ||
+		!release_parse(buf_bytes(&dsse->payload), &c->release, err))
+		return refused_format(c->verdict, err);
+	if (!check_signature(c, dsse, err))
+		return false;
+	check_class(c);
+	if (c->signers)
+		verdict_checked(c->verdict, "release %s %s: signed by %s",
+			ESC(bytes_str(c->release->name)), ESC(bytes_str(c->release->version)),
+			c->policy->release_keys[__builtin_ctzll(c->signers)].name);
+	return !c->class || check_approvals(c, err);
+}
+
+bool release_appraise(const struct release_input *input, const struct policy *policy, int64_t now,
+	struct verdict *verdict, struct release **ret_release, struct err *err)
+{
+	OWNED(case_release)
+	struct release_case c = {.input = input, .policy = policy, .now = now, .verdict = verdict};
+	struct err own = {0};
+
+	*ret_release = NULL;
+	if (!err)
+		err = &own;
+	if (input->approval_count > APPROVALS_MAX)
+		return err_set(err, ERR_LIMIT, "release: %zu approvals: more than %u",
+			input->approval_count, APPROVALS_MAX);
+	if (now < 0 || now > POLICY_TIME_MAX)
+		return err_set(err, ERR_USAGE, "release: no time given");
+	if (!appraise(&c, err))
+		return false;
+	*ret_release = TAKE(c.release);
+	return true;
+}
