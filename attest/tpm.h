@@ -12,7 +12,7 @@
  * Errors are ERR_TPM with the TSS's own words, unless said otherwise. Response codes RETRY, YIELDED
  * and TESTING are retried with a bounded backoff and end as ERR_BUSY; a lockout is ERR_DENIED and
  * says how long; a wrong password is ERR_DENIED; a TPM that vanished or was reset is ERR_TPM
- * beginning with "the TPM is gone" or "the TPM was reset": the next call connects anew and makes
+ * with the words "the TPM is gone" or "the TPM was reset": the next call connects anew and makes
  * what it needs again. After ERR_TPM from tpm_pcr_extend it is not known whether the PCR was
  * extended: read it before trying again.
  */
@@ -81,6 +81,8 @@ struct tpm_ak_options {
 	enum ak_kind kind;
 	uint32_t handle; /* persistent; 0: TPM_AK_HANDLE_DEFAULT */
 	bool transient; /* no persistent handle: recreated for each use */
+	struct tpm_name expected; /* what the handle is known to hold: saves making the key again to
+				     compare */
 	uint32_t generation; /* another number gives another AK: rotation, an operator-approved new
 				epoch */
 };
