@@ -13,22 +13,23 @@
 
 #include "base/bytes.h"
 
-/* The call succeeds; prints the error otherwise. `err` is a struct err that the call was given. */
-#define assert_ok(call, err)                                                                       \
+/* The call succeeds; prints the error otherwise. `error` is the struct err that the call is given.
+ */
+#define assert_ok(call, error)                                                                     \
 	do {                                                                                       \
-		(err).text[0] = '\0';                                                              \
+		(error).text[0] = '\0';                                                            \
 		if (!(call))                                                                       \
-			fail_msg("%s: %s", #call, (err).text);                                     \
+			fail_msg("%s: %s", #call, (error).text);                                   \
 	} while (0)
 
 /* The call fails with this code and exactly this text. */
-#define assert_fails(call, err, wanted_code, wanted_text)                                          \
+#define assert_fails(call, error, wanted_code, wanted_text)                                        \
 	do {                                                                                       \
-		(err) = (struct err){0};                                                           \
+		(error) = (struct err){0};                                                         \
 		if (call)                                                                          \
 			fail_msg("%s: succeeded, wanted \"%s\"", #call, wanted_text);              \
-		assert_string_equal((err).text, wanted_text);                                      \
-		assert_int_equal((err).code, wanted_code);                                         \
+		assert_string_equal((error).text, wanted_text);                                    \
+		assert_int_equal((error).code, wanted_code);                                       \
 	} while (0)
 
 #define assert_bytes(actual, wanted)                                                               \
