@@ -195,7 +195,7 @@ static bool scan_events(struct scan *s, yaml_parser_t *parser)
 		yaml_event_delete(&event);
 	}
 	if (ok && s->documents == 0)
-		return refuse(s, "empty", (struct bytes){0});
+		return err_set(s->err, ERR_CONFIG, "%s: empty", s->name);
 	return ok;
 }
 
