@@ -7,6 +7,7 @@
 static const struct option_spec options[] = {
 	{"ca", "FILE", OPTION_REPEATED, "the verifier's CA certificate, as you know it"},
 	{"key", "PEM", OPTION_REPEATED, "the verifier's signing key, as you know it"},
+	{"extract", "DIR", OPTION_VALUE, "write every input of the record there, by name"},
 	OPTIONS_END,
 };
 
@@ -44,6 +45,31 @@ static bool anchors_load(struct cli *cli, struct anchors *ret)
 	return true;
 }
 
+/* Each input goes into a file of its name, found among the objects by its digest. */
+static bool extract(struct cli *cli, struct bytes in, const struct record *record)
+{
+	OWNED(free_ptr) struct audit_bundle *bundle = calloc(1, sizeof(*bundle));
+	const char *directory = option(cli, "extract");
+	if (!bundle || !audit_bundle_decode(in, bundle, &cli->err) ||
+		!file_make_dirs(directory, 0755, &cli->err))
+		return bundle ? false : err_set(&cli->err, ERR_NOMEM, "bundle");
+	for (size_t o = 0; o < bundle->object_count; o++) {
+		uint8_t digest[SHA256_LEN];
+		if (!sha256_of(bundle->objects[o], digest, &cli->err))
+			return false;
+		for (size_t i = 0; i < record->input_count; i++) {
+			OWNED(buf_release) struct buf path = {0};
+			if (memcmp(record->inputs[i].digest, digest, SHA256_LEN) != 0 ||
+				!text_is_name(bytes_str(record->inputs[i].name)))
+				continue;
+			const char *name = path_join(&path, directory, record->inputs[i].name);
+			if (!name || !file_write_atomic(name, bundle->objects[o], 0644, &cli->err))
+				return err_wrap(&cli->err, "--extract");
+		}
+	}
+	return true;
+}
+
 static enum status run(struct cli *cli)
 {
 	OWNED(buf_release) struct buf bundle = {0}, text = {0};
@@ -55,6 +81,8 @@ static enum status run(struct cli *cli)
 	const struct audit_anchors known = {
 		anchors.keys, anchors.key_count, anchors.roots, anchors.root_count};
 	if (!audit_run(buf_bytes(&bundle), &known, &report, &cli->err))
+		return cli_fail(cli);
+	if (option(cli, "extract") && !extract(cli, buf_bytes(&bundle), &report.record))
 		return cli_fail(cli);
 	enum status status = report.consistent ? STATUS_DONE : STATUS_REFUSED;
 	bool ok = cli->json ? audit_report_json(&report, &text, &cli->err)
