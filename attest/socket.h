@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 #define HOSTD_SOCKET_DEFAULT "/run/assay/hostd.sock"
-#define SOCKET_MESSAGE_MAX   (128u << 10)
+#define SOCKET_MESSAGE_MAX   (176u << 10) /* what the default send buffer of a unix socket takes */
 #define SOCKET_FDS_MAX	     16u
 #define SOCKET_ANSWER_MS     120000 /* how long a client waits for hostd: hashing a large model, then the verifier */
 
