@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The audit bundle: one file with a record and everything it names, from which the verdict is reached again without network.
- * {1: record (COSE_Sign1), 2: [objects], 3: leaf, 4: salt, 5: index, 6: tree size, 7: tree root, 8: inclusion proof,
- * 9: [verifier certificates, DER]}. Pure: bytes in, report out.
+ * The audit bundle: one file with a record and everything it names, from which the verdict is
+ * reached again without network. {1: record (COSE_Sign1), 2: [objects], 3: leaf, 4: salt, 5: index,
+ * 6: tree size, 7: tree root, 8: inclusion proof, 9: [verifier certificates, DER]}. Pure: bytes in,
+ * report out.
  */
 #ifndef ASSAY_LEDGER_AUDIT_H
 #define ASSAY_LEDGER_AUDIT_H
@@ -12,6 +13,7 @@
 
 #define AUDIT_OBJECTS_MAX 128u
 #define AUDIT_BUNDLE_MAX  (32u << 20)
+#define AUDIT_STEPS_MAX   96u
 
 struct audit_bundle {
 	struct bytes record;
@@ -25,7 +27,8 @@ struct audit_bundle {
 	size_t cert_count;
 	struct bytes certs[CREDENTIAL_CERTS_MAX];
 };
-must_use bool audit_bundle_encode(const struct audit_bundle *bundle, struct buf *out, struct err *err);
+must_use bool audit_bundle_encode(
+	const struct audit_bundle *bundle, struct buf *out, struct err *err);
 must_use bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *err);
 
 enum audit_step_result { AUDIT_FAILED = 0, AUDIT_PROVED, AUDIT_ASSERTED, AUDIT_NOT_CHECKED };
@@ -35,24 +38,30 @@ struct audit_step {
 	char detail[REASON_TEXT_MAX];
 };
 struct audit_report {
-	bool consistent;	/* every step held and the verdict recomputed is byte for byte the one recorded */
-	bool reproducible;	/* false: an input named by the record is missing from the bundle */
-	struct record record;	/* borrows from the bundle */
-	struct buf verdict;	/* JSON as recomputed */
+	bool consistent; /* every step held and the verdict recomputed is byte for byte the one
+			    recorded */
+	bool reproducible; /* false: an input named by the record is missing from the bundle */
+	struct record record; /* borrows from the bundle */
+	struct buf verdict; /* JSON as recomputed */
 	size_t step_count;
-	struct audit_step steps[48];
+	struct audit_step steps[AUDIT_STEPS_MAX];
 };
-/* pinned: the verifier's key or its CA certificates as the auditor knows them; none: the bundle's own key is used and the
- * report says that it is not pinned. */
+/* pinned: the verifier's key or its CA certificates as the auditor knows them; none: the bundle's
+ * own key is used and the report says that it is not pinned. */
 struct audit_anchors {
 	struct key *const *keys;
 	size_t key_count;
 	struct cert *const *roots;
 	size_t root_count;
 };
-must_use bool audit_run(struct bytes bundle, const struct audit_anchors *anchors, struct audit_report *ret, struct err *err);
-must_use bool audit_report_json(const struct audit_report *report, struct buf *out, struct err *err);
-must_use bool audit_report_text(const struct audit_report *report, bool colour, struct buf *out, struct err *err);
+/* False only when the bundle is no bundle; whatever is wrong with what it holds is a step that
+ * failed. The report borrows from the bundle's bytes. anchors may be NULL. */
+must_use bool audit_run(struct bytes bundle, const struct audit_anchors *anchors,
+	struct audit_report *ret, struct err *err);
+must_use bool audit_report_json(
+	const struct audit_report *report, struct buf *out, struct err *err);
+must_use bool audit_report_text(
+	const struct audit_report *report, bool colour, struct buf *out, struct err *err);
 void audit_report_release(struct audit_report *report);
 
 #endif

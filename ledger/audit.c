@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ledger/audit_case.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+
+void audit_note(struct audit_case *c, enum audit_step_result result, const char *what,
+	const char *format, ...)
+{
+	struct audit_report *report = c->report;
+	struct audit_step *step;
+	va_list args;
+
+	/* A failure always finds room: it takes the last place. */
+	if (report->step_count == AUDIT_STEPS_MAX && result != AUDIT_FAILED)
+		return;
+	step = report->step_count == AUDIT_STEPS_MAX ? &report->steps[AUDIT_STEPS_MAX - 1]
+						     : &report->steps[report->step_count++];
+	step->result = result;
+	snprintf(step->what, sizeof(step->what), "%s", what);
+	va_start(args, format);
+	vsnprintf(step->detail, sizeof(step->detail), format, args);
+	va_end(args);
+	/* A character cut in two would make the report unprintable as JSON. */
+	for (size_t n = strlen(step->detail); n > 0 && !utf8_valid(bytes_str(step->detail)); n--)
+		step->detail[n - 1] = '\0';
+}
+
+void audit_judge(
+	struct audit_case *c, bool holds, const char *what, const char *proved, const char *failed)
+{
+	audit_note(c, holds ? AUDIT_PROVED : AUDIT_FAILED, what, "%s", holds ? proved : failed);
+}
+
+bool audit_input(const struct audit_case *c, const char *name, struct bytes *ret)
+{
+	const struct record *record = &c->report->record;
+
+	for (size_t i = 0; i < record->input_count; i++) {
+		if (strcmp(record->inputs[i].name, name) != 0)
+			continue;
+		for (size_t k = 0; k < c->bundle.object_count; k++)
+			if (memcmp(c->digests[k], record->inputs[i].digest, SHA256_LEN) == 0) {
+				*ret = c->bundle.objects[k];
+				return true;
+			}
+	}
+	return false;
+}
+
+static void case_free(struct audit_case **c)
+{
+	if (!*c)
+		return;
+	key_unref(&(*c)->signer);
+	policy_frozen_release(&(*c)->frozen);
+	free(*c);
+	*c = NULL;
+}
+
+static void conclude(struct audit_case *c)
+{
+	struct audit_report *report = c->report;
+
+	report->consistent = report->reproducible && report->step_count > 0;
+	for (size_t i = 0; i < report->step_count; i++)
+		if (report->steps[i].result == AUDIT_FAILED)
+			report->consistent = false;
+}
+
+static bool run(struct audit_case *c, struct err *err)
+{
+	bool opened = false;
+
+	for (size_t i = 0; i < c->bundle.object_count; i++)
+		if (!sha256_of(c->bundle.objects[i], c->digests[i], err))
+			return false;
+	if (!audit_record(c, &opened, err))
+		return false;
+	if (opened && (!audit_leaf(c, err) || !audit_verdict(c, err)))
+		return false;
+	conclude(c);
+	return true;
+}
+
+bool audit_run(struct bytes bundle, const struct audit_anchors *anchors, struct audit_report *ret,
+	struct err *err)
+{
+	static const struct audit_anchors none;
+	OWNED(case_free) struct audit_case *c = calloc(1, sizeof(*c));
+	struct err own = {0};
+
+	if (!err)
+		err = &own;
+	memset(ret, 0, sizeof(*ret));
+	if (!c)
+		return err_set(err, ERR_NOMEM, "audit: no memory");
+	c->anchors = anchors ? anchors : &none;
+	c->report = ret;
+	if (!audit_bundle_decode(bundle, &c->bundle, err))
+		return false;
+	if (run(c, err))
+		return true;
+	audit_report_release(ret);
+	return err_wrap(err, "audit");
+}
+
+void audit_report_release(struct audit_report *report)
+{
+	buf_release(&report->verdict);
+	memset(report, 0, sizeof(*report));
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ledger/audit.h"
+
+#include "base/cbor.h"
+
+#define RECORD_BYTES_MAX 65536u
+
+enum {
+	KEY_RECORD = 1,
+	KEY_OBJECTS = 2,
+	KEY_LEAF = 3,
+	KEY_SALT = 4,
+	KEY_INDEX = 5,
+	KEY_TREE_SIZE = 6,
+	KEY_TREE_ROOT = 7,
+	KEY_PROOF = 8,
+	KEY_CERTS = 9,
+};
+static const int64_t KEYS[] = {KEY_RECORD, KEY_OBJECTS, KEY_LEAF, KEY_SALT, KEY_INDEX,
+	KEY_TREE_SIZE, KEY_TREE_ROOT, KEY_PROOF, KEY_CERTS};
+
+static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
+{
+	cbor_put_int(w, key);
+	cbor_put_bytes(w, value);
+}
+
+static void put_number(struct cbor_writer *w, int64_t key, uint64_t value)
+{
+	cbor_put_int(w, key);
+	cbor_put_uint(w, value);
+}
+
+static void put_list(struct cbor_writer *w, int64_t key, const struct bytes *list, size_t n)
+{
+	cbor_put_int(w, key);
+	cbor_put_array(w, n);
+	for (size_t i = 0; i < n; i++)
+		cbor_put_bytes(w, list[i]);
+}
+
+bool audit_bundle_encode(const struct audit_bundle *b, struct buf *out, struct err *err)
+{
+	struct cbor_writer w = cbor_writer_of(out);
+
+	if (b->object_count > AUDIT_OBJECTS_MAX || b->cert_count > CREDENTIAL_CERTS_MAX)
+		return err_set(err, ERR_LIMIT, "audit bundle: too many objects or certificates");
+	cbor_put_map(&w, ARRAY_LEN(KEYS));
+	put_bytes(&w, KEY_RECORD, b->record);
+	put_list(&w, KEY_OBJECTS, b->objects, b->object_count);
+	put_bytes(&w, KEY_LEAF, b->leaf);
+	put_bytes(&w, KEY_SALT, BYTES_OF(b->salt));
+	put_number(&w, KEY_INDEX, b->index);
+	put_number(&w, KEY_TREE_SIZE, b->tree_size);
+	put_bytes(&w, KEY_TREE_ROOT, BYTES_OF(b->tree_root));
+	put_bytes(&w, KEY_PROOF, b->proof);
+	put_list(&w, KEY_CERTS, b->certs, b->cert_count);
+	if (!cbor_writer_finish(&w, err))
+		return err_wrap(err, "audit bundle");
+	return out->len <= AUDIT_BUNDLE_MAX ||
+	       err_set(err, ERR_LIMIT, "audit bundle: %zu bytes: more than %u", out->len,
+		       AUDIT_BUNDLE_MAX);
+}
+
+static size_t read_list(
+	struct cbor_item array, struct bytes *list, size_t max, size_t len_max, const char *field)
+{
+	size_t n = cbor_array(array, max, field);
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = cbor_bytes(cbor_at(array, i, field), 0, len_max, field);
+	return n;
+}
+
+bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *err)
+{
+	struct audit_bundle b = {0};
+	struct cbor_doc doc;
+	struct cbor_item root;
+
+	if (in.len > AUDIT_BUNDLE_MAX)
+		return err_set(err, ERR_LIMIT, "audit bundle: %zu bytes: more than %u", in.len,
+			AUDIT_BUNDLE_MAX);
+	if (!cbor_open(in, true, "audit bundle", &doc, &root, err))
+		return false;
+	cbor_only_keys(root, KEYS, ARRAY_LEN(KEYS), "audit bundle");
+	b.record = cbor_bytes(cbor_key(root, KEY_RECORD, "record"), 1, RECORD_BYTES_MAX, "record");
+	b.object_count = read_list(cbor_key(root, KEY_OBJECTS, "objects"), b.objects,
+		AUDIT_OBJECTS_MAX, AUDIT_BUNDLE_MAX, "object");
+	b.leaf = cbor_bytes(cbor_key(root, KEY_LEAF, "leaf"), 1, LEDGER_LEAF_MAX, "leaf");
+	cbor_copy(cbor_key(root, KEY_SALT, "salt"), b.salt, LEDGER_SALT_LEN, "salt");
+	b.index = cbor_uint(cbor_key(root, KEY_INDEX, "index"), UINT64_MAX, "index");
+	b.tree_size =
+		cbor_uint(cbor_key(root, KEY_TREE_SIZE, "tree size"), UINT64_MAX, "tree size");
+	cbor_copy(cbor_key(root, KEY_TREE_ROOT, "tree root"), b.tree_root, SHA256_LEN, "tree root");
+	b.proof = cbor_bytes(
+		cbor_key(root, KEY_PROOF, "proof"), 0, LEDGER_EDGE_MAX * SHA256_LEN, "proof");
+	b.cert_count = read_list(cbor_key(root, KEY_CERTS, "certificates"), b.certs,
+		CREDENTIAL_CERTS_MAX, X509_DER_MAX, "certificate");
+	if (!cbor_close(&doc, err))
+		return false;
+	*ret = b;
+	return true;
+}

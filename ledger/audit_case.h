@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One audit while it is made. Private to ledger/. */
+#ifndef ASSAY_LEDGER_AUDIT_CASE_H
+#define ASSAY_LEDGER_AUDIT_CASE_H
+
+#include "ledger/audit.h"
+
+struct audit_case {
+	struct audit_bundle bundle;
+	const struct audit_anchors *anchors;
+	struct audit_report *report;
+	uint8_t digests[AUDIT_OBJECTS_MAX][SHA256_LEN]; /* of bundle.objects */
+	struct key *signer; /* owned; verified the record */
+	struct policy_frozen frozen;
+	struct verdict verdict;
+	struct policy_state state_out;
+};
+
+void audit_note(struct audit_case *c, enum audit_step_result result, const char *what,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* PROVED or FAILED. */
+void audit_judge(
+	struct audit_case *c, bool holds, const char *what, const char *proved, const char *failed);
+/* The object that the record names; false when the record names none so, or the bundle has none
+ * with the digest. */
+bool audit_input(const struct audit_case *c, const char *name, struct bytes *ret);
+
+/* audit_chain.c: signature, leaf, inclusion. False: nothing further can be said. */
+must_use bool audit_record(struct audit_case *c, bool *ret_opened, struct err *err);
+must_use bool audit_leaf(struct audit_case *c, struct err *err);
+/* audit_verdict.c: inputs, context, appraisal, comparison. */
+must_use bool audit_verdict(struct audit_case *c, struct err *err);
+
+#endif

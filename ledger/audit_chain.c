@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the auditor's anchor to the record: who signed it, and that the ledger holds it. */
+#include "ledger/audit_case.h"
+
+#include "base/text.h"
+
+#define SIGNATURE "record signature"
+
+static bool ours(const struct err *err)
+{
+	return err->code == ERR_NOMEM || err->code == ERR_INTERNAL;
+}
+
+/* A key that the auditor pinned. */
+static bool open_pinned(struct audit_case *c)
+{
+	for (size_t i = 0; i < c->anchors->key_count; i++)
+		if (record_open(c->bundle.record, c->anchors->keys[i], &c->report->record, NULL)) {
+			c->signer = key_ref(c->anchors->keys[i]);
+			audit_note(
+				c, AUDIT_PROVED, SIGNATURE, "verifies with a key that you pinned");
+			return true;
+		}
+	return false;
+}
+
+struct certs {
+	struct cert *list[CREDENTIAL_CERTS_MAX];
+	size_t count;
+};
+
+static void certs_release(struct certs *certs)
+{
+	for (size_t i = 0; i < certs->count; i++)
+		cert_unref(&certs->list[i]);
+}
+
+/* The bundle's own certificates, the signer's first. */
+static bool certs_read(const struct audit_case *c, struct certs *ret, struct err *err)
+{
+	for (; ret->count < c->bundle.cert_count; ret->count++)
+		if (!cert_from_der(c->bundle.certs[ret->count], false, &ret->list[ret->count], err))
+			return err_wrap(err, "certificate %zu", ret->count);
+	return ret->count > 0 || err_set(err, ERR_NOT_FOUND, "the bundle brings no certificate");
+}
+
+/* Judged at the time of the decision: a certificate that expired since was good then. */
+static bool note_chain(struct audit_case *c, const struct certs *certs, struct err *err)
+{
+	OWNED(chain_result_release) struct chain_result chain = {0};
+	char detail[REASON_TEXT_MAX];
+	const struct chain_options options = {
+		.roots = c->anchors->roots,
+		.root_count = c->anchors->root_count,
+		.intermediates = certs->list + 1,
+		.intermediate_count = certs->count - 1,
+		.at = c->report->record.time,
+	};
+
+	if (c->anchors->root_count == 0 && c->anchors->key_count == 0) {
+		audit_note(c, AUDIT_ASSERTED, SIGNATURE,
+			"verifies with the key that the bundle brings; pin the verifier's to prove "
+			"it");
+		return true;
+	}
+	if (c->anchors->root_count == 0) {
+		audit_note(c, AUDIT_FAILED, SIGNATURE, "not by a key that you pinned");
+		return true;
+	}
+	if (!chain_verify(certs->list[0], &options, &chain, err))
+		return false;
+	if (chain.fault == CHAIN_OK)
+		audit_note(c, AUDIT_PROVED, SIGNATURE,
+			"verifies with a certificate below a root that you pinned, valid at the "
+			"time");
+	else
+		audit_note(c, AUDIT_FAILED, SIGNATURE, "certificate: %s: %s",
+			chain_fault_name(chain.fault),
+			text_escape(bytes_str(chain.detail), detail, sizeof(detail)));
+	return true;
+}
+
+bool audit_record(struct audit_case *c, bool *ret_opened, struct err *err)
+{
+	OWNED(certs_release) struct certs certs = {0};
+	struct err why = {0};
+
+	*ret_opened = open_pinned(c);
+	if (*ret_opened)
+		return true;
+	if (!certs_read(c, &certs, &why) || !cert_key(certs.list[0], &c->signer, &why) ||
+		!record_open(c->bundle.record, c->signer, &c->report->record, &why)) {
+		char detail[REASON_TEXT_MAX];
+
+		if (ours(&why))
+			return err_set(err, why.code, "%s", why.text);
+		audit_note(c, AUDIT_FAILED, SIGNATURE, "%s",
+			text_escape(bytes_str(why.text), detail, sizeof(detail)));
+		return true;
+	}
+	*ret_opened = true;
+	return note_chain(c, &certs, err);
+}
+
+static bool audit_commitment(struct audit_case *c, const struct leaf *leaf, struct err *err)
+{
+	uint8_t commitment[SHA256_LEN];
+
+	if (!ledger_commitment(c->bundle.salt, c->bundle.record, commitment, err))
+		return false;
+	audit_judge(c, leaf->type == LEAF_DECISION, "leaf type", "a decision",
+		"the leaf is not of a decision");
+	audit_judge(c, memcmp(commitment, leaf->commitment, SHA256_LEN) == 0, "leaf commitment",
+		"opens to this record", "opens to another record");
+	audit_judge(c, memcmp(leaf->issuer, key_id(c->signer), SHA256_LEN) == 0, "leaf issuer",
+		"the key that signed the record", "another key than the record's");
+	audit_judge(c, leaf->time == c->report->record.time, "leaf time", "that of the record",
+		"another one than the record's");
+	return true;
+}
+
+bool audit_leaf(struct audit_case *c, struct err *err)
+{
+	struct leaf leaf;
+	struct err why = {0};
+	uint8_t hash[SHA256_LEN];
+	bool included;
+
+	if (!leaf_decode(c->bundle.leaf, &leaf, &why)) {
+		audit_note(c, AUDIT_FAILED, "leaf", "%s", why.text);
+		return !ours(&why) || err_set(err, why.code, "%s", why.text);
+	}
+	if (!audit_commitment(c, &leaf, err) || !leaf_hash(c->bundle.leaf, hash, err))
+		return false;
+	included = tree_inclusion_check(c->bundle.index, c->bundle.tree_size, hash, c->bundle.proof,
+		c->bundle.tree_root, &why);
+	if (!included && why.code != ERR_MISMATCH && why.code != ERR_FORMAT)
+		return err_set(err, why.code, "%s", why.text);
+	audit_judge(c, included, "inclusion in the ledger",
+		"the leaf is in the tree of the stated root",
+		"the leaf is not in the tree of the stated root");
+	audit_note(
+		c, AUDIT_ASSERTED, "tree root", "the verifier's word: nobody else has signed it");
+	return true;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the record to the verdict: every input there, the appraisal made again, the same verdict
+ * byte for byte. */
+#include <stdio.h>
+
+#include "base/text.h"
+#include "ledger/audit_case.h"
+
+static bool find(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret)
+{
+	const struct audit_case *c = arg;
+
+	for (size_t i = 0; i < c->bundle.object_count; i++)
+		if (memcmp(c->digests[i], digest, SHA256_LEN) == 0) {
+			*ret = c->bundle.objects[i];
+			return true;
+		}
+	return false;
+}
+
+static void not_reproducible(struct audit_case *c, const char *what, const char *detail)
+{
+	c->report->reproducible = false;
+	audit_note(c, AUDIT_FAILED, what, "not reproducible: %s", detail);
+}
+
+static void audit_inputs(struct audit_case *c)
+{
+	const struct record *record = &c->report->record;
+	struct bytes object;
+
+	c->report->reproducible = true;
+	for (size_t i = 0; i < record->input_count; i++)
+		if (!audit_input(c, record->inputs[i].name, &object)) {
+			char what[REASON_TEXT_MAX];
+
+			snprintf(what, sizeof(what), "input %s", record->inputs[i].name);
+			not_reproducible(c, what, "the record names it, the bundle lacks it");
+		}
+	if (c->report->reproducible)
+		audit_note(c, AUDIT_PROVED, "inputs", "all %zu that the record names are here",
+			record->input_count);
+}
+
+static bool audit_context(struct audit_case *c, bool *ret, struct err *err)
+{
+	struct bytes context;
+	struct err why = {0};
+	char detail[REASON_TEXT_MAX];
+
+	*ret = false;
+	if (!audit_input(c, "context", &context)) {
+		not_reproducible(c, "context", "the record freezes none, or the bundle lacks it");
+		return true;
+	}
+	if (policy_context_decode(context, find, c, &c->frozen, &why)) {
+		*ret = true;
+		return true;
+	}
+	if (why.code == ERR_NOMEM || why.code == ERR_INTERNAL || why.code == ERR_CRYPTO)
+		return err_set(err, why.code, "%s", why.text);
+	text_escape(bytes_str(why.text), detail, sizeof(detail));
+	if (why.code == ERR_NOT_FOUND)
+		not_reproducible(c, "context", detail);
+	else
+		audit_note(c, AUDIT_FAILED, "context", "%s", detail);
+	return true;
+}
+
+/* What the record says about itself must be what the frozen inputs say. */
+static bool audit_same(struct audit_case *c, struct err *err)
+{
+	const struct record *r = &c->report->record;
+	const struct policy_context *x = &c->frozen.context;
+	const struct {
+		const char *name;
+		struct bytes object;
+	} named[] = {
+		{"evidence", c->frozen.evidence},
+		{"release", x->release},
+		{"ek-certs", x->host.ek_certs},
+	};
+	bool same = r->time == x->now && r->purpose == x->challenge.purpose &&
+		    bytes_equal(r->verifier_id, x->verifier_id) &&
+		    memcmp(r->host_id, x->host.id, HOST_ID_LEN) == 0 &&
+		    memcmp(r->instance, x->challenge.instance, INSTANCE_ID_LEN) == 0;
+	struct evidence evidence;
+	struct claims claims;
+	struct bytes object;
+	uint8_t key[SHA256_LEN];
+
+	for (size_t i = 0; i < ARRAY_LEN(named); i++)
+		if (audit_input(c, named[i].name, &object))
+			same = same && bytes_equal(object, named[i].object);
+	/* A record of malformed evidence has nothing to say about it. */
+	if (evidence_decode(c->frozen.evidence, &evidence, NULL) &&
+		claims_decode(evidence.claims, &claims, NULL)) {
+		if (!sha256_of(claims.key, key, err))
+			return false;
+		same = same && bytes_equal(r->workload, claims.workload) &&
+		       memcmp(r->release, claims.release, SHA256_LEN) == 0 &&
+		       memcmp(r->key, key, SHA256_LEN) == 0;
+	}
+	audit_judge(c, same, "record and its inputs",
+		"time, verifier, host, instance, purpose, workload, release and key agree",
+		"the record and its inputs speak of different things");
+	return true;
+}
+
+static bool appraise_again(struct audit_case *c, struct err *err)
+{
+	const struct policy_frozen *f = &c->frozen;
+	bool done = f->context.challenge.purpose == PURPOSE_ENROLL
+			    ? policy_appraise_enrolment(f->evidence, &f->context, &c->verdict, err)
+			    : policy_appraise(f->evidence, &f->context, &f->state_in, &c->verdict,
+				      &c->state_out, err);
+
+	return done && verdict_json(&c->verdict, &c->report->verdict, err);
+}
+
+static bool audit_state_out(struct audit_case *c, struct err *err)
+{
+	OWNED(buf_release) struct buf state = {0};
+	struct bytes recorded;
+
+	if (!audit_input(c, "state-out", &recorded))
+		return true;
+	if (!policy_state_encode(&c->state_out, &state, err))
+		return false;
+	audit_judge(c, bytes_equal(buf_bytes(&state), recorded), "state established", "as recorded",
+		"differs from the one recorded");
+	return true;
+}
+
+static bool audit_compare(struct audit_case *c, struct err *err)
+{
+	const struct record *r = &c->report->record;
+	struct bytes recorded;
+
+	if (!audit_input(c, "verdict", &recorded)) {
+		not_reproducible(c, "verdict", "the record names none, or the bundle lacks it");
+		return true;
+	}
+	audit_judge(c,
+		bytes_equal(buf_bytes(&c->report->verdict), recorded) &&
+			r->trusted == c->verdict.trusted && r->assurance == c->verdict.assurance,
+		"verdict", "reached again from the evidence up, byte for byte the one recorded",
+		"another one than recorded comes out");
+	return audit_state_out(c, err);
+}
+
+static void note_assertions(struct audit_case *c)
+{
+	const struct policy_frozen *f = &c->frozen;
+	char hex[17];
+
+	audit_note(c, AUDIT_ASSERTED, "attestation key and endorsement key",
+		"the verifier says that it saw them in one TPM: its MakeCredential does not "
+		"transfer");
+	audit_note(c, AUDIT_ASSERTED, "TLS connection",
+		"the verifier says over which connection the evidence came");
+	audit_note(c, AUDIT_ASSERTED, "challenge", "the verifier says that it was used once");
+	audit_note(c, AUDIT_ASSERTED, "time", "the clock is the verifier's");
+	audit_note(c, AUDIT_ASSERTED, "registers and approvals",
+		"as the verifier read them at ledger index %llu; that no withdrawal is left out is "
+		"its word",
+		(unsigned long long)f->context.ledger_index);
+	if (!c->verdict.full && f->state_in.established) {
+		audit_note(c, AUDIT_ASSERTED, "earlier state",
+			"taken from record %s…: audit that one too",
+			text_short_hex(BYTES_OF(f->state_in.record), hex));
+		audit_note(c, AUDIT_NOT_CHECKED, "launch and EK certificate",
+			"judged by the full appraisal that this one stands on");
+	}
+	for (size_t i = 0; i < c->verdict.not_checked_count; i++)
+		audit_note(
+			c, AUDIT_NOT_CHECKED, "by the verifier", "%s", c->verdict.not_checked[i]);
+}
+
+bool audit_verdict(struct audit_case *c, struct err *err)
+{
+	bool ok;
+
+	audit_inputs(c);
+	if (!audit_context(c, &ok, err))
+		return false;
+	if (!ok)
+		return true;
+	if (!audit_same(c, err) || !appraise_again(c, err) || !audit_compare(c, err))
+		return false;
+	note_assertions(c);
+	return true;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Merkle tree of RFC 9162, section 2.1. The right edge holds one root per bit set in the size,
+ * so appending is a carry: as many joins as the size has trailing ones.
+ */
+#include "ledger/ledger.h"
+
+#include "base/cbor.h"
+#include "ledger/node.h"
+
+enum { KEY_SIZE = 1, KEY_NODES = 2 };
+static const int64_t KEYS[] = {KEY_SIZE, KEY_NODES};
+
+static bool edge_ok(const struct tree_edge *edge, struct err *err)
+{
+	return edge->count == (size_t)__builtin_popcountll(edge->size) ||
+	       err_set(err, ERR_FORMAT, "tree: %zu edge nodes do not fit its size", edge->count);
+}
+
+bool tree_append(struct tree_edge *edge, const uint8_t leaf[SHA256_LEN], struct err *err)
+{
+	uint8_t node[SHA256_LEN];
+	size_t count = edge->count;
+
+	if (!edge_ok(edge, err))
+		return false;
+	if (edge->size == UINT64_MAX)
+		return err_set(err, ERR_LIMIT, "tree: full");
+	memcpy(node, leaf, SHA256_LEN);
+	for (uint64_t bits = edge->size; bits & 1; bits >>= 1)
+		if (!tree_node_hash(edge->nodes[--count], node, node, err))
+			return false;
+	memcpy(edge->nodes[count], node, SHA256_LEN);
+	edge->count = count + 1;
+	edge->size++;
+	return true;
+}
+
+bool tree_root(const struct tree_edge *edge, uint8_t out[SHA256_LEN], struct err *err)
+{
+	uint8_t node[SHA256_LEN];
+
+	if (!edge_ok(edge, err))
+		return false;
+	if (edge->count == 0)
+		return sha256_of((struct bytes){0}, out, err);
+	memcpy(node, edge->nodes[edge->count - 1], SHA256_LEN);
+	for (size_t i = edge->count - 1; i > 0; i--)
+		if (!tree_node_hash(edge->nodes[i - 1], node, node, err))
+			return false;
+	memcpy(out, node, SHA256_LEN);
+	return true;
+}
+
+bool tree_edge_encode(const struct tree_edge *edge, struct buf *out, struct err *err)
+{
+	struct cbor_writer w = cbor_writer_of(out);
+
+	if (!edge_ok(edge, err))
+		return false;
+	cbor_put_map(&w, ARRAY_LEN(KEYS));
+	cbor_put_int(&w, KEY_SIZE);
+	cbor_put_uint(&w, edge->size);
+	cbor_put_int(&w, KEY_NODES);
+	cbor_put_bytes(&w, bytes_of(edge->nodes, edge->count * SHA256_LEN));
+	return cbor_writer_finish(&w, err) || err_wrap(err, "tree");
+}
+
+bool tree_edge_decode(struct bytes in, struct tree_edge *ret, struct err *err)
+{
+	struct tree_edge edge = {0};
+	struct cbor_doc doc;
+	struct cbor_item root, item;
+	struct bytes nodes;
+
+	if (!cbor_open(in, true, "tree", &doc, &root, err))
+		return false;
+	cbor_only_keys(root, KEYS, ARRAY_LEN(KEYS), "tree");
+	edge.size = cbor_uint(cbor_key(root, KEY_SIZE, "size"), UINT64_MAX, "size");
+	edge.count = (size_t)__builtin_popcountll(edge.size);
+	item = cbor_key(root, KEY_NODES, "nodes");
+	nodes = cbor_bytes(item, edge.count * SHA256_LEN, edge.count * SHA256_LEN, "nodes");
+	if (!cbor_close(&doc, err))
+		return false;
+	if (nodes.len > 0)
+		memcpy(edge.nodes, nodes.data, nodes.len);
+	*ret = edge;
+	return true;
+}
+
+/* Root of leaf_hashes[0..n), through an edge: no recursion, no allocation. */
+static bool subtree_root(const uint8_t (*leaf_hashes)[SHA256_LEN], uint64_t n,
+	uint8_t out[SHA256_LEN], struct err *err)
+{
+	struct tree_edge edge = {0};
+
+	for (uint64_t i = 0; i < n; i++)
+		if (!tree_append(&edge, leaf_hashes[i], err))
+			return false;
+	return tree_root(&edge, out, err);
+}
+
+/* The largest power of two below n, for n > 1. */
+static uint64_t split_of(uint64_t n)
+{
+	return UINT64_C(1) << (63 - __builtin_clzll(n - 1));
+}
+
+bool tree_inclusion_proof(const uint8_t (*leaf_hashes)[SHA256_LEN], uint64_t size, uint64_t index,
+	struct buf *ret_hashes, struct err *err)
+{
+	/* Top down: at each split the other half's root goes into the proof, which is listed from
+	 * the leaf up. */
+	uint8_t path[LEDGER_EDGE_MAX][SHA256_LEN];
+	size_t depth = 0;
+
+	if (index >= size)
+		return err_set(err, ERR_USAGE, "tree: no leaf %llu in a tree of %llu",
+			(unsigned long long)index, (unsigned long long)size);
+	while (size > 1) {
+		uint64_t k = split_of(size);
+		bool left = index < k;
+		const uint8_t(*other)[SHA256_LEN] = left ? leaf_hashes + k : leaf_hashes;
+
+		if (!subtree_root(other, left ? size - k : k, path[depth++], err))
+			return false;
+		if (!left) {
+			leaf_hashes += k;
+			index -= k;
+		}
+		size = left ? k : size - k;
+	}
+	while (depth > 0)
+		buf_put(ret_hashes, BYTES_OF(path[--depth]));
+	return buf_ok(ret_hashes, err);
+}
