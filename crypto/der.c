@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/der.h"
 
+bool der_looks_long(struct bytes in)
+{
+	return in.len > 1 && in.data[0] == DER_SEQUENCE && in.data[1] & 0x80;
+}
+
 uint8_t der_peek(const struct reader *r)
 {
 	return !rd_failed(r) && rd_left(r) ? r->in.data[r->at] : 0;

@@ -19,6 +19,9 @@ enum der_tag {
 	DER_CONTEXT_0 = 0xa0,
 };
 
+/* Whether bytes begin as a SEQUENCE of more than 127 octets does, which no text can: tells DER from
+ * PEM. */
+bool der_looks_long(struct bytes in);
 /* The tag of the next element; 0 at the end. Reads nothing. */
 uint8_t der_peek(const struct reader *r);
 /* The content of the next element, which must have this tag. */

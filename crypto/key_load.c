@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "crypto/openssl_error.h"
+#include "crypto/pem.h"
 
 #define KEY_FILE_MAX (64u << 10)
 
@@ -63,21 +64,6 @@ bool key_from_private(EVP_PKEY *private, struct key_home *home, struct key **ret
 	return true;
 }
 
-/* One block of a PEM text. */
-struct pem_block {
-	char *name, *header;
-	uint8_t *data;
-	long len;
-};
-
-static void pem_block_release(struct pem_block *block)
-{
-	OPENSSL_free(block->name);
-	OPENSSL_free(block->header);
-	OPENSSL_clear_free(block->data, (size_t)block->len);
-	*block = (struct pem_block){0};
-}
-
 static EVP_PKEY *decode_pkcs8(const uint8_t **at, long len)
 {
 	PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, at, len);
@@ -109,14 +95,14 @@ static const struct private_form {
 static bool private_from_block(const struct private_form *form, const struct pem_block *block,
 	struct key **ret, struct err *err)
 {
-	const uint8_t *at = block->data;
-	OWNED(pkey_free) EVP_PKEY *pkey = form->decode(&at, block->len);
+	const uint8_t *at = block->der.data;
+	OWNED(pkey_free) EVP_PKEY *pkey = form->decode(&at, (long)block->der.len);
 	EVP_PKEY_CTX *ctx;
 	bool pair;
 
 	if (!pkey)
 		return openssl_fail(err, ERR_FORMAT, "private key");
-	if (at != block->data + block->len)
+	if (at != block->der.data + block->der.len)
 		return err_set(err, ERR_FORMAT, "private key: trailing bytes");
 	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 	pair = ctx && EVP_PKEY_pairwise_check(ctx) == 1;
@@ -133,7 +119,7 @@ static bool key_from_block(const struct pem_block *block, struct key **ret, stru
 		return err_set(err, ERR_UNSUPPORTED,
 			"key: it is encrypted, and passphrases are not asked for");
 	if (strcmp(block->name, PEM_STRING_PUBLIC) == 0)
-		return key_from_spki(bytes_of(block->data, (size_t)block->len), ret, err);
+		return key_from_spki(block->der, ret, err);
 	for (size_t i = 0; i < ARRAY_LEN(private_forms); i++)
 		if (strcmp(block->name, private_forms[i].name) == 0)
 			return private_from_block(&private_forms[i], block, ret, err);
@@ -141,30 +127,26 @@ static bool key_from_block(const struct pem_block *block, struct key **ret, stru
 		ESC(bytes_str(block->name)));
 }
 
+/* openssl ecparam puts the curve's name in front, which the key repeats. */
+static bool visit_block(const struct pem_block *block, void *context, struct err *err)
+{
+	struct key **key = context;
+
+	if (strcmp(block->name, PEM_STRING_ECPARAMETERS) == 0)
+		return true;
+	if (*key)
+		return err_set(err, ERR_FORMAT, "key: more than one PEM block");
+	return key_from_block(block, key, err);
+}
+
 bool key_from_pem(struct bytes pem, struct key **ret, struct err *err)
 {
 	OWNED(key_unref) struct key *made = NULL;
-	OWNED(bio_free) BIO *bio = NULL;
 
 	if (pem.len > KEY_FILE_MAX)
 		return err_set(err, ERR_LIMIT, "key: %zu bytes, at most %u", pem.len, KEY_FILE_MAX);
-	bio = BIO_new_mem_buf(pem.len ? (const void *)pem.data : "", (int)pem.len);
-	if (!bio)
-		return openssl_fail(err, ERR_NOMEM, "key");
-	for (;;) {
-		OWNED(pem_block_release) struct pem_block block = {0};
-
-		if (PEM_read_bio(bio, &block.name, &block.header, &block.data, &block.len) != 1)
-			break;
-		/* openssl ecparam puts the curve's name in front. */
-		if (strcmp(block.name, PEM_STRING_ECPARAMETERS) == 0)
-			continue;
-		if (made)
-			return err_set(err, ERR_FORMAT, "key: more than one PEM block");
-		if (!key_from_block(&block, &made, err))
-			return false;
-	}
-	openssl_forget();
+	if (!pem_each(pem, visit_block, &made, err))
+		return false;
 	if (!made)
 		return err_set(err, ERR_FORMAT, "key: no PEM block");
 	*ret = TAKE(made);
@@ -265,16 +247,7 @@ bool key_from_uri(const char *uri, struct key **ret, struct err *err)
 
 bool key_public_pem(const struct key *key, struct buf *out, struct err *err)
 {
-	OWNED(bio_free) BIO *bio = BIO_new(BIO_s_mem());
-	char *text = NULL;
-	long len;
-
-	if (!bio ||
-		PEM_write_bio(bio, PEM_STRING_PUBLIC, "", key->spki.data, (long)key->spki.len) <= 0)
-		return openssl_fail(err, ERR_CRYPTO, "public key as PEM");
-	len = BIO_get_mem_data(bio, &text);
-	buf_put(out, bytes_of(text, (size_t)len));
-	return buf_ok(out, err);
+	return pem_put(out, PEM_STRING_PUBLIC, key_spki(key), err);
 }
 
 bool key_private_pem(const struct key *key, struct buf *out, struct err *err)

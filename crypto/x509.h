@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* X.509: parse, look into, verify a chain at a given time against given roots, issue. Never fetches anything. */
+/* X.509: parse, look into, verify a chain at a given time against given roots, issue. Never fetches
+ * anything. */
 #ifndef ASSAY_CRYPTO_X509_H
 #define ASSAY_CRYPTO_X509_H
 
 #include "crypto/key.h"
 
-#define X509_DER_MAX 16384
+#define X509_DER_MAX   16384
 #define X509_CHAIN_MAX 8
-#define X509_URI_MAX 512
+#define X509_URI_MAX   512
 
 struct cert; /* opaque, reference counted */
 
-/* One certificate, DER. Trailing zero or 0xff padding (EK certificates read from NV) is accepted only when padded = true. */
+/* One certificate, DER. Trailing zero or 0xff padding (EK certificates read from NV) is accepted
+ * only when padded = true. */
 must_use bool cert_from_der(struct bytes der, bool padded, struct cert **ret, struct err *err);
 must_use bool cert_from_pem(struct bytes pem, struct cert **ret, struct err *err);
 /* All certificates of a PEM text or of concatenated DER; at most max. The caller releases each. */
-must_use bool certs_from_bytes(struct bytes in, size_t max, struct cert **ret, size_t *ret_count, struct err *err);
+must_use bool certs_from_bytes(
+	struct bytes in, size_t max, struct cert **ret, size_t *ret_count, struct err *err);
 struct cert *cert_ref(struct cert *cert);
 void cert_unref(struct cert **cert);
 
-struct bytes cert_der(const struct cert *cert);	   /* borrowed */
+struct bytes cert_der(const struct cert *cert); /* borrowed */
 must_use bool cert_pem(const struct cert *cert, struct buf *out, struct err *err);
 /* The certified key; checked as key_from_spki does. */
 must_use bool cert_key(const struct cert *cert, struct key **ret, struct err *err);
@@ -37,54 +40,73 @@ bool cert_uri(const struct cert *cert, char *out, size_t size);
 bool cert_is_ca(const struct cert *cert);
 /* Extended key usage present, by dotted OID. */
 bool cert_has_eku(const struct cert *cert, const char *oid);
-/* Key usage bits as in RFC 5280 section 4.2.1.3 (KEY_USAGE_*), all ones when the extension is absent. */
+/* Key usage bits as in RFC 5280 section 4.2.1.3 (KEY_USAGE_*), all ones when the extension is
+ * absent. */
 #define KEY_USAGE_DIGITAL_SIGNATURE 0x01u
 #define KEY_USAGE_KEY_ENCIPHERMENT  0x04u
-#define KEY_USAGE_KEY_AGREEMENT	    0x10u
-#define KEY_USAGE_CERT_SIGN	    0x20u
+#define KEY_USAGE_KEY_AGREEMENT     0x10u
+#define KEY_USAGE_CERT_SIGN         0x20u
 unsigned cert_key_usage(const struct cert *cert);
 /* DER value of an extension by dotted OID; false when absent. Borrowed. */
 bool cert_extension(const struct cert *cert, const char *oid, struct bytes *ret);
-/* Attribute of a directoryName in subjectAltName by dotted OID (TCG 2.23.133.2.x), as text; false when absent. */
+/* Attribute of a directoryName in subjectAltName by dotted OID (TCG 2.23.133.2.x), as text; false
+ * when absent. */
 bool cert_san_directory_attribute(const struct cert *cert, const char *oid, char *out, size_t size);
 
-enum chain_fault { CHAIN_OK = 0, CHAIN_INCOMPLETE, CHAIN_UNTRUSTED_ROOT, CHAIN_SIGNATURE, CHAIN_EXPIRED, CHAIN_NOT_YET_VALID, CHAIN_REVOKED, CHAIN_PROFILE, CHAIN_OTHER };
+enum chain_fault {
+	CHAIN_OK = 0,
+	CHAIN_INCOMPLETE,
+	CHAIN_UNTRUSTED_ROOT,
+	CHAIN_SIGNATURE,
+	CHAIN_EXPIRED,
+	CHAIN_NOT_YET_VALID,
+	CHAIN_REVOKED,
+	CHAIN_PROFILE,
+	CHAIN_OTHER
+};
 struct chain_options {
 	struct cert *const *roots;
 	size_t root_count;
 	struct cert *const *intermediates; /* untrusted */
 	size_t intermediate_count;
-	struct bytes crls;		   /* PEM or concatenated DER CRLs; empty: none checked */
-	int64_t at;			   /* time of judgement */
-	bool ignore_expiry;		   /* policy asked for it; the caller reports it */
-	bool handles_san;		   /* the caller has judged a critical subjectAltName itself (EK certificates) */
+	struct bytes crls; /* PEM or concatenated DER CRLs; empty: none checked */
+	int64_t at; /* time of judgement */
+	bool ignore_expiry; /* policy asked for it; the caller reports it */
+	bool handles_san; /* the caller has judged a critical subjectAltName itself (EK
+			     certificates) */
 };
 struct chain_result {
 	enum chain_fault fault;
-	char detail[256];		   /* which certificate, which OpenSSL reason */
-	struct cert *chain[X509_CHAIN_MAX]; /* leaf first, root last; released with chain_result_release */
+	char detail[256]; /* which certificate, which OpenSSL reason */
+	struct cert *chain[X509_CHAIN_MAX]; /* leaf first, root last; released with
+					       chain_result_release */
 	size_t count;
 };
 /* A fault is a result, not an error. */
-must_use bool chain_verify(struct cert *leaf, const struct chain_options *options, struct chain_result *ret, struct err *err);
+must_use bool chain_verify(struct cert *leaf, const struct chain_options *options,
+	struct chain_result *ret, struct err *err);
 const char *chain_fault_name(enum chain_fault fault); /* "incomplete-chain" */
 void chain_result_release(struct chain_result *result);
 
 struct cert_request {
-	const char *common_name;	/* NULL: empty subject */
-	const char *uri;		/* URI SAN; NULL: none */
-	const char *const *dns;		/* DNS SANs and, where they parse as such, IP SANs; NULL-terminated; NULL: none */
-	const struct key *subject;	/* public key to certify */
+	const char *common_name; /* NULL: empty subject */
+	const char *uri; /* URI SAN; NULL: none */
+	const char *const *dns; /* DNS SANs and, where they parse as such, IP SANs; NULL-terminated;
+				   NULL: none */
+	const struct key *subject; /* public key to certify */
 	int64_t not_before, not_after;
-	bool ca;			/* CA:true, pathlen 0, keyCertSign|cRLSign; otherwise CA:false, digitalSignature */
+	bool ca; /* CA:true, pathlen 0, keyCertSign|cRLSign; otherwise CA:false, digitalSignature */
 	bool server_auth, client_auth;
-	const uint8_t *serial;		/* 16 bytes, first bit cleared by the callee; NULL: random */
-	struct { const char *oid; struct bytes value; } extensions[4]; /* non-critical, value = DER (here: OCTET STRING content) */
+	const uint8_t *serial; /* 16 bytes, first bit cleared by the callee; NULL: random */
+	struct {
+		const char *oid;
+		struct bytes value;
+	} extensions[4]; /* non-critical, value = DER (here: OCTET STRING content) */
 	size_t extension_count;
 };
 /* Self-signed when issuer is NULL. Signs through X509_sign_ctx, so provider keys (TPM) work. */
-must_use bool cert_issue(const struct cert_request *request, const struct cert *issuer, struct key *issuer_key,
-	struct cert **ret, struct err *err);
+must_use bool cert_issue(const struct cert_request *request, const struct cert *issuer,
+	struct key *issuer_key, struct cert **ret, struct err *err);
 /* The OpenSSL handle, borrowed, for TLS contexts. */
 X509 *cert_x509(const struct cert *cert);
 

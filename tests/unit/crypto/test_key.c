@@ -448,7 +448,7 @@ static const struct {
 } bad_pems[] = {
 	{"", "key: no PEM block"},
 	{"not a key at all\n", "key: no PEM block"},
-	{"-----BEGIN PUBLIC KEY-----\n!!\n-----END PUBLIC KEY-----\n", "key: no PEM block"},
+	{"-----BEGIN PUBLIC KEY-----\n!!\n-----END PUBLIC KEY-----\n", "PEM: bad base64 decode"},
 	{"-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n",
 		"public key: SubjectPublicKeyInfo: truncated at offset 2 of 3"},
 	{"-----BEGIN CERTIFICATE-----\nMFkw\n-----END CERTIFICATE-----\n",

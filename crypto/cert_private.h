@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to crypto/: what a certificate is made of. */
+#ifndef ASSAY_CRYPTO_CERT_PRIVATE_H
+#define ASSAY_CRYPTO_CERT_PRIVATE_H
+
+#include "crypto/x509.h"
+
+#include <openssl/x509.h>
+#include <stdatomic.h>
+
+#define CERT_EXTENSIONS_MAX 64
+
+/* Immutable after its making, so threads share it. */
+struct cert {
+	atomic_uint refs;
+	X509 *x509;
+	struct buf der, spki;
+	int64_t not_before, not_after;
+};
+
+/* Refuses bytes that are not the outline of one DER certificate, or whose key has explicit curve
+ * parameters: before OpenSSL decodes the key, which it does at once and with arithmetic on those
+ * parameters (CVE-2022-0778). Gives the SPKI, borrowed. */
+must_use bool cert_outline(struct bytes der, struct bytes *ret_spki, struct err *err);
+
+/* RFC 2253 text, escaped. Returns out. */
+const char *cert_name_text(const X509_NAME *name, char *out, size_t size);
+
+#endif
