@@ -10,8 +10,9 @@
 
 #include <sys/types.h>
 
-#define MEASURE_FILE_MAX (1ull << 42) /* 4 TiB: a sparse 8 TiB file is refused before it is read   \
-				       */
+#define MEASURE_FILE_MAX                                                                           \
+	(1ull << 42) /* 4 TiB: a sparse 8 TiB file is refused before it is read                    \
+		      */
 #define MEASURE_DIR_FILES_MAX 100000u
 #define MEASURE_DEPTH_MAX     32u
 #define MEASURE_RETRIES       3u
