@@ -12,9 +12,9 @@
  *
  *	struct tpms_attest a = tpm_sw_attest(ak, TPM_ST_ATTEST_QUOTE, nonce);		   a forged
  *one:
- *	a.magic = 0x12345678;								   change what you
- *like, tpms_attest_put(&message, &a);							   encode,
- *	tpm_sw_sign(ak, buf_bytes(&message), &signature, &err);				   sign
+ *	a.magic = 0x12345678;								   change what
+ *you like, tpms_attest_put(&message, &a); encode, tpm_sw_sign(ak, buf_bytes(&message), &signature,
+ *&err);				   sign
  *
  * Keys are released with tpm_sw_key_free. Views (public_area, tpms_attest's parts) borrow from the
  *key.

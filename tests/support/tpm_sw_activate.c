@@ -2,11 +2,8 @@
 /* TPM2_ActivateCredential in software: what a TPM does with the answer of tpm_make_credential. */
 #include "tests/support/tpm_sw.h"
 
-#include <stdio.h>
-
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
+#include <openssl/rsa.h>
 
 #include "base/reader.h"
 
@@ -16,21 +13,18 @@ static bool seed_from_rsa(
 	const struct tpm_sw_key *ek, struct bytes secret, struct buf *seed, struct err *err)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key_evp(ek->key), NULL);
-	char hash[16];
+	const EVP_MD *md = EVP_get_digestbyname(digest_alg_name(ek->view.name_alg));
+	void *label = OPENSSL_memdup(IDENTITY, sizeof(IDENTITY));
 	uint8_t plain[512];
 	size_t len = sizeof(plain);
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, (char[]){"oaep"}, 0),
-		OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, hash, 0),
-		OSSL_PARAM_octet_string(
-			OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, (char[]){IDENTITY}, sizeof(IDENTITY)),
-		OSSL_PARAM_END,
-	};
-	bool ok;
+	bool ok = ctx && md && label && EVP_PKEY_decrypt_init(ctx) == 1 &&
+		  EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1 &&
+		  EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) == 1 &&
+		  EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, label, sizeof(IDENTITY)) == 1;
 
-	snprintf(hash, sizeof(hash), "%s", digest_alg_name(ek->view.name_alg));
-	ok = ctx && EVP_PKEY_decrypt_init_ex(ctx, params) == 1 &&
-	     EVP_PKEY_decrypt(ctx, plain, &len, secret.data, secret.len) == 1;
+	if (!ok)
+		OPENSSL_free(label);
+	ok = ok && EVP_PKEY_decrypt(ctx, plain, &len, secret.data, secret.len) == 1;
 	EVP_PKEY_CTX_free(ctx);
 	if (!ok)
 		return err_set(err, ERR_MISMATCH, "tpm_sw: the seed does not decrypt");
