@@ -89,8 +89,7 @@ tpm_start() { # NAME
 }
 
 key_make() { # FILE: a P-256 key, and its public part beside it as FILE.pub
-	openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null ||
-		openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null
 	chmod 600 "$1"
 	openssl pkey -in "$1" -pubout -out "$1.pub"
 }
