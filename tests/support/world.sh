@@ -14,7 +14,7 @@ world_open() {
 	local preset=${1:-release} root
 	root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 	ROOT=$root
-	BIN=$root/build/$preset/bin
+	BIN=${ASSAY_BIN:-$root/build/$preset/bin}
 	[ -x "$BIN/assay" ] || { echo "build first: scripts/build $preset" >&2; exit 3; }
 	W=$(mktemp -d /tmp/assay.XXXXXX)
 	PIDS=()
