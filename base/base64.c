@@ -58,7 +58,7 @@ static bool digits_of(struct bytes in, bool url, struct bytes *ret_digits, struc
 bool base64_decode(struct bytes in, bool url, size_t max, struct buf *ret_out, struct err *err)
 {
 	OWNED(buf_release) struct buf out = {0};
-	struct bytes digits;
+	struct bytes digits = in;
 	uint8_t *room;
 	uint32_t bits = 0;
 	unsigned n_bits = 0;

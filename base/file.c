@@ -133,9 +133,9 @@ bool file_write_atomic(const char *path, struct bytes content, mode_t mode, stru
 	char *beside;
 
 	buf_printf(&name, "%s.tmp-XXXXXX", path);
-	beside = (char *)(uintptr_t)buf_str(&name);
-	if (!beside)
+	if (!buf_str(&name))
 		return err_errno(err, ENOMEM, "%s", ESC(bytes_str(path)));
+	beside = (char *)name.data;
 	fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(err, errno, "%s", ESC(bytes_str(path)));

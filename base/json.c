@@ -217,8 +217,7 @@ static bool is_listed(const char *key, const char *const *keys)
 
 void json_only_keys(struct json_fields *f, const json_t *object, const char *const *keys)
 {
-	json_t *walked = (json_t *)(uintptr_t)
-		object; /* jansson's iterators take no const; they change nothing */
+	json_t *walked = (json_t *)object; /* jansson's iterators take no const */
 	const char *key;
 	json_t *value;
 

@@ -68,7 +68,7 @@ static bool load(struct bytes text, const char *name, const cyaml_schema_value_t
 			complaint.line ? complaint.line : 1,
 			ESC(bytes_str(
 				complaint.text[0] ? complaint.text : cyaml_strerror(result))));
-	/* libcyaml may answer a text that sets nothing so; callers should not have to think of it. */
+	/* libcyaml may answer so to a text that sets nothing; callers need not think of it. */
 	if (!data && !ret_count)
 		return err_set(err, ERR_CONFIG, "%s: nothing in it", name);
 	*ret = data;
