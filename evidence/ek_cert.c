@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include "base/text.h"
@@ -88,44 +89,18 @@ static bool extensions_judge(struct cert *cert, struct ek_cert_result *ret)
 	return true;
 }
 
-/* Some manufacturers certify RSA keys under id-RSAES-OAEP, which OpenSSL does not read; the key
- * itself is the same. */
-static bool oaep_key(struct cert *cert, bool *ret_is_oaep, struct key **ret, struct err *err)
+/* Some manufacturers, mostly of the TPM 1.2 time, certify RSA keys under id-RSAES-OAEP. OpenSSL
+ * reads no such key, so the chain's judgement of its strength would be wrong words for it. */
+static bool key_algorithm_judge(struct cert *cert, struct ek_cert_result *ret)
 {
-	const X509_PUBKEY *given = X509_get_X509_PUBKEY(cert_x509(cert));
 	ASN1_OBJECT *algorithm = NULL;
-	const unsigned char *content = NULL;
-	unsigned char *copy = NULL, *der = NULL;
-	int content_len = 0, der_len = -1;
-	X509_PUBKEY *plain = NULL;
-	bool ok = false;
 
-	*ret_is_oaep =
-		X509_PUBKEY_get0_param(&algorithm, &content, &content_len, NULL, given) == 1 &&
-		OBJ_obj2nid(algorithm) == NID_rsaesOaep;
-	if (!*ret_is_oaep)
-		return false;
-	plain = X509_PUBKEY_new();
-	copy = OPENSSL_memdup(content, (size_t)content_len);
-	if (plain && copy &&
-		X509_PUBKEY_set0_param(plain, OBJ_nid2obj(NID_rsaEncryption), V_ASN1_NULL, NULL,
-			copy, content_len) == 1) {
-		copy = NULL;
-		der_len = i2d_X509_PUBKEY(plain, &der);
-	}
-	ok = der_len > 0 ? key_from_spki(bytes_of(der, (size_t)der_len), ret, err)
-			 : err_set(err, ERR_NOMEM, "id-RSAES-OAEP key");
-	OPENSSL_free(der);
-	OPENSSL_free(copy);
-	X509_PUBKEY_free(plain);
-	return ok;
-}
-
-static bool certified_key(struct cert *cert, struct key **ret, struct err *err)
-{
-	bool is_oaep;
-
-	return oaep_key(cert, &is_oaep, ret, err) || (!is_oaep && cert_key(cert, ret, err));
+	if (X509_PUBKEY_get0_param(
+		    &algorithm, NULL, NULL, NULL, X509_get_X509_PUBKEY(cert_x509(cert))) == 1 &&
+		OBJ_obj2nid(algorithm) == NID_rsaesOaep)
+		return refuse(ret, EK_CERT_KEY,
+			"certified key: its algorithm is id-RSAES-OAEP, which is not supported");
+	return true;
 }
 
 static bool key_usage_judge(struct cert *cert, const struct key *key, struct ek_cert_result *ret)
@@ -165,6 +140,7 @@ static bool san_forms_judge(struct cert *cert, struct ek_cert_result *ret)
 		X509_get_ext_d2i(cert_x509(cert), NID_subject_alt_name, &critical, NULL);
 	bool known = true;
 
+	ERR_clear_error();
 	if (!names)
 		return refuse(ret, EK_CERT_SAN,
 			critical == -1 ? "subjectAltName is absent"
@@ -241,7 +217,7 @@ static bool profile_judge(struct cert *cert, const struct ek_cert_options *optio
 	if (!cert_has_eku(cert, OID_EK_CERTIFICATE))
 		return refuse(ret, EK_CERT_EKU, "extendedKeyUsage lacks %s (tcg-kp-EKCertificate)",
 			OID_EK_CERTIFICATE);
-	if (!certified_key(cert, &key, &why)) {
+	if (!cert_key(cert, &key, &why)) {
 		if (why.code == ERR_NOMEM || why.code == ERR_INTERNAL)
 			return err_set(err, why.code, "EK certificate: %s", why.text);
 		return refuse(ret, EK_CERT_KEY, "certified key: %s", why.text);
@@ -259,7 +235,7 @@ bool ek_cert_verify(struct cert *cert, const struct ek_cert_options *options,
 	struct err undecided = {0};
 
 	memset(ret, 0, sizeof(*ret));
-	if (!extensions_judge(cert, ret))
+	if (!extensions_judge(cert, ret) || !key_algorithm_judge(cert, ret))
 		return true;
 	/* Until everything held, a reader of the result sees a fault. */
 	ret->fault = EK_CERT_CHAIN;

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events that contradict themselves: the encoders refuse to write what the decoder refuses to read.
+ */
+#include "evidence/runtime_log.h"
+
+#include "parse_check.h"
+
+static struct buf out;
+static struct runtime_launch *launch;
+static char long_path[RUNTIME_PATH_MAX + 2];
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(long_path, 'a', sizeof(long_path) - 1);
+	launch = calloc(1, sizeof(*launch));
+	return launch ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(launch);
+	buf_release(&out);
+	return 0;
+}
+
+static struct runtime_component component(void)
+{
+	return (struct runtime_component){
+		.name = BYTES_LIT("binary"),
+		.role = BYTES_LIT("binary"),
+		.path = BYTES_LIT("/bin/x"),
+		.canonical_path = BYTES_LIT("/usr/bin/x"),
+		.digest_kind = COMPONENT_SHA256,
+		.files = 1,
+		.presence = PRESENT_SEALED,
+	};
+}
+
+static void assert_said(const struct err *err, const char *wanted)
+{
+	if (!strstr(err->text, wanted))
+		fail_msg("\"%s\" lacks \"%s\"", err->text, wanted);
+	assert_int_equal(out.len, 0);
+}
+
+static void component__contradiction__refused_by_name(void **state)
+{
+	struct runtime_component c;
+	struct err err;
+
+#define REFUSED(change, wanted)                                                                    \
+	c = component();                                                                           \
+	change;                                                                                    \
+	err = (struct err){0};                                                                     \
+	assert_false(runtime_component_encode(&c, 0, &out, &err));                                 \
+	assert_said(&err, wanted)
+
+	(void)state;
+	REFUSED(c.name = BYTES_LIT("Model"), "content: name: ");
+	REFUSED(c.role.len = 0, "content: role: ");
+	REFUSED(c.path.len = 0, "content: path: ");
+	REFUSED(c.path = BYTES_LIT("/a\0b"), "content: path: NUL in a path");
+	REFUSED(c.canonical_path = bytes_str(long_path), "content: canonical_path: ");
+	REFUSED(c.digest_kind = 0, "content: digest_kind: ");
+	REFUSED(c.digest_kind = 6, "content: digest_kind: ");
+	REFUSED(c.presence = 0, "content: presence: ");
+	REFUSED(c.presence = 5, "content: presence: ");
+	REFUSED(c.files = 0, "content: files: ");
+	REFUSED(c.files = 2, "content: files: ");
+	REFUSED(c.size = UINT64_MAX, "content: size: ");
+#undef REFUSED
+	c = component();
+	c.digest_kind = COMPONENT_TREE_SHA256;
+	c.files = 2;
+	c.path = BYTES_LIT("/\xff\xfe"); /* paths are bytes, not text */
+	assert_ok(runtime_component_encode(&c, 0, &out, &err), err);
+}
+
+static void good_launch(void)
+{
+	memset(launch, 0, sizeof(*launch));
+	launch->workload = BYTES_LIT("w");
+	launch->working_directory = BYTES_LIT("/");
+	launch->environment_count = 2;
+	launch->environment_names[0] = BYTES_LIT("A");
+	launch->environment_names[1] = BYTES_LIT("B");
+	launch->descriptor_count = 1;
+	launch->descriptors[0] = BYTES_LIT("x");
+}
+
+static void launch__contradiction__refused_by_name(void **state)
+{
+	struct err err = {0};
+
+#define REFUSED(change, wanted)                                                                    \
+	good_launch();                                                                             \
+	change;                                                                                    \
+	err = (struct err){0};                                                                     \
+	assert_false(runtime_launch_encode(launch, 0, &out, &err));                                \
+	assert_said(&err, wanted)
+
+	(void)state;
+	good_launch();
+	assert_ok(runtime_launch_encode(launch, 0, &out, &err), err);
+	buf_clear(&out);
+	REFUSED(launch->workload.len = 0, "content: workload: ");
+	REFUSED(launch->working_directory.len = 0, "content: working_directory: ");
+	REFUSED(launch->environment_names[1] = BYTES_LIT("A"),
+		"content: environment name: not in ascending order");
+	REFUSED(launch->environment_names[0] = BYTES_LIT("C"),
+		"content: environment name: not in ascending order");
+	REFUSED(launch->environment_names[0] = BYTES_LIT("A=B"),
+		"content: environment name: holds '=' or NUL");
+	REFUSED(launch->environment_names[0].len = 0, "content: environment name: ");
+	REFUSED(launch->descriptors[0].len = 0, "content: descriptors: ");
+	REFUSED(launch->component_count = RUNTIME_COMPONENTS_MAX + 1,
+		"launch: components: 257, more than 256");
+	REFUSED(launch->argument_count = RUNTIME_ARGUMENTS_MAX + 1,
+		"launch: arguments: 257, more than 256");
+	REFUSED(launch->environment_count = RUNTIME_ARGUMENTS_MAX + 1,
+		"launch: environment: 257, more than 256");
+	REFUSED(launch->descriptor_count = 65, "launch: descriptors: 65, more than 64");
+#undef REFUSED
+}
+
+static void launch__at_every_limit__fits_a_record(void **state)
+{
+	static char names[RUNTIME_ARGUMENTS_MAX][8];
+	const enum digest_alg banks[] = {DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512};
+	struct digest digests[4];
+	struct buf record = {0};
+	struct err err = {0};
+
+	(void)state;
+	good_launch();
+	launch->component_count = RUNTIME_COMPONENTS_MAX;
+	launch->argument_count = launch->environment_count = RUNTIME_ARGUMENTS_MAX;
+	for (size_t i = 0; i < RUNTIME_ARGUMENTS_MAX; i++) {
+		snprintf(names[i], sizeof(names[i]), "V%03zu", i);
+		launch->environment_names[i] = bytes_str(names[i]);
+	}
+	launch->descriptor_count = 64;
+	for (size_t i = 0; i < 64; i++)
+		launch->descriptors[i] = BYTES_LIT("argument image");
+	assert_ok(runtime_launch_encode(launch, 0, &out, &err), err);
+	assert_ok(
+		runtime_record_put(&record, 0, 15, banks, 4, buf_bytes(&out), digests, &err), err);
+	assert_int_equal(runtime_log_whole(buf_bytes(&record)), record.len);
+	buf_release(&record);
+}
+
+static void baseline__bank_and_value__must_fit(void **state)
+{
+	static const uint8_t value[48];
+	struct runtime_baseline b = {.bank = TPM_ALG_SHA384, .pcr_before = BYTES_OF(value)};
+	struct err err = {0};
+
+	(void)state;
+	assert_ok(runtime_baseline_encode(&b, 0, &out, &err), err);
+	buf_clear(&out);
+	b.bank = TPM_ALG_SHA256;
+	assert_false(runtime_baseline_encode(&b, 0, &out, &err));
+	assert_said(&err, "content: pcr_before: ");
+	b.bank = TPM_ALG_SHA1;
+	b.pcr_before.len = 20;
+	assert_false(runtime_baseline_encode(&b, 0, &out, &err));
+	assert_said(&err, "content: bank: not a bank of SHA-256 or better");
+}
+
+static void names__of_kinds_and_presence(void **state)
+{
+	(void)state;
+	for (enum component_digest_kind k = COMPONENT_SHA256; k <= COMPONENT_CLOSURE; k++)
+		assert_int_equal(
+			component_digest_kind_of_name(bytes_str(component_digest_kind_name(k))), k);
+	assert_string_equal(component_digest_kind_name(COMPONENT_FSVERITY), "fs-verity-sha256");
+	assert_string_equal(component_digest_kind_name(COMPONENT_TREE_SHA256), "tree-sha256");
+	assert_string_equal(component_digest_kind_name(0), "unknown");
+	assert_int_equal(component_digest_kind_of_name(BYTES_LIT("md5")), 0);
+	assert_int_equal(component_digest_kind_of_name((struct bytes){0}), 0);
+	assert_string_equal(component_presence_name(PRESENT_MEASURED_ONLY), "measured-not-pinned");
+	assert_string_equal(component_presence_name(PRESENT_COPY), "copy");
+	assert_string_equal(component_presence_name(PRESENT_PINNED), "pinned");
+	assert_string_equal(component_presence_name(PRESENT_SEALED), "sealed");
+	assert_string_equal(component_presence_name(0), "unknown");
+	assert_string_equal(component_presence_name(5), "unknown");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			component__contradiction__refused_by_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			launch__contradiction__refused_by_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			launch__at_every_limit__fits_a_record, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			baseline__bank_and_value__must_fit, setup, teardown),
+		cmocka_unit_test_setup_teardown(names__of_kinds_and_presence, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
