@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routes about records: what was decided, why, and the bundle with which anybody can decide it
+ * again. */
+#include "verifier/app.h"
+
+#include "base/text.h"
+#include "ledger/audit.h"
+
+#include <stdlib.h>
+
+#define RECORDS_DEFAULT 50u
+
+static json_t *record_json(const struct record_row *row)
+{
+	char id[2 * SHA256_LEN + 1], host[2 * HOST_ID_LEN + 1], instance[2 * INSTANCE_ID_LEN + 1];
+	char release[2 * SHA256_LEN + 1], time[TIME_TEXT_MAX];
+	hex_encode(BYTES_OF(row->id), id);
+	hex_encode(BYTES_OF(row->host), host);
+	hex_encode(BYTES_OF(row->instance), instance);
+	hex_encode(BYTES_OF(row->release), release);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:I}", "id", id, "time",
+		time_format(row->time, time), "host", host, "instance", instance, "workload",
+		row->workload, "release", release, "trusted", (int)row->trusted, "purpose",
+		purpose_name(row->purpose), "index", (json_int_t)row->index);
+}
+
+/* ---- the list ---- */
+
+static bool number_query(
+	struct call *call, const char *name, uint64_t max, uint64_t *value, struct err *err)
+{
+	const char *text = http_query(call->exchange, name);
+	uint64_t n = 0;
+	if (!text)
+		return true;
+	size_t len = strlen(text);
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9' || len > 18)
+			return err_set(err, ERR_FORMAT, "%s: expected a number", name);
+		n = n * 10 + (uint64_t)(text[i] - '0');
+	}
+	if (len == 0 || n < 1 || n > max)
+		return err_set(
+			err, ERR_FORMAT, "%s: expected 1 to %llu", name, (unsigned long long)max);
+	*value = n;
+	return true;
+}
+
+static bool filter_read(
+	struct call *call, struct record_filter *filter, uint8_t host[HOST_ID_LEN], struct err *err)
+{
+	const char *id = http_query(call->exchange, "host");
+	uint64_t limit = RECORDS_DEFAULT;
+	filter->workload = bytes_str(http_query(call->exchange, "workload"));
+	if (id && !hex_decode_exact(bytes_str(id), host, HOST_ID_LEN, NULL))
+		return err_set(err, ERR_FORMAT, "host: expected 64 lower-case hex digits");
+	filter->host = id ? host : NULL;
+	if (!number_query(call, "limit", ROW_LIST_MAX, &limit, err) ||
+		!number_query(call, "before", INT64_MAX, &filter->before, err))
+		return false;
+	filter->limit = (unsigned)limit;
+	return true;
+}
+
+static bool record_visited(void *arg, const struct record_row *row, struct err *err)
+{
+	return json_array_append_new(arg, record_json(row)) == 0
+		       ? true
+		       : err_set(err, ERR_NOMEM, "records");
+}
+
+bool serve_records(struct call *call, struct err *err)
+{
+	OWNED(json_release) json_t *list = json_array();
+	struct sql *sql = NULL;
+	struct record_filter filter = {0};
+	uint8_t host[HOST_ID_LEN];
+	if (!list)
+		return err_set(err, ERR_NOMEM, "records");
+	if (!filter_read(call, &filter, host, err) || !call_read(call, &sql, err))
+		return false;
+	bool ok = records_each(sql, &filter, record_visited, list, err);
+	store_read_done(call->app->store, &sql);
+	return ok && call_json(call, 200, json_pack("{s:O}", "records", list), err);
+}
+
+/* ---- one ---- */
+
+/* A record as it was signed, opened. */
+struct opened {
+	struct record_row row;
+	struct record record;
+};
+
+static void opened_free(struct opened **o)
+{
+	if (!*o)
+		return;
+	record_row_release(&(*o)->row);
+	free(*o);
+	*o = NULL;
+}
+
+static bool record_load(struct call *call, struct sql *sql, struct opened *o, struct err *err)
+{
+	uint8_t id[SHA256_LEN];
+	bool found = false;
+	if (!call_param_digest(call, 0, id, err) || !record_get(sql, id, &o->row, &found, err))
+		return false;
+	if (!found)
+		return err_set(err, ERR_NOT_FOUND, "no such record");
+	if (!record_open(buf_bytes(&o->row.cose), call->app->issuer.signing_key, &o->record, err))
+		return err_set(
+			err, ERR_STORE, "the stored record was not signed by this verifier's key");
+	return true;
+}
+
+static const uint8_t *input_find(const struct record *record, const char *name)
+{
+	for (size_t i = 0; i < record->input_count; i++)
+		if (strcmp(record->inputs[i].name, name) == 0)
+			return record->inputs[i].digest;
+	return NULL;
+}
+
+static bool record_answer(struct call *call, struct sql *sql, struct opened *o, struct err *err)
+{
+	OWNED(buf_release) struct buf text = {0};
+	OWNED(json_release) json_t *verdict = NULL;
+	OWNED(json_release) json_t *answer = NULL;
+	if (!record_load(call, sql, o, err))
+		return false;
+	const uint8_t *digest = input_find(&o->record, "verdict");
+	if (!digest || !object_get(sql, digest, &text, err) ||
+		!json_open(buf_bytes(&text), JSON_INPUT_MAX, &verdict, err))
+		return err_set(err, ERR_STORE, "the record's verdict is not stored");
+	answer = record_json(&o->row);
+	if (!answer || json_object_set(answer, "verdict", verdict) != 0)
+		return err_set(err, ERR_NOMEM, "record");
+	return call_json(call, 200, TAKE(answer), err);
+}
+
+bool serve_record(struct call *call, struct err *err)
+{
+	OWNED(opened_free) struct opened *o = calloc(1, sizeof(*o));
+	struct sql *sql = NULL;
+	if (!o)
+		return err_set(err, ERR_NOMEM, "record");
+	if (!call_read(call, &sql, err))
+		return false;
+	bool ok = record_answer(call, sql, o, err);
+	store_read_done(call->app->store, &sql);
+	return ok;
+}
+
+/* ---- the audit bundle ---- */
+
+struct collection {
+	struct sql *sql;
+	size_t count;
+	uint8_t digests[AUDIT_OBJECTS_MAX][SHA256_LEN];
+	struct buf objects[AUDIT_OBJECTS_MAX];
+	struct opened opened;
+	struct policy_frozen frozen;
+	struct audit_bundle bundle;
+	struct leaf_row leaf;
+	struct buf hashes, proof;
+	struct err err; /* of a lookup inside the decoder */
+};
+
+static void collection_free(struct collection **c)
+{
+	if (!*c)
+		return;
+	policy_frozen_release(&(*c)->frozen);
+	for (size_t i = 0; i < (*c)->count; i++)
+		buf_release(&(*c)->objects[i]);
+	record_row_release(&(*c)->opened.row);
+	leaf_row_release(&(*c)->leaf);
+	buf_release(&(*c)->hashes);
+	buf_release(&(*c)->proof);
+	free(*c);
+	*c = NULL;
+}
+
+static bool collect(
+	struct collection *c, const uint8_t digest[SHA256_LEN], struct bytes *ret, struct err *err)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (memcmp(c->digests[i], digest, SHA256_LEN) == 0) {
+			*ret = buf_bytes(&c->objects[i]);
+			return true;
+		}
+	if (c->count == AUDIT_OBJECTS_MAX)
+		return err_set(
+			err, ERR_LIMIT, "a bundle has at most %u objects", AUDIT_OBJECTS_MAX);
+	if (!object_get(c->sql, digest, &c->objects[c->count], err))
+		return false;
+	memcpy(c->digests[c->count], digest, SHA256_LEN);
+	*ret = buf_bytes(&c->objects[c->count++]);
+	return true;
+}
+
+static bool find(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret)
+{
+	struct collection *c = arg;
+	return collect(c, digest, ret, &c->err);
+}
+
+/* What the record names, and whatever the context asks for besides: the decoder says what that is.
+ */
+static bool collect_all(struct collection *c, struct err *err)
+{
+	const struct record *record = &c->opened.record;
+	struct bytes object, context = {0};
+	for (size_t i = 0; i < record->input_count; i++) {
+		if (!collect(c, record->inputs[i].digest, &object, err))
+			return err_wrap(err, "input %s", record->inputs[i].name);
+		if (strcmp(record->inputs[i].name, "context") == 0)
+			context = object;
+	}
+	return policy_context_decode(context, find, c, &c->frozen, err);
+}
+
+static bool prove(struct collection *c, struct store *store, struct err *err)
+{
+	struct store_tree tree;
+	bool found = false;
+	store_tree(store, &tree);
+	if (!leaf_get(c->sql, c->opened.row.index, &c->leaf, &found, err) ||
+		!leaf_hashes(c->sql, tree.size, &c->hashes, err))
+		return false;
+	if (!found || c->leaf.index >= tree.size)
+		return err_set(err, ERR_STORE, "the record's leaf is not stored");
+	c->bundle.tree_size = tree.size;
+	memcpy(c->bundle.tree_root, tree.root, SHA256_LEN);
+	return tree_inclusion_proof((const uint8_t(*)[SHA256_LEN])(const void *)c->hashes.data,
+		tree.size, c->leaf.index, &c->proof, err);
+}
+
+static void fill(struct collection *c, const struct issuer *issuer)
+{
+	struct audit_bundle *b = &c->bundle;
+	b->record = buf_bytes(&c->opened.row.cose);
+	b->leaf = buf_bytes(&c->leaf.bytes);
+	b->index = c->leaf.index;
+	b->proof = buf_bytes(&c->proof);
+	memcpy(b->salt, c->leaf.salt, sizeof(b->salt));
+	for (size_t i = 0; i < c->count; i++)
+		b->objects[b->object_count++] = buf_bytes(&c->objects[i]);
+	b->certs[b->cert_count++] = cert_der(issuer->signing_cert);
+	for (size_t i = 0; i < issuer->ca_count && b->cert_count < CREDENTIAL_CERTS_MAX; i++)
+		b->certs[b->cert_count++] = cert_der(issuer->ca[i]);
+}
+
+static bool bundle_make(struct call *call, struct collection *c, struct err *err)
+{
+	if (!record_load(call, c->sql, &c->opened, err))
+		return false;
+	if (!collect_all(c, err) || !prove(c, call->app->store, err))
+		return err_set(err, ERR_STORE, "audit bundle: %.200s", err->text);
+	fill(c, &call->app->issuer);
+	buf_clear(&call->reply);
+	call->status = 200;
+	call->type = MEDIA_AUDIT;
+	return audit_bundle_encode(&c->bundle, &call->reply, err);
+}
+
+bool serve_record_bundle(struct call *call, struct err *err)
+{
+	OWNED(collection_free) struct collection *c = calloc(1, sizeof(*c));
+	if (!c)
+		return err_set(err, ERR_NOMEM, "audit bundle");
+	if (!call_read(call, &c->sql, err))
+		return false;
+	bool ok = bundle_make(call, c, err);
+	store_read_done(call->app->store, &c->sql);
+	return ok;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routes about releases and approvals. What is published must be signed by somebody the policy
+ * names, at the time it comes in; whether it suffices is judged anew at every decision. */
+#include "verifier/app.h"
+
+#include "base/text.h"
+#include "crypto/dsse.h"
+
+#include <stdlib.h>
+
+/* ---- what the policy says of a release ---- */
+
+struct judged {
+	struct verdict *verdict;
+	struct release *release;
+};
+
+static void judged_release(struct judged *j)
+{
+	free(j->verdict);
+	release_free(&j->release);
+}
+
+static bool judge(
+	struct call *call, const struct release_input *input, struct judged *ret, struct err *err)
+{
+	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(call->app);
+	ret->verdict = calloc(1, sizeof(*ret->verdict));
+	if (!ret->verdict)
+		return err_set(err, ERR_NOMEM, "release");
+	if (!release_appraise(input, policy->policy, clock_wall(call->app->clock), ret->verdict,
+		    &ret->release, err))
+		return false;
+	verdict_conclude(ret->verdict);
+	return true;
+}
+
+/* What stands against taking a release in; approvals may still come. */
+static bool publishable(const struct judged *j, struct err *err)
+{
+	static const struct {
+		enum reason_code reason;
+		enum err_code code;
+	} against[] = {
+		{REASON_RELEASE_MALFORMED, ERR_FORMAT},
+		{REASON_RELEASE_SIGNATURE, ERR_DENIED},
+		{REASON_RISK_CLASS, ERR_DENIED},
+	};
+	for (size_t i = 0; i < j->verdict->reason_count; i++)
+		for (size_t k = 0; k < ARRAY_LEN(against); k++) {
+			const struct reason *r = &j->verdict->reasons[i];
+			if (r->code == against[k].reason)
+				return err_set(err, against[k].code,
+					"%s: %s: expected %s, found %s", reason_code_name(r->code),
+					r->subject, r->expected[0] ? r->expected : "-",
+					r->actual[0] ? r->actual : "-");
+		}
+	return j->release ? true : err_set(err, ERR_FORMAT, "not a release");
+}
+
+/* ---- publishing ---- */
+
+struct publishing {
+	struct call *call;
+	const struct release *release;
+	struct release_row row;
+	bool known;
+};
+
+static void publishing_release(struct publishing *p)
+{
+	release_row_release(&p->row);
+}
+
+static bool publish_store(struct publishing *p, struct store_tx *tx, struct err *err)
+{
+	char digest[2 * SHA256_LEN + 1];
+	uint8_t object[SHA256_LEN];
+	hex_encode(BYTES_OF(p->row.digest), digest);
+	return sha256_of(buf_bytes(&p->row.envelope), object, err) &&
+	       object_put(tx->sql, object, buf_bytes(&p->row.envelope), err) &&
+	       release_insert(tx->sql, &p->row, err) &&
+	       entry_append(p->call->app, tx, LEAF_RELEASE, p->row.published,
+		       json_pack("{s:s, s:s, s:s, s:s}", "event", "release", "digest", digest,
+			       "workload", p->row.workload, "by", p->call->who.uri),
+		       err);
+}
+
+static bool publish_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	struct publishing *p = arg;
+	struct workload_row workload;
+	OWNED(release_row_release) struct release_row present = {0};
+	bool found = false;
+	if (!workload_get(tx->sql, bytes_str(p->row.workload), &workload, &found, err))
+		return false;
+	if (!found || workload.state != WORKLOAD_ACTIVE)
+		return err_set(err, ERR_NOT_FOUND, "no active workload %s: register it first",
+			p->row.workload);
+	if (!bytes_equal_str(bytes_str(p->release->risk_class), workload.risk_class))
+		return err_set(err, ERR_CONFLICT,
+			"the release is of risk class %s, its workload of %s",
+			ESC(bytes_str(p->release->risk_class)), workload.risk_class);
+	if (!release_get(tx->sql, p->row.digest, &present, &p->known, err))
+		return false;
+	/* The same statement again, perhaps signed anew: it is published, and stays as it was first
+	 * signed. */
+	if (p->known && present.state == RELEASE_REVOKED)
+		return err_set(err, ERR_CONFLICT, "this release was revoked");
+	return p->known || publish_store(p, tx, err);
+}
+
+static bool publish_row(struct publishing *p, struct err *err)
+{
+	const struct release *r = p->release;
+	struct release_row *row = &p->row;
+	if (!text_is_name(bytes_str(r->workload)) || strlen(r->name) >= sizeof(row->name) ||
+		strlen(r->version) >= sizeof(row->release_version))
+		return err_set(err, ERR_FORMAT, "release: workload, name or version is too long");
+	memcpy(row->digest, r->digest, sizeof(row->digest));
+	(void)snprintf(row->workload, sizeof(row->workload), "%s", r->workload);
+	(void)snprintf(row->name, sizeof(row->name), "%s", r->name);
+	(void)snprintf(row->release_version, sizeof(row->release_version), "%s", r->version);
+	row->published = clock_wall(p->call->app->clock);
+	row->state = RELEASE_PUBLISHED;
+	buf_put(&row->envelope, http_body(p->call->exchange));
+	return buf_ok(&row->envelope, err);
+}
+
+static json_t *release_json(const struct release_row *row)
+{
+	char digest[2 * SHA256_LEN + 1], published[TIME_TEXT_MAX];
+	hex_encode(BYTES_OF(row->digest), digest);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "digest", digest, "name", row->name,
+		"version", row->release_version, "workload", row->workload, "state",
+		release_state_name(row->state), "published", time_json(row->published, published));
+}
+
+bool serve_release_publish(struct call *call, struct err *err)
+{
+	OWNED(judged_release) struct judged judged = {0};
+	OWNED(publishing_release) struct publishing publishing = {.call = call};
+	const struct release_input input = {.envelope = http_body(call->exchange)};
+	if (!judge(call, &input, &judged, err) || !publishable(&judged, err))
+		return false;
+	publishing.release = judged.release;
+	if (!publish_row(&publishing, err) ||
+		!store_run(call->app->store, publish_work, &publishing, err))
+		return false;
+	char digest[2 * SHA256_LEN + 1];
+	hex_encode(BYTES_OF(publishing.row.digest), digest);
+	call_log(call, "release-published", bytes_str(digest), (struct bytes){0});
+	return call_json(call, publishing.known ? 200 : 201, release_json(&publishing.row), err);
+}
+
+/* ---- looking ---- */
+
+static bool release_visited(void *arg, const struct release_row *row, struct err *err)
+{
+	return json_array_append_new(arg, release_json(row)) == 0
+		       ? true
+		       : err_set(err, ERR_NOMEM, "releases");
+}
+
+bool serve_releases(struct call *call, struct err *err)
+{
+	OWNED(json_release) json_t *list = json_array();
+	struct sql *sql = NULL;
+	if (!list || !call_read(call, &sql, err))
+		return list ? false : err_set(err, ERR_NOMEM, "releases");
+	bool ok = releases_each(
+		sql, bytes_str(http_query(call->exchange, "workload")), release_visited, list, err);
+	store_read_done(call->app->store, &sql);
+	return ok && call_json(call, 200, json_pack("{s:O}", "releases", list), err);
+}
+
+struct loaded {
+	struct release_row release;
+	struct workload_row workload;
+	struct buf approvals[APPROVALS_MAX];
+	size_t count;
+};
+
+static void loaded_free(struct loaded **l)
+{
+	if (!*l)
+		return;
+	release_row_release(&(*l)->release);
+	for (size_t i = 0; i < (*l)->count; i++)
+		buf_release(&(*l)->approvals[i]);
+	free(*l);
+	*l = NULL;
+}
+
+static bool load(
+	struct call *call, const uint8_t digest[SHA256_LEN], struct loaded *l, struct err *err)
+{
+	struct sql *sql = NULL;
+	bool found = false, workload = false;
+	if (!call_read(call, &sql, err))
+		return false;
+	bool ok = release_get(sql, digest, &l->release, &found, err) &&
+		  approvals_get(sql, digest, l->approvals, &l->count, err) &&
+		  workload_get(sql, bytes_str(l->release.workload), &l->workload, &workload, err);
+	store_read_done(call->app->store, &sql);
+	if (ok && !found)
+		return err_set(err, ERR_NOT_FOUND, "no such release");
+	return ok;
+}
+
+static bool append_object(json_t *array, struct bytes text, size_t max, struct err *err)
+{
+	json_t *value = NULL;
+	return json_open(text, max, &value, err) &&
+	       (json_array_append_new(array, value) == 0 || err_set(err, ERR_NOMEM, "release"));
+}
+
+static bool appraisal_json(struct call *call, const struct loaded *l, json_t **ret, struct err *err)
+{
+	OWNED(judged_release) struct judged judged = {0};
+	OWNED(buf_release) struct buf text = {0};
+	struct bytes views[APPROVALS_MAX];
+	for (size_t i = 0; i < l->count; i++)
+		views[i] = buf_bytes(&l->approvals[i]);
+	const struct release_input input = {
+		.envelope = buf_bytes(&l->release.envelope),
+		.approvals = views,
+		.approval_count = l->count,
+		.environment = bytes_str(l->workload.environment),
+	};
+	if (!judge(call, &input, &judged, err))
+		return false;
+	if (l->release.state == RELEASE_REVOKED)
+		verdict_refuse(judged.verdict, REASON_RELEASE_REVOKED, l->release.name, "published",
+			"revoked", NULL, NULL);
+	if (l->workload.state != WORKLOAD_ACTIVE)
+		verdict_refuse(judged.verdict, REASON_WORKLOAD_RETIRED, l->release.workload,
+			"active", workload_state_name(l->workload.state), NULL, NULL);
+	verdict_conclude(judged.verdict);
+	return verdict_json(judged.verdict, &text, err) &&
+	       json_open(buf_bytes(&text), JSON_INPUT_MAX, ret, err);
+}
+
+bool serve_release(struct call *call, struct err *err)
+{
+	uint8_t digest[SHA256_LEN];
+	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
+	OWNED(json_release) json_t *parts = json_array();
+	OWNED(json_release) json_t *approvals = json_array();
+	OWNED(json_release) json_t *appraisal = NULL;
+	OWNED(json_release) json_t *answer = NULL;
+	if (!l || !parts || !approvals)
+		return err_set(err, ERR_NOMEM, "release");
+	if (!call_param_digest(call, 0, digest, err) || !load(call, digest, l, err) ||
+		!append_object(parts, buf_bytes(&l->release.envelope), JSON_INPUT_MAX, err) ||
+		!appraisal_json(call, l, &appraisal, err))
+		return false;
+	for (size_t i = 0; i < l->count; i++)
+		if (!append_object(approvals, buf_bytes(&l->approvals[i]), JSON_INPUT_MAX, err))
+			return false;
+	answer = release_json(&l->release);
+	if (!answer || json_object_set(answer, "envelope", json_array_get(parts, 0)) != 0 ||
+		json_object_set(answer, "approvals", approvals) != 0 ||
+		json_object_set(answer, "appraisal", appraisal) != 0)
+		return err_set(err, ERR_NOMEM, "release");
+	return call_json(call, 200, TAKE(answer), err);
+}
+
+/* ---- revoking ---- */
+
+struct revoking {
+	struct call *call;
+	uint8_t digest[SHA256_LEN];
+	const char *reason;
+	int64_t now;
+};
+
+static bool revoke_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	const struct revoking *r = arg;
+	OWNED(release_row_release) struct release_row row = {0};
+	bool found = false;
+	if (!release_get(tx->sql, r->digest, &row, &found, err))
+		return false;
+	if (!found)
+		return err_set(err, ERR_NOT_FOUND, "no such release");
+	if (row.state == RELEASE_REVOKED)
+		return err_set(err, ERR_CONFLICT, "this release is revoked already");
+	return release_set_state(tx->sql, r->digest, row.version, RELEASE_REVOKED, err) &&
+	       credentials_revoke_release(tx->sql, r->digest, r->now, err) &&
+	       entry_append(r->call->app, tx, LEAF_RELEASE, r->now,
+		       json_pack("{s:s, s:s, s:s, s:s}", "event", "release-revoked", "digest",
+			       http_path_param(r->call->exchange, 0), "by", r->call->who.uri,
+			       "reason", r->reason),
+		       err);
+}
+
+bool serve_release_revoke(struct call *call, struct err *err)
+{
+	OWNED(buf_release) struct buf reason = {0};
+	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
+	struct revoking revoking = {.call = call, .now = clock_wall(call->app->clock)};
+	if (!l)
+		return err_set(err, ERR_NOMEM, "release");
+	if (!call_param_digest(call, 0, revoking.digest, err) || !call_reason(call, &reason, err))
+		return false;
+	revoking.reason = buf_str(&reason);
+	if (!store_run(call->app->store, revoke_work, &revoking, err))
+		return false;
+	call_log(call, "release-revoked", bytes_str(http_path_param(call->exchange, 0)),
+		buf_bytes(&reason));
+	return load(call, revoking.digest, l, err) &&
+	       call_json(call, 200, release_json(&l->release), err);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The service put together, and taken apart in the opposite order. */
+#include "verifier/app.h"
+
+#include "base/file.h"
+
+#include <openssl/ssl.h>
+#include <stdlib.h>
+
+#define QUEUE_MAX   2048u
+#define CONFIG_MAX  65536u
+#define TLS_PEM_MAX (256u << 10)
+
+static bool token_key_load(struct app *app, struct err *err)
+{
+	OWNED(buf_release) struct buf text = {0};
+	if (!file_read(app->config.token_key, 256, &text, err) ||
+		!token_key_parse(buf_bytes(&text), app->random, &app->token_key, err))
+		return err_wrap(err, "%s", app->config.token_key);
+	return true;
+}
+
+static bool tls_load(struct app *app, struct err *err)
+{
+	OWNED(buf_release) struct buf chain = {0};
+	OWNED(key_unref) struct key *key = NULL;
+	if (!file_read(app->config.tls_certificate, TLS_PEM_MAX, &chain, err) ||
+		!key_from_uri(app->config.tls_key, &key, err) ||
+		!http_tls_context(buf_bytes(&chain), key, app->issuer.ca, app->issuer.ca_count,
+			&app->tls, err))
+		return err_wrap(err, "TLS");
+	return true;
+}
+
+/* A database whose ledger was begun by this CA's service belongs to it; the file's own rights keep
+ * others out. */
+static bool store_load(struct app *app, const struct sql_ops *ops, struct err *err)
+{
+	struct store_config config = {
+		.ops = ops, .location = app->config.database, .clock = app->clock};
+	return store_open(&config, &app->store, err);
+}
+
+bool app_open(
+	struct config *config, const struct app_options *options, struct app **ret, struct err *err)
+{
+	OWNED(app_close) struct app *app = calloc(1, sizeof(*app));
+	if (!app)
+		return err_set(err, ERR_NOMEM, "service");
+	app->config = TAKE_STRUCT(*config);
+	app->clock = options->clock;
+	app->random = options->random;
+	app->log = (struct log){.fd = options->log_fd,
+		.level = app->config.log_level,
+		.json = app->config.log_json};
+	if (pthread_mutex_init(&app->policy_lock, NULL) != 0)
+		return err_set(err, ERR_NOMEM, "service");
+	if (!token_key_load(app, err) ||
+		!issuer_load(&app->config, app->random, app->clock, &app->issuer, err) ||
+		!tls_load(app, err) || !store_load(app, options->sql, err) ||
+		!app_policy_load(app, err) ||
+		!workers_new(app->config.workers, QUEUE_MAX, &app->workers, err))
+		return false;
+	*ret = TAKE(app);
+	return true;
+}
+
+static bool routes_make(struct app *app, struct err *err)
+{
+	size_t count = app_route_count();
+	app->routes = calloc(count, sizeof(*app->routes));
+	if (!app->routes)
+		return err_set(err, ERR_NOMEM, "routes");
+	for (size_t i = 0; i < count; i++)
+		app->routes[i] = (struct http_route){
+			.method = app_routes[i].method,
+			.pattern = app_routes[i].pattern,
+			.roles = app_routes[i].roles,
+			.body_max = app_routes[i].body_max,
+			.content_type = app_routes[i].content_type,
+			.handle = call_begin,
+		};
+	return true;
+}
+
+bool app_listen(struct app *app, struct err *err)
+{
+	if (!routes_make(app, err))
+		return false;
+	struct http_config config = {
+		.address = app->config.address,
+		.port = app->config.port,
+		.threads = app->config.threads,
+		.tls = app->tls,
+		.routes = app->routes,
+		.route_count = app_route_count(),
+		.app = app,
+		.authorize = auth_authorize,
+		.connections_max = app->config.connections_max,
+		.connections_per_peer = app->config.connections_per_peer,
+		.log = &app->log,
+	};
+	return http_server_new(&config, &app->server, err) && http_server_start(app->server, err);
+}
+
+uint16_t app_port(const struct app *app)
+{
+	return http_server_port(app->server);
+}
+
+void app_close(struct app **app)
+{
+	struct app *self = *app;
+	if (!self)
+		return;
+	/* Nobody new is let in; then the workers end what they have begun, then the writer; an
+	 * exchange that is answered meanwhile still has a front to be answered through. */
+	if (self->server)
+		http_server_stop(self->server);
+	workers_free(&self->workers);
+	store_close(&self->store);
+	http_server_free(&self->server);
+	policy_ref_drop(&self->policy);
+	(void)pthread_mutex_destroy(&self->policy_lock);
+	SSL_CTX_free(self->tls);
+	issuer_release(&self->issuer);
+	token_key_wipe(&self->token_key);
+	config_release(&self->config);
+	free(self->routes);
+	free(self);
+	*app = NULL;
+}

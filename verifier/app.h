@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The service: what all handlers share, how requests reach them and how they answer. Private to
+ * verifier/. */
+#ifndef ASSAY_VERIFIER_APP_H
+#define ASSAY_VERIFIER_APP_H
+
+#include "base/json.h"
+#include "verifier/config.h"
+#include "verifier/http.h"
+#include "verifier/identity.h"
+#include "verifier/issuer.h"
+#include "verifier/rows.h"
+#include "verifier/token.h"
+#include "verifier/workers.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- the policy in force: parsed once, shared by whoever is deciding ---- */
+
+struct policy_ref {
+	atomic_uint count;
+	struct policy *policy;
+	struct buf text;
+};
+void policy_ref_drop(struct policy_ref **ref); /* cleanup; NULL is fine */
+
+struct app {
+	struct config config;
+	const struct clock *clock;
+	struct random *random;
+	struct log log;
+	struct store *store;
+	struct workers *workers;
+	struct token_key token_key;
+	struct issuer issuer;
+	pthread_mutex_t policy_lock;
+	struct policy_ref *policy;
+	SSL_CTX *tls;
+	struct http_server *server;
+	struct http_route *routes; /* the table, in the front's words */
+};
+
+struct app_options {
+	const struct clock *clock;
+	struct random *random;
+	const struct sql_ops *sql;
+	int log_fd;
+};
+/* Everything but the listening: keys, store, policy, workers. The configuration is handed over. */
+must_use bool app_open(struct config *config, const struct app_options *options, struct app **ret,
+	struct err *err);
+must_use bool app_listen(struct app *app, struct err *err);
+uint16_t app_port(const struct app *app);
+/* Stops listening, finishes what is under way, closes the store. */
+void app_close(struct app **app);
+
+/* app_policy.c: reads the policy file and puts it in force, with a leaf when it is another one than
+ * before. A version below the one in force is refused, as is another policy under the same version:
+ * a rollback is old content under a new number. */
+must_use bool app_policy_load(struct app *app, struct err *err);
+struct policy_ref *app_policy(struct app *app);
+
+/* ---- ledger entries (ledger_entry.c) ---- */
+
+/* Fills a leaf over content: salt, bytes, hash; not yet appended. keep: the content is stored
+ * beside the leaf. */
+must_use bool entry_make(struct app *app, enum leaf_type type, int64_t time, struct bytes content,
+	bool keep, struct leaf_row *ret, struct err *err);
+/* A state change, as canonical JSON, appended in a job. Takes the reference to `content`; NULL is
+ * ERR_NOMEM. */
+must_use bool entry_append(struct app *app, struct store_tx *tx, enum leaf_type type, int64_t time,
+	json_t *content, struct err *err);
+
+/* ---- who may (auth.c) ---- */
+
+/* 0, or the HTTP status to answer. ret may be NULL. */
+int auth_check(struct app *app, const struct cert *cert, unsigned roles, struct identity *ret);
+int auth_authorize(const struct http_exchange *exchange, const struct http_route *route, void *app);
+
+/* ---- requests (call.c) ---- */
+
+struct call;
+struct route {
+	enum http_method method;
+	const char *pattern;
+	unsigned roles; /* 0: anyone */
+	size_t body_max;
+	const char *content_type;
+	/* On a worker. Fills the answer, or says in err why there is none. */
+	bool (*serve)(struct call *call, struct err *err);
+	/* Having returned true, serve has handed the call to whoever ends it, with call_answer or
+	 * call_refuse. */
+	bool later;
+};
+struct call {
+	struct work work;
+	struct app *app;
+	struct http_exchange *exchange;
+	const struct route *route;
+	struct identity who;
+	/* the answer */
+	int status;
+	const char *type;
+	struct buf reply;
+	const char *hint; /* static text that goes with an error */
+	const char *code; /* static: instead of the error's own code */
+	void *data; /* whose answer comes later */
+};
+/* The front's handler of every route. */
+void call_begin(struct http_exchange *exchange, void *app);
+/* Both end the call and free it; from any thread. */
+void call_answer(struct call *call);
+void call_refuse(struct call *call, const struct err *err);
+
+/* Takes the reference; NULL is ERR_NOMEM. */
+must_use bool call_json(struct call *call, int status, json_t *value, struct err *err);
+must_use bool call_bytes(
+	struct call *call, int status, const char *type, struct bytes body, struct err *err);
+must_use bool call_body_json(struct call *call, json_t **ret, struct err *err);
+/* The i-th part of the path as a digest; ERR_NOT_FOUND when it is none. */
+must_use bool call_param_digest(
+	struct call *call, size_t i, uint8_t out[SHA256_LEN], struct err *err);
+/* {"reason": …} of a state change: required, 1..256 bytes of text. Appended with a NUL. */
+must_use bool call_reason(struct call *call, struct buf *ret, struct err *err);
+must_use bool call_read(struct call *call, struct sql **ret, struct err *err);
+/* One line: who did what to what. */
+void call_log(struct call *call, const char *event, struct bytes subject, struct bytes reason);
+const char *time_json(int64_t seconds, char out[TIME_TEXT_MAX]); /* "" for 0 */
+
+/* ---- routes.c ---- */
+
+extern const struct route app_routes[];
+size_t app_route_count(void);
+
+/* api_*.c, enroll.c, decide.c: what the table names. */
+bool serve_health(struct call *call, struct err *err);
+bool serve_ready(struct call *call, struct err *err);
+bool serve_bundle(struct call *call, struct err *err);
+bool serve_jwks(struct call *call, struct err *err);
+bool serve_whoami(struct call *call, struct err *err);
+bool serve_policy(struct call *call, struct err *err);
+bool serve_enroll_begin(struct call *call, struct err *err);
+bool serve_enroll_finish(struct call *call, struct err *err);
+bool serve_challenge(struct call *call, struct err *err);
+bool serve_attest(struct call *call, struct err *err);
+bool serve_join_token(struct call *call, struct err *err);
+bool serve_hosts(struct call *call, struct err *err);
+bool serve_host(struct call *call, struct err *err);
+bool serve_host_confirm(struct call *call, struct err *err);
+bool serve_host_quarantine(struct call *call, struct err *err);
+bool serve_host_retire(struct call *call, struct err *err);
+bool serve_workload_add(struct call *call, struct err *err);
+bool serve_workloads(struct call *call, struct err *err);
+bool serve_workload(struct call *call, struct err *err);
+bool serve_workload_retire(struct call *call, struct err *err);
+bool serve_release_publish(struct call *call, struct err *err);
+bool serve_releases(struct call *call, struct err *err);
+bool serve_release(struct call *call, struct err *err);
+bool serve_release_revoke(struct call *call, struct err *err);
+bool serve_approval(struct call *call, struct err *err);
+bool serve_records(struct call *call, struct err *err);
+bool serve_record(struct call *call, struct err *err);
+bool serve_record_bundle(struct call *call, struct err *err);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may use a route. The handshake has verified the chain; here is judged what a connection that
+ * stays open outlives: validity, and what the store says of the certificate's owner now. Every
+ * doubt refuses.
+ */
+#include "verifier/app.h"
+
+#define EKU_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
+
+enum { PASS = 0, NO_CERTIFICATE = 401, FORBIDDEN = 403, UNAVAILABLE = 503 };
+
+static int credential_check(struct sql *sql, const struct cert *cert, enum credential_kind kind,
+	struct credential_row *ret)
+{
+	char serial[ROW_SERIAL_MAX];
+	bool found = false;
+	if (!credential_get(sql, cert_serial(cert, serial, sizeof(serial)), ret, &found, NULL))
+		return UNAVAILABLE;
+	return found && ret->kind == kind && ret->revoked == 0 ? PASS : FORBIDDEN;
+}
+
+static int host_check(struct sql *sql, const uint8_t id[HOST_ID_LEN])
+{
+	enum host_state state;
+	if (!host_gate(sql, id, &state, NULL))
+		return UNAVAILABLE;
+	return state == HOST_ACTIVE ? PASS : FORBIDDEN;
+}
+
+static int operator_rows(struct sql *sql, const struct cert *cert, struct identity *who)
+{
+	(void)sql;
+	(void)cert;
+	(void)who;
+	return PASS; /* an operator has no row: the certificate, and its end, is all there is */
+}
+
+static int host_rows(struct sql *sql, const struct cert *cert, struct identity *who)
+{
+	struct credential_row row = {0};
+	int status = credential_check(sql, cert, CREDENTIAL_HOST, &row);
+	if (status == PASS && memcmp(row.host, who->host, sizeof(row.host)) != 0)
+		status = FORBIDDEN;
+	return status == PASS ? host_check(sql, who->host) : status;
+}
+
+static int workload_rows(struct sql *sql, const struct cert *cert, struct identity *who)
+{
+	struct credential_row row = {0};
+	struct workload_row workload = {0};
+	enum instance_state instance = INSTANCE_NONE;
+	bool found = false;
+	int status = credential_check(sql, cert, CREDENTIAL_X509, &row);
+	if (status == PASS && memcmp(row.instance, who->instance, sizeof(row.instance)) != 0)
+		status = FORBIDDEN;
+	memcpy(who->host, row.host, sizeof(who->host));
+	if (status == PASS)
+		status = host_check(sql, row.host);
+	if (status != PASS)
+		return status;
+	if (!instance_gate(sql, row.host, row.instance, &instance, NULL) ||
+		!workload_get(sql, bytes_str(who->name), &workload, &found, NULL))
+		return UNAVAILABLE;
+	return instance == INSTANCE_TRUSTED && found && workload.state == WORKLOAD_ACTIVE
+		       ? PASS
+		       : FORBIDDEN;
+}
+
+static int rows_check(struct app *app, const struct cert *cert, struct identity *who)
+{
+	static int (*const checks[])(
+		struct sql * sql, const struct cert *cert, struct identity *who) = {
+		[IDENTITY_OPERATOR] = operator_rows,
+		[IDENTITY_HOST] = host_rows,
+		[IDENTITY_WORKLOAD] = workload_rows,
+	};
+	struct sql *sql = NULL;
+	if ((size_t)who->kind >= ARRAY_LEN(checks) || !checks[who->kind])
+		return FORBIDDEN;
+	if (!store_read(app->store, &sql, NULL))
+		return UNAVAILABLE;
+	int status = checks[who->kind](sql, cert, who);
+	store_read_done(app->store, &sql);
+	return status;
+}
+
+int auth_check(struct app *app, const struct cert *cert, unsigned roles, struct identity *ret)
+{
+	struct identity who = {0};
+	char uri[X509_URI_MAX];
+	if (roles == 0)
+		return PASS;
+	if (!cert)
+		return NO_CERTIFICATE;
+	int64_t now = clock_wall(app->clock);
+	if (now < cert_not_before(cert) || now >= cert_not_after(cert))
+		return NO_CERTIFICATE;
+	if (!cert_has_eku(cert, EKU_CLIENT_AUTH) || cert_is_ca(cert) ||
+		!cert_uri(cert, uri, sizeof(uri)) ||
+		!identity_parse(uri, app->config.trust_domain, &who, NULL))
+		return FORBIDDEN;
+	if ((who.role & roles) == 0)
+		return FORBIDDEN;
+	int status = rows_check(app, cert, &who);
+	if (status == PASS && ret)
+		*ret = who;
+	return status;
+}
+
+int auth_authorize(const struct http_exchange *exchange, const struct http_route *route, void *app)
+{
+	return auth_check(app, http_peer_cert(exchange), route->roles, NULL);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verifier/config.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "verifier/identity.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CONFIG_MAX       65536u
+#define TEXT_MAX         1024u
+#define LIFETIME_DEFAULT (7 * 86400)
+#define LIFETIME_MAX     (90 * 86400)
+#define THREADS_MAX      256u
+#define CONNECTIONS_MAX  1000000u
+
+enum log_format { LOG_FORMAT_TEXT = 0, LOG_FORMAT_JSON };
+
+/* As libcyaml loads it. */
+struct file_config {
+	char *trust_domain, *verifier_id, *listen;
+	unsigned threads, workers;
+	char *database, *policy, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
+	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
+	unsigned connections_max, connections_per_peer;
+	enum log_format log_format;
+	enum log_level *log_level;
+};
+
+static const cyaml_strval_t formats[] = {
+	{"text", LOG_FORMAT_TEXT},
+	{"json", LOG_FORMAT_JSON},
+};
+static const cyaml_strval_t levels[] = {
+	{"error", LOG_LEVEL_ERROR},
+	{"warning", LOG_LEVEL_WARNING},
+	{"info", LOG_LEVEL_INFO},
+	{"debug", LOG_LEVEL_DEBUG},
+};
+
+#define TEXT(name)                                                                                 \
+	CYAML_FIELD_STRING_PTR(#name, CYAML_FLAG_POINTER, struct file_config, name, 1, TEXT_MAX)
+#define TEXT_OPTIONAL(name)                                                                        \
+	CYAML_FIELD_STRING_PTR(#name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,                    \
+		struct file_config, name, 1, TEXT_MAX)
+#define NUMBER_OPTIONAL(name) CYAML_FIELD_UINT(#name, CYAML_FLAG_OPTIONAL, struct file_config, name)
+
+static const cyaml_schema_field_t fields[] = {
+	TEXT(trust_domain),
+	TEXT_OPTIONAL(verifier_id),
+	TEXT(listen),
+	NUMBER_OPTIONAL(threads),
+	NUMBER_OPTIONAL(workers),
+	TEXT(database),
+	TEXT(policy),
+	TEXT(ca_key),
+	TEXT(ca_certificate),
+	TEXT(tls_key),
+	TEXT(tls_certificate),
+	TEXT(signing_key),
+	TEXT(signing_certificate),
+	TEXT(token_key),
+	TEXT_OPTIONAL(host_certificate_lifetime),
+	NUMBER_OPTIONAL(connections_max),
+	NUMBER_OPTIONAL(connections_per_peer),
+	CYAML_FIELD_ENUM("log_format", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_config,
+		log_format, formats, ARRAY_LEN(formats)),
+	CYAML_FIELD_ENUM_PTR("log_level",
+		CYAML_FLAG_POINTER | CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_config,
+		log_level, levels, ARRAY_LEN(levels)),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct file_config, fields),
+};
+
+bool config_listen_parse(const char *text, char **ret_address, uint16_t *ret_port, struct err *err)
+{
+	struct in6_addr scratch;
+	const char *colon = strrchr(text, ':');
+	bool six = text[0] == '[';
+	size_t skip = six ? 1 : 0, len = colon ? (size_t)(colon - text) : 0;
+	if (!colon || len < 2 * skip + 1 || (six && colon[-1] != ']'))
+		return err_set(err, ERR_CONFIG,
+			"listen: %s: expected ADDRESS:PORT or [ADDRESS]:PORT",
+			ESC(bytes_str(text)));
+	OWNED(free_ptr) char *address = bytes_strdup(bytes_of(text + skip, len - 2 * skip));
+	if (!address)
+		return err_set(err, ERR_NOMEM, "listen");
+	char *end = NULL;
+	unsigned long port =
+		colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : 65536;
+	if (inet_pton(six ? AF_INET6 : AF_INET, address, &scratch) != 1 || port > 65535 ||
+		(end && *end))
+		return err_set(err, ERR_CONFIG, "listen: %s: expected a numeric address and a port",
+			ESC(bytes_str(text)));
+	*ret_address = TAKE(address);
+	*ret_port = (uint16_t)port;
+	return true;
+}
+
+/* "ca.key" becomes "/etc/assay/ca.key". */
+static bool path_take(const char *directory, const char *path, char **ret, struct err *err)
+{
+	OWNED(buf_release) struct buf out = {0};
+	const char *full = path[0] == '/' ? path : path_join(&out, directory, path);
+	*ret = full ? bytes_strdup(bytes_str(full)) : NULL;
+	return *ret ? true : err_set(err, ERR_NOMEM, "configuration");
+}
+
+/* "file:ca.key" becomes "file:/etc/assay/ca.key"; other URIs stay as they are, a plain path is a
+ * path. */
+static bool uri_take(const char *directory, const char *uri, char **ret, struct err *err)
+{
+	OWNED(free_ptr) char *path = NULL;
+	OWNED(buf_release) struct buf out = {0};
+	bool file = strncmp(uri, "file:", 5) == 0;
+	if (!file && strchr(uri, ':')) {
+		*ret = bytes_strdup(bytes_str(uri));
+		return *ret ? true : err_set(err, ERR_NOMEM, "configuration");
+	}
+	if (!path_take(directory, file ? uri + 5 : uri, &path, err))
+		return false;
+	buf_printf(&out, "%s%s", file ? "file:" : "", path);
+	const char *text = buf_str(&out);
+	*ret = text ? bytes_strdup(bytes_str(text)) : NULL;
+	return *ret ? true : err_set(err, ERR_NOMEM, "configuration");
+}
+
+static bool paths_take(const struct file_config *file, const char *directory, struct config *config,
+	struct err *err)
+{
+	return path_take(directory, file->database, &config->database, err) &&
+	       path_take(directory, file->policy, &config->policy, err) &&
+	       path_take(directory, file->ca_certificate, &config->ca_certificate, err) &&
+	       path_take(directory, file->tls_certificate, &config->tls_certificate, err) &&
+	       path_take(directory, file->signing_certificate, &config->signing_certificate, err) &&
+	       path_take(directory, file->token_key, &config->token_key, err) &&
+	       uri_take(directory, file->ca_key, &config->ca_key, err) &&
+	       uri_take(directory, file->tls_key, &config->tls_key, err) &&
+	       uri_take(directory, file->signing_key, &config->signing_key, err);
+}
+
+static bool names_take(struct file_config *file, struct config *config, struct err *err)
+{
+	OWNED(buf_release) struct buf id = {0};
+	if (!trust_domain_ok(bytes_str(file->trust_domain)))
+		return err_set(err, ERR_CONFIG,
+			"trust_domain: %s: expected 1 to 255 of a-z 0-9 . - _",
+			ESC(bytes_str(file->trust_domain)));
+	buf_printf(&id, "spiffe://%s/verifier", file->trust_domain);
+	const char *text = file->verifier_id ? file->verifier_id : buf_str(&id);
+	if (text && (strlen(text) > 255 || !utf8_valid(bytes_str(text))))
+		return err_set(err, ERR_CONFIG, "verifier_id: expected at most 255 bytes of UTF-8");
+	config->trust_domain = bytes_strdup(bytes_str(file->trust_domain));
+	config->verifier_id = text ? bytes_strdup(bytes_str(text)) : NULL;
+	return config->trust_domain && config->verifier_id
+		       ? true
+		       : err_set(err, ERR_NOMEM, "configuration");
+}
+
+static bool limits_take(const struct file_config *file, struct config *config, struct err *err)
+{
+	const struct {
+		const char *name;
+		unsigned value, max, *out;
+	} numbers[] = {
+		{"threads", file->threads, THREADS_MAX, &config->threads},
+		{"workers", file->workers, THREADS_MAX, &config->workers},
+		{"connections_max", file->connections_max, CONNECTIONS_MAX,
+			&config->connections_max},
+		{"connections_per_peer", file->connections_per_peer, CONNECTIONS_MAX,
+			&config->connections_per_peer},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		if (numbers[i].value > numbers[i].max)
+			return err_set(err, ERR_CONFIG, "%s: %u: at most %u", numbers[i].name,
+				numbers[i].value, numbers[i].max);
+		*numbers[i].out = numbers[i].value;
+	}
+	config->host_certificate_lifetime = LIFETIME_DEFAULT;
+	if (file->host_certificate_lifetime &&
+		!time_parse_duration(bytes_str(file->host_certificate_lifetime), LIFETIME_MAX,
+			&config->host_certificate_lifetime, err))
+		return err_wrap(err, "host_certificate_lifetime");
+	if (config->host_certificate_lifetime < 60)
+		return err_set(err, ERR_CONFIG, "host_certificate_lifetime: at least 60s");
+	config->log_json = file->log_format == LOG_FORMAT_JSON;
+	config->log_level = file->log_level ? *file->log_level : LOG_LEVEL_INFO;
+	return true;
+}
+
+bool config_parse(struct bytes yaml, const char *name, const char *directory, struct config *ret,
+	struct err *err)
+{
+	void *data = NULL;
+	struct config config = {0};
+	if (!yaml_load(yaml, name, &schema, &data, err))
+		return false;
+	struct file_config *file = data;
+	bool ok = names_take(file, &config, err) && paths_take(file, directory, &config, err) &&
+		  limits_take(file, &config, err) &&
+		  config_listen_parse(file->listen, &config.address, &config.port, err);
+	yaml_free(&schema, data, 0);
+	if (!ok) {
+		config_release(&config);
+		if (err && err->code != ERR_NOMEM)
+			err->code = ERR_CONFIG;
+		return err_wrap(err, "%s", name);
+	}
+	*ret = config;
+	return true;
+}
+
+bool config_load(const char *path, struct config *ret, struct err *err)
+{
+	OWNED(buf_release) struct buf text = {0};
+	OWNED(free_ptr) char *canonical = realpath(path, NULL);
+	if (!canonical || !file_read(canonical, CONFIG_MAX, &text, err)) {
+		if (!canonical)
+			return err_set(err, ERR_CONFIG,
+				"%s: no such configuration file; assay-verifierd init makes one",
+				path);
+		return err_wrap(err, "configuration");
+	}
+	char *slash = strrchr(canonical, '/');
+	*slash = 0;
+	return config_parse(buf_bytes(&text), path, canonical[0] ? canonical : "/", ret, err);
+}
+
+void config_release(struct config *config)
+{
+	char *const texts[] = {config->trust_domain, config->verifier_id, config->address,
+		config->database, config->policy, config->ca_key, config->ca_certificate,
+		config->tls_key, config->tls_certificate, config->signing_key,
+		config->signing_certificate, config->token_key};
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		free(texts[i]);
+	memset(config, 0, sizeof(*config));
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verifierd.yaml. Paths are relative to the file's own directory and made absolute here; of an
+ * OSSL_STORE URI only a file's path is. A missing or garbled file is an error: there is no
+ * configuration to fall back to.
+ */
+#ifndef ASSAY_VERIFIER_CONFIG_H
+#define ASSAY_VERIFIER_CONFIG_H
+
+#include "base/log.h"
+#include "base/yaml.h"
+
+struct config {
+	char *trust_domain;
+	char *verifier_id; /* default: spiffe://TRUST-DOMAIN/verifier */
+	char *address; /* of listen, without brackets */
+	uint16_t port;
+	unsigned threads; /* event loops; 0: one per core */
+	unsigned workers; /* appraising threads; 0: one per core */
+	char *database;
+	char *policy;
+	char *ca_key; /* OSSL_STORE URI */
+	char *ca_certificate;
+	char *tls_key; /* OSSL_STORE URI */
+	char *tls_certificate;
+	char *signing_key; /* OSSL_STORE URI */
+	char *signing_certificate;
+	char *token_key;
+	int64_t host_certificate_lifetime; /* seconds; default 7 days */
+	unsigned connections_max, connections_per_peer; /* 0: the front's defaults */
+	bool log_json;
+	enum log_level log_level;
+};
+must_use bool config_load(const char *path, struct config *ret, struct err *err);
+/* The text of a file at `path`, for tests: name stands in messages, directory is what paths are
+ * relative to. */
+must_use bool config_parse(struct bytes yaml, const char *name, const char *directory,
+	struct config *ret, struct err *err);
+void config_release(struct config *config);
+/* "127.0.0.1:8443", "[::1]:8443". *ret_address is malloc'd. */
+must_use bool config_listen_parse(
+	const char *text, char **ret_address, uint16_t *ret_port, struct err *err);
+
+#endif

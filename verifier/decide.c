@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST /v1/attest: the flow of a decision. */
+#include "verifier/decide.h"
+
+#include <stdlib.h>
+
+static void decision_free(struct decision *d)
+{
+	decide_unmake(d);
+	free(d);
+}
+
+static void finish(struct decision *d)
+{
+	struct call *call = d->call;
+	struct err err = {0};
+	bool ok = decide_answer(d, &err);
+	decide_log(d);
+	decision_free(d);
+	if (ok)
+		call_answer(call);
+	else
+		call_refuse(call, &err);
+}
+
+static void fail(struct decision *d, const struct err *err)
+{
+	struct call *call = d->call;
+	log_event(&d->app->log, LOG_LEVEL_WARNING, "no-decision",
+		{"subject", bytes_str(call->who.uri)},
+		{"code", bytes_str(err_code_name(err->code))}, {"error", bytes_str(err->text)});
+	decision_free(d);
+	call_refuse(call, err);
+}
+
+/* Evidence that the AK did not sign for this challenge consumes nothing and is not kept: anybody
+ * could fill a ledger so. */
+static bool judge(struct decision *d, struct err *err)
+{
+	struct bytes evidence = http_body(d->call->exchange);
+	bool authentic = false;
+	if (!policy_evidence_authentic(evidence, &d->context, &authentic, err) ||
+		!policy_appraise(
+			evidence, &d->context, &d->state_in, &d->verdict, &d->state_out, err))
+		return false;
+	d->outcome = authentic ? DECIDE_RECORDED : DECIDE_UNRECORDED;
+	if (!authentic && d->verdict.trusted)
+		return err_set(err, ERR_INTERNAL, "evidence is trusted but not authentic");
+	return !authentic || tpms_attest_parse(d->evidence.message, &d->attest, err);
+}
+
+static void on_committed(void *arg, const struct err *err);
+
+/* From load on; runs again for a decision whose rows moved. */
+static void attempt(struct decision *d)
+{
+	struct err err = {0};
+	d->attempt++;
+	if (!decide_load(d, &err) || (d->outcome == DECIDE_NONE && !judge(d, &err))) {
+		fail(d, &err);
+		return;
+	}
+	if (d->outcome == DECIDE_UNRECORDED) {
+		finish(d);
+		return;
+	}
+	if (!decide_make(d, &err)) {
+		fail(d, &err);
+		return;
+	}
+	store_submit(d->app->store, decide_commit, on_committed, d);
+}
+
+static void attempt_again(struct work *work)
+{
+	struct call *call = (struct call *)work;
+	attempt(call->data);
+}
+
+static void challenge_used(struct decision *d)
+{
+	memset(&d->verdict, 0, sizeof(d->verdict));
+	buf_release(&d->verdict_json);
+	verdict_refuse(&d->verdict, REASON_CHALLENGE_USED, "challenge",
+		"a challenge not used before", "one that has been used", NULL, NULL);
+	verdict_conclude(&d->verdict);
+	d->outcome = DECIDE_UNRECORDED;
+	finish(d);
+}
+
+/* On the writer's thread. */
+static void on_committed(void *arg, const struct err *err)
+{
+	struct decision *d = arg;
+	if (!err) {
+		finish(d);
+		return;
+	}
+	if (d->challenge_used) {
+		challenge_used(d);
+		return;
+	}
+	if (err->code == ERR_CONFLICT && d->attempt < DECIDE_ATTEMPTS_MAX) {
+		decide_unmake(d);
+		d->call->work.run = attempt_again;
+		if (workers_resubmit(d->app->workers, &d->call->work))
+			return;
+	}
+	fail(d, err);
+}
+
+bool serve_attest(struct call *call, struct err *err)
+{
+	struct decision *d = calloc(1, sizeof(*d));
+	if (!d)
+		return err_set(err, ERR_NOMEM, "decision");
+	d->call = call;
+	d->app = call->app;
+	d->started_ms = clock_monotonic_ms(call->app->clock);
+	call->data = d;
+	if (!decide_open(d, err)) {
+		decision_free(d);
+		return false;
+	}
+	if (d->outcome == DECIDE_UNRECORDED)
+		finish(d);
+	else
+		attempt(d);
+	return true;
+}

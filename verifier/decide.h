@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One attestation on its way to a decision:
+ *
+ *   open    whose challenge it is, decoded messages                        worker
+ *   load    every row the context names, with its version                  worker, reading
+ * connection judge   policy_appraise                                                worker make
+ * context, verdict, record, leaf, credentials: all signed        worker commit  versions rechecked,
+ * challenge consumed, everything stored      writer, inside the batch's transaction answer  only
+ * after the commit                                          writer's completion
+ *
+ * A row that moved between load and commit sends the decision back to load, a few times. What was
+ * signed for an attempt that did not commit never leaves this struct.
+ */
+#ifndef ASSAY_VERIFIER_DECIDE_H
+#define ASSAY_VERIFIER_DECIDE_H
+
+#include "verifier/app.h"
+
+#define DECIDE_ATTEMPTS_MAX    4u
+#define DECIDE_CREDENTIALS_MAX (1u + AUDIENCES_MAX)
+
+enum decide_outcome {
+	DECIDE_NONE = 0,
+	DECIDE_UNRECORDED, /* a refusal that nobody has signed for: answered, logged, not kept */
+	DECIDE_RECORDED,
+};
+
+struct decision {
+	struct call *call;
+	struct app *app;
+	unsigned attempt;
+	uint64_t started_ms;
+
+	/* open */
+	struct evidence evidence; /* borrows from the request's body */
+	struct claims claims;
+	struct context_challenge challenge;
+
+	/* load */
+	struct policy_ref *policy;
+	struct host_row host;
+	struct workload_row workload;
+	struct release_row release;
+	struct buf approvals[APPROVALS_MAX];
+	struct bytes approval_views[APPROVALS_MAX];
+	size_t approval_count;
+	struct instance_row instance;
+	bool instance_known;
+	uint64_t counter;
+	struct policy_context context;
+
+	/* judge */
+	enum decide_outcome outcome;
+	struct verdict verdict;
+	struct policy_state state_in, state_out;
+	struct tpms_attest attest; /* of an authentic quote */
+
+	/* make */
+	struct buf context_bytes, state_bytes /* state_out */, verdict_json;
+	struct record_row record;
+	struct leaf_row leaf, issued_leaf;
+	struct issued credentials[DECIDE_CREDENTIALS_MAX];
+	enum credential_kind kinds[DECIDE_CREDENTIALS_MAX];
+	size_t credential_count;
+	uint8_t key[SHA256_LEN]; /* SHA-256 of the SPKI in the claims */
+
+	/* commit */
+	bool challenge_used;
+	bool quarantined;
+};
+
+/* decide_load.c */
+must_use bool decide_open(struct decision *d, struct err *err);
+must_use bool decide_load(struct decision *d, struct err *err);
+/* decide_make.c */
+must_use bool decide_make(struct decision *d, struct err *err);
+void decide_unmake(struct decision *d);
+/* decide_commit.c: a store_work. */
+bool decide_commit(struct store_tx *tx, void *decision, struct err *err);
+/* decide_answer.c */
+must_use bool decide_answer(struct decision *d, struct err *err);
+void decide_log(const struct decision *d);
+
+/* Record from which the verifier wants the log of an instance's next evidence: 0 when there is
+ * nothing to stand on. */
+uint64_t offer_first(
+	const struct app *app, const struct instance_row *instance, const struct host_row *host);
+/* A challenge for the instance at its present counter. */
+must_use bool offer_make(struct app *app, const uint8_t host[HOST_ID_LEN],
+	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t counter,
+	int64_t lifetime, struct buf *out, int64_t *ret_expires, struct err *err);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes back to the host, and challenges: the next one with every answer, or one asked for. */
+#include "verifier/decide.h"
+
+#include "base/text.h"
+
+uint64_t offer_first(
+	const struct app *app, const struct instance_row *instance, const struct host_row *host)
+{
+	const struct policy_state *state = &instance->policy_state;
+	struct policy_ref *policy = app_policy((struct app *)app);
+	bool usable = instance->state == INSTANCE_TRUSTED && state->established && !state->ended &&
+		      policy && memcmp(state->policy, policy->policy->digest, SHA256_LEN) == 0 &&
+		      state->reset_count == host->reset_count &&
+		      state->restart_count == host->restart_count;
+	policy_ref_drop(&policy);
+	return usable ? state->runtime_next : 0;
+}
+
+bool offer_make(struct app *app, const uint8_t host[HOST_ID_LEN],
+	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t counter,
+	int64_t lifetime, struct buf *out, int64_t *ret_expires, struct err *err)
+{
+	struct context_challenge what = {.purpose = purpose, .counter = counter};
+	struct store_tree tree;
+	store_tree(app->store, &tree);
+	what.tree_size = tree.size;
+	memcpy(what.host_id, host, sizeof(what.host_id));
+	memcpy(what.instance, instance, sizeof(what.instance));
+	memcpy(what.tree_root, tree.root, sizeof(what.tree_root));
+	if (!challenge_issue(&app->token_key, app->random, app->clock, lifetime, &what, out, err))
+		return false;
+	*ret_expires = what.expires;
+	return true;
+}
+
+/* ---- POST /v1/challenge ---- */
+
+struct offer_rows {
+	struct host_row host;
+	struct instance_row instance;
+	uint64_t counter;
+};
+
+static void offer_rows_release(struct offer_rows *rows)
+{
+	host_row_release(&rows->host);
+}
+
+static bool offer_load(struct call *call, const struct challenge_request *request,
+	struct offer_rows *ret, struct err *err)
+{
+	struct sql *sql = NULL;
+	bool host = false, instance = false;
+	if (!call_read(call, &sql, err))
+		return false;
+	bool ok = host_get(sql, call->who.host, &ret->host, &host, err) &&
+		  instance_get(
+			  sql, call->who.host, request->instance, &ret->instance, &instance, err) &&
+		  counter_get(sql, call->who.host, request->instance, request->purpose,
+			  &ret->counter, err);
+	store_read_done(call->app->store, &sql);
+	if (ok && !host)
+		return err_set(err, ERR_DENIED, "this host is not enrolled");
+	return ok;
+}
+
+bool serve_challenge(struct call *call, struct err *err)
+{
+	OWNED(offer_rows_release) struct offer_rows rows = {0};
+	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(call->app);
+	OWNED(buf_release) struct buf challenge = {0};
+	struct challenge_request request;
+	struct challenge_offer offer = {0};
+	if (!challenge_request_decode(http_body(call->exchange), &request, err))
+		return false;
+	if (request.purpose != PURPOSE_LAUNCH && request.purpose != PURPOSE_RENEW)
+		return err_set(err, ERR_FORMAT, "challenge: purpose: expected launch or renew");
+	if (!offer_load(call, &request, &rows, err) ||
+		!offer_make(call->app, call->who.host, request.instance, request.purpose,
+			rows.counter, policy->policy->challenge_lifetime, &challenge,
+			&offer.expires, err))
+		return false;
+	offer.challenge = buf_bytes(&challenge);
+	offer.runtime_first = request.purpose == PURPOSE_RENEW
+				      ? offer_first(call->app, &rows.instance, &rows.host)
+				      : 0;
+	call->status = 200;
+	call->type = MEDIA_MESSAGE;
+	return challenge_offer_encode(&offer, &call->reply, err);
+}
+
+/* ---- the answer to an attestation ---- */
+
+static void put_credentials(const struct decision *d, struct attest_result *result)
+{
+	const struct issuer *issuer = &d->app->issuer;
+	for (size_t i = 0; i < d->credential_count; i++) {
+		const struct issued *issued = &d->credentials[i];
+		if (d->kinds[i] == CREDENTIAL_JWT) {
+			result->tokens[result->token_count++] = buf_bytes(&issued->bytes);
+		} else {
+			struct bytes chain[X509_CHAIN_MAX];
+			size_t n = issuer_chain(issuer, chain);
+			result->certs[result->cert_count++] = buf_bytes(&issued->bytes);
+			for (size_t k = 0; k < n && result->cert_count < CREDENTIAL_CERTS_MAX; k++)
+				result->certs[result->cert_count++] = chain[k];
+		}
+		if (result->expires == 0 || issued->not_after < result->expires)
+			result->expires = issued->not_after;
+	}
+	for (size_t i = 0; i < issuer->ca_count && i < CREDENTIAL_CERTS_MAX; i++)
+		result->bundle[result->bundle_count++] = cert_der(issuer->ca[i]);
+	if (result->expires == 0)
+		result->expires = d->context.now + d->verdict.credential_lifetime;
+}
+
+/* A renewal's challenge lives as long as the credential it renews. After a refusal for want of a
+ * full log the next one asks for it at once; any other refusal ends the exchange. */
+static bool put_next(
+	const struct decision *d, struct buf *token, struct challenge_offer *next, struct err *err)
+{
+	bool again = d->outcome == DECIDE_RECORDED && verdict_wants_full(&d->verdict);
+	if (!d->verdict.trusted && !again)
+		return true;
+	int64_t lifetime = d->policy->policy->challenge_lifetime + d->verdict.credential_lifetime;
+	enum purpose purpose = d->verdict.trusted ? PURPOSE_RENEW : d->challenge.purpose;
+	uint64_t counter = d->challenge.counter + 1;
+	if (purpose != d->challenge.purpose) {
+		struct sql *sql = NULL;
+		if (!store_read(d->app->store, &sql, err))
+			return false;
+		bool ok =
+			counter_get(sql, d->host.id, d->challenge.instance, purpose, &counter, err);
+		store_read_done(d->app->store, &sql);
+		if (!ok)
+			return false;
+	}
+	if (!offer_make(d->app, d->host.id, d->challenge.instance, purpose, counter, lifetime,
+		    token, &next->expires, err))
+		return false;
+	next->challenge = buf_bytes(token);
+	next->runtime_first = d->verdict.trusted ? d->state_out.runtime_next : 0;
+	return true;
+}
+
+bool decide_answer(struct decision *d, struct err *err)
+{
+	OWNED(buf_release) struct buf token = {0};
+	struct attest_result result = {.trusted = d->verdict.trusted};
+	if (d->verdict_json.len == 0 && !verdict_json(&d->verdict, &d->verdict_json, err))
+		return false;
+	result.verdict = buf_bytes(&d->verdict_json);
+	if (d->outcome == DECIDE_RECORDED)
+		memcpy(result.record, d->record.id, sizeof(result.record));
+	if (d->verdict.trusted) {
+		put_credentials(d, &result);
+		result.renew_after = d->verdict.renew_after;
+	}
+	if (!put_next(d, &token, &result.next, err))
+		return false;
+	buf_clear(&d->call->reply);
+	d->call->status = 200;
+	d->call->type = MEDIA_MESSAGE;
+	return attest_result_encode(&result, &d->call->reply, err);
+}
+
+void decide_log(const struct decision *d)
+{
+	const struct verdict *v = &d->verdict;
+	char host[2 * HOST_ID_LEN + 1], instance[2 * INSTANCE_ID_LEN + 1],
+		record[2 * SHA256_LEN + 1], ms[24];
+	hex_encode(BYTES_OF(d->challenge.host_id), host);
+	hex_encode(BYTES_OF(d->challenge.instance), instance);
+	hex_encode(BYTES_OF(d->record.id), record);
+	(void)snprintf(ms, sizeof(ms), "%llu",
+		(unsigned long long)(clock_monotonic_ms(d->app->clock) - d->started_ms));
+	log_event(&d->app->log, v->trusted ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "decision",
+		{"outcome", bytes_str(v->trusted ? "trusted" : "untrusted")},
+		{"host", bytes_str(host)}, {"instance", bytes_str(instance)},
+		{"workload", d->claims.workload},
+		{"purpose", bytes_str(purpose_name(d->claims.purpose))},
+		{"reason", bytes_str(v->reason_count ? reason_code_name(v->reasons[0].code) : "")},
+		{"record", bytes_str(d->outcome == DECIDE_RECORDED ? record : "")},
+		{"ms", bytes_str(ms)});
+	if (d->quarantined)
+		log_event(&d->app->log, LOG_LEVEL_ERROR, "host-quarantined",
+			{"host", bytes_str(host)}, {"reason", bytes_str("clock-backwards")});
+}

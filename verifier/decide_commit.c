@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The job that makes a decision true: it holds for the rows as they are now, or it does not happen.
+ */
+#include "verifier/decide.h"
+
+#include "base/text.h"
+
+/* Refusals that say nothing against the instance, only that this evidence came too late, over
+ * another connection, or has to be sent in full. Anything else ends what was issued. */
+static const enum reason_code harmless[] = {
+	REASON_CHALLENGE_EXPIRED,
+	REASON_EXPORTER,
+	REASON_STATE_STALE,
+	REASON_PCRS_CHANGED,
+	REASON_RUNTIME_GAP,
+};
+
+static bool is_harmless(const struct verdict *verdict)
+{
+	for (size_t i = 0; i < verdict->reason_count; i++) {
+		bool found = false;
+		for (size_t k = 0; k < ARRAY_LEN(harmless); k++)
+			found = found || verdict->reasons[i].code == harmless[k];
+		if (!found)
+			return false;
+	}
+	return verdict->reason_count > 0 && !verdict->reasons_cut;
+}
+
+static bool recheck(struct decision *d, struct store_tx *tx, struct err *err)
+{
+	if (memcmp(tx->policy, d->policy->policy->digest, SHA256_LEN) != 0)
+		return err_set(err, ERR_CONFLICT, "the policy was changed meanwhile");
+	bool named = text_is_name(d->claims.workload);
+	return host_recheck(tx->sql, &d->host, err) &&
+	       (!named ||
+		       workload_recheck(tx->sql, d->claims.workload, d->workload.version, err)) &&
+	       release_recheck(tx->sql, d->claims.release, d->release.version, err);
+}
+
+static bool consume(struct decision *d, struct store_tx *tx, struct err *err)
+{
+	bool taken = false;
+	if (!counter_take(tx->sql, d->host.id, d->challenge.instance, d->challenge.purpose,
+		    d->challenge.counter, &taken, err))
+		return false;
+	d->challenge_used = !taken;
+	return taken ? true : err_set(err, ERR_CONFLICT, "the challenge has been used");
+}
+
+static bool put_object(struct store_tx *tx, struct bytes content, struct err *err)
+{
+	uint8_t digest[SHA256_LEN];
+	return sha256_of(content, digest, err) && object_put(tx->sql, digest, content, err);
+}
+
+/* Policy, release, approvals and the host's keys were stored when they came to be. */
+static bool put_record(struct decision *d, struct store_tx *tx, struct err *err)
+{
+	if (!leaf_append(tx, &d->leaf, err))
+		return false;
+	d->record.index = d->leaf.index;
+	return record_insert(tx->sql, &d->record, err) &&
+	       put_object(tx, http_body(d->call->exchange), err) &&
+	       put_object(tx, buf_bytes(&d->context_bytes), err) &&
+	       put_object(tx, buf_bytes(&d->state_bytes), err) &&
+	       put_object(tx, buf_bytes(&d->verdict_json), err);
+}
+
+static bool put_instance(
+	struct decision *d, struct store_tx *tx, enum instance_state state, struct err *err)
+{
+	struct instance_row row = d->instance;
+	row.state = state;
+	row.policy_state = d->state_out;
+	if (d->verdict.trusted) {
+		memcpy(row.host, d->host.id, sizeof(row.host));
+		memcpy(row.instance, d->challenge.instance, sizeof(row.instance));
+		memcpy(row.release, d->claims.release, sizeof(row.release));
+		memcpy(row.workload, d->workload.name, sizeof(row.workload));
+		row.created = d->instance_known ? row.created : d->context.now;
+		row.renewed = d->context.now;
+	}
+	row.version = d->instance_known ? d->instance.version : 0;
+	return instance_put(tx->sql, &row, err);
+}
+
+static bool put_credentials(struct decision *d, struct store_tx *tx, struct err *err)
+{
+	for (size_t i = 0; i < d->credential_count; i++) {
+		struct credential_row row = {
+			.kind = d->kinds[i],
+			.issued = d->context.now,
+			.not_after = d->credentials[i].not_after,
+		};
+		memcpy(row.serial, d->credentials[i].serial, sizeof(row.serial));
+		memcpy(row.host, d->host.id, sizeof(row.host));
+		memcpy(row.instance, d->challenge.instance, sizeof(row.instance));
+		memcpy(row.spki, d->key, sizeof(row.spki));
+		if (!credential_insert(tx->sql, &row, err))
+			return false;
+	}
+	return d->credential_count == 0 || leaf_append(tx, &d->issued_leaf, err);
+}
+
+static bool put_seen(struct decision *d, struct store_tx *tx, struct err *err)
+{
+	struct host_row seen = {
+		.seen = d->context.now > 0 ? d->context.now : 1,
+		.seen_index = d->leaf.index,
+		.reset_count = d->attest.reset_count,
+		.restart_count = d->attest.restart_count,
+		.clock = d->attest.clock,
+		.firmware_version = d->attest.firmware_version,
+	};
+	memcpy(seen.id, d->host.id, sizeof(seen.id));
+	/* Quotes of one host may overtake each other: the newest clock stays. */
+	if (d->host.seen && d->host.reset_count == seen.reset_count && d->host.clock > seen.clock)
+		seen.clock = d->host.clock;
+	return host_set_seen(tx->sql, &seen, err);
+}
+
+static bool commit_trusted(struct decision *d, struct store_tx *tx, struct err *err)
+{
+	return put_instance(d, tx, INSTANCE_TRUSTED, err) && put_credentials(d, tx, err) &&
+	       put_seen(d, tx, err);
+}
+
+static bool end_instance(struct decision *d, struct store_tx *tx, struct err *err)
+{
+	char host[2 * HOST_ID_LEN + 1], instance[2 * INSTANCE_ID_LEN + 1];
+	hex_encode(BYTES_OF(d->host.id), host);
+	hex_encode(BYTES_OF(d->challenge.instance), instance);
+	return entry_append(d->app, tx, LEAF_INSTANCE_END, d->context.now,
+		json_pack("{s:s, s:s, s:s}", "event", "instance-end", "host", host, "instance",
+			instance),
+		err);
+}
+
+/* One TPM whose clock went back without a reset, on a challenge that was made after the clock was
+ * last accepted: its state lives twice. The challenge's tree size says which came first, whatever
+ * the wall clocks did. */
+static bool is_fork(const struct decision *d)
+{
+	return verdict_has(&d->verdict, REASON_CLOCK_BACKWARDS) && d->host.seen &&
+	       d->challenge.tree_size > d->host.seen_index && d->host.state == HOST_ACTIVE;
+}
+
+static bool quarantine(struct decision *d, struct store_tx *tx, struct err *err)
+{
+	char host[2 * HOST_ID_LEN + 1];
+	hex_encode(BYTES_OF(d->host.id), host);
+	d->quarantined = true;
+	return host_set_state(tx->sql, d->host.id, d->host.version, HOST_QUARANTINED, err) &&
+	       credentials_revoke_host(tx->sql, d->host.id, d->context.now, err) &&
+	       entry_append(d->app, tx, LEAF_HOST_STATE, d->context.now,
+		       json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "host-state", "host", host,
+			       "state", host_state_name(HOST_QUARANTINED), "by", "verifier",
+			       "reason",
+			       "the TPM's clock went back without a reset: its state exists twice"),
+		       err);
+}
+
+static bool commit_refused(struct decision *d, struct store_tx *tx, struct err *err)
+{
+	bool ended = d->state_out.ended && !d->state_in.ended;
+	if (is_fork(d) && !quarantine(d, tx, err))
+		return false;
+	if (!d->instance_known)
+		return true;
+	enum instance_state state = d->instance.state;
+	if (d->state_out.ended)
+		state = INSTANCE_ENDED;
+	else if (!is_harmless(&d->verdict))
+		state = INSTANCE_REFUSED;
+	if (state != INSTANCE_TRUSTED && !credentials_revoke_instance(tx->sql, d->host.id,
+						 d->challenge.instance, d->context.now, err))
+		return false;
+	return put_instance(d, tx, state, err) && (!ended || end_instance(d, tx, err));
+}
+
+bool decide_commit(struct store_tx *tx, void *decision, struct err *err)
+{
+	struct decision *d = decision;
+	d->quarantined = false;
+	if (!consume(d, tx, err) || !recheck(d, tx, err) || !put_record(d, tx, err))
+		return false;
+	return d->verdict.trusted ? commit_trusted(d, tx, err) : commit_refused(d, tx, err);
+}

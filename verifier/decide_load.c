@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verifier/decide.h"
+
+#include "base/text.h"
+
+/* A refusal of our own, about a challenge that nothing else was judged by. */
+static void refuse(
+	struct decision *d, enum reason_code code, const char *expected, const char *actual)
+{
+	d->outcome = DECIDE_UNRECORDED;
+	verdict_refuse(&d->verdict, code, "challenge", expected, actual, NULL, NULL);
+	verdict_conclude(&d->verdict);
+}
+
+bool decide_open(struct decision *d, struct err *err)
+{
+	enum challenge_fault fault;
+	if (!evidence_decode(http_body(d->call->exchange), &d->evidence, err) ||
+		!claims_decode(d->evidence.claims, &d->claims, err))
+		return false;
+	if (!challenge_open(&d->app->token_key, d->app->clock, d->evidence.challenge, &d->challenge,
+		    &fault, err))
+		return false;
+	if (fault == CHALLENGE_FORGED)
+		refuse(d, REASON_CHALLENGE_UNKNOWN, "one that this verifier made", "another");
+	else if (fault == CHALLENGE_LATE)
+		refuse(d, REASON_CHALLENGE_EXPIRED, "evidence within the challenge's lifetime",
+			"it came later");
+	else if (memcmp(d->challenge.host_id, d->call->who.host, HOST_ID_LEN) != 0)
+		refuse(d, REASON_CHALLENGE_OTHER, "a challenge for the host that sends it",
+			"another host's");
+	return true;
+}
+
+static bool load_release(struct decision *d, struct sql *sql, struct err *err)
+{
+	bool found = false;
+	if (!release_get(sql, d->claims.release, &d->release, &found, err) ||
+		!approvals_get(sql, d->claims.release, d->approvals, &d->approval_count, err))
+		return false;
+	for (size_t i = 0; i < d->approval_count; i++)
+		d->approval_views[i] = buf_bytes(&d->approvals[i]);
+	return true;
+}
+
+static bool load_rows(struct decision *d, struct sql *sql, struct err *err)
+{
+	const uint8_t *host = d->challenge.host_id, *instance = d->challenge.instance;
+	bool host_known = false, workload_known = false;
+	if (!host_get(sql, host, &d->host, &host_known, err) ||
+		!instance_get(sql, host, instance, &d->instance, &d->instance_known, err) ||
+		!counter_get(sql, host, instance, d->challenge.purpose, &d->counter, err))
+		return false;
+	if (text_is_name(d->claims.workload) &&
+		!workload_get(sql, d->claims.workload, &d->workload, &workload_known, err))
+		return false;
+	if (!host_known)
+		return err_set(err, ERR_DENIED, "this host is not enrolled");
+	return load_release(d, sql, err);
+}
+
+static void fill_context(struct decision *d, uint64_t tree_size)
+{
+	const struct host_row *host = &d->host;
+	struct policy_context *c = &d->context;
+	*c = (struct policy_context){
+		.now = clock_wall(d->app->clock),
+		.verifier_id = bytes_str(d->app->config.verifier_id),
+		.policy = d->policy->policy,
+		.host = {.state = host->state,
+			.epoch = host->epoch,
+			.ek_public = buf_bytes(&host->ek_public),
+			.ak_public = buf_bytes(&host->ak_public),
+			.ek_certs = buf_bytes(&host->ek_certs),
+			.enrolled = host->enrolled,
+			.seen = host->seen != 0,
+			.reset_count = host->reset_count,
+			.restart_count = host->restart_count,
+			.clock = host->clock,
+			.firmware_version = host->firmware_version},
+		.challenge = d->challenge,
+		.workload = {.name = bytes_str(d->workload.name),
+			.state = d->workload.state,
+			.risk_class = bytes_str(d->workload.risk_class),
+			.environment = bytes_str(d->workload.environment)},
+		.release_state = d->release.state,
+		.release = buf_bytes(&d->release.envelope),
+		.approvals = d->approval_views,
+		.approval_count = d->approval_count,
+		.ledger_index = tree_size,
+	};
+	memcpy(c->host.id, host->id, sizeof(c->host.id));
+	memcpy(c->exporter, http_exporter(d->call->exchange), sizeof(c->exporter));
+}
+
+bool decide_load(struct decision *d, struct err *err)
+{
+	struct store_tree tree;
+	struct sql *sql = NULL;
+	/* The tree first: the rows read afterwards are at least as new as it says. */
+	store_tree(d->app->store, &tree);
+	d->policy = app_policy(d->app);
+	if (!store_read(d->app->store, &sql, err))
+		return false;
+	bool ok = load_rows(d, sql, err);
+	store_read_done(d->app->store, &sql);
+	if (!ok)
+		return err_wrap(err, "loading the context");
+	if (d->instance_known && !bytes_equal_str(d->claims.workload, d->instance.workload)) {
+		char name[160];
+		return err_set(err, ERR_CONFLICT, "this instance is of workload %s, not %s",
+			d->instance.workload, text_escape(d->claims.workload, name, sizeof(name)));
+	}
+	if (d->counter != d->challenge.counter) {
+		refuse(d, REASON_CHALLENGE_USED, "a challenge not used before",
+			"one that has been used");
+		return true;
+	}
+	if (d->instance_known)
+		d->state_in = d->instance.policy_state;
+	fill_context(d, tree.size);
+	return true;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verifier/issuer.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "crypto/jws.h"
+#include "evidence/names.h"
+
+#include <stdio.h>
+
+#define PEM_MAX    (256u << 10)
+#define SERIAL_LEN 16
+#define DER_OCTETS 0x04
+#define DER_UTF8   0x0c
+
+/* ---- loading ---- */
+
+static bool certs_load(
+	const char *path, struct cert *out[X509_CHAIN_MAX], size_t *ret_count, struct err *err)
+{
+	OWNED(buf_release) struct buf pem = {0};
+	if (!file_read(path, PEM_MAX, &pem, err) ||
+		!certs_from_bytes(buf_bytes(&pem), X509_CHAIN_MAX, out, ret_count, err))
+		return err_wrap(err, "%s", path);
+	return *ret_count > 0 ? true : err_set(err, ERR_CONFIG, "%s: no certificate", path);
+}
+
+static bool pair_load(const struct cert *cert, const char *uri, struct key **ret, struct err *err)
+{
+	OWNED(key_unref) struct key *certified = NULL;
+	OWNED(key_unref) struct key *key = NULL;
+	if (!key_from_uri(uri, &key, err) || !cert_key(cert, &certified, err))
+		return err_wrap(err, "%s", uri);
+	if (!key_has_private(key) || !key_equal(key, certified))
+		return err_set(err, ERR_CONFIG, "%s: not the private key of its certificate", uri);
+	*ret = TAKE(key);
+	return true;
+}
+
+static bool ca_load(const struct config *config, const struct clock *clock, struct issuer *issuer,
+	struct err *err)
+{
+	if (!certs_load(config->ca_certificate, issuer->ca, &issuer->ca_count, err) ||
+		!pair_load(issuer->ca[0], config->ca_key, &issuer->ca_key, err))
+		return false;
+	if (!cert_is_ca(issuer->ca[0]))
+		return err_set(err, ERR_CONFIG, "%s: not a CA certificate", config->ca_certificate);
+	int64_t now = clock_wall(clock);
+	if (now < cert_not_before(issuer->ca[0]) || now >= cert_not_after(issuer->ca[0]))
+		return err_set(
+			err, ERR_CONFIG, "%s: not valid at this time", config->ca_certificate);
+	for (size_t i = 0; i < issuer->ca_count; i++)
+		if (!cert_pem(issuer->ca[i], &issuer->bundle, err))
+			return false;
+	return true;
+}
+
+static bool signing_load(const struct config *config, struct issuer *issuer, struct err *err)
+{
+	struct cert *certs[X509_CHAIN_MAX] = {0};
+	size_t count = 0;
+	if (!certs_load(config->signing_certificate, certs, &count, err))
+		return false;
+	issuer->signing_cert = TAKE(certs[0]);
+	for (size_t i = 1; i < count; i++)
+		cert_unref(&certs[i]);
+	if (!pair_load(issuer->signing_cert, config->signing_key, &issuer->signing_key, err))
+		return false;
+	if (key_type_of(issuer->signing_key) != KEY_EC_P256)
+		return err_set(
+			err, ERR_CONFIG, "%s: the signing key must be P-256", config->signing_key);
+	struct chain_options options = {
+		.roots = issuer->ca,
+		.root_count = issuer->ca_count,
+		.at = cert_not_before(issuer->signing_cert),
+	};
+	OWNED(chain_result_release) struct chain_result result = {0};
+	if (!chain_verify(issuer->signing_cert, &options, &result, err))
+		return err_wrap(err, "%s", config->signing_certificate);
+	if (result.fault != CHAIN_OK)
+		return err_set(err, ERR_CONFIG, "%s: not issued by the CA: %s",
+			config->signing_certificate, chain_fault_name(result.fault));
+	return jwk_set(&issuer->signing_key, 1, &issuer->jwks, err);
+}
+
+bool issuer_load(const struct config *config, struct random *random, const struct clock *clock,
+	struct issuer *ret, struct err *err)
+{
+	OWNED(issuer_release)
+	struct issuer issuer = {.trust_domain = config->trust_domain,
+		.verifier_id = config->verifier_id,
+		.random = random};
+	if (!ca_load(config, clock, &issuer, err) || !signing_load(config, &issuer, err))
+		return err_wrap(err, "issuer");
+	*ret = TAKE_STRUCT(issuer);
+	return true;
+}
+
+void issuer_release(struct issuer *issuer)
+{
+	for (size_t i = 0; i < issuer->ca_count; i++)
+		cert_unref(&issuer->ca[i]);
+	key_unref(&issuer->ca_key);
+	cert_unref(&issuer->signing_cert);
+	key_unref(&issuer->signing_key);
+	buf_release(&issuer->bundle);
+	buf_release(&issuer->jwks);
+	memset(issuer, 0, sizeof(*issuer));
+}
+
+size_t issuer_chain(const struct issuer *issuer, struct bytes out[X509_CHAIN_MAX])
+{
+	size_t count = 0;
+	for (size_t i = 0; i < issuer->ca_count; i++) {
+		char subject[512], parent[512];
+		if (strcmp(cert_subject(issuer->ca[i], subject, sizeof(subject)),
+			    cert_issuer(issuer->ca[i], parent, sizeof(parent))) != 0)
+			out[count++] = cert_der(issuer->ca[i]);
+	}
+	return count;
+}
+
+/* ---- issuing ---- */
+
+void issued_release(struct issued *issued)
+{
+	buf_release(&issued->bytes);
+	memset(issued, 0, sizeof(*issued));
+}
+
+static bool lifetime_end(
+	const struct issuer *issuer, const struct issue *issue, int64_t *ret, struct err *err)
+{
+	if (issue->now < 0 || issue->lifetime < 1 || issue->lifetime > CREDENTIAL_LIFETIME_MAX ||
+		issue->now > POLICY_TIME_MAX - CREDENTIAL_LIFETIME_MAX)
+		return err_set(err, ERR_INTERNAL, "a credential's lifetime is 1 s to %d s",
+			CREDENTIAL_LIFETIME_MAX);
+	int64_t end = issue->now + issue->lifetime, last = cert_not_after(issuer->ca[0]);
+	*ret = end < last ? end : last;
+	return *ret > issue->now ? true
+				 : err_set(err, ERR_CONFIG, "the CA's certificate has expired");
+}
+
+/* A DER value of less than 128 bytes. */
+static void der_put(struct buf *out, uint8_t tag, struct bytes value)
+{
+	buf_put_u8(out, tag);
+	buf_put_u8(out, (uint8_t)value.len);
+	buf_put(out, value);
+}
+
+static bool cert_make(const struct issuer *issuer, const struct issue *issue,
+	const uint8_t serial[SERIAL_LEN], int64_t not_after, struct cert **ret, struct err *err)
+{
+	OWNED(key_unref) struct key *subject = NULL;
+	OWNED(buf_release) struct buf leaf = {0};
+	OWNED(buf_release) struct buf protection = {0};
+	struct cert_request request = {
+		.uri = issue->uri,
+		.not_before = issue->now - ISSUE_SKEW,
+		.not_after = not_after,
+		.client_auth = true,
+		.server_auth = issue->decision != NULL,
+		.serial = serial,
+	};
+	if (!key_from_spki(issue->spki, &subject, err))
+		return err_wrap(err, "key to be certified");
+	request.subject = subject;
+	if (issue->decision) {
+		der_put(&leaf, DER_OCTETS, bytes_of(issue->decision, SHA256_LEN));
+		request.extensions[request.extension_count].oid = OID_DECISION_LEAF;
+		request.extensions[request.extension_count++].value = buf_bytes(&leaf);
+	}
+	if (issue->protection != KEY_PROTECTION_NONE) {
+		der_put(&protection, DER_UTF8, bytes_str(key_protection_name(issue->protection)));
+		request.extensions[request.extension_count].oid = OID_KEY_PROTECTION;
+		request.extensions[request.extension_count++].value = buf_bytes(&protection);
+	}
+	return buf_ok(&leaf, err) && buf_ok(&protection, err) &&
+	       cert_issue(&request, issuer->ca[0], issuer->ca_key, ret, err);
+}
+
+bool issue_x509(
+	const struct issuer *issuer, const struct issue *issue, struct issued *ret, struct err *err)
+{
+	OWNED(cert_unref) struct cert *cert = NULL;
+	OWNED(issued_release) struct issued issued = {0};
+	uint8_t serial[SERIAL_LEN];
+	if (!lifetime_end(issuer, issue, &issued.not_after, err) ||
+		!random_fill(issuer->random, serial, sizeof(serial), err) ||
+		!cert_make(issuer, issue, serial, issued.not_after, &cert, err))
+		return err_wrap(err, "certificate");
+	(void)cert_serial(cert, issued.serial, sizeof(issued.serial));
+	buf_put(&issued.bytes, cert_der(cert));
+	if (!buf_ok(&issued.bytes, err))
+		return false;
+	*ret = TAKE_STRUCT(issued);
+	return true;
+}
+
+static json_t *jwt_claims(const struct issuer *issuer, const struct issue *issue,
+	struct bytes audience, const struct issued *issued)
+{
+	char decision[2 * SHA256_LEN + 1];
+	hex_encode(bytes_of(issue->decision, SHA256_LEN), decision);
+	return json_pack("{s:[s%], s:I, s:I, s:I, s:s, s:s, s:s, s:{s:s, s:s}}", "aud",
+		(const char *)audience.data, audience.len, "exp", (json_int_t)issued->not_after,
+		"iat", (json_int_t)issue->now, "nbf", (json_int_t)(issue->now - ISSUE_SKEW), "iss",
+		issuer->verifier_id, "jti", issued->serial, "sub", issue->uri, "assay", "decision",
+		decision, "key", key_protection_name(issue->protection));
+}
+
+bool issue_jwt(const struct issuer *issuer, const struct issue *issue, struct bytes audience,
+	struct issued *ret, struct err *err)
+{
+	OWNED(issued_release) struct issued issued = {0};
+	OWNED(buf_release) struct buf text = {0};
+	OWNED(json_release) json_t *claims = NULL;
+	uint8_t jti[SERIAL_LEN];
+	if (audience.len == 0 || !issue->decision)
+		return err_set(err, ERR_INTERNAL, "a token needs an audience and a decision");
+	if (!lifetime_end(issuer, issue, &issued.not_after, err) ||
+		!random_fill(issuer->random, jti, sizeof(jti), err))
+		return err_wrap(err, "token");
+	hex_encode(BYTES_OF(jti), issued.serial);
+	claims = jwt_claims(issuer, issue, audience, &issued);
+	if (!claims)
+		return err_set(err, ERR_FORMAT, "token: the audience is not UTF-8");
+	if (!json_write(claims, false, &text, err) ||
+		!jws_sign(issuer->signing_key, "JWT", buf_bytes(&text), &issued.bytes, err))
+		return err_wrap(err, "token");
+	*ret = TAKE_STRUCT(issued);
+	return true;
+}
+
+/* ---- looking into what was issued ---- */
+
+static bool der_take(const struct cert *cert, const char *oid, uint8_t tag, struct bytes *ret)
+{
+	struct bytes value;
+	if (!cert_extension(cert, oid, &value) || value.len < 2 || value.data[0] != tag ||
+		value.data[1] != value.len - 2)
+		return false;
+	*ret = bytes_of(value.data + 2, value.len - 2);
+	return true;
+}
+
+bool issued_decision(const struct cert *cert, uint8_t ret[SHA256_LEN])
+{
+	struct bytes leaf;
+	if (!der_take(cert, OID_DECISION_LEAF, DER_OCTETS, &leaf) || leaf.len != SHA256_LEN)
+		return false;
+	memcpy(ret, leaf.data, SHA256_LEN);
+	return true;
+}
+
+bool issued_protection(const struct cert *cert, struct bytes *ret)
+{
+	return der_take(cert, OID_KEY_PROTECTION, DER_UTF8, ret) && ret->len < 16 &&
+	       text_is_name(*ret);
+}

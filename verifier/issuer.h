@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The issuer: X.509-SVIDs and host certificates by the CA, JWT-SVIDs and records by the signing
+ * key. Identity, lifetime and claims are the caller's decision and never the peer's.
+ */
+#ifndef ASSAY_VERIFIER_ISSUER_H
+#define ASSAY_VERIFIER_ISSUER_H
+
+#include "verifier/config.h"
+#include "verifier/rows.h"
+
+#define ISSUE_SKEW                                                                                 \
+	30 /* seconds by which a certificate's notBefore lies back, for clocks that are behind */
+
+struct issuer {
+	const char *trust_domain, *verifier_id; /* borrowed from the configuration */
+	struct random *random;
+	struct cert *ca[X509_CHAIN_MAX]; /* the issuing CA first */
+	size_t ca_count;
+	struct key *ca_key;
+	struct cert *signing_cert;
+	struct key *signing_key; /* P-256 */
+	struct buf bundle; /* PEM of ca */
+	struct buf jwks;
+};
+/* Reads certificates and keys; each certificate must be for its key, the CA's one a CA, the signing
+ * one issued by it. */
+must_use bool issuer_load(const struct config *config, struct random *random,
+	const struct clock *clock, struct issuer *ret, struct err *err);
+void issuer_release(struct issuer *issuer);
+
+struct issue {
+	char uri[X509_URI_MAX]; /* who it is for */
+	struct bytes spki; /* the key to certify */
+	int64_t now, lifetime; /* lifetime 1..CREDENTIAL_LIFETIME_MAX; cut at the CA's own end */
+	const uint8_t *decision; /* leaf hash of the decision, 32 bytes; NULL: none (a host's
+				    certificate) */
+	enum key_protection protection; /* NONE: not said */
+};
+struct issued {
+	char serial[ROW_SERIAL_MAX]; /* or jti */
+	int64_t not_after;
+	struct buf bytes; /* DER, or the compact JWT */
+};
+void issued_release(struct issued *issued);
+must_use bool issue_x509(const struct issuer *issuer, const struct issue *issue, struct issued *ret,
+	struct err *err);
+must_use bool issue_jwt(const struct issuer *issuer, const struct issue *issue,
+	struct bytes audience, struct issued *ret, struct err *err);
+/* Certificates a peer has to send behind its own: the CA's that are not self-signed. Borrowed;
+ * returns the count. */
+size_t issuer_chain(const struct issuer *issuer, struct bytes out[X509_CHAIN_MAX]);
+/* What OID_DECISION_LEAF and OID_KEY_PROTECTION hold in a certificate. False when absent or not as
+ * this issuer writes it. */
+bool issued_decision(const struct cert *cert, uint8_t ret[SHA256_LEN]);
+bool issued_protection(const struct cert *cert, struct bytes *ret);
+
+#endif

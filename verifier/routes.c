@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every route, who may call it, how large its body may be. docs/openapi.yaml describes the same; a
+ * test compares them. */
+#include "verifier/app.h"
+
+#define JSON_TYPE      "application/json"
+#define JSON_MAX       (16u << 10)
+#define ENROLL_MAX     (256u << 10)
+#define CHALLENGE_BODY 1024u
+#define DSSE_MAX       (6u << 20)
+#define READERS        (ROLE_ADMIN | ROLE_AUDITOR)
+#define EVERY_OPERATOR (ROLE_ADMIN | ROLE_AUDITOR | ROLE_CI)
+
+#define GET(path, who, function)                                                                   \
+	{                                                                                          \
+		.method = HTTP_GET, .pattern = (path), .roles = (who), .serve = (function)         \
+	}
+#define POST(path, who, type, max, function)                                                       \
+	{                                                                                          \
+		.method = HTTP_POST, .pattern = (path), .roles = (who), .content_type = (type),    \
+		.body_max = (max), .serve = (function)                                             \
+	}
+
+const struct route app_routes[] = {
+	GET("/healthz", 0, serve_health),
+	GET("/readyz", 0, serve_ready),
+	GET("/v1/bundle", 0, serve_bundle),
+	GET("/v1/jwks", 0, serve_jwks),
+	GET("/v1/whoami", ROLE_ANY_CERTIFICATE, serve_whoami),
+
+	POST("/v1/enroll/begin", 0, MEDIA_MESSAGE, ENROLL_MAX, serve_enroll_begin),
+	POST("/v1/enroll/finish", 0, MEDIA_MESSAGE, ENROLL_MAX, serve_enroll_finish),
+	POST("/v1/challenge", ROLE_HOST, MEDIA_MESSAGE, CHALLENGE_BODY, serve_challenge),
+	{
+		.method = HTTP_POST,
+		.pattern = "/v1/attest",
+		.roles = ROLE_HOST,
+		.content_type = MEDIA_EVIDENCE,
+		.body_max = EVIDENCE_MAX,
+		.serve = serve_attest,
+		.later = true,
+	},
+
+	POST("/v1/join-tokens", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_join_token),
+	GET("/v1/hosts", READERS, serve_hosts),
+	GET("/v1/hosts/{id}", READERS, serve_host),
+	POST("/v1/hosts/{id}/confirm", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_confirm),
+	POST("/v1/hosts/{id}/quarantine", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_quarantine),
+	POST("/v1/hosts/{id}/retire", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_retire),
+
+	POST("/v1/workloads", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_add),
+	GET("/v1/workloads", EVERY_OPERATOR, serve_workloads),
+	GET("/v1/workloads/{name}", EVERY_OPERATOR, serve_workload),
+	POST("/v1/workloads/{name}/retire", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_retire),
+
+	POST("/v1/releases", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, DSSE_MAX, serve_release_publish),
+	GET("/v1/releases", EVERY_OPERATOR, serve_releases),
+	GET("/v1/releases/{digest}", EVERY_OPERATOR, serve_release),
+	POST("/v1/releases/{digest}/revoke", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_release_revoke),
+	POST("/v1/approvals", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, DSSE_MAX, serve_approval),
+
+	GET("/v1/records", READERS, serve_records),
+	GET("/v1/records/{id}", READERS, serve_record),
+	GET("/v1/records/{id}/bundle", READERS, serve_record_bundle),
+	GET("/v1/policy", READERS, serve_policy),
+};
+
+size_t app_route_count(void)
+{
+	return ARRAY_LEN(app_routes);
+}

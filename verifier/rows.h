@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rows of the store, typed. Every function works on whichever connection it is given: a
+ * reader's, or a job's, where what it reads gates what the job commits. *_get leaves *ret_found
+ * false when there is no row. Owned parts are released with
+ * *_release. Counts and clocks of the TPM are kept bit for bit.
+ */
+#ifndef ASSAY_VERIFIER_ROWS_H
+#define ASSAY_VERIFIER_ROWS_H
+
+#include "policy/policy.h"
+#include "verifier/store.h"
+
+#define ROW_NAME_MAX   65 /* text_is_name, and a NUL */
+#define ROW_TEXT_MAX   257 /* owner, purpose: free text, escaped when shown */
+#define ROW_SERIAL_MAX 72
+#define ROW_LIST_MAX   1000u
+
+/* ---- hosts ---- */
+
+struct host_row {
+	uint8_t id[HOST_ID_LEN];
+	struct buf ek_public, ak_public; /* TPMT_PUBLIC */
+	struct buf ek_certs; /* concatenated DER, leaf first */
+	uint8_t ak_name[SHA256_LEN]; /* SHA-256 of the AK's Name: unique over all hosts that ever
+					were */
+	uint8_t ek_leaf[SHA256_LEN]; /* SHA-256 of the EK certificate; zeros when there is none */
+	char ek_template[16], manufacturer[64], name[ROW_NAME_MAX];
+	int64_t enrolled;
+	uint64_t epoch;
+	/* what changes */
+	enum host_state state;
+	int64_t version; /* of the state */
+	int64_t seen; /* time of the last accepted quote; 0: none yet, and then the rest is nothing
+		       */
+	uint64_t seen_index; /* ledger index of the decision that accepted it */
+	uint32_t reset_count, restart_count;
+	uint64_t clock, firmware_version;
+};
+void host_row_release(struct host_row *row);
+must_use bool host_get(struct sql *sql, const uint8_t id[HOST_ID_LEN], struct host_row *ret,
+	bool *ret_found, struct err *err);
+/* ERR_CONFLICT when the id, the EK or the AK is or was another row's. */
+must_use bool host_insert(struct sql *sql, const struct host_row *row, struct err *err);
+/* ERR_CONFLICT when the row's version is no longer the one given. */
+must_use bool host_set_state(struct sql *sql, const uint8_t id[HOST_ID_LEN], int64_t version,
+	enum host_state state, struct err *err);
+must_use bool host_set_seen(struct sql *sql, const struct host_row *row, struct err *err);
+/* ERR_CONFLICT unless state and last-seen values are still those of the row. */
+must_use bool host_recheck(struct sql *sql, const struct host_row *row, struct err *err);
+/* Only what gates a request; HOST_NONE when there is no such host. */
+must_use bool host_gate(struct sql *sql, const uint8_t id[HOST_ID_LEN], enum host_state *ret_state,
+	struct err *err);
+/* The host that has this AK; *ret_found false when there is none. */
+must_use bool host_of_ak(struct sql *sql, const uint8_t ak_name[SHA256_LEN],
+	uint8_t ret_id[HOST_ID_LEN], bool *ret_found, struct err *err);
+typedef bool (*host_visit)(void *arg, const struct host_row *row, struct err *err);
+/* A row that does not decode is handed on with only its id and state HOST_NONE, so that one bad row
+ * hides no other. */
+must_use bool hosts_each(struct sql *sql, host_visit visit, void *arg, struct err *err);
+
+/* ---- enrolment ---- */
+
+struct session_row {
+	uint8_t id[SHA256_LEN]; /* SHA-256 of the session as sent */
+	uint8_t secret[SHA256_LEN]; /* SHA-256 of the credential */
+	struct buf ek_public, ak_public, ek_certs;
+	uint8_t token[SHA256_LEN]; /* SHA-256 of the join token; zeros: none */
+	char name[ROW_NAME_MAX];
+	int64_t issued, expires;
+};
+void session_row_release(struct session_row *row);
+/* ERR_BUSY when more than max are waiting. */
+must_use bool session_put(
+	struct sql *sql, const struct session_row *row, int64_t now, unsigned max, struct err *err);
+/* Uses the session up, whatever comes of it. *ret_found is false when it is unknown, used or
+ * expired. */
+must_use bool session_burn(struct sql *sql, const uint8_t id[SHA256_LEN], int64_t now,
+	struct session_row *ret, bool *ret_found, struct err *err);
+
+struct token_row {
+	uint8_t hash[SHA256_LEN];
+	char name[ROW_NAME_MAX], creator[ROW_TEXT_MAX];
+	bool bound; /* to one host */
+	uint8_t host[HOST_ID_LEN];
+	int64_t created, expires;
+};
+must_use bool join_token_put(struct sql *sql, const struct token_row *row, struct err *err);
+/* Whether the token would be accepted for the host now, or was by this very host before: it may
+ * enrol again with it. */
+must_use bool join_token_check(struct sql *sql, const uint8_t hash[SHA256_LEN],
+	const uint8_t host[HOST_ID_LEN], int64_t now, bool *ret_valid, struct err *err);
+/* Uses it up: *ret_used says whether it was there to be used. hash NULL: the host's own
+ * pre-registration, if any. */
+must_use bool join_token_use(struct sql *sql, const uint8_t *hash, const uint8_t host[HOST_ID_LEN],
+	int64_t now, bool *ret_used, struct err *err);
+/* Deletes what has expired: sessions, unused tokens, credentials a day after their end. */
+must_use bool rows_expire(struct sql *sql, int64_t now, struct err *err);
+
+/* ---- workloads, releases, approvals ---- */
+
+struct workload_row {
+	char name[ROW_NAME_MAX], risk_class[ROW_NAME_MAX], environment[ROW_NAME_MAX];
+	char owner[ROW_TEXT_MAX], purpose[ROW_TEXT_MAX];
+	int64_t created, version;
+	enum workload_state state;
+};
+const char *workload_state_name(enum workload_state state);
+must_use bool workload_get(struct sql *sql, struct bytes name, struct workload_row *ret,
+	bool *ret_found, struct err *err);
+/* ERR_CONFLICT unless the row of that name still has that version (0: still none). */
+must_use bool workload_recheck(
+	struct sql *sql, struct bytes name, int64_t version, struct err *err);
+must_use bool workload_insert(struct sql *sql, const struct workload_row *row, struct err *err);
+must_use bool workload_set_state(struct sql *sql, struct bytes name, int64_t version,
+	enum workload_state state, struct err *err);
+typedef bool (*workload_visit)(void *arg, const struct workload_row *row, struct err *err);
+must_use bool workloads_each(struct sql *sql, workload_visit visit, void *arg, struct err *err);
+
+struct release_row {
+	uint8_t digest[SHA256_LEN];
+	char workload[ROW_NAME_MAX];
+	char name[ROW_TEXT_MAX], release_version[ROW_TEXT_MAX];
+	struct buf envelope; /* DSSE; left empty by releases_each */
+	int64_t published, version; /* the version moves with every approval too */
+	enum release_state state;
+};
+const char *release_state_name(enum release_state state);
+void release_row_release(struct release_row *row);
+must_use bool release_get(struct sql *sql, const uint8_t digest[SHA256_LEN],
+	struct release_row *ret, bool *ret_found, struct err *err);
+/* ERR_CONFLICT unless the release, its state and its approvals are still those of that version (0:
+ * still none). */
+must_use bool release_recheck(
+	struct sql *sql, const uint8_t digest[SHA256_LEN], int64_t version, struct err *err);
+must_use bool release_insert(struct sql *sql, const struct release_row *row, struct err *err);
+must_use bool release_set_state(struct sql *sql, const uint8_t digest[SHA256_LEN], int64_t version,
+	enum release_state state, struct err *err);
+typedef bool (*release_visit)(void *arg, const struct release_row *row, struct err *err);
+/* workload empty: all. Newest first. */
+must_use bool releases_each(
+	struct sql *sql, struct bytes workload, release_visit visit, void *arg, struct err *err);
+
+struct approval_row {
+	uint8_t release[SHA256_LEN];
+	struct bytes envelope; /* borrowed */
+	char person[ROW_TEXT_MAX], role[ROW_NAME_MAX];
+	bool withdrawn;
+	int64_t time;
+};
+/* Appends it and moves the release's version. *ret_new is false when this very envelope is there
+ * already. ERR_LIMIT beyond APPROVALS_MAX. */
+must_use bool approval_insert(
+	struct sql *sql, const struct approval_row *row, bool *ret_new, struct err *err);
+/* Envelopes in the order they came; the caller releases each. */
+must_use bool approvals_get(struct sql *sql, const uint8_t release[SHA256_LEN],
+	struct buf ret[APPROVALS_MAX], size_t *ret_count, struct err *err);
+
+/* ---- instances, counters, credentials ---- */
+
+enum instance_state {
+	INSTANCE_NONE = 0,
+	INSTANCE_TRUSTED = 1,
+	INSTANCE_REFUSED = 2,
+	INSTANCE_ENDED = 3
+};
+const char *instance_state_name(enum instance_state state);
+struct instance_row {
+	uint8_t host[HOST_ID_LEN], instance[INSTANCE_ID_LEN];
+	char workload[ROW_NAME_MAX];
+	uint8_t release[SHA256_LEN];
+	enum instance_state state;
+	int64_t version, created, renewed;
+	struct policy_state policy_state; /* zero: nothing to stand on */
+};
+must_use bool instance_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
+	const uint8_t instance[INSTANCE_ID_LEN], struct instance_row *ret, bool *ret_found,
+	struct err *err);
+/* Inserts (version 0) or replaces the row of that version; the row then has version + 1.
+ * ERR_CONFLICT otherwise. */
+must_use bool instance_put(struct sql *sql, const struct instance_row *row, struct err *err);
+must_use bool instance_gate(struct sql *sql, const uint8_t host[HOST_ID_LEN],
+	const uint8_t instance[INSTANCE_ID_LEN], enum instance_state *ret_state, struct err *err);
+
+must_use bool counter_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
+	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t *ret,
+	struct err *err);
+/* Compare and set: *ret_taken is false when the counter is not at `expected` any more. */
+must_use bool counter_take(struct sql *sql, const uint8_t host[HOST_ID_LEN],
+	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t expected,
+	bool *ret_taken, struct err *err);
+
+enum credential_kind {
+	CREDENTIAL_NONE = 0,
+	CREDENTIAL_HOST = 1,
+	CREDENTIAL_X509 = 2,
+	CREDENTIAL_JWT = 3
+};
+struct credential_row {
+	char serial[ROW_SERIAL_MAX]; /* of the certificate as hex, or the token's jti */
+	enum credential_kind kind;
+	uint8_t host[HOST_ID_LEN], instance[INSTANCE_ID_LEN];
+	uint8_t spki[SHA256_LEN];
+	int64_t issued, not_after, revoked;
+};
+must_use bool credential_insert(struct sql *sql, const struct credential_row *row, struct err *err);
+must_use bool credential_get(struct sql *sql, const char *serial, struct credential_row *ret,
+	bool *ret_found, struct err *err);
+/* Puts what is still valid on the revocation list: of a host, of one instance, of a workload, of a
+ * release. */
+must_use bool credentials_revoke_host(
+	struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now, struct err *err);
+must_use bool credentials_revoke_instance(struct sql *sql, const uint8_t host[HOST_ID_LEN],
+	const uint8_t instance[INSTANCE_ID_LEN], int64_t now, struct err *err);
+must_use bool credentials_revoke_workload(
+	struct sql *sql, struct bytes workload, int64_t now, struct err *err);
+must_use bool credentials_revoke_release(
+	struct sql *sql, const uint8_t release[SHA256_LEN], int64_t now, struct err *err);
+
+/* ---- objects, leaves, records ---- */
+
+/* Content-addressed: stored once. */
+must_use bool object_put(
+	struct sql *sql, const uint8_t digest[SHA256_LEN], struct bytes content, struct err *err);
+/* ERR_NOT_FOUND. The digest is checked again. */
+must_use bool object_get(
+	struct sql *sql, const uint8_t digest[SHA256_LEN], struct buf *ret, struct err *err);
+
+struct leaf_row {
+	uint64_t index;
+	uint8_t hash[SHA256_LEN];
+	struct buf bytes;
+	uint8_t salt[LEDGER_SALT_LEN];
+	struct buf content; /* empty for decisions: their content is the record */
+};
+void leaf_row_release(struct leaf_row *row);
+/* Appends; row->index is set, row->hash checked by nobody: it is leaf_hash(bytes). */
+must_use bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err);
+must_use bool leaf_get(
+	struct sql *sql, uint64_t index, struct leaf_row *ret, bool *ret_found, struct err *err);
+/* Hashes of leaves 0..size-1, appended one behind the other. ERR_STORE when one is missing. */
+must_use bool leaf_hashes(struct sql *sql, uint64_t size, struct buf *ret, struct err *err);
+
+struct record_row {
+	uint64_t index;
+	uint8_t id[SHA256_LEN]; /* leaf hash */
+	int64_t time;
+	enum purpose purpose;
+	uint8_t host[HOST_ID_LEN], instance[INSTANCE_ID_LEN];
+	char workload[ROW_NAME_MAX];
+	uint8_t release[SHA256_LEN];
+	bool trusted;
+	struct buf cose; /* left empty by records_each */
+};
+void record_row_release(struct record_row *row);
+must_use bool record_insert(struct sql *sql, const struct record_row *row, struct err *err);
+must_use bool record_get(struct sql *sql, const uint8_t id[SHA256_LEN], struct record_row *ret,
+	bool *ret_found, struct err *err);
+struct record_filter {
+	struct bytes workload; /* empty: any */
+	const uint8_t *host; /* NULL: any */
+	uint64_t before; /* index; 0: from the newest */
+	unsigned limit; /* 1..ROW_LIST_MAX */
+};
+typedef bool (*record_visit)(void *arg, const struct record_row *row, struct err *err);
+must_use bool records_each(struct sql *sql, const struct record_filter *filter, record_visit visit,
+	void *arg, struct err *err);
+
+/* ---- the policy in force ---- */
+
+must_use bool policy_in_force_set(
+	struct store_tx *tx, const uint8_t digest[SHA256_LEN], int64_t version, struct err *err);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Instances, challenge counters, credentials. */
+#include "verifier/rows.h"
+
+#define BLOB(array, n)        sql_b(bytes_of((array), (n)))
+#define OWNER(host, instance) BLOB((host), HOST_ID_LEN), BLOB((instance), INSTANCE_ID_LEN)
+
+static const char *const instance_states[] = {
+	[INSTANCE_NONE] = "unknown",
+	[INSTANCE_TRUSTED] = "trusted",
+	[INSTANCE_REFUSED] = "refused",
+	[INSTANCE_ENDED] = "ended",
+};
+
+const char *instance_state_name(enum instance_state state)
+{
+	return (size_t)state < ARRAY_LEN(instance_states) ? instance_states[state]
+							  : instance_states[0];
+}
+
+/* ---- instances ---- */
+
+static bool instance_read(const struct sql_query *q, struct instance_row *ret, struct err *err)
+{
+	int64_t state = sql_int(q, 2);
+	ret->version = sql_int(q, 3);
+	ret->created = sql_int(q, 5);
+	ret->renewed = sql_int(q, 6);
+	if (state < INSTANCE_TRUSTED || state > INSTANCE_ENDED)
+		return err_set(
+			err, ERR_STORE, "stored instance state %lld is unknown", (long long)state);
+	ret->state = (enum instance_state)state;
+	struct bytes policy_state = sql_bytes(q, 4);
+	/* A state this program cannot read is no state: a full appraisal is due. */
+	if (policy_state.len == 0 || !policy_state_decode(policy_state, &ret->policy_state, NULL))
+		memset(&ret->policy_state, 0, sizeof(ret->policy_state));
+	ret->policy_state.ended = ret->policy_state.ended || ret->state == INSTANCE_ENDED;
+	return sql_text(q, 0, "workload name", ret->workload, sizeof(ret->workload), err) &&
+	       sql_exact(q, 1, "release digest", ret->release, sizeof(ret->release), err);
+}
+
+bool instance_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
+	const uint8_t instance[INSTANCE_ID_LEN], struct instance_row *ret, bool *ret_found,
+	struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	struct instance_row row = {0};
+	if (!sql_first(sql,
+		    "SELECT workload, release, state, version, policy_state, created, renewed FROM "
+		    "instances"
+		    " WHERE host=?1 AND instance=?2",
+		    SQL_ARGS(OWNER(host, instance)), &q, err))
+		return false;
+	*ret_found = q != NULL;
+	if (q && !instance_read(q, &row, err))
+		return false;
+	memcpy(row.host, host, sizeof(row.host));
+	memcpy(row.instance, instance, sizeof(row.instance));
+	*ret = row;
+	return true;
+}
+
+bool instance_put(struct sql *sql, const struct instance_row *row, struct err *err)
+{
+	OWNED(buf_release) struct buf state = {0};
+	int64_t changed = 0;
+	if ((row->policy_state.established || row->policy_state.ended) &&
+		!policy_state_encode(&row->policy_state, &state, err))
+		return false;
+	if (row->version == 0)
+		return sql_exec(sql,
+			"INSERT INTO instances(host, instance, workload, release, state, version, "
+			"policy_state,"
+			" created, renewed) VALUES(?1,?2,?3,?4,?5,1,?6,?7,?8)",
+			SQL_ARGS(OWNER(row->host, row->instance), sql_t(bytes_str(row->workload)),
+				sql_b(BYTES_OF(row->release)), sql_i(row->state),
+				sql_b(buf_bytes(&state)), sql_i(row->created), sql_i(row->renewed)),
+			NULL, err);
+	if (!sql_exec(sql,
+		    "UPDATE instances SET workload=?3, release=?4, state=?5, version=version+1, "
+		    "policy_state=?6,"
+		    " renewed=?7 WHERE host=?1 AND instance=?2 AND version=?8",
+		    SQL_ARGS(OWNER(row->host, row->instance), sql_t(bytes_str(row->workload)),
+			    sql_b(BYTES_OF(row->release)), sql_i(row->state),
+			    sql_b(buf_bytes(&state)), sql_i(row->renewed), sql_i(row->version)),
+		    &changed, err))
+		return false;
+	return changed == 1 ? true
+			    : err_set(err, ERR_CONFLICT, "the instance was changed meanwhile");
+}
+
+bool instance_gate(struct sql *sql, const uint8_t host[HOST_ID_LEN],
+	const uint8_t instance[INSTANCE_ID_LEN], enum instance_state *ret_state, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql, "SELECT state FROM instances WHERE host=?1 AND instance=?2",
+		    SQL_ARGS(OWNER(host, instance)), &q, err))
+		return false;
+	*ret_state = q ? (enum instance_state)sql_int(q, 0) : INSTANCE_NONE;
+	return true;
+}
+
+/* ---- counters ---- */
+
+bool counter_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
+	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t *ret,
+	struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql,
+		    "SELECT next FROM counters WHERE host=?1 AND instance=?2 AND purpose=?3",
+		    SQL_ARGS(OWNER(host, instance), sql_i(purpose)), &q, err))
+		return false;
+	*ret = q ? (uint64_t)sql_int(q, 0) : 0;
+	return true;
+}
+
+bool counter_take(struct sql *sql, const uint8_t host[HOST_ID_LEN],
+	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t expected,
+	bool *ret_taken, struct err *err)
+{
+	int64_t changed = 0;
+	bool ok =
+		expected == 0
+			? sql_exec(sql,
+				  "INSERT INTO counters(host, instance, purpose, next) "
+				  "VALUES(?1,?2,?3,1)"
+				  " ON CONFLICT DO NOTHING",
+				  SQL_ARGS(OWNER(host, instance), sql_i(purpose)), &changed, err)
+			: sql_exec(sql,
+				  "UPDATE counters SET next=next+1 WHERE host=?1 AND instance=?2 "
+				  "AND purpose=?3"
+				  " AND next=?4",
+				  SQL_ARGS(OWNER(host, instance), sql_i(purpose), sql_u(expected)),
+				  &changed, err);
+	*ret_taken = ok && changed == 1;
+	return ok;
+}
+
+/* ---- credentials ---- */
+
+bool credential_insert(struct sql *sql, const struct credential_row *row, struct err *err)
+{
+	return sql_exec(sql,
+		"INSERT INTO credentials(serial, kind, host, instance, spki, issued, not_after, "
+		"revoked)"
+		" VALUES(?1,?2,?3,?4,?5,?6,?7,0)",
+		SQL_ARGS(sql_t(bytes_str(row->serial)), sql_i(row->kind),
+			OWNER(row->host, row->instance), sql_b(BYTES_OF(row->spki)),
+			sql_i(row->issued), sql_i(row->not_after)),
+		NULL, err);
+}
+
+bool credential_get(struct sql *sql, const char *serial, struct credential_row *ret,
+	bool *ret_found, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	struct credential_row row = {0};
+	if (!sql_first(sql,
+		    "SELECT serial, kind, host, instance, spki, issued, not_after, revoked FROM "
+		    "credentials"
+		    " WHERE serial=?1",
+		    SQL_ARGS(sql_t(bytes_str(serial))), &q, err))
+		return false;
+	*ret_found = q != NULL;
+	if (q) {
+		row.kind = (enum credential_kind)sql_int(q, 1);
+		row.issued = sql_int(q, 5);
+		row.not_after = sql_int(q, 6);
+		row.revoked = sql_int(q, 7);
+	}
+	if (q && (!sql_text(q, 0, "serial", row.serial, sizeof(row.serial), err) ||
+			 !sql_exact(q, 2, "host id", row.host, sizeof(row.host), err) ||
+			 !sql_exact(q, 3, "instance id", row.instance, sizeof(row.instance), err) ||
+			 !sql_exact(q, 4, "key digest", row.spki, sizeof(row.spki), err)))
+		return false;
+	*ret = row;
+	return true;
+}
+
+bool credentials_revoke_host(
+	struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now, struct err *err)
+{
+	return sql_exec(sql,
+		"UPDATE credentials SET revoked=?2 WHERE host=?1 AND revoked=0 AND not_after>?2",
+		SQL_ARGS(BLOB(host, HOST_ID_LEN), sql_i(now)), NULL, err);
+}
+
+bool credentials_revoke_instance(struct sql *sql, const uint8_t host[HOST_ID_LEN],
+	const uint8_t instance[INSTANCE_ID_LEN], int64_t now, struct err *err)
+{
+	return sql_exec(sql,
+		"UPDATE credentials SET revoked=?3 WHERE host=?1 AND instance=?2 AND revoked=0 AND "
+		"not_after>?3",
+		SQL_ARGS(OWNER(host, instance), sql_i(now)), NULL, err);
+}
+
+bool credentials_revoke_workload(
+	struct sql *sql, struct bytes workload, int64_t now, struct err *err)
+{
+	return sql_exec(sql,
+		"UPDATE credentials SET revoked=?2 WHERE revoked=0 AND not_after>?2 AND (host, "
+		"instance) IN"
+		" (SELECT host, instance FROM instances WHERE workload=?1)",
+		SQL_ARGS(sql_t(workload), sql_i(now)), NULL, err);
+}
+
+bool credentials_revoke_release(
+	struct sql *sql, const uint8_t release[SHA256_LEN], int64_t now, struct err *err)
+{
+	return sql_exec(sql,
+		"UPDATE credentials SET revoked=?2 WHERE revoked=0 AND not_after>?2 AND (host, "
+		"instance) IN"
+		" (SELECT host, instance FROM instances WHERE release=?1)",
+		SQL_ARGS(BLOB(release, SHA256_LEN), sql_i(now)), NULL, err);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects, leaves, records, and the policy in force. */
+#include "verifier/rows.h"
+
+/* ---- objects ---- */
+
+bool object_put(
+	struct sql *sql, const uint8_t digest[SHA256_LEN], struct bytes content, struct err *err)
+{
+	return sql_exec(sql,
+		"INSERT INTO objects(digest, bytes) VALUES(?1,?2) ON CONFLICT DO NOTHING",
+		SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN)), sql_b(content)), NULL, err);
+}
+
+bool object_get(struct sql *sql, const uint8_t digest[SHA256_LEN], struct buf *ret, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	uint8_t actual[SHA256_LEN];
+	if (!sql_first(sql, "SELECT bytes FROM objects WHERE digest=?1",
+		    SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN))), &q, err))
+		return false;
+	if (!q)
+		return err_set(err, ERR_NOT_FOUND, "object is not stored");
+	if (!sha256_of(sql_bytes(q, 0), actual, err))
+		return false;
+	if (memcmp(actual, digest, sizeof(actual)) != 0)
+		return err_set(err, ERR_STORE, "stored object does not have its digest");
+	sql_put(q, 0, ret);
+	return buf_ok(ret, err);
+}
+
+/* ---- leaves ---- */
+
+void leaf_row_release(struct leaf_row *row)
+{
+	buf_release(&row->bytes);
+	buf_release(&row->content);
+	memset(row, 0, sizeof(*row));
+}
+
+bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err)
+{
+	row->index = tx->edge.size;
+	if (!sql_exec(tx->sql,
+		    "INSERT INTO leaves(idx, hash, bytes, salt, content) VALUES(?1,?2,?3,?4,?5)",
+		    SQL_ARGS(sql_u(row->index), sql_b(BYTES_OF(row->hash)),
+			    sql_b(buf_bytes(&row->bytes)), sql_b(BYTES_OF(row->salt)),
+			    row->content.len > 0 ? sql_b(buf_bytes(&row->content)) : sql_null()),
+		    NULL, err))
+		return err_wrap(err, "ledger leaf");
+	tx->edge_changed = true;
+	return tree_append(&tx->edge, row->hash, err);
+}
+
+bool leaf_get(
+	struct sql *sql, uint64_t index, struct leaf_row *ret, bool *ret_found, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	OWNED(leaf_row_release) struct leaf_row row = {.index = index};
+	if (!sql_first(sql, "SELECT hash, bytes, salt, content FROM leaves WHERE idx=?1",
+		    SQL_ARGS(sql_u(index)), &q, err))
+		return false;
+	*ret_found = q != NULL;
+	if (q) {
+		sql_put(q, 1, &row.bytes);
+		sql_put(q, 3, &row.content);
+	}
+	if (q && (!sql_exact(q, 0, "leaf hash", row.hash, sizeof(row.hash), err) ||
+			 !sql_exact(q, 2, "leaf salt", row.salt, sizeof(row.salt), err) ||
+			 !buf_ok(&row.bytes, err) || !buf_ok(&row.content, err)))
+		return false;
+	*ret = TAKE_STRUCT(row);
+	return true;
+}
+
+bool leaf_hashes(struct sql *sql, uint64_t size, struct buf *ret, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	bool more = true;
+	uint64_t expected = 0;
+	if (!sql_start(sql, "SELECT idx, hash FROM leaves WHERE idx<?1 ORDER BY idx",
+		    SQL_ARGS(sql_u(size)), &q, err))
+		return false;
+	while (more) {
+		if (!sql_next(q, &more, err))
+			return false;
+		if (!more)
+			break;
+		if ((uint64_t)sql_int(q, 0) != expected++ || sql_bytes(q, 1).len != SHA256_LEN)
+			return err_set(err, ERR_STORE, "ledger leaf %llu is missing",
+				(unsigned long long)expected - 1);
+		sql_put(q, 1, ret);
+	}
+	if (expected != size)
+		return err_set(err, ERR_STORE, "the ledger has %llu leaves of %llu",
+			(unsigned long long)expected, (unsigned long long)size);
+	return buf_ok(ret, err);
+}
+
+/* ---- records ---- */
+
+#define RECORD_COLUMNS "idx, id, time, purpose, host, instance, workload, release, trusted"
+
+void record_row_release(struct record_row *row)
+{
+	buf_release(&row->cose);
+	memset(row, 0, sizeof(*row));
+}
+
+static bool record_read(const struct sql_query *q, struct record_row *ret, struct err *err)
+{
+	ret->index = (uint64_t)sql_int(q, 0);
+	ret->time = sql_int(q, 2);
+	ret->purpose = (enum purpose)sql_int(q, 3);
+	ret->trusted = sql_int(q, 8) == 1;
+	return sql_exact(q, 1, "record id", ret->id, sizeof(ret->id), err) &&
+	       sql_exact(q, 4, "host id", ret->host, sizeof(ret->host), err) &&
+	       sql_exact(q, 5, "instance id", ret->instance, sizeof(ret->instance), err) &&
+	       sql_text(q, 6, "workload name", ret->workload, sizeof(ret->workload), err) &&
+	       sql_exact(q, 7, "release digest", ret->release, sizeof(ret->release), err);
+}
+
+bool record_insert(struct sql *sql, const struct record_row *row, struct err *err)
+{
+	return sql_exec(sql,
+		"INSERT INTO records(" RECORD_COLUMNS
+		", cose) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+		SQL_ARGS(sql_u(row->index), sql_b(BYTES_OF(row->id)), sql_i(row->time),
+			sql_i(row->purpose), sql_b(BYTES_OF(row->host)),
+			sql_b(BYTES_OF(row->instance)), sql_t(bytes_str(row->workload)),
+			sql_b(BYTES_OF(row->release)), sql_i(row->trusted),
+			sql_b(buf_bytes(&row->cose))),
+		NULL, err);
+}
+
+bool record_get(struct sql *sql, const uint8_t id[SHA256_LEN], struct record_row *ret,
+	bool *ret_found, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	OWNED(record_row_release) struct record_row row = {0};
+	if (!sql_first(sql, "SELECT " RECORD_COLUMNS ", cose FROM records WHERE id=?1",
+		    SQL_ARGS(sql_b(bytes_of(id, SHA256_LEN))), &q, err))
+		return false;
+	*ret_found = q != NULL;
+	if (q)
+		sql_put(q, 9, &row.cose);
+	if (q && (!record_read(q, &row, err) || !buf_ok(&row.cose, err)))
+		return false;
+	*ret = TAKE_STRUCT(row);
+	return true;
+}
+
+/* Newest first by the ledger's own order. One text per filter, so that each finds its index. */
+static bool records_start(struct sql *sql, const struct record_filter *filter,
+	struct sql_query **ret, struct err *err)
+{
+	uint64_t before = filter->before ? filter->before : INT64_MAX;
+	struct bytes host = bytes_of(filter->host, filter->host ? HOST_ID_LEN : 0);
+	if (filter->host)
+		return sql_start(sql,
+			"SELECT " RECORD_COLUMNS
+			" FROM records WHERE host=?1 AND idx<?2 AND (?4='' OR workload=?4)"
+			" ORDER BY idx DESC LIMIT ?3",
+			SQL_ARGS(sql_b(host), sql_u(before), sql_i(filter->limit),
+				sql_t(filter->workload)),
+			ret, err);
+	if (filter->workload.len > 0)
+		return sql_start(sql,
+			"SELECT " RECORD_COLUMNS
+			" FROM records WHERE workload=?1 AND idx<?2 ORDER BY idx DESC LIMIT ?3",
+			SQL_ARGS(sql_t(filter->workload), sql_u(before), sql_i(filter->limit)), ret,
+			err);
+	return sql_start(sql,
+		"SELECT " RECORD_COLUMNS " FROM records WHERE idx<?1 ORDER BY idx DESC LIMIT ?2",
+		SQL_ARGS(sql_u(before), sql_i(filter->limit)), ret, err);
+}
+
+bool records_each(struct sql *sql, const struct record_filter *filter, record_visit visit,
+	void *arg, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	bool more = false;
+	if (!records_start(sql, filter, &q, err))
+		return false;
+	while (sql_next(q, &more, err)) {
+		struct record_row row = {0};
+		if (!more)
+			return true;
+		if (!record_read(q, &row, err) || !visit(arg, &row, err))
+			return false;
+	}
+	return false;
+}
+
+/* ---- the policy in force ---- */
+
+bool policy_in_force_set(
+	struct store_tx *tx, const uint8_t digest[SHA256_LEN], int64_t version, struct err *err)
+{
+	if (!sql_exec(tx->sql, "UPDATE meta SET policy=?1, policy_version=?2 WHERE id=1",
+		    SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN)), sql_i(version)), NULL, err))
+		return false;
+	memcpy(tx->policy, digest, SHA256_LEN);
+	tx->policy_version = version;
+	return true;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Workloads, releases and approvals. */
+#include "verifier/rows.h"
+
+static const char *const workload_states[] = {
+	[WORKLOAD_NONE] = "unknown",
+	[WORKLOAD_ACTIVE] = "active",
+	[WORKLOAD_RETIRED] = "retired",
+};
+static const char *const release_states[] = {
+	[RELEASE_NONE] = "unknown",
+	[RELEASE_PUBLISHED] = "published",
+	[RELEASE_REVOKED] = "revoked",
+};
+
+const char *workload_state_name(enum workload_state state)
+{
+	return (size_t)state < ARRAY_LEN(workload_states) ? workload_states[state]
+							  : workload_states[0];
+}
+
+const char *release_state_name(enum release_state state)
+{
+	return (size_t)state < ARRAY_LEN(release_states) ? release_states[state]
+							 : release_states[0];
+}
+
+/* ---- workloads ---- */
+
+#define WORKLOAD_COLUMNS "name, risk_class, environment, owner, purpose, created, state, version"
+
+static bool workload_read(const struct sql_query *q, struct workload_row *ret, struct err *err)
+{
+	ret->created = sql_int(q, 5);
+	int64_t state = sql_int(q, 6);
+	ret->version = sql_int(q, 7);
+	if (state != WORKLOAD_ACTIVE && state != WORKLOAD_RETIRED)
+		return err_set(
+			err, ERR_STORE, "stored workload state %lld is unknown", (long long)state);
+	ret->state = (enum workload_state)state;
+	return sql_text(q, 0, "workload name", ret->name, sizeof(ret->name), err) &&
+	       sql_text(q, 1, "risk class", ret->risk_class, sizeof(ret->risk_class), err) &&
+	       sql_text(q, 2, "environment", ret->environment, sizeof(ret->environment), err) &&
+	       sql_text(q, 3, "owner", ret->owner, sizeof(ret->owner), err) &&
+	       sql_text(q, 4, "purpose", ret->purpose, sizeof(ret->purpose), err);
+}
+
+bool workload_get(struct sql *sql, struct bytes name, struct workload_row *ret, bool *ret_found,
+	struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	struct workload_row row = {0};
+	if (!sql_first(sql, "SELECT " WORKLOAD_COLUMNS " FROM workloads WHERE name=?1",
+		    SQL_ARGS(sql_t(name)), &q, err))
+		return false;
+	*ret_found = q != NULL;
+	if (q && !workload_read(q, &row, err))
+		return false;
+	*ret = row;
+	return true;
+}
+
+static bool version_is(
+	const struct sql_query *q, int64_t version, const char *what, struct err *err)
+{
+	if ((q ? sql_int(q, 0) : 0) == version)
+		return true;
+	return err_set(err, ERR_CONFLICT, "the %s was changed meanwhile", what);
+}
+
+bool workload_recheck(struct sql *sql, struct bytes name, int64_t version, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	return sql_first(sql, "SELECT version FROM workloads WHERE name=?1", SQL_ARGS(sql_t(name)),
+		       &q, err) &&
+	       version_is(q, version, "workload", err);
+}
+
+bool release_recheck(
+	struct sql *sql, const uint8_t digest[SHA256_LEN], int64_t version, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	return sql_first(sql, "SELECT version FROM releases WHERE digest=?1",
+		       SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN))), &q, err) &&
+	       version_is(q, version, "release", err);
+}
+
+bool workload_insert(struct sql *sql, const struct workload_row *row, struct err *err)
+{
+	return sql_exec(sql,
+		"INSERT INTO workloads(" WORKLOAD_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,1)",
+		SQL_ARGS(sql_t(bytes_str(row->name)), sql_t(bytes_str(row->risk_class)),
+			sql_t(bytes_str(row->environment)), sql_t(bytes_str(row->owner)),
+			sql_t(bytes_str(row->purpose)), sql_i(row->created), sql_i(row->state)),
+		NULL, err);
+}
+
+bool workload_set_state(struct sql *sql, struct bytes name, int64_t version,
+	enum workload_state state, struct err *err)
+{
+	int64_t changed = 0;
+	if (!sql_exec(sql,
+		    "UPDATE workloads SET state=?3, version=version+1 WHERE name=?1 AND version=?2",
+		    SQL_ARGS(sql_t(name), sql_i(version), sql_i(state)), &changed, err))
+		return false;
+	return changed == 1 ? true
+			    : err_set(err, ERR_CONFLICT, "the workload was changed meanwhile");
+}
+
+bool workloads_each(struct sql *sql, workload_visit visit, void *arg, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	bool more = false;
+	if (!sql_start(sql, "SELECT " WORKLOAD_COLUMNS " FROM workloads ORDER BY name", SQL_NO_ARGS,
+		    &q, err))
+		return false;
+	while (sql_next(q, &more, err)) {
+		struct workload_row row = {0};
+		if (!more)
+			return true;
+		if (!workload_read(q, &row, err) || !visit(arg, &row, err))
+			return false;
+	}
+	return false;
+}
+
+/* ---- releases ---- */
+
+#define RELEASE_COLUMNS "digest, workload, name, release_version, published, state, version"
+
+void release_row_release(struct release_row *row)
+{
+	buf_release(&row->envelope);
+	memset(row, 0, sizeof(*row));
+}
+
+static bool release_read(const struct sql_query *q, struct release_row *ret, struct err *err)
+{
+	ret->published = sql_int(q, 4);
+	int64_t state = sql_int(q, 5);
+	ret->version = sql_int(q, 6);
+	if (state != RELEASE_PUBLISHED && state != RELEASE_REVOKED)
+		return err_set(
+			err, ERR_STORE, "stored release state %lld is unknown", (long long)state);
+	ret->state = (enum release_state)state;
+	return sql_exact(q, 0, "release digest", ret->digest, sizeof(ret->digest), err) &&
+	       sql_text(q, 1, "workload name", ret->workload, sizeof(ret->workload), err) &&
+	       sql_text(q, 2, "release name", ret->name, sizeof(ret->name), err) &&
+	       sql_text(q, 3, "release version", ret->release_version, sizeof(ret->release_version),
+		       err);
+}
+
+bool release_get(struct sql *sql, const uint8_t digest[SHA256_LEN], struct release_row *ret,
+	bool *ret_found, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	OWNED(release_row_release) struct release_row row = {0};
+	if (!sql_first(sql, "SELECT " RELEASE_COLUMNS ", envelope FROM releases WHERE digest=?1",
+		    SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN))), &q, err))
+		return false;
+	*ret_found = q != NULL;
+	if (q)
+		sql_put(q, 7, &row.envelope);
+	if (q && (!release_read(q, &row, err) || !buf_ok(&row.envelope, err)))
+		return false;
+	*ret = TAKE_STRUCT(row);
+	return true;
+}
+
+bool release_insert(struct sql *sql, const struct release_row *row, struct err *err)
+{
+	return sql_exec(sql,
+		"INSERT INTO releases(" RELEASE_COLUMNS
+		", envelope) VALUES(?1,?2,?3,?4,?5,?6,1,?7)",
+		SQL_ARGS(sql_b(BYTES_OF(row->digest)), sql_t(bytes_str(row->workload)),
+			sql_t(bytes_str(row->name)), sql_t(bytes_str(row->release_version)),
+			sql_i(row->published), sql_i(row->state), sql_b(buf_bytes(&row->envelope))),
+		NULL, err);
+}
+
+bool release_set_state(struct sql *sql, const uint8_t digest[SHA256_LEN], int64_t version,
+	enum release_state state, struct err *err)
+{
+	int64_t changed = 0;
+	if (!sql_exec(sql,
+		    "UPDATE releases SET state=?3, version=version+1 WHERE digest=?1 AND "
+		    "version=?2",
+		    SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN)), sql_i(version), sql_i(state)),
+		    &changed, err))
+		return false;
+	return changed == 1 ? true
+			    : err_set(err, ERR_CONFLICT, "the release was changed meanwhile");
+}
+
+bool releases_each(
+	struct sql *sql, struct bytes workload, release_visit visit, void *arg, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	bool more = false;
+	if (!sql_start(sql,
+		    "SELECT " RELEASE_COLUMNS " FROM releases WHERE ?1='' OR workload=?1"
+		    " ORDER BY published DESC, digest LIMIT 1000",
+		    SQL_ARGS(sql_t(workload)), &q, err))
+		return false;
+	while (sql_next(q, &more, err)) {
+		struct release_row row = {0};
+		if (!more)
+			return true;
+		if (!release_read(q, &row, err) || !visit(arg, &row, err))
+			return false;
+	}
+	return false;
+}
+
+/* ---- approvals ---- */
+
+static bool approval_place(struct sql *sql, const struct approval_row *row,
+	const uint8_t digest[SHA256_LEN], int64_t *ret_seq, bool *ret_known, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql,
+		    "SELECT count(*), coalesce(max(seq), 0), coalesce(max(digest=?2), 0) FROM "
+		    "approvals WHERE release=?1",
+		    SQL_ARGS(sql_b(BYTES_OF(row->release)), sql_b(bytes_of(digest, SHA256_LEN))),
+		    &q, err))
+		return false;
+	if (!q)
+		return err_set(err, ERR_INTERNAL, "count without a row");
+	*ret_known = sql_int(q, 2) != 0;
+	*ret_seq = sql_int(q, 1) + 1;
+	if (!*ret_known && sql_int(q, 0) >= (int64_t)APPROVALS_MAX)
+		return err_set(err, ERR_LIMIT, "a release has at most %u approvals", APPROVALS_MAX);
+	return true;
+}
+
+bool approval_insert(
+	struct sql *sql, const struct approval_row *row, bool *ret_new, struct err *err)
+{
+	uint8_t digest[SHA256_LEN];
+	int64_t seq = 0, changed = 0;
+	bool known = false;
+	if (!sha256_of(row->envelope, digest, err) ||
+		!approval_place(sql, row, digest, &seq, &known, err))
+		return false;
+	*ret_new = !known;
+	if (known)
+		return true;
+	if (!sql_exec(sql,
+		    "INSERT INTO approvals(release, seq, digest, envelope, person, role, "
+		    "withdrawn, time)"
+		    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+		    SQL_ARGS(sql_b(BYTES_OF(row->release)), sql_i(seq), sql_b(BYTES_OF(digest)),
+			    sql_b(row->envelope), sql_t(bytes_str(row->person)),
+			    sql_t(bytes_str(row->role)), sql_i(row->withdrawn), sql_i(row->time)),
+		    NULL, err) ||
+		!sql_exec(sql, "UPDATE releases SET version=version+1 WHERE digest=?1",
+			SQL_ARGS(sql_b(BYTES_OF(row->release))), &changed, err))
+		return false;
+	return changed == 1 ? true : err_set(err, ERR_NOT_FOUND, "the release is not known");
+}
+
+bool approvals_get(struct sql *sql, const uint8_t release[SHA256_LEN],
+	struct buf ret[APPROVALS_MAX], size_t *ret_count, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	bool more = false;
+	*ret_count = 0;
+	if (!sql_start(sql, "SELECT envelope FROM approvals WHERE release=?1 ORDER BY seq",
+		    SQL_ARGS(sql_b(bytes_of(release, SHA256_LEN))), &q, err))
+		return false;
+	while (sql_next(q, &more, err)) {
+		if (!more)
+			return true;
+		if (*ret_count == APPROVALS_MAX)
+			return err_set(
+				err, ERR_STORE, "more than %u stored approvals", APPROVALS_MAX);
+		sql_put(q, 0, &ret[*ret_count]);
+		if (!buf_ok(&ret[(*ret_count)++], err))
+			return false;
+	}
+	return false;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The database seam: one connection, prepared statements, transactions. A const vtable, so that
+ * another database can stand behind it and a test can let any call fail. A connection belongs to
+ * one thread at a time.
+ *
+ * Statement texts are string literals with ?1, ?2 … for parameters; a side may cache a prepared
+ * statement by the literal's address. At most SQL_OPEN_MAX queries are open on a connection at
+ * once.
+ */
+#ifndef ASSAY_VERIFIER_SQL_H
+#define ASSAY_VERIFIER_SQL_H
+
+#include "base/bytes.h"
+
+enum sql_kind { SQL_NULL = 0, SQL_INT, SQL_BLOB, SQL_TEXT };
+struct sql_value {
+	enum sql_kind kind;
+	int64_t number;
+	struct bytes bytes;
+};
+static inline struct sql_value sql_i(int64_t number)
+{
+	return (struct sql_value){.kind = SQL_INT, .number = number};
+}
+/* Unsigned values are kept as their two's complement. */
+static inline struct sql_value sql_u(uint64_t number)
+{
+	return (struct sql_value){.kind = SQL_INT, .number = (int64_t)number};
+}
+static inline struct sql_value sql_b(struct bytes bytes)
+{
+	return (struct sql_value){.kind = SQL_BLOB, .bytes = bytes};
+}
+static inline struct sql_value sql_t(struct bytes text)
+{
+	return (struct sql_value){.kind = SQL_TEXT, .bytes = text};
+}
+static inline struct sql_value sql_null(void)
+{
+	return (struct sql_value){0};
+}
+#define SQL_ARGS(...)                                                                              \
+	(const struct sql_value[]){__VA_ARGS__},                                                   \
+		ARRAY_LEN(((const struct sql_value[]){__VA_ARGS__}))
+#define SQL_NO_ARGS NULL, 0
+
+struct sql_ops;
+struct sql {
+	const struct sql_ops *ops;
+};
+struct sql_query {
+	struct sql *sql;
+};
+
+struct sql_ops {
+	/* A writer makes the database if there is none. */
+	bool (*open)(const char *location, bool writer, struct sql **ret, struct err *err);
+	void (*close)(struct sql *sql);
+	/* Several statements without parameters or results: the schema. */
+	bool (*script)(struct sql *sql, const char *text, struct err *err);
+	/* A write transaction. After a failed commit the connection is no longer to be trusted:
+	 * close it. */
+	bool (*begin)(struct sql *sql, struct err *err);
+	bool (*commit)(struct sql *sql, struct err *err);
+	void (*rollback)(struct sql *sql);
+	/* One savepoint inside the transaction. */
+	bool (*savepoint)(struct sql *sql, struct err *err);
+	bool (*savepoint_keep)(struct sql *sql, struct err *err);
+	bool (*savepoint_undo)(struct sql *sql, struct err *err);
+	/* False once an error has ended the transaction by itself (disk full, I/O). */
+	bool (*in_transaction)(const struct sql *sql);
+	/* A statement started; rows with next, freed with finish. The bytes of args must live until
+	 * finish. */
+	bool (*start)(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+		struct sql_query **ret, struct err *err);
+	bool (*next)(struct sql_query *query, bool *ret_row, struct err *err);
+	int64_t (*column_int)(const struct sql_query *query, int column);
+	/* Borrowed until the next call of next or finish. */
+	struct bytes (*column_bytes)(const struct sql_query *query, int column);
+	void (*finish)(struct sql_query *query);
+	/* Rows the last finished INSERT, UPDATE or DELETE changed. */
+	int64_t (*changes)(const struct sql *sql);
+};
+
+/* SQLite: WAL, synchronous=FULL, foreign keys. Errors: ERR_STORE; a constraint that does not hold:
+ * ERR_CONFLICT. */
+extern const struct sql_ops sql_sqlite;
+
+void sql_close(struct sql **sql); /* cleanup; NULL is fine */
+must_use bool sql_start(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	struct sql_query **ret, struct err *err);
+must_use bool sql_next(struct sql_query *query, bool *ret_row, struct err *err);
+void sql_finish(struct sql_query **query); /* cleanup; NULL is fine */
+int64_t sql_int(const struct sql_query *query, int column);
+struct bytes sql_bytes(const struct sql_query *query, int column);
+/* Exactly n bytes copied; otherwise ERR_STORE naming the column: a row that drifted is refused
+ * alone. */
+must_use bool sql_exact(const struct sql_query *query, int column, const char *name, void *out,
+	size_t n, struct err *err);
+/* Appends the column. */
+void sql_put(const struct sql_query *query, int column, struct buf *out);
+/* Text of less than `size` bytes copied with a NUL. */
+must_use bool sql_text(const struct sql_query *query, int column, const char *name, char *out,
+	size_t size, struct err *err);
+
+/* Starts, runs to the end and finishes; the number of changed rows may be NULL. */
+must_use bool sql_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	int64_t *ret_changes, struct err *err);
+/* Starts and takes the first row: *ret_query is NULL when there is none. */
+must_use bool sql_first(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	struct sql_query **ret_query, struct err *err);
+
+#endif

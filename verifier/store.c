@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verifier/store_private.h"
+
+#include <stdlib.h>
+
+static bool readers_init(struct store_readers *readers)
+{
+	return pthread_mutex_init(&readers->lock, NULL) == 0;
+}
+
+bool store_read(struct store *store, struct sql **ret, struct err *err)
+{
+	struct store_readers *readers = &store->readers;
+	struct sql *sql = NULL;
+	(void)pthread_mutex_lock(&readers->lock);
+	if (readers->idle_count > 0)
+		sql = readers->idle[--readers->idle_count];
+	(void)pthread_mutex_unlock(&readers->lock);
+	if (!sql && !store->ops->open(store->location, false, &sql, err))
+		return err_wrap(err, "reading the store");
+	*ret = sql;
+	return true;
+}
+
+void store_read_done(struct store *store, struct sql **sql)
+{
+	struct store_readers *readers = &store->readers;
+	if (!*sql)
+		return;
+	(void)pthread_mutex_lock(&readers->lock);
+	if (readers->idle_count < STORE_READERS_IDLE_MAX) {
+		readers->idle[readers->idle_count++] = *sql;
+		*sql = NULL;
+	}
+	(void)pthread_mutex_unlock(&readers->lock);
+	sql_close(sql);
+}
+
+void store_tree(struct store *store, struct store_tree *ret)
+{
+	(void)pthread_mutex_lock(&store->lock);
+	*ret = store->tree;
+	(void)pthread_mutex_unlock(&store->lock);
+}
+
+bool store_ready(struct store *store)
+{
+	(void)pthread_mutex_lock(&store->lock);
+	bool ready = store->ready && !store->closing;
+	(void)pthread_mutex_unlock(&store->lock);
+	return ready;
+}
+
+static void store_free(struct store *store)
+{
+	for (size_t i = 0; i < store->readers.idle_count; i++)
+		sql_close(&store->readers.idle[i]);
+	sql_close(&store->writer);
+	(void)pthread_mutex_destroy(&store->readers.lock);
+	(void)pthread_mutex_destroy(&store->lock);
+	(void)pthread_cond_destroy(&store->wake);
+	free(store->location);
+	free(store);
+}
+
+static bool locks_init(struct store *store)
+{
+	pthread_condattr_t monotonic;
+	if (pthread_condattr_init(&monotonic) != 0)
+		return false;
+	bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
+		  pthread_cond_init(&store->wake, &monotonic) == 0 &&
+		  pthread_mutex_init(&store->lock, NULL) == 0 && readers_init(&store->readers);
+	(void)pthread_condattr_destroy(&monotonic);
+	return ok;
+}
+
+bool store_open(const struct store_config *config, struct store **ret, struct err *err)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	if (!store)
+		return err_set(err, ERR_NOMEM, "store");
+	store->ops = config->ops;
+	store->clock = config->clock;
+	store->last = &store->first;
+	store->location = bytes_strdup(bytes_str(config->location));
+	if (!store->location || !locks_init(store)) {
+		free(store->location);
+		free(store);
+		return err_set(err, ERR_NOMEM, "store");
+	}
+	if (!store->ops->open(store->location, true, &store->writer, err) ||
+		!store_migrate(store->writer, err) || !store_writer_start(store, err)) {
+		store_free(store);
+		return err_wrap(err, "store %s", config->location);
+	}
+	*ret = store;
+	return true;
+}
+
+void store_close(struct store **store)
+{
+	if (!*store)
+		return;
+	store_writer_stop(*store);
+	store_free(*store);
+	*store = NULL;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store: state, ledger leaves and records, durable before they are acknowledged.
+ *
+ * Writing: jobs are queued to one writer thread, which runs as many as are waiting inside one
+ * transaction, each in a savepoint of its own, and commits once (group commit). A job's completion
+ * is called after the commit that made it durable, or with an error when it was not: then nothing
+ * of it is stored. Jobs of one batch see each other's writes, in order, so jobs are serialisable.
+ *
+ * After a commit that failed nothing of the batch is acknowledged, the connection is closed, and
+ * the store is not ready until a write has worked on a new one.
+ *
+ * Reading: connections of their own from a small pool; each read sees everything acknowledged
+ * before it began.
+ */
+#ifndef ASSAY_VERIFIER_STORE_H
+#define ASSAY_VERIFIER_STORE_H
+
+#include "base/time.h"
+#include "ledger/ledger.h"
+#include "verifier/sql.h"
+
+#define STORE_BATCH_MAX        256u
+#define STORE_QUEUE_MAX        4096u
+#define STORE_READERS_IDLE_MAX 8u
+
+struct store;
+
+struct store_config {
+	const struct sql_ops *ops;
+	const char *location; /* path of the database */
+	const struct clock *clock;
+};
+/* Makes or migrates the schema and starts the writer. A schema newer than this program is refused.
+ */
+must_use bool store_open(const struct store_config *config, struct store **ret, struct err *err);
+/* Runs what is queued, commits, stops. */
+void store_close(struct store **store);
+/* The last write worked. */
+bool store_ready(struct store *store);
+
+/* The ledger's tree as of the last commit. */
+struct store_tree {
+	uint64_t size;
+	uint8_t root[SHA256_LEN];
+};
+void store_tree(struct store *store, struct store_tree *ret);
+
+/* Inside a job. */
+struct store_tx {
+	struct sql *sql;
+	struct tree_edge edge;
+	bool edge_changed;
+	uint8_t policy[SHA256_LEN]; /* digest of the policy in force; zeros: none yet */
+	int64_t policy_version;
+};
+/* False with err: the job's writes are undone, the others of its batch are not. */
+typedef bool (*store_work)(struct store_tx *tx, void *arg, struct err *err);
+/* On the writer's thread, so it must be short; err is NULL when the job is durable. */
+typedef void (*store_done)(void *arg, const struct err *err);
+
+/* Never fails: with a full queue or a closing store `done` is called at once with ERR_BUSY. */
+void store_submit(struct store *store, store_work work, store_done done, void *arg);
+/* Submits and waits. Not from the writer's own thread. */
+must_use bool store_run(struct store *store, store_work work, void *arg, struct err *err);
+
+/* A reading connection for this thread until it is given back. ERR_STORE. */
+must_use bool store_read(struct store *store, struct sql **ret, struct err *err);
+void store_read_done(struct store *store, struct sql **sql);
+
+/* store_schema.c: brings a database to this program's schema, step by step, inside one transaction
+ * each. */
+must_use bool store_migrate(struct sql *sql, struct err *err);
+int store_schema_version(void);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the store's files share. */
+#ifndef ASSAY_VERIFIER_STORE_PRIVATE_H
+#define ASSAY_VERIFIER_STORE_PRIVATE_H
+
+#include "verifier/store.h"
+
+#include <pthread.h>
+
+struct store_job {
+	struct store_job *next;
+	store_work work;
+	store_done done;
+	void *arg;
+	bool failed;
+	struct err err;
+};
+
+struct store_readers {
+	pthread_mutex_t lock;
+	size_t idle_count;
+	struct sql *idle[STORE_READERS_IDLE_MAX];
+};
+
+struct store {
+	const struct sql_ops *ops;
+	const struct clock *clock;
+	char *location;
+	struct sql *writer; /* the writer thread's alone; NULL after a failed commit */
+	struct store_readers readers;
+
+	pthread_mutex_t lock; /* all below */
+	pthread_cond_t wake;
+	pthread_t thread;
+	struct store_job *first, **last;
+	size_t queued;
+	bool ready, closing;
+	struct store_tree tree;
+};
+
+must_use bool store_writer_start(struct store *store, struct err *err);
+void store_writer_stop(struct store *store);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The schema, as the list of steps that lead to it. A step once released never changes;
+ * user_version is the number of steps taken. Identity rows, leaves and records are immutable, and
+ * triggers hold even this program to it.
+ */
+#include "verifier/store.h"
+
+#include <stdio.h>
+
+static const char schema_1[] =
+	"CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id=1), edge BLOB NOT NULL, policy BLOB NOT "
+	"NULL,"
+	" policy_version INTEGER NOT NULL, probe INTEGER NOT NULL) STRICT;"
+
+	"CREATE TABLE leaves(idx INTEGER PRIMARY KEY, hash BLOB NOT NULL, bytes BLOB NOT NULL,"
+	" salt BLOB NOT NULL, content BLOB) STRICT;"
+
+	"CREATE TABLE objects(digest BLOB PRIMARY KEY NOT NULL, bytes BLOB NOT NULL) STRICT;"
+
+	"CREATE TABLE hosts(id BLOB PRIMARY KEY NOT NULL, ek_public BLOB NOT NULL UNIQUE, "
+	"ak_public BLOB NOT NULL,"
+	" ak_name BLOB NOT NULL UNIQUE, ek_certs BLOB NOT NULL, ek_leaf BLOB NOT NULL, ek_template "
+	"TEXT NOT NULL,"
+	" manufacturer TEXT NOT NULL, name TEXT NOT NULL, enrolled INTEGER NOT NULL, epoch INTEGER "
+	"NOT NULL,"
+	" state INTEGER NOT NULL, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	/* Apart, because it is written with every decision and the row above is large. */
+	"CREATE TABLE host_seen(host BLOB PRIMARY KEY NOT NULL REFERENCES hosts(id), seen INTEGER "
+	"NOT NULL,"
+	" seen_index INTEGER NOT NULL, reset_count INTEGER NOT NULL, restart_count INTEGER NOT "
+	"NULL,"
+	" clock INTEGER NOT NULL, firmware_version INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE enroll_sessions(id BLOB PRIMARY KEY NOT NULL, secret BLOB NOT NULL, "
+	"ek_public BLOB NOT NULL,"
+	" ak_public BLOB NOT NULL, ek_certs BLOB NOT NULL, token BLOB NOT NULL, name TEXT NOT NULL,"
+	" issued INTEGER NOT NULL, expires INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX enroll_sessions_expires ON enroll_sessions(expires);"
+
+	"CREATE TABLE join_tokens(hash BLOB PRIMARY KEY NOT NULL, name TEXT NOT NULL, host BLOB, "
+	"creator TEXT NOT NULL,"
+	" created INTEGER NOT NULL, expires INTEGER NOT NULL, used_by BLOB) STRICT;"
+	"CREATE INDEX join_tokens_host ON join_tokens(host);"
+
+	"CREATE TABLE workloads(name TEXT PRIMARY KEY NOT NULL, risk_class TEXT NOT NULL, "
+	"environment TEXT NOT NULL,"
+	" owner TEXT NOT NULL, purpose TEXT NOT NULL, created INTEGER NOT NULL, state INTEGER NOT "
+	"NULL,"
+	" version INTEGER NOT NULL) STRICT;"
+
+	"CREATE TABLE releases(digest BLOB PRIMARY KEY NOT NULL, workload TEXT NOT NULL REFERENCES "
+	"workloads(name),"
+	" name TEXT NOT NULL, release_version TEXT NOT NULL, envelope BLOB NOT NULL, published "
+	"INTEGER NOT NULL,"
+	" state INTEGER NOT NULL, version INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX releases_workload ON releases(workload, published);"
+
+	"CREATE TABLE approvals(release BLOB NOT NULL REFERENCES releases(digest), seq INTEGER NOT "
+	"NULL,"
+	" digest BLOB NOT NULL, envelope BLOB NOT NULL, person TEXT NOT NULL, role TEXT NOT NULL,"
+	" withdrawn INTEGER NOT NULL, time INTEGER NOT NULL, PRIMARY KEY(release, seq), "
+	"UNIQUE(release, digest)) STRICT;"
+
+	"CREATE TABLE instances(host BLOB NOT NULL REFERENCES hosts(id), instance BLOB NOT NULL, "
+	"workload TEXT NOT NULL,"
+	" release BLOB NOT NULL, state INTEGER NOT NULL, version INTEGER NOT NULL, policy_state "
+	"BLOB NOT NULL,"
+	" created INTEGER NOT NULL, renewed INTEGER NOT NULL, PRIMARY KEY(host, instance)) STRICT, "
+	"WITHOUT ROWID;"
+	"CREATE INDEX instances_workload ON instances(workload);"
+	"CREATE INDEX instances_release ON instances(release);"
+
+	"CREATE TABLE counters(host BLOB NOT NULL, instance BLOB NOT NULL, purpose INTEGER NOT "
+	"NULL,"
+	" next INTEGER NOT NULL, PRIMARY KEY(host, instance, purpose)) STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE credentials(serial TEXT PRIMARY KEY NOT NULL, kind INTEGER NOT NULL, host "
+	"BLOB NOT NULL,"
+	" instance BLOB NOT NULL, spki BLOB NOT NULL, issued INTEGER NOT NULL, not_after INTEGER "
+	"NOT NULL,"
+	" revoked INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX credentials_owner ON credentials(host, instance);"
+
+	"CREATE TABLE records(idx INTEGER PRIMARY KEY REFERENCES leaves(idx), id BLOB NOT NULL "
+	"UNIQUE,"
+	" time INTEGER NOT NULL, purpose INTEGER NOT NULL, host BLOB NOT NULL, instance BLOB NOT "
+	"NULL,"
+	" workload TEXT NOT NULL, release BLOB NOT NULL, trusted INTEGER NOT NULL, cose BLOB NOT "
+	"NULL) STRICT;"
+	"CREATE INDEX records_host ON records(host);"
+	"CREATE INDEX records_workload ON records(workload);"
+
+	"CREATE TRIGGER hosts_identity BEFORE UPDATE OF id, ek_public, ak_public, ak_name, "
+	"ek_certs, ek_leaf, enrolled"
+	" ON hosts BEGIN SELECT RAISE(ABORT, 'an identity row is immutable'); END;"
+	"CREATE TRIGGER hosts_kept BEFORE DELETE ON hosts BEGIN SELECT RAISE(ABORT, 'an identity "
+	"row is kept'); END;"
+	"CREATE TRIGGER leaves_fixed BEFORE UPDATE ON leaves BEGIN SELECT RAISE(ABORT, 'a leaf is "
+	"immutable'); END;"
+	"CREATE TRIGGER leaves_kept BEFORE DELETE ON leaves BEGIN SELECT RAISE(ABORT, 'a leaf is "
+	"kept'); END;"
+	"CREATE TRIGGER records_fixed BEFORE UPDATE ON records BEGIN SELECT RAISE(ABORT, 'a record "
+	"is immutable'); END;"
+	"CREATE TRIGGER records_kept BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'a record "
+	"is kept'); END;"
+	"CREATE TRIGGER releases_fixed BEFORE UPDATE OF digest, workload, envelope ON releases"
+	" BEGIN SELECT RAISE(ABORT, 'a release is immutable'); END;"
+	"CREATE TRIGGER approvals_fixed BEFORE UPDATE ON approvals"
+	" BEGIN SELECT RAISE(ABORT, 'an approval is immutable'); END;";
+
+static const struct {
+	const char *script;
+} steps[] = {
+	{schema_1},
+};
+
+int store_schema_version(void)
+{
+	return (int)ARRAY_LEN(steps);
+}
+
+static bool version_read(struct sql *sql, int64_t *ret, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *query = NULL;
+	if (!sql_first(sql, "PRAGMA user_version", SQL_NO_ARGS, &query, err))
+		return false;
+	*ret = query ? sql_int(query, 0) : 0;
+	return true;
+}
+
+static bool meta_make(struct sql *sql, struct err *err)
+{
+	static const uint8_t none[SHA256_LEN];
+	OWNED(buf_release) struct buf edge = {0};
+	struct tree_edge empty = {0};
+	return tree_edge_encode(&empty, &edge, err) &&
+	       sql_exec(sql,
+		       "INSERT INTO meta(id, edge, policy, policy_version, probe) VALUES(1, ?1, "
+		       "?2, 0, 0)"
+		       " ON CONFLICT DO NOTHING",
+		       SQL_ARGS(sql_b(buf_bytes(&edge)), sql_b(BYTES_OF(none))), NULL, err);
+}
+
+static bool step_take(struct sql *sql, int64_t step, struct err *err)
+{
+	char pragma[48];
+	(void)snprintf(pragma, sizeof(pragma), "PRAGMA user_version=%lld", (long long)step + 1);
+	if (!sql->ops->script(sql, steps[step].script, err) ||
+		(step == 0 && !meta_make(sql, err)) || !sql->ops->script(sql, pragma, err))
+		return err_wrap(err, "schema step %lld", (long long)step + 1);
+	return true;
+}
+
+bool store_migrate(struct sql *sql, struct err *err)
+{
+	int64_t version = 0;
+	if (!sql->ops->begin(sql, err))
+		return false;
+	bool ok = version_read(sql, &version, err);
+	if (ok && version > store_schema_version())
+		ok = err_set(err, ERR_STORE,
+			"the database has schema %lld, this program knows %d: use a newer one",
+			(long long)version, store_schema_version());
+	for (int64_t step = version; ok && step < store_schema_version(); step++)
+		ok = step_take(sql, step, err);
+	if (ok)
+		return sql->ops->commit(sql, err);
+	sql->ops->rollback(sql);
+	return false;
+}

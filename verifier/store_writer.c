@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writer thread: group commit, and what happens when a commit fails. */
+#include "verifier/store_private.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define WRITER_STACK    (512u << 10)
+#define REOPEN_AFTER_MS 500
+
+/* ---- one batch ---- */
+
+/* The edge is read back in every transaction: what is in the database counts, not what this process
+ * remembers. */
+static bool tx_open(struct store *store, struct store_tx *tx, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *query = NULL;
+	memset(tx, 0, sizeof(*tx));
+	tx->sql = store->writer;
+	if (!store->ops->begin(store->writer, err))
+		return false;
+	if (!sql_first(tx->sql, "SELECT edge, policy, policy_version FROM meta WHERE id=1",
+		    SQL_NO_ARGS, &query, err))
+		return false;
+	if (!query)
+		return err_set(err, ERR_STORE, "the database has no meta row");
+	tx->policy_version = sql_int(query, 2);
+	return sql_exact(query, 1, "policy digest", tx->policy, sizeof(tx->policy), err) &&
+	       tree_edge_decode(sql_bytes(query, 0), &tx->edge, err);
+}
+
+static bool tx_commit(struct store *store, struct store_tx *tx, struct err *err)
+{
+	OWNED(buf_release) struct buf edge = {0};
+	if (tx->edge_changed && (!tree_edge_encode(&tx->edge, &edge, err) ||
+					!sql_exec(tx->sql, "UPDATE meta SET edge=?1 WHERE id=1",
+						SQL_ARGS(sql_b(buf_bytes(&edge))), NULL, err)))
+		return false;
+	return store->ops->commit(tx->sql, err);
+}
+
+/* False: the whole transaction is lost. A job that merely failed is undone alone. */
+static bool job_run(
+	struct store *store, struct store_tx *tx, struct store_job *job, struct err *err)
+{
+	struct tree_edge edge = tx->edge;
+	bool edge_changed = tx->edge_changed;
+	if (!store->ops->savepoint(tx->sql, err))
+		return false;
+	if (job->work(tx, job->arg, &job->err))
+		return store->ops->savepoint_keep(tx->sql, err);
+	job->failed = true;
+	tx->edge = edge;
+	tx->edge_changed = edge_changed;
+	if (!store->ops->in_transaction(tx->sql)) {
+		if (err)
+			*err = job->err;
+		return false;
+	}
+	return store->ops->savepoint_undo(tx->sql, err);
+}
+
+static bool batch_run(
+	struct store *store, struct store_job *batch, struct store_tx *tx, struct err *err)
+{
+	if (!store->writer && !store->ops->open(store->location, true, &store->writer, err))
+		return false;
+	if (!tx_open(store, tx, err))
+		return false;
+	for (struct store_job *job = batch; job; job = job->next)
+		if (!job_run(store, tx, job, err))
+			return false;
+	return tx_commit(store, tx, err);
+}
+
+static void publish(struct store *store, bool ready, const struct store_tx *tx)
+{
+	struct store_tree tree = {.size = tx->edge.size};
+	bool rooted = ready && tree_root(&tx->edge, tree.root, NULL);
+	(void)pthread_mutex_lock(&store->lock);
+	store->ready = ready;
+	if (rooted)
+		store->tree = tree;
+	(void)pthread_mutex_unlock(&store->lock);
+}
+
+static void batch_finish(struct store_job *batch, const struct err *failure)
+{
+	for (struct store_job *job = batch, *next; job; job = next) {
+		next = job->next;
+		const struct err *err = job->failed ? &job->err : failure;
+		job->done(job->arg, err);
+		free(job);
+	}
+}
+
+static bool batch_commit(struct store *store, struct store_job *batch)
+{
+	struct store_tx tx = {0};
+	struct err err = {0};
+	bool ok = batch_run(store, batch, &tx, &err);
+	if (!ok && store->writer) {
+		/* Whatever state that connection is in, it is not asked again: what a failed fsync
+		 * left in its caches may differ from the disk. */
+		store->ops->rollback(store->writer);
+		sql_close(&store->writer);
+	}
+	publish(store, ok, &tx);
+	if (!ok && err.code != ERR_NOMEM)
+		err.code = ERR_STORE;
+	batch_finish(batch, ok ? NULL : &err);
+	return ok;
+}
+
+/* ---- the thread ---- */
+
+static void deadline_in(long ms, struct timespec *ret)
+{
+	(void)clock_gettime(CLOCK_MONOTONIC, ret);
+	ret->tv_nsec += ms * 1000000;
+	ret->tv_sec += ret->tv_nsec / 1000000000;
+	ret->tv_nsec %= 1000000000;
+}
+
+/* Waits for work. *ret_batch stays NULL when it is time to probe an unready store. False: closing,
+ * and nothing is left. */
+static bool batch_take(struct store *store, struct store_job **ret_batch)
+{
+	size_t taken = 0;
+	*ret_batch = NULL;
+	struct timespec deadline;
+	deadline_in(REOPEN_AFTER_MS, &deadline);
+	(void)pthread_mutex_lock(&store->lock);
+	int waited = 0;
+	while (!store->first && !store->closing && waited == 0)
+		waited = store->ready
+				 ? pthread_cond_wait(&store->wake, &store->lock)
+				 : pthread_cond_timedwait(&store->wake, &store->lock, &deadline);
+	bool more = store->first || !store->closing;
+	struct store_job **end = &store->first;
+	while (*end && taken < STORE_BATCH_MAX) {
+		end = &(*end)->next;
+		taken++;
+	}
+	if (taken > 0) {
+		*ret_batch = store->first;
+		store->first = *end;
+		*end = NULL;
+		if (!store->first)
+			store->last = &store->first;
+		store->queued -= taken;
+	}
+	(void)pthread_mutex_unlock(&store->lock);
+	return more;
+}
+
+static bool probe_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	(void)arg;
+	return sql_exec(
+		tx->sql, "UPDATE meta SET probe=probe+1 WHERE id=1", SQL_NO_ARGS, NULL, err);
+}
+
+static void probe_done(void *arg, const struct err *err)
+{
+	(void)arg;
+	(void)err;
+}
+
+static void probe(struct store *store)
+{
+	struct store_job *job = calloc(1, sizeof(*job));
+	if (!job)
+		return;
+	job->work = probe_work;
+	job->done = probe_done;
+	(void)batch_commit(store, job);
+}
+
+static void *writer_main(void *arg)
+{
+	struct store *store = arg;
+	struct store_job *batch = NULL;
+	while (batch_take(store, &batch)) {
+		if (batch)
+			(void)batch_commit(store, batch);
+		else
+			probe(store);
+	}
+	return NULL;
+}
+
+bool store_writer_start(struct store *store, struct err *err)
+{
+	pthread_attr_t attributes;
+	probe(store);
+	if (!store->ready)
+		return err_set(err, ERR_STORE, "the database cannot be written");
+	if (pthread_attr_init(&attributes) != 0)
+		return err_set(err, ERR_NOMEM, "writer thread");
+	(void)pthread_attr_setstacksize(&attributes, WRITER_STACK);
+	int code = pthread_create(&store->thread, &attributes, writer_main, store);
+	(void)pthread_attr_destroy(&attributes);
+	return code == 0 ? true : err_errno(err, code, "writer thread");
+}
+
+void store_writer_stop(struct store *store)
+{
+	(void)pthread_mutex_lock(&store->lock);
+	store->closing = true;
+	(void)pthread_cond_signal(&store->wake);
+	(void)pthread_mutex_unlock(&store->lock);
+	(void)pthread_join(store->thread, NULL);
+}
+
+/* ---- submitting ---- */
+
+void store_submit(struct store *store, store_work work, store_done done, void *arg)
+{
+	struct err busy;
+	struct store_job *job = calloc(1, sizeof(*job));
+	if (!job) {
+		(void)err_set(&busy, ERR_NOMEM, "store");
+		done(arg, &busy);
+		return;
+	}
+	*job = (struct store_job){.work = work, .done = done, .arg = arg};
+	(void)pthread_mutex_lock(&store->lock);
+	bool taken = !store->closing && store->queued < STORE_QUEUE_MAX;
+	if (taken) {
+		*store->last = job;
+		store->last = &job->next;
+		store->queued++;
+		(void)pthread_cond_signal(&store->wake);
+	}
+	(void)pthread_mutex_unlock(&store->lock);
+	if (taken)
+		return;
+	free(job);
+	(void)err_set(&busy, ERR_BUSY, "the store is busy");
+	done(arg, &busy);
+}
+
+struct waiter {
+	store_work work;
+	void *arg;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool finished, ok;
+	struct err err;
+};
+
+static bool waiter_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	struct waiter *waiter = arg;
+	return waiter->work(tx, waiter->arg, err);
+}
+
+static void waiter_done(void *arg, const struct err *err)
+{
+	struct waiter *waiter = arg;
+	(void)pthread_mutex_lock(&waiter->lock);
+	waiter->finished = true;
+	waiter->ok = !err;
+	if (err)
+		waiter->err = *err;
+	(void)pthread_cond_signal(&waiter->wake);
+	(void)pthread_mutex_unlock(&waiter->lock);
+}
+
+bool store_run(struct store *store, store_work work, void *arg, struct err *err)
+{
+	struct waiter waiter = {.work = work, .arg = arg};
+	if (pthread_mutex_init(&waiter.lock, NULL) != 0 ||
+		pthread_cond_init(&waiter.wake, NULL) != 0)
+		return err_set(err, ERR_NOMEM, "store");
+	store_submit(store, waiter_work, waiter_done, &waiter);
+	(void)pthread_mutex_lock(&waiter.lock);
+	while (!waiter.finished)
+		(void)pthread_cond_wait(&waiter.wake, &waiter.lock);
+	(void)pthread_mutex_unlock(&waiter.lock);
+	(void)pthread_cond_destroy(&waiter.wake);
+	(void)pthread_mutex_destroy(&waiter.lock);
+	if (!waiter.ok && err)
+		*err = waiter.err;
+	return waiter.ok;
+}
