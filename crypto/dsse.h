@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DSSE v1 envelopes (JSON). The payload is taken as received; signatures are over PAE(payloadType, payload). Key ids are
- * hints and never decide. base64 standard or URL-safe is accepted, as the specification asks.
+ * DSSE v1 envelopes (JSON). The payload is taken as received; signatures are over PAE(payloadType,
+ * payload). Key ids are hints and never decide. base64 standard or URL-safe is accepted, as the
+ * specification asks.
  */
 #ifndef ASSAY_CRYPTO_DSSE_H
 #define ASSAY_CRYPTO_DSSE_H
@@ -9,8 +10,8 @@
 #include "crypto/key.h"
 
 #define DSSE_SIGNATURES_MAX 64
-#define DSSE_PAYLOAD_MAX (4u << 20)
-#define DSSE_INTOTO_TYPE "application/vnd.in-toto+json"
+#define DSSE_PAYLOAD_MAX    (4u << 20)
+#define DSSE_INTOTO_TYPE    "application/vnd.in-toto+json"
 
 struct dsse {
 	char payload_type[128];
@@ -24,12 +25,16 @@ struct dsse {
 
 must_use bool dsse_parse(struct bytes json, struct dsse **ret, struct err *err);
 void dsse_free(struct dsse **dsse);
-/* Which of the keys verify at least one signature: bit i of *ret_mask for keys[i], n <= 64. ECDSA signatures are DER or
- * raw r||s (both occur); hash by the key's default. Never an error for a signature that does not verify. */
-must_use bool dsse_verify(const struct dsse *dsse, struct key *const *keys, size_t n, uint64_t *ret_mask, struct err *err);
+/* Which of the keys verify at least one signature: bit i of *ret_mask for keys[i], n <= 64. ECDSA
+ * signatures are DER or raw r||s (both occur); hash by the key's default. Never an error for a
+ * signature that does not verify. */
+must_use bool dsse_verify(const struct dsse *dsse, struct key *const *keys, size_t n,
+	uint64_t *ret_mask, struct err *err);
 /* A new envelope with one signature (ECDSA: DER; keyid: hex of key_id). */
-must_use bool dsse_sign(const char *payload_type, struct bytes payload, struct key *key, struct buf *out, struct err *err);
+must_use bool dsse_sign(const char *payload_type, struct bytes payload, struct key *key,
+	struct buf *out, struct err *err);
 /* Adds a signature to an envelope. */
-must_use bool dsse_add_signature(struct bytes envelope, struct key *key, struct buf *out, struct err *err);
+must_use bool dsse_add_signature(
+	struct bytes envelope, struct key *key, struct buf *out, struct err *err);
 
 #endif
