@@ -92,9 +92,12 @@ static void put_head(const struct audit_report *report, bool colour, struct buf 
 	char time[TIME_TEXT_MAX], hex[17];
 
 	style(out, colour, report->consistent ? "1;32m" : "1;31m");
-	buf_put_str(out, report->consistent     ? "consistent"
-			 : report->reproducible ? "INCONSISTENT"
-						: "NOT REPRODUCIBLE");
+	if (report->consistent)
+		buf_put_str(out, "consistent");
+	else if (report->reproducible || r->verifier_id.len == 0)
+		buf_put_str(out, "INCONSISTENT");
+	else
+		buf_put_str(out, "NOT REPRODUCIBLE");
 	style(out, colour, "0m");
 	if (r->verifier_id.len == 0) {
 		buf_put_str(out, ": the record cannot be read\n");
