@@ -32,8 +32,12 @@ static bool ref_read(const struct app *app, struct policy_ref *ref, struct err *
 {
 	if (!file_read(app->config.policy, POLICY_TEXT_MAX, &ref->text, err))
 		return err_wrap(err, "policy");
-	if (!policy_parse(buf_bytes(&ref->text), app->config.policy, &ref->policy, err))
+	if (!policy_parse(buf_bytes(&ref->text), app->config.policy, &ref->policy, err)) {
+		if (err && strstr(err->text, "Insufficient entries"))
+			return err_wrap(err, "the policy is not filled in: add at least one "
+					     "release key and one risk class");
 		return false;
+	}
 	if (strcmp(ref->policy->trust_domain, app->config.trust_domain) != 0)
 		return err_set(err, ERR_CONFIG, "%s: trust_domain: %s is not this verifier's, %s",
 			app->config.policy, ref->policy->trust_domain, app->config.trust_domain);

@@ -8,6 +8,7 @@
 #define ASSAY_VERIFIER_CONFIG_H
 
 #include "base/log.h"
+#include "base/time.h"
 #include "base/yaml.h"
 
 struct config {
