@@ -14,6 +14,7 @@
 #include "attest/spec.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "evidence/evidence.h"
 
 #define EVENT_MS     (60 * 60 * 1000) /* a model of terabytes is hashed between two events */
 #define SEND_MS	     30000
@@ -156,31 +157,43 @@ static bool on_progress(struct launch *launch, const json_t *event, struct err *
 	return true;
 }
 
+static bool read_memfd(int fd, const char *name, size_t max, struct buf *ret, struct err *err)
+{
+	if (lseek(fd, 0, SEEK_SET) != 0)
+		return err_errno(err, errno, "%s", name);
+	return file_read_fd(fd, name, max, ret, err);
+}
+
 static bool give_verdict(struct launch *launch, const json_t *event, bool trusted, struct err *err)
 {
+	OWNED(buf_release) struct buf verdict = {0};
 	struct json_fields f = json_fields_of("answer of assay-hostd");
-	const char *verdict = json_need_str(&f, event, "verdict", SOCKET_MESSAGE_MAX);
 	const char *record = json_want_str(&f, event, "record", RECORD_MAX);
-	if (!json_fields_ok(&f, err))
+	if (!json_fields_ok(&f, err) ||
+		!read_memfd(launch->plan.fd[LAUNCH_FD_VERDICT], "verdict", VERDICT_TEXT_MAX, &verdict, err))
 		return false;
 	if (launch->options->verdict)
 		launch->options->verdict(
-			launch->options->context, bytes_str(verdict), trusted, record ? record : "");
+			launch->options->context, buf_bytes(&verdict), trusted, record ? record : "");
 	return true;
+}
+
+static bool expect_fds(const struct launch *launch, size_t count, struct err *err)
+{
+	return launch->plan.count == count ||
+	       err_set(err, ERR_FORMAT, "answer of assay-hostd: %zu descriptors, expected %zu",
+		       launch->plan.count, count);
 }
 
 static bool on_refused(struct launch *launch, const json_t *event, struct err *err)
 {
 	launch->refused = true;
-	return give_verdict(launch, event, false, err);
+	return expect_fds(launch, 1, err) && give_verdict(launch, event, false, err);
 }
 
 static bool on_plan(struct launch *launch, const json_t *event, struct err *err)
 {
-	if (launch->plan.count != LAUNCH_FDS)
-		return err_set(err, ERR_FORMAT, "answer of assay-hostd: %zu descriptors, expected %d",
-			launch->plan.count, LAUNCH_FDS);
-	return give_verdict(launch, event, true, err);
+	return expect_fds(launch, LAUNCH_FDS, err) && give_verdict(launch, event, true, err);
 }
 
 struct on_event {
@@ -231,13 +244,6 @@ static bool next_event(struct launch *launch, bool *ret_last, struct err *err)
 
 /* ---- becoming the agent ---- */
 
-static bool read_memfd(int fd, const char *name, size_t max, struct buf *ret, struct err *err)
-{
-	if (lseek(fd, 0, SEEK_SET) != 0)
-		return err_errno(err, errno, "%s", name);
-	return file_read_fd(fd, name, max, ret, err);
-}
-
 static bool become_agent(struct launch *launch, struct err *err)
 {
 	OWNED(buf_release) struct buf text = {0}, index = {0};
@@ -250,7 +256,7 @@ static bool become_agent(struct launch *launch, struct err *err)
 		!launch_identity_of(plan.uid, plan.gid, &identity, err))
 		return false;
 	return launch_namespace_enter(buf_bytes(&index), fds[LAUNCH_FD_PACK], err) &&
-	       launch_exec(fds[LAUNCH_FD_EXECUTABLE], &plan, &identity, launch->files, launch->file_count, err);
+	       launch_exec(fds[LAUNCH_FD_EXECUTABLE], &plan, &identity, launch->files, launch->file_count, &launch->socket, err);
 }
 
 /* hostd withdraws the credential at once, rather than when the socket closes. */

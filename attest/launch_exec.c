@@ -85,12 +85,12 @@ static bool move_up(int *fd, struct err *err)
 }
 
 /* First everything up, then the arguments down to their places, so that none is overwritten on the way. */
-static bool place(int *executable, const int *files, size_t count, struct err *err)
+static bool place(int *executable, int *socket, const int *files, size_t count, struct err *err)
 {
 	int up[LAUNCH_FILES_MAX];
 	if (count > LAUNCH_FILES_MAX)
 		return err_set(err, ERR_LIMIT, "%zu file arguments, at most %u", count, LAUNCH_FILES_MAX);
-	if (!move_up(executable, err))
+	if (!move_up(executable, err) || !move_up(socket, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		up[i] = files[i];
@@ -107,7 +107,7 @@ static bool place(int *executable, const int *files, size_t count, struct err *e
 }
 
 bool launch_exec(int executable, const struct launch_plan *plan, const struct launch_identity *identity,
-	const int *files, size_t file_count, struct err *err)
+	const int *files, size_t file_count, int *socket, struct err *err)
 {
 	if (!become(identity, err))
 		return false;
@@ -117,7 +117,7 @@ bool launch_exec(int executable, const struct launch_plan *plan, const struct la
 		if (!check_readable(files[i], err))
 			return false;
 	}
-	if (!place(&executable, files, file_count, err))
+	if (!place(&executable, socket, files, file_count, err))
 		return false;
 	(void)execveat(executable, "", (char *const *)(uintptr_t)plan->arguments,
 		(char *const *)(uintptr_t)plan->environment, AT_EMPTY_PATH);

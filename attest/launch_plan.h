@@ -27,8 +27,15 @@
 #define LAUNCH_LIBRARIES   "/.assay/lib"  /* where the loader looks first */
 #define LAUNCH_HOST	   "/.assay/host" /* the host's own root, as it was */
 
-/* What every run is told, in this order, on the socket. */
-enum launch_fd { LAUNCH_FD_PLAN = 0, LAUNCH_FD_INDEX, LAUNCH_FD_PACK, LAUNCH_FD_EXECUTABLE, LAUNCH_FDS };
+/* On the socket, in this order; a refusal comes with the first alone. */
+enum launch_fd {
+	LAUNCH_FD_VERDICT = 0, /* JSON, as the verifier sent it */
+	LAUNCH_FD_PLAN,
+	LAUNCH_FD_INDEX,
+	LAUNCH_FD_PACK,
+	LAUNCH_FD_EXECUTABLE,
+	LAUNCH_FDS
+};
 
 enum launch_kind {
 	LAUNCH_NONE = 0,

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of hostd share. Private to attest/hostd*.c, instance*.c and launch_host*.c. */
+#ifndef ASSAY_ATTEST_HOSTD_STATE_H
+#define ASSAY_ATTEST_HOSTD_STATE_H
+
+#include "attest/hostd.h"
+#include "attest/instance.h"
+#include "attest/log.h"
+#include "attest/socket.h"
+
+#define HOSTD_CONNECTIONS_MAX	  64u
+#define HOSTD_CONNECTIONS_OF_USER 16u /* of one user other than root and hostd's own */
+#define HOSTD_LAUNCHES_MAX	  4u  /* measuring at a time; others wait */
+#define HOSTD_STACK		  (256u << 10)
+#define HOSTD_REQUEST_MS	  10000 /* for the request of a new connection */
+#define HOSTD_SEND_MS		  5000
+#define HOSTD_READY_MS		  60000 /* for the caller to open his files */
+#define HOSTD_EXEC_MS		  60000 /* for the caller to become the agent */
+
+/* A connection to the verifier and who uses it: launches have one, renewals another, so that neither waits for the other. */
+struct hostd_link {
+	pthread_mutex_t mutex;
+	struct verifier_link *link; /* NULL: not made yet */
+};
+
+struct connection {
+	struct hostd *hostd;
+	int fd;
+	struct socket_peer peer;
+	struct connection *next;
+};
+
+struct hostd {
+	const struct hostd_config *config;
+	const struct log *log;
+	struct tpm *tpm;
+	bool own_tpm;
+	bool keys_loaded; /* EK and AK, under identity_mutex */
+	struct host_log *events;
+	uint8_t boot_id[16];
+	int state_lock;
+	bool (*connect)(void *context, struct verifier_link **ret, struct err *err);
+	void *connect_context;
+
+	pthread_mutex_t identity_mutex;
+	bool enrolled;
+	struct enrolment enrolment;
+
+	struct hostd_link launches, renewals;
+	struct instances *instances;
+
+	pthread_mutex_t connections_mutex;
+	pthread_cond_t connections_cond;
+	struct connection *connections;
+	size_t connection_count;
+	unsigned measuring;
+};
+
+/* Who the host is, as of now. */
+struct hostd_identity {
+	uint8_t host_id[HOST_ID_LEN];
+	char verifier_id[256];
+};
+/* ERR_DENIED while the host is not enrolled, or pending; a pending host asks the verifier once more. Loads EK and AK into the
+ * TPM's session when that has not been done, and renews a host certificate that is about to expire. */
+must_use bool hostd_identity(struct hostd *hostd, struct hostd_identity *ret, struct err *err);
+must_use bool hostd_enroll(struct hostd *hostd, struct bytes join_token, struct bytes name, struct enrolment *ret, struct err *err);
+/* Drops the connections to the verifier: the next use makes new ones. */
+void hostd_disconnect(struct hostd *hostd);
+
+/* One attestation of an instance: challenge, quote, verdict. Keeps the next challenge in the instance. The views in *ret
+ * point into *buffer. A refused verdict is an answer. */
+must_use bool hostd_attest(struct hostd *hostd, struct hostd_link *link, struct instance *instance, enum purpose purpose,
+	struct buf *buffer, struct attest_result *ret, struct err *err);
+
+/* Requests, one function each; the answer is sent by the caller. */
+must_use bool hostd_request_status(struct connection *c, const json_t *request, json_t **ret, struct err *err);
+must_use bool hostd_request_enroll(struct connection *c, const json_t *request, json_t **ret, struct err *err);
+must_use bool hostd_request_workloads(struct connection *c, const json_t *request, json_t **ret, struct err *err);
+must_use bool hostd_request_stop(struct connection *c, const json_t *request, json_t **ret, struct err *err);
+must_use bool hostd_request_doctor(struct connection *c, const json_t *request, json_t **ret, struct err *err);
+/* The whole conversation of `assay run`. True: the agent runs, or a verdict against it was delivered. */
+must_use bool hostd_launch(struct connection *c, const json_t *request, struct socket_fds *fds, struct err *err);
+
+/* Serves one connection and ends it. */
+void hostd_serve(struct connection *c);
+/* root or the user that hostd itself runs as */
+bool hostd_peer_is_operator(const struct connection *c);
+
+#endif

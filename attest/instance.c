@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attest/instance.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/time.h"
+
+static const char *const state_names[INSTANCE_STATES] = {
+	[INSTANCE_STARTING] = "starting",
+	[INSTANCE_TRUSTED] = "trusted",
+	[INSTANCE_UNREACHABLE] = "unreachable",
+	[INSTANCE_STALE] = "stale",
+	[INSTANCE_UNTRUSTED] = "untrusted",
+	[INSTANCE_ENDED] = "ended",
+};
+
+const char *instance_state_name(enum instance_state state)
+{
+	return (size_t)state < ARRAY_LEN(state_names) ? state_names[state] : "unknown";
+}
+
+bool instance_new(const char *workload, struct instance **ret, struct err *err)
+{
+	OWNED(instance_unref) struct instance *instance = calloc(1, sizeof(*instance));
+	if (!instance)
+		return err_set(err, ERR_NOMEM, "no memory for an instance");
+	(void)pthread_mutex_init(&instance->mutex, NULL);
+	instance->references = 1;
+	instance->pidfd = instance->directory = -1;
+	instance->workload = strdup(workload);
+	if (!instance->workload)
+		return err_set(err, ERR_NOMEM, "no memory for an instance");
+	if (!random_fill(&random_system, instance->id, sizeof(instance->id), err))
+		return false;
+	hex_encode(BYTES_OF(instance->id), instance->hex);
+	*ret = TAKE(instance);
+	return true;
+}
+
+void instance_unref(struct instance **pointer)
+{
+	struct instance *instance = *pointer;
+	*pointer = NULL;
+	if (!instance || __atomic_sub_fetch(&instance->references, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	key_unref(&instance->key);
+	tpm_key_release(&instance->tpm_key);
+	fd_close(&instance->pidfd);
+	fd_close(&instance->directory);
+	buf_release(&instance->challenge);
+	for (size_t i = 0; i < instance->audience_count; i++)
+		free(instance->audiences[i]);
+	for (size_t i = 0; i < instance->file_count; i++)
+		free(instance->files[i].path);
+	free(instance->files);
+	free(instance->directory_path);
+	free(instance->workload);
+	(void)pthread_mutex_destroy(&instance->mutex);
+	free(instance);
+}
+
+bool instance_make_key(struct instance *instance, struct tpm *tpm, bool in_tpm, struct err *err)
+{
+	return in_tpm ? tpm_key_new(tpm, &instance->tpm_key, err) :
+			key_generate(KEY_EC_P256, &instance->key, err);
+}
+
+enum key_protection instance_protection(const struct instance *instance)
+{
+	return instance->tpm_key.public_area.len > 0 ? KEY_TPM : KEY_SOFTWARE;
+}
+
+bool instance_alive(const struct instance *instance)
+{
+	struct pollfd entry = {.fd = instance->pidfd, .events = POLLIN};
+	return instance->pidfd >= 0 && poll(&entry, 1, 0) == 0;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool instance_files_unchanged(const struct instance *instance, struct err *err)
+{
+	for (size_t i = 0; i < instance->file_count; i++) {
+		const struct instance_file *file = &instance->files[i];
+		struct stat st;
+		if (stat(file->path, &st) != 0)
+			return err_set(err, ERR_CONFLICT, "%s was measured, not pinned, and is gone",
+				ESC(bytes_str(file->path)));
+		if (st.st_dev != file->device || st.st_ino != file->inode ||
+			(uint64_t)st.st_size != file->size || !same_time(&st.st_mtim, &file->modified) ||
+			!same_time(&st.st_ctim, &file->changed))
+			return err_set(err, ERR_CONFLICT, "%s was measured, not pinned, and has changed since",
+				ESC(bytes_str(file->path)));
+	}
+	return true;
+}
+
+bool instance_schedule(struct instance *instance, int64_t after_seconds, struct err *err)
+{
+	uint16_t random = 0;
+	if (!random_fill(&random_system, (uint8_t *)&random, sizeof(random), err))
+		return false;
+	uint64_t after = after_seconds > 0 ? (uint64_t)after_seconds * 1000 : 1000;
+	uint64_t jitter = after / 5 * random / UINT16_MAX; /* 0..20 %, around 10 % below */
+	instance->renew_at = clock_monotonic_ms(&clock_system) + after - after / 10 + jitter;
+	return true;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of instances and its two threads: one waits for exits, one for renewals that are due. */
+#include "attest/instance.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attest/hostd_state.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "base/time.h"
+
+#define EXIT_UNKNOWN	UINT32_MAX /* the process is not our child and the kernel does not tell */
+#define EXIT_TRIES	20
+#define EXIT_TRY_NS	5000000L
+#define RENEW_IDLE_MS	60000
+
+struct instances {
+	struct hostd *hostd;
+	pthread_mutex_t mutex;
+	pthread_cond_t changed; /* for the renewing thread; monotonic */
+	int wake;		/* eventfd, for the watching thread */
+	bool stop;
+	struct instance *first;
+	size_t count;
+	bool watching, renewing;
+	pthread_t watcher, renewer;
+};
+
+static struct instance *instance_ref(struct instance *instance)
+{
+	(void)__atomic_add_fetch(&instance->references, 1, __ATOMIC_RELAXED);
+	return instance;
+}
+
+static void wake_both(struct instances *all)
+{
+	uint64_t one = 1;
+	(void)pthread_cond_signal(&all->changed);
+	while (write(all->wake, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+/* ---- the table ---- */
+
+bool instances_add(struct instances *all, struct instance *instance, struct err *err)
+{
+	(void)pthread_mutex_lock(&all->mutex);
+	bool room = all->count < INSTANCES_MAX;
+	if (room) {
+		instance->next = all->first;
+		all->first = instance_ref(instance);
+		all->count++;
+		wake_both(all);
+	}
+	(void)pthread_mutex_unlock(&all->mutex);
+	return room || err_set(err, ERR_LIMIT, "%u instances run on this host, more are not watched", INSTANCES_MAX);
+}
+
+static void take_out(struct instances *all, struct instance *instance)
+{
+	struct instance *out = NULL;
+	(void)pthread_mutex_lock(&all->mutex);
+	for (struct instance **at = &all->first; *at; at = &(*at)->next) {
+		if (*at == instance) {
+			out = *at;
+			*at = out->next;
+			all->count--;
+			break;
+		}
+	}
+	(void)pthread_mutex_unlock(&all->mutex);
+	instance_unref(&out);
+}
+
+struct instance *instances_find(struct instances *all, const char *hex)
+{
+	struct instance *found = NULL;
+	(void)pthread_mutex_lock(&all->mutex);
+	for (struct instance *i = all->first; i && !found; i = i->next) {
+		if (strcmp(i->hex, hex) == 0)
+			found = instance_ref(i);
+	}
+	(void)pthread_mutex_unlock(&all->mutex);
+	return found;
+}
+
+static json_t *instance_json(struct instance *i)
+{
+	char expires[TIME_TEXT_MAX];
+	(void)pthread_mutex_lock(&i->mutex);
+	json_t *json = json_pack("{s:s,s:s,s:i,s:I,s:s,s:s,s:s,s:s?,s:s,s:s,s:i}", "instance", i->hex, "workload",
+		i->workload, "pid", (int)i->pid, "uid", (json_int_t)i->uid, "state",
+		instance_state_name(i->state), "reason", i->reason, "record", i->record, "expires",
+		i->expires ? time_format(i->expires, expires) : NULL, "credentials",
+		i->directory_path ? i->directory_path : "", "key",
+		key_protection_name(instance_protection(i)), "not_pinned", (int)i->file_count);
+	(void)pthread_mutex_unlock(&i->mutex);
+	return json;
+}
+
+json_t *instances_json(struct instances *all, bool everybody, uid_t uid)
+{
+	json_t *array = json_array();
+	(void)pthread_mutex_lock(&all->mutex);
+	for (struct instance *i = all->first; array && i; i = i->next) {
+		if (!everybody && i->uid != uid)
+			continue;
+		if (json_array_append_new(array, instance_json(i)) != 0) {
+			json_decref(array);
+			array = NULL;
+		}
+	}
+	(void)pthread_mutex_unlock(&all->mutex);
+	return array;
+}
+
+/* ---- exits ---- */
+
+/* struct pidfd_info of Linux 6.13, as far as its first version goes. */
+struct exit_info {
+	uint64_t mask, cgroup;
+	uint32_t ids[11];
+	int32_t exit_code;
+};
+#define EXIT_INFO_GET _IOWR(0xFF, 11, struct exit_info)
+#define EXIT_INFO_BIT (1u << 3)
+
+/* Only a parent can wait for a process; since Linux 6.15 a pidfd tells how it ended, once it has been reaped. */
+static void exit_status(const struct instance *instance, struct runtime_exit *ret)
+{
+	ret->status = EXIT_UNKNOWN;
+	for (int i = 0; i < EXIT_TRIES; i++) {
+		struct exit_info info = {.mask = EXIT_INFO_BIT};
+		if (ioctl(instance->pidfd, EXIT_INFO_GET, &info) != 0 && errno != ESRCH)
+			return;
+		if (info.mask & EXIT_INFO_BIT) {
+			unsigned code = (unsigned)info.exit_code;
+			ret->signaled = (code & 0x7f) != 0;
+			ret->status = ret->signaled ? code & 0x7f : code >> 8 & 0xff;
+			return;
+		}
+		(void)nanosleep(&(struct timespec){.tv_nsec = EXIT_TRY_NS}, NULL);
+	}
+}
+
+static void record_exit(struct hostd *hostd, const struct instance *instance, const struct runtime_exit *ended)
+{
+	OWNED(buf_release) struct buf content = {0};
+	struct err err;
+	if (!runtime_exit_encode(ended, clock_wall(&clock_system), &content, &err) ||
+		!host_log_append(hostd->events, buf_bytes(&content), &err))
+		log_event(hostd->log, LOG_LEVEL_ERROR, "exit not recorded", {"instance", bytes_str(instance->hex)},
+			{"error", bytes_str(err.text)});
+}
+
+void instance_end(struct hostd *hostd, struct instance *instance)
+{
+	struct runtime_exit ended = {0};
+	char status[16];
+	memcpy(ended.instance, instance->id, sizeof(ended.instance));
+	(void)pthread_mutex_lock(&instance->mutex);
+	instance->state = INSTANCE_ENDED;
+	instance->renew_at = 0;
+	credentials_release(instance);
+	(void)pthread_mutex_unlock(&instance->mutex);
+	exit_status(instance, &ended);
+	record_exit(hostd, instance, &ended);
+	(void)snprintf(status, sizeof(status), "%u", ended.status);
+	log_event(hostd->log, LOG_LEVEL_INFO, "instance ended", {"instance", bytes_str(instance->hex)},
+		{"workload", bytes_str(instance->workload)},
+		{ended.signaled ? "signal" : "status",
+			bytes_str(ended.status == EXIT_UNKNOWN ? "unknown" : status)});
+}
+
+/* The descriptors to wait for, with a reference to each instance; the wake-up descriptor first. */
+struct watched {
+	size_t count;
+	struct pollfd *entries;
+	struct instance **instances;
+};
+
+static void watched_release(struct watched *watched)
+{
+	for (size_t i = 1; i < watched->count; i++)
+		instance_unref(&watched->instances[i]);
+	free(watched->entries);
+	free(watched->instances);
+	*watched = (struct watched){0};
+}
+
+/* False when the table is closing, or there is no memory. */
+static bool watched_fill(struct instances *all, struct watched *ret)
+{
+	(void)pthread_mutex_lock(&all->mutex);
+	bool go = !all->stop;
+	ret->entries = calloc(all->count + 1, sizeof(*ret->entries));
+	ret->instances = calloc(all->count + 1, sizeof(*ret->instances));
+	if (go && ret->entries && ret->instances) {
+		ret->entries[ret->count++] = (struct pollfd){.fd = all->wake, .events = POLLIN};
+		for (struct instance *i = all->first; i; i = i->next) {
+			ret->entries[ret->count] = (struct pollfd){.fd = i->pidfd, .events = POLLIN};
+			ret->instances[ret->count++] = instance_ref(i);
+		}
+	}
+	(void)pthread_mutex_unlock(&all->mutex);
+	return go;
+}
+
+static void watch_once(struct instances *all, const struct watched *watched)
+{
+	uint64_t drained;
+	/* Without memory for the list: try again shortly. */
+	if (poll(watched->entries, watched->count, watched->count ? -1 : 1000) <= 0)
+		return;
+	if (watched->entries[0].revents & POLLIN)
+		while (read(all->wake, &drained, sizeof(drained)) < 0 && errno == EINTR)
+			;
+	for (size_t i = 1; i < watched->count; i++) {
+		if (watched->entries[i].revents == 0)
+			continue;
+		instance_end(all->hostd, watched->instances[i]);
+		take_out(all, watched->instances[i]);
+	}
+}
+
+static void *watch(void *context)
+{
+	struct instances *all = context;
+	for (;;) {
+		OWNED(watched_release) struct watched watched = {0};
+		if (!watched_fill(all, &watched))
+			return NULL;
+		watch_once(all, &watched);
+	}
+}
+
+/* ---- renewals ---- */
+
+static uint64_t renew_time(struct instance *instance)
+{
+	(void)pthread_mutex_lock(&instance->mutex);
+	uint64_t at = instance->renew_at;
+	(void)pthread_mutex_unlock(&instance->mutex);
+	return at;
+}
+
+/* Waits until a renewal is due; NULL when the table is closing. Called and returning with the lock held. */
+static struct instance *next_due(struct instances *all)
+{
+	while (!all->stop) {
+		uint64_t now = clock_monotonic_ms(&clock_system), next = now + RENEW_IDLE_MS;
+		struct instance *due = NULL;
+		for (struct instance *i = all->first; i; i = i->next) {
+			uint64_t at = renew_time(i);
+			if (at > 0 && at < next) {
+				next = at;
+				due = i;
+			}
+		}
+		if (due && next <= now)
+			return instance_ref(due);
+		struct timespec until = {.tv_sec = (time_t)(next / 1000), .tv_nsec = (long)(next % 1000) * 1000000};
+		(void)pthread_cond_timedwait(&all->changed, &all->mutex, &until);
+	}
+	return NULL;
+}
+
+static void *renew(void *context)
+{
+	struct instances *all = context;
+	(void)pthread_mutex_lock(&all->mutex);
+	for (;;) {
+		OWNED(instance_unref) struct instance *due = next_due(all);
+		if (!due)
+			break;
+		(void)pthread_mutex_unlock(&all->mutex);
+		instance_renew(all->hostd, due);
+		(void)pthread_mutex_lock(&all->mutex);
+	}
+	(void)pthread_mutex_unlock(&all->mutex);
+	return NULL;
+}
+
+/* ---- beginning and end ---- */
+
+static bool start_thread(pthread_t *thread, void *(*run)(void *), struct instances *all, struct err *err)
+{
+	pthread_attr_t attributes;
+	(void)pthread_attr_init(&attributes);
+	(void)pthread_attr_setstacksize(&attributes, HOSTD_STACK);
+	int why = pthread_create(thread, &attributes, run, all);
+	(void)pthread_attr_destroy(&attributes);
+	return why == 0 ? true : err_errno(err, why, "starting a thread");
+}
+
+bool instances_start(struct hostd *hostd, struct instances **ret, struct err *err)
+{
+	OWNED(instances_stop) struct instances *all = calloc(1, sizeof(*all));
+	pthread_condattr_t monotonic;
+	if (!all)
+		return err_set(err, ERR_NOMEM, "no memory for instances");
+	all->hostd = hostd;
+	(void)pthread_mutex_init(&all->mutex, NULL);
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&all->changed, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+	all->wake = eventfd(0, EFD_CLOEXEC);
+	if (all->wake < 0)
+		return err_errno(err, errno, "eventfd");
+	if (!start_thread(&all->watcher, watch, all, err))
+		return false;
+	all->watching = true;
+	if (!start_thread(&all->renewer, renew, all, err))
+		return false;
+	all->renewing = true;
+	*ret = TAKE(all);
+	return true;
+}
+
+void instances_stop(struct instances **pointer)
+{
+	struct instances *all = *pointer;
+	*pointer = NULL;
+	if (!all)
+		return;
+	(void)pthread_mutex_lock(&all->mutex);
+	all->stop = true;
+	wake_both(all);
+	(void)pthread_mutex_unlock(&all->mutex);
+	if (all->watching)
+		(void)pthread_join(all->watcher, NULL);
+	if (all->renewing)
+		(void)pthread_join(all->renewer, NULL);
+	while (all->first) {
+		struct instance *gone = all->first;
+		all->first = gone->next;
+		instance_unref(&gone);
+	}
+	fd_close(&all->wake);
+	(void)pthread_cond_destroy(&all->changed);
+	(void)pthread_mutex_destroy(&all->mutex);
+	free(all);
+}
