@@ -110,7 +110,6 @@ bool tpm_sw_ak_new(
 
 static bool rsa_generate(uint16_t bits, struct key **ret, struct err *err)
 {
-	OWNED(buf_release) struct buf pem = {0};
 	EVP_PKEY *pkey = EVP_RSA_gen(bits);
 	BIO *bio = BIO_new(BIO_s_mem());
 	bool ok = false;
