@@ -79,10 +79,8 @@ bool launch_entry_next(struct reader *index, struct launch_entry *ret, struct er
 		ret->kind = (enum launch_kind)kind;
 	if (!rd_failed(index))
 		check_paths(index, ret);
-	if (rd_failed(index)) {
-		(void)rd_finish(index, err);
-		return err_wrap(err, "launch index");
-	}
+	if (rd_failed(index))
+		return rd_finish(index, err) || err_wrap(err, "launch index");
 	memcpy(ret->digest, digest.data, SHA256_LEN);
 	return true;
 }
