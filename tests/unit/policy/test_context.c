@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The frozen context: what was judged can be judged again, and comes out byte for byte the same. */
+#include "policy/policy.h"
+
+#include "ek_ca.h"
+#include "scene.h"
+
+static struct scene_keys keys;
+static struct scene *s;
+static struct buf frozen, again;
+static struct policy_frozen thawed;
+
+static int group_setup(void **state)
+{
+	(void)state;
+	scene_keys_make(&keys);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	scene_keys_free(&keys);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	s = scene_new(&keys);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	policy_frozen_release(&thawed);
+	scene_free(s);
+	buf_release(&frozen);
+	buf_release(&again);
+	return 0;
+}
+
+/* The objects of the bundle; hidden: the one that is not there. */
+struct shelf {
+	struct bytes objects[8];
+	size_t count;
+	size_t hidden;
+	bool lie;
+};
+static struct shelf shelf;
+
+static bool find(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret)
+{
+	struct shelf *from = arg;
+	struct err err = {0};
+
+	for (size_t i = 0; i < from->count; i++) {
+		uint8_t own[SHA256_LEN];
+
+		if (!sha256_of(from->objects[i], own, &err) || i == from->hidden)
+			continue;
+		if (memcmp(own, digest, SHA256_LEN) == 0) {
+			*ret = from->lie ? BYTES_LIT("something else") : from->objects[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static void freeze(void)
+{
+	buf_clear(&frozen);
+	assert_ok(policy_context_encode(
+			  &s->context, buf_bytes(&s->evidence), &s->state_in, &frozen, &s->err),
+		s->err);
+	shelf = (struct shelf){
+		.objects = {buf_bytes(&s->policy_text), s->context.release, buf_bytes(&s->evidence),
+			s->approval_list[0], s->approval_list[1], s->context.host.ek_certs},
+		.count = 6,
+		.hidden = 99,
+	};
+}
+
+static void thaw(void)
+{
+	assert_ok(
+		policy_context_decode(buf_bytes(&frozen), find, &shelf, &thawed, &s->err), s->err);
+}
+
+/* Freezes, thaws, freezes again: the same bytes. Judges what was thawed: the same verdict and state. */
+static void assert_reproducible(void)
+{
+	struct buf first = {0}, second = {0}, state_first = {0}, state_second = {0};
+	struct policy_state out;
+
+	freeze();
+	assert_ok(verdict_json(s->verdict, &first, &s->err), s->err);
+	assert_ok(policy_state_encode(&s->state_out, &state_first, &s->err), s->err);
+	thaw();
+	buf_clear(&again);
+	assert_ok(policy_context_encode(
+			  &thawed.context, thawed.evidence, &thawed.state_in, &again, &s->err),
+		s->err);
+	assert_bytes(buf_bytes(&again), buf_bytes(&frozen));
+	assert_ok(policy_appraise(thawed.evidence, &thawed.context, &thawed.state_in, s->verdict,
+			  &out, &s->err),
+		s->err);
+	assert_ok(verdict_json(s->verdict, &second, &s->err), s->err);
+	assert_ok(policy_state_encode(&out, &state_second, &s->err), s->err);
+	assert_bytes(buf_bytes(&second), buf_bytes(&first));
+	assert_bytes(buf_bytes(&state_second), buf_bytes(&state_first));
+	buf_release(&first);
+	buf_release(&second);
+	buf_release(&state_first);
+	buf_release(&state_second);
+}
+
+static void context__trusted_launch__reproducible(void **state)
+{
+	(void)state;
+	scene_run(s);
+	assert_trusted(s);
+	assert_reproducible();
+}
+
+static void context__renewal_with_host_seen__reproducible(void **state)
+{
+	(void)state;
+	scene_renewal(s);
+	scene_run(s);
+	assert_trusted(s);
+	assert_reproducible();
+	assert_true(thawed.context.host.seen);
+	assert_true(thawed.state_in.established);
+}
+
+static void context__refusal_with_ek_certificate__reproducible(void **state)
+{
+	(void)state;
+	s->context.host.ek_certs = BYTES_LIT("\x30\x03\x02\x01\x01");
+	s->context.workload.state = WORKLOAD_RETIRED;
+	scene_run(s);
+	assert_refused_among(s, REASON_EK_CERT);
+	assert_reproducible();
+}
+
+static void context__nothing_known__reproducible(void **state)
+{
+	(void)state;
+	scene_attest(s);
+	s->context = (struct policy_context){.now = SCENE_NOW, .policy = s->policy};
+	scene_judge(s);
+	assert_reproducible();
+}
+
+/* T10: each object that the context names is needed, and a missing one is named. */
+static void T10__object_missing__named(void **state)
+{
+	static const char *const names[] = {"context: policy ", "context: release ",
+		"context: evidence ", "context: approval ", "context: approval ",
+		"context: EK certificates "};
+
+	(void)state;
+	s->context.host.ek_certs = BYTES_LIT("\x30\x03\x02\x01\x01");
+	scene_run(s);
+	freeze();
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		shelf.hidden = i;
+		s->err = (struct err){0};
+		assert_false(
+			policy_context_decode(buf_bytes(&frozen), find, &shelf, &thawed, &s->err));
+		assert_int_equal(s->err.code, ERR_NOT_FOUND);
+		assert_int_equal(strncmp(s->err.text, names[i], strlen(names[i])), 0);
+		assert_null(thawed.policy);
+	}
+}
+
+static void context__object_with_another_digest__refused(void **state)
+{
+	(void)state;
+	scene_run(s);
+	freeze();
+	shelf.lie = true;
+	assert_fails(policy_context_decode(buf_bytes(&frozen), find, &shelf, &thawed, &s->err),
+		s->err, ERR_MISMATCH, "context: policy: not the bytes with its digest");
+}
+
+static void context__truncated_or_longer__refused(void **state)
+{
+	(void)state;
+	scene_run(s);
+	freeze();
+	for (size_t n = 0; n < frozen.len; n++)
+		assert_false(policy_context_decode(
+			bytes_of(frozen.data, n), find, &shelf, &thawed, &s->err));
+	buf_put_u8(&frozen, 0);
+	assert_false(policy_context_decode(buf_bytes(&frozen), find, &shelf, &thawed, &s->err));
+}
+
+static void context__any_bit_changed__refused_or_seen_again(void **state)
+{
+	uint8_t *whole;
+	size_t n;
+
+	(void)state;
+	scene_run(s);
+	freeze();
+	whole = frozen.data;
+	n = frozen.len;
+	for (size_t at = 0; at < n; at++) {
+		whole[at] ^= 1;
+		if (policy_context_decode(buf_bytes(&frozen), find, &shelf, &thawed, &s->err)) {
+			buf_clear(&again);
+			assert_ok(policy_context_encode(&thawed.context, thawed.evidence,
+					  &thawed.state_in, &again, &s->err),
+				s->err);
+			assert_bytes(buf_bytes(&again), buf_bytes(&frozen));
+			policy_frozen_release(&thawed);
+		}
+		whole[at] ^= 1;
+	}
+}
+
+static void context__times_out_of_range__not_encoded(void **state)
+{
+	(void)state;
+	scene_attest(s);
+	s->context.challenge.issued = -1;
+	assert_false(policy_context_encode(
+		&s->context, buf_bytes(&s->evidence), &s->state_in, &frozen, &s->err));
+	assert_int_equal(s->err.code, ERR_USAGE);
+	s->context.challenge.issued = 0;
+	s->context.policy = NULL;
+	assert_false(policy_context_encode(
+		&s->context, buf_bytes(&s->evidence), &s->state_in, &frozen, &s->err));
+}
+
+/* ---- the state alone ---- */
+
+static void state__established__round_trip(void **state)
+{
+	struct policy_state back;
+
+	(void)state;
+	scene_renewal(s);
+	assert_ok(policy_state_encode(&s->state_in, &frozen, &s->err), s->err);
+	assert_ok(policy_state_decode(buf_bytes(&frozen), &back, &s->err), s->err);
+	assert_ok(policy_state_encode(&back, &again, &s->err), s->err);
+	assert_bytes(buf_bytes(&again), buf_bytes(&frozen));
+	assert_true(back.established);
+	assert_int_equal(back.runtime_next, 5);
+	assert_memory_equal(back.record, s->state_in.record, SHA256_LEN);
+	for (size_t n = 0; n < frozen.len; n++)
+		assert_false(policy_state_decode(bytes_of(frozen.data, n), &back, &s->err));
+}
+
+static void state__established_without_bank__refused(void **state)
+{
+	struct policy_state st = {.established = true}, back;
+
+	(void)state;
+	assert_ok(policy_state_encode(&st, &frozen, &s->err), s->err);
+	assert_false(policy_state_decode(buf_bytes(&frozen), &back, &s->err));
+	st = (struct policy_state){.bank = DIGEST_SHA1};
+	buf_clear(&frozen);
+	assert_ok(policy_state_encode(&st, &frozen, &s->err), s->err);
+	assert_false(policy_state_decode(buf_bytes(&frozen), &back, &s->err));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(context__trusted_launch__reproducible),
+		T(context__renewal_with_host_seen__reproducible),
+		T(context__refusal_with_ek_certificate__reproducible),
+		T(context__nothing_known__reproducible),
+		T(T10__object_missing__named),
+		T(context__object_with_another_digest__refused),
+		T(context__truncated_or_longer__refused),
+		T(context__any_bit_changed__refused_or_seen_again),
+		T(context__times_out_of_range__not_encoded),
+		T(state__established__round_trip),
+		T(state__established_without_bank__refused),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
