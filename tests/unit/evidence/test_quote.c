@@ -352,22 +352,29 @@ static void quote__values_that_do_not_hash__refused(void **state)
 	assert_int_equal(judged(ak), QUOTE_OK);
 }
 
+/* The values are bound to bank and index before they are hashed: two SHA-256 values are as long as
+ * one of SHA-512, so the digest alone does not say whose they are. */
 static void quote__values_of_other_pcrs__refused(void **state)
 {
+	static const struct {
+		uint32_t present;
+		enum digest_alg alg;
+	} cases[] = {
+		{0x000003, DIGEST_SHA256}, {0x000183, DIGEST_SHA256}, {0x000083, DIGEST_SHA384}};
 	struct pcr_bank changed[2] = {bank, bank};
 
 	(void)state;
 	input.banks = changed;
-	changed[0].present = 0x000003;
-	assert_int_equal(judged(ak), QUOTE_PCR_DIGEST);
-	changed[0].present = 0x000183;
-	assert_int_equal(judged(ak), QUOTE_PCR_DIGEST);
-	changed[0] = bank;
-	changed[0].alg = DIGEST_SHA384;
-	assert_int_equal(judged(ak), QUOTE_PCR_DIGEST);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		changed[0].present = cases[i].present;
+		changed[0].alg = cases[i].alg;
+		assert_int_equal(judged(ak), QUOTE_PCR_DIGEST);
+		assert_string_equal(result.expected, "values of exactly the PCRs quoted");
+	}
 	changed[0] = bank;
 	input.bank_count = 2;
 	assert_int_equal(judged(ak), QUOTE_PCR_DIGEST);
+	assert_string_equal(result.expected, "values for every bank of the quote");
 	input.bank_count = 0;
 	assert_int_equal(judged(ak), QUOTE_PCR_DIGEST);
 }
