@@ -303,10 +303,12 @@ static void inclusion__proof_made_elsewhere__proved(void **state)
 		skip();
 	line = strstr(buf_str(&file), "index 42\n");
 	assert_non_null(line);
-	for (line += strlen("index 42\n"); *line != '\n'; line += strcspn(line, "\n") + 1)
+	for (line += strlen("index 42\n"); *line != '\n'; line += strcspn(line, "\n") + 1) {
 		assert_ok(base64_decode(bytes_of(line, strcspn(line, "\n")), false, SHA256_LEN,
-				  &proof, &err),
+				  &decoded, &err),
 			err);
+		buf_put(&proof, buf_bytes(&decoded));
+	}
 	assert_ok(
 		hex_decode(BYTES_LIT("e7afc82d38944fc7930545328091d45823288c1f734cbdac06396713ebd4"
 				     "b5d5"),
