@@ -113,7 +113,7 @@ static void digest_of_parts__split_anywhere__as_whole(void **state)
 	assert_true(digest_of(DIGEST_SHA384, BYTES_LIT("measured"), &whole, &err));
 	for (size_t at = 0; at <= 8; at++) {
 		struct bytes parts[] = {
-			bytes_of("measured", at), {0}, bytes_of("measured" + at, 8 - at)};
+			bytes_of("measured", at), {0}, bytes_of(&"measured"[at], 8 - at)};
 
 		assert_true(digest_of_parts(DIGEST_SHA384, parts, ARRAY_LEN(parts), &made, &err));
 		assert_true(digest_equal(&whole, &made));
