@@ -216,6 +216,13 @@ static inline struct scene_approval scene_approval_by(
 	return a;
 }
 
+static inline void scene_approval_set(
+	struct scene *s, size_t i, const char *person, const char *role, struct key *key)
+{
+	buf_release(&s->approvals[i].envelope);
+	s->approvals[i] = scene_approval_by(s, person, role, key);
+}
+
 /* Signs the approvals as they stand. */
 static inline void scene_approve(struct scene *s)
 {
@@ -503,8 +510,8 @@ static inline struct scene *scene_new(const struct scene_keys *keys)
 	scene_policy(s);
 	scene_release_default(s);
 	scene_release(s);
-	s->approvals[0] = scene_approval_by(s, "alice", "model-risk", keys->alice);
-	s->approvals[1] = scene_approval_by(s, "bob", "security", keys->bob);
+	scene_approval_set(s, 0, "alice", "model-risk", keys->alice);
+	scene_approval_set(s, 1, "bob", "security", keys->bob);
 	scene_approve(s);
 	scene_log_default(s);
 	return s;

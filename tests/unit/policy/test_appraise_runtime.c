@@ -784,7 +784,7 @@ static void renewal__approval_withdrawn_meanwhile__refused(void **state)
 {
 	(void)state;
 	scene_renewal(s);
-	s->approvals[2] = scene_approval_by(s, "bob", "security", keys.bob);
+	scene_approval_set(s, 2, "bob", "security", keys.bob);
 	s->approvals[2].approval.withdrawn = true;
 	scene_approve(s);
 	scene_run(s);

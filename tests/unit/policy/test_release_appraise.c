@@ -193,7 +193,7 @@ static void approval__missing__refused(void **state)
 static void approval__same_person_in_both_roles__trusted(void **state)
 {
 	(void)state;
-	s->approvals[1] = scene_approval_by(s, "alice", "security", keys.alice);
+	scene_approval_set(s, 1, "alice", "security", keys.alice);
 	judge();
 	assert_trusted(s);
 }
@@ -201,14 +201,14 @@ static void approval__same_person_in_both_roles__trusted(void **state)
 static void P5__two_approvals_by_one_person__count_once(void **state)
 {
 	(void)state;
-	s->approvals[2] = scene_approval_by(s, "bob", "security", keys.bob);
+	scene_approval_set(s, 2, "bob", "security", keys.bob);
 	s->approvals[2].approval.reason = (char *)(uintptr_t) "once more";
 	judge_class(
 		"    approvals: [ {role: security, count: 2} ]\n    credential_lifetime: 10m\n");
 	assert_refused(s, REASON_APPROVAL_MISSING);
 	assert_string_equal(s->verdict->reasons[0].expected, "2 as security");
 	assert_string_equal(s->verdict->reasons[0].actual, "1: bob");
-	s->approvals[2] = scene_approval_by(s, "alice", "security", keys.alice);
+	scene_approval_set(s, 2, "alice", "security", keys.alice);
 	judge();
 	assert_trusted(s);
 }
@@ -224,7 +224,7 @@ static void approval__signed_by_another_persons_key__refused(void **state)
 static void approval__by_a_person_unknown_to_the_policy__refused(void **state)
 {
 	(void)state;
-	s->approvals[1] = scene_approval_by(s, "mallory", "security", keys.other);
+	scene_approval_set(s, 1, "mallory", "security", keys.other);
 	judge();
 	assert_lacking(REASON_APPROVAL_SIGNATURE, "a person whom the policy does not name");
 }
@@ -232,7 +232,7 @@ static void approval__by_a_person_unknown_to_the_policy__refused(void **state)
 static void approval__in_a_role_not_held__refused(void **state)
 {
 	(void)state;
-	s->approvals[0] = scene_approval_by(s, "bob", "model-risk", keys.bob);
+	scene_approval_set(s, 0, "bob", "model-risk", keys.bob);
 	judge();
 	assert_lacking(REASON_APPROVAL_SIGNATURE, "in a role that this person does not have");
 }
@@ -316,13 +316,13 @@ static void P8__approval_older_than_the_class_allows__refused(void **state)
 static void P8__approval_withdrawn__refused_until_approved_again(void **state)
 {
 	(void)state;
-	s->approvals[2] = scene_approval_by(s, "bob", "security", keys.bob);
+	scene_approval_set(s, 2, "bob", "security", keys.bob);
 	s->approvals[2].approval.withdrawn = true;
 	s->approvals[2].approval.environment = (char *)(uintptr_t) "test";
 	memset(s->approvals[2].approval.clause, 0, SHA256_LEN);
 	judge();
 	assert_lacking(REASON_APPROVAL_WITHDRAWN, "withdrawn by the same person");
-	s->approvals[3] = scene_approval_by(s, "bob", "security", keys.bob);
+	scene_approval_set(s, 3, "bob", "security", keys.bob);
 	s->approvals[3].approval.issued = SCENE_NOW - 999;
 	judge();
 	assert_trusted(s);
@@ -333,15 +333,15 @@ static void P8__withdrawal_that_does_not_bear_on_it__ignored(void **state)
 	struct approval *w = &s->approvals[2].approval;
 
 	(void)state;
-	s->approvals[2] = scene_approval_by(s, "alice", "security", keys.alice);
+	scene_approval_set(s, 2, "alice", "security", keys.alice);
 	w->withdrawn = true;
 	judge();
 	assert_trusted(s); /* of another person */
-	s->approvals[2] = scene_approval_by(s, "bob", "model-risk", keys.bob);
+	scene_approval_set(s, 2, "bob", "model-risk", keys.bob);
 	w->withdrawn = true;
 	judge();
 	assert_trusted(s); /* of another role */
-	s->approvals[2] = scene_approval_by(s, "bob", "security", keys.bob);
+	scene_approval_set(s, 2, "bob", "security", keys.bob);
 	w->withdrawn = true;
 	w->release[0] ^= 1;
 	judge();
@@ -406,7 +406,7 @@ static void P7__approver_signed_the_release_with_another_key_of_his__refused(voi
 static void approval__unusable_beside_enough_good_ones__ignored(void **state)
 {
 	(void)state;
-	s->approvals[2] = scene_approval_by(s, "alice", "security", keys.alice);
+	scene_approval_set(s, 2, "alice", "security", keys.alice);
 	s->approvals[2].approval.expires = SCENE_NOW - 1;
 	judge();
 	assert_trusted(s);
