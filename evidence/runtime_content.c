@@ -205,6 +205,37 @@ static bool launch_counts_ok(const struct runtime_launch *l, struct err *err)
 		       l->descriptor_count, ARRAY_LEN(l->descriptors), "launch: descriptors", err);
 }
 
+struct variable {
+	struct bytes name;
+	const uint8_t *digest;
+};
+
+static int variable_compare(const void *a, const void *b)
+{
+	return bytes_compare(
+		((const struct variable *)a)->name, ((const struct variable *)b)->name);
+}
+
+/* An environment is a set: written in ascending order, whatever order it came in. */
+static void put_environment(struct cbor_writer *w, const struct runtime_launch *l)
+{
+	struct variable variables[RUNTIME_ARGUMENTS_MAX];
+	uint8_t sorted[RUNTIME_ARGUMENTS_MAX][SHA256_LEN];
+	size_t n = l->environment_count;
+
+	for (size_t i = 0; i < n; i++)
+		variables[i] = (struct variable){l->environment_names[i], l->environment[i]};
+	if (n > 0)
+		qsort(variables, n, sizeof(variables[0]), variable_compare);
+	cbor_put_int(w, 8);
+	cbor_put_array(w, n);
+	for (size_t i = 0; i < n; i++) {
+		cbor_put_text(w, variables[i].name);
+		memcpy(sorted[i], variables[i].digest, SHA256_LEN);
+	}
+	put_digests(w, 9, sorted, n);
+}
+
 bool runtime_launch_encode(
 	const struct runtime_launch *l, int64_t time, struct buf *out, struct err *err)
 {
@@ -219,9 +250,7 @@ bool runtime_launch_encode(
 	message_put_bytes(&m.w, 5, BYTES_OF(l->spec));
 	put_digests(&m.w, 6, l->components, l->component_count);
 	put_digests(&m.w, 7, l->arguments, l->argument_count);
-	cbor_put_int(&m.w, 8);
-	message_put_text_array(&m.w, l->environment_names, l->environment_count);
-	put_digests(&m.w, 9, l->environment, l->environment_count);
+	put_environment(&m.w, l);
 	message_put_bytes(&m.w, 10, l->working_directory);
 	message_put_uint(&m.w, 11, l->uid);
 	message_put_uint(&m.w, 12, l->gid);

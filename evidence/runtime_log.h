@@ -73,8 +73,8 @@ struct runtime_launch {
 	size_t argument_count;
 	uint8_t arguments[RUNTIME_ARGUMENTS_MAX][SHA256_LEN]; /* salted */
 	size_t environment_count;
-	struct bytes
-		environment_names[RUNTIME_ARGUMENTS_MAX]; /* ascending bytewise, so each once */
+	/* Encoded, and so decoded, in ascending bytewise order; a name that stands twice is refused. */
+	struct bytes environment_names[RUNTIME_ARGUMENTS_MAX];
 	uint8_t environment[RUNTIME_ARGUMENTS_MAX][SHA256_LEN]; /* salted */
 	struct bytes working_directory;
 	uint32_t uid, gid;
