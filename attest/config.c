@@ -14,13 +14,14 @@
 #include "base/text.h"
 #include "base/yaml.h"
 
-#define TEXT_MAX      4095u
-#define CA_MAX	      (256u << 10)
-#define EK_FILE_MAX   (64u << 10)
+#define TEXT_MAX    4095u
+#define CA_MAX      (256u << 10)
+#define EK_FILE_MAX (64u << 10)
 
 /* The file as written; absent keys are NULL or zero. */
 struct file_hostd {
-	char *verifier, *ca, *proxy, *tcti, *state_dir, *run_dir, *workloads_dir, *socket, *socket_group;
+	char *verifier, *ca, *proxy, *tcti, *state_dir, *run_dir, *workloads_dir, *socket,
+		*socket_group;
 	char *owner_auth_file, *endorsement_auth_file;
 	enum ek_template ek_template;
 	char **ek_certificates;
@@ -69,14 +70,15 @@ static const cyaml_schema_value_t path_entry = {
 };
 
 #define TEXT(key, member)                                                                          \
-	CYAML_FIELD_STRING_PTR(                                                                    \
-		key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_hostd, member, 1, TEXT_MAX)
+	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_hostd,   \
+		member, 1, TEXT_MAX)
 #define WORD(key, member, words)                                                                   \
-	CYAML_FIELD_ENUM(key, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct file_hostd, member, words, \
-		ARRAY_LEN(words))
+	CYAML_FIELD_ENUM(key, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct file_hostd, member,  \
+		words, ARRAY_LEN(words))
 
 static const cyaml_schema_field_t fields[] = {
-	CYAML_FIELD_STRING_PTR("verifier", CYAML_FLAG_POINTER, struct file_hostd, verifier, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR(
+		"verifier", CYAML_FLAG_POINTER, struct file_hostd, verifier, 1, TEXT_MAX),
 	TEXT("ca", ca),
 	TEXT("proxy", proxy),
 	TEXT("tcti", tcti),
@@ -95,15 +97,16 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_UINT("ak_generation", CYAML_FLAG_OPTIONAL, struct file_hostd, ak_generation),
 	CYAML_FIELD_UINT("pcr", CYAML_FLAG_OPTIONAL, struct file_hostd, pcr),
 	WORD("bank", bank, banks),
-	CYAML_FIELD_ENUM("key", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct file_hostd, tpm_keys,
-		key_kinds, ARRAY_LEN(key_kinds)),
+	CYAML_FIELD_ENUM("key", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct file_hostd,
+		tpm_keys, key_kinds, ARRAY_LEN(key_kinds)),
 	CYAML_FIELD_UINT_PTR("copy_limit_mib", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_hostd, copy_limit_mib),
 	CYAML_FIELD_UINT("hash_threads", CYAML_FLAG_OPTIONAL, struct file_hostd, hash_threads),
 	TEXT("firmware_log", firmware_log),
 	TEXT("ima_log", ima_log),
-	CYAML_FIELD_ENUM_PTR("log_level", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
-		struct file_hostd, log_level, levels, ARRAY_LEN(levels)),
+	CYAML_FIELD_ENUM_PTR("log_level",
+		CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct file_hostd,
+		log_level, levels, ARRAY_LEN(levels)),
 	CYAML_FIELD_BOOL("log_json", CYAML_FLAG_OPTIONAL, struct file_hostd, log_json),
 	CYAML_FIELD_END,
 };
@@ -112,7 +115,8 @@ static const cyaml_schema_value_t schema = {
 };
 
 /* A path of the file: relative to the file's directory; the fallback (absolute, or NULL) when absent. */
-static bool path_of(const char *file, const char *given, const char *fallback, char **ret, struct err *err)
+static bool path_of(
+	const char *file, const char *given, const char *fallback, char **ret, struct err *err)
 {
 	OWNED(buf_release) struct buf path = {0};
 	if (!given && !fallback)
@@ -154,7 +158,8 @@ static bool absolute(char **path, struct err *err)
 	return true;
 }
 
-static bool read_auth(const char *file, const char *given, uint8_t *out, size_t *ret_len, struct err *err)
+static bool read_auth(
+	const char *file, const char *given, uint8_t *out, size_t *ret_len, struct err *err)
 {
 	OWNED(free_ptr) char *path = NULL;
 	OWNED(buf_release) struct buf text = {0};
@@ -166,21 +171,24 @@ static bool read_auth(const char *file, const char *given, uint8_t *out, size_t 
 	if (stat(path, &st) != 0)
 		return err_errno(err, errno, "password file %s", path);
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
-		return err_set(err, ERR_CONFIG, "password file %s may be read by others: chmod 0600", path);
+		return err_set(err, ERR_CONFIG,
+			"password file %s may be read by others: chmod 0600", path);
 	if (!file_read(path, TPM_AUTH_MAX + 1, &text, err))
 		return false;
 	size_t len = text.len;
 	if (len > 0 && text.data[len - 1] == '\n')
 		len--;
 	if (len > TPM_AUTH_MAX)
-		return err_set(err, ERR_CONFIG, "password file %s: more than %u bytes", path, TPM_AUTH_MAX);
+		return err_set(err, ERR_CONFIG, "password file %s: more than %u bytes", path,
+			TPM_AUTH_MAX);
 	if (len > 0)
 		memcpy(out, text.data, len);
 	*ret_len = len;
 	return true;
 }
 
-static bool read_files(const char *path, const struct file_hostd *from, struct hostd_config *to, struct err *err)
+static bool read_files(
+	const char *path, const struct file_hostd *from, struct hostd_config *to, struct err *err)
 {
 	OWNED(free_ptr) char *ca = NULL;
 	if (!path_of(path, from->ca, "/etc/assay/ca.pem", &ca, err))
@@ -198,43 +206,51 @@ static bool read_files(const char *path, const struct file_hostd *from, struct h
 	}
 	return buf_ok(&to->ek_certificates, err) &&
 	       read_auth(path, from->owner_auth_file, to->owner_auth, &to->owner_auth_len, err) &&
-	       read_auth(path, from->endorsement_auth_file, to->endorsement_auth, &to->endorsement_auth_len, err);
+	       read_auth(path, from->endorsement_auth_file, to->endorsement_auth,
+		       &to->endorsement_auth_len, err);
 }
 
 /* The kernel's logs: "none" turns one off. */
-static bool event_log_of(const char *file, const char *given, const char *fallback, char **ret, struct err *err)
+static bool event_log_of(
+	const char *file, const char *given, const char *fallback, char **ret, struct err *err)
 {
 	return (given && strcmp(given, "none") == 0) || path_of(file, given, fallback, ret, err);
 }
 
-static bool read_paths(const char *path, const struct file_hostd *from, struct hostd_config *to, struct err *err)
+static bool read_paths(
+	const char *path, const struct file_hostd *from, struct hostd_config *to, struct err *err)
 {
 	OWNED(buf_release) struct buf socket = {0};
 	if (!path_of(path, from->state_dir, "/var/lib/assay", &to->state_dir, err) ||
 		!path_of(path, from->run_dir, "/run/assay", &to->run_dir, err) ||
-		!path_of(path, from->workloads_dir, "/etc/assay/workloads", &to->workloads_dir, err))
+		!path_of(
+			path, from->workloads_dir, "/etc/assay/workloads", &to->workloads_dir, err))
 		return false;
 	if (!path_join(&socket, to->run_dir, "hostd.sock"))
 		return buf_ok(&socket, err);
 	return path_of(path, from->socket, (const char *)socket.data, &to->socket, err) &&
 	       absolute(&to->state_dir, err) && absolute(&to->run_dir, err) &&
 	       absolute(&to->workloads_dir, err) && absolute(&to->socket, err) &&
-	       event_log_of(path, from->firmware_log, QUOTE_FIRMWARE_PATH, &to->firmware_log, err) &&
+	       event_log_of(
+		       path, from->firmware_log, QUOTE_FIRMWARE_PATH, &to->firmware_log, err) &&
 	       event_log_of(path, from->ima_log, QUOTE_IMA_PATH, &to->ima_log, err);
 }
 
-static bool take(const char *path, struct file_hostd *from, struct hostd_config *to, struct err *err)
+static bool take(
+	const char *path, struct file_hostd *from, struct hostd_config *to, struct err *err)
 {
 	uint32_t copy_limit = from->copy_limit_mib ? *from->copy_limit_mib : CONFIG_COPY_DEFAULT;
 	if (copy_limit > CONFIG_COPY_MAX)
-		return err_set(err, ERR_CONFIG, "%s: copy_limit_mib: %u, at most %u", path, copy_limit, CONFIG_COPY_MAX);
+		return err_set(err, ERR_CONFIG, "%s: copy_limit_mib: %u, at most %u", path,
+			copy_limit, CONFIG_COPY_MAX);
 	if (from->hash_threads > CONFIG_THREADS_MAX)
-		return err_set(err, ERR_CONFIG, "%s: hash_threads: %u, at most %u", path, from->hash_threads,
-			CONFIG_THREADS_MAX);
+		return err_set(err, ERR_CONFIG, "%s: hash_threads: %u, at most %u", path,
+			from->hash_threads, CONFIG_THREADS_MAX);
 	if (from->pcr > 15)
 		return err_set(err, ERR_CONFIG,
-			"%s: pcr: %u: PCRs above 15 are not quoted, and 16 and 23 anyone with the device can reset", path,
-			from->pcr);
+			"%s: pcr: %u: PCRs above 15 are not quoted, and 16 and 23 anyone with the "
+			"device can reset",
+			path, from->pcr);
 	to->ek_template = from->ek_template;
 	to->ak = (struct tpm_ak_options){
 		.kind = from->ak, .handle = from->ak_handle, .generation = from->ak_generation};
@@ -245,8 +261,9 @@ static bool take(const char *path, struct file_hostd *from, struct hostd_config 
 	to->hash_threads = from->hash_threads;
 	to->log_level = from->log_level ? *from->log_level : LOG_LEVEL_INFO;
 	to->log_json = from->log_json;
-	bool ok = text_of(from->verifier, &to->verifier, err) && text_of(from->proxy, &to->proxy, err) &&
-		  text_of(from->tcti, &to->tcti, err) && text_of(from->socket_group, &to->socket_group, err) &&
+	bool ok = text_of(from->verifier, &to->verifier, err) &&
+		  text_of(from->proxy, &to->proxy, err) && text_of(from->tcti, &to->tcti, err) &&
+		  text_of(from->socket_group, &to->socket_group, err) &&
 		  read_paths(path, from, to, err) && read_files(path, from, to, err);
 	return ok;
 }

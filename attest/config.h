@@ -6,19 +6,19 @@
 #include "attest/tpm.h"
 #include "base/log.h"
 
-#define CONFIG_EK_FILES_MAX   8u
-#define CONFIG_COPY_DEFAULT   256u /* MiB of one launch that are copied rather than only measured */
-#define CONFIG_COPY_MAX	      65536u
-#define CONFIG_THREADS_MAX    64u
+#define CONFIG_EK_FILES_MAX 8u
+#define CONFIG_COPY_DEFAULT 256u /* MiB of one launch that are copied rather than only measured */
+#define CONFIG_COPY_MAX     65536u
+#define CONFIG_THREADS_MAX  64u
 
 struct hostd_config {
-	char *verifier;	      /* https URL */
-	char *proxy;	      /* NULL: none */
+	char *verifier; /* https URL */
+	char *proxy; /* NULL: none */
 	char *state_dir, *run_dir, *workloads_dir, *socket;
-	char *socket_group;   /* NULL: none; its members may connect */
-	char *tcti;	      /* NULL: the kernel's device */
+	char *socket_group; /* NULL: none; its members may connect */
+	char *tcti; /* NULL: the kernel's device */
 	char *firmware_log, *ima_log; /* NULL: not sent */
-	struct buf ca;	      /* PEM */
+	struct buf ca; /* PEM */
 	struct buf ek_certificates; /* content of the files, empty: from NV */
 	uint8_t owner_auth[TPM_AUTH_MAX], endorsement_auth[TPM_AUTH_MAX];
 	size_t owner_auth_len, endorsement_auth_len;
@@ -26,8 +26,8 @@ struct hostd_config {
 	struct tpm_ak_options ak;
 	uint32_t pcr;
 	enum digest_alg bank;
-	bool tpm_keys;	      /* instances' keys are made in the TPM */
-	uint64_t copy_limit;  /* bytes */
+	bool tpm_keys; /* instances' keys are made in the TPM */
+	uint64_t copy_limit; /* bytes */
 	unsigned hash_threads; /* 0: one per core */
 	enum log_level log_level;
 	bool log_json;

@@ -25,8 +25,8 @@ static bool https_challenge(struct verifier_link *link, const struct challenge_r
 	return client_challenge(((struct https_link *)link)->client, request, buffer, ret, err);
 }
 
-static bool https_attest(struct verifier_link *link, client_build build, void *context, struct buf *buffer,
-	struct attest_result *ret, struct err *err)
+static bool https_attest(struct verifier_link *link, client_build build, void *context,
+	struct buf *buffer, struct attest_result *ret, struct err *err)
 {
 	return client_attest(((struct https_link *)link)->client, build, context, buffer, ret, err);
 }
@@ -48,7 +48,8 @@ static bool https_connect(void *context, struct verifier_link **ret, struct err 
 	if (!https)
 		return err_set(err, ERR_NOMEM, "no memory for a connection");
 	https->link.ops = &https_ops;
-	struct client_options options = {.url = config->verifier, .ca = buf_bytes(&config->ca), .proxy = config->proxy};
+	struct client_options options = {
+		.url = config->verifier, .ca = buf_bytes(&config->ca), .proxy = config->proxy};
 	(void)pthread_mutex_lock(&hostd->identity_mutex);
 	options.certificate = buf_bytes(&hostd->enrolment.certificate_pem);
 	options.key = hostd->enrolment.key;
@@ -75,7 +76,8 @@ static bool lock_state(struct hostd *hostd, struct err *err)
 	if (hostd->state_lock < 0)
 		return err_errno(err, errno, "%s", buf_str(&path));
 	if (flock(hostd->state_lock, LOCK_EX | LOCK_NB) != 0)
-		return err_set(err, ERR_CONFLICT, "another assay-hostd uses %s", hostd->config->state_dir);
+		return err_set(
+			err, ERR_CONFLICT, "another assay-hostd uses %s", hostd->config->state_dir);
 	return true;
 }
 
@@ -84,7 +86,8 @@ static bool open_tpm(struct hostd *hostd, struct err *err)
 	const struct hostd_config *config = hostd->config;
 	struct tpm_options options = {.tcti = config->tcti,
 		.owner_auth = bytes_of(config->owner_auth, config->owner_auth_len),
-		.endorsement_auth = bytes_of(config->endorsement_auth, config->endorsement_auth_len)};
+		.endorsement_auth =
+			bytes_of(config->endorsement_auth, config->endorsement_auth_len)};
 	if (hostd->tpm)
 		return true;
 	hostd->own_tpm = true;
@@ -106,7 +109,8 @@ static bool open_log(struct hostd *hostd, struct err *err)
 		return false;
 	host_log_status(hostd->events, &status);
 	if (!status.usable)
-		log_event(hostd->log, LOG_LEVEL_ERROR, "no agent can be launched", {"reason", bytes_str(status.reason)});
+		log_event(hostd->log, LOG_LEVEL_ERROR, "no agent can be launched",
+			{"reason", bytes_str(status.reason)});
 	return true;
 }
 
@@ -145,8 +149,8 @@ bool hostd_new(const struct hostd_options *options, struct hostd **ret, struct e
 	hostd->connect = options->connect ? options->connect : https_connect;
 	hostd->connect_context = options->connect ? options->context : hostd;
 	if (!lock_state(hostd, why) || !credentials_clean(options->config->run_dir, why) ||
-		!quote_boot_id(hostd->boot_id, why) || !open_tpm(hostd, why) || !open_log(hostd, why) ||
-		!load_identity(hostd, options->enrolment, why))
+		!quote_boot_id(hostd->boot_id, why) || !open_tpm(hostd, why) ||
+		!open_log(hostd, why) || !load_identity(hostd, options->enrolment, why))
 		return false;
 	*ret = TAKE(hostd);
 	return true;

@@ -13,10 +13,10 @@
 /* The verifier as hostd needs it after enrolment. A seam: tests put a fake in its place. */
 struct verifier_link;
 struct verifier_link_ops {
-	bool (*challenge)(struct verifier_link *link, const struct challenge_request *request, struct buf *buffer,
-		struct challenge_offer *ret, struct err *err);
-	bool (*attest)(struct verifier_link *link, client_build build, void *context, struct buf *buffer,
-		struct attest_result *ret, struct err *err);
+	bool (*challenge)(struct verifier_link *link, const struct challenge_request *request,
+		struct buf *buffer, struct challenge_offer *ret, struct err *err);
+	bool (*attest)(struct verifier_link *link, client_build build, void *context,
+		struct buf *buffer, struct attest_result *ret, struct err *err);
 	void (*free)(struct verifier_link *link);
 };
 struct verifier_link {
@@ -38,7 +38,8 @@ struct hostd;
 must_use bool hostd_new(const struct hostd_options *options, struct hostd **ret, struct err *err);
 /* Listens on the socket; ready (may be NULL) is called once it does. Serves until stop_fd is readable, then waits for
  * requests under way. */
-must_use bool hostd_run(struct hostd *hostd, int stop_fd, void (*ready)(void *context), void *context, struct err *err);
+must_use bool hostd_run(struct hostd *hostd, int stop_fd, void (*ready)(void *context),
+	void *context, struct err *err);
 void hostd_free(struct hostd **hostd); /* cleanup; NULL is fine */
 
 /* NOTIFY_SOCKET protocol of systemd: "READY=1". An empty or absent address is nobody to tell, and no error. */

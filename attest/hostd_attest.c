@@ -55,10 +55,12 @@ static bool read_firmware_log(const struct hostd *hostd, struct buf *out, struct
 		return true;
 	buf_clear(out);
 	/* Absent, or not for us to read: the verdict then says that it was not checked. */
-	return why.code == ERR_NOT_FOUND || why.code == ERR_DENIED || err_set(err, why.code, "%s", why.text);
+	return why.code == ERR_NOT_FOUND || why.code == ERR_DENIED ||
+	       err_set(err, why.code, "%s", why.text);
 }
 
-static void fill_claims(const struct evidence_job *job, const struct host_log_view *view, struct claims *claims)
+static void fill_claims(
+	const struct evidence_job *job, const struct host_log_view *view, struct claims *claims)
 {
 	const struct instance *instance = job->instance;
 	*claims = (struct claims){.verifier_id = bytes_str(job->identity.verifier_id),
@@ -97,17 +99,20 @@ static bool quote_view(void *context, const struct host_log_view *view, struct e
 	return quote_evidence(job->hostd->tpm, &request, job->exporter, job->out, err);
 }
 
-static bool build_evidence(void *context, const uint8_t exporter[TLS_EXPORTER_LEN], struct buf *out, struct err *err)
+static bool build_evidence(
+	void *context, const uint8_t exporter[TLS_EXPORTER_LEN], struct buf *out, struct err *err)
 {
 	struct evidence_job *job = context;
 	job->exporter = exporter;
 	job->out = out;
-	return host_log_with(job->hostd->events, job->instance->runtime_first, quote_view, job, err);
+	return host_log_with(
+		job->hostd->events, job->instance->runtime_first, quote_view, job, err);
 }
 
 /* ---- challenge and verdict ---- */
 
-static bool keep_challenge(struct instance *instance, const struct challenge_offer *offer, struct err *err)
+static bool keep_challenge(
+	struct instance *instance, const struct challenge_offer *offer, struct err *err)
 {
 	buf_clear(&instance->challenge);
 	buf_put(&instance->challenge, offer->challenge);
@@ -116,7 +121,8 @@ static bool keep_challenge(struct instance *instance, const struct challenge_off
 	return buf_ok(&instance->challenge, err);
 }
 
-static bool ask_challenge(struct verifier_link *link, struct instance *instance, enum purpose purpose, struct err *err)
+static bool ask_challenge(struct verifier_link *link, struct instance *instance,
+	enum purpose purpose, struct err *err)
 {
 	OWNED(buf_release) struct buf answer = {0};
 	struct challenge_request request = {.purpose = purpose};
@@ -125,14 +131,16 @@ static bool ask_challenge(struct verifier_link *link, struct instance *instance,
 	if (instance->challenge.len > 0 && instance->challenge_expires >= soonest)
 		return true;
 	memcpy(request.instance, instance->id, sizeof(request.instance));
-	return link->ops->challenge(link, &request, &answer, &offer, err) && keep_challenge(instance, &offer, err);
+	return link->ops->challenge(link, &request, &answer, &offer, err) &&
+	       keep_challenge(instance, &offer, err);
 }
 
 static bool attest_locked(struct hostd_link *link, struct evidence_job *job, struct buf *buffer,
 	struct attest_result *ret, struct err *err)
 {
 	struct instance *instance = job->instance;
-	if (!link_open(job->hostd, link, err) || !ask_challenge(link->link, instance, job->purpose, err))
+	if (!link_open(job->hostd, link, err) ||
+		!ask_challenge(link->link, instance, job->purpose, err))
 		return false;
 	job->full = job->purpose == PURPOSE_LAUNCH || instance->runtime_first == 0;
 	bool decided = link->link->ops->attest(link->link, build_evidence, job, buffer, ret, err);
@@ -142,11 +150,12 @@ static bool attest_locked(struct hostd_link *link, struct evidence_job *job, str
 		link_drop(link);
 		return false;
 	}
-	return !ret->trusted || ret->next.challenge.len == 0 || keep_challenge(instance, &ret->next, err);
+	return !ret->trusted || ret->next.challenge.len == 0 ||
+	       keep_challenge(instance, &ret->next, err);
 }
 
-bool hostd_attest(struct hostd *hostd, struct hostd_link *link, struct instance *instance, enum purpose purpose,
-	struct buf *buffer, struct attest_result *ret, struct err *err)
+bool hostd_attest(struct hostd *hostd, struct hostd_link *link, struct instance *instance,
+	enum purpose purpose, struct buf *buffer, struct attest_result *ret, struct err *err)
 {
 	struct evidence_job job = {.hostd = hostd, .instance = instance, .purpose = purpose};
 	if (!hostd_identity(hostd, &job.identity, err))

@@ -11,13 +11,14 @@
 static bool certificate_ages(const struct enrolment *e)
 {
 	int64_t life = e->not_after - e->not_before;
-	return e->state == HOST_ACTIVE && life > 0 && clock_wall(&clock_system) > e->not_after - life / 3;
+	return e->state == HOST_ACTIVE && life > 0 &&
+	       clock_wall(&clock_system) > e->not_after - life / 3;
 }
 
 static struct tpm_ek_options ek_options(const struct hostd *hostd)
 {
-	return (struct tpm_ek_options){
-		.want = hostd->config->ek_template, .certificates = buf_bytes(&hostd->config->ek_certificates)};
+	return (struct tpm_ek_options){.want = hostd->config->ek_template,
+		.certificates = buf_bytes(&hostd->config->ek_certificates)};
 }
 
 static bool load_keys(struct hostd *hostd, const struct tpm_ak_options *ak, struct err *err)
@@ -57,7 +58,8 @@ static bool enroll_view(void *context, const struct host_log_view *view, struct 
 }
 
 /* Under identity_mutex. */
-static bool enroll_locked(struct hostd *hostd, struct bytes token, struct bytes name, struct err *err)
+static bool enroll_locked(
+	struct hostd *hostd, struct bytes token, struct bytes name, struct err *err)
 {
 	const struct hostd_config *config = hostd->config;
 	struct client_options options = {
@@ -94,7 +96,8 @@ static void own_name(char out[65])
 	(void)gethostname(name, sizeof(name) - 1);
 	for (const char *c = name; *c && len < 63; c++) {
 		char lower = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
-		if ((lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') || (len > 0 && lower == '-'))
+		if ((lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') ||
+			(len > 0 && lower == '-'))
 			out[len++] = lower;
 	}
 	out[len] = '\0';
@@ -102,12 +105,15 @@ static void own_name(char out[65])
 		(void)memcpy(out, "host", sizeof("host"));
 }
 
-bool hostd_enroll(struct hostd *hostd, struct bytes join_token, struct bytes name, struct enrolment *ret, struct err *err)
+bool hostd_enroll(struct hostd *hostd, struct bytes join_token, struct bytes name,
+	struct enrolment *ret, struct err *err)
 {
 	char own[65];
 	own_name(own);
 	if (name.len > 0 && !text_is_name(name))
-		return err_set(err, ERR_USAGE, "name %s: 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit", ESC(name));
+		return err_set(err, ERR_USAGE,
+			"name %s: 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit",
+			ESC(name));
 	(void)pthread_mutex_lock(&hostd->identity_mutex);
 	bool ok = enroll_locked(hostd, join_token, name.len > 0 ? name : bytes_str(own), err);
 	if (ok) {
@@ -140,14 +146,16 @@ static bool refresh(struct hostd *hostd, bool *ret_changed, struct err *err)
 	return true;
 }
 
-static bool identity_locked(struct hostd *hostd, struct hostd_identity *ret, bool *ret_changed, struct err *err)
+static bool identity_locked(
+	struct hostd *hostd, struct hostd_identity *ret, bool *ret_changed, struct err *err)
 {
 	if (!hostd->enrolled)
 		return err_set(err, ERR_DENIED, "this host is not enrolled: run `assay enroll`");
 	if (!refresh(hostd, ret_changed, err))
 		return err_wrap(err, "this host's certificate");
 	if (hostd->enrolment.state != HOST_ACTIVE)
-		return err_set(err, ERR_DENIED, "this host is %s at the verifier: an operator has to confirm it",
+		return err_set(err, ERR_DENIED,
+			"this host is %s at the verifier: an operator has to confirm it",
 			host_state_name(hostd->enrolment.state));
 	if (!load_keys(hostd, &hostd->enrolment.ak, err))
 		return false;

@@ -39,33 +39,36 @@ static json_t *log_json(struct hostd *hostd)
 	struct host_log_status s;
 	host_log_status(hostd->events, &s);
 	return json_pack("{s:I,s:I,s:i,s:s,s:I,s:b,s:s}", "records", (json_int_t)s.records, "bytes",
-		(json_int_t)s.bytes, "pcr", (int)s.pcr, "bank", digest_alg_name(s.bank), "reset_count",
-		(json_int_t)s.reset_count, "usable", s.usable, "reason", s.reason);
+		(json_int_t)s.bytes, "pcr", (int)s.pcr, "bank", digest_alg_name(s.bank),
+		"reset_count", (json_int_t)s.reset_count, "usable", s.usable, "reason", s.reason);
 }
 
-bool hostd_request_status(struct connection *c, const json_t *request, json_t **ret, struct err *err)
+bool hostd_request_status(
+	struct connection *c, const json_t *request, json_t **ret, struct err *err)
 {
 	struct hostd *hostd = c->hostd;
 	char host[2 * HOST_ID_LEN + 1] = "", expires[TIME_TEXT_MAX];
 	if (!only_op(request, "status", err))
 		return false;
 	(void)pthread_mutex_lock(&hostd->identity_mutex);
-	const char *state = hostd->enrolled ? host_state_name(hostd->enrolment.state) : "not enrolled";
+	const char *state =
+		hostd->enrolled ? host_state_name(hostd->enrolment.state) : "not enrolled";
 	int64_t not_after = hostd->enrolled ? hostd->enrolment.not_after : 0;
 	if (hostd->enrolled)
 		hex_encode(BYTES_OF(hostd->enrolment.host_id), host);
 	(void)pthread_mutex_unlock(&hostd->identity_mutex);
 	json_t *reply = json_pack("{s:b,s:s?,s:s,s:s,s:s?,s:s,s:o,s:o}", "ok", true, "host",
 		host[0] ? host : NULL, "state", state, "verifier", hostd->config->verifier,
-		"certificate_expires", not_after ? time_format(not_after, expires) : NULL, "version",
-		ASSAY_VERSION, "log", log_json(hostd), "instances",
+		"certificate_expires", not_after ? time_format(not_after, expires) : NULL,
+		"version", ASSAY_VERSION, "log", log_json(hostd), "instances",
 		instances_json(hostd->instances, hostd_peer_is_operator(c), c->peer.uid));
 	return give(reply, ret, err);
 }
 
 /* ---- enrol ---- */
 
-bool hostd_request_enroll(struct connection *c, const json_t *request, json_t **ret, struct err *err)
+bool hostd_request_enroll(
+	struct connection *c, const json_t *request, json_t **ret, struct err *err)
 {
 	static const char *const keys[] = {"op", "join_token", "name", NULL};
 	OWNED(enrolment_release) struct enrolment result = {0};
@@ -78,7 +81,8 @@ bool hostd_request_enroll(struct connection *c, const json_t *request, json_t **
 		!hostd_enroll(c->hostd, bytes_str(token), bytes_str(name), &result, err))
 		return false;
 	hex_encode(BYTES_OF(result.host_id), host);
-	return give(json_pack("{s:b,s:s,s:s}", "ok", true, "host", host, "state", host_state_name(result.state)),
+	return give(json_pack("{s:b,s:s,s:s}", "ok", true, "host", host, "state",
+			    host_state_name(result.state)),
 		ret, err);
 }
 
@@ -94,9 +98,9 @@ static json_t *release_json(const char *directory, const char *name)
 		return json_null();
 	if (text.len > 0 && text.data[text.len - 1] == '\n')
 		text.len--;
-	return hex_decode_exact(buf_bytes(&text), digest, sizeof(digest), &ignored) ?
-		       json_stringn((const char *)text.data, text.len) :
-		       json_null();
+	return hex_decode_exact(buf_bytes(&text), digest, sizeof(digest), &ignored)
+		       ? json_stringn((const char *)text.data, text.len)
+		       : json_null();
 }
 
 static bool spec_problem(const char *path, const char *name, struct err *err)
@@ -107,7 +111,8 @@ static bool spec_problem(const char *path, const char *name, struct err *err)
 		!spec_parse(buf_bytes(&text), path, &spec, err) || !spec_accept(&spec, err))
 		return true;
 	return strcmp(spec.workload, name) != 0 &&
-	       !err_set(err, ERR_CONFIG, "the spec is of workload %s", ESC(bytes_str(spec.workload)));
+	       !err_set(err, ERR_CONFIG, "the spec is of workload %s",
+		       ESC(bytes_str(spec.workload)));
 }
 
 static json_t *workload_json(const char *directory, const char *name)
@@ -117,8 +122,8 @@ static json_t *workload_json(const char *directory, const char *name)
 	buf_printf(&path, "%s/%s.yaml", directory, name);
 	if (!buf_str(&path))
 		return NULL;
-	json_t *workload = json_pack("{s:s,s:s,s:o}", "name", name, "spec", buf_str(&path), "release",
-		release_json(directory, name));
+	json_t *workload = json_pack("{s:s,s:s,s:o}", "name", name, "spec", buf_str(&path),
+		"release", release_json(directory, name));
 	if (workload && spec_problem(buf_str(&path), name, &why))
 		(void)json_object_set_new(workload, "error", json_string(why.text));
 	return workload;
@@ -135,7 +140,8 @@ static bool workload_name(const char *file, char out[65])
 	return text_is_name(bytes_str(out));
 }
 
-bool hostd_request_workloads(struct connection *c, const json_t *request, json_t **ret, struct err *err)
+bool hostd_request_workloads(
+	struct connection *c, const json_t *request, json_t **ret, struct err *err)
 {
 	const char *directory = c->hostd->config->workloads_dir;
 	if (!only_op(request, "workloads", err))
@@ -144,8 +150,8 @@ bool hostd_request_workloads(struct connection *c, const json_t *request, json_t
 	if (!dir)
 		return err_errno(err, errno, "%s", directory);
 	json_t *workloads = json_array();
-	for (const struct dirent *entry = readdir(dir); entry && json_array_size(workloads) < WORKLOADS_MAX;
-		entry = readdir(dir)) {
+	for (const struct dirent *entry = readdir(dir);
+		entry && json_array_size(workloads) < WORKLOADS_MAX; entry = readdir(dir)) {
 		char name[65];
 		if (workload_name(entry->d_name, name))
 			(void)json_array_append_new(workloads, workload_json(directory, name));
@@ -175,7 +181,8 @@ bool hostd_request_stop(struct connection *c, const json_t *request, json_t **re
 
 /* ---- doctor ---- */
 
-bool hostd_request_doctor(struct connection *c, const json_t *request, json_t **ret, struct err *err)
+bool hostd_request_doctor(
+	struct connection *c, const json_t *request, json_t **ret, struct err *err)
 {
 	const struct hostd_config *config = c->hostd->config;
 	OWNED(free_ptr) struct doctor_report *report = calloc(1, sizeof(*report));
@@ -186,13 +193,16 @@ bool hostd_request_doctor(struct connection *c, const json_t *request, json_t **
 		return err_set(err, ERR_NOMEM, "no memory for an answer");
 	struct doctor_options options = {.tcti = config->tcti,
 		.owner_auth = bytes_of(config->owner_auth, config->owner_auth_len),
-		.endorsement_auth = bytes_of(config->endorsement_auth, config->endorsement_auth_len),
-		.ek = {.want = config->ek_template, .certificates = buf_bytes(&config->ek_certificates)},
+		.endorsement_auth =
+			bytes_of(config->endorsement_auth, config->endorsement_auth_len),
+		.ek = {.want = config->ek_template,
+			.certificates = buf_bytes(&config->ek_certificates)},
 		.ak_handle = config->ak.handle,
 		.runtime_pcr = config->pcr,
 		.now = clock_wall(&clock_system)};
 	doctor_examine(&options, report);
-	if (!doctor_json(report, &text, err) || !json_open(buf_bytes(&text), SOCKET_MESSAGE_MAX, ret, err))
+	if (!doctor_json(report, &text, err) ||
+		!json_open(buf_bytes(&text), SOCKET_MESSAGE_MAX, ret, err))
 		return false;
 	(void)json_object_set_new(*ret, "ok", json_true());
 	return true;

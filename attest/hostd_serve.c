@@ -47,8 +47,10 @@ static bool answer(struct connection *c, const char *op, const json_t *message, 
 	if (!request)
 		return err_set(err, ERR_FORMAT, "op: unknown");
 	if (request->operator_only && !hostd_peer_is_operator(c))
-		return err_set(err, ERR_DENIED, "%s: only for root and the user of assay-hostd", op);
-	return request->run(c, message, &reply, err) && socket_send(c->fd, reply, NULL, 0, HOSTD_SEND_MS, err);
+		return err_set(
+			err, ERR_DENIED, "%s: only for root and the user of assay-hostd", op);
+	return request->run(c, message, &reply, err) &&
+	       socket_send(c->fd, reply, NULL, 0, HOSTD_SEND_MS, err);
 }
 
 static bool serve(struct connection *c, struct err *err)
@@ -127,7 +129,8 @@ static bool has_room(const struct hostd *hostd, const struct connection *c)
 		return true;
 	for (const struct connection *other = hostd->connections; other; other = other->next)
 		same += other->peer.uid == c->peer.uid;
-	return same < HOSTD_CONNECTIONS_OF_USER && hostd->connection_count < HOSTD_CONNECTIONS_MAX - HOSTD_CONNECTIONS_OF_USER;
+	return same < HOSTD_CONNECTIONS_OF_USER &&
+	       hostd->connection_count < HOSTD_CONNECTIONS_MAX - HOSTD_CONNECTIONS_OF_USER;
 }
 
 static bool enlist(struct connection *c)
@@ -176,7 +179,8 @@ static void accept_one(struct hostd *hostd, int listener)
 	c->fd = c->peer.pidfd = -1;
 	if (!socket_accept(listener, &c->peer, &c->fd, &err)) {
 		if (err.code != ERR_BUSY)
-			log_event(hostd->log, LOG_LEVEL_WARNING, "connection not accepted", {"error", bytes_str(err.text)});
+			log_event(hostd->log, LOG_LEVEL_WARNING, "connection not accepted",
+				{"error", bytes_str(err.text)});
 		/* Out of descriptors: give those that are in use time to close. */
 		if (err.code != ERR_BUSY)
 			(void)poll(NULL, 0, 100);
@@ -222,13 +226,15 @@ static bool give_group(const struct hostd_config *config, struct err *err)
 		return true;
 	int why = getgrnam_r(config->socket_group, &entry, room, sizeof(room), &found);
 	if (why != 0 || !found)
-		return err_set(err, ERR_CONFIG, "socket_group: there is no group %s", ESC(bytes_str(config->socket_group)));
+		return err_set(err, ERR_CONFIG, "socket_group: there is no group %s",
+			ESC(bytes_str(config->socket_group)));
 	if (chown(config->socket, (uid_t)-1, entry.gr_gid) != 0)
 		return err_errno(err, errno, "giving the socket to group %s", config->socket_group);
 	return true;
 }
 
-bool hostd_run(struct hostd *hostd, int stop_fd, void (*ready)(void *context), void *context, struct err *err)
+bool hostd_run(struct hostd *hostd, int stop_fd, void (*ready)(void *context), void *context,
+	struct err *err)
 {
 	const char *path = hostd->config->socket;
 	OWNED(fd_close) int listener = -1;

@@ -8,14 +8,14 @@
 #include "attest/log.h"
 #include "attest/socket.h"
 
-#define HOSTD_CONNECTIONS_MAX	  64u
+#define HOSTD_CONNECTIONS_MAX     64u
 #define HOSTD_CONNECTIONS_OF_USER 16u /* of one user other than root and hostd's own */
-#define HOSTD_LAUNCHES_MAX	  4u  /* measuring at a time; others wait */
-#define HOSTD_STACK		  (256u << 10)
-#define HOSTD_REQUEST_MS	  10000 /* for the request of a new connection */
-#define HOSTD_SEND_MS		  5000
-#define HOSTD_READY_MS		  60000 /* for the caller to open his files */
-#define HOSTD_EXEC_MS		  60000 /* for the caller to become the agent */
+#define HOSTD_LAUNCHES_MAX        4u /* measuring at a time; others wait */
+#define HOSTD_STACK               (256u << 10)
+#define HOSTD_REQUEST_MS          10000 /* for the request of a new connection */
+#define HOSTD_SEND_MS             5000
+#define HOSTD_READY_MS            60000 /* for the caller to open his files */
+#define HOSTD_EXEC_MS             60000 /* for the caller to become the agent */
 
 /* A connection to the verifier and who uses it: launches have one, renewals another, so that neither waits for the other. */
 struct hostd_link {
@@ -64,23 +64,30 @@ struct hostd_identity {
 /* ERR_DENIED while the host is not enrolled, or pending; a pending host asks the verifier once more. Loads EK and AK into the
  * TPM's session when that has not been done, and renews a host certificate that is about to expire. */
 must_use bool hostd_identity(struct hostd *hostd, struct hostd_identity *ret, struct err *err);
-must_use bool hostd_enroll(struct hostd *hostd, struct bytes join_token, struct bytes name, struct enrolment *ret, struct err *err);
+must_use bool hostd_enroll(struct hostd *hostd, struct bytes join_token, struct bytes name,
+	struct enrolment *ret, struct err *err);
 /* Drops the connections to the verifier: the next use makes new ones. */
 void hostd_disconnect(struct hostd *hostd);
 
 /* One attestation of an instance: challenge, quote, verdict. Keeps the next challenge in the instance. The views in *ret
  * point into *buffer. A refused verdict is an answer. */
-must_use bool hostd_attest(struct hostd *hostd, struct hostd_link *link, struct instance *instance, enum purpose purpose,
-	struct buf *buffer, struct attest_result *ret, struct err *err);
+must_use bool hostd_attest(struct hostd *hostd, struct hostd_link *link, struct instance *instance,
+	enum purpose purpose, struct buf *buffer, struct attest_result *ret, struct err *err);
 
 /* Requests, one function each; the answer is sent by the caller. */
-must_use bool hostd_request_status(struct connection *c, const json_t *request, json_t **ret, struct err *err);
-must_use bool hostd_request_enroll(struct connection *c, const json_t *request, json_t **ret, struct err *err);
-must_use bool hostd_request_workloads(struct connection *c, const json_t *request, json_t **ret, struct err *err);
-must_use bool hostd_request_stop(struct connection *c, const json_t *request, json_t **ret, struct err *err);
-must_use bool hostd_request_doctor(struct connection *c, const json_t *request, json_t **ret, struct err *err);
+must_use bool hostd_request_status(
+	struct connection *c, const json_t *request, json_t **ret, struct err *err);
+must_use bool hostd_request_enroll(
+	struct connection *c, const json_t *request, json_t **ret, struct err *err);
+must_use bool hostd_request_workloads(
+	struct connection *c, const json_t *request, json_t **ret, struct err *err);
+must_use bool hostd_request_stop(
+	struct connection *c, const json_t *request, json_t **ret, struct err *err);
+must_use bool hostd_request_doctor(
+	struct connection *c, const json_t *request, json_t **ret, struct err *err);
 /* The whole conversation of `assay run`. True: the agent runs, or a verdict against it was delivered. */
-must_use bool hostd_launch(struct connection *c, const json_t *request, struct socket_fds *fds, struct err *err);
+must_use bool hostd_launch(
+	struct connection *c, const json_t *request, struct socket_fds *fds, struct err *err);
 
 /* Serves one connection and ends it. */
 void hostd_serve(struct connection *c);

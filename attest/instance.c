@@ -68,8 +68,8 @@ void instance_unref(struct instance **pointer)
 
 bool instance_make_key(struct instance *instance, struct tpm *tpm, bool in_tpm, struct err *err)
 {
-	return in_tpm ? tpm_key_new(tpm, &instance->tpm_key, err) :
-			key_generate(KEY_EC_P256, &instance->key, err);
+	return in_tpm ? tpm_key_new(tpm, &instance->tpm_key, err)
+		      : key_generate(KEY_EC_P256, &instance->key, err);
 }
 
 enum key_protection instance_protection(const struct instance *instance)
@@ -94,12 +94,15 @@ bool instance_files_unchanged(const struct instance *instance, struct err *err)
 		const struct instance_file *file = &instance->files[i];
 		struct stat st;
 		if (stat(file->path, &st) != 0)
-			return err_set(err, ERR_CONFLICT, "%s was measured, not pinned, and is gone",
+			return err_set(err, ERR_CONFLICT,
+				"%s was measured, not pinned, and is gone",
 				ESC(bytes_str(file->path)));
 		if (st.st_dev != file->device || st.st_ino != file->inode ||
-			(uint64_t)st.st_size != file->size || !same_time(&st.st_mtim, &file->modified) ||
+			(uint64_t)st.st_size != file->size ||
+			!same_time(&st.st_mtim, &file->modified) ||
 			!same_time(&st.st_ctim, &file->changed))
-			return err_set(err, ERR_CONFLICT, "%s was measured, not pinned, and has changed since",
+			return err_set(err, ERR_CONFLICT,
+				"%s was measured, not pinned, and has changed since",
 				ESC(bytes_str(file->path)));
 	}
 	return true;

@@ -13,18 +13,18 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-#define INSTANCE_HEX	 (2 * INSTANCE_ID_LEN + 1)
-#define INSTANCES_MAX	 1024u
-#define INSTANCE_REASON	 256u
+#define INSTANCE_HEX    (2 * INSTANCE_ID_LEN + 1)
+#define INSTANCES_MAX   1024u
+#define INSTANCE_REASON 256u
 
 struct hostd;
 
 enum instance_state {
 	INSTANCE_STARTING = 0,
-	INSTANCE_TRUSTED,     /* holds a credential that the verifier renewed when it was due */
+	INSTANCE_TRUSTED, /* holds a credential that the verifier renewed when it was due */
 	INSTANCE_UNREACHABLE, /* could not be renewed; what it holds is still valid */
-	INSTANCE_STALE,	      /* could not be renewed until it expired: taken away */
-	INSTANCE_UNTRUSTED,   /* the verifier, or this host, refused it: taken away, for good */
+	INSTANCE_STALE, /* could not be renewed until it expired: taken away */
+	INSTANCE_UNTRUSTED, /* the verifier, or this host, refused it: taken away, for good */
 	INSTANCE_ENDED,
 	INSTANCE_STATES
 };
@@ -48,7 +48,7 @@ struct instance {
 	size_t audience_count;
 	char *audiences[AUDIENCES_MAX];
 
-	struct key *key;	/* KEY_SOFTWARE */
+	struct key *key; /* KEY_SOFTWARE */
 	struct tpm_key tpm_key; /* KEY_TPM when its public area is not empty */
 
 	pid_t pid;
@@ -68,7 +68,7 @@ struct instance {
 	enum instance_state state;
 	char reason[INSTANCE_REASON]; /* of the last failure, escaped */
 	char record[2 * SHA256_LEN + 1];
-	int64_t expires;   /* of the credential, wall clock; 0: none */
+	int64_t expires; /* of the credential, wall clock; 0: none */
 	uint64_t renew_at; /* monotonic milliseconds; 0: never again */
 	unsigned failures; /* in a row */
 	struct buf challenge; /* for the next renewal; empty: to be asked for */
@@ -82,7 +82,8 @@ struct instance {
 must_use bool instance_new(const char *workload, struct instance **ret, struct err *err);
 void instance_unref(struct instance **instance); /* cleanup; under no lock */
 /* A software key (P-256), or one in the TPM. */
-must_use bool instance_make_key(struct instance *instance, struct tpm *tpm, bool in_tpm, struct err *err);
+must_use bool instance_make_key(
+	struct instance *instance, struct tpm *tpm, bool in_tpm, struct err *err);
 enum key_protection instance_protection(const struct instance *instance);
 bool instance_alive(const struct instance *instance);
 /* ERR_CONFLICT naming the first file that is not as it was measured. */
@@ -91,11 +92,14 @@ must_use bool instance_files_unchanged(const struct instance *instance, struct e
 /* ---- credentials as files: svid.pem, key.pem, bundle.pem, jwt-N.token; 0600, the agent's user's ---- */
 
 /* run_dir/instances/<hex>, 0700, the agent's user's. */
-must_use bool credentials_directory(struct instance *instance, const char *run_dir, struct err *err);
+must_use bool credentials_directory(
+	struct instance *instance, const char *run_dir, struct err *err);
 /* ERR_DENIED unless the directory belongs to the caller (any, for root) and nobody else may write it. */
-must_use bool credentials_directory_given(struct instance *instance, int fd, const char *path, uid_t caller, struct err *err);
+must_use bool credentials_directory_given(
+	struct instance *instance, int fd, const char *path, uid_t caller, struct err *err);
 /* Replaces each file atomically. The certificate must be for the instance's key. */
-must_use bool credentials_write(const struct instance *instance, const struct attest_result *result, struct err *err);
+must_use bool credentials_write(
+	const struct instance *instance, const struct attest_result *result, struct err *err);
 void credentials_remove(const struct instance *instance);
 /* Removes hostd's own directory of it; a given one is left as it is. */
 void credentials_release(struct instance *instance);
@@ -110,7 +114,8 @@ must_use bool instances_start(struct hostd *hostd, struct instances **ret, struc
 /* Ends the threads. Agents go on; their credentials stay until they expire. */
 void instances_stop(struct instances **instances);
 /* Takes a reference: watched and renewed from now on. ERR_LIMIT when there are INSTANCES_MAX. */
-must_use bool instances_add(struct instances *instances, struct instance *instance, struct err *err);
+must_use bool instances_add(
+	struct instances *instances, struct instance *instance, struct err *err);
 /* Finds by hex id; the caller unrefs. NULL when there is none. */
 struct instance *instances_find(struct instances *instances, const char *hex);
 /* [{"instance","workload","pid","uid","state",…}]; those of one user only, unless all. NULL: no memory. */

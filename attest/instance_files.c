@@ -53,23 +53,28 @@ bool credentials_directory(struct instance *instance, const char *run_dir, struc
 	if (mkdir(instance->directory_path, 0700) != 0)
 		return err_errno(err, errno, "%s", instance->directory_path);
 	instance->own_directory = true;
-	instance->directory = open(instance->directory_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	instance->directory =
+		open(instance->directory_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (instance->directory < 0)
 		return err_errno(err, errno, "%s", instance->directory_path);
 	return own(instance->directory, instance, instance->directory_path, err);
 }
 
-bool credentials_directory_given(struct instance *instance, int fd, const char *path, uid_t caller, struct err *err)
+bool credentials_directory_given(
+	struct instance *instance, int fd, const char *path, uid_t caller, struct err *err)
 {
 	struct stat st;
 	if (fstat(fd, &st) != 0)
 		return err_errno(err, errno, "directory for credentials");
 	if (!S_ISDIR(st.st_mode))
-		return err_set(err, ERR_USAGE, "directory for credentials: %s is no directory", ESC(bytes_str(path)));
+		return err_set(err, ERR_USAGE, "directory for credentials: %s is no directory",
+			ESC(bytes_str(path)));
 	if (caller != 0 && st.st_uid != caller)
-		return err_set(err, ERR_DENIED, "directory for credentials: %s is not yours", ESC(bytes_str(path)));
+		return err_set(err, ERR_DENIED, "directory for credentials: %s is not yours",
+			ESC(bytes_str(path)));
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
-		return err_set(err, ERR_DENIED, "directory for credentials: others may write in %s: chmod go-w",
+		return err_set(err, ERR_DENIED,
+			"directory for credentials: others may write in %s: chmod go-w",
 			ESC(bytes_str(path)));
 	instance->directory_path = strdup(path);
 	instance->directory = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -80,13 +85,14 @@ bool credentials_directory_given(struct instance *instance, int fd, const char *
 
 /* ---- files ---- */
 
-static bool put_file(const struct instance *instance, const char *name, struct bytes content, struct err *err)
+static bool put_file(
+	const struct instance *instance, const char *name, struct bytes content, struct err *err)
 {
 	int dir = instance->directory;
 	/* Never through what lies there: the name is new, then takes the old one's place. */
 	(void)unlinkat(dir, TEMPORARY, 0);
-	OWNED(fd_close) int fd =
-		openat(dir, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	OWNED(fd_close)
+	int fd = openat(dir, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(err, errno, "credential %s", name);
 	if (!own(fd, instance, name, err) || !file_write_fd(fd, name, content, err))
@@ -96,8 +102,8 @@ static bool put_file(const struct instance *instance, const char *name, struct b
 	return true;
 }
 
-static bool put_certs(const struct instance *instance, const char *name, const struct bytes *certs, size_t count,
-	struct err *err)
+static bool put_certs(const struct instance *instance, const char *name, const struct bytes *certs,
+	size_t count, struct err *err)
 {
 	OWNED(buf_release) struct buf pem = {0};
 	for (size_t i = 0; i < count; i++) {
@@ -111,8 +117,9 @@ static bool put_certs(const struct instance *instance, const char *name, const s
 static bool put_key(const struct instance *instance, struct err *err)
 {
 	OWNED(buf_release) struct buf pem = {0};
-	bool ok = instance_protection(instance) == KEY_TPM ? tpm_key_pem(&instance->tpm_key, &pem, err) :
-							     key_private_pem(instance->key, &pem, err);
+	bool ok = instance_protection(instance) == KEY_TPM
+			  ? tpm_key_pem(&instance->tpm_key, &pem, err)
+			  : key_private_pem(instance->key, &pem, err);
 	return ok && put_file(instance, "key.pem", buf_bytes(&pem), err);
 }
 
@@ -127,19 +134,22 @@ static bool own_key(const struct instance *instance, struct key **ret, struct er
 	       tpmt_public_key(&area, ret, err);
 }
 
-static bool check_leaf(const struct instance *instance, const struct attest_result *result, struct err *err)
+static bool check_leaf(
+	const struct instance *instance, const struct attest_result *result, struct err *err)
 {
 	OWNED(cert_unref) struct cert *leaf = NULL;
 	OWNED(key_unref) struct key *certified = NULL, *own = NULL;
-	if (!cert_from_der(result->certs[0], false, &leaf, err) || !cert_key(leaf, &certified, err) ||
-		!own_key(instance, &own, err))
+	if (!cert_from_der(result->certs[0], false, &leaf, err) ||
+		!cert_key(leaf, &certified, err) || !own_key(instance, &own, err))
 		return err_wrap(err, "credential");
 	if (!key_equal(certified, own))
-		return err_set(err, ERR_MISMATCH, "credential: the verifier certified another key than this instance's");
+		return err_set(err, ERR_MISMATCH,
+			"credential: the verifier certified another key than this instance's");
 	return true;
 }
 
-bool credentials_write(const struct instance *instance, const struct attest_result *result, struct err *err)
+bool credentials_write(
+	const struct instance *instance, const struct attest_result *result, struct err *err)
 {
 	if (result->cert_count > 0 &&
 		(!check_leaf(instance, result, err) || !put_key(instance, err) ||
@@ -194,8 +204,8 @@ bool credentials_clean(const char *run_dir, struct err *err)
 	for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
 		if (!is_instance(entry->d_name))
 			continue;
-		struct instance left = {
-			.directory = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+		struct instance left = {.directory = openat(dirfd(dir), entry->d_name,
+						O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
 		credentials_remove(&left);
 		fd_close(&left.directory);
 		(void)unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);

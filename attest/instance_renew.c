@@ -7,8 +7,8 @@
 #include "base/time.h"
 
 #define BACKOFF_FIRST_S 5
-#define BACKOFF_MOST_S	60
-#define REASON_COUNT	5u /* as many as are logged of a verdict */
+#define BACKOFF_MOST_S  60
+#define REASON_COUNT    5u /* as many as are logged of a verdict */
 
 static void set_state(struct instance *instance, enum instance_state state, const char *reason)
 {
@@ -25,8 +25,9 @@ static void distrust(struct hostd *hostd, struct instance *instance, const char 
 	instance->expires = 0;
 	credentials_remove(instance);
 	(void)pthread_mutex_unlock(&instance->mutex);
-	log_event(hostd->log, LOG_LEVEL_ERROR, "instance untrusted", {"instance", bytes_str(instance->hex)},
-		{"workload", bytes_str(instance->workload)}, {"reason", bytes_str(reason)});
+	log_event(hostd->log, LOG_LEVEL_ERROR, "instance untrusted",
+		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},
+		{"reason", bytes_str(reason)});
 }
 
 /* "component-digest component model; …" out of a verdict's JSON. */
@@ -41,15 +42,18 @@ static void verdict_reasons(struct bytes verdict, struct buf *out)
 		const json_t *reason = json_array_get(reasons, i);
 		const char *code = json_string_value(json_object_get(reason, "code"));
 		const char *subject = json_string_value(json_object_get(reason, "subject"));
-		buf_printf(out, "%s%s %s", i ? "; " : "", code ? code : "?", subject ? subject : "");
+		buf_printf(
+			out, "%s%s %s", i ? "; " : "", code ? code : "?", subject ? subject : "");
 	}
 }
 
-static void refused(struct hostd *hostd, struct instance *instance, const struct attest_result *result)
+static void refused(
+	struct hostd *hostd, struct instance *instance, const struct attest_result *result)
 {
 	OWNED(buf_release) struct buf reasons = {0};
 	verdict_reasons(result->verdict, &reasons);
-	distrust(hostd, instance, reasons.len > 0 && buf_str(&reasons) ? buf_str(&reasons) : "refused");
+	distrust(hostd, instance,
+		reasons.len > 0 && buf_str(&reasons) ? buf_str(&reasons) : "refused");
 }
 
 /* The verifier is away, or something on the way: what is held stays until it expires. */
@@ -64,8 +68,10 @@ static void postpone(struct hostd *hostd, struct instance *instance, const struc
 		struct err ignored;
 		set_state(instance, expired ? INSTANCE_STALE : INSTANCE_UNREACHABLE, why->text);
 		/* Without randomness for the jitter the next try is simply on time. */
-		if (!instance_schedule(instance, after < BACKOFF_MOST_S ? after : BACKOFF_MOST_S, &ignored))
-			instance->renew_at = clock_monotonic_ms(&clock_system) + BACKOFF_MOST_S * 1000;
+		if (!instance_schedule(
+			    instance, after < BACKOFF_MOST_S ? after : BACKOFF_MOST_S, &ignored))
+			instance->renew_at =
+				clock_monotonic_ms(&clock_system) + BACKOFF_MOST_S * 1000;
 		if (expired)
 			credentials_remove(instance);
 	}
@@ -108,7 +114,8 @@ void instance_renew(struct hostd *hostd, struct instance *instance)
 		distrust(hostd, instance, err.text);
 		return;
 	}
-	bool decided = hostd_attest(hostd, &hostd->renewals, instance, PURPOSE_RENEW, &answer, &result, &err);
+	bool decided = hostd_attest(
+		hostd, &hostd->renewals, instance, PURPOSE_RENEW, &answer, &result, &err);
 	if (!decided && is_refusal(err.code))
 		distrust(hostd, instance, err.text);
 	else if (!decided)
@@ -118,6 +125,8 @@ void instance_renew(struct hostd *hostd, struct instance *instance)
 	else if (!accepted(instance, &result, &err))
 		postpone(hostd, instance, &err);
 	else
-		log_event(hostd->log, LOG_LEVEL_INFO, "renewed", {"instance", bytes_str(instance->hex)},
-			{"workload", bytes_str(instance->workload)}, {"record", bytes_str(instance->record)});
+		log_event(hostd->log, LOG_LEVEL_INFO, "renewed",
+			{"instance", bytes_str(instance->hex)},
+			{"workload", bytes_str(instance->workload)},
+			{"record", bytes_str(instance->record)});
 }

@@ -15,16 +15,16 @@
 #include "base/text.h"
 #include "base/time.h"
 
-#define EXIT_UNKNOWN	UINT32_MAX /* the process is not our child and the kernel does not tell */
-#define EXIT_TRIES	20
-#define EXIT_TRY_NS	5000000L
-#define RENEW_IDLE_MS	60000
+#define EXIT_UNKNOWN  UINT32_MAX /* the process is not our child and the kernel does not tell */
+#define EXIT_TRIES    20
+#define EXIT_TRY_NS   5000000L
+#define RENEW_IDLE_MS 60000
 
 struct instances {
 	struct hostd *hostd;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed; /* for the renewing thread; monotonic */
-	int wake;		/* eventfd, for the watching thread */
+	int wake; /* eventfd, for the watching thread */
 	bool stop;
 	struct instance *first;
 	size_t count;
@@ -59,7 +59,9 @@ bool instances_add(struct instances *all, struct instance *instance, struct err 
 		wake_both(all);
 	}
 	(void)pthread_mutex_unlock(&all->mutex);
-	return room || err_set(err, ERR_LIMIT, "%u instances run on this host, more are not watched", INSTANCES_MAX);
+	return room ||
+	       err_set(err, ERR_LIMIT, "%u instances run on this host, more are not watched",
+		       INSTANCES_MAX);
 }
 
 static void take_out(struct instances *all, struct instance *instance)
@@ -94,10 +96,10 @@ static json_t *instance_json(struct instance *i)
 {
 	char expires[TIME_TEXT_MAX];
 	(void)pthread_mutex_lock(&i->mutex);
-	json_t *json = json_pack("{s:s,s:s,s:i,s:I,s:s,s:s,s:s,s:s?,s:s,s:s,s:i}", "instance", i->hex, "workload",
-		i->workload, "pid", (int)i->pid, "uid", (json_int_t)i->uid, "state",
-		instance_state_name(i->state), "reason", i->reason, "record", i->record, "expires",
-		i->expires ? time_format(i->expires, expires) : NULL, "credentials",
+	json_t *json = json_pack("{s:s,s:s,s:i,s:I,s:s,s:s,s:s,s:s?,s:s,s:s,s:i}", "instance",
+		i->hex, "workload", i->workload, "pid", (int)i->pid, "uid", (json_int_t)i->uid,
+		"state", instance_state_name(i->state), "reason", i->reason, "record", i->record,
+		"expires", i->expires ? time_format(i->expires, expires) : NULL, "credentials",
 		i->directory_path ? i->directory_path : "", "key",
 		key_protection_name(instance_protection(i)), "not_pinned", (int)i->file_count);
 	(void)pthread_mutex_unlock(&i->mutex);
@@ -149,14 +151,15 @@ static void exit_status(const struct instance *instance, struct runtime_exit *re
 	}
 }
 
-static void record_exit(struct hostd *hostd, const struct instance *instance, const struct runtime_exit *ended)
+static void record_exit(
+	struct hostd *hostd, const struct instance *instance, const struct runtime_exit *ended)
 {
 	OWNED(buf_release) struct buf content = {0};
 	struct err err;
 	if (!runtime_exit_encode(ended, clock_wall(&clock_system), &content, &err) ||
 		!host_log_append(hostd->events, buf_bytes(&content), &err))
-		log_event(hostd->log, LOG_LEVEL_ERROR, "exit not recorded", {"instance", bytes_str(instance->hex)},
-			{"error", bytes_str(err.text)});
+		log_event(hostd->log, LOG_LEVEL_ERROR, "exit not recorded",
+			{"instance", bytes_str(instance->hex)}, {"error", bytes_str(err.text)});
 }
 
 void instance_end(struct hostd *hostd, struct instance *instance)
@@ -172,8 +175,8 @@ void instance_end(struct hostd *hostd, struct instance *instance)
 	exit_status(instance, &ended);
 	record_exit(hostd, instance, &ended);
 	(void)snprintf(status, sizeof(status), "%u", ended.status);
-	log_event(hostd->log, LOG_LEVEL_INFO, "instance ended", {"instance", bytes_str(instance->hex)},
-		{"workload", bytes_str(instance->workload)},
+	log_event(hostd->log, LOG_LEVEL_INFO, "instance ended",
+		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},
 		{ended.signaled ? "signal" : "status",
 			bytes_str(ended.status == EXIT_UNKNOWN ? "unknown" : status)});
 }
@@ -204,7 +207,8 @@ static bool watched_fill(struct instances *all, struct watched *ret)
 	if (go && ret->entries && ret->instances) {
 		ret->entries[ret->count++] = (struct pollfd){.fd = all->wake, .events = POLLIN};
 		for (struct instance *i = all->first; i; i = i->next) {
-			ret->entries[ret->count] = (struct pollfd){.fd = i->pidfd, .events = POLLIN};
+			ret->entries[ret->count] =
+				(struct pollfd){.fd = i->pidfd, .events = POLLIN};
 			ret->instances[ret->count++] = instance_ref(i);
 		}
 	}
@@ -265,7 +269,8 @@ static struct instance *next_due(struct instances *all)
 		}
 		if (due && next <= now)
 			return instance_ref(due);
-		struct timespec until = {.tv_sec = (time_t)(next / 1000), .tv_nsec = (long)(next % 1000) * 1000000};
+		struct timespec until = {
+			.tv_sec = (time_t)(next / 1000), .tv_nsec = (long)(next % 1000) * 1000000};
 		(void)pthread_cond_timedwait(&all->changed, &all->mutex, &until);
 	}
 	return NULL;
@@ -289,7 +294,8 @@ static void *renew(void *context)
 
 /* ---- beginning and end ---- */
 
-static bool start_thread(pthread_t *thread, void *(*run)(void *), struct instances *all, struct err *err)
+static bool start_thread(
+	pthread_t *thread, void *(*run)(void *), struct instances *all, struct err *err)
 {
 	pthread_attr_t attributes;
 	(void)pthread_attr_init(&attributes);

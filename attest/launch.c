@@ -16,9 +16,9 @@
 #include "base/text.h"
 #include "evidence/evidence.h"
 
-#define EVENT_MS     (60 * 60 * 1000) /* a model of terabytes is hashed between two events */
-#define SEND_MS	     30000
-#define RECORD_MAX   (2u * SHA256_LEN)
+#define EVENT_MS   (60 * 60 * 1000) /* a model of terabytes is hashed between two events */
+#define SEND_MS    30000
+#define RECORD_MAX (2u * SHA256_LEN)
 
 /* One conversation with hostd. */
 struct launch {
@@ -85,7 +85,8 @@ static bool send_run(struct launch *launch, struct err *err)
 		if (json_array_append_new(arguments, json_string(o->arguments[i])) != 0)
 			return err_set(err, ERR_USAGE, "argument %zu: not valid UTF-8", i + 1);
 	}
-	return socket_send(launch->socket, request, &launch->credentials, launch->credentials >= 0, SEND_MS, err);
+	return socket_send(launch->socket, request, &launch->credentials, launch->credentials >= 0,
+		SEND_MS, err);
 }
 
 /* ---- what hostd asks back ---- */
@@ -95,7 +96,8 @@ static bool open_argument(struct launch *launch, size_t index, struct err *err)
 	const struct launch_options *o = launch->options;
 	struct stat st;
 	if (index >= o->argument_count || launch->file_count == LAUNCH_FILES_MAX)
-		return err_set(err, ERR_FORMAT, "assay-hostd asks for file argument %zu", index + 1);
+		return err_set(
+			err, ERR_FORMAT, "assay-hostd asks for file argument %zu", index + 1);
 	const char *path = o->arguments[index];
 	/* Not blocking, so that a FIFO is refused rather than waited for. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -121,7 +123,8 @@ static bool put_variable(json_t *values, const char *name, struct err *err)
 	if (!value)
 		return true;
 	if (json_object_set_new(values, name, json_string(value)) != 0)
-		return err_set(err, ERR_USAGE, "environment variable %s: not valid UTF-8", ESC(bytes_str(name)));
+		return err_set(err, ERR_USAGE, "environment variable %s: not valid UTF-8",
+			ESC(bytes_str(name)));
 	return true;
 }
 
@@ -136,7 +139,8 @@ static bool on_ask(struct launch *launch, const json_t *event, struct err *err)
 	if (!reply)
 		return err_set(err, ERR_NOMEM, "no memory for a request");
 	for (size_t i = 0; i < json_array_size(files); i++) {
-		if (!open_argument(launch, (size_t)json_integer_value(json_array_get(files, i)), err))
+		if (!open_argument(
+			    launch, (size_t)json_integer_value(json_array_get(files, i)), err))
 			return false;
 	}
 	for (size_t i = 0; i < json_array_size(names); i++) {
@@ -169,12 +173,12 @@ static bool give_verdict(struct launch *launch, const json_t *event, bool truste
 	OWNED(buf_release) struct buf verdict = {0};
 	struct json_fields f = json_fields_of("answer of assay-hostd");
 	const char *record = json_want_str(&f, event, "record", RECORD_MAX);
-	if (!json_fields_ok(&f, err) ||
-		!read_memfd(launch->plan.fd[LAUNCH_FD_VERDICT], "verdict", VERDICT_TEXT_MAX, &verdict, err))
+	if (!json_fields_ok(&f, err) || !read_memfd(launch->plan.fd[LAUNCH_FD_VERDICT], "verdict",
+						VERDICT_TEXT_MAX, &verdict, err))
 		return false;
 	if (launch->options->verdict)
-		launch->options->verdict(
-			launch->options->context, buf_bytes(&verdict), trusted, record ? record : "");
+		launch->options->verdict(launch->options->context, buf_bytes(&verdict), trusted,
+			record ? record : "");
 	return true;
 }
 
@@ -256,21 +260,24 @@ static bool become_agent(struct launch *launch, struct err *err)
 		!launch_identity_of(plan.uid, plan.gid, &identity, err))
 		return false;
 	return launch_namespace_enter(buf_bytes(&index), fds[LAUNCH_FD_PACK], err) &&
-	       launch_exec(fds[LAUNCH_FD_EXECUTABLE], &plan, &identity, launch->files, launch->file_count, &launch->socket, err);
+	       launch_exec(fds[LAUNCH_FD_EXECUTABLE], &plan, &identity, launch->files,
+		       launch->file_count, &launch->socket, err);
 }
 
 /* hostd withdraws the credential at once, rather than when the socket closes. */
 static void tell_failure(const struct launch *launch, const struct err *why)
 {
 	struct err ignored;
-	OWNED(json_release) json_t *message = json_pack("{s:s,s:s}", "op", "failed", "message", why->text);
+	OWNED(json_release)
+	json_t *message = json_pack("{s:s,s:s}", "op", "failed", "message", why->text);
 	if (message && !socket_send(launch->socket, message, NULL, 0, SEND_MS, &ignored))
 		return;
 }
 
 static bool converse(struct launch *launch, struct err *err)
 {
-	const char *path = launch->options->socket_path ? launch->options->socket_path : HOSTD_SOCKET_DEFAULT;
+	const char *path =
+		launch->options->socket_path ? launch->options->socket_path : HOSTD_SOCKET_DEFAULT;
 	if (!open_credentials(launch, err) || !socket_connect(path, &launch->socket, err) ||
 		!send_run(launch, err))
 		return false;
@@ -283,7 +290,8 @@ static bool converse(struct launch *launch, struct err *err)
 
 bool launch_run(const struct launch_options *options, struct err *err)
 {
-	OWNED(launch_release) struct launch launch = {.options = options, .socket = -1, .credentials = -1};
+	OWNED(launch_release)
+	struct launch launch = {.options = options, .socket = -1, .credentials = -1};
 	struct err own;
 	struct err *why = err ? err : &own;
 	if (!converse(&launch, why))

@@ -11,13 +11,15 @@
 
 struct launch_options {
 	const char *socket_path; /* NULL: HOSTD_SOCKET_DEFAULT */
-	const char *workload;	 /* name of a spec in hostd's workloads directory */
-	const char *release;	 /* digest in hex of the release claimed; NULL: <workload>.release beside the spec */
+	const char *workload; /* name of a spec in hostd's workloads directory */
+	const char *
+		release; /* digest in hex of the release claimed; NULL: <workload>.release beside the spec */
 	const char *const *arguments; /* the variable arguments, as typed by the spec */
 	size_t argument_count;
-	const char *credentials; /* directory for svid.pem, key.pem, bundle.pem, jwt-N.token; kept afterwards. NULL: a private one,
+	const char *
+		credentials; /* directory for svid.pem, key.pem, bundle.pem, jwt-N.token; kept afterwards. NULL: a private one,
 				  * removed at exit. The agent finds either in ASSAY_CREDENTIALS */
-	void *context;		 /* for the callbacks, each of which may be NULL */
+	void *context; /* for the callbacks, each of which may be NULL */
 	void (*progress)(void *context, const char *text); /* "measured model: 4 MiB, sha256 1f…" */
 	/* The verifier's verdict, JSON as policy/verdict.h writes it; record is the decision's leaf hash in hex ("" if none). */
 	void (*verdict)(void *context, struct bytes json, bool trusted, const char *record);

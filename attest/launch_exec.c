@@ -30,7 +30,8 @@ static bool user_groups(struct launch_identity *identity, struct err *err)
 	if (!found)
 		return true;
 	identity->group_count = LAUNCH_GROUPS_MAX;
-	if (getgrouplist(entry.pw_name, identity->gid, identity->groups, &identity->group_count) < 0)
+	if (getgrouplist(entry.pw_name, identity->gid, identity->groups, &identity->group_count) <
+		0)
 		return err_set(err, ERR_LIMIT, "user %u is in more than %d groups", identity->uid,
 			LAUNCH_GROUPS_MAX);
 	return true;
@@ -38,11 +39,13 @@ static bool user_groups(struct launch_identity *identity, struct err *err)
 
 bool launch_identity_of(uid_t uid, gid_t gid, struct launch_identity *ret, struct err *err)
 {
-	*ret = (struct launch_identity){.uid = uid, .gid = gid, .change = geteuid() == 0 && uid != 0};
+	*ret = (struct launch_identity){
+		.uid = uid, .gid = gid, .change = geteuid() == 0 && uid != 0};
 	if (ret->change)
 		return user_groups(ret, err);
 	if (geteuid() != uid || getuid() != uid)
-		return err_set(err, ERR_DENIED, "the agent runs as user %u, and this is user %u", uid, geteuid());
+		return err_set(err, ERR_DENIED, "the agent runs as user %u, and this is user %u",
+			uid, geteuid());
 	return true;
 }
 
@@ -54,8 +57,8 @@ static bool become(const struct launch_identity *identity, struct err *err)
 			setresgid(identity->gid, identity->gid, identity->gid) != 0 ||
 			setresuid(identity->uid, identity->uid, identity->uid) != 0))
 		return err_errno(err, errno, "becoming user %u", identity->uid);
-	if (getresuid(&real, &effective, &saved) != 0 || real != identity->uid || effective != identity->uid ||
-		saved != identity->uid)
+	if (getresuid(&real, &effective, &saved) != 0 || real != identity->uid ||
+		effective != identity->uid || saved != identity->uid)
 		return err_set(err, ERR_INTERNAL, "this process is not user %u", identity->uid);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return err_errno(err, errno, "no_new_privs");
@@ -70,7 +73,8 @@ static bool check_readable(int fd, struct err *err)
 	OWNED(fd_close) int again = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (again < 0 && (errno == EACCES || errno == EPERM))
 		return err_set(err, ERR_DENIED,
-			"a file argument may be read by the caller, but not by the agent's user %u: give that user the right",
+			"a file argument may be read by the caller, but not by the agent's user "
+			"%u: give that user the right",
 			getuid());
 	return true;
 }
@@ -89,7 +93,8 @@ static bool place(int *executable, int *socket, const int *files, size_t count, 
 {
 	int up[LAUNCH_FILES_MAX];
 	if (count > LAUNCH_FILES_MAX)
-		return err_set(err, ERR_LIMIT, "%zu file arguments, at most %u", count, LAUNCH_FILES_MAX);
+		return err_set(
+			err, ERR_LIMIT, "%zu file arguments, at most %u", count, LAUNCH_FILES_MAX);
 	if (!move_up(executable, err) || !move_up(socket, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
@@ -106,13 +111,15 @@ static bool place(int *executable, int *socket, const int *files, size_t count, 
 	return true;
 }
 
-bool launch_exec(int executable, const struct launch_plan *plan, const struct launch_identity *identity,
-	const int *files, size_t file_count, int *socket, struct err *err)
+bool launch_exec(int executable, const struct launch_plan *plan,
+	const struct launch_identity *identity, const int *files, size_t file_count, int *socket,
+	struct err *err)
 {
 	if (!become(identity, err))
 		return false;
 	if (chdir(plan->directory) != 0)
-		return err_errno(err, errno, "working directory %s", ESC(bytes_str(plan->directory)));
+		return err_errno(
+			err, errno, "working directory %s", ESC(bytes_str(plan->directory)));
 	for (size_t i = 0; i < file_count; i++) {
 		if (!check_readable(files[i], err))
 			return false;

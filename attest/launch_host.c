@@ -27,19 +27,21 @@ void launch_host_release(struct launch_host *launch)
 static bool send_progress(void *context, const char *text, struct err *err)
 {
 	const struct launch_host *launch = context;
-	OWNED(json_release) json_t *message = json_pack("{s:s,s:s}", "event", "progress", "text", text);
+	OWNED(json_release)
+	json_t *message = json_pack("{s:s,s:s}", "event", "progress", "text", text);
 	if (!message)
 		return err_set(err, ERR_NOMEM, "no memory for a message");
 	return socket_send(launch->connection->fd, message, NULL, 0, HOSTD_SEND_MS, err);
 }
 
-static bool send_refused(struct launch_host *launch, const struct attest_result *result, struct err *err)
+static bool send_refused(
+	struct launch_host *launch, const struct attest_result *result, struct err *err)
 {
 	char record[2 * SHA256_LEN + 1];
 	hex_encode(BYTES_OF(result->record), record);
 	log_event(launch->hostd->log, LOG_LEVEL_WARNING, "launch refused",
-		{"workload", bytes_str(launch->workload)}, {"instance", bytes_str(launch->instance->hex)},
-		{"record", bytes_str(record)});
+		{"workload", bytes_str(launch->workload)},
+		{"instance", bytes_str(launch->instance->hex)}, {"record", bytes_str(record)});
 	return launch_host_verdict(launch, "refused", result, &launch->connection->fd, 0, err);
 }
 
@@ -79,28 +81,32 @@ static bool measure(struct launch_host *launch, struct err *err)
 
 /* ---- the order of things ---- */
 
-static bool prepare(struct launch_host *launch, const json_t *request, struct socket_fds *fds, struct err *err)
+static bool prepare(
+	struct launch_host *launch, const json_t *request, struct socket_fds *fds, struct err *err)
 {
 	struct hostd *hostd = launch->hostd;
 	struct hostd_identity identity;
 	return launch_host_request(launch, request, fds, err) && launch_host_ask(launch, err) &&
 	       hostd_identity(hostd, &identity, err) && host_log_usable(hostd->events, err) &&
 	       instance_make_key(launch->instance, hostd->tpm, hostd->config->tpm_keys, err) &&
-	       measure(launch, err) && launch_host_plan(launch, err) && launch_host_record(launch, err);
+	       measure(launch, err) && launch_host_plan(launch, err) &&
+	       launch_host_record(launch, err);
 }
 
 /* Its credential was made out, so the log says that it ended, even if it never began. */
 static void withdraw(struct launch_host *launch, const struct err *why)
 {
-	log_event(launch->hostd->log, LOG_LEVEL_ERROR, "launch failed, no credential left this host",
-		{"workload", bytes_str(launch->workload)}, {"instance", bytes_str(launch->instance->hex)},
-		{"error", bytes_str(why->text)});
+	log_event(launch->hostd->log, LOG_LEVEL_ERROR,
+		"launch failed, no credential left this host",
+		{"workload", bytes_str(launch->workload)},
+		{"instance", bytes_str(launch->instance->hex)}, {"error", bytes_str(why->text)});
 	if (!launch->instance->own_directory)
 		credentials_remove(launch->instance);
 	instance_end(launch->hostd, launch->instance);
 }
 
-static bool conclude(struct launch_host *launch, const struct attest_result *result, struct err *err)
+static bool conclude(
+	struct launch_host *launch, const struct attest_result *result, struct err *err)
 {
 	struct instance *instance = launch->instance;
 	if (!result->trusted)
@@ -109,12 +115,14 @@ static bool conclude(struct launch_host *launch, const struct attest_result *res
 		withdraw(launch, err);
 		return false;
 	}
-	log_event(launch->hostd->log, LOG_LEVEL_INFO, "launched", {"workload", bytes_str(launch->workload)},
-		{"instance", bytes_str(instance->hex)}, {"record", bytes_str(instance->record)});
+	log_event(launch->hostd->log, LOG_LEVEL_INFO, "launched",
+		{"workload", bytes_str(launch->workload)}, {"instance", bytes_str(instance->hex)},
+		{"record", bytes_str(instance->record)});
 	return true;
 }
 
-bool hostd_launch(struct connection *c, const json_t *request, struct socket_fds *fds, struct err *err)
+bool hostd_launch(
+	struct connection *c, const json_t *request, struct socket_fds *fds, struct err *err)
 {
 	/* Several times a thread's stack is worth of it. */
 	OWNED(free_ptr) struct launch_host *launch = calloc(1, sizeof(*launch));
@@ -126,7 +134,8 @@ bool hostd_launch(struct connection *c, const json_t *request, struct socket_fds
 	launch->hostd = c->hostd;
 	bool ok = prepare(launch, request, fds, err) &&
 		  send_progress(launch, "asking the verifier", err) &&
-		  hostd_attest(c->hostd, &c->hostd->launches, launch->instance, PURPOSE_LAUNCH, &answer, &result, err) &&
+		  hostd_attest(c->hostd, &c->hostd->launches, launch->instance, PURPOSE_LAUNCH,
+			  &answer, &result, err) &&
 		  conclude(launch, &result, err);
 	launch_host_release(launch);
 	return ok;

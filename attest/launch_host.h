@@ -11,7 +11,7 @@ struct launch_host {
 	struct connection *connection;
 	struct hostd *hostd;
 	char *workload, *credentials; /* credentials: path of the directory given; NULL: none */
-	json_t *arguments, *ready;    /* what the texts below point into */
+	json_t *arguments, *ready; /* what the texts below point into */
 	size_t argument_count;
 	const char *arguments_given[SPEC_ARGUMENTS_MAX];
 	struct spec spec;
@@ -26,7 +26,8 @@ struct launch_host {
 void launch_host_release(struct launch_host *launch); /* cleanup */
 
 /* ---- launch_host_request.c: who asks for what ---- */
-must_use bool launch_host_request(struct launch_host *launch, const json_t *request, struct socket_fds *fds, struct err *err);
+must_use bool launch_host_request(
+	struct launch_host *launch, const json_t *request, struct socket_fds *fds, struct err *err);
 /* Asks the caller to open his files and for his values of variables. */
 must_use bool launch_host_ask(struct launch_host *launch, struct err *err);
 /* ERR_DENIED unless the peer is root, hostd's own user, or the user whom the workload is for. */
@@ -38,11 +39,13 @@ must_use bool launch_host_record(struct launch_host *launch, struct err *err);
 
 /* ---- launch_host_hand.c: after the verdict ---- */
 /* An event with the verdict in a memfd, and more descriptors behind it. */
-must_use bool launch_host_verdict(struct launch_host *launch, const char *event, const struct attest_result *result,
-	const int *fds, size_t count, struct err *err);
+must_use bool launch_host_verdict(struct launch_host *launch, const char *event,
+	const struct attest_result *result, const int *fds, size_t count, struct err *err);
 /* Sends the plan, waits until the caller has become the agent, and makes sure that he has, before anything is written. */
-must_use bool launch_host_hand(struct launch_host *launch, const struct attest_result *result, struct err *err);
+must_use bool launch_host_hand(
+	struct launch_host *launch, const struct attest_result *result, struct err *err);
 /* ERR_MISMATCH unless the process executes the file behind the descriptor, as this user. */
-must_use bool launch_host_is_agent(const struct instance *instance, int executable, struct err *err);
+must_use bool launch_host_is_agent(
+	const struct instance *instance, int executable, struct err *err);
 
 #endif

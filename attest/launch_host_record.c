@@ -33,11 +33,13 @@ static bool plan_arguments(struct launch_host *launch, struct err *err)
 	int numbers[SPEC_ARGUMENTS_MAX];
 	for (size_t i = 0; i < launch->values.file_count; i++)
 		numbers[i] = LAUNCH_FIRST_FD + (int)i;
-	if (!spec_argv(&launch->spec, &launch->values, numbers, launch->values.file_count, &launch->argv, err))
+	if (!spec_argv(&launch->spec, &launch->values, numbers, launch->values.file_count,
+		    &launch->argv, err))
 		return false;
 	if (interpreter && !put_argument(&launch->plan, interpreter->found, err))
 		return false;
-	if (interpreter && closure->script_argument && !put_argument(&launch->plan, closure->script_argument, err))
+	if (interpreter && closure->script_argument &&
+		!put_argument(&launch->plan, closure->script_argument, err))
 		return false;
 	for (char **word = launch->argv; *word; word++) {
 		if (!put_argument(&launch->plan, *word, err))
@@ -48,7 +50,8 @@ static bool plan_arguments(struct launch_host *launch, struct err *err)
 
 /* ---- environment: empty but for what the spec names and the two that the launch itself needs ---- */
 
-static bool put_variable(struct launch_host *launch, const char *name, const char *value, struct err *err)
+static bool put_variable(
+	struct launch_host *launch, const char *name, const char *value, struct err *err)
 {
 	struct launch_plan *plan = &launch->plan;
 	struct buf *text = &launch->variables[plan->environment_count];
@@ -64,10 +67,12 @@ static bool plan_environment(struct launch_host *launch, struct err *err)
 	const json_t *given = json_object_get(launch->ready, "environment");
 	for (size_t i = 0; i < launch->spec.environment_count; i++) {
 		const struct spec_variable *variable = &launch->spec.environment[i];
-		const char *value = variable->value ? variable->value :
-						      json_string_value(json_object_get(given, variable->name));
+		const char *value =
+			variable->value ? variable->value
+					: json_string_value(json_object_get(given, variable->name));
 		if (strcmp(variable->name, "ASSAY_CREDENTIALS") == 0)
-			return err_set(err, ERR_CONFIG, "ASSAY_CREDENTIALS is set by the launch, not by the spec");
+			return err_set(err, ERR_CONFIG,
+				"ASSAY_CREDENTIALS is set by the launch, not by the spec");
 		if (value && !put_variable(launch, variable->name, value, err))
 			return false;
 	}
@@ -89,8 +94,8 @@ bool launch_host_plan(struct launch_host *launch, struct err *err)
 
 /* ---- records ---- */
 
-static bool salt_arguments(const struct launch_plan *plan, const uint8_t salt[16], struct runtime_launch *record,
-	struct err *err)
+static bool salt_arguments(const struct launch_plan *plan, const uint8_t salt[16],
+	struct runtime_launch *record, struct err *err)
 {
 	record->argument_count = plan->argument_count;
 	for (size_t i = 0; i < plan->argument_count; i++) {
@@ -100,8 +105,8 @@ static bool salt_arguments(const struct launch_plan *plan, const uint8_t salt[16
 	return true;
 }
 
-static bool salt_environment(const struct launch_plan *plan, const uint8_t salt[16], struct runtime_launch *record,
-	struct err *err)
+static bool salt_environment(const struct launch_plan *plan, const uint8_t salt[16],
+	struct runtime_launch *record, struct err *err)
 {
 	record->environment_count = plan->environment_count;
 	for (size_t i = 0; i < plan->environment_count; i++) {
@@ -113,8 +118,8 @@ static bool salt_environment(const struct launch_plan *plan, const uint8_t salt[
 	return true;
 }
 
-static bool fill_record(const struct launch_host *launch, struct runtime_launch *record, struct buf *names,
-	struct err *err)
+static bool fill_record(const struct launch_host *launch, struct runtime_launch *record,
+	struct buf *names, struct err *err)
 {
 	uint8_t salt[16];
 	const struct instance *instance = launch->instance;
@@ -129,11 +134,13 @@ static bool fill_record(const struct launch_host *launch, struct runtime_launch 
 	for (size_t i = 0; i < record->component_count; i++)
 		memcpy(record->components[i], launch->material.components[i].digest, SHA256_LEN);
 	for (size_t i = 0; i < launch->values.file_count; i++) {
-		buf_printf(&names[i], "argument %s", launch->spec.arguments[launch->values.files[i]].name);
+		buf_printf(&names[i], "argument %s",
+			launch->spec.arguments[launch->values.files[i]].name);
 		record->descriptors[record->descriptor_count++] = buf_bytes(&names[i]);
 	}
 	return random_fill(&random_system, salt, sizeof(salt), err) &&
-	       salt_arguments(&launch->plan, salt, record, err) && salt_environment(&launch->plan, salt, record, err);
+	       salt_arguments(&launch->plan, salt, record, err) &&
+	       salt_environment(&launch->plan, salt, record, err);
 }
 
 static bool encode_launch(struct launch_host *launch, struct buf *out, struct err *err)
@@ -155,7 +162,8 @@ bool launch_host_record(struct launch_host *launch, struct err *err)
 	if (!encode_launch(launch, &content, err))
 		return false;
 	for (size_t i = 0; i < launch->material.component_count; i++) {
-		if (!host_log_append(launch->hostd->events, buf_bytes(&launch->material.components[i].content), err))
+		if (!host_log_append(launch->hostd->events,
+			    buf_bytes(&launch->material.components[i].content), err))
 			return false;
 	}
 	return host_log_append(launch->hostd->events, buf_bytes(&content), err);

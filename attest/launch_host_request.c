@@ -22,7 +22,8 @@ static bool copy_text(const char *text, char **ret, struct err *err)
 	return *ret ? true : err_set(err, ERR_NOMEM, "no memory for a request");
 }
 
-static bool texts_of(const json_t *array, const char **out, size_t *ret_count, const char *what, struct err *err)
+static bool texts_of(
+	const json_t *array, const char **out, size_t *ret_count, const char *what, struct err *err)
 {
 	for (size_t i = 0; i < json_array_size(array); i++) {
 		out[i] = json_string_value(json_array_get(array, i));
@@ -36,24 +37,28 @@ static bool texts_of(const json_t *array, const char **out, size_t *ret_count, c
 /* ---- the release claimed ---- */
 
 /* <workload>.release beside the spec: a digest in hex, or the release's own DSSE envelope. */
-static bool release_of_file(const struct launch_host *launch, uint8_t out[SHA256_LEN], struct err *err)
+static bool release_of_file(
+	const struct launch_host *launch, uint8_t out[SHA256_LEN], struct err *err)
 {
 	OWNED(buf_release) struct buf path = {0}, text = {0};
 	buf_printf(&path, "%s/%s.release", launch->hostd->config->workloads_dir, launch->workload);
 	if (!buf_str(&path))
 		return buf_ok(&path, err);
 	if (!file_read(buf_str(&path), ENVELOPE_MAX, &text, err))
-		return err_wrap(err, "which release is launched? Give --release or write its digest");
+		return err_wrap(
+			err, "which release is launched? Give --release or write its digest");
 	struct bytes content = buf_bytes(&text);
 	while (content.len > 0 && strchr(" \r\n\t", content.data[content.len - 1]))
 		content.len--;
 	if (content.len == 0 || content.data[0] != '{')
-		return hex_decode_exact(content, out, SHA256_LEN, err) ? true :
-									 err_wrap(err, "%s", buf_str(&path));
+		return hex_decode_exact(content, out, SHA256_LEN, err)
+			       ? true
+			       : err_wrap(err, "%s", buf_str(&path));
 	OWNED(dsse_free) struct dsse *envelope = NULL;
-	return dsse_parse(content, &envelope, err) && sha256_of(buf_bytes(&envelope->payload), out, err) ?
-		       true :
-		       err_wrap(err, "%s", buf_str(&path));
+	return dsse_parse(content, &envelope, err) &&
+			       sha256_of(buf_bytes(&envelope->payload), out, err)
+		       ? true
+		       : err_wrap(err, "%s", buf_str(&path));
 }
 
 static bool set_release(struct launch_host *launch, const char *given, struct err *err)
@@ -92,18 +97,21 @@ bool launch_host_authorise(const struct launch_host *launch, struct err *err)
 	const struct spec *spec = &launch->spec;
 	uid_t own = geteuid();
 	if (own != 0 && peer->uid != own)
-		return err_set(err, ERR_DENIED, "this assay-hostd runs as user %u and launches for nobody else", own);
+		return err_set(err, ERR_DENIED,
+			"this assay-hostd runs as user %u and launches for nobody else", own);
 	if (own != 0 && spec->has_user && spec->uid != own)
 		return err_set(err, ERR_DENIED,
-			"workload %s runs as user %u; an assay-hostd of user %u cannot launch it", launch->workload,
-			spec->uid, own);
+			"workload %s runs as user %u; an assay-hostd of user %u cannot launch it",
+			launch->workload, spec->uid, own);
 	if (own != 0 || peer->uid == 0 || (spec->has_user && spec->uid == peer->uid))
 		return true;
-	return spec->has_user ?
-		       err_set(err, ERR_DENIED, "workload %s may be launched by root and by user %s", launch->workload,
-			       ESC(bytes_str(spec->user))) :
-		       err_set(err, ERR_DENIED,
-			       "workload %s may be launched by root only: its spec names no `user`", launch->workload);
+	return spec->has_user ? err_set(err, ERR_DENIED,
+					"workload %s may be launched by root and by user %s",
+					launch->workload, ESC(bytes_str(spec->user)))
+			      : err_set(err, ERR_DENIED,
+					"workload %s may be launched by root only: its spec names "
+					"no `user`",
+					launch->workload);
 }
 
 static bool new_instance(struct launch_host *launch, struct err *err)
@@ -136,13 +144,17 @@ static bool set_credentials(struct launch_host *launch, struct socket_fds *fds, 
 		return credentials_directory(instance, launch->hostd->config->run_dir, err);
 	OWNED(fd_close) int fd = socket_fds_take(fds, 0);
 	if (fd < 0 || launch->credentials[0] != '/')
-		return err_set(err, ERR_USAGE, "credentials: a directory's descriptor and absolute path are needed");
-	return credentials_directory_given(instance, fd, launch->credentials, launch->connection->peer.uid, err);
+		return err_set(err, ERR_USAGE,
+			"credentials: a directory's descriptor and absolute path are needed");
+	return credentials_directory_given(
+		instance, fd, launch->credentials, launch->connection->peer.uid, err);
 }
 
-bool launch_host_request(struct launch_host *launch, const json_t *request, struct socket_fds *fds, struct err *err)
+bool launch_host_request(
+	struct launch_host *launch, const json_t *request, struct socket_fds *fds, struct err *err)
 {
-	static const char *const keys[] = {"op", "workload", "arguments", "release", "credentials", NULL};
+	static const char *const keys[] = {
+		"op", "workload", "arguments", "release", "credentials", NULL};
 	struct json_fields f = json_fields_of("run");
 	json_only_keys(&f, request, keys);
 	const char *workload = json_need_str(&f, request, "workload", 64);
@@ -154,11 +166,15 @@ bool launch_host_request(struct launch_host *launch, const json_t *request, stru
 	if (!text_is_name(bytes_str(workload)))
 		return err_set(err, ERR_USAGE, "workload %s: not a name", ESC(bytes_str(workload)));
 	launch->arguments = json_incref((json_t *)(uintptr_t)arguments);
-	return copy_text(workload, &launch->workload, err) && copy_text(credentials, &launch->credentials, err) &&
-	       texts_of(arguments, launch->arguments_given, &launch->argument_count, "argument", err) &&
+	return copy_text(workload, &launch->workload, err) &&
+	       copy_text(credentials, &launch->credentials, err) &&
+	       texts_of(arguments, launch->arguments_given, &launch->argument_count, "argument",
+		       err) &&
 	       load_spec(launch, err) && launch_host_authorise(launch, err) &&
-	       spec_arguments(&launch->spec, launch->arguments_given, launch->argument_count, &launch->values, err) &&
-	       new_instance(launch, err) && set_release(launch, release, err) && set_credentials(launch, fds, err);
+	       spec_arguments(&launch->spec, launch->arguments_given, launch->argument_count,
+		       &launch->values, err) &&
+	       new_instance(launch, err) && set_release(launch, release, err) &&
+	       set_credentials(launch, fds, err);
 }
 
 /* ---- what only the caller has ---- */
@@ -167,10 +183,12 @@ static json_t *ask_message(const struct launch_host *launch)
 {
 	json_t *files = json_array(), *names = json_array();
 	for (size_t i = 0; i < launch->values.file_count; i++)
-		(void)json_array_append_new(files, json_integer((json_int_t)launch->values.files[i]));
+		(void)json_array_append_new(
+			files, json_integer((json_int_t)launch->values.files[i]));
 	for (size_t i = 0; i < launch->spec.environment_count; i++) {
 		if (!launch->spec.environment[i].value)
-			(void)json_array_append_new(names, json_string(launch->spec.environment[i].name));
+			(void)json_array_append_new(
+				names, json_string(launch->spec.environment[i].name));
 	}
 	return json_pack("{s:s,s:o,s:o}", "event", "ask", "files", files, "environment", names);
 }
@@ -188,10 +206,12 @@ static bool check_ready(const json_t *ready, struct err *err)
 		return err_set(err, ERR_FORMAT, "ready: op: expected ready");
 	const char *name;
 	json_t *value;
-	json_object_foreach ((json_t *)(uintptr_t)environment, name, value) {
+	json_object_foreach((json_t *)(uintptr_t)environment, name, value)
+	{
 		const char *text = json_string_value(value);
 		if (!text || strlen(text) > SPEC_TEXT_MAX)
-			return err_set(err, ERR_USAGE, "environment variable %s: not a text of at most %u bytes",
+			return err_set(err, ERR_USAGE,
+				"environment variable %s: not a text of at most %u bytes",
 				ESC(bytes_str(name)), SPEC_TEXT_MAX);
 	}
 	return true;

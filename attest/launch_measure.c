@@ -23,14 +23,15 @@ struct measuring {
 
 /* ---- how a component is presented ---- */
 
-static bool choose_presence(const struct measuring *m, const struct measured_component *c, enum component_presence *ret,
-	struct err *err)
+static bool choose_presence(const struct measuring *m, const struct measured_component *c,
+	enum component_presence *ret, struct err *err)
 {
 	bool room = m->material->copied + c->size <= m->options->copy_limit;
 	bool pin = c->verity && m->material->pack.binds + c->file_count <= LAUNCH_BINDS_MAX;
 	if (c->present == SPEC_PRESENT_PIN && !pin)
 		return err_set(err, ERR_CONFIG,
-			"component %s: `present: pin` needs fs-verity on every file, and at most %u files: see `fsverity enable`",
+			"component %s: `present: pin` needs fs-verity on every file, and at most "
+			"%u files: see `fsverity enable`",
 			c->name, LAUNCH_BINDS_MAX);
 	if (c->present == SPEC_PRESENT_COPY || (c->present == SPEC_PRESENT_AUTO && !pin && room))
 		*ret = PRESENT_COPY;
@@ -43,7 +44,8 @@ static bool choose_presence(const struct measuring *m, const struct measured_com
 
 /* Whoever writes to the file after this sees its change time move; whoever wrote before it but after the measuring began is
  * caught by the change time being that young. */
-static bool watch_file(struct measuring *m, int fd, const char *path, const struct timespec *began, struct err *err)
+static bool watch_file(struct measuring *m, int fd, const char *path, const struct timespec *began,
+	struct err *err)
 {
 	struct instance *instance = m->instance;
 	struct stat st;
@@ -51,7 +53,8 @@ static bool watch_file(struct measuring *m, int fd, const char *path, const stru
 		return err_errno(err, errno, "%s", path);
 	if (st.st_ctim.tv_sec > began->tv_sec ||
 		(st.st_ctim.tv_sec == began->tv_sec && st.st_ctim.tv_nsec >= began->tv_nsec))
-		return err_set(err, ERR_CONFLICT, "%s changed while it was being measured: start again", path);
+		return err_set(err, ERR_CONFLICT,
+			"%s changed while it was being measured: start again", path);
 	struct instance_file *grown =
 		realloc(instance->files, (instance->file_count + 1) * sizeof(*instance->files));
 	if (!grown)
@@ -72,17 +75,21 @@ static bool watch_file(struct measuring *m, int fd, const char *path, const stru
 
 /* One file of a component, already open and measured, into the pack as its presence asks. */
 static bool put_file(struct measuring *m, int fd, const char *path, enum measure_alg alg,
-	const struct measured_file *file, enum component_presence presence, const struct timespec *began, struct err *err)
+	const struct measured_file *file, enum component_presence presence,
+	const struct timespec *began, struct err *err)
 {
 	struct launch_pack *pack = &m->material->pack;
-	struct launch_entry entry = {
-		.size = file->size, .device = file->device, .inode = file->inode, .path = bytes_str(path)};
+	struct launch_entry entry = {.size = file->size,
+		.device = file->device,
+		.inode = file->inode,
+		.path = bytes_str(path)};
 	if (presence == PRESENT_COPY)
 		return launch_pack_copy(pack, fd, path, alg, file, err);
 	if (presence == PRESENT_PINNED) {
 		entry.kind = LAUNCH_PIN;
 		if (!launch_verity_digest(fd, entry.digest))
-			return err_set(err, ERR_CONFLICT, "%s is no longer an fs-verity file: start again", path);
+			return err_set(err, ERR_CONFLICT,
+				"%s is no longer an fs-verity file: start again", path);
 		return launch_pack_entry(pack, &entry, err);
 	}
 	entry.kind = LAUNCH_BIND;
@@ -95,16 +102,16 @@ static enum measure_alg alg_of(enum component_digest_kind kind)
 	return verity ? MEASURE_FSVERITY : MEASURE_SHA256;
 }
 
-static bool put_single(struct measuring *m, const struct measured_component *c, enum component_presence presence,
-	const struct timespec *began, struct err *err)
+static bool put_single(struct measuring *m, const struct measured_component *c,
+	enum component_presence presence, const struct timespec *began, struct err *err)
 {
 	OWNED(fd_close) int fd = -1;
 	return measure_open(c->canonical, &fd, err) &&
 	       put_file(m, fd, c->canonical, alg_of(c->kind), &c->files[0], presence, began, err);
 }
 
-static bool put_directory(struct measuring *m, const struct measured_component *c, enum component_presence presence,
-	const struct timespec *began, struct err *err)
+static bool put_directory(struct measuring *m, const struct measured_component *c,
+	enum component_presence presence, const struct timespec *began, struct err *err)
 {
 	OWNED(fd_close) int directory = -1;
 	struct launch_entry tree = {.kind = LAUNCH_TREE, .path = bytes_str(c->canonical)};
@@ -117,7 +124,8 @@ static bool put_directory(struct measuring *m, const struct measured_component *
 		if (!path_join(&path, c->canonical, c->files[i].path))
 			return buf_ok(&path, err);
 		if (!measure_open_beneath(directory, c->files[i].path, &fd, err) ||
-			!put_file(m, fd, buf_str(&path), alg_of(c->kind), &c->files[i], presence, began, err))
+			!put_file(m, fd, buf_str(&path), alg_of(c->kind), &c->files[i], presence,
+				began, err))
 			return false;
 	}
 	return true;
@@ -151,9 +159,10 @@ static bool tell(const struct measuring *m, const struct runtime_component *c, s
 	size_text(c->size, size);
 	buf_printf(&text, "%s: %llu %s, %s, %s %s…, %s", ESC(c->name), (unsigned long long)c->files,
 		c->files == 1 ? "file" : "files", size, component_digest_kind_name(c->digest_kind),
-		text_short_hex(bytes_of(c->digest, 8), digest), component_presence_name(c->presence));
-	return buf_str(&text) ? m->options->progress(m->options->context, buf_str(&text), err) :
-				buf_ok(&text, err);
+		text_short_hex(bytes_of(c->digest, 8), digest),
+		component_presence_name(c->presence));
+	return buf_str(&text) ? m->options->progress(m->options->context, buf_str(&text), err)
+			      : buf_ok(&text, err);
 }
 
 static bool describe(struct measuring *m, struct runtime_component *c, struct err *err)
@@ -190,7 +199,8 @@ static bool seal_binary(struct measuring *m, const struct measured_component *c,
 {
 	OWNED(fd_close) int fd = -1;
 	return measure_open(c->canonical, &fd, err) &&
-	       launch_memfd_executable(fd, c->canonical, alg_of(c->kind), &c->files[0], &m->material->executable, err);
+	       launch_memfd_executable(fd, c->canonical, alg_of(c->kind), &c->files[0],
+		       &m->material->executable, err);
 }
 
 static bool add_component(struct measuring *m, size_t index, bool is_script, struct err *err)
@@ -225,10 +235,11 @@ static bool add_library(struct measuring *m, const struct closure_file *file, st
 		!put_link(m, file->found, file->canonical, err))
 		return false;
 	if (file->interpreter)
-		return launch_memfd_executable(
-			fd, file->canonical, MEASURE_SHA256, &file->file, &m->material->executable, err);
-	struct launch_entry entry = {
-		.kind = LAUNCH_LIBRARY, .path = bytes_str(file->soname), .target = bytes_str(file->canonical)};
+		return launch_memfd_executable(fd, file->canonical, MEASURE_SHA256, &file->file,
+			&m->material->executable, err);
+	struct launch_entry entry = {.kind = LAUNCH_LIBRARY,
+		.path = bytes_str(file->soname),
+		.target = bytes_str(file->canonical)};
 	return launch_pack_entry(pack, &entry, err);
 }
 
@@ -267,7 +278,8 @@ bool launch_measure(const struct spec *spec, const struct launch_measure_options
 	ret->executable = -1;
 	if (!launch_pack_open(&ret->pack, err))
 		return false;
-	if (!closure_of(spec->components[spec->binary].canonical, (int)options->threads, &ret->closure, err))
+	if (!closure_of(spec->components[spec->binary].canonical, (int)options->threads,
+		    &ret->closure, err))
 		return err_wrap(err, "dynamic closure");
 	bool is_script = ret->closure.kind == CLOSURE_SCRIPT;
 	for (size_t i = 0; i < spec->component_count; i++) {

@@ -17,8 +17,8 @@
 #define LAUNCH_CLOSURE "closure"
 
 struct launch_component {
-	struct buf content;		 /* of its record in the runtime log */
-	uint8_t digest[SHA256_LEN];	 /* SHA-256 of content */
+	struct buf content; /* of its record in the runtime log */
+	uint8_t digest[SHA256_LEN]; /* SHA-256 of content */
 	enum component_presence presence;
 };
 struct launch_material {
@@ -41,6 +41,7 @@ struct launch_measure_options {
 /* Fills *ret, which the caller releases in any case; files that stay the host's own are appended to `instance`, to be watched. */
 must_use bool launch_measure(const struct spec *spec, const struct launch_measure_options *options,
 	struct launch_material *ret, struct instance *instance, struct err *err);
-void launch_material_release(struct launch_material *material); /* cleanup; zero-initialised is fine */
+void launch_material_release(
+	struct launch_material *material); /* cleanup; zero-initialised is fine */
 
 #endif

@@ -33,14 +33,15 @@ static bool unshare_rootless(struct err *err)
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
 		int why = errno;
 		err_errno(err, why, "new user and mount namespace");
-		return err_wrap(err,
-			"this host does not let ordinary users make namespaces (see `assay doctor`); run as root instead");
+		return err_wrap(err, "this host does not let ordinary users make namespaces (see "
+				     "`assay doctor`); run as root instead");
 	}
 	OWNED(fd_close) int groups = open("/proc/self/setgroups", O_WRONLY | O_CLOEXEC);
-	return groups >= 0 ? file_write_fd(groups, "/proc/self/setgroups", BYTES_LIT("deny"), err) &&
-				     write_map("/proc/self/gid_map", gid, err) &&
-				     write_map("/proc/self/uid_map", uid, err) :
-			     err_errno(err, errno, "/proc/self/setgroups");
+	return groups >= 0
+		       ? file_write_fd(groups, "/proc/self/setgroups", BYTES_LIT("deny"), err) &&
+				 write_map("/proc/self/gid_map", gid, err) &&
+				 write_map("/proc/self/uid_map", uid, err)
+		       : err_errno(err, errno, "/proc/self/setgroups");
 }
 
 static bool unshare_mounts(struct err *err)
@@ -48,7 +49,8 @@ static bool unshare_mounts(struct err *err)
 	if (geteuid() != 0)
 		return unshare_rootless(err);
 	if (unshare(CLONE_NEWNS) != 0)
-		return err_errno(err, errno, "new mount namespace (root needs CAP_SYS_ADMIN for it)");
+		return err_errno(
+			err, errno, "new mount namespace (root needs CAP_SYS_ADMIN for it)");
 	return true;
 }
 
@@ -61,7 +63,8 @@ static bool mount_tmpfs(uint64_t bytes, uint64_t inodes, struct err *err)
 		(unsigned long long)(bytes / 1024 + 1), (unsigned long long)inodes);
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		if (mount("assay", places[i], "tmpfs", MS_NOSUID | MS_NODEV, options) == 0)
-			return chdir(places[i]) == 0 ? true : err_errno(err, errno, "%s", places[i]);
+			return chdir(places[i]) == 0 ? true
+						     : err_errno(err, errno, "%s", places[i]);
 		if (errno != ENOENT && errno != ENOTDIR)
 			return err_errno(err, errno, "mounting a tmpfs");
 	}
@@ -81,13 +84,16 @@ static bool make_root(uint64_t bytes, uint64_t inodes, struct err *err)
 	if (!made)
 		return err_errno(err, errno, "directories of the new root");
 	if (syscall(SYS_pivot_root, ".", "." LAUNCH_HOST) != 0)
-		return err_errno(err, errno, "pivot_root (a machine that runs from its initramfs has no root to change)");
+		return err_errno(err, errno,
+			"pivot_root (a machine that runs from its initramfs has no root to "
+			"change)");
 	return chdir("/") == 0 ? true : err_errno(err, errno, "/");
 }
 
 static bool make_read_only(struct err *err)
 {
-	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0)
+	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) !=
+		0)
 		return err_errno(err, errno, "making the new root read-only");
 	return true;
 }
@@ -103,7 +109,8 @@ static bool count_entries(struct bytes index, uint64_t *ret, struct err *err)
 		if (entry.kind == LAUNCH_NONE)
 			break;
 		if (++count > LAUNCH_ENTRIES_MAX)
-			return err_set(err, ERR_LIMIT, "launch index of more than %u entries", LAUNCH_ENTRIES_MAX);
+			return err_set(err, ERR_LIMIT, "launch index of more than %u entries",
+				LAUNCH_ENTRIES_MAX);
 	}
 	*ret = count;
 	return true;
@@ -119,6 +126,6 @@ bool launch_namespace_enter(struct bytes index, int pack, struct err *err)
 		return false;
 	/* Each file takes whole pages; a path is at most some ten directories of its own. */
 	uint64_t bytes = (uint64_t)st.st_size + entries * 4096 + SIZE_SLACK;
-	return make_root(bytes, entries * 12 + INODE_SLACK, err) && launch_tree_build(index, pack, err) &&
-	       make_read_only(err);
+	return make_root(bytes, entries * 12 + INODE_SLACK, err) &&
+	       launch_tree_build(index, pack, err) && make_read_only(err);
 }

@@ -14,9 +14,9 @@
 #include "base/text.h"
 #include "crypto/fsverity.h"
 
-#define CHUNK	      (256u << 10)
+#define CHUNK         (256u << 10)
 #define INDEX_WAITING (64u << 10)
-#define SEALS	      (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define SEALS         (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U /* Linux 6.3 */
@@ -75,7 +75,8 @@ static bool copy_hash_put(struct copy_hash *hash, uint8_t *chunk, size_t len, st
 	       fsverity_put_leaves(hash->fsverity, leaves, blocks, err);
 }
 
-static bool copy_hash_end(struct copy_hash *hash, uint64_t size, uint8_t out[SHA256_LEN], struct err *err)
+static bool copy_hash_end(
+	struct copy_hash *hash, uint64_t size, uint8_t out[SHA256_LEN], struct err *err)
 {
 	if (hash->alg == MEASURE_FSVERITY)
 		return fsverity_final(hash->fsverity, size, out, err);
@@ -87,7 +88,8 @@ static bool copy_hash_end(struct copy_hash *hash, uint64_t size, uint8_t out[SHA
 }
 
 /* Fills the chunk as far as the file goes. */
-static bool read_chunk(int fd, const char *path, uint64_t at, uint8_t *chunk, size_t *ret_len, struct err *err)
+static bool read_chunk(
+	int fd, const char *path, uint64_t at, uint8_t *chunk, size_t *ret_len, struct err *err)
 {
 	size_t len = 0;
 	while (len < CHUNK) {
@@ -106,7 +108,8 @@ static bool read_chunk(int fd, const char *path, uint64_t at, uint8_t *chunk, si
 
 static bool changed(const char *path, struct err *err)
 {
-	return err_set(err, ERR_CONFLICT, "%s changed while it was being measured: start again", path);
+	return err_set(
+		err, ERR_CONFLICT, "%s changed while it was being measured: start again", path);
 }
 
 /* Copies fd to `to` (at its file position), hashing exactly the bytes that are written. */
@@ -174,11 +177,13 @@ static bool flush_index(struct launch_pack *pack, struct err *err)
 bool launch_pack_entry(struct launch_pack *pack, const struct launch_entry *entry, struct err *err)
 {
 	if (++pack->entries > LAUNCH_ENTRIES_MAX)
-		return err_set(err, ERR_LIMIT, "more than %u files in one workload", LAUNCH_ENTRIES_MAX);
+		return err_set(
+			err, ERR_LIMIT, "more than %u files in one workload", LAUNCH_ENTRIES_MAX);
 	bool mounts = entry->kind == LAUNCH_BIND || entry->kind == LAUNCH_PIN;
 	if (mounts && ++pack->binds > LAUNCH_BINDS_MAX)
 		return err_set(err, ERR_LIMIT,
-			"more than %u files that are too large to be copied: raise copy_limit_mib in hostd.yaml",
+			"more than %u files that are too large to be copied: raise copy_limit_mib "
+			"in hostd.yaml",
 			LAUNCH_BINDS_MAX);
 	return launch_entry_put(entry, &pack->waiting, err) &&
 	       (pack->waiting.len < INDEX_WAITING || flush_index(pack, err));
@@ -203,11 +208,12 @@ bool launch_pack_copy(struct launch_pack *pack, int fd, const char *path, enum m
 
 bool launch_pack_seal(struct launch_pack *pack, struct err *err)
 {
-	return flush_index(pack, err) && seal(pack->index, "the index", err) && seal(pack->data, "the components", err);
+	return flush_index(pack, err) && seal(pack->index, "the index", err) &&
+	       seal(pack->data, "the components", err);
 }
 
-bool launch_memfd_executable(int fd, const char *path, enum measure_alg alg, const struct measured_file *measured,
-	int *ret_fd, struct err *err)
+bool launch_memfd_executable(int fd, const char *path, enum measure_alg alg,
+	const struct measured_file *measured, int *ret_fd, struct err *err)
 {
 	OWNED(fd_close) int to = -1;
 	OWNED(free_ptr) uint8_t *chunk = malloc(CHUNK);
@@ -228,7 +234,8 @@ bool launch_memfd_executable(int fd, const char *path, enum measure_alg alg, con
 bool launch_memfd_of(const char *name, struct bytes content, int *ret_fd, struct err *err)
 {
 	OWNED(fd_close) int fd = -1;
-	if (!memfd_open(name, false, &fd, err) || !file_write_fd(fd, name, content, err) || !seal(fd, name, err))
+	if (!memfd_open(name, false, &fd, err) || !file_write_fd(fd, name, content, err) ||
+		!seal(fd, name, err))
 		return false;
 	*ret_fd = fd;
 	fd = -1;

@@ -45,15 +45,16 @@ static bool path_is_plain(struct bytes path)
 
 static bool path_is_absolute(struct bytes path)
 {
-	return path.len > 1 && path.data[0] == '/' && path_is_plain(bytes_of(path.data + 1, path.len - 1));
+	return path.len > 1 && path.data[0] == '/' &&
+	       path_is_plain(bytes_of(path.data + 1, path.len - 1));
 }
 
 static void check_paths(struct reader *r, const struct launch_entry *entry)
 {
 	bool library = entry->kind == LAUNCH_LIBRARY;
 	bool has_target = library || entry->kind == LAUNCH_LINK;
-	if (library ? !path_is_plain(entry->path) || memchr(entry->path.data, '/', entry->path.len) :
-		      !path_is_absolute(entry->path))
+	if (library ? !path_is_plain(entry->path) || memchr(entry->path.data, '/', entry->path.len)
+		    : !path_is_absolute(entry->path))
 		rd_fail(r, "path", "not a plain path");
 	if (has_target ? !path_is_absolute(entry->target) : entry->target.len != 0)
 		rd_fail(r, "target", "not a plain path");
@@ -101,17 +102,21 @@ static json_t *texts_to_json(const char *const *texts, size_t count)
 
 bool launch_plan_write(const struct launch_plan *plan, struct buf *out, struct err *err)
 {
-	OWNED(json_release) json_t *json = json_pack("{s:s,s:s,s:I,s:I,s:o,s:o}", "instance", plan->instance,
-		"directory", plan->directory, "uid", (json_int_t)plan->uid, "gid", (json_int_t)plan->gid,
-		"arguments", texts_to_json(plan->arguments, plan->argument_count), "environment",
-		texts_to_json(plan->environment, plan->environment_count));
+	OWNED(json_release)
+	json_t *json =
+		json_pack("{s:s,s:s,s:I,s:I,s:o,s:o}", "instance", plan->instance, "directory",
+			plan->directory, "uid", (json_int_t)plan->uid, "gid", (json_int_t)plan->gid,
+			"arguments", texts_to_json(plan->arguments, plan->argument_count),
+			"environment", texts_to_json(plan->environment, plan->environment_count));
 	if (!json)
 		return err_set(err, ERR_FORMAT,
-			"an argument or a variable is not valid UTF-8, or there is no memory for the plan");
+			"an argument or a variable is not valid UTF-8, or there is no memory for "
+			"the plan");
 	if (!json_write(json, false, out, err))
 		return false;
 	if (out->len > LAUNCH_PLAN_MAX)
-		return err_set(err, ERR_LIMIT, "arguments and environment of more than %u bytes", LAUNCH_PLAN_MAX);
+		return err_set(err, ERR_LIMIT, "arguments and environment of more than %u bytes",
+			LAUNCH_PLAN_MAX);
 	return true;
 }
 

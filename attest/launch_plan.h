@@ -21,11 +21,11 @@
 
 #define LAUNCH_ENTRIES_MAX 120000u
 #define LAUNCH_INDEX_MAX   (64u << 20)
-#define LAUNCH_PLAN_MAX	   (4u << 20)
+#define LAUNCH_PLAN_MAX    (4u << 20)
 #define LAUNCH_BINDS_MAX   4096u /* mounts of single files in one launch */
 #define LAUNCH_WORDS_MAX   RUNTIME_ARGUMENTS_MAX
-#define LAUNCH_LIBRARIES   "/.assay/lib"  /* where the loader looks first */
-#define LAUNCH_HOST	   "/.assay/host" /* the host's own root, as it was */
+#define LAUNCH_LIBRARIES   "/.assay/lib" /* where the loader looks first */
+#define LAUNCH_HOST        "/.assay/host" /* the host's own root, as it was */
 
 /* On the socket, in this order; a refusal comes with the first alone. */
 enum launch_fd {
@@ -39,13 +39,13 @@ enum launch_fd {
 
 enum launch_kind {
 	LAUNCH_NONE = 0,
-	LAUNCH_COPY,	/* a file: size bytes of the pack from offset on */
-	LAUNCH_TREE,	/* a directory that shows exactly the entries below it, nothing of the host's */
-	LAUNCH_BIND,	/* the host's file, if it is still this device, inode and size */
-	LAUNCH_PIN,	/* the host's file, if its fs-verity digest is this one */
-	LAUNCH_LINK,	/* path as it was written; leads to target, and is frozen so */
+	LAUNCH_COPY, /* a file: size bytes of the pack from offset on */
+	LAUNCH_TREE, /* a directory that shows exactly the entries below it, nothing of the host's */
+	LAUNCH_BIND, /* the host's file, if it is still this device, inode and size */
+	LAUNCH_PIN, /* the host's file, if its fs-verity digest is this one */
+	LAUNCH_LINK, /* path as it was written; leads to target, and is frozen so */
 	LAUNCH_LIBRARY, /* path is a name below LAUNCH_LIBRARIES; target the library's path */
-	LAUNCH_EMPTY,	/* an empty file in place of the host's */
+	LAUNCH_EMPTY, /* an empty file in place of the host's */
 	LAUNCH_KINDS
 };
 struct launch_entry {
@@ -65,9 +65,9 @@ struct launch_plan {
 	uid_t uid;
 	gid_t gid;
 	size_t argument_count, environment_count;
-	const char *arguments[LAUNCH_WORDS_MAX + 1];   /* NULL-terminated */
+	const char *arguments[LAUNCH_WORDS_MAX + 1]; /* NULL-terminated */
 	const char *environment[LAUNCH_WORDS_MAX + 1]; /* NULL-terminated, "NAME=value" */
-	json_t *json;				       /* what the texts point into */
+	json_t *json; /* what the texts point into */
 };
 must_use bool launch_plan_write(const struct launch_plan *plan, struct buf *out, struct err *err);
 must_use bool launch_plan_read(struct bytes in, struct launch_plan *ret, struct err *err);

@@ -26,7 +26,8 @@ int launch_tree_host(const struct launch_tree *tree, struct bytes path, int flag
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	struct bytes relative = path.len > 1 ? bytes_of(path.data + 1, path.len - 1) : BYTES_LIT(".");
+	struct bytes relative =
+		path.len > 1 ? bytes_of(path.data + 1, path.len - 1) : BYTES_LIT(".");
 	memcpy(text, relative.data, relative.len);
 	text[relative.len] = '\0';
 	return (int)syscall(SYS_openat2, tree->host, text, &how, sizeof(how));
@@ -44,7 +45,8 @@ static mode_t directory_mode(const struct launch_tree *tree, struct bytes path)
 	return (st.st_mode & 0755) | 0511;
 }
 
-static bool enter(struct launch_tree *tree, int above, struct bytes path, const char *name, int *ret, struct err *err)
+static bool enter(struct launch_tree *tree, int above, struct bytes path, const char *name,
+	int *ret, struct err *err)
 {
 	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(above, name, flags);
@@ -60,7 +62,8 @@ static bool enter(struct launch_tree *tree, int above, struct bytes path, const 
 	return true;
 }
 
-bool launch_tree_directory(struct launch_tree *tree, struct bytes path, int *ret_fd, struct err *err)
+bool launch_tree_directory(
+	struct launch_tree *tree, struct bytes path, int *ret_fd, struct err *err)
 {
 	if (tree->parent >= 0 && bytes_equal(buf_bytes(&tree->parent_path), path)) {
 		*ret_fd = tree->parent;
@@ -75,7 +78,8 @@ bool launch_tree_directory(struct launch_tree *tree, struct bytes path, int *ret
 		char name[NAME_MAX + 1];
 		int next = -1;
 		if (end - begin > NAME_MAX)
-			return err_set(err, ERR_FORMAT, "%s: a name of more than %d bytes", ESC(path), NAME_MAX);
+			return err_set(err, ERR_FORMAT, "%s: a name of more than %d bytes",
+				ESC(path), NAME_MAX);
 		memcpy(name, path.data + begin, end - begin);
 		name[end - begin] = '\0';
 		if (!enter(tree, at, bytes_of(path.data, end), name, &next, err))
@@ -95,7 +99,8 @@ bool launch_tree_directory(struct launch_tree *tree, struct bytes path, int *ret
 	return true;
 }
 
-bool launch_tree_parent(struct launch_tree *tree, struct bytes path, int *ret_fd, struct buf *ret_name, struct err *err)
+bool launch_tree_parent(struct launch_tree *tree, struct bytes path, int *ret_fd,
+	struct buf *ret_name, struct err *err)
 {
 	size_t slash = path.len;
 	while (slash > 0 && path.data[slash - 1] != '/')
@@ -103,7 +108,8 @@ bool launch_tree_parent(struct launch_tree *tree, struct bytes path, int *ret_fd
 	buf_put(ret_name, bytes_of(path.data + slash, path.len - slash));
 	if (!buf_str(ret_name))
 		return err_set(err, ERR_NOMEM, "no memory for a path");
-	return launch_tree_directory(tree, bytes_of(path.data, slash > 0 ? slash - 1 : 0), ret_fd, err);
+	return launch_tree_directory(
+		tree, bytes_of(path.data, slash > 0 ? slash - 1 : 0), ret_fd, err);
 }
 
 bool launch_tree_is_exact(const struct launch_tree *tree, struct bytes path)
@@ -128,15 +134,17 @@ static bool put_tree(struct launch_tree *tree, const struct launch_entry *entry,
 
 static bool conflict(struct bytes path, struct err *err)
 {
-	return err_set(err, ERR_CONFLICT, "%s changed while it was being measured: start again", ESC(path));
+	return err_set(err, ERR_CONFLICT, "%s changed while it was being measured: start again",
+		ESC(path));
 }
 
 /* A file that is in two components (a library in a measured directory, say) must be the same in both. */
-static bool same_content(struct launch_tree *tree, int parent, const char *name, const struct launch_entry *entry,
-	struct err *err)
+static bool same_content(struct launch_tree *tree, int parent, const char *name,
+	const struct launch_entry *entry, struct err *err)
 {
 	uint8_t a[COMPARE_CHUNK], b[COMPARE_CHUNK];
-	OWNED(fd_close) int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	OWNED(fd_close)
+	int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return err_errno(err, errno, "%s in the new root", ESC(entry->path));
@@ -159,7 +167,8 @@ static bool copy_content(int pack, int fd, const struct launch_entry *entry, str
 {
 	off_t from = (off_t)entry->offset;
 	for (uint64_t left = entry->size; left > 0;) {
-		ssize_t n = sendfile(fd, pack, &from, left > (1u << 30) ? (1u << 30) : (size_t)left);
+		ssize_t n =
+			sendfile(fd, pack, &from, left > (1u << 30) ? (1u << 30) : (size_t)left);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -175,7 +184,9 @@ static bool put_copy(struct launch_tree *tree, const struct launch_entry *entry,
 	int parent;
 	if (!launch_tree_parent(tree, entry->path, &parent, &name, err))
 		return false;
-	OWNED(fd_close) int fd = openat(parent, buf_str(&name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	OWNED(fd_close)
+	int fd = openat(
+		parent, buf_str(&name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 && errno == EEXIST)
 		return same_content(tree, parent, buf_str(&name), entry, err);
 	if (fd < 0)
@@ -193,7 +204,9 @@ static bool put_empty(struct launch_tree *tree, const struct launch_entry *entry
 	int parent;
 	if (!launch_tree_parent(tree, entry->path, &parent, &name, err))
 		return false;
-	OWNED(fd_close) int fd = openat(parent, buf_str(&name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
+	OWNED(fd_close)
+	int fd = openat(
+		parent, buf_str(&name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
 	if (fd < 0)
 		return err_errno(err, errno, "%s in the new root", ESC(entry->path));
 	return true;
@@ -218,11 +231,15 @@ static bool is_measured(int fd, const struct launch_entry *entry, struct err *er
 
 static bool mount_file(int fd, int parent, const char *name, struct bytes path, struct err *err)
 {
-	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
-	OWNED(fd_close) int clone = (int)syscall(SYS_open_tree, fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	struct mount_attr attributes = {
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+	OWNED(fd_close)
+	int clone = (int)syscall(
+		SYS_open_tree, fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (clone < 0)
 		return err_errno(err, errno, "pinning %s", ESC(path));
-	if (syscall(SYS_mount_setattr, clone, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0 ||
+	if (syscall(SYS_mount_setattr, clone, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) !=
+			0 ||
 		syscall(SYS_move_mount, clone, "", parent, name, MOVE_MOUNT_F_EMPTY_PATH) != 0)
 		return err_errno(err, errno, "mounting %s", ESC(path));
 	return true;
@@ -231,7 +248,8 @@ static bool mount_file(int fd, int parent, const char *name, struct bytes path, 
 static bool put_mount(struct launch_tree *tree, const struct launch_entry *entry, struct err *err)
 {
 	OWNED(buf_release) struct buf name = {0};
-	OWNED(fd_close) int fd = launch_tree_host(tree, entry->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	OWNED(fd_close)
+	int fd = launch_tree_host(tree, entry->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	int parent;
 	if (fd < 0)
 		return err_errno(err, errno, "%s", ESC(entry->path));
@@ -243,7 +261,8 @@ static bool put_mount(struct launch_tree *tree, const struct launch_entry *entry
 
 /* ---- links ---- */
 
-bool launch_tree_symlink(struct launch_tree *tree, struct bytes path, const char *target, struct err *err)
+bool launch_tree_symlink(
+	struct launch_tree *tree, struct bytes path, const char *target, struct err *err)
 {
 	OWNED(buf_release) struct buf name = {0};
 	char there[PATH_MAX];
@@ -268,7 +287,8 @@ static bool put_link(struct launch_tree *tree, const struct launch_entry *entry,
 static bool put_library(struct launch_tree *tree, const struct launch_entry *entry, struct err *err)
 {
 	OWNED(buf_release) struct buf path = {0}, target = {0};
-	buf_printf(&path, "%s/%.*s", LAUNCH_LIBRARIES, (int)entry->path.len, (const char *)entry->path.data);
+	buf_printf(&path, "%s/%.*s", LAUNCH_LIBRARIES, (int)entry->path.len,
+		(const char *)entry->path.data);
 	buf_put(&target, entry->target);
 	if (!buf_str(&path) || !buf_str(&target))
 		return err_set(err, ERR_NOMEM, "no memory for a path");
@@ -277,7 +297,8 @@ static bool put_library(struct launch_tree *tree, const struct launch_entry *ent
 
 /* ---- all of it ---- */
 
-static bool (*const put[LAUNCH_KINDS])(struct launch_tree *, const struct launch_entry *, struct err *) = {
+static bool (*const put[LAUNCH_KINDS])(
+	struct launch_tree *, const struct launch_entry *, struct err *) = {
 	[LAUNCH_COPY] = put_copy,
 	[LAUNCH_TREE] = put_tree,
 	[LAUNCH_BIND] = put_mount,
@@ -303,7 +324,8 @@ static bool put_entries(struct launch_tree *tree, struct bytes index, struct err
 
 bool launch_tree_build(struct bytes index, int pack, struct err *err)
 {
-	struct launch_tree tree = {.pack = pack, .parent = -1, .tree_count = 1, .trees = {BYTES_LIT("/.assay")}};
+	struct launch_tree tree = {
+		.pack = pack, .parent = -1, .tree_count = 1, .trees = {BYTES_LIT("/.assay")}};
 	tree.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	tree.host = open(LAUNCH_HOST, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	bool ok = tree.root >= 0 && tree.host >= 0 ? true : err_errno(err, errno, "the new root");

@@ -19,7 +19,7 @@
 /* ---- links as they were written ---- */
 
 struct walk {
-	struct buf at;	 /* where the walk is: "" is the root */
+	struct buf at; /* where the walk is: "" is the root */
 	struct buf left; /* what is still to be walked: "/a/b" */
 	unsigned links;
 };
@@ -73,7 +73,8 @@ static bool walk_link(struct walk *walk, struct bytes target, struct err *err)
 	return true;
 }
 
-static bool walk_step(struct launch_tree *tree, struct walk *walk, const char *name, struct err *err)
+static bool walk_step(
+	struct launch_tree *tree, struct walk *walk, const char *name, struct err *err)
 {
 	char target[PATH_MAX];
 	if (strcmp(name, ".") == 0)
@@ -103,7 +104,8 @@ static bool walk_step(struct launch_tree *tree, struct walk *walk, const char *n
 	return walk_link(walk, bytes_str(target), err);
 }
 
-bool launch_tree_freeze(struct launch_tree *tree, struct bytes path, struct bytes target, struct err *err)
+bool launch_tree_freeze(
+	struct launch_tree *tree, struct bytes path, struct bytes target, struct err *err)
 {
 	OWNED(walk_release) struct walk walk = {0};
 	char name[NAME_MAX + 1];
@@ -115,7 +117,8 @@ bool launch_tree_freeze(struct launch_tree *tree, struct bytes path, struct byte
 			return err_wrap(err, "link %s", ESC(path));
 	}
 	if (!bytes_equal(buf_bytes(&walk.at), target))
-		return err_set(err, ERR_CONFLICT, "%s led to %s when it was measured and leads to %s now: start again",
+		return err_set(err, ERR_CONFLICT,
+			"%s led to %s when it was measured and leads to %s now: start again",
 			ESC(path), ESC(target), ESC(buf_bytes(&walk.at)));
 	return true;
 }
@@ -153,7 +156,8 @@ static bool link_to_host(const struct beside *beside, const char *name, struct e
 /* Binds rather than links, so that ".." in them leads to what was measured and not to the host's own. */
 static bool bind_directory(const struct beside *beside, const char *name, struct err *err)
 {
-	const int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW;
+	const int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_NO_AUTOMOUNT |
+			  AT_SYMLINK_NOFOLLOW;
 	OWNED(fd_close) int clone = (int)syscall(SYS_open_tree, beside->theirs, name, flags);
 	if (clone < 0)
 		return link_to_host(beside, name, err);
@@ -181,7 +185,9 @@ static bool show(const struct beside *beside, const char *name, struct err *err)
 {
 	struct stat st;
 	if (fstatat(beside->theirs, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
-		return errno == ENOENT || errno == EACCES ? true : err_errno(err, errno, "%s", ESC(bytes_str(name)));
+		return errno == ENOENT || errno == EACCES
+			       ? true
+			       : err_errno(err, errno, "%s", ESC(bytes_str(name)));
 	if (S_ISDIR(st.st_mode))
 		return bind_directory(beside, name, err);
 	return S_ISLNK(st.st_mode) ? copy_link(beside, name, err) : link_to_host(beside, name, err);
@@ -189,13 +195,15 @@ static bool show(const struct beside *beside, const char *name, struct err *err)
 
 static bool surround(struct launch_tree *tree, struct bytes path, unsigned depth, struct err *err);
 
-static bool surround_name(const struct beside *beside, const char *name, unsigned depth, struct err *err)
+static bool surround_name(
+	const struct beside *beside, const char *name, unsigned depth, struct err *err)
 {
 	struct stat st;
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return true;
 	if (fstatat(beside->ours, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? show(beside, name, err) : err_errno(err, errno, "new root");
+		return errno == ENOENT ? show(beside, name, err)
+				       : err_errno(err, errno, "new root");
 	if (!S_ISDIR(st.st_mode))
 		return true;
 	OWNED(buf_release) struct buf below = {0};
@@ -206,7 +214,8 @@ static bool surround_name(const struct beside *beside, const char *name, unsigne
 }
 
 /* *ret false: the host has no such directory, or does not let us list it; then nothing of it shows. */
-static bool beside_open(struct launch_tree *tree, struct bytes path, struct beside *ret, bool *ret_there, struct err *err)
+static bool beside_open(struct launch_tree *tree, struct bytes path, struct beside *ret,
+	bool *ret_there, struct err *err)
 {
 	int ours;
 	ret->tree = tree;

@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "base/time.h"
 
-#define LOG_SUFFIX	".cel"
+#define LOG_SUFFIX       ".cel"
 #define LOG_KEPT_SECONDS (30 * 86400)
 
 struct host_log {
@@ -29,12 +29,12 @@ struct host_log {
 	uint32_t reset_count;
 	uint32_t *offsets; /* where each record begins */
 	size_t count, room;
-	uint64_t length;		/* of all whole records */
-	uint8_t value[DIGEST_LEN_MAX];	/* what the records replay to */
+	uint64_t length; /* of all whole records */
+	uint8_t value[DIGEST_LEN_MAX]; /* what the records replay to */
 	uint8_t before[DIGEST_LEN_MAX]; /* the same without the last one */
-	struct digest last;		/* of the last record */
-	bool pending;			/* the last record may not have reached the PCR */
-	struct err broken;		/* why nothing may be appended; ERR_NONE while all is well */
+	struct digest last; /* of the last record */
+	bool pending; /* the last record may not have reached the PCR */
+	struct err broken; /* why nothing may be appended; ERR_NONE while all is well */
 };
 
 static bool refuse_broken(const struct host_log *log, struct err *err)
@@ -70,7 +70,8 @@ static bool break_mismatch(struct host_log *log, const uint8_t *found, struct er
 	char expected[17], actual[17];
 	struct err why;
 	err_set(&why, ERR_CONFLICT,
-		"PCR %u is %s… but the runtime log of this boot replays to %s…: something else extended it, "
+		"PCR %u is %s… but the runtime log of this boot replays to %s…: something else "
+		"extended it, "
 		"or a log was lost; no agent can be launched until this machine restarts",
 		log->pcr, text_short_hex(bytes_of(found, 8), actual),
 		text_short_hex(bytes_of(log->value, 8), expected));
@@ -104,7 +105,8 @@ static bool settle(struct host_log *log, struct err *err)
 
 /* ---- records in memory ---- */
 
-static bool remember(struct host_log *log, uint64_t offset, const struct digest *digest, struct err *err)
+static bool remember(
+	struct host_log *log, uint64_t offset, const struct digest *digest, struct err *err)
 {
 	if (log->count == log->room) {
 		size_t room = log->room ? 2 * log->room : 64;
@@ -136,10 +138,12 @@ static bool load_record(void *context, const struct runtime_record *record, stru
 			continue;
 		struct digest digest = {.alg = bank, .len = (uint8_t)digest_alg_len(bank)};
 		memcpy(digest.bytes, record->digests[i].digest.data, digest.len);
-		return remember(loading->log, (uint64_t)(record->raw.data - loading->base), &digest, err);
+		return remember(
+			loading->log, (uint64_t)(record->raw.data - loading->base), &digest, err);
 	}
 	return err_set(err, ERR_CONFIG,
-		"record %llu of this boot's runtime log is not in bank %s: the bank can be changed only with a restart",
+		"record %llu of this boot's runtime log is not in bank %s: the bank can be changed "
+		"only with a restart",
 		(unsigned long long)record->recnum, digest_alg_name(bank));
 }
 
@@ -190,12 +194,15 @@ static bool append_locked(struct host_log *log, struct bytes content, struct err
 {
 	OWNED(buf_release) struct buf record = {0};
 	struct digest digest = {0};
-	if (!runtime_record_put(&record, log->count, log->pcr, &log->bank, 1, content, &digest, err))
+	if (!runtime_record_put(
+		    &record, log->count, log->pcr, &log->bank, 1, content, &digest, err))
 		return false;
 	if (log->length + record.len > RUNTIME_LOG_MAX)
 		return err_set(err, ERR_LIMIT,
-			"the runtime log of this boot is full (%u bytes): restart this machine", RUNTIME_LOG_MAX);
-	if (!write_durable(log, buf_bytes(&record), err) || !remember(log, log->length, &digest, err))
+			"the runtime log of this boot is full (%u bytes): restart this machine",
+			RUNTIME_LOG_MAX);
+	if (!write_durable(log, buf_bytes(&record), err) ||
+		!remember(log, log->length, &digest, err))
 		return false;
 	log->length += record.len;
 	log->pending = true;
@@ -217,8 +224,10 @@ static bool put_baseline(struct host_log *log, const struct tpm_clock *clock, st
 		struct err why;
 		char actual[17];
 		err_set(&why, ERR_CONFLICT,
-			"PCR %u is %s…, not zero, and there is no runtime log of this boot: either systemd-pcrphase, "
-			"systemd-pcrmachine or another program uses this PCR (then give another with `pcr:`), or the log "
+			"PCR %u is %s…, not zero, and there is no runtime log of this boot: either "
+			"systemd-pcrphase, "
+			"systemd-pcrmachine or another program uses this PCR (then give another "
+			"with `pcr:`), or the log "
 			"was lost (then restart this machine)",
 			log->pcr, text_short_hex(bytes_of(found, 8), actual));
 		log->broken = why;
@@ -255,7 +264,8 @@ static bool open_file(struct host_log *log, struct err *err)
 	if (log->fd < 0)
 		return err_errno(err, errno, "%s", buf_str(&path));
 	if (flock(log->fd, LOCK_EX | LOCK_NB) != 0)
-		return err_set(err, ERR_CONFLICT, "%s: another assay-hostd has this log open", buf_str(&path));
+		return err_set(err, ERR_CONFLICT, "%s: another assay-hostd has this log open",
+			buf_str(&path));
 	return sync_directory(log->directory, err);
 }
 
@@ -318,9 +328,11 @@ bool host_log_open(const struct host_log_options *options, struct host_log **ret
 {
 	uint32_t pcr = options->pcr ? options->pcr : HOST_LOG_PCR_DEFAULT;
 	if (!pcr_allowed(pcr))
-		return err_set(err, ERR_CONFIG, "PCR %u cannot hold the runtime log: 8, 9 and 11 to 15 can", pcr);
+		return err_set(err, ERR_CONFIG,
+			"PCR %u cannot hold the runtime log: 8, 9 and 11 to 15 can", pcr);
 	if (options->bank != DIGEST_SHA256 && options->bank != DIGEST_SHA384)
-		return err_set(err, ERR_CONFIG, "bank %s cannot hold the runtime log: sha256 and sha384 can",
+		return err_set(err, ERR_CONFIG,
+			"bank %s cannot hold the runtime log: sha256 and sha384 can",
 			digest_alg_name(options->bank));
 	if (!file_make_dirs(options->directory, 0700, err))
 		return false;
@@ -368,7 +380,9 @@ static bool usable_locked(struct host_log *log, struct err *err)
 	if (!settle(log, err))
 		return false;
 	if (log->length > HOST_LOG_LAUNCH_MAX)
-		return err_set(err, ERR_LIMIT, "the runtime log of this boot has %llu bytes, launches stop at %u: restart this machine",
+		return err_set(err, ERR_LIMIT,
+			"the runtime log of this boot has %llu bytes, launches stop at %u: restart "
+			"this machine",
 			(unsigned long long)log->length, HOST_LOG_LAUNCH_MAX);
 	return true;
 }
@@ -384,13 +398,15 @@ bool host_log_usable(struct host_log *log, struct err *err)
 bool host_log_append(struct host_log *log, struct bytes content, struct err *err)
 {
 	(void)pthread_mutex_lock(&log->mutex);
-	bool ok = log->broken.code == ERR_NONE ? !log->pending || settle(log, err) : refuse_broken(log, err);
+	bool ok = log->broken.code == ERR_NONE ? !log->pending || settle(log, err)
+					       : refuse_broken(log, err);
 	ok = ok && append_locked(log, content, err);
 	(void)pthread_mutex_unlock(&log->mutex);
 	return ok;
 }
 
-static bool with_locked(struct host_log *log, uint64_t first, host_log_use use, void *context, struct err *err)
+static bool with_locked(
+	struct host_log *log, uint64_t first, host_log_use use, void *context, struct err *err)
 {
 	OWNED(buf_release) struct buf records = {0};
 	if (log->broken.code != ERR_NONE)
@@ -398,7 +414,8 @@ static bool with_locked(struct host_log *log, uint64_t first, host_log_use use, 
 	if (log->pending && !settle(log, err))
 		return false;
 	if (first > log->count)
-		return err_set(err, ERR_CONFLICT, "record %llu of the runtime log is wanted, it has %zu",
+		return err_set(err, ERR_CONFLICT,
+			"record %llu of the runtime log is wanted, it has %zu",
 			(unsigned long long)first, log->count);
 	uint64_t from = first == log->count ? log->length : log->offsets[first];
 	size_t len = (size_t)(log->length - from);
@@ -422,7 +439,8 @@ static bool with_locked(struct host_log *log, uint64_t first, host_log_use use, 
 	return use(context, &view, err);
 }
 
-bool host_log_with(struct host_log *log, uint64_t first, host_log_use use, void *context, struct err *err)
+bool host_log_with(
+	struct host_log *log, uint64_t first, host_log_use use, void *context, struct err *err)
 {
 	(void)pthread_mutex_lock(&log->mutex);
 	bool ok = with_locked(log, first, use, context, err);

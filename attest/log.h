@@ -21,15 +21,16 @@
 
 struct host_log_options {
 	const char *directory; /* made 0700 */
-	struct tpm *tpm;       /* borrowed */
-	uint32_t pcr;	       /* 8..15 but 10; 0: HOST_LOG_PCR_DEFAULT */
+	struct tpm *tpm; /* borrowed */
+	uint32_t pcr; /* 8..15 but 10; 0: HOST_LOG_PCR_DEFAULT */
 	enum digest_alg bank;
 	uint8_t boot_id[16];
 };
 
 struct host_log;
 /* Opens the log of this boot, or begins it. A log that does not fit the PCR is no error here: host_log_usable says so. */
-must_use bool host_log_open(const struct host_log_options *options, struct host_log **ret, struct err *err);
+must_use bool host_log_open(
+	const struct host_log_options *options, struct host_log **ret, struct err *err);
 void host_log_free(struct host_log **log); /* cleanup; NULL is fine */
 
 /* Reads the PCR and resetCount: ERR_CONFLICT with what is wrong and what to do when the log and the PCR are not the same any
@@ -49,7 +50,8 @@ struct host_log_view {
 	uint8_t boot_id[16];
 };
 typedef bool (*host_log_use)(void *context, const struct host_log_view *view, struct err *err);
-must_use bool host_log_with(struct host_log *log, uint64_t first, host_log_use use, void *context, struct err *err);
+must_use bool host_log_with(
+	struct host_log *log, uint64_t first, host_log_use use, void *context, struct err *err);
 
 struct host_log_status {
 	uint64_t records, bytes;

@@ -69,7 +69,8 @@ static void on_ready(void *context)
 	struct err err;
 	log_event(log, LOG_LEVEL_INFO, "ready", {"version", BYTES_LIT(ASSAY_VERSION)});
 	if (!hostd_notify(getenv("NOTIFY_SOCKET"), "READY=1\nSTATUS=ready", &err))
-		log_event(log, LOG_LEVEL_WARNING, "service manager not told", {"error", bytes_str(err.text)});
+		log_event(log, LOG_LEVEL_WARNING, "service manager not told",
+			{"error", bytes_str(err.text)});
 }
 
 static bool run(const struct arguments *arguments, int stop, struct err *err)

@@ -50,8 +50,9 @@ static bool address_of(const char *path, struct sockaddr_un *ret, struct err *er
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
 	size_t len = strlen(path);
 	if (len == 0 || len >= sizeof(ret->sun_path))
-		return err_set(err, ERR_CONFIG, "socket path \"%s\" is empty or longer than %zu bytes",
-			path, sizeof(ret->sun_path) - 1);
+		return err_set(err, ERR_CONFIG,
+			"socket path \"%s\" is empty or longer than %zu bytes", path,
+			sizeof(ret->sun_path) - 1);
 	memcpy(ret->sun_path, path, len);
 	return true;
 }
@@ -107,8 +108,10 @@ static bool peer_of(int fd, struct socket_peer *ret, struct err *err)
 	socklen_t len = sizeof(credentials);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) != 0)
 		return err_errno(err, errno, "credentials of the peer");
-	*ret = (struct socket_peer){
-		.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid, .pidfd = -1};
+	*ret = (struct socket_peer){.pid = credentials.pid,
+		.uid = credentials.uid,
+		.gid = credentials.gid,
+		.pidfd = -1};
 	int pidfd = -1;
 	len = sizeof(pidfd);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) == 0)
@@ -123,8 +126,8 @@ bool socket_accept(int listener, struct socket_peer *ret_peer, int *ret_fd, stru
 	OWNED(fd_close) int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0) {
 		bool nobody = errno == EAGAIN || errno == ECONNABORTED || errno == EINTR;
-		return nobody ? err_set(err, ERR_BUSY, "no connection waits") :
-				err_errno(err, errno, "accepting a connection");
+		return nobody ? err_set(err, ERR_BUSY, "no connection waits")
+			      : err_errno(err, errno, "accepting a connection");
 	}
 	if (!peer_of(fd, ret_peer, err))
 		return false;
@@ -145,7 +148,8 @@ bool socket_connect(const char *path, int *ret_fd, struct err *err)
 		int why = errno;
 		if (why == ENOENT || why == ECONNREFUSED)
 			return err_set(err, ERR_IO,
-				"assay-hostd does not answer at %s: is it running on this host?", path);
+				"assay-hostd does not answer at %s: is it running on this host?",
+				path);
 		return err_errno(err, why, "connecting to assay-hostd at %s", path);
 	}
 	*ret_fd = fd;
@@ -214,8 +218,8 @@ bool socket_send(int fd, const json_t *message, const int *fds, size_t fd_count,
 	struct err *err)
 {
 	if (fd_count > SOCKET_FDS_MAX)
-		return err_set(err, ERR_LIMIT, "%zu descriptors in one message, at most %u", fd_count,
-			SOCKET_FDS_MAX);
+		return err_set(err, ERR_LIMIT, "%zu descriptors in one message, at most %u",
+			fd_count, SOCKET_FDS_MAX);
 	OWNED(buf_release) struct buf text = {0};
 	if (!json_write(message, false, &text, err))
 		return false;
@@ -244,8 +248,8 @@ static void collect_fds(struct msghdr *message, struct socket_fds *fds)
 }
 
 /* Takes the waiting message off the socket. *ret_len is its true length, which may be more than room. */
-static bool take_message(
-	int fd, uint8_t *room, size_t size, struct socket_fds *fds, size_t *ret_len, struct err *err)
+static bool take_message(int fd, uint8_t *room, size_t size, struct socket_fds *fds,
+	size_t *ret_len, struct err *err)
 {
 	union control control = {0};
 	struct iovec part = {room, size};
@@ -260,7 +264,8 @@ static bool take_message(
 		return err_errno(err, errno, "receiving from the socket");
 	collect_fds(&message, fds);
 	if (message.msg_flags & MSG_CTRUNC)
-		return err_set(err, ERR_LIMIT, "a message with more than %u descriptors", SOCKET_FDS_MAX);
+		return err_set(
+			err, ERR_LIMIT, "a message with more than %u descriptors", SOCKET_FDS_MAX);
 	*ret_len = (size_t)n;
 	return true;
 }
@@ -298,11 +303,12 @@ bool socket_receive(int fd, int timeout_ms, size_t max_fds, json_t **ret_message
 	if (!take_message(fd, text, room, &fds, &len, err))
 		return false;
 	if (len > SOCKET_MESSAGE_MAX)
-		return err_set(
-			err, ERR_LIMIT, "a message of %zu bytes, at most %u", len, SOCKET_MESSAGE_MAX);
+		return err_set(err, ERR_LIMIT, "a message of %zu bytes, at most %u", len,
+			SOCKET_MESSAGE_MAX);
 	if (fds.count > max_fds)
-		return err_set(err, ERR_LIMIT, "a message with %zu descriptors where at most %zu belong",
-			fds.count, max_fds);
+		return err_set(err, ERR_LIMIT,
+			"a message with %zu descriptors where at most %zu belong", fds.count,
+			max_fds);
 	if (len > 0 && !json_open(bytes_of(text, len), SOCKET_MESSAGE_MAX, &message, err))
 		return err_wrap(err, "message on the socket");
 	if (message && !json_is_object(message))
@@ -349,7 +355,8 @@ bool hostd_request(const char *socket_path, const json_t *request, const int *fd
 	OWNED(socket_fds_release) struct socket_fds received = {0};
 	if (!socket_connect(socket_path ? socket_path : HOSTD_SOCKET_DEFAULT, &fd, err) ||
 		!socket_send(fd, request, fds, fd_count, SOCKET_ANSWER_MS, err) ||
-		!socket_receive(fd, SOCKET_ANSWER_MS, ret_fds ? SOCKET_FDS_MAX : 0, &reply, &received, err))
+		!socket_receive(
+			fd, SOCKET_ANSWER_MS, ret_fds ? SOCKET_FDS_MAX : 0, &reply, &received, err))
 		return false;
 	if (!reply)
 		return err_set(err, ERR_NET, "assay-hostd closed the connection without an answer");

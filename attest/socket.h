@@ -16,8 +16,9 @@
 
 #define HOSTD_SOCKET_DEFAULT "/run/assay/hostd.sock"
 #define SOCKET_MESSAGE_MAX   (176u << 10) /* what the default send buffer of a unix socket takes */
-#define SOCKET_FDS_MAX	     16u
-#define SOCKET_ANSWER_MS     120000 /* how long a client waits for hostd: hashing a large model, then the verifier */
+#define SOCKET_FDS_MAX       16u
+#define SOCKET_ANSWER_MS                                                                           \
+	120000 /* how long a client waits for hostd: hashing a large model, then the verifier */
 
 /* Descriptors that came with a message. Zero-initialised is none. */
 struct socket_fds {
@@ -42,14 +43,16 @@ void socket_peer_release(struct socket_peer *peer);
  * path is left alone and refused. */
 must_use bool socket_listen(const char *path, mode_t mode, int *ret_fd, struct err *err);
 /* ERR_BUSY when nobody was waiting after all. */
-must_use bool socket_accept(int listener, struct socket_peer *ret_peer, int *ret_fd, struct err *err);
+must_use bool socket_accept(
+	int listener, struct socket_peer *ret_peer, int *ret_fd, struct err *err);
 must_use bool socket_connect(const char *path, int *ret_fd, struct err *err);
 /* Sends one message; fds stay the caller's. */
-must_use bool socket_send(int fd, const json_t *message, const int *fds, size_t fd_count, int timeout_ms, struct err *err);
+must_use bool socket_send(int fd, const json_t *message, const int *fds, size_t fd_count,
+	int timeout_ms, struct err *err);
 /* Receives one message. *ret_message is NULL, and the call true, when the peer closed. More than max_fds descriptors, a cut
  * message, or one that is not strict JSON of an object: refused. */
-must_use bool socket_receive(int fd, int timeout_ms, size_t max_fds, json_t **ret_message, struct socket_fds *ret_fds,
-	struct err *err);
+must_use bool socket_receive(int fd, int timeout_ms, size_t max_fds, json_t **ret_message,
+	struct socket_fds *ret_fds, struct err *err);
 /* {"error":{…}} out of an err, and back into one: socket_error_of returns false and fills err when the message is an error. */
 json_t *socket_error_message(const struct err *error);
 must_use bool socket_error_of(const json_t *message, struct err *err);
@@ -61,7 +64,7 @@ must_use bool socket_error_of(const json_t *message, struct err *err);
  *   {"op":"workloads"}                       {"ok":true,"workloads":[{"name","spec","release"|null,"error"|absent}]}
  *   {"op":"stop","instance":hex}             {"ok":true}: SIGTERM to the instance
  *   {"op":"doctor"}                          {"ok":true,"checks":[{"name","result","detail","hint"}]} */
-must_use bool hostd_request(const char *socket_path, const json_t *request, const int *fds, size_t fd_count,
-	json_t **ret_reply, struct socket_fds *ret_fds, struct err *err);
+must_use bool hostd_request(const char *socket_path, const json_t *request, const int *fds,
+	size_t fd_count, json_t **ret_reply, struct socket_fds *ret_fds, struct err *err);
 
 #endif
