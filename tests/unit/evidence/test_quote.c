@@ -566,6 +566,42 @@ static void quote__keylime__bare_pem_key_and_nonce(void **state)
 	buf_release(&nonce);
 }
 
+/* Measured boots of a virtual machine: the AK is known as PEM only. */
+static void quote__virtual_machines__verify(void **state)
+{
+	static const char *const names[] = {"grub-shim-secureboot-ms", "ima-tcb-ng-sha384bank",
+		"systemd-boot-no-secureboot", "uki-no-secureboot", "uki-secureboot-snakeoil"};
+	struct buf pem = {0};
+	struct key *key = NULL;
+	struct tpms_attest a;
+	struct err err = {0};
+	char path[128];
+
+	(void)state;
+	if (!vectors_path("made/vm/README.md"))
+		skip();
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "made/vm/%s/ak.pub", names[i]);
+		assert_true(vector(path, &pem));
+		snprintf(path, sizeof(path), "made/vm/%s/quote.msg", names[i]);
+		assert_true(vector(path, &message));
+		snprintf(path, sizeof(path), "made/vm/%s/quote.sig", names[i]);
+		assert_true(vector(path, &signature));
+		assert_ok(key_from_pem(buf_bytes(&pem), &key, &err), err);
+		assert_ok(tpms_attest_parse(buf_bytes(&message), &a, &err), err);
+		assert_true(a.extra_data.len > 0);
+		input = (struct quote_input){.key = key,
+			.message = buf_bytes(&message),
+			.signature = buf_bytes(&signature),
+			.nonce = a.extra_data};
+		assert_int_equal(checked(), QUOTE_OK);
+		message.data[message.len - 1] ^= 1;
+		assert_int_equal(checked(), QUOTE_SIGNATURE);
+		key_unref(&key);
+	}
+	buf_release(&pem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -596,6 +632,7 @@ int main(void)
 		cmocka_unit_test_setup(quote__recorded_negative__each_for_its_reason, setup),
 		cmocka_unit_test_setup(quote__forged_by_unrestricted_key__ak_check_refuses, setup),
 		cmocka_unit_test_setup(quote__keylime__bare_pem_key_and_nonce, setup),
+		cmocka_unit_test_setup(quote__virtual_machines__verify, setup),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
