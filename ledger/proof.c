@@ -54,7 +54,7 @@ static bool root_equal(const uint8_t found[SHA256_LEN], const uint8_t root[SHA25
 bool tree_inclusion_check(uint64_t index, uint64_t size, const uint8_t leaf[SHA256_LEN],
 	struct bytes hashes, const uint8_t root[SHA256_LEN], struct err *err)
 {
-	struct proof p;
+	struct proof p = {0};
 	uint8_t node[SHA256_LEN];
 
 	if (index >= size)
@@ -110,7 +110,7 @@ bool tree_consistency_check(uint64_t old_size, uint64_t new_size,
 	const uint8_t old_root[SHA256_LEN], const uint8_t new_root[SHA256_LEN], struct bytes hashes,
 	struct err *err)
 {
-	struct proof p;
+	struct proof p = {0};
 	const uint8_t *first = old_root;
 	uint8_t empty[SHA256_LEN];
 

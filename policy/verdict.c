@@ -184,7 +184,7 @@ void verdict_refuse(struct verdict *verdict, enum reason_code code, const char *
 	text_put(reason->hint, hint ? hint : reason_code_hint(code));
 }
 
-static void line_put(
+__attribute__((format(printf, 3, 0))) static void line_put(
 	char (*lines)[REASON_TEXT_MAX], size_t *count, const char *format, va_list args)
 {
 	char text[4 * REASON_TEXT_MAX];

@@ -80,11 +80,10 @@ static bool init(
 	const char *dir, const char *operator_name, const struct init_names *names, struct err *err)
 {
 	OWNED(init_authority_release) struct init_authority authority = {0};
-	char *address = NULL;
+	OWNED(free_ptr) char *address = NULL;
 	uint16_t port = 0;
 	if (!config_listen_parse(names->listen, &address, &port, err))
 		return false;
-	OWNED(free_ptr) char *owned = address;
 	if (!trust_domain_ok(bytes_str(names->trust_domain)))
 		return err_set(err, ERR_USAGE,
 			"--trust-domain %s: expected 1 to 255 of a-z 0-9 . - _",
