@@ -33,19 +33,17 @@ static void fail(struct decision *d, const struct err *err)
 	call_refuse(call, err);
 }
 
-/* Evidence that the AK did not sign for this challenge consumes nothing and is not kept: anybody
- * could fill a ledger so. */
+/* Evidence that the AK did not sign for this challenge consumes nothing and is not kept: anybody could fill a ledger so.
+ * Whatever is trusted is authentic (trust demands more than that), so the question is asked of refusals only. */
 static bool judge(struct decision *d, struct err *err)
 {
 	struct bytes evidence = http_body(d->call->exchange);
-	bool authentic = false;
-	if (!policy_evidence_authentic(evidence, &d->context, &authentic, err) ||
-		!policy_appraise(
-			evidence, &d->context, &d->state_in, &d->verdict, &d->state_out, err))
+	if (!policy_appraise(evidence, &d->context, &d->state_in, &d->verdict, &d->state_out, err))
+		return false;
+	bool authentic = d->verdict.trusted;
+	if (!authentic && !policy_evidence_authentic(evidence, &d->context, &authentic, err))
 		return false;
 	d->outcome = authentic ? DECIDE_RECORDED : DECIDE_UNRECORDED;
-	if (!authentic && d->verdict.trusted)
-		return err_set(err, ERR_INTERNAL, "evidence is trusted but not authentic");
 	return !authentic || tpms_attest_parse(d->evidence.message, &d->attest, err);
 }
 

@@ -13,7 +13,7 @@ static const char config_text[] =
 	"# verifier_id: spiffe://%s/verifier\n"
 	"\n"
 	"# Where to serve, TLS 1.3 only. [::]:8443 for IPv6.\n"
-	"listen: %s\n"
+	"listen: \"%s\"\n"
 	"# Event loops and appraising threads (default: one per core).\n"
 	"# threads: 2\n"
 	"# workers: 2\n"

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verifier/config.h"
+
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "tests/support/unit.h"
+#include "verifier/init.h"
+
+#define GOOD                                                                                       \
+	"trust_domain: bank.example\nlisten: 127.0.0.1:8443\ndatabase: v.db\npolicy: p.yaml\n"     \
+	"ca_certificate: ca.pem\nca_key: file:ca.key\ntls_certificate: tls.pem\ntls_key: "         \
+	"tls.key\n"                                                                                \
+	"signing_certificate: s.pem\nsigning_key: handle:0x81000001\ntoken_key: /abs/token.key\n"
+
+static struct config config;
+static struct err err;
+
+static int teardown(void **state)
+{
+	(void)state;
+	config_release(&config);
+	return 0;
+}
+
+static void config__minimal__defaults_and_paths(void **state)
+{
+	(void)state;
+	assert_ok(config_parse(BYTES_LIT(GOOD), "v.yaml", "/etc/assay", &config, &err), err);
+	assert_string_equal(config.verifier_id, "spiffe://bank.example/verifier");
+	assert_string_equal(config.address, "127.0.0.1");
+	assert_int_equal(config.port, 8443);
+	assert_string_equal(config.database, "/etc/assay/v.db");
+	assert_string_equal(config.ca_key, "file:/etc/assay/ca.key");
+	assert_string_equal(config.tls_key, "/etc/assay/tls.key");
+	assert_string_equal(config.signing_key, "handle:0x81000001");
+	assert_string_equal(config.token_key, "/abs/token.key");
+	assert_int_equal(config.host_certificate_lifetime, 7 * 86400);
+	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+	assert_false(config.log_json);
+}
+
+static void config__full__read(void **state)
+{
+	(void)state;
+	assert_ok(config_parse(
+			  BYTES_LIT(GOOD "verifier_id: https://v.example\nthreads: 3\nworkers: 4\n"
+					 "connections_max: 10\nconnections_per_peer: "
+					 "5\nlog_format: json\nlog_level: error\n"
+					 "host_certificate_lifetime: 2d\n"),
+			  "v.yaml", "/etc/assay", &config, &err),
+		err);
+	assert_string_equal(config.verifier_id, "https://v.example");
+	assert_int_equal(config.threads, 3);
+	assert_int_equal(config.workers, 4);
+	assert_int_equal(config.connections_max, 10);
+	assert_int_equal(config.connections_per_peer, 5);
+	assert_true(config.log_json);
+	assert_int_equal(config.log_level, LOG_LEVEL_ERROR);
+	assert_int_equal(config.host_certificate_lifetime, 2 * 86400);
+}
+
+static void config__garbled__refused(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {
+		"",
+		"\n",
+		"just text",
+		"[]",
+		"{}",
+		"trust_domain: bank.example\n",
+		GOOD "unknown: 1\n",
+		GOOD GOOD,
+		GOOD "threads: -1\n",
+		GOOD "threads: 1000\n",
+		GOOD "log_level: loud\n",
+		GOOD "host_certificate_lifetime: 1s\n",
+		GOOD "host_certificate_lifetime: 999d\n",
+		GOOD "host_certificate_lifetime: soon\n",
+		GOOD "verifier_id: ''\n",
+		"\x00\x01\x02",
+		GOOD "---\n" GOOD,
+	};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		err = (struct err){0};
+		if (config_parse(bytes_str(bad[i]), "v.yaml", "/", &config, &err))
+			fail_msg("accepted: %s", bad[i]);
+		assert_int_equal(err.code, ERR_CONFIG);
+		assert_non_null(strstr(err.text, "v.yaml"));
+		assert_null(config.trust_domain);
+	}
+}
+
+static void config__missing_file__refused(void **state)
+{
+	(void)state;
+	assert_fails(config_load("/nonexistent/verifierd.yaml", &config, &err), err, ERR_CONFIG,
+		"/nonexistent/verifierd.yaml: no such configuration file; assay-verifierd init "
+		"makes one");
+}
+
+static void listen__forms__parsed_or_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *address;
+		unsigned port;
+	} cases[] = {
+		{"127.0.0.1:0", "127.0.0.1", 0},
+		{"[::1]:65535", "::1", 65535},
+		{"0.0.0.0:443", "0.0.0.0", 443},
+		{"localhost:1", NULL, 0},
+		{"127.0.0.1", NULL, 0},
+		{":1", NULL, 0},
+		{"127.0.0.1:", NULL, 0},
+		{"127.0.0.1:65536", NULL, 0},
+		{"127.0.0.1:-1", NULL, 0},
+		{"127.0.0.1:1x", NULL, 0},
+		{"::1:1", NULL, 0},
+		{"[::1:1", NULL, 0},
+		{"[]:1", NULL, 0},
+		{"", NULL, 0},
+		{"127.0.0.1: 1", NULL, 0},
+		{"127.0.0.1:99999999999999999999", NULL, 0},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char *address = NULL;
+		uint16_t port = 0;
+		bool ok = config_listen_parse(cases[i].text, &address, &port, &err);
+		if (ok != (cases[i].address != NULL))
+			fail_msg("%s", cases[i].text);
+		if (ok) {
+			assert_string_equal(address, cases[i].address);
+			assert_int_equal(port, cases[i].port);
+		} else {
+			assert_int_equal(err.code, ERR_CONFIG);
+		}
+		free(address);
+	}
+}
+
+static void config__as_init_writes_it__read(void **state)
+{
+	(void)state;
+	struct buf text = {0};
+	struct init_names names = {.trust_domain = "d.example", .listen = "[::1]:8443"};
+	init_config_text(&names, &text);
+	assert_ok(config_parse(buf_bytes(&text), "verifierd.yaml", "/x", &config, &err), err);
+	assert_string_equal(config.trust_domain, "d.example");
+	assert_string_equal(config.address, "::1");
+	buf_release(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(config__minimal__defaults_and_paths, teardown),
+		cmocka_unit_test_teardown(config__full__read, teardown),
+		cmocka_unit_test_teardown(config__garbled__refused, teardown),
+		cmocka_unit_test_teardown(config__missing_file__refused, teardown),
+		cmocka_unit_test_teardown(listen__forms__parsed_or_refused, teardown),
+		cmocka_unit_test_teardown(config__as_init_writes_it__read, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
