@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A verifier behind the seam of attest/hostd.h: it reads the evidence as a verifier would (quote, log, PCR, challenge), issues
+ * real certificates, and says yes, no or nothing as the test wishes.
+ */
+#ifndef ASSAY_TESTS_FAKE_VERIFIER_H
+#define ASSAY_TESTS_FAKE_VERIFIER_H
+
+#include "attest/hostd.h"
+#include "crypto/x509.h"
+#include "tests/unit/attest/fake_tpm.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum fake_answer { FAKE_TRUST = 0, FAKE_REFUSE, FAKE_AWAY, FAKE_FORBID };
+
+#define FAKE_VERDICT_TRUSTED "{\"outcome\":\"trusted\",\"reasons\":[]}"
+#define FAKE_VERDICT_UNTRUSTED                                                                     \
+	"{\"outcome\":\"untrusted\",\"reasons\":[{\"code\":\"component-digest\",\"subject\":"      \
+	"\"component model\"}]}"
+
+struct fake_verifier {
+	struct fake_tpm *tpm;
+	struct key *ca_key;
+	struct cert *ca;
+	pthread_mutex_t mutex;
+	enum fake_answer answer;
+	int64_t lifetime, renew_after;
+	bool other_key; /* certifies a key that nobody asked for */
+	void (*before_answer)(void *context); /* when all is measured and nothing decided */
+	void *context;
+
+	/* What it saw. */
+	unsigned challenges, attestations;
+	uint8_t challenge[16];
+	struct {
+		enum purpose purpose;
+		bool running, want_x509;
+		size_t audiences, records, components, launches, exits;
+		uint8_t instance[INSTANCE_ID_LEN];
+	} last;
+	char failed[256]; /* what was wrong with the evidence */
+};
+
+struct fake_link {
+	struct verifier_link link;
+	struct fake_verifier *verifier;
+};
+
+static bool fake_challenge(struct verifier_link *link, const struct challenge_request *request,
+	struct buf *buffer, struct challenge_offer *ret, struct err *err)
+{
+	struct fake_verifier *v = ((struct fake_link *)link)->verifier;
+	struct challenge_offer offer = {.expires = time(NULL) + 100};
+	(void)request;
+	if (v->answer == FAKE_AWAY)
+		return err_set(err, ERR_NET, "injected: connection refused");
+	v->challenges++;
+	if (!random_fill(&random_system, v->challenge, sizeof(v->challenge), err))
+		return false;
+	offer.challenge = BYTES_OF(v->challenge);
+	return challenge_offer_encode(&offer, buffer, err) &&
+	       challenge_offer_decode(buf_bytes(buffer), ret, err);
+}
+
+static bool fake_count(void *context, const struct runtime_record *record, struct err *err)
+{
+	struct fake_verifier *v = context;
+	(void)err;
+	v->last.records++;
+	bool mine =
+		(record->kind == RUNTIME_COMPONENT &&
+			memcmp(record->component.instance, v->last.instance, INSTANCE_ID_LEN) ==
+				0) ||
+		(record->kind == RUNTIME_LAUNCH &&
+			memcmp(record->launch->instance, v->last.instance, INSTANCE_ID_LEN) == 0) ||
+		(record->kind == RUNTIME_EXIT &&
+			memcmp(record->exit.instance, v->last.instance, INSTANCE_ID_LEN) == 0);
+	v->last.components += mine && record->kind == RUNTIME_COMPONENT;
+	v->last.launches += mine && record->kind == RUNTIME_LAUNCH;
+	v->last.exits += mine && record->kind == RUNTIME_EXIT;
+	return true;
+}
+
+/* The checks that hostd must make pass; a first failure is kept in words. */
+static bool fake_check(
+	struct fake_verifier *v, struct bytes in, struct claims *claims, struct err *err)
+{
+	struct evidence e;
+	struct tpmt_public ak;
+	struct key *key = NULL;
+	struct quote_result result = {0};
+	uint8_t value[DIGEST_LEN_MAX] = {0}, claimed[SHA256_LEN], nonce[SHA256_LEN];
+	uint64_t next = 0;
+	if (!evidence_decode(in, &e, err) || !claims_decode(e.claims, claims, err))
+		return false;
+	memcpy(v->last.instance, claims->instance, INSTANCE_ID_LEN);
+	v->last.purpose = claims->purpose;
+	v->last.running = claims->running;
+	v->last.want_x509 = claims->want_x509;
+	v->last.audiences = claims->audience_count;
+	v->last.records = v->last.components = v->last.launches = v->last.exits = 0;
+	if (!sha256_of(e.claims, claimed, err) || !sha256_of(BYTES_OF(v->challenge), nonce, err) ||
+		!tpmt_public_parse(buf_bytes(&v->tpm->ak->public_area), &ak, err) ||
+		!tpmt_public_key(&ak, &key, err))
+		return false;
+	struct quote_input input = {.message = e.message,
+		.signature = e.signature,
+		.ak = &ak,
+		.key = key,
+		.nonce = BYTES_OF(claimed),
+		.banks = &e.pcrs,
+		.bank_count = 1};
+	bool ok = quote_check(&input, &result, err);
+	key_unref(&key);
+	if (!ok)
+		return false;
+	if (result.fault != QUOTE_OK)
+		return err_set(err, ERR_MISMATCH, "quote: %s", quote_fault_name(result.fault));
+	if (memcmp(nonce, claims->nonce, SHA256_LEN) != 0)
+		return err_set(err, ERR_MISMATCH, "another challenge");
+	if (!runtime_log_walk(e.runtime_log, 0, 15, fake_count, v, err) ||
+		!runtime_log_replay(e.runtime_log, 0, 15, DIGEST_SHA256, value, &next, err))
+		return false;
+	if (memcmp(value, e.pcrs.values[15], SHA256_LEN) != 0 || next != claims->runtime_next)
+		return err_set(err, ERR_MISMATCH, "the log does not replay to the quoted PCR");
+	return true;
+}
+
+static bool fake_issue(
+	struct fake_verifier *v, const struct claims *claims, struct cert **ret, struct err *err)
+{
+	struct key *subject = NULL;
+	int64_t now = time(NULL);
+	if (!(v->other_key ? key_generate(KEY_EC_P256, &subject, err)
+			   : key_from_spki(claims->key, &subject, err)))
+		return false;
+	struct cert_request request = {.uri = "spiffe://test/workload/agent/1",
+		.subject = subject,
+		.not_before = now,
+		.not_after = now + v->lifetime,
+		.client_auth = true};
+	bool ok = cert_issue(&request, v->ca, v->ca_key, ret, err);
+	key_unref(&subject);
+	return ok;
+}
+
+static bool fake_answer_put(
+	struct fake_verifier *v, const struct claims *claims, struct buf *buffer, struct err *err)
+{
+	struct cert *leaf = NULL;
+	struct attest_result result = {.trusted = v->answer == FAKE_TRUST, .record = {0xab}};
+	result.verdict = result.trusted ? BYTES_LIT(FAKE_VERDICT_TRUSTED)
+					: BYTES_LIT(FAKE_VERDICT_UNTRUSTED);
+	if (result.trusted) {
+		if (!fake_issue(v, claims, &leaf, err) ||
+			!random_fill(&random_system, v->challenge, sizeof(v->challenge), err))
+			return false;
+		result.cert_count = 2;
+		result.certs[0] = cert_der(leaf);
+		result.certs[1] = result.bundle[0] = cert_der(v->ca);
+		result.bundle_count = 1;
+		result.token_count = claims->audience_count;
+		for (size_t i = 0; i < result.token_count; i++)
+			result.tokens[i] = BYTES_LIT("aa.bb.cc");
+		result.expires = time(NULL) + v->lifetime;
+		result.renew_after = v->renew_after;
+		result.next = (struct challenge_offer){
+			.challenge = BYTES_OF(v->challenge), .expires = time(NULL) + 100};
+	}
+	bool ok = attest_result_encode(&result, buffer, err);
+	cert_unref(&leaf);
+	return ok;
+}
+
+static bool fake_attest_locked(struct fake_verifier *v, client_build build, void *context,
+	struct buf *buffer, struct attest_result *ret, struct err *err)
+{
+	OWNED(buf_release) struct buf evidence = {0};
+	static const uint8_t exporter[TLS_EXPORTER_LEN] = {1};
+	struct claims claims;
+	if (v->answer == FAKE_AWAY)
+		return err_set(err, ERR_NET, "injected: connection refused");
+	if (v->answer == FAKE_FORBID)
+		return err_set(err, ERR_DENIED, "injected: this host is quarantined");
+	v->attestations++;
+	if (!build(context, exporter, &evidence, err))
+		return false;
+	if (!fake_check(v, buf_bytes(&evidence), &claims, err)) {
+		(void)strncpy(v->failed, err->text, sizeof(v->failed) - 1);
+		return false;
+	}
+	if (v->before_answer)
+		v->before_answer(v->context);
+	return fake_answer_put(v, &claims, buffer, err) &&
+	       attest_result_decode(buf_bytes(buffer), ret, err);
+}
+
+static bool fake_attest(struct verifier_link *link, client_build build, void *context,
+	struct buf *buffer, struct attest_result *ret, struct err *err)
+{
+	struct fake_verifier *v = ((struct fake_link *)link)->verifier;
+	(void)pthread_mutex_lock(&v->mutex);
+	bool ok = fake_attest_locked(v, build, context, buffer, ret, err);
+	(void)pthread_mutex_unlock(&v->mutex);
+	return ok;
+}
+
+static void fake_link_free(struct verifier_link *link)
+{
+	free(link);
+}
+
+static const struct verifier_link_ops fake_link_ops = {fake_challenge, fake_attest, fake_link_free};
+
+static bool fake_connect(void *context, struct verifier_link **ret, struct err *err)
+{
+	struct fake_link *link = calloc(1, sizeof(*link));
+	(void)err;
+	*link = (struct fake_link){{&fake_link_ops}, context};
+	*ret = &link->link;
+	return true;
+}
+
+static inline bool fake_verifier_init(
+	struct fake_verifier *v, struct fake_tpm *tpm, struct err *err)
+{
+	*v = (struct fake_verifier){.tpm = tpm, .lifetime = 600, .renew_after = 300};
+	(void)pthread_mutex_init(&v->mutex, NULL);
+	if (!key_generate(KEY_EC_P256, &v->ca_key, err))
+		return false;
+	struct cert_request request = {.common_name = "test CA",
+		.subject = v->ca_key,
+		.not_before = time(NULL) - 10,
+		.not_after = time(NULL) + 3600,
+		.ca = true};
+	return cert_issue(&request, NULL, v->ca_key, &v->ca, err);
+}
+
+static inline void fake_verifier_release(struct fake_verifier *v)
+{
+	cert_unref(&v->ca);
+	key_unref(&v->ca_key);
+	(void)pthread_mutex_destroy(&v->mutex);
+}
+
+#endif

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* After the launch: credentials, renewals, exits, and callers that do not do what they should. */
+#include "tests/unit/attest/hostd_fixture.h"
+
+#include "attest/launch_host.h"
+
+#define WAITS     ", -c, 'echo on; read x; echo off'"
+#define AUDIENCES "credentials: [x509, jwt]\naudience: [one.test, two.test]\n"
+
+static void start_waiting(struct hostd_fixture *f, const char *rest)
+{
+	fixture_spec(WAITS, rest);
+	fixture_run(f, NULL, 0);
+	assert_string_equal(fixture_line(f), "on");
+	eventually(fixture_state_is(f, "trusted"));
+}
+
+static void let_go(struct hostd_fixture *f)
+{
+	assert_int_equal(write(f->input[1], "\n", 1), 1);
+	assert_exit(f, 0);
+}
+
+static bool has_file(const char *directory, const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return stat(path, &st) == 0 && (st.st_mode & 07777) == 0600;
+}
+
+static bool has_all(const char *directory)
+{
+	static const char *const names[] = {
+		"svid.pem", "key.pem", "bundle.pem", "jwt-0.token", "jwt-1.token"};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!has_file(directory, names[i]))
+			return false;
+	}
+	return fixture_entries(directory) == ARRAY_LEN(names);
+}
+
+/* ---- credentials ---- */
+
+static void credentials__own_directory__filled_then_removed(void **state)
+{
+	struct hostd_fixture *f = *state;
+	char directory[PATH_MAX];
+	start_waiting(f, AUDIENCES);
+	assert_int_equal(f->verifier.last.audiences, 2);
+	assert_true(f->verifier.last.want_x509);
+	(void)snprintf(directory, sizeof(directory), "%s", fixture_instance(f, "credentials"));
+	assert_non_null(strstr(directory, "/run/instances/"));
+	assert_true(has_all(directory));
+	let_go(f);
+	eventually(access(directory, F_OK) != 0);
+	eventually(fixture_events(f).exits == 1);
+	assert_string_equal(fixture_instance(f, "state"), "");
+}
+
+static void credentials__key_and_certificate__belong_together(void **state)
+{
+	struct hostd_fixture *f = *state;
+	OWNED(buf_release) struct buf pem = {0}, chain = {0}, path = {0};
+	struct key *key = NULL, *certified = NULL;
+	struct cert *cert = NULL;
+	start_waiting(f, AUDIENCES);
+	assert_ok(file_read(path_join(&path, fixture_instance(f, "credentials"), "key.pem"), 4096,
+			  &pem, &f->err),
+		f->err);
+	assert_ok(file_read(path_join(&path, fixture_instance(f, "credentials"), "svid.pem"), 8192,
+			  &chain, &f->err),
+		f->err);
+	assert_ok(key_from_pem(buf_bytes(&pem), &key, &f->err), f->err);
+	struct cert *certs[4];
+	size_t count = 0;
+	assert_ok(certs_from_bytes(buf_bytes(&chain), 4, certs, &count, &f->err), f->err);
+	assert_int_equal(count, 2);
+	cert = certs[0];
+	assert_ok(cert_key(cert, &certified, &f->err), f->err);
+	assert_true(key_equal(key, certified));
+	key_unref(&key);
+	key_unref(&certified);
+	cert_unref(&certs[0]);
+	cert_unref(&certs[1]);
+	let_go(f);
+}
+
+static void credentials__given_directory__kept_after_exit(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->credentials = tree_path("kept");
+	start_waiting(f, AUDIENCES);
+	let_go(f);
+	eventually(fixture_events(f).exits == 1);
+	assert_true(has_all(tree_path("kept")));
+	eventually(fixture_entries(tree_path("run/instances")) == 0);
+}
+
+static void credentials__given_directory_writable_by_others__refused(void **state)
+{
+	struct hostd_fixture *f = *state;
+	assert_int_equal(chmod(tree_path("kept"), 0777), 0);
+	f->credentials = tree_path("kept");
+	fixture_spec(WAITS, "");
+	fixture_run(f, NULL, 0);
+	assert_non_null(strstr(
+		fixture_output(f), "denied: directory for credentials: others may write in"));
+	assert_exit(f, EXIT_ERROR);
+}
+
+static void credentials__link_planted_in_given_directory__not_followed(void **state)
+{
+	struct hostd_fixture *f = *state;
+	fixture_write("victim", "precious", 0600);
+	assert_int_equal(symlink(tree_path("victim"), tree_path("kept/key.pem")), 0);
+	assert_int_equal(symlink(tree_path("victim"), tree_path("kept/.assay-new")), 0);
+	f->credentials = tree_path("kept");
+	start_waiting(f, AUDIENCES);
+	OWNED(buf_release) struct buf text = {0};
+	assert_ok(file_read(tree_path("victim"), 100, &text, &f->err), f->err);
+	assert_bytes(buf_bytes(&text), BYTES_LIT("precious"));
+	assert_true(has_all(tree_path("kept")));
+	let_go(f);
+}
+
+static void credentials__certificate_for_another_key__not_delivered(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.other_key = true;
+	fixture_spec(WAITS, "");
+	fixture_run(f, NULL, 0);
+	assert_string_equal(fixture_line(f), "on");
+	eventually(fixture_events(f).exits == 1); /* withdrawn */
+	eventually(fixture_entries(tree_path("run/instances")) == 0);
+	let_go(f);
+}
+
+/* ---- renewals ---- */
+
+static void renewal__due__attests_again_as_running(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	start_waiting(f, AUDIENCES);
+	eventually(f->verifier.attestations >= 3);
+	assert_int_equal(f->verifier.last.purpose, PURPOSE_RENEW);
+	assert_true(f->verifier.last.running);
+	assert_int_equal(f->verifier.challenges, 1); /* each answer brings the next challenge */
+	assert_true(fixture_state_is(f, "trusted"));
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	let_go(f);
+	eventually(fixture_state_is(f, ""));
+	unsigned count = f->verifier.attestations;
+	(void)usleep(1500000);
+	assert_int_equal(f->verifier.attestations, count);
+}
+
+static void renewal__refused__credentials_removed_for_good(void **state)
+{
+	struct hostd_fixture *f = *state;
+	static const enum fake_answer answers[] = {FAKE_REFUSE, FAKE_FORBID};
+	static const char *const reasons[] = {
+		"component-digest component model", "injected: this host is quarantined"};
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		f->verifier.answer = FAKE_TRUST;
+		f->verifier.renew_after = 1;
+		start_waiting(f, AUDIENCES);
+		f->verifier.answer = answers[i];
+		eventually(fixture_state_is(f, "untrusted"));
+		assert_string_equal(fixture_instance(f, "reason"), reasons[i]);
+		assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
+		f->verifier.answer = FAKE_TRUST;
+		unsigned count = f->verifier.attestations;
+		(void)usleep(1300000);
+		assert_int_equal(f->verifier.attestations, count);
+		let_go(f);
+		eventually(fixture_state_is(f, ""));
+	}
+}
+
+static void renewal__verifier_away__unreachable_then_stale(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	f->verifier.lifetime = 4;
+	start_waiting(f, AUDIENCES);
+	f->verifier.answer = FAKE_AWAY;
+	eventually(fixture_state_is(f, "unreachable"));
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	eventually(fixture_state_is(f, "stale"));
+	assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
+	let_go(f);
+}
+
+static void renewal__unpinned_model_changed__untrusted(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->config.copy_limit = 0;
+	f->verifier.renew_after = 1;
+	(void)usleep(20000);
+	start_waiting(f, "");
+	int fd = open(tree_path("agent/model/weights"), O_WRONLY);
+	assert_int_equal(pwrite(fd, "X", 1, 0), 1);
+	(void)close(fd);
+	eventually(fixture_state_is(f, "untrusted"));
+	assert_non_null(strstr(fixture_instance(f, "reason"),
+		"agent/model/weights was measured, not pinned, and has changed since"));
+	let_go(f);
+}
+
+/* ---- exits ---- */
+
+static void exit__of_instance__recorded_with_its_status(void **state)
+{
+	struct hostd_fixture *f = *state;
+	start_waiting(f, "");
+	assert_int_equal(kill(f->caller, SIGKILL), 0);
+	(void)fixture_wait(f);
+	eventually(fixture_events(f).exits == 1);
+	struct runtime_exit ended = fixture_events(f).exit;
+	assert_true((ended.signaled && ended.status == SIGKILL) ||
+		    ended.status == UINT32_MAX); /* before Linux 6.15 */
+	assert_ok(host_log_usable(f->hostd->events, &f->err), f->err);
+}
+
+static void stop__of_instance__ends_it(void **state)
+{
+	struct hostd_fixture *f = *state;
+	OWNED(json_release) json_t *reply = NULL;
+	start_waiting(f, "");
+	OWNED(json_release)
+	json_t *request =
+		json_pack("{s:s,s:s}", "op", "stop", "instance", fixture_instance(f, "instance"));
+	assert_ok(hostd_request(f->socket, request, NULL, 0, &reply, NULL, &f->err), f->err);
+	int status = fixture_wait(f);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+static void hostd__ends__agent_goes_on_and_next_hostd_cleans_up(void **state)
+{
+	struct hostd_fixture *f = *state;
+	start_waiting(f, AUDIENCES);
+	fixture_hostd_stop(f);
+	assert_int_equal(fixture_entries(tree_path("run/instances")), 1);
+	assert_int_equal(kill(f->caller, 0), 0);
+	fixture_hostd_start(f);
+	eventually(fixture_entries(tree_path("run/instances")) == 0);
+	assert_ok(host_log_usable(f->hostd->events, &f->err), f->err);
+	let_go(f);
+}
+
+/* ---- callers that do not become the agent ---- */
+
+static json_t *hear(struct hostd_fixture *f, int fd, const char *event, struct socket_fds *fds)
+{
+	for (;;) {
+		json_t *message = NULL;
+		assert_ok(socket_receive(fd, 10000, LAUNCH_FDS, &message, fds, &f->err), f->err);
+		assert_non_null(message);
+		const char *name = json_string_value(json_object_get(message, "event"));
+		assert_non_null(name);
+		if (strcmp(name, event) == 0)
+			return message;
+		assert_string_equal(name, "progress");
+		json_decref(message);
+	}
+}
+
+/* Speaks the protocol up to the plan. */
+static int take_plan(struct hostd_fixture *f)
+{
+	int fd = -1;
+	struct socket_fds fds = {0};
+	fixture_spec(WAITS, AUDIENCES);
+	json_t *run = json_pack("{s:s,s:s,s:[]}", "op", "run", "workload", "agent", "arguments");
+	json_t *ready = json_pack("{s:s,s:{}}", "op", "ready", "environment");
+	assert_ok(socket_connect(f->socket, &fd, &f->err), f->err);
+	assert_ok(socket_send(fd, run, NULL, 0, 1000, &f->err), f->err);
+	json_decref(hear(f, fd, "ask", &fds));
+	assert_ok(socket_send(fd, ready, NULL, 0, 1000, &f->err), f->err);
+	json_decref(hear(f, fd, "plan", &fds));
+	assert_int_equal(fds.count, LAUNCH_FDS);
+	for (size_t i = 0; i < fds.count; i++)
+		assert_true(pwrite(fds.fd[i], "x", 1, 0) < 0); /* sealed */
+	socket_fds_release(&fds);
+	json_decref(run);
+	json_decref(ready);
+	return fd;
+}
+
+static void assert_withdrawn(struct hostd_fixture *f)
+{
+	eventually(fixture_events(f).exits == 1);
+	eventually(fixture_entries(tree_path("run/instances")) == 0);
+	assert_string_equal(fixture_instance(f, "state"), "");
+}
+
+/* The socket closes as if the agent had been executed, but it was not: this process still is the test. */
+static void handover__socket_closed_without_exec__no_credentials(void **state)
+{
+	struct hostd_fixture *f = *state;
+	(void)close(take_plan(f));
+	assert_withdrawn(f);
+}
+
+static void handover__caller_says_it_failed__no_credentials(void **state)
+{
+	struct hostd_fixture *f = *state;
+	int fd = take_plan(f);
+	json_t *failed = json_pack("{s:s,s:s}", "op", "failed", "message", "no namespaces here");
+	assert_ok(socket_send(fd, failed, NULL, 0, 1000, &f->err), f->err);
+	assert_withdrawn(f);
+	json_decref(failed);
+	(void)close(fd);
+}
+
+static void handover__caller_executes_something_else__no_credentials(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->caller = fork();
+	if (f->caller == 0) {
+		int fd = take_plan(f);
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+		(void)execl("/bin/sleep", "sleep", "20", (char *)NULL);
+		_exit(1);
+	}
+	assert_withdrawn(f);
+}
+
+/* ---- hostile clients ---- */
+
+static void hostile__garbage__answered_and_others_served(void **state)
+{
+	struct hostd_fixture *f = *state;
+	static const char *const garbage[] = {"\xff\xfe", "{}", "{\"op\":5}",
+		"{\"op\":\"status\",\"x\":1}", "{\"op\":\"fly\"}", "{\"op\":\"run\"}",
+		"{\"op\":\"run\",\"workload\":\"../../etc/passwd\",\"arguments\":[]}",
+		"{\"op\":\"run\",\"workload\":\"agent\",\"arguments\":[1]}",
+		"{\"op\":\"stop\",\"instance\":\"x\"}"};
+	for (size_t i = 0; i < ARRAY_LEN(garbage); i++) {
+		int fd = -1;
+		json_t *reply = NULL;
+		struct err said = {0};
+		assert_ok(socket_connect(f->socket, &fd, &f->err), f->err);
+		assert_true(send(fd, garbage[i], strlen(garbage[i]), 0) > 0);
+		assert_ok(socket_receive(fd, 5000, 0, &reply, NULL, &f->err), f->err);
+		assert_non_null(reply);
+		assert_false(socket_error_of(reply, &said));
+		json_decref(reply);
+		(void)close(fd);
+	}
+	OWNED(json_release) json_t *request = json_pack("{s:s}", "op", "status"), *reply = NULL;
+	assert_ok(hostd_request(f->socket, request, NULL, 0, &reply, NULL, &f->err), f->err);
+	assert_true(json_is_true(json_object_get(reply, "ok")));
+	assert_string_equal(json_string_value(json_object_get(reply, "state")), "active");
+}
+
+static void hostile__silent_connections__bounded_and_others_served(void **state)
+{
+	struct hostd_fixture *f = *state;
+	int fds[HOSTD_CONNECTIONS_MAX + 8];
+	for (size_t i = 0; i < HOSTD_CONNECTIONS_MAX - 1; i++)
+		assert_ok(socket_connect(f->socket, &fds[i], &f->err), f->err);
+	OWNED(json_release) json_t *request = json_pack("{s:s}", "op", "status"), *reply = NULL;
+	assert_ok(hostd_request(f->socket, request, NULL, 0, &reply, NULL, &f->err), f->err);
+	for (size_t i = HOSTD_CONNECTIONS_MAX - 1; i < ARRAY_LEN(fds); i++)
+		assert_ok(socket_connect(f->socket, &fds[i], &f->err), f->err);
+	json_t *none = NULL;
+	assert_false(hostd_request(f->socket, request, NULL, 0, &none, NULL, &f->err));
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		(void)close(fds[i]);
+	json_release(&reply);
+	eventually(hostd_request(f->socket, request, NULL, 0, &reply, NULL, &f->err));
+}
+
+static void run__by_another_user__only_where_the_spec_names_him(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct socket_peer peer = {.uid = 4711, .gid = 4711, .pidfd = -1};
+	struct connection connection = {.hostd = f->hostd, .peer = peer};
+	struct launch_host launch = {
+		.connection = &connection, .hostd = f->hostd, .workload = strdup("agent")};
+	assert_false(launch_host_authorise(&launch, &f->err));
+	assert_int_equal(f->err.code, ERR_DENIED);
+	launch.spec.has_user = true;
+	launch.spec.uid = 4712;
+	launch.spec.user = "other";
+	assert_false(launch_host_authorise(&launch, &f->err));
+	assert_int_equal(f->err.code, ERR_DENIED);
+	launch.spec.uid = 4711;
+	assert_int_equal(launch_host_authorise(&launch, &f->err), geteuid() == 0);
+	free(launch.workload);
+}
+
+static void run__as_root_for_another_user__agent_is_that_user(void **state)
+{
+	struct hostd_fixture *f = *state;
+	if (geteuid() != 0)
+		skip();
+	fixture_spec(", -c, 'while [ ! -r $ASSAY_CREDENTIALS/bundle.pem ]; do :; done; while read "
+		     "a b c; do "
+		     "case $a in Uid:|Gid:|NoNewPrivs:|CapPrm:) echo $a $b;; esac; done < "
+		     "/proc/self/status'",
+		"user: nobody\n");
+	fixture_run(f, NULL, 0);
+	assert_output(f, "Uid: 65534\nGid: 65534\nCapPrm: 0000000000000000\nNoNewPrivs: 1\n");
+	assert_exit(f, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
+
+static int run_all(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(credentials__own_directory__filled_then_removed),
+		TEST(credentials__key_and_certificate__belong_together),
+		TEST(credentials__given_directory__kept_after_exit),
+		TEST(credentials__given_directory_writable_by_others__refused),
+		TEST(credentials__link_planted_in_given_directory__not_followed),
+		TEST(credentials__certificate_for_another_key__not_delivered),
+		TEST(renewal__due__attests_again_as_running),
+		TEST(renewal__refused__credentials_removed_for_good),
+		TEST(renewal__verifier_away__unreachable_then_stale),
+		TEST(renewal__unpinned_model_changed__untrusted),
+		TEST(exit__of_instance__recorded_with_its_status),
+		TEST(stop__of_instance__ends_it),
+		TEST(hostd__ends__agent_goes_on_and_next_hostd_cleans_up),
+		TEST(handover__socket_closed_without_exec__no_credentials),
+		TEST(handover__caller_says_it_failed__no_credentials),
+		TEST(handover__caller_executes_something_else__no_credentials),
+		TEST(hostile__garbage__answered_and_others_served),
+		TEST(hostile__silent_connections__bounded_and_others_served),
+		TEST(run__by_another_user__only_where_the_spec_names_him),
+		TEST(run__as_root_for_another_user__agent_is_that_user),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+BOTH_USERS(run_all)
