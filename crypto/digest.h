@@ -77,7 +77,7 @@ must_use bool aes_cfb(bool encrypt, struct bytes key, const uint8_t iv[16], stru
 /* AES-256-GCM: out = nonce(12) || ciphertext || tag(16); nonce from random. */
 must_use bool aes_gcm_seal(struct bytes key, struct bytes aad, struct bytes in,
 	struct random *random, struct buf *out, struct err *err);
-/* ERR_MISMATCH when the tag does not verify. */
+/* ERR_MISMATCH when the tag does not verify; out is untouched then. */
 must_use bool aes_gcm_open(
 	struct bytes key, struct bytes aad, struct bytes in, struct buf *out, struct err *err);
 

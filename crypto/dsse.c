@@ -77,8 +77,10 @@ static bool dsse_from_json(const json_t *root, struct dsse **ret, struct err *er
 {
 	OWNED(dsse_free) struct dsse *made = calloc(1, sizeof(*made));
 
-	if (!made)
-		return err_set(err, ERR_NOMEM, "DSSE envelope: out of memory");
+	if (!made) {
+		err_set(err, ERR_NOMEM, "DSSE envelope: out of memory");
+		return false;
+	}
 	if (!read_envelope(root, made, err))
 		return false;
 	*ret = TAKE(made);

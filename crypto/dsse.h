@@ -23,6 +23,8 @@ struct dsse {
 	} signatures[DSSE_SIGNATURES_MAX];
 };
 
+/* Refuses more than DSSE_SIGNATURES_MAX signatures, none, and signatures of more than 1024 octets.
+ * Unknown members are ignored. */
 must_use bool dsse_parse(struct bytes json, struct dsse **ret, struct err *err);
 void dsse_free(struct dsse **dsse);
 /* Which of the keys verify at least one signature: bit i of *ret_mask for keys[i], n <= 64. ECDSA

@@ -69,6 +69,8 @@ static bool make_ec(const struct key_parts *parts, EVP_PKEY **ret, struct err *e
 	uint8_t point[1 + 2 * EC_FIELD_MAX] = {4};
 	OSSL_PARAM params[PARAMS_MAX] = {OSSL_PARAM_END, OSSL_PARAM_END, OSSL_PARAM_END};
 
+	if (!parts->x.data || !parts->y.data || parts->x.len != len || parts->y.len != len)
+		return err_set(err, ERR_INTERNAL, "public key: coordinates of another curve");
 	memcpy(point + 1, parts->x.data, len);
 	memcpy(point + 1 + len, parts->y.data, len);
 	params[0] = OSSL_PARAM_construct_utf8_string(
@@ -122,6 +124,8 @@ static bool ed25519_small_order(struct bytes key)
 
 static bool make_ed25519(const struct key_parts *parts, EVP_PKEY **ret, struct err *err)
 {
+	if (!parts->x.data || parts->x.len != parts->kind->field_len)
+		return err_set(err, ERR_INTERNAL, "public key: not of Ed25519");
 	if (ed25519_small_order(parts->x))
 		return err_set(err, ERR_FORMAT, "public key: an Ed25519 point of small order");
 	*ret = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, parts->x.data, parts->x.len);
@@ -141,8 +145,10 @@ bool key_from_parts(const struct key_parts *parts, struct key **ret, struct err 
 {
 	OWNED(key_unref) struct key *made = calloc(1, sizeof(*made));
 
-	if (!made)
-		return err_set(err, ERR_NOMEM, "key: out of memory");
+	if (!made) {
+		err_set(err, ERR_NOMEM, "key: out of memory");
+		return false;
+	}
 	atomic_init(&made->refs, 1);
 	made->kind = parts->kind;
 	made->verifying = calloc(1, sizeof(*made->verifying));
@@ -158,19 +164,18 @@ bool key_from_parts(const struct key_parts *parts, struct key **ret, struct err 
 
 bool key_from_spki(struct bytes der, struct key **ret, struct err *err)
 {
-	OWNED(key_unref) struct key *made = NULL;
+	OWNED(buf_release) struct buf canonical = {0};
 	struct key_parts parts;
 
 	if (der.len > SPKI_MAX)
 		return err_set(
 			err, ERR_LIMIT, "public key: %zu bytes, at most %d", der.len, SPKI_MAX);
-	if (!spki_parse(der, false, &parts, err) || !key_from_parts(&parts, &made, err))
+	if (!spki_parse(der, false, &parts, err) || !spki_write(&parts, &canonical, err))
 		return false;
 	/* The reader is strict; this holds reader and writer to each other. */
-	if (!bytes_equal(der, key_spki(made)))
+	if (!bytes_equal(der, buf_bytes(&canonical)))
 		return err_set(err, ERR_FORMAT, "public key: not in canonical form");
-	*ret = TAKE(made);
-	return true;
+	return key_from_parts(&parts, ret, err);
 }
 
 /* Puts a coordinate at the end of a field of zeros. */

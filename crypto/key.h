@@ -35,6 +35,7 @@ must_use bool key_from_rsa(struct bytes n, uint32_t exponent, struct key **ret, 
  * the provider tpm2 is loaded on demand), "pkcs11:…" (provider pkcs11 loaded on demand;
  * ERR_UNSUPPORTED when it is not installed). */
 must_use bool key_from_uri(const char *uri, struct key **ret, struct err *err);
+/* RSA: 2048 bits. */
 must_use bool key_generate(enum key_type type, struct key **ret, struct err *err);
 struct key *key_ref(struct key *key);
 void key_unref(struct key **key); /* cleanup; NULL is fine */
@@ -59,7 +60,9 @@ must_use bool key_ec_point(const struct key *key, struct buf *x, struct buf *y, 
 enum signature_scheme key_default_scheme(const struct key *key);
 enum digest_alg key_default_digest(const struct key *key);
 
-/* Signs the message (hashes it itself). ERR_DENIED if the key has no private part. */
+/* Signs the message (hashes it itself). ERR_DENIED if the key has no private part. SHA-1 is refused
+ * here and in key_verify; any other digest goes with any ECDSA or RSA key. Keys in a TPM sign with
+ * the digest their scheme was made with; threads take turns. */
 must_use bool key_sign(struct key *key, enum signature_scheme scheme, enum digest_alg alg,
 	struct bytes message, struct buf *ret_signature, struct err *err);
 /* True when the signature verifies; ERR_MISMATCH when it does not, ERR_CRYPTO when a primitive
@@ -73,7 +76,8 @@ must_use bool key_oaep_encrypt(const struct key *key, enum digest_alg alg, struc
 /* ECDH: x coordinate of the shared point, padded to the curve's size. */
 must_use bool key_ecdh(struct key *own, const struct key *peer, struct buf *out_x, struct err *err);
 /* The OpenSSL handle behind it, borrowed; for TLS contexts and certificates in this library's own
- * neighbours. */
+ * neighbours. A key in a TPM lives in a library context of its own, and TLS contexts of OpenSSL's
+ * default one cannot sign with it: such keys are for key_sign and cert_issue. */
 EVP_PKEY *key_evp(const struct key *key);
 
 #endif

@@ -12,8 +12,10 @@
 
 struct cert; /* opaque, reference counted */
 
-/* One certificate, DER. Trailing zero or 0xff padding (EK certificates read from NV) is accepted
- * only when padded = true. */
+/* One certificate, DER. padded = true is for EK certificates read from NV: a TCG 1.2 header of seven
+ * octets before it and zero or 0xff padding behind it are accepted, and then only. Refused with
+ * ERR_FORMAT or ERR_LIMIT: explicit curve parameters (before any arithmetic), an extension that
+ * occurs twice, more than 64 of them. */
 must_use bool cert_from_der(struct bytes der, bool padded, struct cert **ret, struct err *err);
 must_use bool cert_from_pem(struct bytes pem, struct cert **ret, struct err *err);
 /* All certificates of a PEM text or of concatenated DER; at most max. The caller releases each. */
@@ -24,7 +26,8 @@ void cert_unref(struct cert **cert);
 
 struct bytes cert_der(const struct cert *cert); /* borrowed */
 must_use bool cert_pem(const struct cert *cert, struct buf *out, struct err *err);
-/* The certified key; checked as key_from_spki does. */
+/* The certified key; checked as key_from_spki does. The RSA key types of old certificates
+ * (id-RSAES-OAEP, id-RSASSA-PSS) give a plain RSA key. */
 must_use bool cert_key(const struct cert *cert, struct key **ret, struct err *err);
 /* SHA-256 over the DER. */
 must_use bool cert_digest(const struct cert *cert, uint8_t out[SHA256_LEN], struct err *err);
@@ -50,7 +53,7 @@ unsigned cert_key_usage(const struct cert *cert);
 /* DER value of an extension by dotted OID; false when absent. Borrowed. */
 bool cert_extension(const struct cert *cert, const char *oid, struct bytes *ret);
 /* Attribute of a directoryName in subjectAltName by dotted OID (TCG 2.23.133.2.x), as text; false
- * when absent. */
+ * when absent, there more than once, or too long for out. */
 bool cert_san_directory_attribute(const struct cert *cert, const char *oid, char *out, size_t size);
 
 enum chain_fault {
@@ -82,7 +85,14 @@ struct chain_result {
 					       chain_result_release */
 	size_t count;
 };
-/* A fault is a result, not an error. */
+/* A fault is a result, not an error; ret->chain then holds as much as was built. The chain must end
+ * in one of the roots, which must be self-signed. All keys and digests of at least 112 bits (RSA-2048,
+ * SHA-224). Extended key usage is the caller's to judge.
+ * CRLs: every certificate whose issuer has a CRL among those given is checked against it, and a CRL
+ * that is stale, forged or of a scope that is not understood is a fault; other issuers' certificates
+ * are not checked.
+ * Critical extensions: those that OpenSSL does not process are a fault. A critical subjectAltName of
+ * the leaf may hold URI, DNS and IP names; any other form is a fault unless handles_san. */
 must_use bool chain_verify(struct cert *leaf, const struct chain_options *options,
 	struct chain_result *ret, struct err *err);
 const char *chain_fault_name(enum chain_fault fault); /* "incomplete-chain" */

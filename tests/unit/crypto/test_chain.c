@@ -554,6 +554,7 @@ struct crl_spec {
 	struct key *key;
 	int64_t next; /* 0: END */
 	bool der;
+	const char *scope; /* issuingDistributionPoint; NULL: none */
 };
 
 static void put_crl(const struct crl_spec *spec)
@@ -576,6 +577,13 @@ static void put_crl(const struct crl_spec *spec)
 			entry, X509_get_serialNumber(cert_x509(spec->revoked)));
 		X509_REVOKED_set_revocationDate(entry, last);
 		X509_CRL_add0_revoked(crl, entry);
+	}
+	if (spec->scope) {
+		X509_EXTENSION *ext =
+			X509V3_EXT_nconf(NULL, NULL, "issuingDistributionPoint", spec->scope);
+
+		X509_CRL_add_ext(crl, ext, -1);
+		X509_EXTENSION_free(ext);
 	}
 	X509_CRL_sign(crl, key_evp(spec->key), EVP_sha256());
 	if (spec->der)
@@ -640,6 +648,11 @@ static void chain_verify__stale_or_forged_crl__refused(void **state)
 	assert_non_null(strstr(result.detail, "CRL has expired"));
 	assert_crl(&(struct crl_spec){.issuer = mid, .key = fake_key}, CHAIN_OTHER);
 	assert_non_null(strstr(result.detail, "CRL signature failure"));
+	assert_crl(
+		&(struct crl_spec){
+			.issuer = mid, .key = mid_key, .scope = "critical,indirectCRL:TRUE"},
+		CHAIN_OTHER);
+	assert_non_null(strstr(result.detail, "unable to get certificate CRL"));
 }
 
 static void chain_verify__several_crls__all_read(void **state)

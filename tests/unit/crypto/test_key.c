@@ -13,6 +13,7 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -222,6 +223,18 @@ static const struct {
 		ERR_FORMAT, "public key: an Ed25519 point of small order"},
 	{"302a300506032b6570032100eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
 		ERR_FORMAT, "public key: an Ed25519 point of small order"},
+	/* A bit string of partial octets. */
+	{"3059301306072a8648ce3d020106082a8648ce3d030107034201"
+	 "04" P256_X P256_Y,
+		ERR_FORMAT,
+		"public key: subjectPublicKey: bit string of partial octets at offset 91 of 91"},
+	/* The RSA of old certificates: id-RSAES-OAEP, id-RSASSA-PSS. */
+	{"3013300d06092a864886f70d0101070500"
+	 "03020000",
+		ERR_UNSUPPORTED, "public key: an algorithm that is none of RSA, ECDSA, Ed25519"},
+	{"3013300d06092a864886f70d01010a0500"
+	 "03020000",
+		ERR_UNSUPPORTED, "public key: an algorithm that is none of RSA, ECDSA, Ed25519"},
 	/* RSA of a few bits, and with a negative modulus. */
 	{"301e300d06092a864886f70d0101010500030d00300a020500c00000010201"
 	 "03",
@@ -235,6 +248,21 @@ static void key_from_spki__not_one_of_ours__refused_by_name(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad_spkis); i++)
 		assert_refused(hex(bad_spkis[i].spki, &a), bad_spkis[i].code, bad_spkis[i].text);
+}
+
+/* Cut to 32 bits it would be 65537. */
+static void key_from_spki__rsa_exponent_of_40_bits__refused(void **state)
+{
+	static const size_t lengths[] = {3, 22, 27}; /* low octets of the three lengths around it */
+
+	(void)state;
+	buf_put(&a, bytes_of(key_spki(generated[0]).data, key_spki(generated[0]).len - 5));
+	buf_put(&a, BYTES_LIT("\x02\x05\x01\x00\x01\x00\x01"));
+	for (size_t i = 0; i < ARRAY_LEN(lengths); i++)
+		a.data[lengths[i]] = (uint8_t)(a.data[lengths[i]] + 2);
+	assert_false(key_from_spki(buf_bytes(&a), &key, &err));
+	assert_int_equal(err.code, ERR_FORMAT);
+	assert_non_null(strstr(err.text, "publicExponent: more than 32 bits"));
 }
 
 static void key_from_spki__too_long__refused_at_once(void **state)
@@ -417,6 +445,26 @@ static void key_from_pem__compressed_public_half__same_key(void **state)
 	assert_true(key_equal(key, generated[1]));
 }
 
+static void key_from_pem__trailing_byte_in_block__refused(void **state)
+{
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key_evp(generated[1]));
+	BIO *bio = BIO_new(BIO_s_mem());
+	uint8_t der[512] = {0}, *end = der;
+	char *text;
+	long len;
+
+	(void)state;
+	len = i2d_PKCS8_PRIV_KEY_INFO(info, &end);
+	PEM_write_bio(bio, PEM_STRING_PKCS8INF, "", der, len + 1);
+	len = BIO_get_mem_data(bio, &text);
+	buf_put(&a, bytes_of(text, (size_t)len));
+	BIO_free(bio);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	assert_false(key_from_pem(buf_bytes(&a), &key, &err));
+	assert_int_equal(err.code, ERR_FORMAT);
+	assert_string_equal(err.text, "private key: trailing bytes");
+}
+
 static void key_from_pem__encrypted__refused_without_asking(void **state)
 {
 	(void)state;
@@ -552,6 +600,7 @@ int main(void)
 		TEST(key_from_spki__any_bit_flipped__refused_or_another_key),
 		TEST(key_from_spki__point_off_the_curve__refused),
 		TEST(key_from_spki__not_one_of_ours__refused_by_name),
+		TEST(key_from_spki__rsa_exponent_of_40_bits__refused),
 		TEST(key_from_spki__too_long__refused_at_once),
 		TEST(key_from_ec_point__of_each_curve__same_key),
 		TEST(key_from_ec_point__p521_65_and_66_bytes__same_key),
@@ -561,6 +610,7 @@ int main(void)
 		TEST(key_from_pem__own_output__round_trips),
 		TEST(key_from_pem__traditional_forms__accepted),
 		TEST(key_from_pem__compressed_public_half__same_key),
+		TEST(key_from_pem__trailing_byte_in_block__refused),
 		TEST(key_from_pem__encrypted__refused_without_asking),
 		TEST(key_from_pem__halves_of_two_keys__refused),
 		TEST(key_from_pem__no_key__refused_by_name),

@@ -191,6 +191,7 @@ static void key_sign__scheme_that_does_not_fit__refused_by_name(void **state)
 	assert_int_equal(err.code, ERR_FORMAT);
 	assert_string_equal(err.text, "signature: the scheme does not fit an RSA key");
 	assert_false(key_sign(keys[P256], SIGN_RSA_PSS, DIGEST_SHA256, MESSAGE, &a, &err));
+	assert_string_equal(err.text, "signature: the scheme does not fit an ECDSA P-256 key");
 	assert_false(key_sign(keys[ED], SIGN_ECDSA_RAW, DIGEST_SHA256, MESSAGE, &a, &err));
 	assert_false(key_sign(keys[P256], SIGN_ED25519, DIGEST_NONE, MESSAGE, &a, &err));
 	assert_false(

@@ -2,6 +2,7 @@
 /* Certificates: parsed, looked into, issued. Chains are judged in test_chain.c. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -325,6 +326,9 @@ static void cert_from_der__padding__only_where_said(void **state)
 		a.data[a.len - 1] ^= 1;
 		assert_false(cert_from_der(buf_bytes(&a), true, &second, &err));
 		assert_non_null(strstr(err.text, "neither zeros nor ones behind it at offset"));
+		memset(a.data + cert_der(cert).len, 0x41, 100);
+		assert_false(cert_from_der(buf_bytes(&a), true, &second, &err));
+		assert_non_null(strstr(err.text, "neither zeros nor ones behind it at offset"));
 	}
 }
 
@@ -531,6 +535,44 @@ static void cert_from_der__extension_twice__refused(void **state)
 	assert_string_equal(err.text, "certificate: an extension occurs twice");
 }
 
+static void cert_from_der__too_many_extensions__refused(void **state)
+{
+	char oids[65][16];
+	struct ext exts[65];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(exts); i++) {
+		snprintf(oids[i], sizeof(oids[i]), "1.2.3.4.%zu", i);
+		exts[i] = (struct ext){oids[i], "DER:0500"};
+	}
+	hand_made(exts, 64);
+	assert_true(cert_from_der(buf_bytes(&a), false, &cert, &err));
+	hand_made(exts, 65);
+	assert_false(cert_from_der(buf_bytes(&a), false, &second, &err));
+	assert_int_equal(err.code, ERR_LIMIT);
+	assert_string_equal(err.text, "certificate: 65 extensions, at most 64");
+}
+
+#define DIRECTORY_NAME                                                                             \
+	"a41a3018311630140605678105020"                                                            \
+	"10c0b69643a3533353434443230"
+
+static void cert_san_directory_attribute__twice__ambiguous(void **state)
+{
+	static const struct ext one[] = {{"2.5.29.17", "DER:301c" DIRECTORY_NAME}};
+	static const struct ext two[] = {{"2.5.29.17", "DER:3038" DIRECTORY_NAME DIRECTORY_NAME}};
+	char text[32];
+
+	(void)state;
+	hand_made(one, 1);
+	assert_true(cert_from_der(buf_bytes(&a), false, &cert, &err));
+	assert_true(cert_san_directory_attribute(cert, "2.23.133.2.1", text, sizeof(text)));
+	assert_string_equal(text, "id:53544D20");
+	hand_made(two, 1);
+	assert_true(cert_from_der(buf_bytes(&a), false, &second, &err));
+	assert_false(cert_san_directory_attribute(second, "2.23.133.2.1", text, sizeof(text)));
+}
+
 static void cert_uri__none_or_two__false(void **state)
 {
 	static const struct ext two[] = {{"subjectAltName", "URI:spiffe://a/b,URI:spiffe://a/c"}};
@@ -658,6 +700,8 @@ int main(void)
 		TEST(cert_key_usage__bits__numbered_as_in_the_rfc),
 		TEST(cert_key_usage__malformed__none),
 		TEST(cert_from_der__extension_twice__refused),
+		TEST(cert_from_der__too_many_extensions__refused),
+		TEST(cert_san_directory_attribute__twice__ambiguous),
 		TEST(cert_uri__none_or_two__false),
 		TEST(certs_from_bytes__manufacturers__all_load),
 		TEST(cert_from_der__real_ek_certificates__read),
