@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests to the verifier over libcurl: one easy handle, one pooled connection. */
+#include "attest/client.h"
+
+#include <curl/curl.h>
+#include <openssl/ssl.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "crypto/x509.h"
+
+#define URL_MAX    512
+#define ISSUER_MAX 256
+
+struct client {
+	CURL *curl;
+	char url[URL_MAX];
+	struct buf ca, certificate, key;
+	char *proxy;
+	long timeout_ms, connect_timeout_ms;
+	char issuer[ISSUER_MAX]; /* of a certificate that did not verify */
+};
+
+/* One request under way. */
+struct request {
+	struct client *client;
+	client_build build; /* NULL: the body is there already */
+	void *context;
+	struct buf body;
+	size_t at;
+	struct buf *answer;
+	size_t answer_max;
+	struct err err; /* of the build callback */
+	bool build_failed;
+};
+
+static bool url_take(const char *url, char out[URL_MAX], struct err *err)
+{
+	const char *host = strncmp(url, "https://", 8) == 0 ? url + 8 : NULL;
+	size_t len = strlen(url);
+	if (!host || *host == '\0' || *host == '/')
+		return err_set(err, ERR_CONFIG, "verifier %s: expected https://host:port",
+			ESC(bytes_str(url)));
+	if (url[len - 1] == '/')
+		len--;
+	if (len >= URL_MAX || memchr(host, '/', len - 8) || strpbrk(host, "@?# "))
+		return err_set(err, ERR_CONFIG,
+			"verifier %s: nothing may stand behind the host and port",
+			ESC(bytes_str(url)));
+	memcpy(out, url, len);
+	out[len] = '\0';
+	return true;
+}
+
+static bool identity_take(
+	struct client *client, struct bytes certificate, struct key *key, struct err *err)
+{
+	buf_clear(&client->certificate);
+	buf_clear(&client->key);
+	if (certificate.len == 0 || !key)
+		return true;
+	buf_put(&client->certificate, certificate);
+	return key_private_pem(key, &client->key, err) && buf_ok(&client->certificate, err);
+}
+
+bool client_new(const struct client_options *options, struct client **ret, struct err *err)
+{
+	OWNED(client_free) struct client *client = calloc(1, sizeof(*client));
+	struct cert *ca[X509_CHAIN_MAX] = {0};
+	size_t count = 0;
+	if (!client)
+		return err_set(err, ERR_NOMEM, "client");
+	if (!url_take(options->url, client->url, err))
+		return false;
+	if (!certs_from_bytes(options->ca, X509_CHAIN_MAX, ca, &count, err)) {
+		if (err)
+			err->code = ERR_CONFIG;
+		return err_wrap(err, "CA certificate of the verifier");
+	}
+	for (size_t i = 0; i < count; i++)
+		cert_unref(&ca[i]);
+	if (count == 0)
+		return err_set(err, ERR_CONFIG, "CA certificate of the verifier: none in the file");
+	buf_put(&client->ca, options->ca);
+	client->proxy = options->proxy ? strdup(options->proxy) : NULL;
+	client->timeout_ms = (long)(options->timeout_ms ? options->timeout_ms : CLIENT_TIMEOUT_MS);
+	client->connect_timeout_ms =
+		(long)(options->connect_timeout_ms ? options->connect_timeout_ms
+						   : CLIENT_CONNECT_MS);
+	client->curl = curl_easy_init();
+	if (!client->curl || client->ca.failed || (options->proxy && !client->proxy))
+		return err_set(err, ERR_NOMEM, "client");
+	if (!identity_take(client, options->certificate, options->key, err))
+		return false;
+	*ret = TAKE(client);
+	return true;
+}
+
+void client_free(struct client **client)
+{
+	if (!*client)
+		return;
+	curl_easy_cleanup((*client)->curl);
+	buf_release(&(*client)->ca);
+	buf_release(&(*client)->certificate);
+	buf_release(&(*client)->key);
+	free((*client)->proxy);
+	free(*client);
+	*client = NULL;
+}
+
+bool client_set_identity(
+	struct client *client, struct bytes certificate_pem, struct key *key, struct err *err)
+{
+	CURL *fresh = curl_easy_init();
+	if (!fresh)
+		return err_set(err, ERR_NOMEM, "client");
+	curl_easy_cleanup(client->curl); /* and the connection of the old identity */
+	client->curl = fresh;
+	return identity_take(client, certificate_pem, key, err);
+}
+
+/* ---- callbacks ---- */
+
+/* The connection stands and nothing has been sent: the exporter is this connection's, and so is the body. */
+static int on_connection(void *context, char *remote, char *local, int remote_port, int local_port)
+{
+	struct request *request = context;
+	const struct curl_tlssessioninfo *info = NULL;
+	uint8_t exporter[TLS_EXPORTER_LEN];
+	(void)remote;
+	(void)local;
+	(void)remote_port;
+	(void)local_port;
+	request->at = 0;
+	if (!request->build)
+		return CURL_PREREQFUNC_OK;
+	buf_clear(&request->body);
+	request->build_failed = true;
+	if (curl_easy_getinfo(request->client->curl, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK ||
+		!info || !info->internals ||
+		SSL_export_keying_material(info->internals, exporter, sizeof(exporter),
+			TLS_EXPORTER_LABEL, strlen(TLS_EXPORTER_LABEL), NULL, 0, 0) != 1) {
+		(void)err_set(&request->err, ERR_NET, "the TLS connection has no exporter");
+		return CURL_PREREQFUNC_ABORT;
+	}
+	if (!request->build(request->context, exporter, &request->body, &request->err) ||
+		!buf_ok(&request->body, &request->err))
+		return CURL_PREREQFUNC_ABORT;
+	request->build_failed = false;
+	return CURL_PREREQFUNC_OK;
+}
+
+static size_t on_read(char *out, size_t size, size_t n, void *context)
+{
+	struct request *request = context;
+	size_t left = request->body.len - request->at, len = size * n < left ? size * n : left;
+	memcpy(out, request->body.data + request->at, len);
+	request->at += len;
+	return len;
+}
+
+static int on_seek(void *context, curl_off_t offset, int origin)
+{
+	struct request *request = context;
+	if (origin != SEEK_SET || offset != 0)
+		return CURL_SEEKFUNC_CANTSEEK;
+	request->at = 0;
+	return CURL_SEEKFUNC_OK;
+}
+
+static size_t on_write(char *data, size_t size, size_t n, void *context)
+{
+	struct request *request = context;
+	size_t len = size * n;
+	if (request->answer->len + len > request->answer_max)
+		return 0;
+	buf_put(request->answer, bytes_of(data, len));
+	return request->answer->failed ? 0 : len;
+}
+
+static _Thread_local struct client *verifying;
+
+/* Only looks: who issued what did not verify. */
+static int on_verify(int ok, X509_STORE_CTX *store)
+{
+	X509 *cert = X509_STORE_CTX_get_current_cert(store);
+	if (!ok && cert && verifying) {
+		char name[ISSUER_MAX];
+		X509_NAME_oneline(X509_get_issuer_name(cert), name, sizeof(name));
+		(void)text_escape(bytes_str(name), verifying->issuer, sizeof(verifying->issuer));
+	}
+	return ok;
+}
+
+static CURLcode on_context(CURL *curl, void *tls, void *context)
+{
+	(void)curl;
+	(void)context;
+	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, on_verify);
+	return CURLE_OK;
+}
+
+/* ---- one request ---- */
+
+static CURLcode set_blob(CURL *curl, CURLoption option, const struct buf *value)
+{
+	struct curl_blob blob = {.data = value->data, .len = value->len, .flags = CURL_BLOB_NOCOPY};
+	return value->len ? curl_easy_setopt(curl, option, &blob) : CURLE_OK;
+}
+
+static CURLcode set_numbers(const struct client *client)
+{
+	const struct {
+		CURLoption option;
+		long value;
+	} numbers[] = {
+		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_3},
+		{CURLOPT_SSL_VERIFYPEER, 1},
+		{CURLOPT_SSL_VERIFYHOST, 2},
+		{CURLOPT_SSL_SESSIONID_CACHE, 0},
+		{CURLOPT_NOSIGNAL, 1},
+		{CURLOPT_FOLLOWLOCATION, 0},
+		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
+		{CURLOPT_TCP_NODELAY, 1},
+		{CURLOPT_MAXCONNECTS, 1},
+		{CURLOPT_TIMEOUT_MS, client->timeout_ms},
+		{CURLOPT_CONNECTTIMEOUT_MS, client->connect_timeout_ms},
+		{CURLOPT_BUFFERSIZE, 16384},
+		{CURLOPT_UPLOAD_BUFFERSIZE, 65536},
+	};
+	CURLcode code = CURLE_OK;
+	for (size_t i = 0; i < ARRAY_LEN(numbers) && code == CURLE_OK; i++)
+		code = curl_easy_setopt(client->curl, numbers[i].option, numbers[i].value);
+	return code;
+}
+
+static CURLcode set_callbacks(CURL *curl, struct request *request)
+{
+	CURLcode code = curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_connection);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_PREREQDATA, request);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_READDATA, request);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_SEEKDATA, request);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_write);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_WRITEDATA, request);
+	return code ? code : curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, on_context);
+}
+
+static CURLcode set_request(struct client *client, struct request *request, const char *url,
+	struct curl_slist *headers, char *detail)
+{
+	CURL *curl = client->curl;
+	/* Everything is set anew for each request; what stays is the connection. */
+	curl_easy_reset(curl);
+	CURLcode code = set_numbers(client);
+	code = code ? code : set_callbacks(curl, request);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_URL, url);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+	code = code ? code
+		    : curl_easy_setopt(curl, CURLOPT_PROXY, client->proxy ? client->proxy : "");
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+	code = code ? code : set_blob(curl, CURLOPT_CAINFO_BLOB, &client->ca);
+	code = code ? code : set_blob(curl, CURLOPT_SSLCERT_BLOB, &client->certificate);
+	code = code ? code : set_blob(curl, CURLOPT_SSLKEY_BLOB, &client->key);
+	if (code == CURLE_OK && headers)
+		code = curl_easy_setopt(curl, CURLOPT_POST, 1L);
+	return code;
+}
+
+static bool failed(struct client *client, const struct request *request, CURLcode code,
+	const char *detail, struct err *err)
+{
+	if (request->build_failed)
+		return err_set(err, request->err.code, "%s", request->err.text);
+	if (code == CURLE_PEER_FAILED_VERIFICATION && client->issuer[0])
+		return err_set(err, ERR_NET,
+			"%s: its certificate was issued by %s, not by the pinned CA: a proxy that "
+			"inspects TLS, or another verifier",
+			client->url, client->issuer);
+	if (code == CURLE_WRITE_ERROR)
+		return err_set(err, ERR_FORMAT, "%s: the answer is larger than %zu bytes",
+			client->url, request->answer_max);
+	return err_set(err, code == CURLE_OUT_OF_MEMORY ? ERR_NOMEM : ERR_NET, "%s: %s",
+		client->url, detail[0] ? detail : curl_easy_strerror(code));
+}
+
+static struct curl_slist *headers_of(const char *media_type)
+{
+	char type[128];
+	(void)snprintf(type, sizeof(type), "Content-Type: %s", media_type);
+	struct curl_slist *headers = curl_slist_append(NULL, type);
+	struct curl_slist *more =
+		headers ? curl_slist_append(headers, "Transfer-Encoding: chunked") : NULL;
+	more = more ? curl_slist_append(headers, "Expect:") : NULL;
+	if (!more) {
+		curl_slist_free_all(headers);
+		return NULL;
+	}
+	return headers;
+}
+
+/* GET when media_type is NULL. */
+static bool perform(struct client *client, const char *path, const char *media_type,
+	struct request *request, int *ret_status, struct err *err)
+{
+	char url[URL_MAX + 128], detail[CURL_ERROR_SIZE] = "";
+	struct curl_slist *headers = media_type ? headers_of(media_type) : NULL;
+	if (media_type && !headers)
+		return err_set(err, ERR_NOMEM, "request");
+	(void)snprintf(url, sizeof(url), "%s%s", client->url, path);
+	buf_clear(request->answer);
+	client->issuer[0] = '\0';
+	verifying = client;
+	CURLcode code = set_request(client, request, url, headers, detail);
+	if (code == CURLE_OK)
+		code = curl_easy_perform(client->curl);
+	verifying = NULL;
+	long status = 0;
+	if (code == CURLE_OK)
+		code = curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_slist_free_all(headers);
+	*ret_status = (int)status;
+	return code == CURLE_OK ? true : failed(client, request, code, detail, err);
+}
+
+static enum err_code code_of_status(int status)
+{
+	static const struct {
+		int status;
+		enum err_code code;
+	} table[] = {{400, ERR_FORMAT}, {401, ERR_DENIED}, {403, ERR_DENIED}, {404, ERR_NOT_FOUND},
+		{409, ERR_CONFLICT}, {413, ERR_LIMIT}, {429, ERR_BUSY}, {503, ERR_BUSY}};
+	for (size_t i = 0; i < ARRAY_LEN(table); i++)
+		if (table[i].status == status)
+			return table[i].code;
+	return ERR_NET;
+}
+
+static bool refused(int status, struct bytes answer, struct err *err)
+{
+	OWNED(json_release) json_t *json = NULL;
+	const char *message = NULL, *hint = NULL;
+	if (json_open(answer, 65536, &json, NULL))
+		(void)json_unpack(
+			json, "{s:{s:s,s?s}}", "error", "message", &message, "hint", &hint);
+	if (!message)
+		return err_set(err, code_of_status(status),
+			"the verifier answered with HTTP status %d", status);
+	if (!hint)
+		return err_set(err, code_of_status(status), "%s", ESC(bytes_str(message)));
+	return err_set(err, code_of_status(status), "%s (%s)", ESC(bytes_str(message)),
+		ESC(bytes_str(hint)));
+}
+
+static bool post(struct client *client, const char *path, const char *media_type,
+	struct request *request, struct err *err)
+{
+	int status = 0;
+	request->client = client;
+	request->answer_max = CLIENT_ANSWER_MAX;
+	bool ok = perform(client, path, media_type, request, &status, err);
+	buf_release(&request->body);
+	if (!ok)
+		return false;
+	return status >= 200 && status < 300 ? true
+					     : refused(status, buf_bytes(request->answer), err);
+}
+
+bool client_enroll_begin(struct client *client, const struct enroll_begin *message,
+	struct buf *buffer, struct enroll_offer *ret, struct err *err)
+{
+	struct request request = {.answer = buffer};
+	if (!enroll_begin_encode(message, &request.body, err)) {
+		buf_release(&request.body);
+		return false;
+	}
+	return post(client, "/v1/enroll/begin", MEDIA_MESSAGE, &request, err) &&
+	       enroll_offer_decode(buf_bytes(buffer), ret, err);
+}
+
+bool client_enroll_finish(struct client *client, client_build build, void *context,
+	struct buf *buffer, struct enroll_result *ret, struct err *err)
+{
+	struct request request = {.answer = buffer, .build = build, .context = context};
+	return post(client, "/v1/enroll/finish", MEDIA_MESSAGE, &request, err) &&
+	       enroll_result_decode(buf_bytes(buffer), ret, err);
+}
+
+bool client_challenge(struct client *client, const struct challenge_request *message,
+	struct buf *buffer, struct challenge_offer *ret, struct err *err)
+{
+	struct request request = {.answer = buffer};
+	if (!challenge_request_encode(message, &request.body, err)) {
+		buf_release(&request.body);
+		return false;
+	}
+	return post(client, "/v1/challenge", MEDIA_MESSAGE, &request, err) &&
+	       challenge_offer_decode(buf_bytes(buffer), ret, err);
+}
+
+bool client_attest(struct client *client, client_build build, void *context, struct buf *buffer,
+	struct attest_result *ret, struct err *err)
+{
+	struct request request = {.answer = buffer, .build = build, .context = context};
+	return post(client, "/v1/attest", MEDIA_EVIDENCE, &request, err) &&
+	       attest_result_decode(buf_bytes(buffer), ret, err);
+}
+
+bool client_request(struct client *client, const char *path, const char *media_type,
+	struct bytes body, struct buf *ret_body, int *ret_status, struct err *err)
+{
+	struct request request = {
+		.client = client, .answer = ret_body, .answer_max = CLIENT_ANSWER_MAX};
+	buf_put(&request.body, body);
+	bool ok = buf_ok(&request.body, err) &&
+		  perform(client, path, media_type, &request, ret_status, err);
+	buf_release(&request.body);
+	return ok;
+}
