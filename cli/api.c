@@ -75,8 +75,8 @@ static bool target_of(struct cli *cli, struct target *target)
 	const struct {
 		const char *name;
 		struct buf *value;
-	} given[] = {{"verifier", &target->verifier}, {"ca", &target->ca}, {"cert", &target->cert},
-		{"key", &target->key}};
+	} given[] = {{"verifier", &target->verifier}, {"ca", &target->ca},
+		{"client-cert", &target->cert}, {"client-key", &target->key}};
 	for (size_t i = 0; i < ARRAY_LEN(given); i++) {
 		const char *value = option(cli, given[i].name);
 		if (!value)

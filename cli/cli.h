@@ -130,9 +130,9 @@ must_use bool api_bytes(struct cli *cli, const char *path, const char *content_t
 		"connection settings (default: $ASSAY_CONFIG, ~/.config/assay/config.yaml)"},      \
 		{"verifier", "URL", OPTION_VALUE, "the verifier, https://host:port"},              \
 		{"ca", "FILE", OPTION_VALUE, "its CA certificate"},                                \
-		{"cert", "FILE", OPTION_VALUE, "client certificate"},                              \
+		{"client-cert", "FILE", OPTION_VALUE, "client certificate"},                       \
 	{                                                                                          \
-		"key", "FILE", OPTION_VALUE, "its private key"                                     \
+		"client-key", "FILE", OPTION_VALUE, "its private key"                              \
 	}
 #define OPTIONS_END                                                                                \
 	{                                                                                          \

@@ -56,7 +56,10 @@ static enum status run(struct cli *cli)
 		.progress = on_progress,
 		.verdict = on_verdict,
 	};
-	return launch_run(&how, &cli->err) ? STATUS_REFUSED : cli_fail(cli);
+	if (launch_run(&how, &cli->err))
+		return STATUS_REFUSED;
+	/* Only a verdict refuses; whatever kept one from being made is an error, a denial too. */
+	return cli_fail(cli) == STATUS_USAGE ? STATUS_USAGE : STATUS_UNDECIDED;
 }
 
 const struct command cmd_run = {

@@ -8,7 +8,9 @@ verifier_make
 verifier_start
 host_start one
 
-expect 3 'not enrolled' host_assay one run ocr-agent -- x
+agent_make one
+printf '%064d\n' 0 >"$W/host-one/workloads/ocr-agent.release"
+expect 3 'not enrolled' host_assay one run ocr-agent -- "$ROOT/demo/invoice.png"
 ok "a host that is not enrolled launches nothing"
 
 operator host invite --out "$W/token" 2>/dev/null
@@ -17,7 +19,6 @@ ok "a join token admits the host"
 expect 0 'is active' host_assay one enroll --name demo-host
 ok "enrolling again changes nothing"
 
-agent_make one
 operator workload add ocr-agent --class low --env prod --owner claims --purpose "reads invoices" >/dev/null
 release_make one 1.0.0 >/dev/null 2>&1
 GOOD=$RELEASE

@@ -83,7 +83,7 @@ tpm_make() { # NAME [other]
 tpm_start() { # NAME
 	local name=$1
 	started "$W/tpm-$name.log" swtpm socket --tpm2 --tpmstate "dir=$W/tpm-$name" --server "type=unixio,path=$W/tpm-$name.sock" \
-		--ctrl "type=unixio,path=$W/tpm-$name.ctrl" --flags not-need-init,startup-clear
+		--ctrl "type=unixio,path=$W/tpm-$name.sock.ctrl" --flags not-need-init,startup-clear
 	eval "TPM_PID_$name=$!"
 	until_ok test -S "$W/tpm-$name.sock"
 }

@@ -107,8 +107,12 @@ static void commands__every_one__complete_and_unique(void **state)
 		assert_non_null(command->synopsis);
 		assert_true(command->least <= command->most);
 		for (const struct option_spec *spec = command->options; spec && spec->name;
-			spec++, n++)
+			spec++, n++) {
 			assert_true((spec->kind == OPTION_FLAG) == (spec->metavar == NULL));
+			for (const struct option_spec *other = command->options; other != spec;
+				other++)
+				assert_string_not_equal(other->name, spec->name);
+		}
 		assert_true(n <= CLI_OPTIONS_MAX);
 		for (size_t j = 0; j < i; j++)
 			assert_false(strcmp(commands[j]->name, command->name) == 0 &&
