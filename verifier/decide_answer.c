@@ -115,32 +115,27 @@ static void put_credentials(const struct decision *d, struct attest_result *resu
 		result->expires = d->context.now + d->verdict.credential_lifetime;
 }
 
-/* A renewal's challenge lives as long as the credential it renews. After a refusal for want of a
- * full log the next one asks for it at once; any other refusal ends the exchange. */
+/* A renewal's challenge lives as long as the credential it renews, and a little longer. A refusal brings none. */
 static bool put_next(
 	const struct decision *d, struct buf *token, struct challenge_offer *next, struct err *err)
 {
-	bool again = d->outcome == DECIDE_RECORDED && verdict_wants_full(&d->verdict);
-	if (!d->verdict.trusted && !again)
-		return true;
 	int64_t lifetime = d->policy->policy->challenge_lifetime + d->verdict.credential_lifetime;
-	enum purpose purpose = d->verdict.trusted ? PURPOSE_RENEW : d->challenge.purpose;
 	uint64_t counter = d->challenge.counter + 1;
-	if (purpose != d->challenge.purpose) {
+	if (d->challenge.purpose != PURPOSE_RENEW) {
 		struct sql *sql = NULL;
 		if (!store_read(d->app->store, &sql, err))
 			return false;
-		bool ok =
-			counter_get(sql, d->host.id, d->challenge.instance, purpose, &counter, err);
+		bool ok = counter_get(
+			sql, d->host.id, d->challenge.instance, PURPOSE_RENEW, &counter, err);
 		store_read_done(d->app->store, &sql);
 		if (!ok)
 			return false;
 	}
-	if (!offer_make(d->app, d->host.id, d->challenge.instance, purpose, counter, lifetime,
+	if (!offer_make(d->app, d->host.id, d->challenge.instance, PURPOSE_RENEW, counter, lifetime,
 		    token, &next->expires, err))
 		return false;
 	next->challenge = buf_bytes(token);
-	next->runtime_first = d->verdict.trusted ? d->state_out.runtime_next : 0;
+	next->runtime_first = d->state_out.runtime_next;
 	return true;
 }
 
@@ -156,9 +151,9 @@ bool decide_answer(struct decision *d, struct err *err)
 	if (d->verdict.trusted) {
 		put_credentials(d, &result);
 		result.renew_after = d->verdict.renew_after;
+		if (!put_next(d, &token, &result.next, err))
+			return false;
 	}
-	if (!put_next(d, &token, &result.next, err))
-		return false;
 	buf_clear(&d->call->reply);
 	d->call->status = 200;
 	d->call->type = MEDIA_MESSAGE;

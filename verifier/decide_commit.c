@@ -73,6 +73,9 @@ static bool put_instance(
 	struct instance_row row = d->instance;
 	row.state = state;
 	row.policy_state = d->state_out;
+	/* Refused for want of a full log: the next challenge has to ask for it from the beginning. */
+	if (!d->verdict.trusted && verdict_wants_full(&d->verdict))
+		row.policy_state.runtime_next = 0;
 	if (d->verdict.trusted) {
 		memcpy(row.host, d->host.id, sizeof(row.host));
 		memcpy(row.instance, d->challenge.instance, sizeof(row.instance));
