@@ -116,8 +116,11 @@ static enum status run_show(struct cli *cli)
 static enum status run_change(struct cli *cli)
 {
 	char suffix[40];
+	const char *reason = NULL;
+	if (!option_required(cli, "reason", &reason))
+		return cli_fail(cli);
 	OWNED(json_release)
-	json_t *request = json_pack("{s:s}", "reason", option_or(cli, "reason", ""));
+	json_t *request = json_pack("{s:s}", "reason", reason);
 	OWNED(buf_release) struct buf text = {0};
 	if (!request) {
 		(void)err_set(&cli->err, ERR_USAGE, "--reason is not valid UTF-8");
@@ -154,7 +157,7 @@ const struct command cmd_host_show = {.group = "host",
 	.run = run_show};
 #define HOST_CHANGE(name_, summary_)                                                               \
 	{                                                                                          \
-		.group = "host", .name = (name_), .synopsis = "ID [--reason TEXT]",                \
+		.group = "host", .name = (name_), .synopsis = "ID --reason TEXT",                  \
 		.summary = (summary_), .options = change_options, .least = 1, .most = 1,           \
 		.run = run_change,                                                                 \
 	}

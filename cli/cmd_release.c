@@ -126,11 +126,13 @@ static enum status run_revoke(struct cli *cli)
 {
 	OWNED(json_release) json_t *answer = NULL;
 	OWNED(buf_release) struct buf text = {0};
+	const char *reason = NULL;
 	char path[160];
-	if (!digest_path(cli, "/revoke", path, sizeof(path)))
+	if (!option_required(cli, "reason", &reason) ||
+		!digest_path(cli, "/revoke", path, sizeof(path)))
 		return cli_fail(cli);
 	OWNED(json_release)
-	json_t *request = json_pack("{s:s}", "reason", option_or(cli, "reason", ""));
+	json_t *request = json_pack("{s:s}", "reason", reason);
 	if (!json_write(request, false, &text, &cli->err))
 		return cli_fail(cli);
 	struct bytes body = buf_bytes(&text);
@@ -255,7 +257,7 @@ const struct command cmd_release_sign = RELEASE_COMMAND("sign", "FILE --key URI 
 const struct command cmd_release_publish = RELEASE_COMMAND("publish", "FILE",
 	"Hands a signed release, or a signed approval, to the verifier.", publish_options, 1, 1,
 	run_publish);
-const struct command cmd_release_revoke = RELEASE_COMMAND("revoke", "DIGEST [--reason TEXT]",
+const struct command cmd_release_revoke = RELEASE_COMMAND("revoke", "DIGEST --reason TEXT",
 	"Ends a release: nothing launches or renews with it any more.", revoke_options, 1, 1,
 	run_revoke);
 const struct command cmd_release_show = RELEASE_COMMAND("show", "FILE|DIGEST",

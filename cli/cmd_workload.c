@@ -57,12 +57,12 @@ static enum status run_add(struct cli *cli)
 
 static enum status run_retire(struct cli *cli)
 {
-	const char *name = NULL;
+	const char *name = NULL, *reason = NULL;
 	char path[160];
-	if (!name_of(cli, &name))
+	if (!name_of(cli, &name) || !option_required(cli, "reason", &reason))
 		return cli_fail(cli);
 	(void)snprintf(path, sizeof(path), "/v1/workloads/%s/retire", name);
-	return post(cli, path, json_pack("{s:s}", "reason", option_or(cli, "reason", "")));
+	return post(cli, path, json_pack("{s:s}", "reason", reason));
 }
 
 static enum status run_list(struct cli *cli)
@@ -100,7 +100,7 @@ const struct command cmd_workload_list = {
 const struct command cmd_workload_retire = {
 	.group = "workload",
 	.name = "retire",
-	.synopsis = "NAME [--reason TEXT]",
+	.synopsis = "NAME --reason TEXT",
 	.summary = "Ends an agent: nothing launches or renews as it any more.",
 	.options = retire_options,
 	.least = 1,

@@ -81,7 +81,8 @@ status=0; assay audit "$W/bad.assay" --ca "$W/verifier/ca.pem" >"$W/out" 2>&1 ||
 [ "$status" != 0 ] || die "a changed record was accepted"
 ok "T12__record_with_a_flipped_bit__not_accepted"
 
-expect 0 '' operator workload retire ocr-agent
+expect 2 'reason is needed' operator workload retire ocr-agent
+expect 0 '' operator workload retire ocr-agent --reason 'replaced'
 expect 1 'workload-retired' run_agent
 ok "a retired workload launches nothing"
 
