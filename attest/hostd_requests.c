@@ -8,7 +8,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "attest/doctor.h"
 #include "attest/spec.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -177,33 +176,4 @@ bool hostd_request_stop(struct connection *c, const json_t *request, json_t **re
 	if (syscall(SYS_pidfd_send_signal, instance->pidfd, SIGTERM, NULL, 0) != 0)
 		return err_errno(err, errno, "ending instance %s", instance->hex);
 	return give(json_pack("{s:b}", "ok", true), ret, err);
-}
-
-/* ---- doctor ---- */
-
-bool hostd_request_doctor(
-	struct connection *c, const json_t *request, json_t **ret, struct err *err)
-{
-	const struct hostd_config *config = c->hostd->config;
-	OWNED(free_ptr) struct doctor_report *report = calloc(1, sizeof(*report));
-	OWNED(buf_release) struct buf text = {0};
-	if (!only_op(request, "doctor", err))
-		return false;
-	if (!report)
-		return err_set(err, ERR_NOMEM, "no memory for an answer");
-	struct doctor_options options = {.tcti = config->tcti,
-		.owner_auth = bytes_of(config->owner_auth, config->owner_auth_len),
-		.endorsement_auth =
-			bytes_of(config->endorsement_auth, config->endorsement_auth_len),
-		.ek = {.want = config->ek_template,
-			.certificates = buf_bytes(&config->ek_certificates)},
-		.ak_handle = config->ak.handle,
-		.runtime_pcr = config->pcr,
-		.now = clock_wall(&clock_system)};
-	doctor_examine(&options, report);
-	if (!doctor_json(report, &text, err) ||
-		!json_open(buf_bytes(&text), SOCKET_MESSAGE_MAX, ret, err))
-		return false;
-	(void)json_object_set_new(*ret, "ok", json_true());
-	return true;
 }

@@ -23,7 +23,6 @@ static const struct request requests[] = {
 	{"workloads", hostd_request_workloads, false},
 	{"stop", hostd_request_stop, false}, /* of one's own instances */
 	{"enroll", hostd_request_enroll, true},
-	{"doctor", hostd_request_doctor, true},
 };
 
 bool hostd_peer_is_operator(const struct connection *c)

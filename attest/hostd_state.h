@@ -83,8 +83,6 @@ must_use bool hostd_request_workloads(
 	struct connection *c, const json_t *request, json_t **ret, struct err *err);
 must_use bool hostd_request_stop(
 	struct connection *c, const json_t *request, json_t **ret, struct err *err);
-must_use bool hostd_request_doctor(
-	struct connection *c, const json_t *request, json_t **ret, struct err *err);
 /* The whole conversation of `assay run`. True: the agent runs, or a verdict against it was delivered. */
 must_use bool hostd_launch(
 	struct connection *c, const json_t *request, struct socket_fds *fds, struct err *err);

@@ -258,8 +258,10 @@ static bool take_message(int fd, uint8_t *room, size_t size, struct socket_fds *
 		.msg_control = control.room,
 		.msg_controllen = sizeof(control.room)};
 	ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT | MSG_TRUNC);
-	if (n < 0 && errno == ECONNRESET)
-		n = 0;
+	if (n < 0 &&
+		errno ==
+			ECONNRESET) /* said once; what the peer sent before it went is still there */
+		n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT | MSG_TRUNC);
 	if (n < 0)
 		return err_errno(err, errno, "receiving from the socket");
 	collect_fds(&message, fds);
@@ -278,11 +280,11 @@ static bool peek_length(int fd, uint64_t deadline, size_t *ret, struct err *err)
 			return false;
 		uint8_t byte;
 		ssize_t n = recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-		if (n >= 0 || errno == ECONNRESET) {
-			*ret = n > 0 ? (size_t)n : 0;
+		if (n >= 0) {
+			*ret = (size_t)n;
 			return true;
 		}
-		if (errno != EAGAIN && errno != EINTR)
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNRESET)
 			return err_errno(err, errno, "receiving from the socket");
 	}
 }
@@ -302,7 +304,7 @@ bool socket_receive(int fd, int timeout_ms, size_t max_fds, json_t **ret_message
 		return err_set(err, ERR_NOMEM, "no memory for a message");
 	if (!take_message(fd, text, room, &fds, &len, err))
 		return false;
-	if (len > SOCKET_MESSAGE_MAX)
+	if (len > SOCKET_MESSAGE_MAX || len > room)
 		return err_set(err, ERR_LIMIT, "a message of %zu bytes, at most %u", len,
 			SOCKET_MESSAGE_MAX);
 	if (fds.count > max_fds)

@@ -232,10 +232,12 @@ static inline void fixture_child(
 	struct err err;
 	if (f->in_child)
 		f->in_child(f);
-	if (launch_run(&options, &err))
-		exit(EXIT_REFUSED);
-	(void)printf("%s: %s\n", err_code_name(err.code), err.text);
-	exit(EXIT_ERROR);
+	bool refused = launch_run(&options, &err);
+	if (!refused)
+		(void)printf("%s: %s\n", err_code_name(err.code), err.text);
+	(void)fflush(stdout);
+	_exit(refused ? EXIT_REFUSED
+		      : EXIT_ERROR); /* a fork of threads: nothing of theirs is torn down here */
 }
 
 static inline void fixture_run(struct hostd_fixture *f, const char *const *arguments, size_t count)

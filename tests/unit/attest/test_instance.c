@@ -55,7 +55,7 @@ static void credentials__own_directory__filled_then_removed(void **state)
 	let_go(f);
 	eventually(access(directory, F_OK) != 0);
 	eventually(fixture_events(f).exits == 1);
-	assert_string_equal(fixture_instance(f, "state"), "");
+	eventually(fixture_state_is(f, ""));
 }
 
 static void credentials__key_and_certificate__belong_together(void **state)
@@ -293,7 +293,7 @@ static void assert_withdrawn(struct hostd_fixture *f)
 {
 	eventually(fixture_events(f).exits == 1);
 	eventually(fixture_entries(tree_path("run/instances")) == 0);
-	assert_string_equal(fixture_instance(f, "state"), "");
+	eventually(fixture_state_is(f, ""));
 }
 
 /* The socket closes as if the agent had been executed, but it was not: this process still is the test. */

@@ -123,6 +123,22 @@ static void socket_receive__peer_closed__no_message(void **state)
 	assert_null(got);
 }
 
+/* The kernel reports a peer that went away with unread data once, before what that peer had sent. */
+static void socket_receive__peer_gone_with_unread_data__its_message_first(void **state)
+{
+	struct fixture *f = *state;
+	json_t *sent = json_pack("{s:s}", "op", "a message of some length"), *got = NULL;
+	assert_ok(socket_send(f->server, sent, NULL, 0, 1000, &f->err), f->err);
+	assert_ok(socket_send(f->client, sent, NULL, 0, 1000, &f->err), f->err);
+	fd_close(&f->client);
+	assert_ok(socket_receive(f->server, 1000, 0, &got, NULL, &f->err), f->err);
+	assert_true(json_equal(sent, got));
+	json_decref(got);
+	assert_ok(socket_receive(f->server, 1000, 0, &got, NULL, &f->err), f->err);
+	assert_null(got);
+	json_decref(sent);
+}
+
 static void socket_receive__silence__times_out(void **state)
 {
 	struct fixture *f = *state;
@@ -289,6 +305,7 @@ int main(void)
 		TEST(socket_listen__ordinary_file__left_alone),
 		TEST(socket_message__with_descriptor__arrives),
 		TEST(socket_receive__peer_closed__no_message),
+		TEST(socket_receive__peer_gone_with_unread_data__its_message_first),
 		TEST(socket_receive__silence__times_out),
 		TEST(socket_send__reader_that_does_not_read__times_out),
 		TEST(socket_receive__garbage__refused),
