@@ -16,7 +16,7 @@
 
 #include <openssl/types.h>
 
-#define HTTP_PARAM_MAX	 128
+#define HTTP_PARAM_MAX   128
 #define HTTP_HEADERS_MAX 64
 
 enum http_method { HTTP_GET = 1, HTTP_POST = 2 };
@@ -26,37 +26,41 @@ struct http_server;
 
 struct http_route {
 	enum http_method method;
-	const char *pattern;	   /* "/v1/hosts/{id}/confirm"; {…} matches one segment of 1..127 unreserved characters */
-	unsigned roles;		   /* bit mask handed to the authorize callback; 0 = anyone */
-	size_t body_max;	   /* bytes; 0 = no body allowed */
-	const char *content_type;  /* demanded of the body; NULL when there is none */
+	const char *
+		pattern; /* "/v1/hosts/{id}/confirm"; {…} matches one segment of 1..127 unreserved characters */
+	unsigned roles; /* bit mask handed to the authorize callback; 0 = anyone */
+	size_t body_max; /* bytes; 0 = no body allowed */
+	const char *content_type; /* demanded of the body; NULL when there is none */
 	void (*handle)(struct http_exchange *exchange, void *app);
 };
 
 struct http_config {
-	const char *address;	   /* "127.0.0.1" or "::1" */
-	uint16_t port;		   /* 0: any, see http_server_port */
-	unsigned threads;	   /* event loops; 0: one per core */
-	SSL_CTX *tls;		   /* borrowed; made by http_tls_context */
+	const char *address; /* "127.0.0.1" or "::1" */
+	uint16_t port; /* 0: any, see http_server_port */
+	unsigned threads; /* event loops; 0: one per core */
+	SSL_CTX *tls; /* borrowed; made by http_tls_context */
 	const struct http_route *routes;
 	size_t route_count;
-	void *app;		   /* handed to every handler */
+	void *app; /* handed to every handler */
 	/* Whether this peer may use this route: 0 = yes, else the HTTP status (401, 403) to answer. */
-	int (*authorize)(const struct http_exchange *exchange, const struct http_route *route, void *app);
-	unsigned connections_max;  /* in all; default 20000 */
+	int (*authorize)(
+		const struct http_exchange *exchange, const struct http_route *route, void *app);
+	unsigned connections_max; /* in all; default 20000 */
 	unsigned connections_per_peer; /* default 256 */
-	unsigned handshake_ms;	   /* from accept to TLS established; default 5000 */
-	unsigned request_ms;	   /* from the first byte wanted to the whole request read; default 10000 */
-	unsigned idle_ms;	   /* between requests on a kept connection; default 60000 */
+	unsigned handshake_ms; /* from accept to TLS established; default 5000 */
+	unsigned
+		request_ms; /* from the first byte wanted to the whole request read; default 10000 */
+	unsigned idle_ms; /* between requests on a kept connection; default 60000 */
 	const struct log *log;
 };
 
 /* TLS 1.3 only; chain_pem (server certificate first) and key; client certificates against ca (verified in the handshake
  * when one is sent, none is allowed). no_tickets: stateless tickets are off. */
-must_use bool http_tls_context(struct bytes chain_pem, struct key *key, struct cert *const *client_ca, size_t client_ca_count,
-	SSL_CTX **ret, struct err *err);
+must_use bool http_tls_context(struct bytes chain_pem, struct key *key,
+	struct cert *const *client_ca, size_t client_ca_count, SSL_CTX **ret, struct err *err);
 
-must_use bool http_server_new(const struct http_config *config, struct http_server **ret, struct err *err);
+must_use bool http_server_new(
+	const struct http_config *config, struct http_server **ret, struct err *err);
 /* Runs the loops in threads of their own; returns at once. */
 must_use bool http_server_start(struct http_server *server, struct err *err);
 uint16_t http_server_port(const struct http_server *server);
@@ -80,8 +84,10 @@ const uint8_t *http_exporter(const struct http_exchange *exchange);
 const struct http_route *http_exchange_route(const struct http_exchange *exchange);
 
 /* ---- answers; each ends the exchange and may be called from any thread, once ---- */
-void http_reply(struct http_exchange *exchange, int status, const char *content_type, struct bytes body);
+void http_reply(
+	struct http_exchange *exchange, int status, const char *content_type, struct bytes body);
 /* {"error":{"code":…,"message":…,"hint":…}}; hint may be NULL. */
-void http_reply_error(struct http_exchange *exchange, int status, const char *code, const char *message, const char *hint);
+void http_reply_error(struct http_exchange *exchange, int status, const char *code,
+	const char *message, const char *hint);
 
 #endif

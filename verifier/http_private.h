@@ -13,16 +13,17 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 
-#define HTTP_PARAMS_MAX	      4
-#define HTTP_ADDRESS_MAX      48
-#define HTTP_PEER_BUCKETS     1024u
-#define HTTP_ANONYMOUS_MAX    (256u << 10) /* bytes of one request from a peer without a certificate */
+#define HTTP_PARAMS_MAX    4
+#define HTTP_ADDRESS_MAX   48
+#define HTTP_PEER_BUCKETS  1024u
+#define HTTP_ANONYMOUS_MAX (256u << 10) /* bytes of one request from a peer without a certificate */
 
 /* ---- http_route.c: pure ---- */
 
 /* The route of a method and a path, or NULL; *ret_status tells 404 from 405. Fills params. */
-const struct http_route *http_route_find(const struct http_route *routes, size_t count, enum http_method method, const char *path,
-	char params[HTTP_PARAMS_MAX][HTTP_PARAM_MAX], int *ret_status);
+const struct http_route *http_route_find(const struct http_route *routes, size_t count,
+	enum http_method method, const char *path, char params[HTTP_PARAMS_MAX][HTTP_PARAM_MAX],
+	int *ret_status);
 
 /* What the framing headers of a request look like, gathered in one pass. */
 struct http_framing {
@@ -45,7 +46,7 @@ struct http_conn {
 	struct event *deadline;
 	enum http_phase phase;
 	int fd;
-	bool counted;		  /* in the peer table and the total */
+	bool counted; /* in the peer table and the total */
 	bool established;
 	bool cert_taken;
 	char address[HTTP_ADDRESS_MAX];
@@ -69,7 +70,7 @@ struct http_peers {
 		struct http_peer_entry *next;
 		unsigned count;
 		char peer[HTTP_ADDRESS_MAX];
-	} *buckets[HTTP_PEER_BUCKETS];
+	} * buckets[HTTP_PEER_BUCKETS];
 };
 bool http_peers_enter(struct http_peers *peers, const char *peer, unsigned max);
 void http_peers_leave(struct http_peers *peers, const char *peer);
@@ -103,13 +104,14 @@ struct http_server {
 
 struct http_exchange {
 	struct http_loop *loop;
-	struct http_conn *conn;		 /* NULL once the connection has gone; touched on the loop's thread only */
-	struct evhttp_request *request;	 /* likewise */
+	struct http_conn
+		*conn; /* NULL once the connection has gone; touched on the loop's thread only */
+	struct evhttp_request *request; /* likewise */
 	struct evhttp_connection *connection;
 	const struct http_route *route;
 	char params[HTTP_PARAMS_MAX][HTTP_PARAM_MAX];
 	struct evkeyvalq query;
-	struct evbuffer *body_buffer;	 /* owned: the body outlives its connection */
+	struct evbuffer *body_buffer; /* owned: the body outlives its connection */
 	struct bytes body;
 	struct cert *cert;
 	char address[HTTP_ADDRESS_MAX];
