@@ -200,8 +200,7 @@ static bool try_again(struct esys *t, unsigned tries, bool *renewed, struct err 
 	/* Either somebody flushed what was ours, or the TPM was reset: that the caller has to know.
 	 */
 	if (!esys_check_counters(t, &counters)) {
-		if (err)
-			*err = counters;
+		*err = counters;
 		return false;
 	}
 	*renewed = true;
@@ -212,18 +211,18 @@ bool esys_run(struct tpm *tpm, const char *what, esys_operation operation, void 
 	struct err *err)
 {
 	struct esys *t = (struct esys *)tpm;
-	struct err own = {0};
+	struct err why = {0}; /* of failures that were got over, too */
 	bool renewed = false, ok = false;
 
-	if (!err)
-		err = &own;
 	pthread_mutex_lock(&t->lock);
 	for (unsigned tries = 0; !ok; tries++) {
 		t->rc = TSS2_RC_SUCCESS;
-		ok = esys_connect(t, err) && operation(t, arguments, err);
-		if (!ok && !try_again(t, tries, &renewed, err))
+		ok = esys_connect(t, &why) && operation(t, arguments, &why);
+		if (!ok && !try_again(t, tries, &renewed, &why))
 			break;
 	}
 	pthread_mutex_unlock(&t->lock);
+	if (!ok && err)
+		*err = why;
 	return ok || err_wrap(err, "%s", what);
 }

@@ -317,10 +317,7 @@ bool esys_ek(
 	struct tpm *tpm, const struct tpm_ek_options *options, struct tpm_ek *ret, struct err *err)
 {
 	OWNED(find_release) struct ek_find find = {.options = options, .ret = ret};
-	struct err own = {0};
 
-	if (!err)
-		err = &own;
 	memset(ret, 0, sizeof(*ret));
 	if (options->certificates.len > 0 &&
 		!certs_from_bytes(options->certificates, FILE_CERTS_MAX, find.file_certs,

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What may stand in the agent's environment. A variable can decide what code runs as well as the
+ * command can, so those that steer the dynamic loader or the C library are refused always (they
+ * would undo the measured closure), and those that make an interpreter load code only when their
+ * value comes from the caller: a value written in the spec is measured with it.
+ */
+#include "attest/spec_internal.h"
+
+#include "base/text.h"
+
+enum refusal { ALWAYS, FROM_CALLER };
+
+/* A name that ends in '*' is a prefix. glibc's own list (sysdeps/generic/unsecvars.h) is in it. */
+static const struct {
+	const char *name;
+	enum refusal when;
+} refused[] = {
+	{"LD_*", ALWAYS},
+	{"GLIBC_TUNABLES", ALWAYS},
+	{"GCONV_PATH", ALWAYS},
+	{"GETCONF_DIR", ALWAYS},
+	{"MALLOC_*", ALWAYS},
+	{"RESOLV_HOST_CONF", ALWAYS},
+	{"HOSTALIASES", ALWAYS},
+	{"LOCALDOMAIN", ALWAYS},
+	{"LOCPATH", ALWAYS},
+	{"NIS_PATH", ALWAYS},
+	{"NLSPATH", ALWAYS},
+	{"RES_OPTIONS", ALWAYS},
+	{"OPENSSL_CONF", FROM_CALLER},
+	{"OPENSSL_MODULES", FROM_CALLER},
+	{"OPENSSL_ENGINES", FROM_CALLER},
+	{"ASSAY_*", ALWAYS}, /* the launcher's own */
+	{"BASH_ENV", FROM_CALLER},
+	{"BASH_FUNC_*", FROM_CALLER},
+	{"CLASSPATH", FROM_CALLER},
+	{"CUDA_*", FROM_CALLER},
+	{"ENV", FROM_CALLER},
+	{"GEM_*", FROM_CALLER},
+	{"HF_*", FROM_CALLER},
+	{"IFS", FROM_CALLER},
+	{"JAVA_*", FROM_CALLER},
+	{"JDK_JAVA_OPTIONS", FROM_CALLER},
+	{"LUA_*", FROM_CALLER},
+	{"NODE_*", FROM_CALLER},
+	{"PATH", FROM_CALLER},
+	{"PERL*", FROM_CALLER},
+	{"PS4", FROM_CALLER},
+	{"PYTHON*", FROM_CALLER},
+	{"RUBY*", FROM_CALLER},
+	{"SHELLOPTS", FROM_CALLER},
+	{"TESSDATA_PREFIX", FROM_CALLER},
+	{"TRANSFORMERS_*", FROM_CALLER},
+	{"_JAVA_OPTIONS", FROM_CALLER},
+};
+
+static bool name_ok(const char *name)
+{
+	size_t len =
+		strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+	return len > 0 && len <= 128 && name[len] == '\0' && !(name[0] >= '0' && name[0] <= '9');
+}
+
+static bool matches(const char *name, const char *pattern)
+{
+	size_t len = strlen(pattern);
+	if (pattern[len - 1] == '*')
+		return strncmp(name, pattern, len - 1) == 0;
+	return strcmp(name, pattern) == 0;
+}
+
+static bool check_variable(const struct spec_variable *variable, struct err *err)
+{
+	if (!name_ok(variable->name))
+		return err_set(err, ERR_CONFIG, "environment: \"%s\": not a variable's name",
+			ESC(bytes_str(variable->name)));
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		if (!matches(variable->name, refused[i].name))
+			continue;
+		if (refused[i].when == ALWAYS)
+			return err_set(err, ERR_CONFIG,
+				"environment: %s: refused, it would change what is loaded "
+				"unmeasured",
+				variable->name);
+		if (!variable->value)
+			return err_set(err, ERR_CONFIG,
+				"environment: %s: can make the agent load code; give its value "
+				"here instead of "
+				"taking the caller's",
+				variable->name);
+	}
+	if (variable->value && variable->value[0] &&
+		!spec_text_ok(variable->value, SPEC_TEXT_MAX - 1))
+		return err_set(err, ERR_CONFIG, "environment: %s: value with control characters",
+			variable->name);
+	return true;
+}
+
+bool spec_check_environment(const struct spec *spec, struct err *err)
+{
+	for (size_t i = 0; i < spec->environment_count; i++) {
+		const struct spec_variable *variable = &spec->environment[i];
+		if (!check_variable(variable, err))
+			return false;
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(spec->environment[k].name, variable->name) == 0)
+				return err_set(
+					err, ERR_CONFIG, "environment: %s: twice", variable->name);
+	}
+	return true;
+}
