@@ -70,6 +70,9 @@ static void match_records(struct appraisal *a)
 	const struct runtime_launch *launch = &a->runtime.launch;
 	struct place where = record_place(a->runtime.launch_recnum);
 
+	if (a->runtime.components_cut)
+		verdict_refuse(a->verdict, REASON_COMPONENT_EXTRA, "components of this instance",
+			"at most 256", "more", "runtime log", NULL);
 	for (size_t i = 0; i < launch->component_count; i++) {
 		struct found_component *c = found_by_digest(a, launch->components[i]);
 
@@ -89,9 +92,6 @@ static void match_records(struct appraisal *a)
 				bytes_str("listed by its launch"), c->component.name,
 				record_place(c->recnum).text);
 	}
-	if (a->runtime.components_cut)
-		verdict_refuse(a->verdict, REASON_COMPONENT_EXTRA, "components of this instance",
-			"at most 256", "more", "runtime log", NULL);
 }
 
 static const struct found_component *found_by_name(const struct appraisal *a, const char *name)

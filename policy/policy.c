@@ -2,7 +2,6 @@
 /* The policy file's top: what is said once for all, and the life of struct policy. */
 #include "policy/policy.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "base/text.h"

@@ -2,6 +2,7 @@
 /* The audit: one honest bundle proves itself, and whatever is taken away or bent shows. */
 #include "ledger/audit.h"
 
+#include "tests/unit/policy/extra_key.h"
 #include "tests/unit/policy/scene.h"
 
 static struct scene_keys keys;
@@ -619,7 +620,11 @@ static void bundle__encoded__read_back(void **state)
 	assert_bytes(buf_bytes(&again), buf_bytes(&bundle));
 	assert_int_equal(back.object_count, b.object_count);
 	assert_int_equal(back.tree_size, 5);
+	extra_key_first(buf_bytes(&bundle), 0, &again);
+	assert_false(audit_bundle_decode(buf_bytes(&again), &back, &err));
 	buf_release(&again);
+	assert_false(audit_bundle_decode(bytes_of(bundle.data, AUDIT_BUNDLE_MAX + 1), &back, &err));
+	assert_int_equal(err.code, ERR_LIMIT);
 	b.object_count = AUDIT_OBJECTS_MAX + 1;
 	assert_false(audit_bundle_encode(&b, &bundle, &err));
 }

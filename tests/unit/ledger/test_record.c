@@ -3,6 +3,7 @@
 #include "ledger/ledger.h"
 
 #include "tests/support/unit.h"
+#include "tests/unit/policy/extra_key.h"
 
 static struct key *verifier, *other;
 static struct err err;
@@ -73,6 +74,8 @@ static void record__encoded__read_back_with_inputs_in_order(void **state)
 	assert_int_equal(back.inputs[3].digest[0], 2);
 	assert_ok(record_encode(&back, &again, &err), err);
 	assert_bytes(buf_bytes(&again), buf_bytes(&out));
+	extra_key_first(buf_bytes(&out), 0, &again);
+	assert_false(record_decode(buf_bytes(&again), &back, &err));
 	buf_release(&again);
 	for (size_t n = 0; n < out.len; n++)
 		assert_false(record_decode(bytes_of(out.data, n), &back, &err));

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "tests/support/unit.h"
+#include "tests/unit/policy/extra_key.h"
 #include "tests/support/vectors.h"
 
 #define LEAVES 40u
@@ -91,7 +92,7 @@ static void T6__node_given_as_a_leaf__another_hash(void **state)
 static void edge__encoded__read_back_and_grows_on(void **state)
 {
 	struct tree_edge edge = {0}, back;
-	struct buf out = {0};
+	struct buf out = {0}, longer = {0};
 	uint8_t root[SHA256_LEN];
 
 	(void)state;
@@ -101,6 +102,9 @@ static void edge__encoded__read_back_and_grows_on(void **state)
 	assert_ok(tree_edge_decode(buf_bytes(&out), &back, &err), err);
 	for (size_t n = 0; n < out.len; n++)
 		assert_false(tree_edge_decode(bytes_of(out.data, n), &edge, &err));
+	extra_key_first(buf_bytes(&out), 0, &longer);
+	assert_false(tree_edge_decode(buf_bytes(&longer), &edge, &err));
+	buf_release(&longer);
 	assert_ok(tree_append(&back, leaves[21], &err), err);
 	assert_ok(tree_root(&back, root, &err), err);
 	assert_memory_equal(root, roots[22], SHA256_LEN);
@@ -336,7 +340,7 @@ static struct leaf some_leaf(void)
 static void leaf__encoded__read_back(void **state)
 {
 	struct leaf leaf = some_leaf(), back;
-	struct buf out = {0};
+	struct buf out = {0}, longer = {0};
 
 	(void)state;
 	assert_ok(leaf_encode(&leaf, &out, &err), err);
@@ -348,9 +352,14 @@ static void leaf__encoded__read_back(void **state)
 	assert_memory_equal(back.commitment, leaf.commitment, SHA256_LEN);
 	for (size_t n = 0; n < out.len; n++)
 		assert_false(leaf_decode(bytes_of(out.data, n), &back, &err));
+	extra_key_last(buf_bytes(&out), &longer);
+	assert_false(leaf_decode(buf_bytes(&longer), &back, &err));
 	buf_put_u8(&out, 0);
 	assert_false(leaf_decode(buf_bytes(&out), &back, &err));
+	assert_fails(leaf_decode(bytes_of(leaves, LEDGER_LEAF_MAX + 1), &back, &err), err,
+		ERR_LIMIT, "leaf: 257 bytes: more than 256");
 	buf_release(&out);
+	buf_release(&longer);
 }
 
 static void leaf__without_type_or_time__refused(void **state)

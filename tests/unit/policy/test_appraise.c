@@ -328,6 +328,23 @@ static void E16__enrolled_ek_of_no_template__refused(void **state)
 	assert_refused(s, REASON_EK_TEMPLATE);
 }
 
+static void E21__enrolled_keys_that_are_no_keys__refused(void **state)
+{
+	uint8_t bent[512];
+	struct buf *ek = &keys.ek->public_area;
+
+	(void)state;
+	s->context.host.ek_public = BYTES_LIT("junk");
+	scene_run(s);
+	assert_refused(s, REASON_EK_TEMPLATE);
+	s->context.host.ek_public = buf_bytes(ek);
+	memcpy(bent, keys.ak->public_area.data, keys.ak->public_area.len);
+	bent[keys.ak->public_area.len - 1] ^= 1; /* the point leaves the curve */
+	s->context.host.ak_public = bytes_of(bent, keys.ak->public_area.len);
+	scene_run(s);
+	assert_refused(s, REASON_AK_ATTRIBUTES);
+}
+
 static void appraise__ek_template_taken_out_of_policy__refused(void **state)
 {
 	(void)state;
@@ -697,6 +714,40 @@ static void certification_malformed(struct scene *scene, struct evidence *e)
 	e->key_certification.public_area = BYTES_LIT("no public area");
 }
 
+static void certification_off_curve(struct scene *scene, struct evidence *e)
+{
+	static uint8_t bent[512];
+
+	(void)scene;
+	memcpy(bent, e->key_certification.public_area.data, e->key_certification.public_area.len);
+	bent[e->key_certification.public_area.len - 1] ^= 1;
+	e->key_certification.public_area.data = bent;
+	/* Even if the attestation key had certified it. */
+	{
+		struct tpms_attest a =
+			tpm_sw_attest(keys.ak, TPM_ST_ATTEST_CERTIFY, (struct bytes){0});
+		uint8_t nonce[SHA256_LEN];
+		struct tpmt_public view;
+		struct tpm_name name;
+
+		assert_ok(sha256_of(e->claims, nonce, &scene->err), scene->err);
+		assert_ok(tpmt_public_parse(e->key_certification.public_area, &view, &scene->err),
+			scene->err);
+		assert_ok(tpm_name_of(&view, &name, &scene->err), scene->err);
+		a.extra_data = BYTES_OF(nonce);
+		a.certify_name = tpm_name_bytes(&name);
+		a.certify_qualified_name = tpm_name_bytes(&name);
+		buf_clear(&scene->certify_message);
+		buf_clear(&scene->certify_signature);
+		tpms_attest_put(&scene->certify_message, &a);
+		assert_ok(tpm_sw_sign(keys.ak, buf_bytes(&scene->certify_message),
+				  &scene->certify_signature, &scene->err),
+			scene->err);
+		e->key_certification.message = buf_bytes(&scene->certify_message);
+		e->key_certification.signature = buf_bytes(&scene->certify_signature);
+	}
+}
+
 static void C2__key_certification_that_does_not_fit__refused(void **state)
 {
 	static void (*const edits[])(struct scene *, struct evidence *) = {
@@ -705,6 +756,7 @@ static void C2__key_certification_that_does_not_fit__refused(void **state)
 		certification_by_another,
 		certification_public_swapped,
 		certification_malformed,
+		certification_off_curve,
 	};
 
 	(void)state;
@@ -812,6 +864,7 @@ int main(void)
 		T(host__not_active__refused),
 		T(Q3__enrolled_ak_is_not_restricted__refused),
 		T(E16__enrolled_ek_of_no_template__refused),
+		T(E21__enrolled_keys_that_are_no_keys__refused),
 		T(appraise__ek_template_taken_out_of_policy__refused),
 		T(Q19__reset_count_went_back__refused),
 		T(Q19__restart_count_went_back__refused),

@@ -177,6 +177,18 @@ static void E16__signing_key_as_ek__refused(void **state)
 	assert_refused(s, REASON_EK_TEMPLATE);
 }
 
+static void E21__ek_point_off_the_curve__refused(void **state)
+{
+	struct buf bent = {0};
+
+	(void)state;
+	buf_put(&bent, buf_bytes(&keys.ek->public_area));
+	bent.data[bent.len - 1] ^= 1;
+	judge_keys(buf_bytes(&bent), buf_bytes(&keys.ak->public_area));
+	buf_release(&bent);
+	assert_refused(s, REASON_EK_TEMPLATE);
+}
+
 static void E17__ak_with_a_bit_missing__refused(void **state)
 {
 	static const uint32_t bits[] = {TPMA_OBJECT_RESTRICTED, TPMA_OBJECT_FIXED_TPM,
@@ -387,6 +399,7 @@ int main(void)
 		T(E24__expired_certificate__refused_unless_policy_says_otherwise),
 		T(ek__certificate_is_junk__refused),
 		T(E16__signing_key_as_ek__refused),
+		T(E21__ek_point_off_the_curve__refused),
 		T(E17__ak_with_a_bit_missing__refused),
 		T(E10__real_certificate_without_its_intermediate__refused_as_incomplete),
 		T(full__ek_certificate_with_padding__trusted_as_judged_at_enrolment),

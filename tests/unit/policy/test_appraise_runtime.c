@@ -431,6 +431,7 @@ static void component__more_than_a_launch_may_have__refused(void **state)
 	scene_log_launch(s);
 	scene_run(s);
 	assert_refused_among(s, REASON_COMPONENT_EXTRA);
+	assert_string_equal(s->verdict->reasons[0].subject, "components of this instance");
 }
 
 static void component__measured_not_pinned__named_or_refused_by_class(void **state)

@@ -2,7 +2,7 @@
 /* The frozen context: what was judged can be judged again, and comes out byte for byte the same. */
 #include "policy/policy.h"
 
-#include "ek_ca.h"
+#include "extra_key.h"
 #include "scene.h"
 
 static struct scene_keys keys;
@@ -236,6 +236,38 @@ static void context__times_out_of_range__not_encoded(void **state)
 		&s->context, buf_bytes(&s->evidence), &s->state_in, &frozen, &s->err));
 }
 
+static void context__unknown_key_anywhere__refused(void **state)
+{
+	static const struct bytes maps[] = {
+		BYTES_LIT("\x04\xa8\x01\x58"), /* host */
+		BYTES_LIT("\x08\xa4\x01\x01\x02\x00"), /* seen */
+		BYTES_LIT("\x05\xa9\x01\x58"), /* challenge */
+		BYTES_LIT("\x07\xa4\x01\x69"), /* workload */
+	};
+
+	(void)state;
+	scene_renewal(s);
+	scene_run(s);
+	freeze();
+	thaw();
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+		policy_frozen_release(&thawed);
+		extra_key_first(buf_bytes(&frozen), extra_key_find(buf_bytes(&frozen), maps[i]) + 1,
+			&again);
+		assert_false(
+			policy_context_decode(buf_bytes(&again), find, &shelf, &thawed, &s->err));
+	}
+	extra_key_last(buf_bytes(&frozen), &again);
+	assert_false(policy_context_decode(buf_bytes(&again), find, &shelf, &thawed, &s->err));
+}
+
+static void S6__context_too_large__refused(void **state)
+{
+	(void)state;
+	assert_fails(policy_context_decode(bytes_of(s, 65537), find, &shelf, &thawed, &s->err),
+		s->err, ERR_LIMIT, "context: 65537 bytes: more than 65536");
+}
+
 /* ---- the state alone ---- */
 
 static void state__established__round_trip(void **state)
@@ -253,6 +285,8 @@ static void state__established__round_trip(void **state)
 	assert_memory_equal(back.record, s->state_in.record, SHA256_LEN);
 	for (size_t n = 0; n < frozen.len; n++)
 		assert_false(policy_state_decode(bytes_of(frozen.data, n), &back, &s->err));
+	extra_key_first(buf_bytes(&frozen), 0, &again);
+	assert_false(policy_state_decode(buf_bytes(&again), &back, &s->err));
 }
 
 static void state__established_without_bank__refused(void **state)
@@ -281,6 +315,8 @@ int main(void)
 		T(context__truncated_or_longer__refused),
 		T(context__any_bit_changed__refused_or_seen_again),
 		T(context__times_out_of_range__not_encoded),
+		T(context__unknown_key_anywhere__refused),
+		T(S6__context_too_large__refused),
 		T(state__established__round_trip),
 		T(state__established_without_bank__refused),
 	};

@@ -228,6 +228,11 @@ static void parse__bad_head__refused(void **state)
 		{"bank.example", "Bank.example",
 			"policy.yaml: trust_domain: Bank.example: use lower-case letters, digits, "
 			"dots, dashes, underscores"},
+		{"person: bob", "person: \"b\\tob\"", "policy.yaml: approvers: b\\tob: not a name"},
+		{"name: builder-1", "name: \"b\\t1\"",
+			"policy.yaml: release_keys: b\\t1: not a name"},
+		{"ek_roots: []", "ek_roots: [{name: \"r\\t1\", pem: x}]",
+			"policy.yaml: ek_roots: r\\t1: not a name"},
 		{"person: bob", "person: alice", "policy.yaml: approvers: alice: given twice"},
 		{"roles: [security]", "roles: [security, security]",
 			"policy.yaml: approvers: bob: role security: given twice"},

@@ -119,6 +119,10 @@ static void release__altered_statement__refused(void **state)
 		{"https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"},
 		{"/release/v1", "/approval/v1"}, /* P2 */
 		{"\"name\":\"ocr\"", "\"name\":\"ocr\",\"name\":\"b\""}, /* P4 */
+		{"\"owner\":\"documents team\",", ""},
+		{"\"subject\":[{", "\"subject\":[{\"uri\":\"x\","},
+		{"\"digest\":{", "\"digest\":{\"sha512\":\"00\","},
+		{"\"name\":\"settings\"}]", "\"name\":\"settings\"},{}]"},
 		{"\"owner\":", "\"owned\":"},
 		{"\"owner\":", "\"extra\":1,\"owner\":"},
 		{"\"_type\":", "\"extra\":1,\"_type\":"},
