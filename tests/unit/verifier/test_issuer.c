@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Credentials: whose they are and how long they last is the caller's decision, within bounds that nothing crosses. */
+#include "tests/unit/verifier/world.h"
+
+#include "crypto/jws.h"
+
+static struct world w;
+static struct issue issue;
+static struct issued issued;
+static uint8_t decision[SHA256_LEN] = {1, 2, 3};
+
+static int group_setup(void **state)
+{
+	(void)state;
+	world_start(&w);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	world_stop(&w);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	issue = (struct issue){
+		.uri = "spiffe://bank.example/workload/x/00000000000000000000000000000001",
+		.spki = key_spki(w.keys.instance),
+		.now = clock_wall(&clock_system),
+		.lifetime = 600,
+		.decision = decision,
+		.protection = KEY_SOFTWARE,
+	};
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	issued_release(&issued);
+	return 0;
+}
+
+static void issue__x509__as_decided(void **state)
+{
+	(void)state;
+	struct cert *cert = NULL;
+	char uri[X509_URI_MAX], serial[ROW_SERIAL_MAX];
+	assert_ok(issue_x509(&w.app->issuer, &issue, &issued, &w.err), w.err);
+	assert_ok(cert_from_der(buf_bytes(&issued.bytes), false, &cert, &w.err), w.err);
+	assert_true(cert_uri(cert, uri, sizeof(uri)));
+	assert_string_equal(uri, issue.uri);
+	assert_string_equal(cert_serial(cert, serial, sizeof(serial)), issued.serial);
+	assert_true(cert_not_before(cert) <= issue.now);
+	assert_int_equal(cert_not_after(cert), issue.now + 600);
+	assert_false(cert_is_ca(cert));
+	assert_true(cert_has_eku(cert, "1.3.6.1.5.5.7.3.1"));
+	assert_true(cert_has_eku(cert, "1.3.6.1.5.5.7.3.2"));
+	assert_int_equal(cert_key_usage(cert), KEY_USAGE_DIGITAL_SIGNATURE);
+	cert_unref(&cert);
+}
+
+static void issue__lifetime_out_of_bounds__nothing(void **state)
+{
+	(void)state;
+	static const int64_t bad[] = {0, -1, CREDENTIAL_LIFETIME_MAX + 1, INT64_MAX, INT64_MIN};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		issue.lifetime = bad[i];
+		assert_fails(issue_x509(&w.app->issuer, &issue, &issued, &w.err), w.err,
+			ERR_INTERNAL, "certificate: a credential's lifetime is 1 s to 2592000 s");
+		assert_fails(issue_jwt(&w.app->issuer, &issue, BYTES_LIT("a"), &issued, &w.err),
+			w.err, ERR_INTERNAL, "token: a credential's lifetime is 1 s to 2592000 s");
+	}
+	issue.lifetime = 600;
+	issue.now = INT64_MAX;
+	assert_false(issue_x509(&w.app->issuer, &issue, &issued, &w.err));
+	issue.now = -1;
+	assert_false(issue_jwt(&w.app->issuer, &issue, BYTES_LIT("a"), &issued, &w.err));
+	assert_int_equal(issued.bytes.len, 0);
+}
+
+/* 2038 and beyond: until the CA ends. */
+static void issue__near_the_cas_end__cut_at_it(void **state)
+{
+	(void)state;
+	int64_t end = cert_not_after(w.ca);
+	issue.now = end - 100;
+	assert_ok(issue_jwt(&w.app->issuer, &issue, BYTES_LIT("a"), &issued, &w.err), w.err);
+	assert_int_equal(issued.not_after, end);
+	issued_release(&issued);
+	issue.now = end;
+	assert_fails(issue_jwt(&w.app->issuer, &issue, BYTES_LIT("a"), &issued, &w.err), w.err,
+		ERR_CONFIG, "token: the CA's certificate has expired");
+}
+
+static void issue__jwt_without_audience_or_decision__nothing(void **state)
+{
+	(void)state;
+	assert_fails(issue_jwt(&w.app->issuer, &issue, (struct bytes){0}, &issued, &w.err), w.err,
+		ERR_INTERNAL, "a token needs an audience and a decision");
+	issue.decision = NULL;
+	assert_fails(issue_jwt(&w.app->issuer, &issue, BYTES_LIT("a"), &issued, &w.err), w.err,
+		ERR_INTERNAL, "a token needs an audience and a decision");
+	issue.decision = decision;
+	assert_fails(issue_jwt(&w.app->issuer, &issue, BYTES_LIT("\xff"), &issued, &w.err), w.err,
+		ERR_FORMAT, "token: the audience is not UTF-8");
+}
+
+static void issue__every_credential__its_own_serial(void **state)
+{
+	(void)state;
+	char seen[64][ROW_SERIAL_MAX];
+	for (size_t i = 0; i < ARRAY_LEN(seen); i++) {
+		assert_ok(
+			issue_jwt(&w.app->issuer, &issue, BYTES_LIT("a"), &issued, &w.err), w.err);
+		memcpy(seen[i], issued.serial, sizeof(seen[i]));
+		issued_release(&issued);
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(seen[i], seen[k]);
+	}
+}
+
+static void service__bundle_and_keys__verify_what_is_issued(void **state)
+{
+	(void)state;
+	struct https_answer bundle =
+		world_call(&w, NULL, "GET", "/v1/bundle", NULL, (struct bytes){0});
+	struct cert *ca = NULL;
+	json_t *jwks = world_json(&w, NULL, "GET", "/v1/jwks", NULL, 200);
+	assert_int_equal(json_array_size(json_object_get(jwks, "keys")), 1);
+	json_decref(jwks);
+	assert_ok(cert_from_pem(buf_bytes(&bundle.body), &ca, &w.err), w.err);
+	assert_bytes(cert_der(ca), cert_der(w.ca));
+	cert_unref(&ca);
+	buf_release(&bundle.body);
+	struct https_answer policy =
+		world_call(&w, &w.auditor, "GET", "/v1/policy", NULL, (struct bytes){0});
+	assert_bytes(buf_bytes(&policy.body), buf_bytes(&w.scene->policy_text));
+	buf_release(&policy.body);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(issue__x509__as_decided, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			issue__lifetime_out_of_bounds__nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			issue__near_the_cas_end__cut_at_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			issue__jwt_without_audience_or_decision__nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			issue__every_credential__its_own_serial, setup, teardown),
+		cmocka_unit_test(service__bundle_and_keys__verify_what_is_issued),
+	};
+	(void)signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows: what may change, what may not, and a damaged one hides no other. */
+#include "verifier/rows.h"
+
+#include <ftw.h>
+#include <stdlib.h>
+
+#include "tests/support/unit.h"
+
+static char dir[64], path[96];
+static struct sql *sql;
+static struct err err;
+
+static int setup(void **state)
+{
+	(void)state;
+	(void)snprintf(dir, sizeof(dir), "/tmp/assay-rows-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/v.db", dir);
+	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(store_migrate(sql, &err), err);
+	assert_ok(store_migrate(sql, &err), err); /* a second time changes nothing */
+	return 0;
+}
+
+static int remove_one(const char *name, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(name);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	sql_close(&sql);
+	return nftw(dir, remove_one, 4, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct host_row host(uint8_t mark)
+{
+	struct host_row row = {.enrolled = 1000, .epoch = 1, .state = HOST_ACTIVE};
+	memset(row.id, mark, sizeof(row.id));
+	memset(row.ak_name, mark + 1, sizeof(row.ak_name));
+	buf_put_u8(&row.ek_public, mark);
+	buf_put_u8(&row.ak_public, mark);
+	(void)snprintf(row.name, sizeof(row.name), "h%u", mark);
+	return row;
+}
+
+static void put_host(uint8_t mark)
+{
+	struct host_row row = host(mark);
+	assert_ok(host_insert(sql, &row, &err), err);
+	host_row_release(&row);
+}
+
+static void host__taken_id_ek_or_ak__conflict(void **state)
+{
+	(void)state;
+	put_host(1);
+	for (int what = 0; what < 3; what++) {
+		struct host_row row = host(50);
+		if (what == 0)
+			memset(row.id, 1, sizeof(row.id));
+		if (what == 1)
+			row.ek_public.data[0] = 1;
+		if (what == 2)
+			memset(row.ak_name, 2, sizeof(row.ak_name));
+		assert_false(host_insert(sql, &row, &err));
+		assert_int_equal(err.code, ERR_CONFLICT);
+		host_row_release(&row);
+	}
+}
+
+static void host__identity__immutable(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"UPDATE hosts SET ak_public=x'00'",
+		"UPDATE hosts SET id=x'00'", "UPDATE hosts SET ek_certs=x'00'",
+		"UPDATE hosts SET enrolled=1", "DELETE FROM hosts"};
+	put_host(1);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_false(sql_exec(sql, bad[i], SQL_NO_ARGS, NULL, &err));
+		assert_non_null(strstr(err.text, "an identity row is"));
+	}
+}
+
+static void host__seen_values__kept_bit_for_bit(void **state)
+{
+	(void)state;
+	bool found = false;
+	struct host_row row = host(3), read = {0};
+	put_host(3);
+	row.seen = 5;
+	row.seen_index = 77;
+	row.reset_count = UINT32_MAX;
+	row.restart_count = UINT32_MAX - 1;
+	row.clock = UINT64_MAX;
+	row.firmware_version = 0x8000000000000001u;
+	assert_ok(host_set_seen(sql, &row, &err), err);
+	assert_ok(host_get(sql, row.id, &read, &found, &err), err);
+	assert_true(found);
+	assert_int_equal(read.reset_count, UINT32_MAX);
+	assert_int_equal(read.restart_count, UINT32_MAX - 1);
+	assert_true(read.clock == UINT64_MAX && read.firmware_version == row.firmware_version);
+	assert_ok(host_recheck(sql, &read, &err), err);
+	row.seen_index++;
+	assert_ok(host_set_seen(sql, &row, &err), err);
+	assert_fails(host_recheck(sql, &read, &err), err, ERR_CONFLICT,
+		"the host was changed meanwhile");
+	host_row_release(&row);
+	host_row_release(&read);
+}
+
+static void host__state__by_version_only(void **state)
+{
+	(void)state;
+	struct host_row row = host(1);
+	put_host(1);
+	assert_ok(host_set_state(sql, row.id, 1, HOST_QUARANTINED, &err), err);
+	assert_fails(host_set_state(sql, row.id, 1, HOST_ACTIVE, &err), err, ERR_CONFLICT,
+		"the host was changed meanwhile");
+	host_row_release(&row);
+}
+
+static bool count_host(void *arg, const struct host_row *row, struct err *e)
+{
+	(void)e;
+	unsigned *counts = arg;
+	counts[row->state == HOST_NONE]++;
+	return true;
+}
+
+/* E30: a row of another shape is an error of its own; the others are served. */
+static void host__damaged_row__hides_no_other(void **state)
+{
+	(void)state;
+	unsigned counts[2] = {0};
+	struct host_row row = host(2), read = {0};
+	bool found;
+	put_host(1);
+	put_host(2);
+	put_host(3);
+	assert_ok(sql_exec(sql, "UPDATE hosts SET state=99 WHERE id=?1",
+			  SQL_ARGS(sql_b(BYTES_OF(row.id))), NULL, &err),
+		err);
+	assert_ok(hosts_each(sql, count_host, counts, &err), err);
+	assert_int_equal(counts[0], 2);
+	assert_int_equal(counts[1], 1);
+	assert_fails(host_get(sql, row.id, &read, &found, &err), err, ERR_STORE,
+		"stored host state 99 is unknown");
+	host_row_release(&row);
+}
+
+static void counter__compare_and_set__once(void **state)
+{
+	(void)state;
+	uint8_t h[HOST_ID_LEN] = {1}, i[INSTANCE_ID_LEN] = {2};
+	uint64_t value = 9;
+	bool taken;
+	assert_ok(counter_get(sql, h, i, PURPOSE_RENEW, &value, &err), err);
+	assert_int_equal(value, 0);
+	for (uint64_t n = 0; n < 3; n++) {
+		assert_ok(counter_take(sql, h, i, PURPOSE_RENEW, n, &taken, &err), err);
+		assert_true(taken);
+		assert_ok(counter_take(sql, h, i, PURPOSE_RENEW, n, &taken, &err), err);
+		assert_false(taken);
+		assert_ok(counter_take(sql, h, i, PURPOSE_RENEW, n + 5, &taken, &err), err);
+		assert_false(taken);
+	}
+	assert_ok(counter_get(sql, h, i, PURPOSE_RENEW, &value, &err), err);
+	assert_int_equal(value, 3);
+	assert_ok(counter_get(sql, h, i, PURPOSE_LAUNCH, &value, &err), err);
+	assert_int_equal(value, 0);
+}
+
+static void session__burned__once(void **state)
+{
+	(void)state;
+	struct session_row row = {.issued = 100, .expires = 200}, got = {0};
+	bool found;
+	memset(row.id, 5, sizeof(row.id));
+	buf_put_u8(&row.ek_public, 1);
+	assert_ok(session_put(sql, &row, 100, 2, &err), err);
+	assert_ok(session_burn(sql, row.id, 200, &got, &found, &err), err);
+	assert_false(found); /* expired */
+	assert_ok(session_burn(sql, row.id, 199, &got, &found, &err), err);
+	assert_true(found);
+	assert_int_equal(got.issued, 100);
+	session_row_release(&got);
+	assert_ok(session_burn(sql, row.id, 150, &got, &found, &err), err);
+	assert_false(found);
+	row.id[0]++;
+	assert_ok(session_put(sql, &row, 150, 2, &err), err);
+	row.id[0]++;
+	assert_fails(
+		session_put(sql, &row, 150, 2, &err), err, ERR_BUSY, "2 enrolments are under way");
+	assert_ok(session_put(sql, &row, 200, 2, &err), err); /* the old ones have expired */
+	session_row_release(&row);
+}
+
+static void token__used__by_one(void **state)
+{
+	(void)state;
+	struct token_row row = {.created = 1, .expires = 100};
+	uint8_t a[HOST_ID_LEN] = {1}, b[HOST_ID_LEN] = {2};
+	bool ok;
+	assert_ok(join_token_put(sql, &row, &err), err);
+	assert_ok(join_token_use(sql, row.hash, a, 100, &ok, &err), err);
+	assert_false(ok);
+	assert_ok(join_token_use(sql, row.hash, a, 99, &ok, &err), err);
+	assert_true(ok);
+	assert_ok(join_token_use(sql, row.hash, b, 99, &ok, &err), err);
+	assert_false(ok);
+	assert_ok(join_token_check(sql, row.hash, a, 99, &ok, &err), err);
+	assert_true(ok);
+	assert_ok(join_token_check(sql, row.hash, b, 99, &ok, &err), err);
+	assert_false(ok);
+}
+
+static void object__altered__noticed(void **state)
+{
+	(void)state;
+	uint8_t digest[SHA256_LEN];
+	struct buf out = {0};
+	assert_true(sha256_of(BYTES_LIT("content"), digest, &err));
+	assert_fails(
+		object_get(sql, digest, &out, &err), err, ERR_NOT_FOUND, "object is not stored");
+	assert_ok(object_put(sql, digest, BYTES_LIT("content"), &err), err);
+	assert_ok(object_put(sql, digest, BYTES_LIT("content"), &err), err);
+	assert_ok(object_get(sql, digest, &out, &err), err);
+	assert_bytes(buf_bytes(&out), BYTES_LIT("content"));
+	assert_ok(sql_exec(sql, "UPDATE objects SET bytes=x'00'", SQL_NO_ARGS, NULL, &err), err);
+	assert_fails(object_get(sql, digest, &out, &err), err, ERR_STORE,
+		"stored object does not have its digest");
+	buf_release(&out);
+}
+
+static void rows__expired__deleted(void **state)
+{
+	(void)state;
+	struct credential_row c = {.serial = "1", .kind = CREDENTIAL_JWT, .not_after = 1000}, read;
+	bool found;
+	assert_ok(credential_insert(sql, &c, &err), err);
+	assert_ok(rows_expire(sql, 1000 + 86399, &err), err);
+	assert_ok(credential_get(sql, "1", &read, &found, &err), err);
+	assert_true(found);
+	assert_ok(rows_expire(sql, 1000 + 86400, &err), err);
+	assert_ok(credential_get(sql, "1", &read, &found, &err), err);
+	assert_false(found);
+}
+
+static void instance__state__kept_and_unreadable_means_none(void **state)
+{
+	(void)state;
+	struct instance_row row = {.workload = "w",
+				    .state = INSTANCE_TRUSTED,
+				    .created = 1,
+				    .renewed = 2},
+			    read;
+	bool found;
+	put_host(1);
+	memset(row.host, 1, sizeof(row.host));
+	row.policy_state = (struct policy_state){.established = true,
+		.runtime_next = 5,
+		.bank = DIGEST_SHA256,
+		.assurance = ASSURANCE_REPORTED};
+	assert_ok(instance_put(sql, &row, &err), err);
+	assert_false(instance_put(sql, &row, &err)); /* exists */
+	assert_int_equal(err.code, ERR_CONFLICT);
+	assert_ok(instance_get(sql, row.host, row.instance, &read, &found, &err), err);
+	assert_true(found && read.policy_state.established);
+	assert_int_equal(read.policy_state.runtime_next, 5);
+	read.state = INSTANCE_ENDED;
+	read.policy_state = (struct policy_state){0};
+	assert_ok(instance_put(sql, &read, &err), err);
+	assert_fails(instance_put(sql, &read, &err), err, ERR_CONFLICT,
+		"the instance was changed meanwhile");
+	assert_ok(instance_get(sql, row.host, row.instance, &read, &found, &err), err);
+	assert_true(read.policy_state.ended);
+	assert_ok(sql_exec(sql, "UPDATE instances SET policy_state=x'ff', state=1", SQL_NO_ARGS,
+			  NULL, &err),
+		err);
+	assert_ok(instance_get(sql, row.host, row.instance, &read, &found, &err), err);
+	assert_false(read.policy_state.established);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(host__taken_id_ek_or_ak__conflict),
+		T(host__identity__immutable),
+		T(host__seen_values__kept_bit_for_bit),
+		T(host__state__by_version_only),
+		T(host__damaged_row__hides_no_other),
+		T(counter__compare_and_set__once),
+		T(session__burned__once),
+		T(token__used__by_one),
+		T(object__altered__noticed),
+		T(rows__expired__deleted),
+		T(instance__state__kept_and_unreadable_means_none),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
