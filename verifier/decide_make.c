@@ -73,7 +73,7 @@ static bool add_inputs(struct decision *d, struct record *record, struct err *er
 			return false;
 	for (size_t i = 0; i < d->approval_count; i++) {
 		char name[24];
-		(void)snprintf(name, sizeof(name), "approval-%zu", i);
+		(void)snprintf(name, sizeof(name), "approval-%u", (unsigned)i);
 		if (!add_input(record, name, d->approval_views[i], err))
 			return false;
 	}
