@@ -9,7 +9,7 @@
 void launch_host_release(struct launch_host *launch)
 {
 	/* Not handed over: what was made for it goes with it. */
-	if (launch->instance && launch->instance->state == INSTANCE_STARTING)
+	if (launch->instance && !launch->handed)
 		credentials_release(launch->instance);
 	instance_unref(&launch->instance);
 	launch_material_release(&launch->material);
@@ -108,16 +108,17 @@ static void withdraw(struct launch_host *launch, const struct err *why)
 static bool conclude(
 	struct launch_host *launch, const struct attest_result *result, struct err *err)
 {
-	struct instance *instance = launch->instance;
+	char record[2 * SHA256_LEN + 1];
 	if (!result->trusted)
 		return send_refused(launch, result, err);
 	if (!launch_host_hand(launch, result, err)) {
 		withdraw(launch, err);
 		return false;
 	}
+	hex_encode(BYTES_OF(result->record), record);
 	log_event(launch->hostd->log, LOG_LEVEL_INFO, "launched",
-		{"workload", bytes_str(launch->workload)}, {"instance", bytes_str(instance->hex)},
-		{"record", bytes_str(instance->record)});
+		{"workload", bytes_str(launch->workload)},
+		{"instance", bytes_str(launch->instance->hex)}, {"record", bytes_str(record)});
 	return true;
 }
 

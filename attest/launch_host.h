@@ -17,6 +17,7 @@ struct launch_host {
 	struct spec spec;
 	struct spec_values values;
 	struct instance *instance;
+	bool handed; /* to the table of instances, whose threads have it now */
 	struct launch_material material;
 	char **argv; /* of spec_argv */
 	struct launch_plan plan;

@@ -99,7 +99,8 @@ static bool deliver(struct launch_host *launch, const struct attest_result *resu
 	instance->state = INSTANCE_TRUSTED;
 	instance->expires = result->expires;
 	hex_encode(BYTES_OF(result->record), instance->record);
-	return instances_add(launch->hostd->instances, instance, err);
+	launch->handed = instances_add(launch->hostd->instances, instance, err);
+	return launch->handed;
 }
 
 bool launch_host_hand(

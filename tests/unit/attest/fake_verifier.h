@@ -48,8 +48,25 @@ struct fake_link {
 	struct fake_verifier *verifier;
 };
 
-static bool fake_challenge(struct verifier_link *link, const struct challenge_request *request,
-	struct buf *buffer, struct challenge_offer *ret, struct err *err)
+/* What the test changes and reads while hostd runs. */
+static inline void fake_set_answer(struct fake_verifier *v, enum fake_answer answer)
+{
+	(void)pthread_mutex_lock(&v->mutex);
+	v->answer = answer;
+	(void)pthread_mutex_unlock(&v->mutex);
+}
+
+static inline unsigned fake_attestations(struct fake_verifier *v)
+{
+	(void)pthread_mutex_lock(&v->mutex);
+	unsigned count = v->attestations;
+	(void)pthread_mutex_unlock(&v->mutex);
+	return count;
+}
+
+static bool fake_challenge_locked(struct verifier_link *link,
+	const struct challenge_request *request, struct buf *buffer, struct challenge_offer *ret,
+	struct err *err)
 {
 	struct fake_verifier *v = ((struct fake_link *)link)->verifier;
 	struct challenge_offer offer = {.expires = time(NULL) + 100};
@@ -62,6 +79,16 @@ static bool fake_challenge(struct verifier_link *link, const struct challenge_re
 	offer.challenge = BYTES_OF(v->challenge);
 	return challenge_offer_encode(&offer, buffer, err) &&
 	       challenge_offer_decode(buf_bytes(buffer), ret, err);
+}
+
+static bool fake_challenge(struct verifier_link *link, const struct challenge_request *request,
+	struct buf *buffer, struct challenge_offer *ret, struct err *err)
+{
+	struct fake_verifier *v = ((struct fake_link *)link)->verifier;
+	(void)pthread_mutex_lock(&v->mutex);
+	bool ok = fake_challenge_locked(link, request, buffer, ret, err);
+	(void)pthread_mutex_unlock(&v->mutex);
+	return ok;
 }
 
 static bool fake_count(void *context, const struct runtime_record *record, struct err *err)

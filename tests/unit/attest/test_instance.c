@@ -143,7 +143,7 @@ static void renewal__due__attests_again_as_running(void **state)
 	struct hostd_fixture *f = *state;
 	f->verifier.renew_after = 1;
 	start_waiting(f, AUDIENCES);
-	eventually(f->verifier.attestations >= 3);
+	eventually(fake_attestations(&f->verifier) >= 3);
 	assert_int_equal(f->verifier.last.purpose, PURPOSE_RENEW);
 	assert_true(f->verifier.last.running);
 	assert_int_equal(f->verifier.challenges, 1); /* each answer brings the next challenge */
@@ -151,9 +151,9 @@ static void renewal__due__attests_again_as_running(void **state)
 	assert_true(has_all(fixture_instance(f, "credentials")));
 	let_go(f);
 	eventually(fixture_state_is(f, ""));
-	unsigned count = f->verifier.attestations;
+	unsigned count = fake_attestations(&f->verifier);
 	(void)usleep(1500000);
-	assert_int_equal(f->verifier.attestations, count);
+	assert_int_equal(fake_attestations(&f->verifier), count);
 }
 
 static void renewal__refused__credentials_removed_for_good(void **state)
@@ -163,17 +163,17 @@ static void renewal__refused__credentials_removed_for_good(void **state)
 	static const char *const reasons[] = {
 		"component-digest component model", "injected: this host is quarantined"};
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
-		f->verifier.answer = FAKE_TRUST;
+		fake_set_answer(&f->verifier, FAKE_TRUST);
 		f->verifier.renew_after = 1;
 		start_waiting(f, AUDIENCES);
-		f->verifier.answer = answers[i];
+		fake_set_answer(&f->verifier, answers[i]);
 		eventually(fixture_state_is(f, "untrusted"));
 		assert_string_equal(fixture_instance(f, "reason"), reasons[i]);
 		assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
-		f->verifier.answer = FAKE_TRUST;
-		unsigned count = f->verifier.attestations;
+		fake_set_answer(&f->verifier, FAKE_TRUST);
+		unsigned count = fake_attestations(&f->verifier);
 		(void)usleep(1300000);
-		assert_int_equal(f->verifier.attestations, count);
+		assert_int_equal(fake_attestations(&f->verifier), count);
 		let_go(f);
 		eventually(fixture_state_is(f, ""));
 	}
@@ -185,7 +185,7 @@ static void renewal__verifier_away__unreachable_then_stale(void **state)
 	f->verifier.renew_after = 1;
 	f->verifier.lifetime = 4;
 	start_waiting(f, AUDIENCES);
-	f->verifier.answer = FAKE_AWAY;
+	fake_set_answer(&f->verifier, FAKE_AWAY);
 	eventually(fixture_state_is(f, "unreachable"));
 	assert_true(has_all(fixture_instance(f, "credentials")));
 	eventually(fixture_state_is(f, "stale"));
