@@ -130,7 +130,7 @@ bool tree_inclusion_proof(const uint8_t (*leaf_hashes)[SHA256_LEN], uint64_t siz
 		}
 		size = left ? k : size - k;
 	}
-	while (depth > 0)
-		buf_put(ret_hashes, BYTES_OF(path[--depth]));
+	for (; depth > 0; depth--)
+		buf_put(ret_hashes, BYTES_OF(path[depth - 1]));
 	return buf_ok(ret_hashes, err);
 }

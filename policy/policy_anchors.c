@@ -53,7 +53,7 @@ static bool build_roots(struct policy *policy, const struct file_policy *file, s
 static bool build_intermediates(
 	struct policy *policy, const struct file_policy *file, struct err *err)
 {
-	policy->intermediates = policy_alloc(POLICY_ROOTS_MAX, sizeof(*policy->intermediates), err);
+	policy->intermediates = policy_alloc(POLICY_ROOTS_MAX, sizeof(struct cert *), err);
 	if (!policy->intermediates)
 		return false;
 	for (unsigned i = 0; i < file->ek_intermediates_count; i++)

@@ -50,9 +50,11 @@ static bool open_intoto(struct bytes envelope, struct dsse **ret, struct err *er
 
 	if (!dsse_parse(envelope, &dsse, err))
 		return false;
-	if (strcmp(dsse->payload_type, DSSE_INTOTO_TYPE) != 0)
-		return err_set(err, ERR_FORMAT, "payload type %s: expected " DSSE_INTOTO_TYPE,
+	if (strcmp(dsse->payload_type, DSSE_INTOTO_TYPE) != 0) {
+		(void)err_set(err, ERR_FORMAT, "payload type %s: expected " DSSE_INTOTO_TYPE,
 			ESC(bytes_str(dsse->payload_type)));
+		return false;
+	}
 	*ret = TAKE(dsse);
 	return true;
 }

@@ -161,8 +161,7 @@ static void text_put(char out[REASON_TEXT_MAX], const char *text)
 	len = REASON_TEXT_MAX - sizeof(ELLIPSIS);
 	while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
 		len--;
-	memcpy(out, text, len);
-	memcpy(out + len, ELLIPSIS, sizeof(ELLIPSIS));
+	snprintf(out, REASON_TEXT_MAX, "%.*s" ELLIPSIS, (int)len, text);
 }
 
 void verdict_refuse(struct verdict *verdict, enum reason_code code, const char *subject,

@@ -121,19 +121,15 @@ static void explain_reason(struct buf *out, bool colour, const json_t *reason)
 
 static void explain_lines(struct buf *out, bool colour, const char *title, const json_t *lines)
 {
-	size_t i;
-	json_t *line;
-
 	if (json_array_size(lines) == 0)
 		return;
 	style(out, colour, BOLD);
 	buf_printf(out, "%s:\n", title);
 	style(out, colour, PLAIN);
-	json_array_foreach((json_t *)(uintptr_t)lines, i, line)
-	{
+	for (size_t i = 0; i < json_array_size(lines); i++) {
 		style(out, colour, DIM);
 		buf_put_str(out, "  ");
-		put_shown(out, json_string_value(line));
+		put_shown(out, json_string_value(json_array_get(lines, i)));
 		style(out, colour, PLAIN);
 		buf_put_u8(out, '\n');
 	}
@@ -171,9 +167,7 @@ bool verdict_explain(struct bytes json, bool colour, struct buf *out, struct err
 	OWNED(json_release) json_t *root = NULL;
 	const char *outcome;
 	bool trusted;
-	const json_t *list;
-	size_t i;
-	json_t *reason;
+	const json_t *reasons;
 
 	if (!json_open(json, VERDICT_JSON_MAX, &root, err))
 		return err_wrap(err, "verdict");
@@ -182,9 +176,9 @@ bool verdict_explain(struct bytes json, bool colour, struct buf *out, struct err
 		return err_set(err, ERR_FORMAT, "verdict: outcome: missing");
 	trusted = strcmp(outcome, "trusted") == 0;
 	explain_head(out, colour, root, trusted);
-	list = json_object_get(root, "reasons");
-	json_array_foreach((json_t *)(uintptr_t)list, i, reason)
-		explain_reason(out, colour, reason);
+	reasons = json_object_get(root, "reasons");
+	for (size_t i = 0; i < json_array_size(reasons); i++)
+		explain_reason(out, colour, json_array_get(reasons, i));
 	if (json_is_true(json_object_get(root, "reasons_cut")))
 		buf_put_str(out, "  and more reasons\n");
 	explain_lines(out, colour, "checked", json_object_get(root, "checked"));
