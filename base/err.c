@@ -53,29 +53,28 @@ static void text_store(struct err *err, const char *text)
 	err->text[len] = '\0';
 }
 
-bool err_set(struct err *err, enum err_code code, const char *format, ...)
+void err_put_set(struct err *err, enum err_code code, const char *format, ...)
 {
 	char text[ERR_TEXT_MAX] = "";
 	va_list args;
 
 	if (!err)
-		return false;
+		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	err->code = code;
 	text_store(err, text);
-	return false;
 }
 
-bool err_wrap(struct err *err, const char *format, ...)
+void err_put_wrap(struct err *err, const char *format, ...)
 {
 	char context[ERR_TEXT_MAX] = "";
 	char text[2 * ERR_TEXT_MAX + 2] = "";
 	va_list args;
 
 	if (!err)
-		return false;
+		return;
 	va_start(args, format);
 	vsnprintf(context, sizeof(context), format, args);
 	va_end(args);
@@ -84,10 +83,9 @@ bool err_wrap(struct err *err, const char *format, ...)
 	if (err->code == ERR_NONE)
 		err->code = ERR_INTERNAL;
 	text_store(err, text);
-	return false;
 }
 
-bool err_errno(struct err *err, int error_number, const char *format, ...)
+void err_put_errno(struct err *err, int error_number, const char *format, ...)
 {
 	char context[ERR_TEXT_MAX] = "";
 	char reason[128];
@@ -95,13 +93,13 @@ bool err_errno(struct err *err, int error_number, const char *format, ...)
 	va_list args;
 
 	if (!err)
-		return false;
+		return;
 	va_start(args, format);
 	vsnprintf(context, sizeof(context), format, args);
 	va_end(args);
 	for (size_t i = 0; i < sizeof(errno_codes) / sizeof(errno_codes[0]); i++)
 		if (errno_codes[i].number == error_number)
 			code = errno_codes[i].code;
-	err_set(err, code, "%s", strerror_r(error_number, reason, sizeof(reason)));
-	return err_wrap(err, "%s", context);
+	err_put_set(err, code, "%s", strerror_r(error_number, reason, sizeof(reason)));
+	err_put_wrap(err, "%s", context);
 }

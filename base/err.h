@@ -43,15 +43,30 @@ struct err {
 				    the caller */
 };
 
-/* Sets code and text; returns false, so that `return err_set(…)` reads as one step. err may be
- * NULL. */
-bool err_set(struct err *err, enum err_code code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-/* Puts context in front ("context: root cause"), keeps the code; returns false. err may be NULL. */
-bool err_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Sets code and text; is false, so that `return err_set(…)` reads as one step. err may be NULL. */
+#define err_set(err, code, ...)                                                                    \
+	({                                                                                         \
+		err_put_set((err), (code), __VA_ARGS__);                                           \
+		false;                                                                             \
+	})
+/* Puts context in front ("context: root cause"), keeps the code; is false. err may be NULL. */
+#define err_wrap(err, ...)                                                                         \
+	({                                                                                         \
+		err_put_wrap((err), __VA_ARGS__);                                                  \
+		false;                                                                             \
+	})
 /* Sets ERR_IO (ENOENT: ERR_NOT_FOUND, EACCES/EPERM: ERR_DENIED, ENOMEM: ERR_NOMEM) with
- * strerror(errno). Returns false. */
-bool err_errno(struct err *err, int error_number, const char *format, ...)
+ * strerror(errno); is false. */
+#define err_errno(err, error_number, ...)                                                          \
+	({                                                                                         \
+		err_put_errno((err), (error_number), __VA_ARGS__);                                 \
+		false;                                                                             \
+	})
+/* Behind the macros, which let compilers and analysers see the result. */
+void err_put_set(struct err *err, enum err_code code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void err_put_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void err_put_errno(struct err *err, int error_number, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The stable name of a code, "format". */
 const char *err_code_name(enum err_code code);
