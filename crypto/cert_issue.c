@@ -279,31 +279,68 @@ static bool check_issuer(const struct cert_request *request, const struct cert *
 	return cert_is_ca(issuer) || err_set(err, ERR_USAGE, "certificate: the issuer is no CA");
 }
 
-/* The bytes go through our own parser once: what we issue is what we accept. */
-static bool finish(X509 *x509, struct cert **ret, struct err *err)
+/* OpenSSL 3.0 encodes a key that is set and decodes it again, at the price of ten signatures. For the
+ * curves the point that our SPKI ends in is put where it belongs. */
+static bool set_key(X509 *x509, const struct key *key)
 {
-	uint8_t *der = NULL;
-	int len = i2d_X509(x509, &der);
-	bool ok = len > 0 ? cert_from_der(bytes_of(der, (size_t)len), false, ret, err)
-			  : no_memory(err);
+	static const struct {
+		enum key_type type;
+		int curve;
+	} curves[] = {
+		{KEY_EC_P256, NID_X9_62_prime256v1},
+		{KEY_EC_P384, NID_secp384r1},
+		{KEY_EC_P521, NID_secp521r1},
+	};
+	size_t len = 1 + 2 * key->kind->field_len;
 
-	OPENSSL_free(der);
-	return ok;
+	for (size_t i = 0; i < ARRAY_LEN(curves); i++) {
+		uint8_t *point;
+
+		if (key->kind->type != curves[i].type || key->spki.len < len)
+			continue;
+		point = OPENSSL_memdup(key->spki.data + key->spki.len - len, len);
+		if (point && X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(x509),
+				     OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT,
+				     OBJ_nid2obj(curves[i].curve), point, (int)len) == 1)
+			return true;
+		OPENSSL_free(point);
+		return false;
+	}
+	return X509_set_pubkey(x509, key->public) == 1;
 }
 
-bool cert_issue(const struct cert_request *request, const struct cert *issuer,
-	struct key *issuer_key, struct cert **ret, struct err *err)
+bool cert_issue_der(const struct cert_request *request, const struct cert *issuer,
+	struct key *issuer_key, struct buf *out, struct err *err)
 {
 	OWNED(x509_free) X509 *x509 = NULL;
+	uint8_t *der = NULL;
+	int len;
 
 	if (!check_issuer(request, issuer, issuer_key, err))
 		return false;
 	x509 = X509_new();
 	if (!x509 || X509_set_version(x509, X509_VERSION_3) != 1 ||
-		X509_set_pubkey(x509, request->subject->public) != 1)
+		!set_key(x509, request->subject))
 		return no_memory(err);
-	return set_serial(x509, request->serial, err) && set_names(x509, request, issuer, err) &&
-	       set_validity(x509, request, err) &&
-	       add_extensions(x509, request, issuer, issuer_key, err) &&
-	       sign(x509, issuer_key, err) && finish(x509, ret, err);
+	if (!set_serial(x509, request->serial, err) || !set_names(x509, request, issuer, err) ||
+		!set_validity(x509, request, err) ||
+		!add_extensions(x509, request, issuer, issuer_key, err) ||
+		!sign(x509, issuer_key, err))
+		return false;
+	len = i2d_X509(x509, &der);
+	if (len <= 0)
+		return no_memory(err);
+	buf_put(out, bytes_of(der, (size_t)len));
+	OPENSSL_free(der);
+	return buf_ok(out, err);
+}
+
+/* The bytes go through our own parser once: what we issue is what we accept. */
+bool cert_issue(const struct cert_request *request, const struct cert *issuer,
+	struct key *issuer_key, struct cert **ret, struct err *err)
+{
+	OWNED(buf_release) struct buf der = {0};
+
+	return cert_issue_der(request, issuer, issuer_key, &der, err) &&
+	       cert_from_der(buf_bytes(&der), false, ret, err);
 }

@@ -151,7 +151,7 @@ static void der_put(struct buf *out, uint8_t tag, struct bytes value)
 }
 
 static bool cert_make(const struct issuer *issuer, const struct issue *issue,
-	const uint8_t serial[SERIAL_LEN], int64_t not_after, struct cert **ret, struct err *err)
+	const uint8_t serial[SERIAL_LEN], int64_t not_after, struct buf *out, struct err *err)
 {
 	OWNED(key_unref) struct key *subject = NULL;
 	OWNED(buf_release) struct buf leaf = {0};
@@ -178,23 +178,22 @@ static bool cert_make(const struct issuer *issuer, const struct issue *issue,
 		request.extensions[request.extension_count++].value = buf_bytes(&protection);
 	}
 	return buf_ok(&leaf, err) && buf_ok(&protection, err) &&
-	       cert_issue(&request, issuer->ca[0], issuer->ca_key, ret, err);
+	       cert_issue_der(&request, issuer->ca[0], issuer->ca_key, out, err);
 }
 
 bool issue_x509(
 	const struct issuer *issuer, const struct issue *issue, struct issued *ret, struct err *err)
 {
-	OWNED(cert_unref) struct cert *cert = NULL;
 	OWNED(issued_release) struct issued issued = {0};
 	uint8_t serial[SERIAL_LEN];
 	if (!lifetime_end(issuer, issue, &issued.not_after, err) ||
-		!random_fill(issuer->random, serial, sizeof(serial), err) ||
-		!cert_make(issuer, issue, serial, issued.not_after, &cert, err))
+		!random_fill(issuer->random, serial, sizeof(serial), err))
 		return err_wrap(err, "certificate");
-	(void)cert_serial(cert, issued.serial, sizeof(issued.serial));
-	buf_put(&issued.bytes, cert_der(cert));
-	if (!buf_ok(&issued.bytes, err))
-		return false;
+	/* Positive and of full length, so that its text is the same wherever it is made. */
+	serial[0] = (uint8_t)((serial[0] & 0x3f) | 0x40);
+	hex_encode(BYTES_OF(serial), issued.serial);
+	if (!cert_make(issuer, issue, serial, issued.not_after, &issued.bytes, err))
+		return err_wrap(err, "certificate");
 	*ret = TAKE_STRUCT(issued);
 	return true;
 }
