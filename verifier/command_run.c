@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/text.h"
@@ -133,6 +134,7 @@ int verifier_run(int argc, char **argv)
 	/* One arena for all threads and memory given back early: an idle verifier stays small. */
 	(void)mallopt(M_ARENA_MAX, 2);
 	(void)mallopt(M_TRIM_THRESHOLD, 256 << 10);
+	(void)umask(0077); /* the database is nobody else's to read */
 	sigset_t set = signals_block();
 	if (!run(values[OPTION_CONFIG].values[0], values[OPTION_CHECK].count > 0, &set, &err))
 		return command_failed(&err);

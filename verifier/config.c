@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "policy/policy.h"
 #include "verifier/identity.h"
 
 #include <arpa/inet.h>
@@ -13,7 +14,7 @@
 #define CONFIG_MAX       65536u
 #define TEXT_MAX         1024u
 #define LIFETIME_DEFAULT (7 * 86400)
-#define LIFETIME_MAX     (90 * 86400)
+#define LIFETIME_MAX     CREDENTIAL_LIFETIME_MAX
 #define THREADS_MAX      256u
 #define CONNECTIONS_MAX  1000000u
 

@@ -17,7 +17,7 @@ struct config {
 	char *address; /* of listen, without brackets */
 	uint16_t port;
 	unsigned threads; /* event loops; 0: one per core */
-	unsigned workers; /* appraising threads; 0: one per core */
+	unsigned workers; /* appraising threads; 0: two per core */
 	char *database;
 	char *policy;
 	char *ca_key; /* OSSL_STORE URI */

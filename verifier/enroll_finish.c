@@ -286,8 +286,6 @@ static bool make_certificate(struct finish *f, struct err *err)
 		.now = f->now,
 		.lifetime = f->app->config.host_certificate_lifetime,
 	};
-	if (issue.lifetime > CREDENTIAL_LIFETIME_MAX)
-		issue.lifetime = CREDENTIAL_LIFETIME_MAX;
 	return identity_host_uri(f->app->config.trust_domain, f->host.id, issue.uri, err) &&
 	       issue_x509(&f->app->issuer, &issue, &f->certificate, err);
 }

@@ -48,12 +48,13 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-static unsigned core_count(void)
+/* Two a core: operators' and enrolling requests wait for their commit, and the cores should not wait with them. */
+static unsigned default_count(void)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	if (cores < 2)
-		return 2;
-	return cores > (long)WORKERS_MAX ? WORKERS_MAX : (unsigned)cores;
+	long count = 2 * sysconf(_SC_NPROCESSORS_ONLN);
+	if (count < 4)
+		return 4;
+	return count > (long)WORKERS_MAX ? WORKERS_MAX : (unsigned)count;
 }
 
 bool workers_new(unsigned count, unsigned queue_max, struct workers **ret, struct err *err)
@@ -64,7 +65,7 @@ bool workers_new(unsigned count, unsigned queue_max, struct workers **ret, struc
 		return err_set(err, ERR_NOMEM, "worker threads");
 	workers->last = &workers->first;
 	workers->queue_max = queue_max;
-	unsigned wanted = count ? count : core_count();
+	unsigned wanted = count ? count : default_count();
 	wanted = wanted > WORKERS_MAX ? WORKERS_MAX : wanted;
 	int code = pthread_mutex_init(&workers->lock, NULL);
 	code = code ? code : pthread_cond_init(&workers->wake, NULL);

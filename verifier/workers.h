@@ -13,7 +13,7 @@ struct work {
 	void (*run)(struct work *work);
 };
 
-/* count 0: one per core, at least two. Work beyond queue_max is refused: load is shed, not piled
+/* count 0: two per core, at least four. Work beyond queue_max is refused: load is shed, not piled
  * up. */
 must_use bool workers_new(
 	unsigned count, unsigned queue_max, struct workers **ret, struct err *err);
