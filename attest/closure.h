@@ -17,8 +17,9 @@ enum closure_kind { CLOSURE_NONE = 0, CLOSURE_STATIC, CLOSURE_DYNAMIC, CLOSURE_S
 
 struct closure_file {
 	char *soname; /* "libc.so.6"; the file name for the loader and for a script's interpreter */
-	char *found; /* as the loader, PT_INTERP or `#!` name it: "/lib/x86_64-linux-gnu/libc.so.6"
-		      */
+	/* As the loader, PT_INTERP or `#!` name it: "/lib/x86_64-linux-gnu/libc.so.6". The canonical path again where that
+	 * is no plain path ("/opt/agent/bin/../lib/libx.so", from $ORIGIN). */
+	char *found;
 	char *canonical; /* what was opened */
 	bool loader; /* PT_INTERP */
 	bool interpreter; /* named by `#!`: what the kernel really executes */
@@ -32,27 +33,32 @@ struct closure {
 	uint64_t bytes;
 	struct buf manifest; /* "hex  soname  canonical-path\n" in that order */
 	uint8_t digest[SHA256_LEN]; /* SHA-256 of the manifest */
-	/* /etc/ld.so.preload exists and is not empty: its libraries are in the list above, and
-	 * would be loaded. The launcher masks the file. */
+	/* /etc/ld.so.preload exists and is not empty: the loader has listed its libraries above too. The launcher masks the
+	 * file. */
 	bool preload;
 };
 
-/* path is canonical and absolute. The libraries are found by running the executable's own loader
- * with --list in a child: empty environment, no descriptors, no new privileges, no sockets, files
- * only to be read, bounded output and time; as root it becomes `nobody` first. Refused: a library
- * that is not found, a loader or interpreter that others than root and the caller may write,
- * `#!/usr/bin/env`, an interpreter that is itself a script. */
+/* path is canonical and absolute. The libraries are found by running the executable's own loader with --list in a child that
+ * can read files and print, and nothing else (closure_list.c). Refused: a library that is not found, a loader that others
+ * than root and the caller may write, `#!/usr/bin/env` (PATH would choose the interpreter), an interpreter that is itself a
+ * script, names with white space. */
 must_use bool closure_of(const char *path, int threads, struct closure *ret, struct err *err);
 void closure_release(struct closure *closure);
 
-/* What the first bytes of an executable say. Pure and total; `head` is the file's beginning, up to
- * CLOSURE_HEAD_MAX. */
-#define CLOSURE_HEAD_MAX 65536u
+/* What the first bytes of an executable say. Pure and total; `head` is the file's beginning, up to CLOSURE_HEAD_MAX. */
+#define CLOSURE_HEAD_MAX        65536u
+#define CLOSURE_INTERPRETER_MAX 4096u
 struct closure_head {
 	enum closure_kind kind;
-	char interpreter[4096]; /* PT_INTERP, or after `#!`; empty when static */
+	char interpreter[CLOSURE_INTERPRETER_MAX]; /* PT_INTERP, or after `#!`; empty when static */
 	char argument[256]; /* after the interpreter in `#!`; empty when there is none */
+	/* PT_INTERP lies behind `head`: read it there and give it to closure_head_interpreter. */
+	uint64_t interpreter_at;
+	uint32_t interpreter_len; /* 0: no need */
 };
 must_use bool closure_head_parse(struct bytes head, struct closure_head *ret, struct err *err);
+/* Takes the bytes of the PT_INTERP segment. */
+must_use bool closure_head_interpreter(
+	struct bytes segment, struct closure_head *ret, struct err *err);
 
 #endif

@@ -24,6 +24,7 @@ static bool accept_component(struct spec_component *component, struct err *err)
 		      : !measure_open(canonical, &fd, err))
 		return false;
 	component->directory = directory;
+	free(component->canonical); /* of an attempt that failed further on */
 	component->canonical = TAKE(canonical);
 	return true;
 }
@@ -53,6 +54,7 @@ static bool accept_directory(struct spec *spec, struct err *err)
 	if (!measure_canonical(spec->working_directory, &canonical, err) ||
 		!measure_open_directory(canonical, &fd, err))
 		return err_wrap(err, "working_directory");
+	free(spec->working_directory_canonical);
 	spec->working_directory_canonical = TAKE(canonical);
 	return true;
 }
