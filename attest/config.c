@@ -143,6 +143,8 @@ static bool text_of(const char *given, char **ret, struct err *err)
 /* A path that later calls need as an absolute one: directories and sockets outlive a change of directory. */
 static bool absolute(char **path, struct err *err)
 {
+	if (!*path)
+		return err_set(err, ERR_INTERNAL, "a path that has no default is missing");
 	if ((*path)[0] == '/')
 		return true;
 	OWNED(buf_release) struct buf full = {0};

@@ -233,11 +233,12 @@ static bool next_event(struct launch *launch, bool *ret_last, struct err *err)
 		return false;
 	struct json_fields f = json_fields_of("answer of assay-hostd");
 	const char *name = json_need_str(&f, event, "event", 16);
-	const struct on_event *on = event_find(name);
-	if (!on)
-		json_fields_fail(&f, "event", "unknown");
 	if (!json_fields_ok(&f, err))
 		return false;
+	const struct on_event *on = event_find(name);
+	if (!on)
+		return err_set(err, ERR_FORMAT, "answer of assay-hostd: event %s is unknown",
+			ESC(bytes_str(name)));
 	if (fds.count > 0) {
 		socket_fds_release(&launch->plan);
 		launch->plan = TAKE_STRUCT(fds);

@@ -2,6 +2,7 @@
 #include "attest/launch_namespace.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -59,8 +60,8 @@ static bool mount_tmpfs(uint64_t bytes, uint64_t inodes, struct err *err)
 {
 	static const char *const places[] = {"/tmp", "/run", "/var", "/usr", "/etc"};
 	char options[128];
-	(void)snprintf(options, sizeof(options), "mode=0755,size=%lluk,nr_inodes=%llu",
-		(unsigned long long)(bytes / 1024 + 1), (unsigned long long)inodes);
+	(void)snprintf(options, sizeof(options), "mode=0755,size=%" PRIu64 "k,nr_inodes=%" PRIu64,
+		bytes / 1024 + 1, inodes);
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		if (mount("assay", places[i], "tmpfs", MS_NOSUID | MS_NODEV, options) == 0)
 			return chdir(places[i]) == 0 ? true
