@@ -48,6 +48,8 @@ static bool parse(int argc, char **argv, struct arguments *ret)
 /* SIGTERM and SIGINT as a descriptor; keys stay out of core files and out of the reach of processes of the same user. */
 static int prepare_process(void)
 {
+	/* The TSS writes its own lines to standard error; what matters of them is in our log. */
+	(void)setenv("TSS2_LOG", "all+none", 0);
 	sigset_t stop;
 	(void)sigemptyset(&stop);
 	(void)sigaddset(&stop, SIGTERM);

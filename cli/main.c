@@ -39,6 +39,8 @@ int main(int argc, char **argv)
 	char path[512];
 	struct environment environment = environment_read(path, sizeof(path));
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* The TSS writes its own lines to standard error; what matters of them is in our errors. */
+	(void)setenv("TSS2_LOG", "all+none", 0);
 	int words = 0;
 	const struct command *command = command_find(argc, argv, &words);
 	if (!command) {
