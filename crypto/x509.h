@@ -118,8 +118,8 @@ struct cert_request {
 must_use bool cert_issue(const struct cert_request *request, const struct cert *issuer,
 	struct key *issuer_key, struct cert **ret, struct err *err);
 /* The same, appended as DER and not parsed again: for an issuer that only hands it on. */
-must_use bool cert_issue_der(const struct cert_request *request, const struct cert *issuer, struct key *issuer_key,
-	struct buf *out, struct err *err);
+must_use bool cert_issue_der(const struct cert_request *request, const struct cert *issuer,
+	struct key *issuer_key, struct buf *out, struct err *err);
 /* The OpenSSL handle, borrowed, for TLS contexts. */
 X509 *cert_x509(const struct cert *cert);
 
