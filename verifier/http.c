@@ -606,7 +606,9 @@ uint16_t http_server_port(const struct http_server *server)
 
 void http_server_stop(struct http_server *server)
 {
-	for (unsigned i = 0; server->loops && i < server->loop_count; i++) {
+	if (!server->loops)
+		return; /* half made: there was no memory for them */
+	for (unsigned i = 0; i < server->loop_count; i++) {
 		struct http_loop *loop = &server->loops[i];
 		(void)pthread_mutex_lock(&loop->mail_lock);
 		loop->stop = true;
