@@ -627,7 +627,7 @@ void http_server_free(struct http_server **server)
 	if (!*server)
 		return;
 	http_server_stop(*server);
-	for (unsigned i = 0; i < (*server)->loop_count; i++)
+	for (unsigned i = 0; (*server)->loops && i < (*server)->loop_count; i++)
 		loop_release(&(*server)->loops[i]);
 	http_peers_release(&(*server)->peers);
 	(void)pthread_mutex_destroy(&(*server)->peers.lock);
