@@ -116,13 +116,13 @@ static bool open_log(struct hostd *hostd, struct err *err)
 
 static bool load_identity(struct hostd *hostd, struct enrolment *given, struct err *err)
 {
-	if (given) {
+	if (given)
 		hostd->enrolment = TAKE_STRUCT(*given);
-		hostd->enrolled = true;
-		return true;
-	}
-	hostd->enrolled = enroll_load(hostd->config->state_dir, &hostd->enrolment, err);
-	return hostd->enrolled || err->code == ERR_NOT_FOUND;
+	else if (!enroll_load(hostd->config->state_dir, &hostd->enrolment, err))
+		return err->code == ERR_NOT_FOUND;
+	hostd->enrolled = true;
+	hostd_view_update(hostd);
+	return true;
 }
 
 static void init_locks(struct hostd *hostd)

@@ -76,7 +76,17 @@ static bool enroll_locked(
 	hostd->enrolment = TAKE_STRUCT(result);
 	hostd->enrolled = true;
 	hostd->keys_loaded = true;
+	hostd_view_update(hostd);
 	return true;
+}
+
+void hostd_view_update(struct hostd *hostd)
+{
+	(void)pthread_mutex_lock(&hostd->connections_mutex);
+	hex_encode(BYTES_OF(hostd->enrolment.host_id), hostd->view.host);
+	hostd->view.state = hostd->enrolment.state;
+	hostd->view.not_after = hostd->enrolment.not_after;
+	(void)pthread_mutex_unlock(&hostd->connections_mutex);
 }
 
 static void tell_enrolled(const struct hostd *hostd)

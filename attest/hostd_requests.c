@@ -46,20 +46,19 @@ bool hostd_request_status(
 	struct connection *c, const json_t *request, json_t **ret, struct err *err)
 {
 	struct hostd *hostd = c->hostd;
-	char host[2 * HOST_ID_LEN + 1] = "", expires[TIME_TEXT_MAX];
+	char expires[TIME_TEXT_MAX];
 	if (!only_op(request, "status", err))
 		return false;
-	(void)pthread_mutex_lock(&hostd->identity_mutex);
-	const char *state =
-		hostd->enrolled ? host_state_name(hostd->enrolment.state) : "not enrolled";
-	int64_t not_after = hostd->enrolled ? hostd->enrolment.not_after : 0;
-	if (hostd->enrolled)
-		hex_encode(BYTES_OF(hostd->enrolment.host_id), host);
-	(void)pthread_mutex_unlock(&hostd->identity_mutex);
+	(void)pthread_mutex_lock(&hostd->connections_mutex);
+	struct hostd_view view = hostd->view;
+	(void)pthread_mutex_unlock(&hostd->connections_mutex);
+	bool enrolled = view.host[0] != '\0';
 	json_t *reply = json_pack("{s:b,s:s?,s:s,s:s,s:s?,s:s,s:o,s:o}", "ok", true, "host",
-		host[0] ? host : NULL, "state", state, "verifier", hostd->config->verifier,
-		"certificate_expires", not_after ? time_format(not_after, expires) : NULL,
-		"version", ASSAY_VERSION, "log", log_json(hostd), "instances",
+		enrolled ? view.host : NULL, "state",
+		enrolled ? host_state_name(view.state) : "not enrolled", "verifier",
+		hostd->config->verifier, "certificate_expires",
+		view.not_after ? time_format(view.not_after, expires) : NULL, "version",
+		ASSAY_VERSION, "log", log_json(hostd), "instances",
 		instances_json(hostd->instances, hostd_peer_is_operator(c), c->peer.uid));
 	return give(reply, ret, err);
 }

@@ -42,9 +42,15 @@ struct hostd {
 	bool (*connect)(void *context, struct verifier_link **ret, struct err *err);
 	void *connect_context;
 
-	pthread_mutex_t identity_mutex;
+	pthread_mutex_t identity_mutex; /* held while the verifier is asked */
 	bool enrolled;
 	struct enrolment enrolment;
+	/* The same in short, for whoever must not wait; under connections_mutex. */
+	struct hostd_view {
+		char host[2 * HOST_ID_LEN + 1]; /* empty: not enrolled */
+		enum host_state state;
+		int64_t not_after;
+	} view;
 
 	struct hostd_link launches, renewals;
 	struct instances *instances;
@@ -66,6 +72,8 @@ struct hostd_identity {
 must_use bool hostd_identity(struct hostd *hostd, struct hostd_identity *ret, struct err *err);
 must_use bool hostd_enroll(struct hostd *hostd, struct bytes join_token, struct bytes name,
 	struct enrolment *ret, struct err *err);
+/* After each change of the enrolment, under identity_mutex. */
+void hostd_view_update(struct hostd *hostd);
 /* Drops the connections to the verifier: the next use makes new ones. */
 void hostd_disconnect(struct hostd *hostd);
 

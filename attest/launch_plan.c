@@ -66,7 +66,8 @@ bool launch_entry_next(struct reader *index, struct launch_entry *ret, struct er
 	if (rd_left(index) == 0 && !rd_failed(index))
 		return true;
 	uint8_t kind = rd_u8(index, "kind");
-	ret->executable = rd_u8(index, "executable") != 0;
+	uint8_t executable = rd_u8(index, "executable");
+	ret->executable = executable != 0;
 	ret->offset = rd_be64(index, "offset");
 	ret->size = rd_be64(index, "size");
 	ret->device = rd_be64(index, "device");
@@ -74,6 +75,8 @@ bool launch_entry_next(struct reader *index, struct launch_entry *ret, struct er
 	struct bytes digest = rd_bytes(index, SHA256_LEN, "digest");
 	ret->path = rd_bytes(index, rd_be16(index, "path length"), "path");
 	ret->target = rd_bytes(index, rd_be16(index, "target length"), "target");
+	if (executable > 1)
+		rd_fail(index, "executable", "neither 0 nor 1");
 	if (kind == LAUNCH_NONE || kind >= LAUNCH_KINDS)
 		rd_fail(index, "kind", "unknown");
 	else

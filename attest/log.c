@@ -27,6 +27,7 @@ struct host_log {
 
 	int fd;
 	uint32_t reset_count;
+	bool opened; /* for this resetCount */
 	uint32_t *offsets; /* where each record begins */
 	size_t count, room;
 	uint64_t length; /* of all whole records */
@@ -35,6 +36,10 @@ struct host_log {
 	struct digest last; /* of the last record */
 	bool pending; /* the last record may not have reached the PCR */
 	struct err broken; /* why nothing may be appended; ERR_NONE while all is well */
+
+	/* What host_log_status says: it must not wait for a quote, or for an enrolment. */
+	pthread_mutex_t view_mutex;
+	struct host_log_status view;
 };
 
 static bool refuse_broken(const struct host_log *log, struct err *err)
@@ -290,14 +295,17 @@ static bool load(struct host_log *log, struct err *err)
 	return true;
 }
 
-/* Opens or begins the log of the TPM's current resetCount. */
+/* Opens or begins the log of the TPM's current resetCount. What fails here is tried again by host_log_usable; until then
+ * nothing is appended. */
 static bool open_boot(struct host_log *log, const struct tpm_clock *clock, struct err *err)
 {
+	struct err why;
 	forget(log);
 	log->reset_count = clock->reset_count;
-	if (!open_file(log, err) || !load(log, err))
-		return false;
-	return log->count > 0 || put_baseline(log, clock, err);
+	log->opened =
+		open_file(log, &why) && load(log, &why) &&
+		(log->count > 0 || log->broken.code != ERR_NONE || put_baseline(log, clock, &why));
+	return log->opened || break_log(log, &why, err);
 }
 
 /* Logs of boots that are over stay for a while, for whoever wants to look; nothing depends on them. */
@@ -324,6 +332,41 @@ static bool pcr_allowed(uint32_t pcr)
 	return pcr >= 8 && pcr <= 15 && pcr != 10;
 }
 
+void host_log_free(struct host_log **log)
+{
+	if (!log || !*log)
+		return;
+	fd_close(&(*log)->fd);
+	(void)pthread_mutex_destroy(&(*log)->mutex);
+	(void)pthread_mutex_destroy(&(*log)->view_mutex);
+	free((*log)->offsets);
+	free((*log)->directory);
+	free(*log);
+	*log = NULL;
+}
+
+/* ---- use ---- */
+
+static void lock(struct host_log *log)
+{
+	(void)pthread_mutex_lock(&log->mutex);
+}
+
+static void unlock(struct host_log *log)
+{
+	struct host_log_status view = {.records = log->count,
+		.bytes = log->length,
+		.pcr = log->pcr,
+		.bank = log->bank,
+		.reset_count = log->reset_count,
+		.usable = log->broken.code == ERR_NONE};
+	(void)text_escape(bytes_str(log->broken.text), view.reason, sizeof(view.reason));
+	(void)pthread_mutex_lock(&log->view_mutex);
+	log->view = view;
+	(void)pthread_mutex_unlock(&log->view_mutex);
+	(void)pthread_mutex_unlock(&log->mutex);
+}
+
 bool host_log_open(const struct host_log_options *options, struct host_log **ret, struct err *err)
 {
 	uint32_t pcr = options->pcr ? options->pcr : HOST_LOG_PCR_DEFAULT;
@@ -340,6 +383,7 @@ bool host_log_open(const struct host_log_options *options, struct host_log **ret
 	if (!log)
 		return err_set(err, ERR_NOMEM, "no memory for the runtime log");
 	(void)pthread_mutex_init(&log->mutex, NULL);
+	(void)pthread_mutex_init(&log->view_mutex, NULL);
 	log->fd = -1;
 	log->tpm = options->tpm;
 	log->pcr = pcr;
@@ -350,33 +394,23 @@ bool host_log_open(const struct host_log_options *options, struct host_log **ret
 		return err_set(err, ERR_NOMEM, "no memory for the runtime log");
 	remove_old(log->directory);
 	struct tpm_clock clock;
-	if (!tpm_clock(log->tpm, &clock, err) || !open_boot(log, &clock, err))
+	lock(log);
+	bool ok = tpm_clock(log->tpm, &clock, err) && open_boot(log, &clock, err);
+	unlock(log);
+	if (!ok)
 		return false;
 	*ret = TAKE(log);
 	return true;
 }
-
-void host_log_free(struct host_log **log)
-{
-	if (!log || !*log)
-		return;
-	fd_close(&(*log)->fd);
-	(void)pthread_mutex_destroy(&(*log)->mutex);
-	free((*log)->offsets);
-	free((*log)->directory);
-	free(*log);
-	*log = NULL;
-}
-
-/* ---- use ---- */
 
 static bool usable_locked(struct host_log *log, struct err *err)
 {
 	struct tpm_clock clock;
 	if (!tpm_clock(log->tpm, &clock, err))
 		return err_wrap(err, "runtime log");
-	if (clock.reset_count != log->reset_count && !open_boot(log, &clock, err))
-		return err_wrap(err, "runtime log after a reset of the TPM");
+	bool current = log->opened && clock.reset_count == log->reset_count;
+	if (!current && !open_boot(log, &clock, err))
+		return err_wrap(err, "beginning the runtime log of this boot");
 	if (!settle(log, err))
 		return false;
 	if (log->length > HOST_LOG_LAUNCH_MAX)
@@ -389,19 +423,19 @@ static bool usable_locked(struct host_log *log, struct err *err)
 
 bool host_log_usable(struct host_log *log, struct err *err)
 {
-	(void)pthread_mutex_lock(&log->mutex);
+	lock(log);
 	bool ok = usable_locked(log, err);
-	(void)pthread_mutex_unlock(&log->mutex);
+	unlock(log);
 	return ok;
 }
 
 bool host_log_append(struct host_log *log, struct bytes content, struct err *err)
 {
-	(void)pthread_mutex_lock(&log->mutex);
+	lock(log);
 	bool ok = log->broken.code == ERR_NONE ? !log->pending || settle(log, err)
 					       : refuse_broken(log, err);
 	ok = ok && append_locked(log, content, err);
-	(void)pthread_mutex_unlock(&log->mutex);
+	unlock(log);
 	return ok;
 }
 
@@ -442,21 +476,15 @@ static bool with_locked(
 bool host_log_with(
 	struct host_log *log, uint64_t first, host_log_use use, void *context, struct err *err)
 {
-	(void)pthread_mutex_lock(&log->mutex);
+	lock(log);
 	bool ok = with_locked(log, first, use, context, err);
-	(void)pthread_mutex_unlock(&log->mutex);
+	unlock(log);
 	return ok;
 }
 
 void host_log_status(struct host_log *log, struct host_log_status *ret)
 {
-	(void)pthread_mutex_lock(&log->mutex);
-	*ret = (struct host_log_status){.records = log->count,
-		.bytes = log->length,
-		.pcr = log->pcr,
-		.bank = log->bank,
-		.reset_count = log->reset_count,
-		.usable = log->broken.code == ERR_NONE};
-	(void)text_escape(bytes_str(log->broken.text), ret->reason, sizeof(ret->reason));
-	(void)pthread_mutex_unlock(&log->mutex);
+	(void)pthread_mutex_lock(&log->view_mutex);
+	*ret = log->view;
+	(void)pthread_mutex_unlock(&log->view_mutex);
 }

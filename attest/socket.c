@@ -136,6 +136,21 @@ bool socket_accept(int listener, struct socket_peer *ret_peer, int *ret_fd, stru
 	return true;
 }
 
+/* Who listens decides what a caller becomes, and hears join tokens: root, or the caller himself. */
+static bool check_listener(int fd, const char *path, struct err *err)
+{
+	struct ucred listener;
+	socklen_t len = sizeof(listener);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &len) != 0)
+		return err_errno(err, errno, "credentials of assay-hostd");
+	if (listener.uid != 0 && listener.uid != geteuid())
+		return err_set(err, ERR_DENIED,
+			"%s: user %u listens there, neither root nor you: not trusted as "
+			"assay-hostd",
+			path, listener.uid);
+	return true;
+}
+
 bool socket_connect(const char *path, int *ret_fd, struct err *err)
 {
 	struct sockaddr_un address;
@@ -152,6 +167,8 @@ bool socket_connect(const char *path, int *ret_fd, struct err *err)
 				path);
 		return err_errno(err, why, "connecting to assay-hostd at %s", path);
 	}
+	if (!check_listener(fd, path, err))
+		return false;
 	*ret_fd = fd;
 	fd = -1;
 	return true;

@@ -45,6 +45,7 @@ must_use bool socket_listen(const char *path, mode_t mode, int *ret_fd, struct e
 /* ERR_BUSY when nobody was waiting after all. */
 must_use bool socket_accept(
 	int listener, struct socket_peer *ret_peer, int *ret_fd, struct err *err);
+/* ERR_DENIED when neither root nor the caller himself listens there. */
 must_use bool socket_connect(const char *path, int *ret_fd, struct err *err);
 /* Sends one message; fds stay the caller's. */
 must_use bool socket_send(int fd, const json_t *message, const int *fds, size_t fd_count,

@@ -286,6 +286,21 @@ static void log_usable__tpm_reset_under_us__new_log_and_baseline(void **state)
 	assert_consistent(f, 1);
 }
 
+static void log_usable__new_log_cannot_be_made__refuses_then_tries_again(void **state)
+{
+	struct fixture *f = *state;
+	if (geteuid() == 0)
+		skip(); /* whom no mode keeps from writing */
+	open_log(f);
+	fake_tpm_reset(&f->tpm);
+	assert_int_equal(chmod(f->directory, 0500), 0);
+	assert_false(host_log_usable(f->log, &f->err));
+	assert_int_equal(f->err.code, ERR_DENIED);
+	assert_false(append(f, 1));
+	assert_int_equal(chmod(f->directory, 0700), 0);
+	assert_consistent(f, 1);
+}
+
 static void log_open__second_hostd__refused(void **state)
 {
 	struct fixture *f = *state;
@@ -325,6 +340,23 @@ static void log_with__from_a_record_on__gives_the_suffix(void **state)
 	assert_true(rest.len > 0 && rest.len < all.len);
 	assert_int_equal(none.len, 0);
 	assert_false(host_log_with(f->log, 3, see, &none, &f->err));
+}
+
+static bool ask_status(void *context, const struct host_log_view *view, struct err *err)
+{
+	struct fixture *f = context;
+	struct host_log_status status;
+	(void)err;
+	host_log_status(f->log, &status);
+	return status.usable && status.records == view->next && status.bytes > 0;
+}
+
+static void log_status__while_the_log_is_held__does_not_wait(void **state)
+{
+	struct fixture *f = *state;
+	open_log(f);
+	assert_true(append(f, 1));
+	assert_ok(host_log_with(f->log, 0, ask_status, f, &f->err), f->err);
 }
 
 static void *append_many(void *context)
@@ -374,6 +406,8 @@ int main(void)
 		TEST(log_open__log_lost__no_new_baseline),
 		TEST(log_open__record_removed_from_the_end__refused),
 		TEST(log_usable__tpm_reset_under_us__new_log_and_baseline),
+		TEST(log_usable__new_log_cannot_be_made__refuses_then_tries_again),
+		TEST(log_status__while_the_log_is_held__does_not_wait),
 		TEST(log_open__second_hostd__refused),
 		TEST(log_open__pcr_or_bank_that_cannot_serve__refused),
 		TEST(log_with__from_a_record_on__gives_the_suffix),

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hostd as a service: beginning, requests, and what its callers see of one that is false or dies. */
+#include "tests/unit/attest/hostd_fixture.h"
+
+#include <sys/un.h>
+
+/* ---- service manager ---- */
+
+static void notify_to(const char *address, bool abstract)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	struct err err;
+	char got[64] = "";
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	memcpy(to.sun_path, address, strlen(address));
+	if (abstract)
+		to.sun_path[0] = '\0';
+	assert_int_equal(
+		bind(fd, (const struct sockaddr *)&to,
+			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(address))),
+		0);
+	assert_ok(hostd_notify(address, "READY=1", &err), err);
+	assert_int_equal(recv(fd, got, sizeof(got), MSG_DONTWAIT), 7);
+	assert_string_equal(got, "READY=1");
+	(void)close(fd);
+}
+
+static void notify__path_and_abstract_address__told(void **state)
+{
+	(void)state;
+	char abstract[64];
+	struct err err;
+	notify_to(tree_path("notify"), false);
+	(void)snprintf(abstract, sizeof(abstract), "@assay-test-%d", getpid());
+	notify_to(abstract, true);
+	assert_ok(hostd_notify(NULL, "READY=1", &err), err);
+	assert_ok(hostd_notify("", "READY=1", &err), err);
+	assert_fails(hostd_notify("relative", "READY=1", &err), err, ERR_CONFIG,
+		"NOTIFY_SOCKET: not an absolute or abstract address");
+}
+
+/* ---- beginning ---- */
+
+static void hostd_new__state_directory_in_use__refused(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct hostd *second = NULL;
+	struct hostd_options options = {.config = &f->config, .log = &f->log, .tpm = &f->tpm.tpm};
+	assert_false(hostd_new(&options, &second, &f->err));
+	assert_int_equal(f->err.code, ERR_CONFLICT);
+	assert_non_null(strstr(f->err.text, "another assay-hostd uses "));
+}
+
+static void hostd_new__not_enrolled__launches_nothing(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->hostd->enrolled = false;
+	fixture_spec(", -c, 'echo I run'", "");
+	fixture_run(f, NULL, 0);
+	assert_output(f, "denied: this host is not enrolled: run `assay enroll`\n");
+	assert_exit(f, EXIT_ERROR);
+}
+
+/* ---- requests ---- */
+
+static json_t *request(struct hostd_fixture *f, const char *op)
+{
+	json_t *message = json_pack("{s:s}", "op", op), *reply = NULL;
+	assert_ok(hostd_request(f->socket, message, NULL, 0, &reply, NULL, &f->err), f->err);
+	json_decref(message);
+	return reply;
+}
+
+static void status__of_enrolled_host__says_who_and_what(void **state)
+{
+	struct hostd_fixture *f = *state;
+	json_t *reply = request(f, "status");
+	assert_int_equal(strncmp(json_string_value(json_object_get(reply, "host")), "7700", 4), 0);
+	assert_string_equal(json_string_value(json_object_get(reply, "state")), "active");
+	json_t *log = json_object_get(reply, "log");
+	assert_int_equal(json_integer_value(json_object_get(log, "records")), 1);
+	assert_true(json_is_true(json_object_get(log, "usable")));
+	json_decref(reply);
+}
+
+static void status__verifier_hangs__answered_at_once(void **state)
+{
+	struct hostd_fixture *f = *state;
+	(void)pthread_mutex_lock(&f->hostd->identity_mutex);
+	json_decref(request(f, "status"));
+	(void)pthread_mutex_unlock(&f->hostd->identity_mutex);
+}
+
+static void workloads__good_and_bad_specs__both_listed(void **state)
+{
+	struct hostd_fixture *f = *state;
+	fixture_spec("", "");
+	fixture_write("workloads/broken.yaml", "workload: broken\ncolour: red\n", 0644);
+	fixture_write("workloads/other.yaml", "x", 0644);
+	fixture_write("workloads/.hidden.yaml", "x", 0644);
+	json_t *reply = request(f, "workloads");
+	json_t *all = json_object_get(reply, "workloads");
+	assert_int_equal(json_array_size(all), 3);
+	for (size_t i = 0; i < 3; i++) {
+		json_t *one = json_array_get(all, i);
+		bool good = strcmp(json_string_value(json_object_get(one, "name")), "agent") == 0;
+		assert_int_equal(json_object_get(one, "error") == NULL, good);
+		if (good)
+			assert_string_equal(
+				json_string_value(json_object_get(one, "release")), RELEASE_HEX);
+	}
+	json_decref(reply);
+}
+
+/* ---- a hostd that is false, or dies ---- */
+
+static void play_hostd(struct hostd_fixture *f, void (*play)(int fd))
+{
+	struct socket_peer peer;
+	int listener = -1, fd = -1;
+	(void)snprintf(f->socket, sizeof(f->socket), "%s", tree_path("false.sock"));
+	assert_ok(socket_listen(f->socket, 0666, &listener, &f->err), f->err);
+	fixture_run(f, NULL, 0);
+	assert_ok(socket_accept(listener, &peer, &fd, &f->err), f->err);
+	play(fd);
+	(void)close(fd);
+	(void)close(listener);
+	socket_peer_release(&peer);
+}
+
+static void say(int fd, const char *text)
+{
+	char request_[4096];
+	assert_true(recv(fd, request_, sizeof(request_), 0) > 0);
+	if (text)
+		assert_true(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
+}
+
+static void die(int fd)
+{
+	say(fd, NULL);
+}
+
+static void ask_for_fifth_file(int fd)
+{
+	say(fd, "{\"event\":\"ask\",\"files\":[5],\"environment\":[]}");
+}
+
+static void send_plan_without_descriptors(int fd)
+{
+	say(fd, "{\"event\":\"plan\",\"record\":\"00\"}");
+}
+
+static void send_unknown_event(int fd)
+{
+	say(fd, "{\"event\":\"dance\"}");
+}
+
+static const struct {
+	void (*play)(int fd);
+	const char *output;
+} false_hostds[] = {
+	{die, "io: assay-hostd ended the conversation; its log says why\n"},
+	{ask_for_fifth_file, "format: assay-hostd asks for file argument 6\n"},
+	{send_plan_without_descriptors,
+		"format: answer of assay-hostd: 0 descriptors, expected 5\n"},
+	{send_unknown_event, "format: answer of assay-hostd: event dance is unknown\n"},
+};
+
+/* SIGKILL of hostd at any step looks like `die` to the caller. */
+static void run__hostd_dies_or_lies__error_and_no_agent(void **state)
+{
+	struct hostd_fixture *f = *state;
+	for (size_t i = 0; i < ARRAY_LEN(false_hostds); i++) {
+		play_hostd(f, false_hostds[i].play);
+		assert_output(f, false_hostds[i].output);
+		assert_exit(f, EXIT_ERROR);
+	}
+}
+
+/* Who connects to somebody else's socket would execute what that user wants. */
+static void connect__socket_of_another_user__refused(void **state)
+{
+	struct hostd_fixture *f = *state;
+	char path[PATH_MAX];
+	int listener = -1, fd = -1, ends[2];
+	char byte;
+	if (geteuid() != 0)
+		skip();
+	(void)snprintf(path, sizeof(path), "%s", tree_path("nobody"));
+	assert_int_equal(mkdir(path, 0777) | chmod(path, 0777) | pipe(ends), 0);
+	(void)snprintf(path, sizeof(path), "%s", tree_path("nobody/s"));
+	pid_t child = fork();
+	if (child == 0) {
+		fixture_become_nobody();
+		if (!socket_listen(path, 0666, &listener, &f->err) || write(ends[1], "x", 1) != 1)
+			_exit(1);
+		(void)pause();
+	}
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	assert_false(socket_connect(path, &fd, &f->err));
+	assert_int_equal(f->err.code, ERR_DENIED);
+	assert_non_null(strstr(f->err.text, "user 65534 listens there, neither root nor you"));
+	(void)kill(child, SIGKILL);
+	(void)waitpid(child, NULL, 0);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
+
+static int run_all(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(notify__path_and_abstract_address__told),
+		TEST(hostd_new__state_directory_in_use__refused),
+		TEST(hostd_new__not_enrolled__launches_nothing),
+		TEST(status__of_enrolled_host__says_who_and_what),
+		TEST(status__verifier_hangs__answered_at_once),
+		TEST(workloads__good_and_bad_specs__both_listed),
+		TEST(run__hostd_dies_or_lies__error_and_no_agent),
+		TEST(connect__socket_of_another_user__refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+BOTH_USERS(run_all)
