@@ -215,7 +215,7 @@ static bool fake_attest_locked(struct fake_verifier *v, client_build build, void
 	if (!build(context, exporter, &evidence, err))
 		return false;
 	if (!fake_check(v, buf_bytes(&evidence), &claims, err)) {
-		(void)strncpy(v->failed, err->text, sizeof(v->failed) - 1);
+		(void)snprintf(v->failed, sizeof(v->failed), "%.200s", err->text);
 		return false;
 	}
 	if (v->before_answer)
