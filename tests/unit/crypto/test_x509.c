@@ -169,6 +169,43 @@ static void cert_issue__every_key_type__signature_verifies(void **state)
 	}
 }
 
+static void cert_issue_der__every_subject_key__what_our_parser_accepts(void **state)
+{
+	static const enum key_type types[] = {
+		KEY_RSA, KEY_EC_P256, KEY_EC_P384, KEY_EC_P521, KEY_ED25519};
+	struct key *certified = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		struct cert_request request = leaf_request();
+		bool same;
+
+		assert_true(key_generate(types[i], &key, &err));
+		request.subject = key;
+		buf_clear(&a);
+		assert_true(cert_issue_der(&request, ca, ca_key, &a, &err));
+		assert_true(cert_from_der(buf_bytes(&a), false, &cert, &err));
+		assert_int_equal(X509_verify(cert_x509(cert), key_evp(ca_key)), 1);
+		assert_true(cert_key(cert, &certified, &err));
+		same = key_equal(certified, key);
+		key_unref(&certified);
+		assert_true(same);
+		assert_non_null(X509_get0_pubkey(cert_x509(cert)));
+		cert_unref(&cert);
+		key_unref(&key);
+	}
+}
+
+static void cert_issue_der__refused__nothing_appended(void **state)
+{
+	struct cert_request request = leaf_request();
+
+	(void)state;
+	assert_false(cert_issue_der(&request, ca, other_key, &a, &err));
+	assert_int_equal(err.code, ERR_USAGE);
+	assert_int_equal(a.len, 0);
+}
+
 static void cert_issue__empty_subject__critical_names(void **state)
 {
 	static const char *const hosts[] = {
@@ -680,6 +717,8 @@ int main(void)
 		TEST(cert_issue__ca__may_only_sign_leaves),
 		TEST(cert_issue__no_serial__random_and_positive),
 		TEST(cert_issue__every_key_type__signature_verifies),
+		TEST(cert_issue_der__every_subject_key__what_our_parser_accepts),
+		TEST(cert_issue_der__refused__nothing_appended),
 		TEST(cert_issue__empty_subject__critical_names),
 		TEST(cert_issue__own_extensions__carried),
 		TEST(cert_issue__wrong_issuer__refused),
