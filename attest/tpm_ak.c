@@ -239,6 +239,7 @@ static bool run_ak(struct esys *t, void *arguments, struct err *err)
 	if (!establish(t, &a->options, &area, &name, err) || !esys_public_bytes(&area, &bytes, err))
 		return false;
 	t->ak = (struct esys_ak){true, a->options, name, ESYS_TR_NONE};
+	buf_release(a->ret_public); /* what an earlier call left there */
 	*a->ret_public = TAKE_STRUCT(bytes);
 	return true;
 }

@@ -5,10 +5,13 @@
 
 #include "crypto/x509.h"
 
-#define NV_EK_FIRST    0x01c00000u
-#define NV_CHAIN_FIRST 0x01c00100u
-#define NV_CHAIN_LAST  0x01c001ffu
-#define FILE_CERTS_MAX 16u
+/* tss2's own names shift a signed int into its sign. */
+#define PERSISTENT_FIRST 0x81000000u
+#define PERSISTENT_LAST  0x81ffffffu
+#define NV_EK_FIRST      0x01c00000u
+#define NV_CHAIN_FIRST   0x01c00100u
+#define NV_CHAIN_LAST    0x01c001ffu
+#define FILE_CERTS_MAX   16u
 /* TCG_PCCLIENT_STORED_CERT of TPM 1.2, still written by some: tag 0x1001, type 0, size, tag 0x1002.
  */
 #define STORED_HEADER_LEN 7u
@@ -343,7 +346,7 @@ static bool run_ek_list(struct esys *t, void *arguments, struct err *err)
 	size_t n = 0;
 
 	if (!nv_list(t, &nv, err) || !nv_chain(t, &nv, &chain, err) ||
-		!esys_handles(t, TPM2_PERSISTENT_FIRST, TPM2_PERSISTENT_LAST, persistent.handles,
+		!esys_handles(t, PERSISTENT_FIRST, PERSISTENT_LAST, persistent.handles,
 			ARRAY_LEN(persistent.handles), &persistent.count, err))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(ORDER); i++) {
