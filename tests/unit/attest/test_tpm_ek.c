@@ -246,6 +246,7 @@ static void ek__certificate_of_another_tpm__refused(void **state)
 	assert_ok(tpm_open(&(struct tpm_options){.tcti = other.tcti}, &tpm, &f->err), f->err);
 	if (tpm_ek(tpm, &options, &ek, &f->err))
 		buf_put(&text, buf_bytes(&ek.certificate));
+	tpm_ek_release(&ek);
 	tpm_free(&tpm);
 	assert_true(text.len > 0);
 	options.certificates = buf_bytes(&text);
