@@ -189,10 +189,10 @@ static void activate__for_another_ek__refused(void **state)
 {
 	struct tpm_fixture *f = fixture_of(state);
 
-	tpm_ek_release(&ek);
 	assert_ok(tpm_ek(f->tpm, &(struct tpm_ek_options){.want = EK_TEMPLATE_L2}, &ek, &f->err),
 		f->err);
 	activate(f, &(struct tpm_ak_options){0});
+	tpm_ek_release(&ek);
 	assert_ok(tpm_ek(f->tpm, &(struct tpm_ek_options){.want = EK_TEMPLATE_H2}, &ek, &f->err),
 		f->err);
 	assert_false(tpm_activate(
