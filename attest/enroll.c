@@ -104,7 +104,6 @@ static bool enrolment_parse(const json_t *json, struct enrolment *e, struct err 
 
 static bool certificate_dates(struct enrolment *e, struct err *err)
 {
-	OWNED(cert_unref) struct cert *cert = NULL;
 	struct cert *certs[CREDENTIAL_CERTS_MAX] = {0};
 	size_t count = 0;
 	if (e->certificate_pem.len == 0)
