@@ -408,6 +408,37 @@ static void run__as_root_for_another_user__agent_is_that_user(void **state)
 	assert_exit(f, 0);
 }
 
+static void as_nobody(struct hostd_fixture *f)
+{
+	(void)f;
+	fixture_become_nobody();
+}
+
+/* root's hostd, an ordinary caller: in a user namespace of his own, looked at from outside. */
+static void run__as_ordinary_user_at_roots_hostd__only_what_is_for_him(void **state)
+{
+	struct hostd_fixture *f = *state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(f->socket, 0666), 0);
+	f->in_child = as_nobody;
+	fixture_spec(WAITS, "");
+	fixture_run(f, NULL, 0);
+	assert_output(f,
+		"denied: workload agent may be launched by root only: its spec names no `user`\n");
+	assert_exit(f, EXIT_ERROR);
+	fixture_spec(WAITS, "user: daemon\n");
+	fixture_run(f, NULL, 0);
+	assert_output(f, "denied: workload agent may be launched by root and by user daemon\n");
+	assert_exit(f, EXIT_ERROR);
+	start_waiting(f, "user: nobody\n" AUDIENCES);
+	struct stat st;
+	assert_int_equal(stat(fixture_instance(f, "credentials"), &st), 0);
+	assert_int_equal(st.st_uid, NOBODY);
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	let_go(f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 static int run_all(void)
@@ -433,6 +464,7 @@ static int run_all(void)
 		TEST(hostile__silent_connections__bounded_and_others_served),
 		TEST(run__by_another_user__only_where_the_spec_names_him),
 		TEST(run__as_root_for_another_user__agent_is_that_user),
+		TEST(run__as_ordinary_user_at_roots_hostd__only_what_is_for_him),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
