@@ -37,30 +37,40 @@ struct request {
 static bool url_take(const char *url, char out[URL_MAX], struct err *err)
 {
 	const char *host = strncmp(url, "https://", 8) == 0 ? url + 8 : NULL;
-	size_t len = strlen(url);
-	if (!host || *host == '\0' || *host == '/')
+	size_t len = host ? strcspn(host, "/") : 0;
+	CURLU *parsed = curl_url();
+	if (!parsed)
+		return err_set(err, ERR_NOMEM, "client");
+	bool valid = len > 0 && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK;
+	curl_url_cleanup(parsed);
+	if (!valid)
 		return err_set(err, ERR_CONFIG, "verifier %s: expected https://host:port",
 			ESC(bytes_str(url)));
-	if (url[len - 1] == '/')
-		len--;
-	if (len >= URL_MAX || memchr(host, '/', len - 8) || strpbrk(host, "@?# "))
+	if (8 + len >= URL_MAX || strpbrk(host, "@?#") ||
+		(host[len] != '\0' && strcmp(host + len, "/") != 0))
 		return err_set(err, ERR_CONFIG,
-			"verifier %s: nothing may stand behind the host and port",
+			"verifier %s: nothing may stand beside the host and port",
 			ESC(bytes_str(url)));
-	memcpy(out, url, len);
-	out[len] = '\0';
+	memcpy(out, url, 8 + len);
+	out[8 + len] = '\0';
 	return true;
 }
 
+/* Both or none; what was there stays when the new cannot be had. */
 static bool identity_take(
 	struct client *client, struct bytes certificate, struct key *key, struct err *err)
 {
-	buf_clear(&client->certificate);
-	buf_clear(&client->key);
-	if (certificate.len == 0 || !key)
-		return true;
-	buf_put(&client->certificate, certificate);
-	return key_private_pem(key, &client->key, err) && buf_ok(&client->certificate, err);
+	OWNED(buf_release) struct buf pem = {0}, private_pem = {0};
+	if (certificate.len > 0 && key) {
+		buf_put(&pem, certificate);
+		if (!key_private_pem(key, &private_pem, err) || !buf_ok(&pem, err))
+			return false;
+	}
+	buf_release(&client->certificate);
+	buf_release(&client->key);
+	client->certificate = TAKE_STRUCT(pem);
+	client->key = TAKE_STRUCT(private_pem);
+	return true;
 }
 
 bool client_new(const struct client_options *options, struct client **ret, struct err *err)
@@ -115,9 +125,13 @@ bool client_set_identity(
 	CURL *fresh = curl_easy_init();
 	if (!fresh)
 		return err_set(err, ERR_NOMEM, "client");
+	if (!identity_take(client, certificate_pem, key, err)) {
+		curl_easy_cleanup(fresh);
+		return false;
+	}
 	curl_easy_cleanup(client->curl); /* and the connection of the old identity */
 	client->curl = fresh;
-	return identity_take(client, certificate_pem, key, err);
+	return true;
 }
 
 /* ---- callbacks ---- */
@@ -179,16 +193,30 @@ static size_t on_write(char *data, size_t size, size_t n, void *context)
 	return request->answer->failed ? 0 : len;
 }
 
-static _Thread_local struct client *verifying;
-
-/* Only looks: who issued what did not verify. */
-static int on_verify(int ok, X509_STORE_CTX *store)
+/* The pinned CA has not issued what was shown; other faults (a date, a purpose) speak for themselves. */
+static bool is_foreign(int error)
 {
-	X509 *cert = X509_STORE_CTX_get_current_cert(store);
-	if (!ok && cert && verifying) {
+	static const int errors[] = {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
+		X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+		X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_ERR_CERT_SIGNATURE_FAILURE,
+		X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
+		X509_V_ERR_CERT_UNTRUSTED};
+	for (size_t i = 0; i < ARRAY_LEN(errors); i++)
+		if (errors[i] == error)
+			return true;
+	return false;
+}
+
+/* OpenSSL's own verification; who issued what did not pass it is remembered. */
+static int on_verify(X509_STORE_CTX *store, void *context)
+{
+	struct client *client = context;
+	const X509 *shown = X509_STORE_CTX_get0_cert(store);
+	int ok = X509_verify_cert(store);
+	if (ok <= 0 && shown && is_foreign(X509_STORE_CTX_get_error(store))) {
 		char name[ISSUER_MAX];
-		X509_NAME_oneline(X509_get_issuer_name(cert), name, sizeof(name));
-		(void)text_escape(bytes_str(name), verifying->issuer, sizeof(verifying->issuer));
+		(void)X509_NAME_oneline(X509_get_issuer_name(shown), name, sizeof(name));
+		(void)text_escape(bytes_str(name), client->issuer, sizeof(client->issuer));
 	}
 	return ok;
 }
@@ -196,8 +224,7 @@ static int on_verify(int ok, X509_STORE_CTX *store)
 static CURLcode on_context(CURL *curl, void *tls, void *context)
 {
 	(void)curl;
-	(void)context;
-	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, on_verify);
+	SSL_CTX_set_cert_verify_callback(tls, on_verify, context);
 	return CURLE_OK;
 }
 
@@ -245,7 +272,8 @@ static CURLcode set_callbacks(CURL *curl, struct request *request)
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_SEEKDATA, request);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_write);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_WRITEDATA, request);
-	return code ? code : curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, on_context);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, on_context);
+	return code ? code : curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, request->client);
 }
 
 static CURLcode set_request(struct client *client, struct request *request, const char *url,
@@ -260,6 +288,10 @@ static CURLcode set_request(struct client *client, struct request *request, cons
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
 	code = code ? code
 		    : curl_easy_setopt(curl, CURLOPT_PROXY, client->proxy ? client->proxy : "");
+	/* The environment has no say, */
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
+	/* nor have the system's CAs: their directory is a default beside our own. */
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
 	code = code ? code : set_blob(curl, CURLOPT_CAINFO_BLOB, &client->ca);
@@ -280,11 +312,13 @@ static bool failed(struct client *client, const struct request *request, CURLcod
 			"%s: its certificate was issued by %s, not by the pinned CA: a proxy that "
 			"inspects TLS, or another verifier",
 			client->url, client->issuer);
-	if (code == CURLE_WRITE_ERROR)
+	if (code == CURLE_WRITE_ERROR && !request->answer->failed)
 		return err_set(err, ERR_FORMAT, "%s: the answer is larger than %zu bytes",
 			client->url, request->answer_max);
-	return err_set(err, code == CURLE_OUT_OF_MEMORY ? ERR_NOMEM : ERR_NET, "%s: %s",
-		client->url, detail[0] ? detail : curl_easy_strerror(code));
+	return err_set(err,
+		code == CURLE_OUT_OF_MEMORY || request->answer->failed ? ERR_NOMEM : ERR_NET,
+		"%s: %s", client->url,
+		detail[0] ? ESC(bytes_str(detail)) : curl_easy_strerror(code));
 }
 
 static struct curl_slist *headers_of(const char *media_type)
@@ -313,14 +347,14 @@ static bool perform(struct client *client, const char *path, const char *media_t
 	(void)snprintf(url, sizeof(url), "%s%s", client->url, path);
 	buf_clear(request->answer);
 	client->issuer[0] = '\0';
-	verifying = client;
 	CURLcode code = set_request(client, request, url, headers, detail);
 	if (code == CURLE_OK)
 		code = curl_easy_perform(client->curl);
-	verifying = NULL;
 	long status = 0;
 	if (code == CURLE_OK)
 		code = curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+	/* Nothing of this request stays with the connection. */
+	curl_easy_reset(client->curl);
 	curl_slist_free_all(headers);
 	*ret_status = (int)status;
 	return code == CURLE_OK ? true : failed(client, request, code, detail, err);
@@ -349,7 +383,7 @@ static bool refused(int status, struct bytes answer, struct err *err)
 	if (!message)
 		return err_set(err, code_of_status(status),
 			"the verifier answered with HTTP status %d", status);
-	if (!hint)
+	if (!hint || hint[0] == '\0')
 		return err_set(err, code_of_status(status), "%s", ESC(bytes_str(message)));
 	return err_set(err, code_of_status(status), "%s (%s)", ESC(bytes_str(message)),
 		ESC(bytes_str(hint)));
@@ -415,8 +449,9 @@ bool client_request(struct client *client, const char *path, const char *media_t
 	struct request request = {
 		.client = client, .answer = ret_body, .answer_max = CLIENT_ANSWER_MAX};
 	buf_put(&request.body, body);
-	bool ok = buf_ok(&request.body, err) &&
-		  perform(client, path, media_type, &request, ret_status, err);
+	bool ok =
+		buf_ok(&request.body, err) &&
+		perform(client, path, body.len > 0 ? media_type : NULL, &request, ret_status, err);
 	buf_release(&request.body);
 	return ok;
 }
