@@ -139,6 +139,9 @@ static CURLcode request_set(CURL *curl, const struct target *target, const char 
 	for (size_t i = 0; i < ARRAY_LEN(pointers) && code == CURLE_OK; i++)
 		if (pointers[i].value)
 			code = curl_easy_setopt(curl, pointers[i].option, pointers[i].value);
+	/* libcurl's default, the system's directory of CAs, would be trusted beside the file. */
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	if (code == CURLE_OK && body) {
 		code = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
 		if (code == CURLE_OK)
