@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/enroll.h"
 
+#include <stdlib.h>
+
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -32,18 +34,49 @@ static bool state_read(const char *dir, const char *name, struct buf *ret, struc
 	return file ? file_read(file, STATE_FILE_MAX, ret, err) : err_set(err, ERR_NOMEM, "state");
 }
 
-static bool host_key(const char *dir, struct key **ret, struct err *err)
+/* A file that host.json says must be there: without it the host is enrolled all the same. */
+static bool state_need(const char *dir, const char *name, struct buf *ret, struct err *err)
+{
+	if (state_read(dir, name, ret, err))
+		return true;
+	if (err && err->code == ERR_NOT_FOUND)
+		err->code = ERR_CONFIG;
+	return err_wrap(err, "enrol again (assay enroll)");
+}
+
+static bool key_parse(const struct buf *pem, struct key **ret, struct err *err)
+{
+	OWNED(key_unref) struct key *key = NULL;
+	if (!key_from_pem(buf_bytes(pem), &key, err))
+		return err_wrap(err, "host.key");
+	if (!key_has_private(key) || key_type_of(key) != KEY_EC_P256)
+		return err_set(err, ERR_FORMAT, "host.key: needed is a private P-256 key");
+	*ret = TAKE(key);
+	return true;
+}
+
+static bool key_make(const char *dir, struct key **ret, struct err *err)
 {
 	OWNED(buf_release) struct buf pem = {0};
-	struct err missing = {0};
-	if (state_read(dir, "host.key", &pem, &missing))
-		return key_from_pem(buf_bytes(&pem), ret, err) ? true
-							       : err_wrap(err, "%s/host.key", dir);
-	if (missing.code != ERR_NOT_FOUND)
-		return err_set(err, missing.code, "%s", missing.text);
-	return file_make_dirs(dir, 0700, err) && key_generate(KEY_EC_P256, ret, err) &&
-	       key_private_pem(*ret, &pem, err) &&
-	       state_write(dir, "host.key", buf_bytes(&pem), err);
+	OWNED(key_unref) struct key *key = NULL;
+	if (!file_make_dirs(dir, 0700, err) || !key_generate(KEY_EC_P256, &key, err) ||
+		!key_private_pem(key, &pem, err) ||
+		!state_write(dir, "host.key", buf_bytes(&pem), err))
+		return false;
+	*ret = TAKE(key);
+	return true;
+}
+
+/* The one key of this host: made on the first call, and never again. */
+static bool key_find(const char *dir, struct key **ret, struct err *err)
+{
+	OWNED(buf_release) struct buf pem = {0};
+	struct err why = {0};
+	if (state_read(dir, "host.key", &pem, &why))
+		return key_parse(&pem, ret, err);
+	if (why.code != ERR_NOT_FOUND)
+		return err_set(err, why.code, "%s", why.text);
+	return key_make(dir, ret, err);
 }
 
 static json_t *enrolment_json(const struct enrolment *e)
@@ -65,6 +98,8 @@ static bool enrolment_save(const char *dir, const struct enrolment *e, struct er
 	if (e->certificate_pem.len &&
 		!state_write(dir, "host.pem", buf_bytes(&e->certificate_pem), err))
 		return false;
+	if (!json)
+		return err_set(err, ERR_FORMAT, "the verifier's id is no text");
 	return json_write(json, true, &text, err) &&
 	       state_write(dir, "host.json", buf_bytes(&text), err);
 }
@@ -94,50 +129,63 @@ static bool enrolment_parse(const json_t *json, struct enrolment *e, struct err 
 	if (!hex_decode(bytes_str(json_need_str(&f, json, "ak_name", 2 * TPM_NAME_MAX)),
 		    TPM_NAME_MAX, &name, err))
 		return err_wrap(err, "host.json: ak_name");
+	if (name.len == 0)
+		json_fields_fail(&f, "ak_name", "empty");
+	else
+		memcpy(e->ak_name.bytes, name.data, name.len);
 	e->ak_name.len = (uint8_t)name.len;
-	memcpy(e->ak_name.bytes, name.data, name.len);
 	e->ak.expected = e->ak_name;
-	if (e->state == HOST_NONE || e->ek_template == EK_TEMPLATE_NONE)
+	if (e->state == HOST_NONE)
 		json_fields_fail(&f, "state", "not known");
+	if (e->ek_template == EK_TEMPLATE_NONE)
+		json_fields_fail(&f, "ek_template", "not known");
 	return json_fields_ok(&f, err);
 }
 
-static bool certificate_dates(struct enrolment *e, struct err *err)
+/* The first is the host's own; the others are its issuers. */
+static bool certificate_check(struct enrolment *e, const struct cert *cert, struct err *err)
+{
+	OWNED(key_unref) struct key *key = NULL;
+	if (!cert_key(cert, &key, err))
+		return false;
+	if (!key_equal(key, e->key))
+		return err_set(err, ERR_MISMATCH, "it is for another key than host.key");
+	e->not_before = cert_not_before(cert);
+	e->not_after = cert_not_after(cert);
+	return true;
+}
+
+static bool certificates_check(struct enrolment *e, struct err *err)
 {
 	struct cert *certs[CREDENTIAL_CERTS_MAX] = {0};
 	size_t count = 0;
-	if (e->certificate_pem.len == 0)
-		return true;
-	if (!certs_from_bytes(
-		    buf_bytes(&e->certificate_pem), CREDENTIAL_CERTS_MAX, certs, &count, err))
-		return err_wrap(err, "host certificate");
-	if (count) {
-		e->not_before = cert_not_before(certs[0]);
-		e->not_after = cert_not_after(certs[0]);
-	}
+	bool ok = certs_from_bytes(
+		buf_bytes(&e->certificate_pem), CREDENTIAL_CERTS_MAX, certs, &count, err);
+	if (ok)
+		ok = count > 0 ? certificate_check(e, certs[0], err)
+			       : err_set(err, ERR_FORMAT, "there is none");
 	for (size_t i = 0; i < count; i++)
 		cert_unref(&certs[i]);
-	return true;
+	return ok || err_wrap(err, "host certificate");
 }
 
 bool enroll_load(const char *state_dir, struct enrolment *ret, struct err *err)
 {
 	OWNED(enrolment_release) struct enrolment e = {0};
-	OWNED(buf_release) struct buf text = {0};
+	OWNED(buf_release) struct buf text = {0}, pem = {0};
 	OWNED(json_release) json_t *json = NULL;
 	if (!state_read(state_dir, "host.json", &text, err))
 		return err && err->code == ERR_NOT_FOUND
 			       ? err_set(err, ERR_NOT_FOUND, "this host is not enrolled")
 			       : false;
 	if (!json_open(buf_bytes(&text), STATE_FILE_MAX, &json, err) ||
-		!enrolment_parse(json, &e, err) || !host_key(state_dir, &e.key, err))
+		!enrolment_parse(json, &e, err) || !state_need(state_dir, "host.key", &pem, err) ||
+		!key_parse(&pem, &e.key, err))
 		return err_wrap(err, "%s", state_dir);
-	struct err missing = {0};
-	if (e.state != HOST_PENDING &&
-		!state_read(state_dir, "host.pem", &e.certificate_pem, &missing))
-		return err_set(err, missing.code, "%s", missing.text);
-	if (!certificate_dates(&e, err))
-		return false;
+	if (e.state == HOST_ACTIVE &&
+		(!state_need(state_dir, "host.pem", &e.certificate_pem, err) ||
+			!certificates_check(&e, err)))
+		return err_wrap(err, "%s", state_dir);
 	*ret = TAKE_STRUCT(e);
 	return true;
 }
@@ -169,6 +217,21 @@ static void enrolling_free(struct enrolling **enrolling)
 	*enrolling = NULL;
 }
 
+/* host id = SHA-256 of the EK's Name: nothing that a verifier could choose. */
+static bool offer_check(const struct enrolling *e, struct err *err)
+{
+	struct tpmt_public ek;
+	struct tpm_name name;
+	uint8_t host_id[HOST_ID_LEN];
+	if (e->offer.verifier_id.len >= sizeof(e->enrolment.verifier_id))
+		return err_set(err, ERR_LIMIT, "the verifier's id is too long");
+	if (!tpmt_public_parse(buf_bytes(&e->ek.public_area), &ek, err) ||
+		!tpm_name_of(&ek, &name, err) || !sha256_of(tpm_name_bytes(&name), host_id, err))
+		return false;
+	return memcmp(host_id, e->offer.host_id, HOST_ID_LEN) == 0 ||
+	       err_set(err, ERR_MISMATCH, "the verifier takes this host for another one");
+}
+
 static bool begin(struct enrolling *e, struct client *client, struct err *err)
 {
 	struct enroll_begin m = {
@@ -183,7 +246,8 @@ static bool begin(struct enrolling *e, struct client *client, struct err *err)
 		e->ek.certificate.len && i < e->ek.chain_count && m.ek_cert_count < EK_CERTS_MAX;
 		i++)
 		m.ek_certs[m.ek_cert_count++] = buf_bytes(&e->ek.chain[i]);
-	if (!client_enroll_begin(client, &m, &e->offer_buffer, &e->offer, err))
+	if (!client_enroll_begin(client, &m, &e->offer_buffer, &e->offer, err) ||
+		!offer_check(e, err))
 		return false;
 	return tpm_activate(e->tpm, e->offer.id_object, e->offer.encrypted_secret, &e->secret, err)
 		       ? true
@@ -232,7 +296,7 @@ static bool certificates_take(
 			!cert_pem(cert, &e->certificate_pem, err))
 			return err_wrap(err, "host certificate");
 	}
-	return certificate_dates(e, err);
+	return certificates_check(e, err);
 }
 
 static bool finish(struct enrolling *e, struct client *client, struct err *err)
@@ -241,12 +305,13 @@ static bool finish(struct enrolling *e, struct client *client, struct err *err)
 	struct enrolment *enrolment = &e->enrolment;
 	if (!client_enroll_finish(client, build_finish, e, &e->result_buffer, &result, err))
 		return false;
-	if (e->offer.verifier_id.len >= sizeof(enrolment->verifier_id))
-		return err_set(err, ERR_LIMIT, "the verifier's id is too long");
+	if (memcmp(result.host_id, e->offer.host_id, HOST_ID_LEN) != 0)
+		return err_set(err, ERR_MISMATCH, "the verifier takes this host for another one");
 	memcpy(enrolment->verifier_id, e->offer.verifier_id.data, e->offer.verifier_id.len);
 	memcpy(enrolment->host_id, result.host_id, HOST_ID_LEN);
 	enrolment->state = result.state;
-	return certificates_take(&result, enrolment, err);
+	/* Whatever comes with another state is no certificate to use. */
+	return result.state != HOST_ACTIVE || certificates_take(&result, enrolment, err);
 }
 
 static bool keys_find(struct enrolling *e, struct err *err)
@@ -260,7 +325,7 @@ static bool keys_find(struct enrolling *e, struct err *err)
 	e->enrolment.ek_template = e->ek.template_id;
 	e->enrolment.ak = e->options->ak;
 	e->enrolment.ak.expected = e->enrolment.ak_name;
-	return host_key(e->options->state_dir, &e->enrolment.key, err);
+	return key_find(e->options->state_dir, &e->enrolment.key, err);
 }
 
 bool enroll_run(struct tpm *tpm, struct client *client, const struct enroll_options *options,

@@ -3,15 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
 
-#define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
-#define IMA_NAME_MAX 256u
-#define IMA_DATA_MAX (1u << 20)
+#define BOOT_ID_PATH  "/proc/sys/kernel/random/boot_id"
+#define IMA_NAME_MAX  256u
+#define IMA_DATA_MAX  (1u << 20)
+#define IMA_FIXED     52u /* all else of an entry, at most */
+#define IMA_ENTRY_MAX (IMA_FIXED + IMA_NAME_MAX + IMA_DATA_MAX)
+#define IMA_CHUNK     65536u
 
 bool quote_tpm_key_spki(const struct tpm_key *tpm_key, struct buf *ret_spki, struct err *err)
 {
@@ -107,6 +111,8 @@ bool quote_evidence(struct tpm *tpm, const struct quote_request *request,
 	OWNED(quoting_free) struct quoting *q = calloc(1, sizeof(*q));
 	if (!q)
 		return err_set(err, ERR_NOMEM, "quote");
+	if (!request->tpm_key && !request->key)
+		return err_set(err, ERR_INTERNAL, "quote: no key to be certified");
 	if (!claims_fill(request, exporter, q, err) || !prove_possession(tpm, request, q, err) ||
 		!tpm_quote(tpm, BYTES_OF(q->digest), request->bank, &q->quote, err))
 		return false;
@@ -155,27 +161,79 @@ static size_t ima_entry(struct bytes in)
 	return data_len <= IMA_DATA_MAX && in.len - at >= data_len ? at + data_len : 0;
 }
 
+/* What was read of the log and not yet passed on. */
+struct ima_window {
+	const char *path;
+	int fd;
+	struct buf data;
+	size_t at;
+	bool end;
+};
+
+static void ima_window_release(struct ima_window *window)
+{
+	fd_close(&window->fd);
+	buf_release(&window->data);
+}
+
+static bool ima_read_more(struct ima_window *window, struct err *err)
+{
+	struct buf *data = &window->data;
+	if (window->at > 0)
+		memmove(data->data, data->data + window->at, data->len - window->at);
+	data->len -= window->at;
+	window->at = 0;
+	uint8_t *room = buf_extend(data, IMA_CHUNK);
+	if (!room)
+		return buf_ok(data, err);
+	ssize_t n;
+	do
+		n = read(window->fd, room, IMA_CHUNK);
+	while (n < 0 && errno == EINTR);
+	data->len -= IMA_CHUNK - (n > 0 ? (size_t)n : 0);
+	window->end = n == 0;
+	return n >= 0 || err_errno(err, errno, "%s", window->path);
+}
+
+/* The next whole entry, good until the next call; empty at the end of the log. */
+static bool ima_next(struct ima_window *window, uint64_t number, struct bytes *ret, struct err *err)
+{
+	for (;;) {
+		struct bytes left = buf_bytes(&window->data);
+		if (window->at > 0)
+			left = bytes_of(left.data + window->at, left.len - window->at);
+		size_t len = ima_entry(left);
+		if (len == 0 && (window->end || left.len > IMA_ENTRY_MAX)) {
+			*ret = (struct bytes){0};
+			return left.len == 0 ||
+			       err_set(err, ERR_FORMAT, "%s: entry %" PRIu64 " is not whole",
+				       window->path, number);
+		}
+		if (len > 0) {
+			*ret = bytes_of(left.data, len);
+			window->at += len;
+			return true;
+		}
+		if (!ima_read_more(window, err))
+			return false;
+	}
+}
+
 bool quote_ima_read(const char *path, uint64_t start, size_t max, struct buf *ret, struct err *err)
 {
-	OWNED(buf_release) struct buf all = {0};
-	OWNED(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	OWNED(ima_window_release)
+	struct ima_window window = {
+		.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+	struct bytes entry;
 	buf_clear(ret);
-	if (fd < 0)
-		return errno == ENOENT ? true : err_errno(err, errno, "%s", path);
-	if (!file_read_fd(fd, path, 64u << 20, &all, err))
-		return false;
-	struct bytes left = buf_bytes(&all);
-	for (uint64_t entry = 0; left.len; entry++) {
-		size_t len = ima_entry(left);
-		if (len == 0)
-			return err_set(err, ERR_FORMAT, "%s: entry %llu is not whole", path,
-				(unsigned long long)entry);
-		if (entry >= start) {
-			if (ret->len + len > max)
-				break;
-			buf_put(ret, bytes_of(left.data, len));
-		}
-		left = bytes_of(left.data + len, left.len - len);
+	if (window.fd < 0)
+		return errno == ENOENT || err_errno(err, errno, "%s", path);
+	for (uint64_t number = 0;; number++) {
+		if (!ima_next(&window, number, &entry, err))
+			return false;
+		if (entry.len == 0 || (number >= start && entry.len > max - ret->len))
+			return buf_ok(ret, err);
+		if (number >= start)
+			buf_put(ret, entry);
 	}
-	return buf_ok(ret, err);
 }
