@@ -164,6 +164,27 @@ static void examine_ek_made(struct examination *e)
 				  "hierarchy enabled?");
 }
 
+/* Any kind that hostd.yaml may ask for is fine; what is not an AK stands in its way. */
+static void examine_ak(struct examination *e)
+{
+	uint32_t handle = e->options->ak_handle ? e->options->ak_handle : TPM_AK_HANDLE_DEFAULT;
+	struct err err = {0};
+	char found[256];
+	bool there = false, looked = false;
+	enum ak_kind kind = AK_ECC_P256;
+	if (!e->tpm)
+		return;
+	for (int i = 0; i < AK_KINDS && !there; i++) {
+		const struct tpm_ak_options options = {.kind = (enum ak_kind)i, .handle = handle};
+		looked = tpm_ak_look(e->tpm, &options, &there, &err) || looked;
+		kind = (enum ak_kind)i;
+	}
+	(void)snprintf(found, sizeof(found), "%s at 0x%08" PRIx32,
+		there ? ak_kind_name(kind) : "none yet, enrolling makes it", handle);
+	item(e->report, "ak", looked ? DOCTOR_OK : DOCTOR_MISSING, looked ? found : err.text,
+		"choose another handle (ak_handle in hostd.yaml)");
+}
+
 static void examine_pcr(struct examination *e)
 {
 	static const uint8_t zeros[DIGEST_LEN_MAX];
@@ -277,6 +298,7 @@ void doctor_examine(const struct doctor_options *options, struct doctor_report *
 		examine_clock,
 		examine_ek,
 		examine_ek_made,
+		examine_ak,
 		examine_pcr,
 		examine_namespaces,
 		examine_kernel,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -139,101 +140,107 @@ bool quote_evidence(struct tpm *tpm, const struct quote_request *request,
 	return evidence_encode(&evidence, out, err);
 }
 
-/* Length of the entry at the front of `in`, 0 when it is not whole. Layout (native byte order): pcr u32, digest 20 bytes,
- * name length u32, name, then data length u32 and data; the old template "ima" has a digest and a length-prefixed path. */
-static size_t ima_entry(struct bytes in)
-{
-	uint32_t name_len, data_len;
-	size_t at = 24;
-	if (in.len < at + 4)
-		return 0;
-	memcpy(&name_len, in.data + at, 4);
-	at += 4;
-	if (name_len == 0 || name_len > IMA_NAME_MAX || in.len - at < name_len)
-		return 0;
-	if (name_len == 3 && memcmp(in.data + at, "ima", 3) == 0)
-		at += 20;
-	at += name_len;
-	if (in.len < at + 4)
-		return 0;
-	memcpy(&data_len, in.data + at, 4);
-	at += 4;
-	return data_len <= IMA_DATA_MAX && in.len - at >= data_len ? at + data_len : 0;
-}
-
-/* What was read of the log and not yet passed on. */
-struct ima_window {
-	const char *path;
+/* The log as a stream: it may be long, and hostd is small. */
+struct ima_stream {
 	int fd;
-	struct buf data;
-	size_t at;
-	bool end;
+	const char *path;
+	uint64_t entry; /* number of the one being read */
+	struct buf head; /* of that entry, up to its data */
+	size_t at, len; /* what of the chunk is read, and filled */
+	uint8_t chunk[IMA_CHUNK];
 };
 
-static void ima_window_release(struct ima_window *window)
+static bool ima_torn(const struct ima_stream *s, struct err *err)
 {
-	fd_close(&window->fd);
-	buf_release(&window->data);
+	return err_set(err, ERR_FORMAT, "%s: entry %" PRIu64 " is not whole", s->path, s->entry);
 }
 
-static bool ima_read_more(struct ima_window *window, struct err *err)
+static bool ima_fill(struct ima_stream *s, bool *ret_end, struct err *err)
 {
-	struct buf *data = &window->data;
-	if (window->at > 0)
-		memmove(data->data, data->data + window->at, data->len - window->at);
-	data->len -= window->at;
-	window->at = 0;
-	uint8_t *room = buf_extend(data, IMA_CHUNK);
-	if (!room)
-		return buf_ok(data, err);
-	ssize_t n;
-	do
-		n = read(window->fd, room, IMA_CHUNK);
-	while (n < 0 && errno == EINTR);
-	data->len -= IMA_CHUNK - (n > 0 ? (size_t)n : 0);
-	window->end = n == 0;
-	return n >= 0 || err_errno(err, errno, "%s", window->path);
+	ssize_t n = 1;
+	if (s->at == s->len) {
+		do
+			n = read(s->fd, s->chunk, sizeof(s->chunk));
+		while (n < 0 && errno == EINTR);
+		s->at = 0;
+		s->len = n > 0 ? (size_t)n : 0;
+	}
+	*ret_end = n == 0;
+	return n >= 0 || err_errno(err, errno, "%s", s->path);
 }
 
-/* The next whole entry, good until the next call; empty at the end of the log. */
-static bool ima_next(struct ima_window *window, uint64_t number, struct bytes *ret, struct err *err)
+/* The next len bytes, appended to out; NULL: passed over. */
+static bool ima_take(struct ima_stream *s, size_t len, struct buf *out, struct err *err)
 {
-	for (;;) {
-		struct bytes left = buf_bytes(&window->data);
-		if (window->at > 0)
-			left = bytes_of(left.data + window->at, left.len - window->at);
-		size_t len = ima_entry(left);
-		if (len == 0 && (window->end || left.len > IMA_ENTRY_MAX)) {
-			*ret = (struct bytes){0};
-			return left.len == 0 ||
-			       err_set(err, ERR_FORMAT, "%s: entry %" PRIu64 " is not whole",
-				       window->path, number);
-		}
-		if (len > 0) {
-			*ret = bytes_of(left.data, len);
-			window->at += len;
+	while (len > 0) {
+		bool end;
+		if (!ima_fill(s, &end, err))
+			return false;
+		if (end)
+			return ima_torn(s, err);
+		size_t n = s->len - s->at < len ? s->len - s->at : len;
+		if (out)
+			buf_put(out, bytes_of(s->chunk + s->at, n));
+		s->at += n;
+		len -= n;
+	}
+	return !out || buf_ok(out, err);
+}
+
+/* A length of at most max, native byte order, itself appended to the head. */
+static bool ima_length(struct ima_stream *s, size_t max, size_t *ret, struct err *err)
+{
+	uint32_t value;
+	if (!ima_take(s, sizeof(value), &s->head, err))
+		return false;
+	memcpy(&value, s->head.data + s->head.len - sizeof(value), sizeof(value));
+	*ret = value;
+	return value <= max || ima_torn(s, err);
+}
+
+/* Layout: pcr u32, digest 20 bytes, name length u32, name, then data length u32 and data; the old template "ima" has a
+ * digest and a length-prefixed path in their place. */
+static bool ima_head(struct ima_stream *s, size_t *ret_data, struct err *err)
+{
+	size_t name;
+	buf_clear(&s->head);
+	if (!ima_take(s, 4 + 20, &s->head, err) || !ima_length(s, IMA_NAME_MAX, &name, err) ||
+		!ima_take(s, name, &s->head, err))
+		return false;
+	bool old = name == 3 && memcmp(s->head.data + s->head.len - 3, "ima", 3) == 0;
+	if (name == 0)
+		return ima_torn(s, err);
+	return (!old || ima_take(s, 20, &s->head, err)) &&
+	       ima_length(s, IMA_DATA_MAX, ret_data, err);
+}
+
+static bool ima_entries(
+	struct ima_stream *s, uint64_t start, size_t max, struct buf *ret, struct err *err)
+{
+	bool end = false;
+	for (; ima_fill(s, &end, err) && !end; s->entry++) {
+		size_t data;
+		bool wanted = s->entry >= start;
+		if (!ima_head(s, &data, err))
+			return false;
+		if (wanted && s->head.len + data > max - ret->len)
 			return true;
-		}
-		if (!ima_read_more(window, err))
+		if (wanted)
+			buf_put(ret, buf_bytes(&s->head));
+		if (!ima_take(s, data, wanted ? ret : NULL, err))
 			return false;
 	}
+	return end;
 }
 
 bool quote_ima_read(const char *path, uint64_t start, size_t max, struct buf *ret, struct err *err)
 {
-	OWNED(ima_window_release)
-	struct ima_window window = {
-		.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-	struct bytes entry;
+	OWNED(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct ima_stream stream = {.fd = fd, .path = path};
 	buf_clear(ret);
-	if (window.fd < 0)
-		return errno == ENOENT || err_errno(err, errno, "%s", path);
-	for (uint64_t number = 0;; number++) {
-		if (!ima_next(&window, number, &entry, err))
-			return false;
-		if (entry.len == 0 || (number >= start && entry.len > max - ret->len))
-			return buf_ok(ret, err);
-		if (number >= start)
-			buf_put(ret, entry);
-	}
+	if (fd < 0)
+		return errno == ENOENT ? true : err_errno(err, errno, "%s", path);
+	bool ok = ima_entries(&stream, start, max, ret, err) && buf_ok(ret, err);
+	buf_release(&stream.head);
+	return ok;
 }

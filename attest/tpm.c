@@ -18,6 +18,7 @@ static const struct tpm_ops ESYS_OPS = {
 	.ek_list = esys_ek_list,
 	.ek = esys_ek,
 	.ak = esys_ak,
+	.ak_look = esys_ak_look,
 	.activate = esys_activate,
 	.quote = esys_quote,
 	.key_new = esys_key_new,

@@ -126,6 +126,8 @@ struct tpm_ops {
 		struct err *err);
 	bool (*ak)(struct tpm *tpm, const struct tpm_ak_options *options, struct buf *ret_public,
 		struct err *err);
+	bool (*ak_look)(struct tpm *tpm, const struct tpm_ak_options *options, bool *ret_there,
+		struct err *err);
 	bool (*activate)(struct tpm *tpm, struct bytes id_object, struct bytes encrypted_secret,
 		struct buf *ret_secret, struct err *err);
 	bool (*quote)(struct tpm *tpm, struct bytes qualifying, enum digest_alg bank,
@@ -198,6 +200,12 @@ static inline must_use bool tpm_ak(struct tpm *tpm, const struct tpm_ak_options 
 	struct buf *ret_public, struct err *err)
 {
 	return tpm->ops->ak(tpm, options, ret_public, err);
+}
+/* Whether the persistent handle holds an AK of that kind already; changes nothing. ERR_CONFLICT as for tpm_ak. */
+static inline must_use bool tpm_ak_look(
+	struct tpm *tpm, const struct tpm_ak_options *options, bool *ret_there, struct err *err)
+{
+	return tpm->ops->ak_look(tpm, options, ret_there, err);
 }
 /* TPM2_ActivateCredential for the AK with the EK: TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET as
  * received; the secret is at most TPM_SECRET_MAX bytes. ERR_USAGE before tpm_ek and tpm_ak;

@@ -255,3 +255,29 @@ bool esys_ak(struct tpm *tpm, const struct tpm_ak_options *options, struct buf *
 		a.options.handle = TPM_AK_HANDLE_DEFAULT;
 	return esys_run(tpm, "attestation key", run_ak, &a, err);
 }
+
+struct look_call {
+	struct tpm_ak_options options;
+	bool *ret_there;
+};
+
+static bool run_ak_look(struct esys *t, void *arguments, struct err *err)
+{
+	const struct look_call *a = arguments;
+	TPM2B_PUBLIC area;
+	struct tpm_name name;
+
+	return inspect(t, &a->options, a->options.handle, &name, &area, a->ret_there, err);
+}
+
+bool esys_ak_look(
+	struct tpm *tpm, const struct tpm_ak_options *options, bool *ret_there, struct err *err)
+{
+	struct look_call a = {*options, ret_there};
+
+	if (options->kind >= AK_KINDS)
+		return err_set(err, ERR_USAGE, "AK: no such kind");
+	if (a.options.handle == 0)
+		a.options.handle = TPM_AK_HANDLE_DEFAULT;
+	return esys_run(tpm, "attestation key", run_ak_look, &a, err);
+}

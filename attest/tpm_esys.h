@@ -185,6 +185,8 @@ bool esys_ek(
 	struct tpm *tpm, const struct tpm_ek_options *options, struct tpm_ek *ret, struct err *err);
 bool esys_ak(struct tpm *tpm, const struct tpm_ak_options *options, struct buf *ret_public,
 	struct err *err);
+bool esys_ak_look(
+	struct tpm *tpm, const struct tpm_ak_options *options, bool *ret_there, struct err *err);
 bool esys_activate(struct tpm *tpm, struct bytes id_object, struct bytes encrypted_secret,
 	struct buf *ret_secret, struct err *err);
 bool esys_quote(struct tpm *tpm, struct bytes qualifying, enum digest_alg bank,

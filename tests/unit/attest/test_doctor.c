@@ -55,6 +55,8 @@ static void examine__software_tpm__its_keys_and_pcr_found(void **state)
 	assert_string_equal(find(&report, "ek-certificate")->found, "L-1, H-3");
 	assert_string_equal(find(&report, "ek")->found, "L-1");
 	assert_string_equal(find(&report, "runtime-pcr")->found, "PCR 15 is untouched");
+	assert_string_equal(
+		find(&report, "ak")->found, "none yet, enrolling makes it at 0x81018001");
 }
 
 static void examine__pcr_that_is_not_quoted__missing(void **state)

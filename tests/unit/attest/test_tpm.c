@@ -261,6 +261,71 @@ static void ak__generation__gives_another_key(void **state)
 	assert_false(same);
 }
 
+static void ak_look__before_and_after__there(void **state)
+{
+	struct tpm_fixture *f = fixture_of(state);
+	struct tpm_ak_options options = {.handle = 0x81018007};
+	bool there = true;
+
+	assert_ok(tpm_ak_look(f->tpm, &options, &there, &f->err), f->err);
+	assert_false(there);
+	assert_ok(tpm_ak(f->tpm, &options, &ak_public, &f->err), f->err);
+	assert_ok(tpm_ak_look(f->tpm, &options, &there, &f->err), f->err);
+	assert_true(there);
+	options.kind = AK_RSA_2048;
+	assert_false(tpm_ak_look(f->tpm, &options, &there, &f->err));
+	assert_int_equal(f->err.code, ERR_CONFLICT);
+}
+
+struct worker {
+	struct tpm *tpm;
+	struct digest digest;
+	unsigned failures;
+	pthread_t thread;
+};
+
+static void *extend_and_quote(void *context)
+{
+	struct worker *w = context;
+
+	for (int i = 0; i < 10; i++) {
+		struct tpm_quote mine;
+		if (!tpm_pcr_extend(w->tpm, 15, &w->digest, 1, NULL) ||
+			!tpm_quote(w->tpm, BYTES_OF(NONCE), DIGEST_SHA256, &mine, NULL))
+			w->failures++;
+		else
+			tpm_quote_release(&mine);
+	}
+	return NULL;
+}
+
+static void tpm__four_threads__every_extend_counted(void **state)
+{
+	struct tpm_fixture *f = fixture_of(state);
+	struct worker workers[4] = {0};
+	struct pcr_bank before, after;
+
+	assert_ok(tpm_ak(f->tpm, &(struct tpm_ak_options){0}, &ak_public, &f->err), f->err);
+	assert_ok(tpm_pcr_read(f->tpm, DIGEST_SHA256, 1u << 15, &before, &f->err), f->err);
+	for (size_t i = 0; i < ARRAY_LEN(workers); i++) {
+		workers[i].tpm = f->tpm;
+		assert_ok(digest_of(DIGEST_SHA256, BYTES_LIT("same"), &workers[i].digest, &f->err),
+			f->err);
+		assert_int_equal(
+			pthread_create(&workers[i].thread, NULL, extend_and_quote, &workers[i]), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(workers); i++) {
+		pthread_join(workers[i].thread, NULL);
+		assert_int_equal(workers[i].failures, 0);
+	}
+	for (int i = 0; i < 40; i++)
+		assert_ok(pcr_extend(DIGEST_SHA256, before.values[15], workers[0].digest.bytes,
+				  &f->err),
+			f->err);
+	assert_ok(tpm_pcr_read(f->tpm, DIGEST_SHA256, 1u << 15, &after, &f->err), f->err);
+	assert_memory_equal(before.values[15], after.values[15], SHA256_LEN);
+}
+
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, fixture_setup, release_results)
@@ -283,6 +348,8 @@ int main(void)
 		ROW(ak__handle_holds_another_kind__left_alone),
 		ROW(ak__other_generation_at_same_handle__left_alone),
 		ROW(ak__generation__gives_another_key),
+		ROW(ak_look__before_and_after__there),
+		ROW(tpm__four_threads__every_extend_counted),
 	};
 
 	setenv("TSS2_LOG", "all+NONE", 0);
