@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "attest/spec.h"
+#include "base/file.h"
 #include "base/yaml.h"
 
 static struct spec spec;
@@ -294,6 +295,51 @@ static void spec__cut_anywhere__no_more_than_an_error(void **state)
 	}
 }
 
+/* The n-th ```yaml block of docs/formats/spec.md, ended with NUL; NULL behind the last. */
+static char *example(struct buf *document, size_t n)
+{
+	char *at = (char *)(uintptr_t)buf_str(document), *end = NULL;
+	for (size_t i = 0; at && i <= n; i++) {
+		at = strstr(at, "```yaml\n");
+		at = at ? at + 8 : NULL;
+	}
+	end = at ? strstr(at, "```") : NULL;
+	if (end)
+		*end = '\0';
+	return end ? at : NULL;
+}
+
+static size_t parse_examples(const char *const *keys, size_t key_count)
+{
+	size_t count = 0;
+	for (;; count++) {
+		struct buf document = {0};
+		assert_true(file_read("docs/formats/spec.md", YAML_INPUT_MAX, &document, &err));
+		const char *text = example(&document, count);
+		for (size_t i = 0; text && count == 0 && i < key_count; i++)
+			if (!strstr(text, keys[i]))
+				fail_msg("the whole example lacks \"%s\"", keys[i]);
+		if (text) {
+			parse(text);
+			spec_release(&spec);
+		}
+		buf_release(&document);
+		if (!text)
+			return count;
+	}
+}
+
+static void docs__examples__parse_and_show_every_key(void **state)
+{
+	(void)state;
+	static const char *const keys[] = {"workload: ", "command:", "arguments:", "type: file",
+		"type: choice", "choices: ", "type: integer", "min: ", "max: ", "type: word",
+		"components:", "name: ", "role: ", "path: ", "digest: ", "present: ", "user: ",
+		"working_directory: ", "environment:", "value: ", "from: caller",
+		"credentials: ", "audience: "};
+	assert_int_equal(parse_examples(keys, ARRAY_LEN(keys)), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -312,6 +358,7 @@ int main(void)
 		TEST(spec__environment_that_is_malformed__refused),
 		TEST(spec__more_than_a_limit__refused),
 		TEST(spec__cut_anywhere__no_more_than_an_error),
+		TEST(docs__examples__parse_and_show_every_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
