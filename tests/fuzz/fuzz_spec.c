@@ -37,7 +37,8 @@ static void check_vector(const struct spec *spec)
 	require(spec_argv(spec, &values, descriptors, values.file_count, &argv, &err));
 	for (size_t i = 0; i < spec->command_count; i++)
 		require(argv[i] != NULL);
-	require(argv[spec->command_count] == NULL && strcmp(argv[0], spec->command[0]) == 0);
+	require(argv[spec->command_count] == NULL);
+	require(argv[0] && strcmp(argv[0], spec->command[0]) == 0);
 	spec_argv_free(&argv);
 }
 

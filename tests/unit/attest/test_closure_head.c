@@ -195,7 +195,9 @@ static void closure_head__scripts_that_lie__refused(void **state)
 		assert_refused(ERR_FORMAT, cases[i].why);
 	}
 	memset(line, 'x', sizeof(line));
-	memcpy(line, "#!/", 3);
+	line[0] = '#';
+	line[1] = '!';
+	line[2] = '/';
 	assert_false(parse(bytes_of(line, sizeof(line))));
 	assert_refused(ERR_FORMAT, "longer than 255 bytes");
 	assert_true(parse(bytes_of(line, 255)));

@@ -211,13 +211,15 @@ static void measure_tree__a_file__refused(void **state)
 static void measure_tree__too_deep__refused(void **state)
 {
 	(void)state;
-	char path[256] = "m";
+	char path[2 + 2 * MEASURE_DEPTH_MAX + 2] = "m";
 	tree_directory(path);
-	for (unsigned i = 0; i < MEASURE_DEPTH_MAX; i++) {
-		strcat(path, "/d");
+	for (size_t i = 0; i < MEASURE_DEPTH_MAX; i++) {
+		path[1 + 2 * i] = '/';
+		path[2 + 2 * i] = 'd';
 		tree_directory(path);
 	}
-	strcat(path, "/f");
+	path[1 + 2 * MEASURE_DEPTH_MAX] = '/';
+	path[2 + 2 * MEASURE_DEPTH_MAX] = 'f';
 	tree_file(path, "x");
 	assert_refused(ERR_LIMIT, "more than 32 levels of directories");
 }
