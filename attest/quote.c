@@ -11,12 +11,10 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#define BOOT_ID_PATH  "/proc/sys/kernel/random/boot_id"
-#define IMA_NAME_MAX  256u
-#define IMA_DATA_MAX  (1u << 20)
-#define IMA_FIXED     52u /* all else of an entry, at most */
-#define IMA_ENTRY_MAX (IMA_FIXED + IMA_NAME_MAX + IMA_DATA_MAX)
-#define IMA_CHUNK     65536u
+#define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
+#define IMA_NAME_MAX 256u
+#define IMA_DATA_MAX (1u << 20)
+#define IMA_CHUNK    16384u
 
 bool quote_tpm_key_spki(const struct tpm_key *tpm_key, struct buf *ret_spki, struct err *err)
 {

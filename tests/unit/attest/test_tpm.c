@@ -247,6 +247,39 @@ static void ak__other_generation_at_same_handle__left_alone(void **state)
 		"tpm2_evictcontrol -c 0x81018001");
 }
 
+/* The same template below the owner's seed: whoever knows the owner's password could put it there. */
+static void ak__handle_holds_key_of_another_hierarchy__left_alone(void **state)
+{
+	struct tpm_fixture *f = fixture_of(state);
+	struct esys *t = (struct esys *)f->tpm;
+	struct tpm_ak_options options = {.handle = 0x81018008};
+	struct esys_object object = ESYS_OBJECT_NONE(t);
+	TPM2B_PUBLIC area = {.publicArea = {.type = TPM2_ALG_ECC,
+				     .nameAlg = TPM2_ALG_SHA256,
+				     .objectAttributes = 0x00050472,
+				     .parameters.eccDetail = {.symmetric.algorithm = TPM2_ALG_NULL,
+					     .scheme.scheme = TPM2_ALG_ECDSA,
+					     .scheme.details.ecdsa.hashAlg = TPM2_ALG_SHA256,
+					     .curveID = TPM2_ECC_NIST_P256,
+					     .kdf.scheme = TPM2_ALG_NULL}}};
+	ESYS_TR persistent;
+
+	assert_ok(esys_create_primary(
+			  t, ESYS_TR_RH_OWNER, &area, ESYS_TR_PASSWORD, &object, NULL, &f->err),
+		f->err);
+	assert_int_equal(
+		Esys_EvictControl(t->context, ESYS_TR_RH_OWNER, object.tr, ESYS_TR_PASSWORD,
+			ESYS_TR_NONE, ESYS_TR_NONE, options.handle, &persistent),
+		0);
+	esys_object_release(&object);
+	Esys_TR_Close(t->context, &persistent);
+	assert_fails(tpm_ak(f->tpm, &options, &ak_public, &f->err), f->err, ERR_CONFLICT,
+		"attestation key: persistent handle 0x81018008 holds a key of another hierarchy, "
+		"and is "
+		"left alone: choose another handle for the AK, or remove what is there with "
+		"tpm2_evictcontrol -c 0x81018008");
+}
+
 static void ak__generation__gives_another_key(void **state)
 {
 	struct tpm_fixture *f = fixture_of(state);
@@ -347,6 +380,7 @@ int main(void)
 		ROW(ak__expected_name__not_made_again),
 		ROW(ak__handle_holds_another_kind__left_alone),
 		ROW(ak__other_generation_at_same_handle__left_alone),
+		ROW(ak__handle_holds_key_of_another_hierarchy__left_alone),
 		ROW(ak__generation__gives_another_key),
 		ROW(ak_look__before_and_after__there),
 		ROW(tpm__four_threads__every_extend_counted),
