@@ -52,6 +52,7 @@ struct tls_server {
 	atomic_bool stop;
 	bool close_each; /* the connection ends after each answer, without saying so beforehand */
 	int drop; /* number of the request to close upon without an answer */
+	unsigned patience_ms; /* how long an idle connection is kept; 0: 200 */
 };
 
 static inline bool tls_read_byte(SSL *ssl, char *out)
@@ -170,7 +171,9 @@ static inline void *tls_server_run(void *context)
 	struct tls_server *server = context;
 
 	while (!atomic_load(&server->stop)) {
-		struct timeval limit = {.tv_usec = 200000};
+		unsigned patience = server->patience_ms ? server->patience_ms : 200;
+		struct timeval limit = {
+			.tv_sec = patience / 1000, .tv_usec = patience % 1000 * 1000};
 		int fd = accept(server->listener, NULL, NULL);
 		SSL *ssl;
 		if (fd < 0)
