@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 

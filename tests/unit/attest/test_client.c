@@ -506,11 +506,78 @@ static void attest__proxy_in_environment__passed_over(void **state)
 	assert_true(ok);
 }
 
+/* A proxy that was asked for is not passed over because the environment says so. */
+static void attest__no_proxy_in_environment__proxy_still_used(void **state)
+{
+	struct fixture *f = *state;
+	struct client_options options = {.proxy = "http://127.0.0.1:1", .timeout_ms = 5000};
+	bool ok;
+
+	start(f);
+	client_free(&f->client);
+	options.url = f->server.url;
+	options.ca = buf_bytes(&f->server.ca_pem);
+	assert_ok(client_new(&options, &f->client, &f->err), f->err);
+	setenv("no_proxy", "*", 1);
+	ok = attest(f);
+	unsetenv("no_proxy");
+	assert_false(ok);
+	assert_int_equal(f->err.code, ERR_NET);
+	assert_int_equal(atomic_load(&f->server.connections), 0);
+}
+
+static void attest__server_below_tls_1_3__refused(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	SSL_CTX_set_min_proto_version(f->server.context, TLS1_2_VERSION);
+	SSL_CTX_set_max_proto_version(f->server.context, TLS1_2_VERSION);
+	assert_false(attest(f));
+	assert_int_equal(f->err.code, ERR_NET);
+	assert_int_equal(f->build.calls, 0);
+}
+
+static int answer_challenge(
+	struct tls_server *server, const struct tls_request *request, struct buf *body)
+{
+	struct seen *seen = server->state;
+	struct challenge_request asked;
+	const struct challenge_offer offer = {
+		.challenge = BYTES_LIT("a token"), .expires = 1800000000, .runtime_first = 7};
+
+	memcpy(seen->path, request->path, sizeof(seen->path));
+	memcpy(seen->media_type, request->media_type, sizeof(seen->media_type));
+	return challenge_request_decode(buf_bytes(&request->body), &asked, NULL) &&
+			       asked.purpose == PURPOSE_RENEW && asked.instance[3] == 9 &&
+			       challenge_offer_encode(&offer, body, NULL)
+		       ? 200
+		       : 500;
+}
+
+static void challenge__asked__what_the_verifier_offers(void **state)
+{
+	struct fixture *f = *state;
+	const struct challenge_request request = {
+		.purpose = PURPOSE_RENEW, .instance = {0, 0, 0, 9}};
+	struct challenge_offer offer;
+
+	f->server.answer = answer_challenge;
+	start(f);
+	assert_ok(client_challenge(f->client, &request, &f->buffer, &offer, &f->err), f->err);
+	assert_bytes(offer.challenge, BYTES_LIT("a token"));
+	assert_int_equal(offer.expires, 1800000000);
+	assert_int_equal(offer.runtime_first, 7);
+	assert_string_equal(f->seen.path, "/v1/challenge");
+	assert_string_equal(f->seen.media_type, MEDIA_MESSAGE);
+}
+
 static void new__urls__only_https_and_nothing_behind(void **state)
 {
 	static const char *const wrong[] = {"http://127.0.0.1", "https://", "https:///x",
 		"https://host/path", "https://user@host", "https://host?x", "ftp://host",
-		"https://ho st", ""};
+		"https://ho st", "https://host#x", "https://host\\x", "https://host:port",
+		"https://:8443", ""};
 	struct fixture *f = *state;
 	struct client_options options = {0};
 
@@ -561,6 +628,9 @@ int main(void)
 		ROW(attest__nobody_listens__net),
 		ROW(attest__server_silent__times_out),
 		ROW(attest__proxy_in_environment__passed_over),
+		ROW(attest__no_proxy_in_environment__proxy_still_used),
+		ROW(attest__server_below_tls_1_3__refused),
+		ROW(challenge__asked__what_the_verifier_offers),
 		ROW(new__urls__only_https_and_nothing_behind),
 		ROW(new__ca_is_none__config),
 	};
