@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Asking the dynamic loader. It maps the executable before anybody has judged it, and a malicious one can take over a loader
- * that maps it; so the loader runs in a child that can read files and print, and nothing else: as root another user who may
- * read everything and write nothing, in any case no new privileges, no descriptors but its output, limits, and a system call
- * filter without sockets, signals, processes or opening for writing.
+ * that maps it; so the loader runs in a child that can read files and print, and nothing else: as root another user, in any
+ * case no new privileges, no descriptors but its output, limits, and a system call filter without sockets, signals, processes
+ * or opening for writing. What it read it can tell, if only by the paths that it prints. So it may read what its owner may, and
+ * everything only where nobody but root and ourselves can have written the executable.
  */
 #include "attest/closure_internal.h"
 
@@ -18,6 +19,7 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -114,21 +116,27 @@ static bool enter_filter(void)
 
 /* ---- the child: between fork and execve, so system calls alone ---- */
 
-/* Another user, where we may become one, who can read every file (an agent's directory may be private) if we could, and has
- * no other capability. In a user namespace without that user we stay who we are: the filter holds either way. The calls are
+/* What the child may read: as the executable's owner, or every file (an agent's directory may be private). */
+struct rights {
+	uid_t uid;
+	bool everything;
+};
+
+/* Another user, where we may become one, who can read every file if he shall and we could, and has no other capability. In a
+ * user namespace without that user we stay who we are: the filter holds either way. The calls are
  * made bare: the C library's would make every thread follow, and after fork there are none. */
-static bool become_reader(void)
+static bool become_reader(const struct rights *rights)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct had[2] = {{0}}, left[2] = {{0}};
 	if (geteuid() == 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0) {
 		(void)syscall(SYS_setgroups, 0, NULL);
 		(void)syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY);
-		(void)syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY);
+		(void)syscall(SYS_setresuid, rights->uid, rights->uid, rights->uid);
 	}
 	if (syscall(SYS_capget, &header, had) != 0)
 		return false;
-	uint32_t reading = had[0].permitted & (1u << CAP_DAC_READ_SEARCH);
+	uint32_t reading = rights->everything ? had[0].permitted & (1u << CAP_DAC_READ_SEARCH) : 0;
 	left[0] = (struct __user_cap_data_struct){reading, reading, reading};
 	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
 	       syscall(SYS_capset, &header, left) == 0 &&
@@ -168,15 +176,16 @@ static bool set_descriptors(int output)
 	       syscall(SYS_close_range, 3, ~0u, 0) == 0;
 }
 
-static void child(pid_t parent, const char *loader, const char *executable, int output)
+static void child(pid_t parent, const char *loader, const char *executable,
+	const struct rights *rights, int output)
 {
 	char *const argv[] = {(char *)(uintptr_t)loader, (char *)(uintptr_t) "--list",
 		(char *)(uintptr_t)executable, NULL};
 	char *const envp[] = {NULL};
 	/* The signal of the parent's death is forgotten when the user changes: ask for it after that. */
 	if (set_descriptors(output) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-		become_reader() && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
-		set_limits() && enter_filter())
+		become_reader(rights) && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+		getppid() == parent && set_limits() && enter_filter())
 		(void)execve(loader, argv, envp);
 	_exit(CHILD_FAILED);
 }
@@ -259,17 +268,34 @@ static bool listen(pid_t pid, int fd, struct buf *ret, struct err *err)
 		ESC(last_line(buf_bytes(ret))));
 }
 
+static bool rights_of(const char *executable, struct rights *ret, struct err *err)
+{
+	OWNED(fd_close) int fd = -1;
+	struct stat st;
+	if (!measure_open(executable, &fd, err))
+		return false;
+	if (fstat(fd, &st) != 0)
+		return err_errno(err, errno, "%s", executable);
+	ret->uid = st.st_uid != 0 ? st.st_uid : NOBODY;
+	ret->everything =
+		(st.st_uid == 0 || st.st_uid == geteuid()) && !(st.st_mode & (S_IWGRP | S_IWOTH));
+	return true;
+}
+
 bool closure_loader_list(
 	const char *loader, const char *executable, struct buf *ret, struct err *err)
 {
+	struct rights rights;
 	int ends[2];
+	if (!rights_of(executable, &rights, err))
+		return false;
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return err_errno(err, errno, "pipe");
 	pid_t parent = getpid();
 	pid_t pid = fork();
 	int error_number = errno;
 	if (pid == 0)
-		child(parent, loader, executable, ends[1]);
+		child(parent, loader, executable, &rights, ends[1]);
 	fd_close(&ends[1]);
 	bool done = pid > 0 ? listen(pid, ends[0], ret, err) : err_errno(err, error_number, "fork");
 	fd_close(&ends[0]);

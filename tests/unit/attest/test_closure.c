@@ -264,6 +264,17 @@ static void report(const char *executable)
 	(void)!write(STDOUT_FILENO, text, (size_t)len);
 }
 
+/* Whether it can read a file beside the executable that only root may. */
+static void peek(const char *executable)
+{
+	char path[PATH_MAX], text[64];
+	snprintf(path, sizeof(path), "%.*s/secret", (int)(strrchr(executable, '/') - executable),
+		executable);
+	int len = snprintf(text, sizeof(text), "secret-%d => not found\n",
+		open(path, O_RDONLY | O_CLOEXEC) >= 0);
+	(void)!write(STDOUT_FILENO, text, (size_t)len);
+}
+
 static void flood(void)
 {
 	static const char line[] = "libx.so => /usr/bin/true (0x1)\n";
@@ -293,6 +304,8 @@ static int act_as_loader(const char *executable)
 			return write(STDOUT_FILENO, lines[i].output, strlen(lines[i].output)) < 0;
 	if (strcmp(name, "report") == 0)
 		report(executable);
+	if (strcmp(name, "peek") == 0)
+		peek(executable);
 	if (strcmp(name, "flood") == 0)
 		flood();
 	if (strcmp(name, "nul") == 0)
@@ -328,6 +341,52 @@ static void loader__tries_everything__can_only_read(void **state)
 		"library read-1-write-0-socket-0-kill-0-start-0-descriptors-0-environment-0: not "
 		"found");
 	assert_int_equal(access(tree_path("report.written"), F_OK), -1);
+}
+
+static void loader__executable_that_another_user_writes__reads_no_more_than_he(void **state)
+{
+	(void)state;
+	static const struct {
+		uid_t owner;
+		mode_t mode;
+		const char *text;
+	} cases[] = {
+		{0, 0755, "library secret-1: not found"},
+		{0, 0775, "library secret-0: not found"},
+		{0, 0757, "library secret-0: not found"},
+		{12345, 0755, "library secret-0: not found"},
+		{12345, 0500, "library secret-0: not found"},
+	};
+	if (geteuid() != 0)
+		skip();
+	const char *path = with_loader("peek");
+	tree_file("secret", "x");
+	assert_int_equal(chmod(tree_path("secret"), 0600), 0);
+	assert_int_equal(chmod(tree_root, 0755), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(chown(path, cases[i].owner, 0), 0);
+		assert_int_equal(chmod(path, cases[i].mode), 0);
+		assert_refused(path, ERR_NOT_FOUND, cases[i].text);
+	}
+}
+
+/* An agent's directory may be his alone. */
+static void closure_of__program_in_a_private_directory__listed(void **state)
+{
+	(void)state;
+	tree_directory("private");
+	copy_to("/usr/bin/true", "private/true");
+	assert_int_equal(chmod(tree_path("private"), 0700), 0);
+	collect(tree_path("private/true"));
+	assert_non_null(file_of("libc.so.6"));
+	closure_release(&closure);
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(chmod(tree_root, 0755), 0);
+	assert_int_equal(chown(tree_path("private"), 12345, 0), 0);
+	assert_int_equal(chown(tree_path("private/true"), 12345, 0), 0);
+	collect(tree_path("private/true"));
+	assert_non_null(file_of("libc.so.6"));
 }
 
 static void loader__prints_what_cannot_be__refused(void **state)
@@ -425,6 +484,8 @@ int main(int argc, char **argv)
 		TEST(closure_of__neither_elf_nor_script__refused),
 		TEST(closure_of__loader_that_others_may_write__refused),
 		TEST(loader__tries_everything__can_only_read),
+		TEST(loader__executable_that_another_user_writes__reads_no_more_than_he),
+		TEST(closure_of__program_in_a_private_directory__listed),
 		TEST(loader__prints_what_cannot_be__refused),
 		TEST(loader__one_library_twice__listed_once),
 		TEST(loader__path_with_dots__found_at_its_canonical_path),
