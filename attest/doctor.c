@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -211,13 +212,16 @@ static void examine_pcr(struct examination *e)
 
 /* ---- the kernel ---- */
 
-/* Whether a child may make namespaces: the caller itself stays where it is. */
+/* Whether a child may make namespaces, and mount in them (some systems allow the one without the other). The caller itself
+ * stays where it is. */
 static void examine_namespaces(struct examination *e)
 {
 	int flags = geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS, status = 0;
 	pid_t pid = fork();
 	if (pid == 0)
-		_exit(unshare(flags) == 0 ? 0 : 1);
+		_exit(unshare(flags) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0
+				? 0
+				: 1);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
 	bool ok = pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;

@@ -59,6 +59,68 @@ static void examine__software_tpm__its_keys_and_pcr_found(void **state)
 		find(&report, "ak")->found, "none yet, enrolling makes it at 0x81018001");
 }
 
+/* What was done to the TPM between two examinations. */
+static void prepare(const struct swtpm *swtpm)
+{
+	struct tpm *tpm = NULL;
+	struct buf public_area = {0};
+	struct err err = {0};
+	const struct digest digest = {.alg = DIGEST_SHA256, .len = SHA256_LEN, .bytes = {1}};
+	const struct tpm_options options = {.tcti = swtpm->tcti};
+	const struct tpm_ak_options rsa = {.kind = AK_RSA_2048};
+	bool ok = tpm_open(&options, &tpm, &err) && tpm_ak(tpm, &rsa, &public_area, &err) &&
+		  tpm_pcr_extend(tpm, 15, &digest, 1, &err);
+	tpm_free(&tpm);
+	buf_release(&public_area);
+	if (!ok)
+		fail_msg("%s", err.text);
+}
+
+static void examine__twice__changes_nothing_and_sees_what_changed(void **state)
+{
+	(void)state;
+	struct swtpm swtpm = {0};
+	struct err err = {0};
+	if (!swtpm_available())
+		skip();
+	assert_true(
+		swtpm_start(&(struct swtpm_options){.without_certificates = true}, &swtpm, &err));
+	const struct doctor_options options = {.tcti = swtpm.tcti, .now = 1800000000};
+	struct doctor_report before, again, after;
+	doctor_examine(&options, &before);
+	doctor_examine(&options, &again);
+	prepare(&swtpm);
+	doctor_examine(&options, &after);
+	swtpm_stop(&swtpm);
+	assert_int_equal(find(&before, "ek-certificate")->level, DOCTOR_WARN);
+	assert_string_equal(find(&before, "ek-certificate")->found, "none in the TPM");
+	assert_true(find(&before, "ek-certificate")->todo[0] != '\0');
+	assert_string_equal(
+		find(&again, "ak")->found, "none yet, enrolling makes it at 0x81018001");
+	assert_string_equal(find(&again, "runtime-pcr")->found, "PCR 15 is untouched");
+	assert_string_equal(find(&after, "ak")->found, "rsa-2048 at 0x81018001");
+	assert_int_equal(find(&after, "runtime-pcr")->level, DOCTOR_WARN);
+}
+
+static void examine__any_host__kernel_is_looked_at(void **state)
+{
+	(void)state;
+	static const char *const names[] = {
+		"namespaces", "openat2", "memfd", "pidfd", "fs-verity", "ima", "firmware-log"};
+	const struct doctor_options options = {.tcti = "swtpm:path=/nonexistent/socket",
+		.components_dir = "/nonexistent/components",
+		.now = 1800000000};
+	struct doctor_report report;
+	doctor_examine(&options, &report);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct doctor_item *item = find(&report, names[i]);
+		assert_true(item->found[0] != '\0');
+		assert_int_equal(item->todo[0] != '\0', item->level != DOCTOR_OK);
+	}
+	assert_int_equal(find(&report, "fs-verity")->level, DOCTOR_WARN);
+	assert_string_equal(doctor_level_name(DOCTOR_MISSING), "missing");
+}
+
 static void examine__pcr_that_is_not_quoted__missing(void **state)
 {
 	(void)state;
@@ -105,6 +167,8 @@ int main(void)
 		cmocka_unit_test(examine__no_tpm__missing_with_what_to_do),
 		cmocka_unit_test(examine__clock_before_the_build__missing),
 		cmocka_unit_test(examine__software_tpm__its_keys_and_pcr_found),
+		cmocka_unit_test(examine__twice__changes_nothing_and_sees_what_changed),
+		cmocka_unit_test(examine__any_host__kernel_is_looked_at),
 		cmocka_unit_test(examine__pcr_that_is_not_quoted__missing),
 		cmocka_unit_test(report__as_json__level_and_items),
 	};
