@@ -39,7 +39,7 @@ static struct err err;
 static bool fault(const char *what)
 {
 	if (verifier.fault[0] == '\0')
-		snprintf(verifier.fault, sizeof(verifier.fault), "%s", what);
+		snprintf(verifier.fault, sizeof(verifier.fault), "%.100s", what);
 	return false;
 }
 
