@@ -252,10 +252,12 @@ static void *change_on(void *context)
 	return NULL;
 }
 
+/* A new file each turn; those of 64 turns ago go, or a held-back measurer meets the limit of files instead. */
 static void add_one(unsigned long turn)
 {
 	char path[PATH_MAX + 64];
-	snprintf(path, sizeof(path), "%s/m/new-%lu", tree_root, turn);
+	snprintf(path, sizeof(path), "%s/m/new-%lu", tree_root, turn % 64);
+	unlink(path);
 	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
 }
 
