@@ -93,8 +93,7 @@ static bool parse_security(struct pe_image *image, struct err *err)
 	return true;
 }
 
-static bool parse_optional(
-	struct pe_image *image, const struct pe_layout *layout, struct err *err)
+static bool parse_optional(struct pe_image *image, const struct pe_layout *layout, struct err *err)
 {
 	struct reader file = reader_at(image->file, layout->optional_at);
 	struct reader r = rd_sub(&file, layout->optional_size, "optional header");
@@ -121,8 +120,8 @@ static bool parse_optional(
 	if (failed(&file, err))
 		return false;
 	if (image->headers_size > image->file.len ||
-		image->headers_size < layout->sections_at +
-					      (size_t)layout->section_count * SECTION_SIZE)
+		image->headers_size <
+			layout->sections_at + (size_t)layout->section_count * SECTION_SIZE)
 		return err_set(err, ERR_FORMAT,
 			"PE image: SizeOfHeaders: %u does not hold the section table or exceeds "
 			"the file",
@@ -147,8 +146,7 @@ static bool parse_section(struct reader *r, size_t i, struct pe_image *image, st
 		return false;
 	if (size == 0)
 		return true;
-	if (section->file_offset > image->file.len ||
-		size > image->file.len - section->file_offset)
+	if (section->file_offset > image->file.len || size > image->file.len - section->file_offset)
 		return err_set(err, ERR_FORMAT,
 			"PE image: section %zu: %u bytes at %u exceed the file of %zu", i, size,
 			section->file_offset, image->file.len);
@@ -180,16 +178,16 @@ static void sections_sort(const struct pe_image *image, size_t order[PE_SECTIONS
 	for (size_t i = 0; i < image->section_count; i++) {
 		size_t at = i;
 
-		for (; at > 0 && image->sections[order[at - 1]].file_offset >
-					 image->sections[i].file_offset;
+		for (; at > 0 &&
+			image->sections[order[at - 1]].file_offset > image->sections[i].file_offset;
 			at--)
 			order[at] = order[at - 1];
 		order[at] = i;
 	}
 }
 
-static bool hash_range(
-	struct hasher *hasher, const struct pe_image *image, size_t from, size_t to, struct err *err)
+static bool hash_range(struct hasher *hasher, const struct pe_image *image, size_t from, size_t to,
+	struct err *err)
 {
 	return from >= to ||
 	       hasher_update(hasher, bytes_of(image->file.data + from, to - from), err);
@@ -229,8 +227,7 @@ static bool hash_image(struct hasher *hasher, const struct pe_image *image, stru
 			"PE image: headers, sections and certificate table are %zu bytes, the file "
 			"%zu",
 			hashed + image->certificates_size, image->file.len);
-	return hash_range(
-		hasher, image, hashed, image->file.len - image->certificates_size, err);
+	return hash_range(hasher, image, hashed, image->file.len - image->certificates_size, err);
 }
 
 bool pe_authenticode(
@@ -255,8 +252,8 @@ bool pe_section_digest(
 {
 	static const uint8_t zeros[4096];
 	OWNED(hasher_free) struct hasher *hasher = NULL;
-	size_t in_file =
-		section->data.len < section->virtual_size ? section->data.len : section->virtual_size;
+	size_t in_file = section->data.len < section->virtual_size ? section->data.len
+								   : section->virtual_size;
 
 	if (section->virtual_size > PE_FILE_MAX)
 		return err_set(err, ERR_LIMIT, "PE image: section %s: more than %u bytes",
