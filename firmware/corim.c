@@ -55,7 +55,8 @@ static bool read_tags(struct corim *corim, struct cbor_item tags, struct err *er
 			corim_skip_note(corim, name ? name : "tag", tag.value, name == NULL);
 			continue;
 		}
-		comid = cbor_bytes(cbor_untag(tag, CORIM_TAG_COMID, "CoMID"), 1, CORIM_MAX, "CoMID");
+		comid = cbor_bytes(
+			cbor_untag(tag, CORIM_TAG_COMID, "CoMID"), 1, CORIM_MAX, "CoMID");
 		if (comid.len == 0)
 			break; /* the document has failed */
 		if (!corim_comid_read(comid, corim, err))
@@ -170,7 +171,8 @@ static void read_meta(struct corim *corim, struct cbor_item meta)
 {
 	struct cbor_item signer = cbor_key(meta, 0, "signer");
 
-	(void)text_escape(cbor_text(cbor_key(signer, 0, "signer name"), 1, CORIM_NAME_MAX, "signer name"),
+	(void)text_escape(
+		cbor_text(cbor_key(signer, 0, "signer name"), 1, CORIM_NAME_MAX, "signer name"),
 		corim->signer, sizeof(corim->signer));
 	read_validity(corim, cbor_key_optional(meta, 1));
 }
@@ -228,8 +230,7 @@ static bool read_signed(struct bytes in, const struct key *key, struct corim *co
 			ESC(message.content_type), CORIM_CONTENT_TYPE);
 	if (message.detached)
 		return err_set(err, ERR_UNSUPPORTED, "the manifest is detached");
-	if (key && !cose_sign1_verify(
-			   &message, key, (struct bytes){0}, (struct bytes){0}, err))
+	if (key && !cose_sign1_verify(&message, key, (struct bytes){0}, (struct bytes){0}, err))
 		return false;
 	if (!read_protected(message.protected_, corim, err))
 		return false;
@@ -238,8 +239,8 @@ static bool read_signed(struct bytes in, const struct key *key, struct corim *co
 	return true;
 }
 
-bool corim_read(struct bytes in, const struct key *key, int64_t now, struct corim *ret,
-	struct err *err)
+bool corim_read(
+	struct bytes in, const struct key *key, int64_t now, struct corim *ret, struct err *err)
 {
 	struct corim corim = {0};
 	struct bytes manifest = strip_legacy(in);

@@ -58,8 +58,8 @@ struct corim {
  * is parsed, not judged, and verified stays false. now (seconds since 1970) must lie within every
  * validity (ERR_MISMATCH). ERR_FORMAT and ERR_LIMIT name the field and offset. The hash-envelope form
  * is ERR_UNSUPPORTED. The caller releases ret, which is empty on failure. */
-must_use bool corim_read(struct bytes in, const struct key *key, int64_t now, struct corim *ret,
-	struct err *err);
+must_use bool corim_read(
+	struct bytes in, const struct key *key, int64_t now, struct corim *ret, struct err *err);
 void corim_release(struct corim *corim);
 
 enum corim_match {

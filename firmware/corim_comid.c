@@ -53,8 +53,8 @@ static void add_value(struct walk *walk, uint64_t pcr, const struct digest *dige
 		}
 		corim->values = more;
 	}
-	corim->values[corim->count++] = (struct corim_value){(uint8_t)pcr,
-		(uint8_t)(corim->environment_count - 1), *digest};
+	corim->values[corim->count++] = (struct corim_value){
+		(uint8_t)pcr, (uint8_t)(corim->environment_count - 1), *digest};
 }
 
 /* [algorithm, bytes]: false for an algorithm that no bank has, or a faulty document. */
@@ -247,4 +247,3 @@ bool corim_comid_read(struct bytes in, struct corim *corim, struct err *err)
 	read_triples(&walk, cbor_key(root, 4, "triples"));
 	return !walk.failed && cbor_close(&doc, err);
 }
-

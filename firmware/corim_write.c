@@ -147,8 +147,8 @@ bool corim_write(const struct corim_draft *draft, struct buf *out, struct err *e
 	       put_manifest(draft, buf_bytes(&comid), out, err);
 }
 
-static bool put_meta(const char *signer, int64_t not_before, int64_t not_after, struct buf *out,
-	struct err *err)
+static bool put_meta(
+	const char *signer, int64_t not_before, int64_t not_after, struct buf *out, struct err *err)
 {
 	struct cbor_writer w = cbor_writer_of(out);
 

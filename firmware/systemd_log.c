@@ -117,8 +117,8 @@ static void read_digest(struct json_fields *f, const json_t *object, struct syst
 	event->digest_count++;
 }
 
-static void read_content(
-	struct json_fields *f, const json_t *content, struct walk *walk, struct systemd_event *event)
+static void read_content(struct json_fields *f, const json_t *content, struct walk *walk,
+	struct systemd_event *event)
 {
 	static const char *const keys[] = {
 		"string", "bootId", "timestamp", "eventType", "nvIndexName", NULL};
@@ -129,8 +129,7 @@ static void read_content(
 	event->string = bytes_str(json_want_str(f, content, "string", STRING_MAX));
 	event->type = bytes_str(json_want_str(f, content, "eventType", 64));
 	(void)json_want_str(f, content, "nvIndexName", 64);
-	event->timestamp =
-		(uint64_t)json_need_int(f, content, "timestamp", 0, INT64_MAX);
+	event->timestamp = (uint64_t)json_need_int(f, content, "timestamp", 0, INT64_MAX);
 	event->boot_id = bytes_str(boot_id);
 	json_need_hex(f, content, "bootId", id, sizeof(id));
 	if (walk->boot_id[0] == '\0')
@@ -144,9 +143,8 @@ static void read_target(struct json_fields *f, const json_t *root, struct system
 	event->nv = json_object_get(root, "nv_index") != NULL;
 	if (event->nv && json_object_get(root, "pcr"))
 		json_fields_fail(f, "nv_index", "beside a PCR");
-	event->pcr = event->nv
-			     ? (uint32_t)json_need_int(f, root, "nv_index", 0, UINT32_MAX)
-			     : (uint32_t)json_need_int(f, root, "pcr", 0, SYSTEMD_LOG_PCRS - 1);
+	event->pcr = event->nv ? (uint32_t)json_need_int(f, root, "nv_index", 0, UINT32_MAX)
+			       : (uint32_t)json_need_int(f, root, "pcr", 0, SYSTEMD_LOG_PCRS - 1);
 }
 
 static bool read_record(
@@ -172,18 +170,16 @@ static bool read_record(
 	return json_fields_ok(&f, err);
 }
 
-static bool walk_record(struct bytes text, struct walk *walk, systemd_event_fn *fn, void *context,
-	struct err *err)
+static bool walk_record(
+	struct bytes text, struct walk *walk, systemd_event_fn *fn, void *context, struct err *err)
 {
 	OWNED(json_release) json_t *root = NULL;
 	struct systemd_event event = {.number = ++walk->count};
 
 	if (walk->count > SYSTEMD_LOG_EVENTS_MAX)
-		return err_set(
-			err, ERR_LIMIT, "more than %d events", SYSTEMD_LOG_EVENTS_MAX);
-	return json_open(text, RECORD_MAX, &root, err) &&
-	       read_record(root, walk, &event, err) && check_coverage(&event, err) &&
-	       (!fn || fn(context, &event, err));
+		return err_set(err, ERR_LIMIT, "more than %d events", SYSTEMD_LOG_EVENTS_MAX);
+	return json_open(text, RECORD_MAX, &root, err) && read_record(root, walk, &event, err) &&
+	       check_coverage(&event, err) && (!fn || fn(context, &event, err));
 }
 
 bool systemd_log_walk(struct bytes log, systemd_event_fn *fn, void *context, struct err *err)
@@ -204,8 +200,8 @@ bool systemd_log_walk(struct bytes log, systemd_event_fn *fn, void *context, str
 			return err_set(err, ERR_FORMAT,
 				"systemd log: the record at offset %zu has no end", at);
 		at = (size_t)(end - log.data) + 1;
-		if (!walk_record(bytes_of(log.data + start, at - 1 - start), &walk, fn, context,
-			    err))
+		if (!walk_record(
+			    bytes_of(log.data + start, at - 1 - start), &walk, fn, context, err))
 			return err_wrap(err, "systemd log, event %zu", walk.count);
 	}
 	return true;
@@ -250,8 +246,8 @@ void systemd_event_line(const struct systemd_event *event, struct buf *out)
 {
 	char string[512], type[80];
 
-	buf_printf(out, event->nv ? "%zu NV index 0x%x " : "%zu PCR %u ", event->number,
-		event->pcr);
+	buf_printf(
+		out, event->nv ? "%zu NV index 0x%x " : "%zu PCR %u ", event->number, event->pcr);
 	buf_printf(out, "%s: %s%s",
 		event->type.len ? text_escape(event->type, type, sizeof(type)) : "event",
 		text_escape(event->string, string, sizeof(string)),

@@ -191,8 +191,8 @@ static void authenticode__other_algorithms__their_lengths(void **state)
 
 static void authenticode__sections_overlap_beyond_the_file__refused(void **state)
 {
-	struct pe_build build = {.sections = {{"a", "0123456789", 0, 0x400},
-					 {"b", "0123456789", 0, 0x400}}};
+	struct pe_build build = {
+		.sections = {{"a", "0123456789", 0, 0x400}, {"b", "0123456789", 0, 0x400}}};
 
 	(void)state;
 	parse(&build);
@@ -262,7 +262,8 @@ static void signatures__malformed__named(void **state)
 		const char *text;
 	} cases[] = {
 		{{7, 0, 0, 0, 0, 2, 2, 0}, 8,
-			"certificate table: PE image: dwLength: less than its own header at offset 8"},
+			"certificate table: PE image: dwLength: less than its own header at offset "
+			"8"},
 		{{9, 0, 0, 0, 0, 2, 2, 0}, 8,
 			"certificate table: PE image: bCertificate: truncated at offset 8"},
 		{{9, 0, 0, 0, 0, 2, 2}, 7,
@@ -297,7 +298,8 @@ static void signatures__sixty_five__refused(void **state)
 
 static void section_digest__memory_longer_than_file__zeros_appended(void **state)
 {
-	struct pe_build build = {.sections = {{".osrel", "ID=x", 5000, 0}, {"short", "ID=x!", 4, 0}}};
+	struct pe_build build = {
+		.sections = {{".osrel", "ID=x", 5000, 0}, {"short", "ID=x!", 4, 0}}};
 	static uint8_t memory[5000] = "ID=x";
 
 	(void)state;
@@ -322,8 +324,7 @@ static void parse__malformed_header__field_named(void **state)
 		const char *text;
 	} cases[] = {
 		{0, 2, 0x5a4c, ERR_FORMAT, "PE image: MZ header: not a PE image at offset 2"},
-		{0x3c, 4, 0xffffffff, ERR_FORMAT,
-			"PE image: offset: outside the file at offset 0"},
+		{0x3c, 4, 0xffffffff, ERR_FORMAT, "PE image: offset: outside the file at offset 0"},
 		{0x40, 1, 'N', ERR_FORMAT, "PE image: PE signature: not a PE image at offset 68"},
 		{0x46, 2, 0, ERR_LIMIT, "PE image: 0 sections, expected 1 to 256"},
 		{0x46, 2, 257, ERR_LIMIT, "PE image: 257 sections, expected 1 to 256"},
@@ -382,8 +383,8 @@ static void parse__truncated_anywhere__refused(void **state)
 static void parse__file_too_long__refused(void **state)
 {
 	(void)state;
-	assert_fails(pe_parse(bytes_of("MZ", (size_t)PE_FILE_MAX + 1), &image, &err), err, ERR_LIMIT,
-		"PE image: more than 1073741824 bytes");
+	assert_fails(pe_parse(bytes_of("MZ", (size_t)PE_FILE_MAX + 1), &image, &err), err,
+		ERR_LIMIT, "PE image: more than 1073741824 bytes");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
