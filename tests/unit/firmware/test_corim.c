@@ -47,12 +47,34 @@ static int teardown(void **state)
 #define H48 H32 "33333333333333333333333333333333"
 #define H64 H32 G32
 
-#define ENVIRONMENT "a1" "00" "a2" "01" "6441434d45" "02" "624131" /* vendor ACME, model A1 */
-#define IDENTITY    "01" "a1" "00" "6174"
-#define D256(hex)   "82" "01" "5820" hex
-#define D384(hex)   "82" "07" "5830" hex
+#define ENVIRONMENT                                                                                \
+	"a1"                                                                                       \
+	"00"                                                                                       \
+	"a2"                                                                                       \
+	"01"                                                                                       \
+	"6441434d45"                                                                               \
+	"02"                                                                                       \
+	"624131" /* vendor ACME, model A1 */
+#define IDENTITY                                                                                   \
+	"01"                                                                                       \
+	"a1"                                                                                       \
+	"00"                                                                                       \
+	"6174"
+#define D256(hex)                                                                                  \
+	"82"                                                                                       \
+	"01"                                                                                       \
+	"5820" hex
+#define D384(hex)                                                                                  \
+	"82"                                                                                       \
+	"07"                                                                                       \
+	"5830" hex
 /* A CoMID with one reference triple of the given measurements (an array). */
-#define COMID(measurements) "a2" IDENTITY "04" "a1" "00" "81" "82" ENVIRONMENT measurements
+#define COMID(measurements)                                                                        \
+	"a2" IDENTITY "04"                                                                         \
+	"a1"                                                                                       \
+	"00"                                                                                       \
+	"81"                                                                                       \
+	"82" ENVIRONMENT measurements
 
 static void put_hex(struct buf *out, const char *hex)
 {
@@ -119,8 +141,10 @@ static void read__one_measurement_for_each_pcr__values(void **state)
 {
 	(void)state;
 	read_ok(manifest(COMID("82"
-			       "a20004" "01a10281" D256(H32)
-			       "a2" "01a10282" D256(G32) "8208" "5840" H64 "0005")));
+			       "a20004"
+			       "01a10281" D256(H32) "a2"
+						    "01a10282" D256(G32) "8208"
+									 "5840" H64 "0005")));
 	assert_int_equal(corim.count, 3);
 	assert_value(0, 4, DIGEST_SHA256, 0x11);
 	assert_value(1, 5, DIGEST_SHA256, 0x22);
@@ -130,7 +154,10 @@ static void read__one_measurement_for_each_pcr__values(void **state)
 static void read__algorithm_by_name__accepted(void **state)
 {
 	(void)state;
-	read_ok(manifest(COMID("81a101a10ea10081" "82" "677368612d323536" "5820" H32)));
+	read_ok(manifest(COMID("81a101a10ea10081"
+			       "82"
+			       "677368612d323536"
+			       "5820" H32)));
 	assert_value(0, 0, DIGEST_SHA256, 0x11);
 }
 
@@ -141,19 +168,31 @@ static void read__what_says_nothing_about_pcrs__skipped_by_name(void **state)
 	} cases[] = {
 		{"81a101a10ea1181881" D256(H32), "integrity register that is no PCR"},
 		{"81a101a10ea1617081" D256(H32), "integrity register that is no PCR"},
-		{"81a101a10ea10081820a" "5820" H32, "digest algorithm 10"},
-		{"81a101a10ea1008182" "617a" "5820" H32, "digest algorithm named in text"},
+		{"81a101a10ea10081820a"
+		 "5820" H32,
+			"digest algorithm 10"},
+		{"81a101a10ea1008182"
+		 "617a"
+		 "5820" H32,
+			"digest algorithm named in text"},
 		{"81a101a10281" D256(H32), "measurement whose key is no PCR"},
 		{"81a200181801a10281" D256(H32), "measurement whose key is no PCR"},
 		{"81a101a10105", "measurement value 1"},
-		{"81a301a10ea0" "0280" "0000", "authorized-by of a measurement"},
+		{"81a301a10ea0"
+		 "0280"
+		 "0000",
+			"authorized-by of a measurement"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		OWNED(buf_release) struct buf comid = {0};
 
-		buf_put_str(&comid, "a2" IDENTITY "04" "a1" "00" "81" "82" ENVIRONMENT);
+		buf_put_str(&comid, "a2" IDENTITY "04"
+				    "a1"
+				    "00"
+				    "81"
+				    "82" ENVIRONMENT);
 		buf_put_str(&comid, cases[i].measurements);
 		read_ok(manifest(buf_str(&comid)));
 		assert_int_equal(corim.count, 0);
@@ -167,7 +206,12 @@ static void read__other_triples_and_tags__skipped_by_name(void **state)
 {
 	(void)state;
 	/* Triples 3 (attest-key), 1 (endorsed), 6 (coswid), 77; the second CoMID repeats one. */
-	read_ok(manifest("a2" IDENTITY "04" "a4" "0380" "0180" "0680" "184d80"));
+	read_ok(manifest("a2" IDENTITY "04"
+			 "a4"
+			 "0380"
+			 "0180"
+			 "0680"
+			 "184d80"));
 	assert_int_equal(corim.count, 0);
 	assert_int_equal(corim.skip_count, 4);
 	assert_string_equal(corim.skips[0].what, "triple attest-key");
@@ -175,7 +219,12 @@ static void read__other_triples_and_tags__skipped_by_name(void **state)
 	assert_string_equal(corim.skips[2].what, "triple coswid");
 	assert_string_equal(corim.skips[3].what, "triples 77");
 	buf_clear(&c);
-	put_hex(&c, "d901f5a20061780185" "d901f941a0" "d901fc41a0" "d901f941a0" "d901fe41a0" "00");
+	put_hex(&c, "d901f5a20061780185"
+		    "d901f941a0"
+		    "d901fc41a0"
+		    "d901f941a0"
+		    "d901fe41a0"
+		    "00");
 	read_ok(buf_bytes(&c));
 	assert_int_equal(corim.skip_count, 4);
 	assert_string_equal(corim.skips[0].what, "tag coswid");
@@ -205,7 +254,11 @@ static void read__environment_of_every_kind__in_words(void **state)
 	(void)state;
 	/* class {0: 111(…), 3: 1, 4: 2}, instance 550(…), group 37(…) */
 	read_ok(manifest("a2" IDENTITY "04a1008182a3"
-			 "00a300d86f4155" "0301" "0402" "01d902264101" "02d8254102"
+			 "00a300d86f4155"
+			 "0301"
+			 "0402"
+			 "01d902264101"
+			 "02d8254102"
 			 "81a101a10ea10081" D256(H32)));
 	assert_string_equal(corim.environments[0],
 		"class d86f4155, layer 1, index 2, instance d902264101, group d8254102");
@@ -242,11 +295,21 @@ static void read__malformed__field_and_offset_named(void **state)
 		{"a0", "CoRIM: tag 501: expected a tag at offset 0"},
 		{"d901f5a0", "CoRIM: id: missing at offset 3"},
 		{"d901f5a1006178", "CoRIM: tags: missing at offset 3"},
-		{"d901f5a2006178" "0180", "CoRIM: tags: empty at offset 8"},
-		{"d901f5a2006178" "0181d901fa00", "CoRIM: CoMID: expected a byte string at offset 12"},
-		{"d901f5a2006178" "0181d901fa41ff", "CoMID: indefinite length at offset 0"},
-		{"d901f5a2006178" "0181d901fa41a0", "CoMID: tag identity: missing at offset 0"},
-		{"d901f5a2006178" "006178", "CoRIM: duplicate map key at offset 7"},
+		{"d901f5a2006178"
+		 "0180",
+			"CoRIM: tags: empty at offset 8"},
+		{"d901f5a2006178"
+		 "0181d901fa00",
+			"CoRIM: CoMID: expected a byte string at offset 12"},
+		{"d901f5a2006178"
+		 "0181d901fa41ff",
+			"CoMID: indefinite length at offset 0"},
+		{"d901f5a2006178"
+		 "0181d901fa41a0",
+			"CoMID: tag identity: missing at offset 0"},
+		{"d901f5a2006178"
+		 "006178",
+			"CoRIM: duplicate map key at offset 7"},
 		{"d901f5bf006178ff", "CoRIM: indefinite length at offset 3"},
 		{"d901f5a20061780181d901fe41a000", "CoRIM: trailing bytes at offset 14"},
 	};
@@ -271,11 +334,11 @@ static void read__malformed_measurement__field_named(void **state)
 		{"81a101a10ea10080", "CoMID: digests: empty at offset 31"},
 		{"81a101a10ea100818101",
 			"CoMID: digest: expected an algorithm and a value at offset 32"},
-		{"81a101a10ea1008182014100",
-			"CoMID: digest value: expected 32 bytes at offset 34"},
+		{"81a101a10ea1008182014100", "CoMID: digest value: expected 32 bytes at offset 34"},
 		{"81a101a10ea10081820a00",
 			"CoMID: digest value: expected a byte string at offset 34"},
-		{"81a101a10ea1008182f4" "4100",
+		{"81a101a10ea1008182f4"
+		 "4100",
 			"CoMID: algorithm: expected an unsigned integer at offset 33"},
 	};
 
@@ -283,25 +346,38 @@ static void read__malformed_measurement__field_named(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		OWNED(buf_release) struct buf comid = {0};
 
-		buf_put_str(&comid, "a2" IDENTITY "04" "a1" "00" "81" "82" ENVIRONMENT);
+		buf_put_str(&comid, "a2" IDENTITY "04"
+				    "a1"
+				    "00"
+				    "81"
+				    "82" ENVIRONMENT);
 		buf_put_str(&comid, cases[i].measurements);
 		assert_fails(corim_read(manifest(buf_str(&comid)), NULL, NOW, &corim, &err), err,
 			ERR_FORMAT, cases[i].text);
 		assert_null(corim.values);
 	}
-	assert_fails(corim_read(manifest("a2" IDENTITY "04" "a1" "00" "81" "81" ENVIRONMENT), NULL,
-			     NOW, &corim, &err),
+	assert_fails(corim_read(manifest("a2" IDENTITY "04"
+					 "a1"
+					 "00"
+					 "81"
+					 "81" ENVIRONMENT),
+			     NULL, NOW, &corim, &err),
 		err, ERR_FORMAT, "CoMID: measurements: missing at offset 10");
-	assert_fails(corim_read(manifest("a2" IDENTITY "04" "a1" "00" "81" "82" "a0" "81a0"), NULL,
-			     NOW, &corim, &err),
+	assert_fails(corim_read(manifest("a2" IDENTITY "04"
+					 "a1"
+					 "00"
+					 "81"
+					 "82"
+					 "a0"
+					 "81a0"),
+			     NULL, NOW, &corim, &err),
 		err, ERR_FORMAT, "CoMID: environment: empty at offset 11");
 }
 
 static void read__truncated_anywhere__refused(void **state)
 {
-	struct bytes whole =
-		manifest(COMID("81a101a10ea2"
-			       "0782" D256(H32) D384(H48) "0081" D256(G32)));
+	struct bytes whole = manifest(COMID("81a101a10ea2"
+					    "0782" D256(H32) D384(H48) "0081" D256(G32)));
 
 	(void)state;
 	for (size_t len = 0; len < whole.len; len++)
@@ -316,8 +392,8 @@ static void read__validity__judged_against_the_time(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(validities); i++) {
-		struct bytes in = manifest_more(
-			COMID("81a101a10ea10081" D256(H32)), 1, validities[i]);
+		struct bytes in =
+			manifest_more(COMID("81a101a10ea10081" D256(H32)), 1, validities[i]);
 
 		assert_ok(corim_read(in, NULL, 1700000000, &corim, &err), err);
 		assert_true(corim.has_not_before && corim.has_not_after);
@@ -387,16 +463,15 @@ static void write__what_cannot_be_said__refused(void **state)
 {
 	static const struct corim_value sha1 = {.pcr = 0, .digest = {DIGEST_SHA1, 20, {0}}};
 	static const struct corim_value high = {.pcr = 24, .digest = {DIGEST_SHA256, 32, {0}}};
-	static const struct corim_value twice[] = {
-		{.pcr = 1, .digest = {DIGEST_SHA256, 32, {1}}},
+	static const struct corim_value twice[] = {{.pcr = 1, .digest = {DIGEST_SHA256, 32, {1}}},
 		{.pcr = 1, .digest = {DIGEST_SHA256, 32, {2}}}};
 	struct corim_draft bad = draft;
 
 	(void)state;
 	bad.values = &sha1;
 	bad.count = 1;
-	assert_fails(corim_write(&bad, &a, &err), err, ERR_FORMAT,
-		"CoRIM: no number for the bank sha1");
+	assert_fails(
+		corim_write(&bad, &a, &err), err, ERR_FORMAT, "CoRIM: no number for the bank sha1");
 	bad.values = &high;
 	assert_fails(corim_write(&bad, &a, &err), err, ERR_FORMAT, "CoRIM: PCR 24");
 	bad.values = twice;
@@ -535,21 +610,31 @@ static struct bytes with_protected(const char *hex, bool detached)
 	return buf_bytes(&c);
 }
 
-#define RIM "0374" "6170706c69636174696f6e2f72696d2b63626f72" /* 3: "application/rim+cbor" */
-#define META_S "0846" "a100a1006153" /* 8: {0: {0: "S"}} */
+#define RIM                                                                                        \
+	"0374"                                                                                     \
+	"6170706c69636174696f6e2f72696d2b63626f72" /* 3: "application/rim+cbor" */
+#define META_S                                                                                     \
+	"0846"                                                                                     \
+	"a100a1006153" /* 8: {0: {0: "S"}} */
 
 static void read__cwt_claims__signer_and_times(void **state)
 {
 	(void)state;
 	/* 15: {1: "S", 4: 1900000000, 5: 1700000000} */
-	read_ok(with_protected("a30126" RIM "0fa3016153" "041a713fb300" "051a6553f100", false));
+	read_ok(with_protected("a30126" RIM "0fa3016153"
+			       "041a713fb300"
+			       "051a6553f100",
+		false));
 	assert_string_equal(corim.signer, "S");
 	assert_int_equal(corim.not_before, 1700000000);
 	assert_int_equal(corim.not_after, 1900000000);
 	/* Beside corim-meta: the same signer, the narrower time. */
 	corim_release(&corim);
-	read_ok(with_protected("a40126" RIM "0856" "a200a100615301a200c11a6553f00001c11a713fb400"
-			       "0fa3016153" "041a713fb300" "051a6553f100",
+	read_ok(with_protected("a40126" RIM "0856"
+			       "a200a100615301a200c11a6553f00001c11a713fb400"
+			       "0fa3016153"
+			       "041a713fb300"
+			       "051a6553f100",
 		false));
 	assert_int_equal(corim.not_before, 1700000000);
 	assert_int_equal(corim.not_after, 1900000000);
@@ -567,14 +652,18 @@ static void read__protected_header_at_fault__refused(void **state)
 			"signed CoRIM: neither corim-meta nor CWT claims"},
 		{"a20126" META_S, false, ERR_FORMAT,
 			"signed CoRIM: content type \"\", expected application/rim+cbor"},
-		{"a30126" "0361" "78" META_S, false, ERR_FORMAT,
+		{"a30126"
+		 "0361"
+		 "78" META_S,
+			false, ERR_FORMAT,
 			"signed CoRIM: content type \"x\", expected application/rim+cbor"},
 		{"a30126" RIM META_S, true, ERR_UNSUPPORTED,
 			"signed CoRIM: the manifest is detached"},
 		{"a40126" RIM META_S "1901022f", false, ERR_UNSUPPORTED,
 			"signed CoRIM: a signed digest in the manifest's place"},
 		{"a40126" RIM META_S "0fa1016154", false, ERR_FORMAT,
-			"signed CoRIM: protected header: iss: not the signer named in corim-meta at offset 34"},
+			"signed CoRIM: protected header: iss: not the signer named in corim-meta "
+			"at offset 34"},
 		{"a30126" RIM "0841a0", false, ERR_FORMAT,
 			"signed CoRIM: corim-meta: signer: missing at offset 0"},
 		{"a30126" RIM "0841ff", false, ERR_FORMAT,
@@ -678,7 +767,10 @@ static void read__more_values_than_allowed__refused(void **state)
 static void read__more_environments_than_allowed__refused(void **state)
 {
 	(void)state;
-	buf_put_str(&c, "a2" IDENTITY "04" "a1" "00" "990101");
+	buf_put_str(&c, "a2" IDENTITY "04"
+			"a1"
+			"00"
+			"990101");
 	for (size_t i = 0; i < CORIM_ENVIRONMENTS_MAX + 1; i++)
 		buf_put_str(&c, "82" ENVIRONMENT "81a101a0");
 	assert_fails(corim_read(manifest(buf_str(&c)), NULL, NOW, &corim, &err), err, ERR_LIMIT,
