@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PFP 1.06 section 3.3.4.8 (PCR 7); shim's measurements: its README.tpm. */
+#include "firmware/secure_boot.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+
+#define PCR_BOOT_CODE   4u
+#define PCR_SECURE_BOOT 7u
+#define PCR_SHIM        14u
+
+struct reading {
+	const struct event_log *log;
+	enum digest_alg bank;
+	struct secure_boot *state;
+	const struct firmware_event *event;
+	struct digest zero; /* of a separator */
+	struct uefi_variable variable; /* of the event at hand */
+	size_t separators;
+	bool pk_empty;
+};
+
+/* The first reason counts. */
+__attribute__((format(printf, 2, 3))) static void object(
+	struct secure_boot *state, const char *format, ...)
+{
+	if (state->why[0])
+		return;
+	va_list list;
+	va_start(list, format);
+	(void)vsnprintf(state->why, sizeof(state->why), format, list);
+	va_end(list);
+}
+
+static const struct efi_guid global_guid = {{0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa,
+	0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c}};
+static const struct efi_guid database_guid = {{0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3d, 0x96, 0x45, 0xa3,
+	0xbc, 0xda, 0xd0, 0x0e, 0x67, 0x65, 0x6f}};
+
+/* ---- configuration: EV_EFI_VARIABLE_DRIVER_CONFIG before the separator ---- */
+
+static void flag_take(struct reading *r, enum secure_boot_flag *flag, const char *name)
+{
+	struct bytes data = r->variable.data;
+	if (*flag != SECURE_BOOT_UNKNOWN)
+		object(r->state, "event %u: %s is measured twice", r->event->number, name);
+	if (data.len == 0 || (data.len == 1 && data.data[0] == 0))
+		*flag = SECURE_BOOT_OFF;
+	else if (data.len == 1 && data.data[0] == 1)
+		*flag = SECURE_BOOT_ON;
+	else
+		object(r->state, "event %u: %s is neither 0 nor 1", r->event->number, name);
+}
+
+static bool entry_put(void *context, const struct efi_signature *signature, struct err *err)
+{
+	struct secure_boot_database *database = context;
+	if ((database->count & (database->count - 1)) == 0) {
+		size_t room = database->count ? database->count * 2 : 1;
+		void *grown = realloc(database->entries, room * sizeof(*database->entries));
+		if (!grown)
+			return err_set(err, ERR_NOMEM, "signatures");
+		database->entries = grown;
+	}
+	database->entries[database->count++] = *signature;
+	return true;
+}
+
+static bool database_take(struct reading *r, enum secure_boot_variable which, struct err *err)
+{
+	struct secure_boot_database *database = &r->state->variables[which];
+	if (database->measured) {
+		object(r->state, "event %u: %s is measured twice", r->event->number,
+			secure_boot_variable_name(which));
+		return true;
+	}
+	database->measured = true;
+	database->event = r->event->number;
+	return digest_of(DIGEST_SHA256, r->variable.data, &database->digest, err) &&
+	       signature_lists_walk(r->variable.data, entry_put, database, err);
+}
+
+static bool config_take(struct reading *r, struct err *err)
+{
+	struct secure_boot *s = r->state;
+	const struct {
+		const char *name;
+		enum secure_boot_flag *flag;
+	} flags[] = {
+		{"SecureBoot", &s->state},
+		{"SetupMode", &s->setup_mode},
+		{"AuditMode", &s->audit_mode},
+		{"DeployedMode", &s->deployed_mode},
+	};
+	bool global = memcmp(&r->variable.guid, &global_guid, sizeof(global_guid)) == 0;
+	bool database = memcmp(&r->variable.guid, &database_guid, sizeof(database_guid)) == 0;
+	for (size_t i = 0; global && i < ARRAY_LEN(flags); i++) {
+		if (!utf16_equal(r->variable.name, flags[i].name))
+			continue;
+		flag_take(r, flags[i].flag, flags[i].name);
+		if (i == 0)
+			s->state_event = r->event->number;
+	}
+	for (int i = 0; i < SECURE_BOOT_VARIABLES; i++) {
+		bool here = i == SECURE_BOOT_PK || i == SECURE_BOOT_KEK ? global : database;
+		const char *name = secure_boot_variable_name((enum secure_boot_variable)i);
+		if (here && utf16_equal(r->variable.name, name) &&
+			!database_take(r, (enum secure_boot_variable)i, err))
+			return err_wrap(err, "%s", name);
+	}
+	return true;
+}
+
+/* ---- authorities ---- */
+
+/* Variables that are shim's state and vouch for nothing. */
+static bool is_state(const struct uefi_variable *variable)
+{
+	static const char *const names[] = {"SbatLevel", "MokSBState", "MokDBState",
+		"MokListTrusted", "MokPolicy", "HSIStatus"};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (utf16_equal(variable->name, names[i]))
+			return true;
+	return false;
+}
+
+static void shim_state_take(struct reading *r)
+{
+	struct secure_boot *s = r->state;
+	struct bytes data = r->variable.data;
+	s->shim.seen = true;
+	if (utf16_equal(r->variable.name, "SbatLevel"))
+		s->shim.sbat_level = data;
+	if (!utf16_equal(r->variable.name, "MokSBState"))
+		return;
+	bool validates = data.len == 0 || (data.len == 1 && data.data[0] == 0);
+	s->shim.mok_validation = validates ? SECURE_BOOT_ON : SECURE_BOOT_OFF;
+	if (!validates)
+		object(s, "event %u: shim was told not to verify (MokSBState)", r->event->number);
+}
+
+static bool authority_take(struct reading *r, struct err *err)
+{
+	struct secure_boot *s = r->state;
+	if (r->separators == 0)
+		object(s, "event %u: an authority before the separator of PCR 7", r->event->number);
+	if (s->authority_count == SECURE_BOOT_AUTHORITIES_MAX)
+		return err_set(
+			err, ERR_LIMIT, "more than %u authorities", SECURE_BOOT_AUTHORITIES_MAX);
+	struct authority_entry entry = authority_entry_of(r->variable.data);
+	struct secure_boot_authority *authority = &s->authorities[s->authority_count++];
+	*authority = (struct secure_boot_authority){
+		.event = r->event->number,
+		.variable = r->variable,
+		.entry = r->variable.data,
+	};
+	if (is_state(&r->variable)) {
+		shim_state_take(r);
+	} else if (entry.certificate || entry.hash) {
+		authority->vouches = true;
+		authority->owner = entry.owner;
+		authority->entry = entry.entry;
+		authority->certificate = entry.certificate;
+	}
+	return digest_of(DIGEST_SHA256, authority->entry, &authority->digest, err);
+}
+
+/* ---- events ---- */
+
+static void separator_take(struct reading *r)
+{
+	uint32_t n = r->event->number;
+	if (event_is_error(r->event))
+		object(r->state, "event %u: the firmware reports an error", n);
+	if (r->separators++ > 0)
+		object(r->state, "event %u: a second separator in PCR 7", n);
+}
+
+static bool pcr7_take(struct reading *r, struct err *err)
+{
+	const struct firmware_event *event = r->event;
+	bool config = event->type == EV_EFI_VARIABLE_DRIVER_CONFIG;
+	bool authority = event->type == EV_EFI_VARIABLE_AUTHORITY;
+	if (event->type == EV_SEPARATOR) {
+		separator_take(r);
+		return true;
+	}
+	if (event->type == EV_EFI_ACTION && event->coverage == EVENT_COVERED) {
+		if (bytes_equal_str(event->covered, "UEFI Debug Mode"))
+			object(r->state, "event %u: UEFI debug mode", event->number);
+		return true;
+	}
+	if (event->coverage != EVENT_COVERED || (!config && !authority)) {
+		object(r->state, "event %u: not one that belongs into PCR 7", event->number);
+		return true;
+	}
+	if (!uefi_variable_parse(event->covered, &r->variable, err))
+		return false;
+	if (authority)
+		return authority_take(r, err);
+	if (r->separators == 0)
+		return config_take(r, err);
+	object(r->state, "event %u: configuration was changed after it was measured",
+		event->number);
+	return true;
+}
+
+static bool image_take(struct reading *r, const struct digest *digest, struct err *err)
+{
+	struct secure_boot *s = r->state;
+	if (s->image_count == SECURE_BOOT_IMAGES_MAX)
+		return err_set(err, ERR_LIMIT, "more than %u images", SECURE_BOOT_IMAGES_MAX);
+	s->images[s->image_count++] = (struct secure_boot_image){
+		.event = r->event->number,
+		.pcr = r->event->pcr,
+		.digest = *digest,
+		.authority = -1,
+	};
+	return true;
+}
+
+static void shim_list_take(struct reading *r, const struct digest *digest)
+{
+	struct secure_boot *s = r->state;
+	struct bytes name = r->event->data;
+	s->shim.seen = true;
+#define LIST_TAKE(member, text)                                                                    \
+	if (bytes_equal(name, BYTES_OF(text)) && !s->shim.member.measured) {                       \
+		s->shim.member.measured = true;                                                    \
+		s->shim.member.event = r->event->number;                                           \
+		s->shim.member.digest = *digest;                                                   \
+	}
+	static const uint8_t list[] = "MokList", list_x[] = "MokListX",
+			     trusted[] = "MokListTrusted";
+	LIST_TAKE(mok_list, list)
+	LIST_TAKE(mok_list_x, list_x)
+	LIST_TAKE(mok_list_trusted, trusted)
+#undef LIST_TAKE
+}
+
+static bool is_image(uint32_t type)
+{
+	return type == EV_EFI_BOOT_SERVICES_APPLICATION || type == EV_EFI_BOOT_SERVICES_DRIVER ||
+	       type == EV_EFI_RUNTIME_SERVICES_DRIVER;
+}
+
+static bool event_read(struct reading *r, struct err *err)
+{
+	struct digest digest;
+	if (r->event->type == EV_NO_ACTION || !event_digest(r->log, r->event, r->bank, &digest))
+		return true;
+	if (r->event->pcr == PCR_SECURE_BOOT && r->event->type != EV_SEPARATOR &&
+		digest_equal(&digest, &r->zero))
+		object(r->state, "event %u: a separator under another type", r->event->number);
+	if (r->event->pcr == PCR_SECURE_BOOT)
+		return pcr7_take(r, err);
+	if (is_image(r->event->type))
+		return image_take(r, &digest, err);
+	if (r->event->pcr == PCR_SHIM && r->event->type == EV_IPL)
+		shim_list_take(r, &digest);
+	return true;
+}
+
+/* ---- conclusions ---- */
+
+/* The authority of image i: the newest between the image before and the one after, before the image
+ * (as firmware does) rather than behind (as shim does); otherwise the newest of all so far. */
+static void image_match(struct secure_boot *s, size_t i)
+{
+	struct secure_boot_image *image = &s->images[i];
+	uint32_t from = i > 0 ? s->images[i - 1].event : 0;
+	uint32_t to = i + 1 < s->image_count ? s->images[i + 1].event : UINT32_MAX;
+	int before = -1, behind = -1, any = -1;
+	bool one = true;
+	for (size_t a = 0; a < s->authority_count && s->authorities[a].event < to; a++) {
+		const struct secure_boot_authority *authority = &s->authorities[a];
+		if (!authority->vouches)
+			continue;
+		one = one &&
+		      (any < 0 || digest_equal(&authority->digest, &s->authorities[any].digest));
+		any = (int)a;
+		if (authority->event > image->event)
+			behind = behind < 0 ? (int)a : behind;
+		else if (authority->event > from)
+			before = (int)a;
+	}
+	image->authority = before >= 0 ? before : behind >= 0 ? behind : any;
+	image->certain = any >= 0 && one;
+}
+
+static void conclude(struct reading *r)
+{
+	struct secure_boot *s = r->state;
+	size_t booted = 0;
+	if (s->state != SECURE_BOOT_ON)
+		object(s, "SecureBoot is %s", secure_boot_flag_name(s->state));
+	if (s->setup_mode == SECURE_BOOT_ON || s->audit_mode == SECURE_BOOT_ON)
+		object(s, "the firmware is in %s mode",
+			s->setup_mode == SECURE_BOOT_ON ? "setup" : "audit");
+	if (s->variables[SECURE_BOOT_PK].count == 0)
+		object(s, "no platform key: setup mode");
+	if (r->separators == 0)
+		object(s, "PCR 7 has no separator");
+	for (size_t i = 0; i < s->image_count; i++) {
+		image_match(s, i);
+		if (s->images[i].pcr != PCR_BOOT_CODE)
+			continue;
+		booted++;
+		if (s->images[i].authority < 0)
+			object(s, "event %u: an image without an authority in PCR 7",
+				s->images[i].event);
+	}
+	if (booted == 0)
+		object(s, "no image in PCR 4: what was booted was not verified");
+	s->enforced = s->why[0] == '\0';
+}
+
+bool secure_boot_state(const struct event_log *log, enum digest_alg bank, struct secure_boot **ret,
+	struct err *err)
+{
+	OWNED(secure_boot_free) struct secure_boot *state = calloc(1, sizeof(*state));
+	struct reading r = {.log = log, .bank = bank, .state = state};
+	struct pcr_bank start;
+	if (!state)
+		return err_set(err, ERR_NOMEM, "secure boot");
+	if (!event_log_start(log, bank, &start, err) ||
+		!digest_of(bank, bytes_of("\0\0\0\0", 4), &r.zero, err))
+		return false;
+	for (size_t i = 0; i < log->count; i++) {
+		r.event = &log->events[i];
+		if (!event_read(&r, err))
+			return err_wrap(err, "event %zu", i);
+	}
+	conclude(&r);
+	*ret = TAKE(state);
+	return true;
+}
+
+void secure_boot_free(struct secure_boot **state)
+{
+	if (!*state)
+		return;
+	for (size_t i = 0; i < SECURE_BOOT_VARIABLES; i++)
+		free((*state)->variables[i].entries);
+	free(*state);
+	*state = NULL;
+}
