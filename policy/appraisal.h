@@ -59,6 +59,10 @@ struct appraisal {
 	struct runtime_findings runtime;
 	bool unpinned;
 	struct release *release; /* owned; NULL until judged */
+	size_t host_class; /* what state_next keeps of the boot */
+	int64_t boot_until;
+	bool ima_judged;
+	struct ima_state ima;
 };
 
 typedef bool (*appraisal_check)(struct appraisal *a, struct err *err);
@@ -101,6 +105,8 @@ must_use bool other_pcrs_digest(
 must_use bool state_next(const struct appraisal *a, struct policy_state *ret, struct err *err);
 /* appraise_runtime.c */
 bool check_runtime(struct appraisal *a, struct err *err);
+/* appraise_boot.c: the boot and the IMA log, under the host classes that the risk class names. */
+bool check_boot(struct appraisal *a, struct err *err);
 /* appraise_release.c */
 bool check_workload(struct appraisal *a, struct err *err);
 bool check_release(struct appraisal *a, struct err *err);

@@ -4,9 +4,13 @@
 
 #include "base/text.h"
 
-static void offer_from(const struct policy_state *state, struct challenge_offer *offer)
+static void offer_from(const struct policy *policy, const struct policy_state *state,
+	struct challenge_offer *offer)
 {
-	offer->runtime_first = state ? state->runtime_next : 0;
+	bool further = state && state->runtime_next > 0;
+	offer->runtime_first = further ? state->runtime_next : 0;
+	offer->ima_wanted = further ? state->ima.bank != DIGEST_NONE : policy_wants_ima(policy);
+	offer->ima_first = further ? state->ima.next : 0;
 }
 
 void offer_logs(struct app *app, const struct instance_row *instance, const struct host_row *host,
@@ -18,7 +22,7 @@ void offer_logs(struct app *app, const struct instance_row *instance, const stru
 		      memcmp(state->policy, policy->policy->digest, SHA256_LEN) == 0 &&
 		      state->reset_count == host->reset_count &&
 		      state->restart_count == host->restart_count;
-	offer_from(usable ? state : NULL, offer);
+	offer_from(policy->policy, usable ? state : NULL, offer);
 }
 
 bool offer_make(struct app *app, const uint8_t host[HOST_ID_LEN],
@@ -89,7 +93,7 @@ bool serve_challenge(struct call *call, struct err *err)
 	if (request.purpose == PURPOSE_RENEW)
 		offer_logs(call->app, &rows.instance, &rows.host, &offer);
 	else
-		offer_from(NULL, &offer);
+		offer_from(policy->policy, NULL, &offer);
 	call->status = 200;
 	call->type = MEDIA_MESSAGE;
 	return challenge_offer_encode(&offer, &call->reply, err);
@@ -140,7 +144,7 @@ static bool put_next(
 		    token, &next->expires, err))
 		return false;
 	next->challenge = buf_bytes(token);
-	offer_from(&d->state_out, next);
+	offer_from(d->policy->policy, &d->state_out, next);
 	return true;
 }
 

@@ -24,6 +24,8 @@ static const char config_text[] =
 	"database: verifier.db\n"
 	"# Who may sign what; read again on SIGHUP.\n"
 	"policy: policy.yaml\n"
+	"# Golden logs, baselines, CoRIMs and manifests that the policy names by SHA-256.\n"
+	"references: references\n"
 	"\n"
 	"# The CA of all certificates issued. The key is an OSSL_STORE URI: a file, a TPM key "
 	"(handle:0x81000010, through\n"
