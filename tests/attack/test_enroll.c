@@ -572,7 +572,8 @@ static void E32__garbage_in_the_victims_name__its_challenge_still_good(void **st
 	buf_put(&theirs->challenge, buf_bytes(&mine->challenge));
 	memcpy(theirs->id, mine->id, sizeof(theirs->id));
 	victim->signer = attacker->ak;
-	assert_outcome(victim, theirs, "untrusted: quote-signature"); /* unsigned: decides no more */
+	assert_outcome(
+		victim, theirs, "untrusted: quote-signature"); /* unsigned: decides no more */
 	victim->signer = victim->ak;
 	assert_outcome(victim, mine, "trusted");
 	sw_instance_free(&mine);
