@@ -51,7 +51,8 @@ static bool crl_check(const X509_CRL *crl, struct err *err)
 	if (!X509_CRL_get0_nextUpdate(crl))
 		return err_set(err, ERR_FORMAT, "nextUpdate: missing");
 	if (X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) >= 0)
-		return err_set(err, ERR_FORMAT, "deltaCRLIndicator: delta lists are not understood");
+		return err_set(
+			err, ERR_FORMAT, "deltaCRLIndicator: delta lists are not understood");
 	return true;
 }
 
@@ -91,8 +92,8 @@ bool crls_add(struct crls *crls, struct bytes in, struct err *err)
 	size_t before = crls_count(crls);
 
 	if (in.len > CRLS_BYTES_MAX)
-		return err_set(err, ERR_LIMIT, "CRLs of %zu bytes, at most %d", in.len,
-			CRLS_BYTES_MAX);
+		return err_set(
+			err, ERR_LIMIT, "CRLs of %zu bytes, at most %d", in.len, CRLS_BYTES_MAX);
 	if (!(der_looks_long(in) ? add_der(in, crls, err) : pem_each(in, visit_block, crls, err)))
 		return false;
 	/* Who gives CRLs wants them checked; a file of something else must not mean that none is.

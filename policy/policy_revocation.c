@@ -24,8 +24,7 @@ static bool build_lists(struct policy *policy, const struct file_policy *file, s
 	return true;
 }
 
-static bool build_distrusted(
-	struct policy *policy, const struct file_policy *file, struct err *err)
+static bool build_distrusted(struct policy *policy, const struct file_policy *file, struct err *err)
 {
 	policy->ek_distrusted =
 		policy_alloc(file->ek_distrusted_count, sizeof(*policy->ek_distrusted), err);

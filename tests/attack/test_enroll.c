@@ -1,64 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Enrolling as somebody one is not. What is refused leaves no row, and what stands is never written over. */
 #include <pthread.h>
-#include <sqlite3.h>
 
 #include "base/file.h"
-#include "tests/attack/attack.h"
-
-/* ---- the store, as it lies on disk ---- */
-
-/* All columns of one row of hosts, or "" when there is none; to be freed. */
-static char *host_row(const uint8_t id[HOST_ID_LEN])
-{
-	char path[128];
-	sqlite3 *db = NULL;
-	sqlite3_stmt *q = NULL;
-	(void)snprintf(path, sizeof(path), "%s/v/verifier.db", attack.v.dir);
-	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-	assert_int_equal(
-		sqlite3_prepare_v2(db,
-			"SELECT hex(ek_public)||hex(ak_public)||hex(ak_name)||hex(ek_certs)"
-			"||hex(ek_leaf)||ek_template||manufacturer||name||enrolled||epoch||"
-			"state||version FROM hosts WHERE id=?1",
-			-1, &q, NULL),
-		SQLITE_OK);
-	(void)sqlite3_bind_blob(q, 1, id, HOST_ID_LEN, SQLITE_STATIC);
-	char *text = strdup(
-		sqlite3_step(q) == SQLITE_ROW ? (const char *)sqlite3_column_text(q, 0) : "");
-	(void)sqlite3_finalize(q);
-	(void)sqlite3_close(db);
-	return text;
-}
-
-static void assert_no_row(const struct sw_host *host)
-{
-	char *row = host_row(host->id);
-	assert_string_equal(row, "");
-	free(row);
-}
-
-/* With a token that is good: only the attack stands in the way. */
-static void refused(struct sw_host *host, enum err_code code, const char *text)
-{
-	char *token = NULL;
-	assert_ok(verifierd_token(&attack.v, &token, &attack.err), attack.err);
-	attack.err = (struct err){0};
-	bool enrolled = sw_host_enroll(host, token, &attack.err);
-	free(token);
-	if (enrolled)
-		fail_msg("enrolled, wanted: %s", text);
-	if (attack.err.code != code || !strstr(attack.err.text, text))
-		fail_msg("%s: %s, wanted: %s", err_code_name(attack.err.code), attack.err.text,
-			text);
-}
-
-static void refused_and_absent(struct sw_host **host, enum err_code code, const char *text)
-{
-	refused(*host, code, text);
-	assert_no_row(*host);
-	sw_host_free(host);
-}
+#include "tests/attack/enroll.h"
 
 /* ---- one key in another's place ---- */
 
@@ -305,113 +250,6 @@ static void C12__enrolling_in_a_members_name_without_its_tpm__nothing_changes(vo
 	sw_host_free(&member);
 }
 
-/* ---- certificates of the EK ---- */
-
-static struct sw_host *stranger_with(
-	const struct ek_ca *maker, void (*edit)(struct ek_ca_options *options))
-{
-	struct sw_host *host = attack_stranger();
-	struct ek_ca_options options = ek_ca_honest(host->ek->key);
-	if (edit)
-		edit(&options);
-	cert_unref(&host->ek_cert);
-	assert_ok(ek_ca_issue(maker, &options, &host->ek_cert, &attack.err), attack.err);
-	return host;
-}
-
-static void E9__maker_of_the_same_name_with_another_key__refused(void **state)
-{
-	struct ek_ca fake = {0};
-	(void)state;
-	assert_ok(ek_ca_new(&fake, &attack.err), attack.err);
-	struct sw_host *host = stranger_with(&fake, NULL);
-	refused_and_absent(&host, ERR_DENIED, "ek-cert");
-	ek_ca_release(&fake);
-}
-
-static struct key *own_key;
-static void self_signed(struct ek_ca_options *o)
-{
-	o->self = own_key;
-}
-
-static void E9__self_signed_under_the_makers_name__refused(void **state)
-{
-	(void)state;
-	assert_ok(key_generate(KEY_EC_P256, &own_key, &attack.err), attack.err);
-	struct sw_host *host = stranger_with(&attack.v.maker, self_signed);
-	key_unref(&own_key);
-	refused_and_absent(&host, ERR_DENIED, "ek-cert");
-}
-
-static void other_eku(struct ek_ca_options *o)
-{
-	o->eku = "serverAuth";
-}
-static void no_eku(struct ek_ca_options *o)
-{
-	o->eku = NULL;
-}
-static void signs(struct ek_ca_options *o)
-{
-	o->key_usage = "critical,digitalSignature";
-}
-static void is_ca(struct ek_ca_options *o)
-{
-	o->ca = true;
-}
-static void critical_unknown(struct ek_ca_options *o)
-{
-	o->critical_oid = "1.2.3.4.5";
-}
-static void expired(struct ek_ca_options *o)
-{
-	o->not_after = o->not_before + 86400;
-}
-static void not_yet(struct ek_ca_options *o)
-{
-	o->not_before = o->not_after - 86400;
-}
-
-static void bad_certificate(void (*edit)(struct ek_ca_options *options), const char *text)
-{
-	struct sw_host *host = stranger_with(&attack.v.maker, edit);
-	refused_and_absent(&host, ERR_DENIED, text);
-}
-
-static void E11__certificate_of_another_use__refused(void **state)
-{
-	(void)state;
-	bad_certificate(other_eku, "ek-cert");
-	bad_certificate(no_eku, "ek-cert");
-}
-static void E12__certificate_of_a_key_that_signs__refused(void **state)
-{
-	(void)state;
-	bad_certificate(signs, "ek-cert");
-	bad_certificate(is_ca, "ek-cert");
-}
-static void E14__critical_extension_that_nobody_knows__refused(void **state)
-{
-	(void)state;
-	bad_certificate(critical_unknown, "ek-cert");
-}
-static void E24__certificate_expired_or_not_yet_valid__refused(void **state)
-{
-	(void)state;
-	bad_certificate(expired, "ek-cert");
-	bad_certificate(not_yet, "ek-cert");
-}
-
-static void E15__certificate_of_another_ek__refused(void **state)
-{
-	struct sw_host *host = attack_stranger();
-	(void)state;
-	cert_unref(&host->ek_cert);
-	host->ek_cert = cert_ref(attack.host->ek_cert);
-	refused_and_absent(&host, ERR_DENIED, "ek-cert");
-}
-
 /* ---- public areas that no honest TPM makes ---- */
 
 static struct buf area; /* sent instead */
@@ -601,13 +439,6 @@ int main(void)
 		T(E7__wrong_proof__one_try_one_text_and_nothing_in_the_log),
 		T(E8__proof_replayed__refused),
 		T(C12__enrolling_in_a_members_name_without_its_tpm__nothing_changes),
-		T(E9__maker_of_the_same_name_with_another_key__refused),
-		T(E9__self_signed_under_the_makers_name__refused),
-		T(E11__certificate_of_another_use__refused),
-		T(E12__certificate_of_a_key_that_signs__refused),
-		T(E14__critical_extension_that_nobody_knows__refused),
-		T(E24__certificate_expired_or_not_yet_valid__refused),
-		T(E15__certificate_of_another_ek__refused),
 		T(E16__ek_that_signs_or_of_no_template__refused),
 		T(E17__ak_with_each_bit_missing_or_too_much__refused),
 		T(E18__ak_that_can_leave_its_parent__refused),

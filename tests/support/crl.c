@@ -19,8 +19,7 @@ static bool revoke(X509_CRL *crl, const struct cert *cert)
 {
 	X509_REVOKED *entry = X509_REVOKED_new();
 	if (entry &&
-		X509_REVOKED_set_serialNumber(
-			entry, X509_get_serialNumber(cert_x509(cert))) == 1 &&
+		X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(cert_x509(cert))) == 1 &&
 		X509_REVOKED_set_revocationDate(
 			entry, (ASN1_TIME *)(uintptr_t)X509_CRL_get0_lastUpdate(crl)) == 1 &&
 		X509_CRL_add0_revoked(crl, entry) == 1)
@@ -40,8 +39,7 @@ static bool extend(X509_CRL *crl, const struct crl_wish *wish)
 static bool fill(X509_CRL *crl, const struct crl_wish *wish)
 {
 	return X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
-	       X509_CRL_set_issuer_name(crl, X509_get_subject_name(cert_x509(wish->issuer))) ==
-		       1 &&
+	       X509_CRL_set_issuer_name(crl, X509_get_subject_name(cert_x509(wish->issuer))) == 1 &&
 	       times_set(crl, wish) && (!wish->revoked || revoke(crl, wish->revoked)) &&
 	       (!wish->extension || extend(crl, wish)) && X509_CRL_sort(crl) == 1 &&
 	       X509_CRL_sign(crl, key_evp(wish->key), EVP_sha256()) > 0;
