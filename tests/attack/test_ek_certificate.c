@@ -153,8 +153,8 @@ static void E10__intermediate_missing__refused_and_nobody_called(void **state)
 	(void)state;
 	(void)snprintf(
 		issuers_at, sizeof(issuers_at), "caIssuers;URI:http://127.0.0.1:%u/ca.crt", port);
-	assert_ok(ek_ca_new_below(&attack.v.maker, "Test TPM EK Intermediate CA 03", &below,
-			  &attack.err),
+	assert_ok(ek_ca_new_below(
+			  &attack.v.maker, "Test TPM EK Intermediate CA 03", &below, &attack.err),
 		attack.err);
 	struct sw_host *host = stranger_with(&below, names_issuers);
 	refused(host, ERR_DENIED, "incomplete-chain");
@@ -229,9 +229,9 @@ static X509 *with_explicit_curve(const struct sw_host *host)
 	assert_int_equal(EVP_PKEY_set_utf8_string_param(
 				 key, OSSL_PKEY_PARAM_EC_ENCODING, OSSL_PKEY_EC_ENCODING_EXPLICIT),
 		1);
-	assert_int_equal(EVP_PKEY_set_utf8_string_param(key,
-				 OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
-				 OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_COMPRESSED),
+	assert_int_equal(
+		EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+			OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_COMPRESSED),
 		1);
 	assert_int_equal(X509_set_pubkey(x509, key), 1);
 	assert_true(X509_sign(x509, key_evp(attack.v.maker.intermediate_key), EVP_sha256()) > 0);

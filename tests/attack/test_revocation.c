@@ -113,8 +113,8 @@ static void E33__key_distrusted_by_the_policy__refused_with_another_certificate_
 	policy_with_distrust(key_spki(r.host->ek->key));
 	everywhere(r.host, r.instance, "ek-revoked");
 	cert_unref(&r.host->ek_cert);
-	assert_ok(ek_ca_issue(&attack.v.maker, &options, &r.host->ek_cert, &attack.err),
-		attack.err);
+	assert_ok(
+		ek_ca_issue(&attack.v.maker, &options, &r.host->ek_cert, &attack.err), attack.err);
 	refused(r.host, ERR_DENIED, "ek-revoked");
 	attack_policy(++version, "");
 	attack_honest(attack.host);
