@@ -158,9 +158,25 @@ static bool time_of(struct cli *cli, int64_t *ret)
 	return true;
 }
 
+/* *ret stays NULL without --crls. */
+static bool crls_load(struct cli *cli, struct crls **ret)
+{
+	OWNED(buf_release) struct buf text = {0};
+	const char *path = option(cli, "crls");
+	if (!path)
+		return true;
+	if (!file_read(path, STORE_FILE_MAX, &text, &cli->err))
+		return false;
+	*ret = crls_new();
+	if (!*ret)
+		return err_set(&cli->err, ERR_NOMEM, "revocation lists");
+	return crls_add(*ret, buf_bytes(&text), &cli->err) || err_wrap(&cli->err, "%s", path);
+}
+
 static enum status run(struct cli *cli)
 {
-	OWNED(buf_release) struct buf der = {0}, crls = {0};
+	OWNED(buf_release) struct buf der = {0};
+	OWNED(crls_free) struct crls *crls = NULL;
 	OWNED(store_free) struct store *store = calloc(1, sizeof(*store));
 	OWNED(cert_unref) struct cert *cert = NULL;
 	int64_t at;
@@ -176,16 +192,16 @@ static enum status run(struct cli *cli)
 	if (!(pem ? cert_from_pem(in, &cert, &cli->err)
 		  : cert_from_der(in, true, &cert, &cli->err)))
 		return cli_fail(cli);
-	if (option(cli, "crls") &&
-		!file_read(option(cli, "crls"), STORE_FILE_MAX, &crls, &cli->err))
+	if (!crls_load(cli, &crls))
 		return cli_fail(cli);
 	struct ek_cert_options how = {
 		.roots = store->roots,
 		.root_count = store->root_count,
 		.intermediates = store->intermediates,
 		.intermediate_count = store->intermediate_count,
-		.crls = buf_bytes(&crls),
 		.at = at,
+		.crls = crls,
+		.crls_at = at,
 		.ignore_expiry = option_given(cli, "ignore-expiry"),
 	};
 	OWNED(ek_cert_result_release) struct ek_cert_result result = {0};

@@ -116,12 +116,16 @@ bool check_pinned(struct appraisal *a, struct err *err);
 /* appraise.c */
 bool check_assurance(struct appraisal *a, struct err *err);
 
-/* appraise_ek.c: template alone; template and certificate of an EK at a time. */
-void ek_template_appraise(
-	const struct tpmt_public *ek, const struct policy *policy, struct verdict *verdict);
+/* appraise_ek.c: the key alone (template, distrust); key and certificate. */
+struct ek_times {
+	int64_t judged; /* by which the certificate's validity counts */
+	int64_t now; /* by which a revocation does */
+};
+must_use bool ek_key_appraise(const struct tpmt_public *ek, const struct policy *policy,
+	struct verdict *verdict, struct err *err);
 must_use bool ek_appraise(const struct tpmt_public *ek, const struct bytes *certs,
-	size_t cert_count, const struct policy *policy, int64_t at, struct verdict *verdict,
-	struct err *err);
+	size_t cert_count, const struct policy *policy, struct ek_times times,
+	struct verdict *verdict, struct err *err);
 /* Splits concatenated DER certificates, skipping NV padding; at most EK_CERTS_MAX. */
 must_use bool ek_certs_split(
 	struct bytes in, struct bytes certs[EK_CERTS_MAX], size_t *ret_count, struct err *err);

@@ -121,6 +121,7 @@ static bool build_general(struct policy *policy, const struct file_policy *file,
 static bool build(struct policy *policy, const struct file_policy *file, struct err *err)
 {
 	return build_general(policy, file, err) && policy_build_anchors(policy, file, err) &&
+	       policy_build_revocation(policy, file, err) &&
 	       policy_build_approvers(policy, file, err) && policy_build_hosts(policy, file, err) &&
 	       policy_build_classes(policy, file, err);
 }
@@ -196,6 +197,10 @@ void policy_free(struct policy **policy)
 		policy_host_class_release(&p->host_classes[i]);
 	free(p->host_classes);
 	free(p->ek_templates);
+	crls_free(&p->ek_crls);
+	for (size_t i = 0; i < p->ek_distrusted_count; i++)
+		free(p->ek_distrusted[i].reason);
+	free(p->ek_distrusted);
 	free(p);
 	*policy = NULL;
 }

@@ -18,6 +18,8 @@
 #define POLICY_PERSON_KEYS_MAX  4u
 #define POLICY_CLASSES_MAX      32u
 #define POLICY_ROOTS_MAX        256u
+#define POLICY_CRLS_MAX         256u
+#define POLICY_DISTRUSTED_MAX   4096u
 #define POLICY_TEXT_MAX         (1u << 20)
 #define RELEASE_COMPONENTS_MAX  RUNTIME_COMPONENTS_MAX
 #define APPROVALS_MAX           64u
@@ -29,6 +31,11 @@
 struct policy_root {
 	char *name;
 	struct cert *cert;
+};
+struct policy_distrusted { /* an endorsement key that is not believed, whoever certified it */
+	uint8_t sha256[SHA256_LEN]; /* over a certificate's DER or a public key's
+				       SubjectPublicKeyInfo */
+	char *reason;
 };
 struct policy_release_key {
 	char *name;
@@ -84,6 +91,10 @@ struct policy {
 	enum digest_alg bank; /* SHA-256 or SHA-384 */
 	uint32_t runtime_pcr; /* default 15; 16 and 23 are refused, as is anything above 15 */
 	bool ek_ignore_expiry; /* default false */
+	struct crls *ek_crls; /* revocation lists of TPM makers; may be empty */
+	bool ek_ignore_stale_revocation; /* default false */
+	struct policy_distrusted *ek_distrusted;
+	size_t ek_distrusted_count;
 	enum ek_template *ek_templates; /* accepted EK templates; default L-1 L-2 H-1 H-2 H-3 H-6 */
 	size_t ek_template_count;
 	uint64_t tpm_firmware_minimum; /* firmwareVersion below is untrusted; 0: not checked */
@@ -95,6 +106,9 @@ struct policy {
 must_use bool policy_parse(
 	struct bytes yaml, const char *name, struct policy **ret, struct err *err);
 void policy_free(struct policy **policy);
+/* NULL: not distrusted. */
+const struct policy_distrusted *policy_distrusted_find(
+	const struct policy *policy, const uint8_t sha256[SHA256_LEN]);
 const struct policy_class *policy_class_find(const struct policy *policy, struct bytes name);
 /* Whether any risk class asks for hosts whose IMA log is judged. */
 bool policy_wants_ima(const struct policy *policy);

@@ -60,6 +60,17 @@ static const cyaml_schema_value_t pem_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_pem, pem_fields),
 };
 
+static const cyaml_schema_field_t distrusted_fields[] = {
+	CYAML_FIELD_STRING_PTR(
+		"sha256", CYAML_FLAG_POINTER, struct file_distrusted, sha256, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR(
+		"reason", CYAML_FLAG_POINTER, struct file_distrusted, reason, 1, TEXT_MAX),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t distrusted_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_distrusted, distrusted_fields),
+};
+
 static const cyaml_schema_field_t approver_fields[] = {
 	CYAML_FIELD_STRING_PTR(
 		"person", CYAML_FLAG_POINTER, struct file_approver, person, 1, TEXT_MAX),
@@ -186,6 +197,10 @@ static const cyaml_schema_field_t policy_fields[] = {
 		&pem_entry, 0, POLICY_ROOTS_MAX),
 	CYAML_FIELD_SEQUENCE("ek_intermediates", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_policy, ek_intermediates, &pem_entry, 0, POLICY_ROOTS_MAX),
+	CYAML_FIELD_SEQUENCE("ek_revocation", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, ek_revocation, &pem_entry, 0, POLICY_CRLS_MAX),
+	CYAML_FIELD_SEQUENCE("ek_distrusted", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, ek_distrusted, &distrusted_entry, 0, POLICY_DISTRUSTED_MAX),
 	CYAML_FIELD_SEQUENCE("release_keys", CYAML_FLAG_POINTER, struct file_policy, release_keys,
 		&pem_entry, 1, POLICY_KEYS_MAX),
 	CYAML_FIELD_SEQUENCE("approvers", CYAML_FLAG_POINTER, struct file_policy, approvers,
@@ -202,6 +217,8 @@ static const cyaml_schema_field_t policy_fields[] = {
 		struct file_policy, ek_templates, &template_entry, 1, ARRAY_LEN(templates)),
 	CYAML_FIELD_BOOL(
 		"ek_ignore_expiry", CYAML_FLAG_OPTIONAL, struct file_policy, ek_ignore_expiry),
+	CYAML_FIELD_BOOL("ek_ignore_stale_revocation", CYAML_FLAG_OPTIONAL, struct file_policy,
+		ek_ignore_stale_revocation),
 	CYAML_FIELD_UINT("tpm_firmware_minimum", CYAML_FLAG_OPTIONAL, struct file_policy,
 		tpm_firmware_minimum),
 	CYAML_FIELD_STRING_PTR("challenge_lifetime", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,

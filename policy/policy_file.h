@@ -5,8 +5,11 @@
 
 #include "policy/policy.h"
 
-struct file_pem { /* a root, an intermediate, a release key */
+struct file_pem { /* a root, an intermediate, a revocation list, a release key */
 	char *name, *pem;
+};
+struct file_distrusted {
+	char *sha256, *reason;
 };
 struct file_approver {
 	char *person;
@@ -65,8 +68,10 @@ struct file_policy {
 	int policy;
 	int64_t version;
 	char *trust_domain;
-	struct file_pem *ek_roots, *ek_intermediates, *release_keys;
-	unsigned ek_roots_count, ek_intermediates_count, release_keys_count;
+	struct file_pem *ek_roots, *ek_intermediates, *ek_revocation, *release_keys;
+	unsigned ek_roots_count, ek_intermediates_count, ek_revocation_count, release_keys_count;
+	struct file_distrusted *ek_distrusted;
+	unsigned ek_distrusted_count;
 	struct file_approver *approvers;
 	unsigned approvers_count;
 	struct file_class *risk_classes;
@@ -77,7 +82,7 @@ struct file_policy {
 	uint32_t *runtime_pcr; /* NULL: not given; 0 would be a PCR */
 	enum ek_template *ek_templates;
 	unsigned ek_templates_count;
-	bool ek_ignore_expiry;
+	bool ek_ignore_expiry, ek_ignore_stale_revocation;
 	uint64_t tpm_firmware_minimum;
 	char *challenge_lifetime;
 };
@@ -88,6 +93,8 @@ void policy_file_free(struct file_policy **file);
 
 /* Judges keys, roots and persons; errors name the entry ("approvers: alice: …"). */
 must_use bool policy_build_anchors(
+	struct policy *policy, const struct file_policy *file, struct err *err);
+must_use bool policy_build_revocation(
 	struct policy *policy, const struct file_policy *file, struct err *err);
 must_use bool policy_build_approvers(
 	struct policy *policy, const struct file_policy *file, struct err *err);

@@ -121,6 +121,11 @@ static const struct {
 		"add the TPM manufacturer's root or intermediate to the policy if you trust it"},
 	[REASON_EK_CERT_MISSING] = {"ek-cert-missing",
 		"an operator confirms the host after comparing its id: assay host confirm"},
+	[REASON_EK_REVOKED] = {"ek-revoked",
+		"take the host out of service: its TPM's maker or your policy no longer believes "
+		"this key"},
+	[REASON_EK_REVOCATION_LIST] = {"ek-revocation-list",
+		"put the TPM maker's current revocation list into the policy"},
 	[REASON_AK_ATTRIBUTES] = {"ak-attributes",
 		"let assay-hostd make the attestation key: restricted, signing, bound to its TPM"},
 	[REASON_FIRMWARE_LOG] = {"firmware-log",

@@ -113,6 +113,9 @@ static const char policy_rest[] =
 	"# runtime_pcr: 15\n"
 	"# ek_templates: [L-1, L-2, H-1, H-2, H-3, H-6]\n"
 	"# ek_ignore_expiry: false\n"
+	"# ek_revocation: []           revocation lists of TPM makers: - {name: …, pem: …}\n"
+	"# ek_ignore_stale_revocation: false\n"
+	"# ek_distrusted: []           - {sha256: …, reason: …}\n"
 	"# tpm_firmware_minimum: 0\n"
 	"# challenge_lifetime: 120s\n";
 

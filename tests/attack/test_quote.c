@@ -1,33 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Forged quotes. The AK is the enrolled one and signs whatever it is given, as no TPM would: only the checks are left. */
-#include "tests/attack/attack.h"
+#include "tests/attack/forge.h"
 
 #define TPM_ST_ATTEST_NV            0x8014u
 #define TPM_ST_ATTEST_SESSION_AUDIT 0x8016u
 #define TPM_ST_ATTEST_TIME          0x8019u
 #define TPM_ST_ATTEST_CREATION      0x801au
 #define TPM_ST_ATTEST_NV_DIGEST     0x801cu
-
-/* One attack on the quote of a launch. */
-struct forgery {
-	const char *what, *wanted;
-	struct sw_edit edit;
-};
-
-static void forge(const struct forgery *cases, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct sw_instance *instance = attack_instance(attack.host);
-		char outcome[400];
-		attack.host->edit = cases[i].edit;
-		(void)attack_outcome(attack.host, instance, outcome);
-		attack.host->edit = (struct sw_edit){0};
-		if (strcmp(outcome, cases[i].wanted) != 0)
-			fail_msg("%s: %s, wanted %s", cases[i].what, outcome, cases[i].wanted);
-		sw_instance_free(&instance);
-	}
-	attack_honest(attack.host);
-}
 
 /* ---- the attestation's header ---- */
 
@@ -406,103 +385,6 @@ static void Q18__qualified_signer_of_another_or_elsewhere__refused(void **state)
 	forge(cases, ARRAY_LEN(cases));
 }
 
-/* ---- counters and clocks, on hosts of their own ---- */
-
-static void Q19__reset_or_restart_count_goes_back__refused(void **state)
-{
-	struct sw_host *host = attack_host();
-	(void)state;
-	host->reset_count = 7;
-	host->restart_count = 3;
-	attack_honest(host);
-	host->restart_count = 2;
-	struct sw_instance *instance = attack_instance(host);
-	assert_outcome(host, instance, "untrusted: restart-count, runtime-baseline");
-	sw_instance_free(&instance);
-	sw_host_reboot(host);
-	host->reset_count = 6;
-	instance = attack_instance(host);
-	assert_outcome(host, instance, "untrusted: reset-count");
-	sw_instance_free(&instance);
-	sw_host_free(&host);
-}
-
-static void Q20__clock_goes_back__refused_and_quarantined(void **state)
-{
-	struct sw_host *host = attack_host();
-	char path[160];
-	(void)state;
-	attack_honest(host);
-	host->clock -= 900000;
-	struct sw_instance *instance = attack_instance(host);
-	assert_outcome(host, instance, "untrusted: clock-backwards");
-	sw_instance_free(&instance);
-	char *text = attack_get(attack_host_path(host, "", path), "state");
-	assert_string_equal(text, "\"quarantined\"");
-	free(text);
-	sw_host_free(&host);
-}
-
-static void Q21__reset_between_renewals__old_instance_is_not_trusted(void **state)
-{
-	struct sw_host *host = attack_host();
-	struct sw_instance *instance = attack_instance(host);
-	(void)state;
-	assert_outcome(host, instance, "trusted");
-	/* The TPM was reset; the log of the old boot and its PCR value are replayed by software. */
-	host->reset_count++;
-	host->clock += 1000;
-	char outcome[400];
-	(void)attack_outcome(host, instance, outcome);
-	assert_non_null(strstr(outcome, "untrusted: "));
-	sw_instance_free(&instance);
-	/* A launch in the new boot is. */
-	sw_host_reboot(host);
-	attack_honest(host);
-	sw_host_free(&host);
-}
-
-static void firmware_older(void *context, struct tpms_attest *a)
-{
-	(void)context;
-	a->firmware_version--;
-}
-
-static void Q23__tpm_firmware_goes_back__refused(void **state)
-{
-	static const struct forgery cases[] = {
-		{"older", "untrusted: tpm-firmware", {.attest = firmware_older}},
-	};
-	(void)state;
-	attack_honest(attack.host);
-	forge(cases, ARRAY_LEN(cases));
-}
-
-/* Clock and counters in a quote that nobody signed for: they are neither believed nor kept. */
-static void clock_far(void *context, struct tpms_attest *a)
-{
-	(void)context;
-	a->clock = UINT64_MAX / 4;
-	a->reset_count = 1000000;
-}
-static void signature_broken(void *context, struct buf *s)
-{
-	(void)context;
-	s->data[s->len - 1] ^= 1;
-}
-
-static void Q26__clock_in_an_unsigned_quote__not_kept(void **state)
-{
-	static const struct forgery cases[] = {
-		{"unsigned", "untrusted: quote-signature",
-			{.attest = clock_far, .signature = signature_broken}},
-	};
-	(void)state;
-	forge(cases,
-		ARRAY_LEN(
-			cases)); /* and an honest launch, whose counters are smaller, is trusted */
-}
-
 #define T(name) cmocka_unit_test(name)
 int main(void)
 {
@@ -524,11 +406,6 @@ int main(void)
 		T(Q17__trailing_byte__refused),
 		T(Q27__sizes_that_lie__refused),
 		T(Q18__qualified_signer_of_another_or_elsewhere__refused),
-		T(Q19__reset_or_restart_count_goes_back__refused),
-		T(Q20__clock_goes_back__refused_and_quarantined),
-		T(Q21__reset_between_renewals__old_instance_is_not_trusted),
-		T(Q23__tpm_firmware_goes_back__refused),
-		T(Q26__clock_in_an_unsigned_quote__not_kept),
 	};
 	return cmocka_run_group_tests(tests, attack_open, attack_close);
 }

@@ -124,6 +124,44 @@ static void credentials__link_planted_in_given_directory__not_followed(void **st
 	let_go(f);
 }
 
+/* Where somebody else can put a directory in the way, none of our keys is written. */
+static void M18__directory_above_that_others_may_change__refused(void **state)
+{
+	struct hostd_fixture *f = *state;
+	fixture_spec(WAITS, "");
+	static const char *const directories[] = {"run/instances", "run"};
+	for (size_t i = 0; i < ARRAY_LEN(directories); i++) {
+		assert_int_equal(chmod(tree_path(directories[i]), 01777), 0);
+		fixture_run(f, NULL, 0);
+		assert_non_null(strstr(fixture_output(f), "others may write in it"));
+		assert_exit(f, EXIT_ERROR);
+		assert_int_equal(chmod(tree_path(directories[i]), 0755), 0);
+	}
+	assert_int_equal(fixture_entries(tree_path("run/instances")), 0);
+}
+
+static void M18__directory_of_another_user_or_a_link__refused(void **state)
+{
+	struct hostd_fixture *f = *state;
+	fixture_spec(WAITS, "");
+	tree_directory("elsewhere");
+	assert_int_equal(rename(tree_path("run/instances"), tree_path("was")), 0);
+	assert_int_equal(symlink(tree_path("elsewhere"), tree_path("run/instances")), 0);
+	fixture_run(f, NULL, 0);
+	assert_non_null(strstr(fixture_output(f), "/run/instances: "));
+	assert_exit(f, EXIT_ERROR);
+	assert_int_equal(unlink(tree_path("run/instances")), 0);
+	assert_int_equal(rename(tree_path("was"), tree_path("run/instances")), 0);
+	assert_int_equal(fixture_entries(tree_path("elsewhere")), 0);
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(chown(tree_path("run/instances"), 65534, 65534), 0);
+	fixture_run(f, NULL, 0);
+	assert_non_null(strstr(fixture_output(f), "belongs to user 65534"));
+	assert_exit(f, EXIT_ERROR);
+	assert_int_equal(chown(tree_path("run/instances"), 0, 0), 0);
+}
+
 static void credentials__certificate_for_another_key__not_delivered(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -468,6 +506,8 @@ static int run_all(void)
 		TEST(credentials__given_directory__kept_after_exit),
 		TEST(credentials__given_directory_writable_by_others__refused),
 		TEST(credentials__link_planted_in_given_directory__not_followed),
+		TEST(M18__directory_above_that_others_may_change__refused),
+		TEST(M18__directory_of_another_user_or_a_link__refused),
 		TEST(credentials__certificate_for_another_key__not_delivered),
 		TEST(renewal__due__attests_again_as_running),
 		TEST(renewal__refused__credentials_removed_for_good),

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Endorsement keys that were believed and are not any more: the next appraisal of a running agent must know. */
+#include "tests/attack/enroll.h"
+#include "tests/support/crl.h"
+
+static int version = 1;
+
+/* A policy with a list by this authority, signed by `key`. */
+static void policy_with_list(
+	const struct cert *issuer, struct key *key, const struct cert *revoked, int64_t next)
+{
+	struct buf pem = {0}, lines = {0};
+	int64_t now = clock_wall(&clock_system);
+	const struct crl_wish wish = {.issuer = issuer,
+		.revoked = revoked,
+		.key = key,
+		.last = now - 86400,
+		.next = now + next};
+	assert_ok(crl_make(&wish, &pem, &attack.err), attack.err);
+	buf_put_str(&lines, "ek_revocation:\n  - name: maker\n    pem: |\n");
+	for (const char *line = buf_str(&pem); *line; line += strcspn(line, "\n") + 1)
+		buf_printf(&lines, "      %.*s\n", (int)strcspn(line, "\n"), line);
+	attack_policy(++version, buf_str(&lines));
+	buf_release(&pem);
+	buf_release(&lines);
+}
+
+static void policy_with_distrust(struct bytes what)
+{
+	uint8_t digest[SHA256_LEN];
+	char lines[200] = "ek_distrusted:\n  - reason: stolen in transit\n    sha256: ";
+	assert_ok(sha256_of(what, digest, &attack.err), attack.err);
+	hex_encode(BYTES_OF(digest), lines + strlen(lines));
+	(void)strcat(lines, "\n");
+	attack_policy(++version, lines);
+}
+
+/* What a host with this certificate meets: a running agent at its renewal, a launch, and enrolment. */
+static void everywhere(struct sw_host *host, struct sw_instance *running, const char *code)
+{
+	char wanted[100], outcome[400];
+	struct sw_instance *fresh = attack_instance(host);
+	(void)snprintf(wanted, sizeof(wanted), "untrusted: %s", code);
+	assert_outcome(host, fresh, wanted);
+	sw_instance_free(&fresh);
+	running->first = 0; /* a new policy asks for the whole log */
+	(void)attack_outcome(host, running, outcome);
+	assert_string_equal(outcome, wanted);
+	refused(host, ERR_DENIED, code);
+}
+
+struct running {
+	struct sw_host *host;
+	struct sw_instance *instance;
+};
+static struct running run(void)
+{
+	struct running r = {.host = attack_host()};
+	r.instance = attack_instance(r.host);
+	assert_outcome(r.host, r.instance, "trusted");
+	return r;
+}
+static void run_end(struct running *r)
+{
+	sw_instance_free(&r->instance);
+	sw_host_free(&r->host);
+}
+
+static void E33__certificate_revoked_by_its_maker__refused_everywhere(void **state)
+{
+	const struct ek_ca *maker = &attack.v.maker;
+	struct running r = run();
+	(void)state;
+	policy_with_list(maker->intermediate, maker->intermediate_key, r.host->ek_cert, 86400);
+	everywhere(r.host, r.instance, "ek-revoked");
+	attack_honest(attack.host); /* others of the maker go on */
+	run_end(&r);
+}
+
+static void E33__intermediate_revoked_by_its_root__refused_everywhere(void **state)
+{
+	const struct ek_ca *maker = &attack.v.maker;
+	(void)state;
+	attack_policy(++version, "");
+	struct running r = run();
+	policy_with_list(maker->root, maker->root_key, maker->intermediate, 86400);
+	everywhere(r.host, r.instance, "ek-revoked");
+	run_end(&r);
+}
+
+static void E33__list_stale_or_signed_by_another__not_believed(void **state)
+{
+	const struct ek_ca *maker = &attack.v.maker;
+	(void)state;
+	attack_policy(++version, "");
+	struct running r = run();
+	policy_with_list(maker->intermediate, maker->intermediate_key, NULL, -1);
+	everywhere(r.host, r.instance, "ek-revocation-list");
+	policy_with_list(maker->intermediate, attack.v.builder, NULL, 86400);
+	everywhere(r.host, r.instance, "ek-revocation-list");
+	policy_with_list(maker->intermediate, maker->intermediate_key, NULL, 86400);
+	attack_honest(r.host);
+	run_end(&r);
+}
+
+static void E33__key_distrusted_by_the_policy__refused_with_another_certificate_too(void **state)
+{
+	struct running r = run();
+	struct ek_ca_options options = ek_ca_honest(r.host->ek->key);
+	(void)state;
+	policy_with_distrust(cert_der(r.host->ek_cert));
+	everywhere(r.host, r.instance, "ek-revoked");
+	policy_with_distrust(key_spki(r.host->ek->key));
+	everywhere(r.host, r.instance, "ek-revoked");
+	cert_unref(&r.host->ek_cert);
+	assert_ok(
+		ek_ca_issue(&attack.v.maker, &options, &r.host->ek_cert, &attack.err), attack.err);
+	refused(r.host, ERR_DENIED, "ek-revoked");
+	attack_policy(++version, "");
+	attack_honest(attack.host);
+	run_end(&r);
+}
+
+#define T(name) cmocka_unit_test(name)
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(E33__certificate_revoked_by_its_maker__refused_everywhere),
+		T(E33__intermediate_revoked_by_its_root__refused_everywhere),
+		T(E33__list_stale_or_signed_by_another__not_believed),
+		T(E33__key_distrusted_by_the_policy__refused_with_another_certificate_too),
+	};
+	return cmocka_run_group_tests(tests, attack_open, attack_close);
+}
