@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory that runs out at an allocation of the test's choice: those of our own code, of jansson and of libcyaml, and on demand
- * those of OpenSSL. The linker's --wrap leads the calls here (tests/fault/CMakeLists.txt).
+ * Memory that runs out at an allocation of the test's choice: those of our own code, of jansson and of libcyaml,
+ * and of OpenSSL. The linker's --wrap leads the calls here (tests/fault/CMakeLists.txt).
  */
 #ifndef ASSAY_TESTS_FAULT_ALLOC_H
 #define ASSAY_TESTS_FAULT_ALLOC_H
@@ -9,7 +9,6 @@
 #include "tests/support/unit.h"
 
 #include <cyaml/cyaml.h>
-#include <openssl/crypto.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +32,6 @@ static struct fault_alloc {
 	bool for_good; /* every allocation from that one on fails, not it alone */
 	size_t at;
 	atomic_size_t seen, failed;
-	bool openssl; /* OpenSSL's count too */
 } fault_alloc;
 /* A thread of the test itself: its allocations are no part of this. */
 static _Thread_local bool fault_exempt;
@@ -74,36 +72,6 @@ void *fault_cyaml_mem(void *context, void *old, size_t size)
 	return size > 0 && fault_now() ? NULL : real_cyaml_mem(context, old, size);
 }
 
-static void *openssl_malloc(size_t size, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return fault_alloc.openssl && fault_now() ? NULL : real_malloc(size);
-}
-static void *openssl_realloc(void *old, size_t size, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	if (size == 0) {
-		free(old);
-		return NULL;
-	}
-	return fault_alloc.openssl && fault_now() ? NULL : real_realloc(old, size);
-}
-static void openssl_free(void *old, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	free(old);
-}
-
-/* Before anything else in main: OpenSSL takes its allocator only once. jansson takes our own code's. */
-static void fault_alloc_init(void)
-{
-	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
-		abort();
-}
-
 static void fault_alloc_arm(size_t at, bool for_good)
 {
 	fault_alloc.at = at;
@@ -129,7 +97,8 @@ struct fault_case {
 	void (*release)(void);
 };
 
-static inline void fault_case_once(const struct fault_case *c, size_t at, bool for_good, bool *ret_more)
+static inline void fault_case_once(
+	const struct fault_case *c, size_t at, bool for_good, bool *ret_more)
 {
 	struct err err = {0};
 	fault_alloc_arm(at, for_good);

@@ -75,8 +75,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct buf *all[] = {
-		&out, &wanted, &signed_record, &context, &verdict_text, &state_out, &leaf_bytes, &bundle};
+	struct buf *all[] = {&out, &wanted, &signed_record, &context, &verdict_text, &state_out,
+		&leaf_bytes, &bundle};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		buf_release(all[i]);
@@ -146,8 +146,7 @@ static void S12__record_open__out_of_memory_or_whole(void **state)
 
 static bool run_context_encode(struct err *why)
 {
-	return policy_context_encode(
-		&s->context, buf_bytes(&s->evidence), &s->state_in, &out, why);
+	return policy_context_encode(&s->context, buf_bytes(&s->evidence), &s->state_in, &out, why);
 }
 
 static void S12__context_encode__out_of_memory_or_whole(void **state)
@@ -268,6 +267,5 @@ int main(void)
 		T(S12__audit_of_a_bundle_that_lies__never_proved),
 		T(S12__audit_report__out_of_memory_or_whole),
 	};
-	fault_alloc_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,7 +186,8 @@ static bool run_appraise(struct err *err)
 {
 	memset(&verdict, 0xff, sizeof(verdict));
 	memset(&state, 0xff, sizeof(state));
-	if (policy_appraise(buf_bytes(&s->evidence), &s->context, &s->state_in, &verdict, &state, err))
+	if (policy_appraise(
+		    buf_bytes(&s->evidence), &s->context, &s->state_in, &verdict, &state, err))
 		return true;
 	static const struct verdict nothing;
 	static const struct policy_state no_state;
@@ -344,21 +345,35 @@ static struct policy *policy_with_maker(void)
 	return made;
 }
 
+static void appraise_ek_and_fail(const struct ek_ca_options *options, const char *where)
+{
+	const struct fault_case c = {run_ek, check_ek, NULL};
+	assert_ok(ek_ca_issue(&maker, options, &ek_cert, &s->err), s->err);
+	assert_ok(run_ek(&s->err), s->err);
+	true_verdict = verdict;
+	assert_string_equal(verdict.trusted ? "" : verdict.reasons[0].where, where);
+	fault_case_run(&c);
+	cert_unref(&ek_cert);
+}
+
 /* An intermediate for which there is no memory is not one that was not sent. */
 static void S12__appraisal_of_an_ek__undecided_or_the_same(void **ignored)
 {
-	const struct fault_case c = {run_ek, check_ek, NULL};
-	struct ek_ca_options options = ek_ca_honest(keys.ek->key);
+	const struct ek_ca_options honest = ek_ca_honest(keys.ek->key);
+	struct ek_ca_options changed[] = {honest, honest, honest, honest, honest, honest};
+	static const char *const faults[] = {"", "ek-cert-is-ca", "ek-cert-eku",
+		"ek-cert-key-usage", "ek-cert-san", "ek-cert-extension"};
 	(void)ignored;
+	changed[1].ca = true;
+	changed[2].eku = "serverAuth";
+	changed[3].key_usage = "critical,digitalSignature";
+	changed[4].model = NULL;
+	changed[5].critical_oid = "1.2.3.4.5";
 	assert_ok(ek_ca_new(&maker, &s->err), s->err);
-	assert_ok(ek_ca_issue(&maker, &options, &ek_cert, &s->err), s->err);
 	policy_of_ek = policy_with_maker();
-	assert_ok(run_ek(&s->err), s->err);
-	true_verdict = verdict;
-	assert_true(true_verdict.trusted);
-	fault_case_run(&c);
+	for (size_t i = 0; i < ARRAY_LEN(changed); i++)
+		appraise_ek_and_fail(&changed[i], faults[i]);
 	policy_free(&policy_of_ek);
-	cert_unref(&ek_cert);
 	ek_ca_release(&maker);
 }
 
@@ -381,6 +396,5 @@ int main(void)
 		T(S12__verdict_explain__out_of_memory_or_whole),
 		T(S12__appraisal_of_an_ek__undecided_or_the_same),
 	};
-	fault_alloc_init();
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
