@@ -33,7 +33,8 @@ static int answer(struct tls_server *self, const struct tls_request *request, st
 	struct challenge_offer challenge = {
 		.challenge = BYTES_LIT("challenge"), .expires = 1900000000};
 	(void)self;
-	bool ok = strcmp(request->path, "/v1/attest") == 0 ? attest_result_encode(&trusted, body, NULL)
+	bool ok = strcmp(request->path, "/v1/attest") == 0
+			  ? attest_result_encode(&trusted, body, NULL)
 		  : strcmp(request->path, "/v1/challenge") == 0
 			  ? challenge_offer_encode(&challenge, body, NULL)
 			  : enroll_offer_encode(&offer, body, NULL);

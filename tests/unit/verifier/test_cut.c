@@ -8,10 +8,10 @@
 
 #include "verifier/http_private.h"
 
-#define STRIDE    61
-#define EDGE      24 /* bytes before the end that are never left out */
-#define HEAD_MAX  160
-#define CHECKS    16 /* of that many cuts, one is followed by a look at the service */
+#define STRIDE   61
+#define EDGE     24 /* bytes before the end that are never left out */
+#define HEAD_MAX 160
+#define CHECKS   16 /* of that many cuts, one is followed by a look at the service */
 
 static struct world w;
 static struct https c;
@@ -74,7 +74,8 @@ static void request_text(const struct cut *cut, const struct https *on, struct b
 	struct buf body = {0};
 	cut->body(on, &body);
 	buf_printf(out,
-		"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
+		"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: "
+		"%zu\r\n\r\n",
 		cut->path, cut->type, body.len);
 	buf_put(out, buf_bytes(&body));
 	assert_false(out->failed);
@@ -98,7 +99,8 @@ static size_t send_half(const struct cut *cut, size_t at)
 	struct https on;
 	struct buf text = {0};
 	bool host = cut->as_host;
-	assert_true(https_open(&on, w.port, w.ca, host ? w.host_cert : NULL, host ? w.host_key : NULL));
+	assert_true(
+		https_open(&on, w.port, w.ca, host ? w.host_cert : NULL, host ? w.host_key : NULL));
 	request_text(cut, &on, &text);
 	size_t whole = text.len;
 	assert_true(at < whole);
@@ -185,8 +187,8 @@ static void S9__client_gone_before_the_answer__decided_once_and_recorded(void **
 		world_challenge(&w, &c, &a);
 		assert_true(world_connect(&w, &on));
 		world_evidence(&w, &on, &a);
-		assert_true(https_send(&on, "POST", "/v1/attest", MEDIA_EVIDENCE,
-			buf_bytes(&w.scene->evidence)));
+		assert_true(https_send(
+			&on, "POST", "/v1/attest", MEDIA_EVIDENCE, buf_bytes(&w.scene->evidence)));
 		part(&on, how);
 		/* A torn connection may take the request with it: then nothing happened at all. */
 		settle(1);
