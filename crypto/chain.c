@@ -234,13 +234,20 @@ static void keep_chain(X509_STORE_CTX *context, struct cert *leaf,
 static bool judge(X509_STORE_CTX *context, const struct judgement *judgement, struct cert *leaf,
 	struct chain_result *result, struct err *err)
 {
-	int verified = X509_verify_cert(context), error = X509_STORE_CTX_get_error(context);
+	int verified, error;
 
+	openssl_begin();
+	verified = X509_verify_cert(context);
+	error = X509_STORE_CTX_get_error(context);
 	if (verified < 0)
 		return openssl_fail(err, ERR_CRYPTO, "certificate chain");
-	openssl_forget();
+	if (error == X509_V_ERR_OUT_OF_MEM)
+		return openssl_fail(err, ERR_NOMEM, "certificate chain");
+	if (!openssl_answer(err, "certificate chain"))
+		return false;
 	if (X509_check_purpose(leaf->x509, -1, 0) != 1) {
-		openssl_forget();
+		if (!openssl_answer(err, "certificate chain"))
+			return false;
 		result->fault = CHAIN_PROFILE;
 		describe(result, 0, leaf->x509, "an extension is malformed");
 	} else if (verified == 0) {

@@ -254,6 +254,7 @@ bool key_verify(const struct key *key, enum signature_scheme scheme, enum digest
 	if (!check_fit(key, scheme, alg, err) ||
 		!wire_form(key, scheme, signature, &storage, &signature, err))
 		return false;
+	openssl_begin();
 	/* The contexts behind the key are a cache that guards itself. */
 	ctx = prepared((struct key *)key, false, scheme, alg, err);
 	if (!ctx)
@@ -265,7 +266,8 @@ bool key_verify(const struct key *key, enum signature_scheme scheme, enum digest
 		return true;
 	if (verified < 0)
 		return openssl_fail(err, ERR_CRYPTO, "verifying");
-	openssl_forget();
+	if (!openssl_answer(err, "verifying"))
+		return false;
 	return err_set(
 		err, ERR_MISMATCH, "signature: does not verify with this %s key", key->kind->name);
 }

@@ -261,7 +261,7 @@ static bool profile_judge(struct cert *cert, const struct ek_cert_options *optio
 	return san_judge(cert, ret);
 }
 
-bool ek_cert_verify(struct cert *cert, const struct ek_cert_options *options,
+static bool judge(struct cert *cert, const struct ek_cert_options *options,
 	struct ek_cert_result *ret, struct err *err)
 {
 	struct err undecided = {0};
@@ -282,4 +282,13 @@ bool ek_cert_verify(struct cert *cert, const struct ek_cert_options *options,
 	if (undecided.code != ERR_NONE)
 		return err_set(err, undecided.code, "%s", undecided.text);
 	return true;
+}
+
+bool ek_cert_verify(struct cert *cert, const struct ek_cert_options *options,
+	struct ek_cert_result *ret, struct err *err)
+{
+	if (judge(cert, options, ret, err) && cert_looks_whole(err))
+		return true;
+	ret->fault = EK_CERT_CHAIN;
+	return false;
 }

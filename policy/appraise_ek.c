@@ -120,11 +120,13 @@ static void ek_chain_release(struct ek_chain *chain)
 		cert_unref(&chain->intermediates[i]);
 }
 
-/* Intermediates help or do not help; one that does not parse is as good as one that was not sent.
- */
-static void ek_chain_fill(struct ek_chain *chain, const struct policy *policy,
-	const struct bytes *certs, size_t cert_count)
+/* Intermediates help or do not help; one that does not parse is as good as one that was not sent. One for which there was
+ * no memory is not: without it an honest certificate would be refused. */
+static bool ek_chain_fill(struct ek_chain *chain, const struct policy *policy,
+	const struct bytes *certs, size_t cert_count, struct err *err)
 {
+	struct err why = {0};
+
 	for (size_t i = 0; i < policy->root_count; i++)
 		chain->roots[i] = policy->roots[i].cert;
 	for (size_t i = 0; i < policy->intermediate_count; i++)
@@ -133,9 +135,12 @@ static void ek_chain_fill(struct ek_chain *chain, const struct policy *policy,
 	for (size_t i = 1; i < cert_count && i < EK_CERTS_MAX; i++) {
 		struct cert *cert = NULL;
 
-		if (cert_from_der(certs[i], true, &cert, NULL))
+		if (cert_from_der(certs[i], true, &cert, &why))
 			chain->intermediates[chain->intermediate_count++] = cert;
+		else if (why.code == ERR_NOMEM)
+			return err_set(err, why.code, "intermediate certificate: %s", why.text);
 	}
+	return true;
 }
 
 static enum reason_code reason_of(const struct ek_cert_result *result, const char **expected)
@@ -245,7 +250,8 @@ static bool check_certificate(const struct tpmt_public *ek, const struct bytes *
 		return refuse_malformed(verdict, REASON_EK_TEMPLATE, "endorsement key", err);
 	if (!cert_from_der(certs[0], true, &leaf, err))
 		return refuse_malformed(verdict, REASON_EK_CERT, "EK certificate", err);
-	ek_chain_fill(&chain, policy, certs, cert_count);
+	if (!ek_chain_fill(&chain, policy, certs, cert_count, err))
+		return err_wrap(err, "EK certificate");
 	options.intermediate_count = chain.intermediate_count;
 	options.ek = key;
 	if (!ek_cert_verify(leaf, &options, &result, err))

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum fake_answer { FAKE_TRUST = 0, FAKE_REFUSE, FAKE_AWAY, FAKE_FORBID };
+/* FAKE_LOST: it decides, and the answer does not arrive. */
+enum fake_answer { FAKE_TRUST = 0, FAKE_REFUSE, FAKE_AWAY, FAKE_FORBID, FAKE_LOST };
 
 #define FAKE_VERDICT_TRUSTED "{\"outcome\":\"trusted\",\"reasons\":[]}"
 #define FAKE_VERDICT_UNTRUSTED                                                                     \
@@ -233,6 +234,9 @@ static bool fake_attest_locked(struct fake_verifier *v, client_build build, void
 	}
 	if (v->before_answer)
 		v->before_answer(v->context);
+	if (v->answer == FAKE_LOST)
+		return random_fill(&random_system, v->challenge, sizeof(v->challenge), err) &&
+		       err_set(err, ERR_NET, "injected: connection reset");
 	return fake_answer_put(v, &claims, buffer, err) &&
 	       attest_result_decode(buf_bytes(buffer), ret, err);
 }

@@ -250,6 +250,40 @@ static void renewal__verifier_away__unreachable_then_stale(void **state)
 	let_go(f);
 }
 
+/* A challenge is spent with the request that carried it, whether or not its answer came. */
+static void launch__answer_lost__no_credential_then_a_new_challenge(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->credentials = tree_path("kept");
+	fixture_spec(WAITS, AUDIENCES);
+	fake_set_answer(&f->verifier, FAKE_LOST);
+	fixture_run(f, NULL, 0);
+	assert_non_null(strstr(fixture_output(f), "net: injected: connection reset"));
+	assert_exit(f, EXIT_ERROR);
+	assert_int_equal(fixture_entries(tree_path("kept")), 0);
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	f->credentials = tree_path("kept");
+	start_waiting(f, AUDIENCES);
+	assert_int_equal(f->verifier.challenges, 2);
+	assert_true(has_all(tree_path("kept")));
+	let_go(f);
+}
+
+static void renewal__answer_lost__renewed_over_a_new_challenge(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	start_waiting(f, AUDIENCES);
+	fake_set_answer(&f->verifier, FAKE_LOST);
+	eventually(fixture_state_is(f, "unreachable"));
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	eventually(fixture_state_is(f, "trusted"));
+	assert_int_equal(f->verifier.challenges, 2);
+	assert_string_equal(f->verifier.failed, "");
+	let_go(f);
+}
+
 static void renewal__unpinned_model_changed__untrusted(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -513,6 +547,8 @@ static int run_all(void)
 		TEST(renewal__refused__credentials_removed_for_good),
 		TEST(renewal__verifier_away__unreachable_then_stale),
 		TEST(renewal__refused_for_what_moved_at_the_verifier__tried_again_at_once),
+		TEST(launch__answer_lost__no_credential_then_a_new_challenge),
+		TEST(renewal__answer_lost__renewed_over_a_new_challenge),
 		TEST(renewal__unpinned_model_changed__untrusted),
 		TEST(exit__of_instance__recorded_with_its_status),
 		TEST(stop__of_instance__ends_it),

@@ -369,8 +369,8 @@ static inline void world_enroll_evidence(struct world *w, struct world_enrolment
 	buf_release(&possession);
 }
 
-static inline bool world_enroll_begin(struct world *w, struct world_enrolment *e, struct https *c,
-	struct https_answer *answer, struct enroll_offer *offer)
+static inline void world_enroll_begin_body(
+	struct world *w, const struct world_enrolment *e, struct buf *out)
 {
 	struct enroll_begin begin = {
 		.ek_public = buf_bytes(&e->ek->public_area),
@@ -378,10 +378,16 @@ static inline bool world_enroll_begin(struct world *w, struct world_enrolment *e
 		.join_token = e->token,
 		.name = BYTES_LIT("host-1"),
 	};
-	struct buf body = {0};
 	if (e->ek_cert)
 		begin.ek_certs[begin.ek_cert_count++] = cert_der(e->ek_cert);
-	assert_ok(enroll_begin_encode(&begin, &body, &w->err), w->err);
+	assert_ok(enroll_begin_encode(&begin, out, &w->err), w->err);
+}
+
+static inline bool world_enroll_begin(struct world *w, struct world_enrolment *e, struct https *c,
+	struct https_answer *answer, struct enroll_offer *offer)
+{
+	struct buf body = {0};
+	world_enroll_begin_body(w, e, &body);
 	*answer = https_request(c, "POST", "/v1/enroll/begin", MEDIA_MESSAGE, buf_bytes(&body));
 	buf_release(&body);
 	e->begin_status = answer->status;
@@ -394,11 +400,10 @@ static inline bool world_enroll_begin(struct world *w, struct world_enrolment *e
 	return true;
 }
 
-static inline void world_enroll_finish(struct world *w, struct world_enrolment *e, struct https *c,
-	const struct enroll_offer *offer)
+static inline void world_enroll_finish_body(struct world *w, struct world_enrolment *e,
+	const struct https *c, const struct enroll_offer *offer, struct buf *out)
 {
-	struct buf secret = {0}, evidence = {0}, body = {0};
-	struct enroll_result result;
+	struct buf secret = {0}, evidence = {0};
 	assert_ok(tpm_sw_activate_credential(e->ek, &e->ak->name, offer->id_object,
 			  offer->encrypted_secret, &secret, &w->err),
 		w->err);
@@ -408,7 +413,17 @@ static inline void world_enroll_finish(struct world *w, struct world_enrolment *
 	struct enroll_finish finish = {.session = offer->session,
 		.secret = buf_bytes(&secret),
 		.evidence = buf_bytes(&evidence)};
-	assert_ok(enroll_finish_encode(&finish, &body, &w->err), w->err);
+	assert_ok(enroll_finish_encode(&finish, out, &w->err), w->err);
+	buf_release(&secret);
+	buf_release(&evidence);
+}
+
+static inline void world_enroll_finish(struct world *w, struct world_enrolment *e, struct https *c,
+	const struct enroll_offer *offer)
+{
+	struct buf body = {0};
+	struct enroll_result result;
+	world_enroll_finish_body(w, e, c, offer, &body);
 	struct https_answer answer =
 		https_request(c, "POST", "/v1/enroll/finish", MEDIA_MESSAGE, buf_bytes(&body));
 	e->finish_status = answer.status;
@@ -422,8 +437,6 @@ static inline void world_enroll_finish(struct world *w, struct world_enrolment *
 		buf_put(&e->error, buf_bytes(&answer.body));
 	}
 	buf_release(&answer.body);
-	buf_release(&secret);
-	buf_release(&evidence);
 	buf_release(&body);
 }
 
