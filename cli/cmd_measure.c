@@ -243,8 +243,7 @@ static enum status run(struct cli *cli)
 const struct command cmd_measure = {
 	.name = "measure",
 	.synopsis = "PATH… [--digest sha256|fsverity]",
-	.summary = "Digests of files, and of all files below directories, as sha256sum and "
-		   "fsverity print them.",
+	.summary = "Digests of files and whole directories, as sha256sum and fsverity print them.",
 	.options = options,
 	.least = 1,
 	.most = CLI_POSITIONALS_MAX,
