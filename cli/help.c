@@ -107,7 +107,8 @@ static enum status not_found(int argc, char **argv, bool asked)
 	text_escape(bytes_str(argv[0]), first, sizeof(first));
 	if (!group_known(argv[0])) {
 		(void)fprintf(stderr,
-			"assay: there is no command %s; `assay help` lists those there are\n", first);
+			"assay: there is no command %s; `assay help` lists those there are\n",
+			first);
 		return STATUS_USAGE;
 	}
 	bool wrong = argc > 1 && !is_help(argv[1]);
