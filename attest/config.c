@@ -277,8 +277,9 @@ bool hostd_config_load(const char *path, struct hostd_config *ret, struct err *e
 	OWNED(buf_release) struct buf text = {0};
 	OWNED(hostd_config_release) struct hostd_config config = {0};
 	struct file_hostd *file = NULL;
-	if (!file_read(path, YAML_INPUT_MAX, &text, err) ||
-		!yaml_load(buf_bytes(&text), path, &schema, (void **)&file, err))
+	if (!file_read(path, YAML_INPUT_MAX, &text, err))
+		return err_wrap(err, "configuration (name another one with --config)");
+	if (!yaml_load(buf_bytes(&text), path, &schema, (void **)&file, err))
 		return false;
 	bool ok = take(path, file, &config, err);
 	yaml_free(&schema, file, 0);

@@ -19,7 +19,8 @@ static const struct option_spec options[] = {
 	{"expires", "DURATION", OPTION_VALUE, "how long it holds (default 90d)"},
 	{"policy", "FILE", OPTION_VALUE,
 		"policy file that holds the clause (default: asked of the verifier)"},
-	{"out", "FILE", OPTION_VALUE, "write the signed approval there (default: standard output)"},
+	{"out", "FILE", OPTION_VALUE,
+		"write the signed statement there (default: standard output)"},
 	API_OPTIONS,
 	OPTIONS_END,
 };

@@ -108,7 +108,8 @@ static void say(const char *dir, const struct init_names *names)
 	       "  ca.pem           what hosts and relying services pin\n"
 	       "  ca.key           keep it safe, or move it into a TPM or HSM (ca_key in "
 	       "verifierd.yaml)\n"
-	       "  operator/        the first operator: assay --config %s/operator/config.yaml …\n\n"
+	       "  operator/        the first operator: assay host list --config "
+	       "%s/operator/config.yaml\n\n"
 	       "then: assay-verifierd --config %s/verifierd.yaml\n",
 		names->trust_domain, dir, dir, dir);
 }

@@ -134,7 +134,7 @@ policy_write() { # FILE VERSION
 		    credential_lifetime: ${CREDENTIAL_LIFETIME:-10m}
 		    renew_after: ${RENEW_AFTER:-5m}
 		    minimum_assurance: reported
-		    key: software
+		    key: ${CLASS_KEY:-software}
 	EOF
 }
 
@@ -169,7 +169,8 @@ host_start() { # NAME
 	cat >"$dir/hostd.yaml" <<-EOF
 		verifier: https://127.0.0.1:$PORT
 		ca: $W/verifier/ca.pem
-		tcti: swtpm:path=$W/tpm-$name.sock
+		tcti: ${HOST_TCTI:-swtpm:path=$W/tpm-$name.sock}
+		key: ${HOST_KEY:-software}
 		state_dir: $dir/state
 		run_dir: $dir/run
 		workloads_dir: $dir/workloads
