@@ -3,7 +3,8 @@
 #include "base/file.h"
 #include "tests/attack/attack.h"
 
-static struct sw_workload guarded = {.name = "guarded", .seed = 0x50}; /* demands a key in the TPM */
+static struct sw_workload guarded = {
+	.name = "guarded", .seed = 0x50}; /* demands a key in the TPM */
 static struct sw_workload neighbour = {.name = "neighbour", .seed = 0x70};
 
 static int open_all(void **state)
