@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 
+#define PCR_MODES       1u
 #define PCR_BOOT_CODE   4u
 #define PCR_SECURE_BOOT 7u
 #define PCR_SHIM        14u
@@ -19,8 +20,9 @@ struct reading {
 	const struct firmware_event *event;
 	struct digest zero; /* of a separator */
 	struct uefi_variable variable; /* of the event at hand */
-	size_t separators;
-	bool pk_empty;
+	size_t separators; /* in PCR 7 */
+	bool booting; /* PCR 4 has its separator: images after it are what was booted */
+	uint32_t boot_event; /* of that separator */
 };
 
 /* The first reason counts. */
@@ -45,14 +47,16 @@ static const struct efi_guid database_guid = {{0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3
 static void flag_take(struct reading *r, enum secure_boot_flag *flag, const char *name)
 {
 	struct bytes data = r->variable.data;
-	if (*flag != SECURE_BOOT_UNKNOWN)
-		object(r->state, "event %u: %s is measured twice", r->event->number, name);
+	enum secure_boot_flag value = SECURE_BOOT_UNKNOWN;
 	if (data.len == 0 || (data.len == 1 && data.data[0] == 0))
-		*flag = SECURE_BOOT_OFF;
+		value = SECURE_BOOT_OFF;
 	else if (data.len == 1 && data.data[0] == 1)
-		*flag = SECURE_BOOT_ON;
+		value = SECURE_BOOT_ON;
 	else
 		object(r->state, "event %u: %s is neither 0 nor 1", r->event->number, name);
+	if (*flag != SECURE_BOOT_UNKNOWN && *flag != value)
+		object(r->state, "event %u: %s is measured twice", r->event->number, name);
+	*flag = value;
 }
 
 static bool entry_put(void *context, const struct efi_signature *signature, struct err *err)
@@ -83,35 +87,66 @@ static bool database_take(struct reading *r, enum secure_boot_variable which, st
 	       signature_lists_walk(r->variable.data, entry_put, database, err);
 }
 
-static bool config_take(struct reading *r, struct err *err)
+/* What a variable is to the state: one of the flags, one of the databases, or nothing. */
+struct config_target {
+	enum secure_boot_flag *flag;
+	enum secure_boot_variable database;
+	const char *name; /* NULL: nothing */
+};
+
+static struct config_target config_find(struct reading *r)
 {
 	struct secure_boot *s = r->state;
-	const struct {
-		const char *name;
-		enum secure_boot_flag *flag;
-	} flags[] = {
-		{"SecureBoot", &s->state},
-		{"SetupMode", &s->setup_mode},
-		{"AuditMode", &s->audit_mode},
-		{"DeployedMode", &s->deployed_mode},
+	const struct config_target targets[] = {
+		{.flag = &s->state, .name = "SecureBoot"},
+		{.flag = &s->setup_mode, .name = "SetupMode"},
+		{.flag = &s->audit_mode, .name = "AuditMode"},
+		{.flag = &s->deployed_mode, .name = "DeployedMode"},
+		{.database = SECURE_BOOT_PK, .name = "PK"},
+		{.database = SECURE_BOOT_KEK, .name = "KEK"},
+		{.database = SECURE_BOOT_DB, .name = "db"},
+		{.database = SECURE_BOOT_DBX, .name = "dbx"},
+		{.database = SECURE_BOOT_DBT, .name = "dbt"},
+		{.database = SECURE_BOOT_DBR, .name = "dbr"},
 	};
-	bool global = memcmp(&r->variable.guid, &global_guid, sizeof(global_guid)) == 0;
-	bool database = memcmp(&r->variable.guid, &database_guid, sizeof(database_guid)) == 0;
-	for (size_t i = 0; global && i < ARRAY_LEN(flags); i++) {
-		if (!utf16_equal(r->variable.name, flags[i].name))
-			continue;
-		flag_take(r, flags[i].flag, flags[i].name);
-		if (i == 0)
-			s->state_event = r->event->number;
+	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+		bool global = targets[i].flag || targets[i].database <= SECURE_BOOT_KEK;
+		const struct efi_guid *guid = global ? &global_guid : &database_guid;
+		if (memcmp(&r->variable.guid, guid, sizeof(*guid)) == 0 &&
+			utf16_equal(r->variable.name, targets[i].name))
+			return targets[i];
 	}
-	for (int i = 0; i < SECURE_BOOT_VARIABLES; i++) {
-		bool here = i == SECURE_BOOT_PK || i == SECURE_BOOT_KEK ? global : database;
-		const char *name = secure_boot_variable_name((enum secure_boot_variable)i);
-		if (here && utf16_equal(r->variable.name, name) &&
-			!database_take(r, (enum secure_boot_variable)i, err))
-			return err_wrap(err, "%s", name);
+	return (struct config_target){0};
+}
+
+static bool config_take(struct reading *r, struct err *err)
+{
+	struct config_target target = config_find(r);
+	if (!target.name)
+		return true;
+	if (r->separators > 0) {
+		object(r->state, "event %u: %s was changed after it was measured", r->event->number,
+			target.name);
+		return true;
 	}
+	if (target.flag == &r->state->state)
+		r->state->state_event = r->event->number;
+	if (target.flag)
+		flag_take(r, target.flag, target.name);
+	else if (!database_take(r, target.database, err))
+		return err_wrap(err, "%s", target.name);
 	return true;
+}
+
+/* Some firmware measures its modes into PCR 1. */
+static void mode_take(struct reading *r)
+{
+	if (r->event->type != EV_EFI_VARIABLE_DRIVER_CONFIG ||
+		!uefi_variable_parse(r->event->covered, &r->variable, NULL))
+		return;
+	struct config_target target = config_find(r);
+	if (target.flag && target.flag != &r->state->state)
+		flag_take(r, target.flag, target.name);
 }
 
 /* ---- authorities ---- */
@@ -201,11 +236,7 @@ static bool pcr7_take(struct reading *r, struct err *err)
 		return false;
 	if (authority)
 		return authority_take(r, err);
-	if (r->separators == 0)
-		return config_take(r, err);
-	object(r->state, "event %u: configuration was changed after it was measured",
-		event->number);
-	return true;
+	return config_take(r, err);
 }
 
 static bool image_take(struct reading *r, const struct digest *digest, struct err *err)
@@ -257,6 +288,12 @@ static bool event_read(struct reading *r, struct err *err)
 		object(r->state, "event %u: a separator under another type", r->event->number);
 	if (r->event->pcr == PCR_SECURE_BOOT)
 		return pcr7_take(r, err);
+	if (r->event->pcr == PCR_MODES)
+		mode_take(r);
+	if (r->event->pcr == PCR_BOOT_CODE && event_is_separator(r->event) && !r->booting) {
+		r->booting = true;
+		r->boot_event = r->event->number;
+	}
 	if (is_image(r->event->type))
 		return image_take(r, &digest, err);
 	if (r->event->pcr == PCR_SHIM && r->event->type == EV_IPL)
@@ -306,7 +343,9 @@ static void conclude(struct reading *r)
 		object(s, "PCR 7 has no separator");
 	for (size_t i = 0; i < s->image_count; i++) {
 		image_match(s, i);
-		if (s->images[i].pcr != PCR_BOOT_CODE)
+		/* Before it, PCR 4 holds the firmware's own applications. */
+		if (s->images[i].pcr != PCR_BOOT_CODE || !r->booting ||
+			s->images[i].event < r->boot_event)
 			continue;
 		booted++;
 		if (s->images[i].authority < 0)
@@ -314,7 +353,8 @@ static void conclude(struct reading *r)
 				s->images[i].event);
 	}
 	if (booted == 0)
-		object(s, "no image in PCR 4: what was booted was not verified");
+		object(s,
+			"no image in PCR 4 after its separator: what was booted was not verified");
 	s->enforced = s->why[0] == '\0';
 }
 
