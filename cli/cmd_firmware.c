@@ -54,10 +54,10 @@ static enum status print_differences(struct cli *cli, const struct firmware_diff
 	json_t *rows = json_array();
 	for (size_t i = 0; i < found->count; i++) {
 		const struct firmware_difference *d = &found->list[i];
-		(void)json_array_append_new(rows,
-			json_pack("{s:i,s:o,s:o,s:s}", "pcr", (int)d->pcr, "old_event",
-				number_or_null(d->old_event), "new_event",
-				number_or_null(d->new_event), "why", d->why));
+		(void)json_array_append_new(
+			rows, json_pack("{s:i,s:o,s:o,s:s}", "pcr", (int)d->pcr, "old_event",
+				      number_or_null(d->old_event), "new_event",
+				      number_or_null(d->new_event), "why", d->why));
 		if (!cli->json)
 			(void)printf("PCR %u: %s\n", d->pcr, d->why);
 	}
@@ -92,8 +92,9 @@ const struct command cmd_firmware_replay = {
 	.group = "firmware",
 	.name = "replay",
 	.synopsis = "LOG [--bank sha256]",
-	.summary = "PCR values that a TCG event log leads to, as JSON; refuses a log whose data does "
-		   "not match its digests",
+	.summary =
+		"PCR values that a TCG event log leads to, as JSON; refuses a log whose data does "
+		"not match its digests",
 	.options = log_options,
 	.least = 1,
 	.most = 1,
@@ -103,7 +104,8 @@ const struct command cmd_firmware_diff = {
 	.group = "firmware",
 	.name = "diff",
 	.synopsis = "OLD NEW",
-	.summary = "the first event of each PCR from which two logs differ; exit status 1 when they do",
+	.summary = "the first event of each PCR from which two logs differ; exit status 1 when "
+		   "they do",
 	.options = log_options,
 	.least = 2,
 	.most = 2,

@@ -142,12 +142,12 @@ static json_t *authorities_json(const struct secure_boot *state)
 	char text[ENTRY_TEXT_MAX];
 	for (size_t i = 0; i < state->authority_count; i++) {
 		const struct secure_boot_authority *a = &state->authorities[i];
-		(void)json_array_append_new(list,
-			json_pack("{s:I,s:s,s:b,s:s,s:o}", "event", (json_int_t)a->event,
-				"variable", variable_name(&a->variable, &name), "vouches",
-				a->vouches, "entry",
-				authority_entry_text(a->variable.data, text, sizeof(text)),
-				"sha256", hex_json(digest_bytes(&a->digest))));
+		(void)json_array_append_new(
+			list, json_pack("{s:I,s:s,s:b,s:s,s:o}", "event", (json_int_t)a->event,
+				      "variable", variable_name(&a->variable, &name), "vouches",
+				      a->vouches, "entry",
+				      authority_entry_text(a->variable.data, text, sizeof(text)),
+				      "sha256", hex_json(digest_bytes(&a->digest))));
 	}
 	return list;
 }
@@ -157,14 +157,15 @@ static json_t *images_json(const struct secure_boot *state)
 	json_t *list = json_array();
 	for (size_t i = 0; i < state->image_count; i++) {
 		const struct secure_boot_image *image = &state->images[i];
-		json_t *authority = image->authority < 0
-					    ? json_null()
-					    : json_integer(state->authorities[image->authority].event);
-		(void)json_array_append_new(list,
-			json_pack("{s:I,s:I,s:o,s:o,s:b}", "event", (json_int_t)image->event, "pcr",
-				(json_int_t)image->pcr, "digest",
-				hex_json(digest_bytes(&image->digest)), "authority_event",
-				authority, "certain", image->certain));
+		json_t *authority =
+			image->authority < 0
+				? json_null()
+				: json_integer(state->authorities[image->authority].event);
+		(void)json_array_append_new(
+			list, json_pack("{s:I,s:I,s:o,s:o,s:b}", "event", (json_int_t)image->event,
+				      "pcr", (json_int_t)image->pcr, "digest",
+				      hex_json(digest_bytes(&image->digest)), "authority_event",
+				      authority, "certain", image->certain));
 	}
 	return list;
 }
@@ -197,8 +198,8 @@ static void print_state(struct cli *cli, const struct secure_boot *state)
 		if (d->measured)
 			(void)printf("%s (event %u): %zu entries\n", variable, d->event, d->count);
 		for (size_t k = 0; k < d->count; k++)
-			(void)printf("    %s\n",
-				efi_signature_text(&d->entries[k], text, sizeof(text)));
+			(void)printf(
+				"    %s\n", efi_signature_text(&d->entries[k], text, sizeof(text)));
 	}
 	for (size_t i = 0; i < state->authority_count; i++) {
 		const struct secure_boot_authority *a = &state->authorities[i];
@@ -250,7 +251,8 @@ const struct command cmd_firmware_secureboot = {
 	.group = "firmware",
 	.name = "secureboot",
 	.synopsis = "LOG",
-	.summary = "the state of Secure Boot that a TCG event log proves: keys, authorities, images",
+	.summary =
+		"the state of Secure Boot that a TCG event log proves: keys, authorities, images",
 	.options = log_options,
 	.least = 1,
 	.most = 1,

@@ -25,7 +25,7 @@ must_use bool firmware_log_read(
 	struct cli *cli, const char *path, enum digest_alg bank, struct firmware_log *ret);
 void firmware_log_release(struct firmware_log *log);
 /* The strongest bank that every one of the logs has: sha256 before all others, SHA-1 last. */
-must_use bool firmware_bank_common(const struct firmware_log *logs, size_t n, enum digest_alg *ret,
-	struct err *err);
+must_use bool firmware_bank_common(
+	const struct firmware_log *logs, size_t n, enum digest_alg *ret, struct err *err);
 
 #endif

@@ -124,11 +124,6 @@ static bool config_take(struct reading *r, struct err *err)
 	struct config_target target = config_find(r);
 	if (!target.name)
 		return true;
-	if (r->separators > 0) {
-		object(r->state, "event %u: %s was changed after it was measured", r->event->number,
-			target.name);
-		return true;
-	}
 	if (target.flag == &r->state->state)
 		r->state->state_event = r->event->number;
 	if (target.flag)
@@ -180,26 +175,28 @@ static void shim_state_take(struct reading *r)
 static bool authority_take(struct reading *r, struct err *err)
 {
 	struct secure_boot *s = r->state;
+	struct config_target target = config_find(r);
+	struct authority_entry entry = authority_entry_of(r->variable.data);
+	bool vouches = !is_state(&r->variable) && (entry.certificate || entry.hash);
 	if (r->separators == 0)
 		object(s, "event %u: an authority before the separator of PCR 7", r->event->number);
+	if (target.name && (target.flag || target.database != SECURE_BOOT_DB || !vouches))
+		object(s, "event %u: %s was changed after it was measured", r->event->number,
+			target.name);
 	if (s->authority_count == SECURE_BOOT_AUTHORITIES_MAX)
 		return err_set(
 			err, ERR_LIMIT, "more than %u authorities", SECURE_BOOT_AUTHORITIES_MAX);
-	struct authority_entry entry = authority_entry_of(r->variable.data);
 	struct secure_boot_authority *authority = &s->authorities[s->authority_count++];
 	*authority = (struct secure_boot_authority){
 		.event = r->event->number,
 		.variable = r->variable,
-		.entry = r->variable.data,
+		.vouches = vouches,
+		.owner = vouches ? entry.owner : (struct bytes){0},
+		.entry = vouches ? entry.entry : r->variable.data,
+		.certificate = vouches && entry.certificate,
 	};
-	if (is_state(&r->variable)) {
+	if (is_state(&r->variable))
 		shim_state_take(r);
-	} else if (entry.certificate || entry.hash) {
-		authority->vouches = true;
-		authority->owner = entry.owner;
-		authority->entry = entry.entry;
-		authority->certificate = entry.certificate;
-	}
 	return digest_of(DIGEST_SHA256, authority->entry, &authority->digest, err);
 }
 
@@ -223,7 +220,7 @@ static bool pcr7_take(struct reading *r, struct err *err)
 		separator_take(r);
 		return true;
 	}
-	if (event->type == EV_EFI_ACTION && event->coverage == EVENT_COVERED) {
+	if (event->type == EV_EFI_ACTION && event_is_remark(event)) {
 		if (bytes_equal_str(event->covered, "UEFI Debug Mode"))
 			object(r->state, "event %u: UEFI debug mode", event->number);
 		return true;
@@ -234,9 +231,8 @@ static bool pcr7_take(struct reading *r, struct err *err)
 	}
 	if (!uefi_variable_parse(event->covered, &r->variable, err))
 		return false;
-	if (authority)
-		return authority_take(r, err);
-	return config_take(r, err);
+	/* Types are in no digest, the separator's place is: behind it everything may have vouched. */
+	return authority || r->separators > 0 ? authority_take(r, err) : config_take(r, err);
 }
 
 static bool image_take(struct reading *r, const struct digest *digest, struct err *err)
@@ -272,8 +268,11 @@ static void shim_list_take(struct reading *r, const struct digest *digest)
 #undef LIST_TAKE
 }
 
-static bool is_image(uint32_t type)
+static bool is_image(const struct firmware_event *event)
 {
+	uint32_t type = event->type;
+	if (event->pcr == PCR_BOOT_CODE)
+		return type != EV_SEPARATOR && !event_is_remark(event);
 	return type == EV_EFI_BOOT_SERVICES_APPLICATION || type == EV_EFI_BOOT_SERVICES_DRIVER ||
 	       type == EV_EFI_RUNTIME_SERVICES_DRIVER;
 }
@@ -294,7 +293,7 @@ static bool event_read(struct reading *r, struct err *err)
 		r->booting = true;
 		r->boot_event = r->event->number;
 	}
-	if (is_image(r->event->type))
+	if (is_image(r->event))
 		return image_take(r, &digest, err);
 	if (r->event->pcr == PCR_SHIM && r->event->type == EV_IPL)
 		shim_list_take(r, &digest);
