@@ -27,6 +27,7 @@ struct fake_verifier {
 	pthread_mutex_t mutex;
 	enum fake_answer answer;
 	int64_t lifetime, renew_after;
+	unsigned agains; /* as many attestations are refused for nothing against the host */
 	bool other_key; /* certifies a key that nobody asked for */
 	void (*before_answer)(void *context); /* when all is measured and nothing decided */
 	void *context;
@@ -53,6 +54,13 @@ static inline void fake_set_answer(struct fake_verifier *v, enum fake_answer ans
 {
 	(void)pthread_mutex_lock(&v->mutex);
 	v->answer = answer;
+	(void)pthread_mutex_unlock(&v->mutex);
+}
+
+static inline void fake_set_agains(struct fake_verifier *v, unsigned agains)
+{
+	(void)pthread_mutex_lock(&v->mutex);
+	v->agains = agains;
 	(void)pthread_mutex_unlock(&v->mutex);
 }
 
@@ -178,6 +186,11 @@ static bool fake_answer_put(
 {
 	struct cert *leaf = NULL;
 	struct attest_result result = {.trusted = v->answer == FAKE_TRUST, .record = {0xab}};
+	if (v->agains > 0) {
+		v->agains--;
+		result.trusted = false;
+		result.again = true;
+	}
 	result.verdict = result.trusted ? BYTES_LIT(FAKE_VERDICT_TRUSTED)
 					: BYTES_LIT(FAKE_VERDICT_UNTRUSTED);
 	if (result.trusted) {

@@ -179,6 +179,25 @@ static void renewal__refused__credentials_removed_for_good(void **state)
 	}
 }
 
+static void renewal__refused_for_what_moved_at_the_verifier__tried_again_at_once(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	start_waiting(f, AUDIENCES);
+	unsigned before = fake_attestations(&f->verifier);
+	fake_set_agains(&f->verifier, 1);
+	eventually(fake_attestations(&f->verifier) >= before + 2);
+	assert_true(fixture_state_is(f, "trusted"));
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	/* Again and again is an error: the credential is kept while it lasts. */
+	fake_set_agains(&f->verifier, 1000);
+	eventually(fixture_state_is(f, "unreachable"));
+	assert_non_null(strstr(fixture_instance(f, "reason"), "the verifier wants other evidence"));
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	fake_set_agains(&f->verifier, 0);
+	let_go(f);
+}
+
 static void renewal__verifier_away__unreachable_then_stale(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -453,6 +472,7 @@ static int run_all(void)
 		TEST(renewal__due__attests_again_as_running),
 		TEST(renewal__refused__credentials_removed_for_good),
 		TEST(renewal__verifier_away__unreachable_then_stale),
+		TEST(renewal__refused_for_what_moved_at_the_verifier__tried_again_at_once),
 		TEST(renewal__unpinned_model_changed__untrusted),
 		TEST(exit__of_instance__recorded_with_its_status),
 		TEST(stop__of_instance__ends_it),

@@ -279,6 +279,7 @@ static void renew__policy_changed__full_appraisal(void **state)
 	world_next(&w, &a, &b); /* its challenge expected the log from where it was */
 	world_attest(&w, &c, &b);
 	assert_outcome(&b, "untrusted: state-stale");
+	assert_true(b.result.again);
 	/* The refusal took nothing away, and the next challenge asks for the whole log. */
 	whoami(agent_of(&a), 200);
 	struct world_attestation full = {.purpose = PURPOSE_RENEW};
