@@ -33,6 +33,9 @@ const struct command *const commands[] = {
 	&cmd_ek_verify,
 	&cmd_dsse_verify,
 	&cmd_model_digest,
+	&cmd_ima_replay,
+	&cmd_ima_show,
+	&cmd_ima_check,
 	&cmd_log_inclusion,
 	&cmd_log_consistency,
 };
