@@ -128,8 +128,8 @@ static bool find_width(struct ima_log *log, struct err *err)
 	return err_set(err, first.code, "%s", first.text);
 }
 
-bool ima_log_open(struct bytes in, enum digest_alg alg, uint64_t first, struct ima_log *ret,
-	struct err *err)
+bool ima_log_open(
+	struct bytes in, enum digest_alg alg, uint64_t first, struct ima_log *ret, struct err *err)
 {
 	struct ima_log log = {.in = in, .alg = alg, .next = first};
 
@@ -138,8 +138,8 @@ bool ima_log_open(struct bytes in, enum digest_alg alg, uint64_t first, struct i
 	else if (alg == DIGEST_NONE && !find_width(&log, err))
 		return err_wrap(err, "IMA log");
 	if (digest_alg_len(log.alg) == 0)
-		return err_set(err, ERR_UNSUPPORTED, "IMA log: template digests of algorithm 0x%04x",
-			(unsigned)alg);
+		return err_set(err, ERR_UNSUPPORTED,
+			"IMA log: template digests of algorithm 0x%04x", (unsigned)alg);
 	*ret = log;
 	return true;
 }
@@ -169,8 +169,7 @@ bool ima_template_digest(
 	return digest_of_parts(alg, parts, ARRAY_LEN(parts), ret, err);
 }
 
-bool ima_digest_is(
-	const struct ima_entry *entry, const struct digest *made, struct err *err)
+bool ima_digest_is(const struct ima_entry *entry, const struct digest *made, struct err *err)
 {
 	if (bytes_equal(digest_bytes(made), entry->template_digest))
 		return true;

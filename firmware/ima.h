@@ -20,15 +20,15 @@
 
 #include <assert.h>
 
-#define IMA_PCR           10 /* where the kernel measures unless a rule says otherwise */
-#define IMA_PCRS          24
-#define IMA_ENTRIES_MAX   (1u << 24)
-#define IMA_NAME_MAX      255 /* template name */
-#define IMA_DATA_MAX      (1u << 20) /* template data */
-#define IMA_FIELDS_MAX    16
-#define IMA_PATH_MAX      4096
-#define IMA_OLD_PATH_MAX  255 /* in the template "ima", whose digest covers 256 bytes of it */
-#define IMA_ALG_NAME_MAX  32
+#define IMA_PCR          10 /* where the kernel measures unless a rule says otherwise */
+#define IMA_PCRS         24
+#define IMA_ENTRIES_MAX  (1u << 24)
+#define IMA_NAME_MAX     255 /* template name */
+#define IMA_DATA_MAX     (1u << 20) /* template data */
+#define IMA_FIELDS_MAX   16
+#define IMA_PATH_MAX     4096
+#define IMA_OLD_PATH_MAX 255 /* in the template "ima", whose digest covers 256 bytes of it */
+#define IMA_ALG_NAME_MAX 32
 
 /* Fields by which templates are made (Linux security/integrity/ima/ima_template.c). */
 enum ima_field {
@@ -92,8 +92,8 @@ struct ima_log {
  * list that every kernel has; DIGEST_NONE: found out from the first entry, SHA-1 first. ERR_FORMAT
  * when no width gives a known template. An empty log is one without entries, of SHA-1. The bytes
  * must outlive the cursor and what is read from it. */
-must_use bool ima_log_open(struct bytes in, enum digest_alg alg, uint64_t first,
-	struct ima_log *ret, struct err *err);
+must_use bool ima_log_open(
+	struct bytes in, enum digest_alg alg, uint64_t first, struct ima_log *ret, struct err *err);
 /* Nothing is left. */
 bool ima_log_end(const struct ima_log *log);
 /* Reads the next entry exactly. ERR_FORMAT, ERR_LIMIT or, for a template, field or hash algorithm

@@ -48,8 +48,8 @@ static bool extended(
 	return true;
 }
 
-static bool extend_value(const struct replay *replay, const struct ima_entry *entry, uint8_t *value,
-	struct err *err)
+static bool extend_value(
+	const struct replay *replay, const struct ima_entry *entry, uint8_t *value, struct err *err)
 {
 	size_t len = digest_alg_len(replay->bank);
 	uint8_t both[2 * DIGEST_LEN_MAX];
@@ -115,8 +115,8 @@ bool ima_state_track(struct ima_state *state, uint32_t pcr, struct bytes start, 
 	if (pcr >= IMA_PCRS || pcr == IMA_PCR)
 		return err_set(err, ERR_USAGE, "IMA: PCR %u is none to track besides", pcr);
 	if (start.len != digest_alg_len((enum digest_alg)state->bank))
-		return err_set(err, ERR_FORMAT, "IMA: start of PCR %u is not as wide as its bank",
-			pcr);
+		return err_set(
+			err, ERR_FORMAT, "IMA: start of PCR %u is not as wide as its bank", pcr);
 	state->pcr[state->tracked] = (uint8_t)pcr;
 	memcpy(state->value[state->tracked], start.data, start.len);
 	state->tracked++;
@@ -147,8 +147,9 @@ static bool state_is_sound(const struct ima_state *state)
 	enum digest_alg bank = (enum digest_alg)state->bank;
 
 	return (bank == DIGEST_SHA256 || bank == DIGEST_SHA384 || bank == DIGEST_SHA512) &&
-	       digest_alg_len((enum digest_alg)state->log_alg) != 0 && state->extend < IMA_EXTENDS &&
-	       state->tracked >= 1 && state->tracked <= IMA_TRACKED && state->pcr[0] == IMA_PCR &&
+	       digest_alg_len((enum digest_alg)state->log_alg) != 0 &&
+	       state->extend < IMA_EXTENDS && state->tracked >= 1 &&
+	       state->tracked <= IMA_TRACKED && state->pcr[0] == IMA_PCR &&
 	       state->pcr[1] < IMA_PCRS && state->next <= IMA_ENTRIES_MAX &&
 	       (state->next == 0) == (state->extend == IMA_EXTEND_UNKNOWN);
 }

@@ -34,8 +34,8 @@ static bool is_judged(const struct ima_signature *s, struct err *err)
 			"signature of type %u, version %u is not judged", (unsigned)s->type,
 			s->version);
 	if (s->alg == DIGEST_NONE)
-		return err_set(err, ERR_UNSUPPORTED, "signature over hash algorithm %u",
-			s->hash_algo);
+		return err_set(
+			err, ERR_UNSUPPORTED, "signature over hash algorithm %u", s->hash_algo);
 	return true;
 }
 
@@ -66,8 +66,7 @@ bool ima_signature_parse(struct bytes in, struct ima_signature *ret, struct err 
 	return true;
 }
 
-bool ima_keyid_of(
-	const struct key *key, const struct cert *cert, uint32_t *ret, struct err *err)
+bool ima_keyid_of(const struct key *key, const struct cert *cert, uint32_t *ret, struct err *err)
 {
 	struct digest digest;
 	struct bytes id = {0};

@@ -95,8 +95,7 @@ static bool find_field(struct bytes name, uint8_t *ret)
 /* Fields that say the same thing: an entry has at most one of them. */
 static uint32_t field_group(uint8_t field)
 {
-	const uint32_t digests =
-		1u << IMA_FIELD_D | 1u << IMA_FIELD_D_NG | 1u << IMA_FIELD_D_NGV2;
+	const uint32_t digests = 1u << IMA_FIELD_D | 1u << IMA_FIELD_D_NG | 1u << IMA_FIELD_D_NGV2;
 	const uint32_t paths = 1u << IMA_FIELD_N | 1u << IMA_FIELD_N_NG;
 	uint32_t bit = 1u << field;
 
@@ -116,8 +115,8 @@ static struct bytes next_part(struct bytes *list, bool *ret_last)
 	return part;
 }
 
-bool ima_template_fields(struct bytes name, uint8_t ret_fields[IMA_FIELDS_MAX], size_t *ret_count,
-	struct err *err)
+bool ima_template_fields(
+	struct bytes name, uint8_t ret_fields[IMA_FIELDS_MAX], size_t *ret_count, struct err *err)
 {
 	struct bytes list = name;
 	uint32_t used = 0;
@@ -133,14 +132,16 @@ bool ima_template_fields(struct bytes name, uint8_t ret_fields[IMA_FIELDS_MAX], 
 		uint8_t field = 0;
 
 		if (!find_field(part, &field))
-			return count == 0 && last ? err_set(err, ERR_UNSUPPORTED,
-							    "template \"%s\" is not known", ESC(name))
-						  : err_set(err, ERR_UNSUPPORTED,
-							    "template \"%s\": field \"%s\" is not known",
-							    ESC(name), ESC(part));
+			return count == 0 && last
+				       ? err_set(err, ERR_UNSUPPORTED,
+						 "template \"%s\" is not known", ESC(name))
+				       : err_set(err, ERR_UNSUPPORTED,
+						 "template \"%s\": field \"%s\" is not known",
+						 ESC(name), ESC(part));
 		if (used & field_group(field))
-			return err_set(err, ERR_FORMAT, "template \"%s\": field \"%s\" is one too many",
-				ESC(name), ESC(part));
+			return err_set(err, ERR_FORMAT,
+				"template \"%s\": field \"%s\" is one too many", ESC(name),
+				ESC(part));
 		used |= field_group(field);
 		ret_fields[count++] = field;
 	}
@@ -174,7 +175,8 @@ static bool read_digest(
 	ret->digest_alg = head;
 	len = ima_alg_len(head);
 	if (!len)
-		return err_set(err, ERR_UNSUPPORTED, "hash algorithm \"%s\" is not known", ESC(head));
+		return err_set(
+			err, ERR_UNSUPPORTED, "hash algorithm \"%s\" is not known", ESC(head));
 	if (ret->digest.len != len)
 		rd_fail(r, "digest", "not as wide as its algorithm");
 	ret->alg = digest_alg_of_name(head);

@@ -8,8 +8,8 @@
 
 /* The fields of a template, by its name or, for one without a name, by its field list. ERR_UNSUPPORTED
  * names what is not known, ERR_FORMAT a list that says a thing twice. */
-must_use bool ima_template_fields(struct bytes name, uint8_t ret_fields[IMA_FIELDS_MAX],
-	size_t *ret_count, struct err *err);
+must_use bool ima_template_fields(
+	struct bytes name, uint8_t ret_fields[IMA_FIELDS_MAX], size_t *ret_count, struct err *err);
 /* Reads the fields of one entry, exactly what the reader holds, into ret->field and what follows from
  * them: digest, algorithm, path. Faults stay in the reader; true unless a hash algorithm is not
  * known. */

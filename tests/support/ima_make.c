@@ -147,8 +147,8 @@ void ima_make_signed(struct buf *log, const char *path, const char *content, str
 	struct digest digest = hash(DIGEST_SHA256, bytes_str(content));
 	struct buf data = {0}, signature = {0};
 
-	ima_make_signature(&signature, verity ? 6 : 3, verity ? 3 : 2, digest_bytes(&digest), key,
-		keyid);
+	ima_make_signature(
+		&signature, verity ? 6 : 3, verity ? 3 : 2, digest_bytes(&digest), key, keyid);
 	ima_make_digest(&data, verity ? "verity:sha256:" : "sha256:", digest_bytes(&digest));
 	ima_make_path(&data, path);
 	ima_make_field(&data, buf_bytes(&signature));
@@ -207,7 +207,8 @@ void ima_make_golden(struct buf *log)
 	const struct bytes empty[] = {{0}};
 	const struct bytes evm[] = {BYTES_LIT("\x05\x02\x04\x11\x22\x33\x44\x00\x01\x55"),
 		BYTES_LIT("security.ima"), BYTES_LIT("\x22\x00\x00\x00"), BYTES_LIT("\x04\x04"),
-		BYTES_LIT("\x00\x00\x00\x00"), BYTES_LIT("\x00\x00\x00\x00"), BYTES_LIT("\xed\x81")};
+		BYTES_LIT("\x00\x00\x00\x00"), BYTES_LIT("\x00\x00\x00\x00"),
+		BYTES_LIT("\xed\x81")};
 
 	put_of_template(log, 10, "ima-ng", "sha256:", "boot_aggregate", NULL, 0);
 	ima_make_old(log, 10, BYTES_OF(sha1), "/sbin/init");

@@ -40,7 +40,7 @@ void ima_make_golden(struct buf *log);
 void ima_make_many(struct buf *log, size_t first, size_t n);
 
 /* Value of a PCR after the list, from zeros, each entry extended by the bank's own digest. */
-void ima_make_replay(
-	struct bytes log, enum digest_alg log_alg, enum digest_alg bank, uint32_t pcr, uint8_t *out);
+void ima_make_replay(struct bytes log, enum digest_alg log_alg, enum digest_alg bank, uint32_t pcr,
+	uint8_t *out);
 
 #endif
