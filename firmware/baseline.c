@@ -194,8 +194,9 @@ bool baseline_learn(struct baseline *baseline, const struct event_log *log, enum
 	if (!event_log_replay(log, bank, &replayed, err))
 		return err_wrap(err, "baseline");
 	if (!first && (baseline->bank != bank || baseline->pcrs != pcrs))
-		return err_set(err, ERR_USAGE, "baseline: learned before with another bank or "
-					       "other PCRs");
+		return err_set(err, ERR_USAGE,
+			"baseline: learned before with another bank or "
+			"other PCRs");
 	baseline->bank = bank;
 	baseline->pcrs = pcrs & ((UINT32_C(1) << TPM_PCRS) - 1);
 	for (uint32_t pcr = 0; pcr < TPM_PCRS; pcr++) {

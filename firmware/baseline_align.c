@@ -5,13 +5,14 @@
 
 #include <stdlib.h>
 
-/* An event of the same text under another digest is the likeliest explanation; two unrelated
- * events are told apart as one that is missing and one that is unexpected. */
+/* An event of the same text under another digest is the likeliest explanation; but two such pairs
+ * cost more than one event that is missing, one that is unexpected, and digests that fit between
+ * them. Events of different types are never a pair. */
 enum {
-	COST_SAME_TEXT = 2,
-	COST_OTHER_TEXT = 3,
-	COST_MISSING = 2,
-	COST_UNEXPECTED = 2,
+	COST_SAME_TEXT = 5,
+	COST_OTHER_TEXT = 7,
+	COST_MISSING = 4,
+	COST_UNEXPECTED = 4,
 	COST_IMPOSSIBLE = 1000,
 };
 

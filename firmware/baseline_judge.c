@@ -35,8 +35,7 @@ static void put_accept(struct baseline_finding *finding, const struct align *ali
 	buf_printf(out, "pcr %u: ", finding->pcr);
 	if (finding->fault == BASELINE_MISSING) {
 		buf_printf(out, "step %zu: maybe ", align->step + 1);
-		baseline_choice_put(
-			finding->type, &finding->expected, finding->expected_text, out);
+		baseline_choice_put(finding->type, &finding->expected, finding->expected_text, out);
 		return;
 	}
 	if (finding->fault == BASELINE_DIFFERENT)
@@ -92,8 +91,7 @@ static bool add_finding(struct baseline_findings *findings, uint32_t number,
 		findings->list = calloc(BASELINE_FINDINGS_MAX, sizeof(*findings->list));
 	if (!findings->list)
 		return err_set(err, ERR_NOMEM, "findings");
-	if (!describe(&finding,
-		    align->kind == ALIGN_UNEXPECTED ? NULL : &pcr->steps[align->step],
+	if (!describe(&finding, align->kind == ALIGN_UNEXPECTED ? NULL : &pcr->steps[align->step],
 		    align->kind == ALIGN_MISSING ? NULL : &run->events[align->event], align, err)) {
 		finding_release(&finding);
 		return false;

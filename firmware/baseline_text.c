@@ -158,8 +158,8 @@ static bool read_head(struct parsing *p, const struct line *line)
 		if (baseline->bank == DIGEST_NONE)
 			return fault(p, "bank: not known");
 	}
-	if (p->seen == 2 && (!number_of(line->words[1], NUMBER_MAX, &baseline->logs) ||
-				    baseline->logs == 0))
+	if (p->seen == 2 &&
+		(!number_of(line->words[1], NUMBER_MAX, &baseline->logs) || baseline->logs == 0))
 		return fault(p, "logs: expected a number from 1 to 1000000");
 	return true;
 }
