@@ -35,5 +35,9 @@ const struct command *const commands[] = {
 	&cmd_model_digest,
 	&cmd_log_inclusion,
 	&cmd_log_consistency,
+	&cmd_firmware_replay,
+	&cmd_firmware_show,
+	&cmd_firmware_diff,
+	&cmd_firmware_secureboot,
 };
 const size_t command_count = ARRAY_LEN(commands);

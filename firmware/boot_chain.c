@@ -13,6 +13,11 @@
 #define TAG_LINUX_INITRD  0x8f3b22ecu
 #define TAG_LINUX_OPTIONS 0x8f3b22edu
 #define ITEMS_AT_FIRST    32u
+#define PCR_BOOT_CODE     4u
+#define PCR_COMMANDS      8u /* and the first of the loader's */
+#define PCR_FILES         9u
+#define PCR_SECTIONS      11u
+#define PCR_SYSTEMD       12u
 
 struct building {
 	const struct event_log *log;
@@ -66,12 +71,18 @@ static bool image_put(struct building *b, struct boot_item *item,
 	return item_put(b, item, &text, err);
 }
 
-/* EV_IPL in PCR 11: the name of a section, then its content. */
+static bool is_section_name(const struct firmware_event *event)
+{
+	return event->coverage == EVENT_COVERED && is_utf16_text(event->data) &&
+	       event->data.data[0] == '.' && event->data.data[1] == 0;
+}
+
+/* PCR 11: the name of a section, then its content, whatever the type of either. */
 static bool section_put(struct building *b, struct boot_item *item,
 	const struct firmware_event *event, struct err *err)
 {
 	OWNED(buf_release) struct buf text = {0};
-	if (!b->section && event->coverage == EVENT_COVERED && is_utf16_text(event->data)) {
+	if (!b->section && is_section_name(event)) {
 		b->section = event;
 		return true;
 	}
@@ -93,15 +104,15 @@ static bool ipl_put(struct building *b, struct boot_item *item, const struct fir
 	OWNED(buf_release) struct buf text = {0};
 	struct bytes grub;
 	bool line, covered = event->coverage == EVENT_COVERED;
-	if (event->pcr == 11)
-		return section_put(b, item, event, err);
-	item->kind = event->pcr == 9 ? BOOT_FILE : BOOT_CONFIG;
-	if (event->pcr == 8 && covered && grub_text(event->data, &grub, &line)) {
+	item->kind = event->pcr == PCR_BOOT_CODE ? BOOT_IMAGE
+		     : event->pcr == PCR_FILES   ? BOOT_FILE
+						 : BOOT_CONFIG;
+	if (event->pcr == PCR_COMMANDS && covered && grub_text(event->data, &grub, &line)) {
 		item->kind = line ? BOOT_COMMAND_LINE : BOOT_COMMAND;
 		item->covered = true;
 		item->raw = grub;
 		put_string(grub, &text);
-	} else if (covered && (event->pcr == 8 || event->pcr == 12)) {
+	} else if (covered && (event->pcr == PCR_COMMANDS || event->pcr == PCR_SYSTEMD)) {
 		item->kind = BOOT_COMMAND_LINE;
 		item->covered = true;
 		item->raw = event->covered;
@@ -112,17 +123,24 @@ static bool ipl_put(struct building *b, struct boot_item *item, const struct fir
 	return item_put(b, item, &text, err);
 }
 
+static enum boot_item_kind tag_kind(const struct firmware_event *event)
+{
+	uint32_t id = 0;
+	struct bytes content;
+	if (event->pcr == PCR_BOOT_CODE)
+		return BOOT_IMAGE;
+	if (event->pcr != PCR_FILES || !tag_split(event->data, &id, &content))
+		return BOOT_CONFIG;
+	return id == TAG_LINUX_INITRD    ? BOOT_INITRD
+	       : id == TAG_LINUX_OPTIONS ? BOOT_LOAD_OPTIONS
+					 : BOOT_CONFIG;
+}
+
 static bool tag_put(struct building *b, struct boot_item *item, const struct firmware_event *event,
 	struct err *err)
 {
 	OWNED(buf_release) struct buf text = {0};
-	uint32_t id = 0;
-	struct bytes content;
-	item->kind = BOOT_CONFIG;
-	if (tag_split(event->data, &id, &content) && id == TAG_LINUX_INITRD)
-		item->kind = BOOT_INITRD;
-	else if (id == TAG_LINUX_OPTIONS)
-		item->kind = BOOT_LOAD_OPTIONS;
+	item->kind = tag_kind(event);
 	text_tag(event, &text);
 	return item_put(b, item, &text, err);
 }
@@ -178,12 +196,29 @@ static void suspicion_see(
 		chain->disguised_separator = event->number;
 }
 
+/* PCR 4 and those of loader and system: every event is something, whatever its type says. */
+static bool other_put(struct building *b, struct boot_item *item,
+	const struct firmware_event *event, struct err *err)
+{
+	OWNED(buf_release) struct buf text = {0};
+	if (event->type == EV_SEPARATOR || event_is_remark(event) ||
+		(event->pcr != PCR_BOOT_CODE && event->pcr < PCR_COMMANDS))
+		return true;
+	item->kind = event->pcr == PCR_BOOT_CODE ? BOOT_IMAGE : BOOT_CONFIG;
+	put_data(event->data, &text);
+	return item_put(b, item, &text, err);
+}
+
 static bool event_see(struct building *b, const struct firmware_event *event, struct err *err)
 {
 	struct boot_item item = {.event = event->number, .pcr = event->pcr, .type = event->type};
 	if (event->type == EV_NO_ACTION || !event_digest(b->log, event, b->bank, &item.digest))
 		return true;
 	suspicion_see(b, event, &item.digest);
+	if (event_is_separator(event))
+		separator_see(b, event);
+	if (event->pcr == PCR_SECTIONS && event->type != EV_SEPARATOR)
+		return section_put(b, &item, event, err);
 	switch (event->type) {
 	case EV_EFI_BOOT_SERVICES_APPLICATION:
 	case EV_EFI_BOOT_SERVICES_DRIVER:
@@ -194,14 +229,12 @@ static bool event_see(struct building *b, const struct firmware_event *event, st
 	case EV_EVENT_TAG:
 		return tag_put(b, &item, event, err);
 	case EV_S_CRTM_VERSION:
-		return crtm_see(b, event, err);
+		return crtm_see(b, event, err) && other_put(b, &item, event, err);
 	case EV_EFI_ACTION:
 		action_see(b, event);
-		return true;
+		return other_put(b, &item, event, err);
 	default:
-		if (event_is_separator(event))
-			separator_see(b, event);
-		return true;
+		return other_put(b, &item, event, err);
 	}
 }
 

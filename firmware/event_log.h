@@ -96,6 +96,9 @@ bool event_digest(const struct event_log *log, const struct firmware_event *even
 	enum digest_alg bank, struct digest *ret);
 /* A separator between firmware and operating system: EV_SEPARATOR in PCR 0-7. */
 bool event_is_separator(const struct firmware_event *event);
+/* An event that says something in plain words, as actions do: covered, printable ASCII, short.
+ * What is in PCR 4 and is neither this nor a separator counts as an image, whatever its type says. */
+bool event_is_remark(const struct firmware_event *event);
 /* A separator whose value says that the firmware met an error. */
 bool event_is_error(const struct firmware_event *event);
 

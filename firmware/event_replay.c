@@ -6,10 +6,22 @@
 #define PCR_DRTM_LAST  22u
 #define SEPARATOR_PCRS 8u
 #define SEPARATOR_LEN  4u
+#define REMARK_MAX     128u
 
 bool event_is_separator(const struct firmware_event *event)
 {
 	return event->type == EV_SEPARATOR && event->pcr < SEPARATOR_PCRS;
+}
+
+bool event_is_remark(const struct firmware_event *event)
+{
+	if (event->coverage != EVENT_COVERED || event->covered.len == 0 ||
+		event->covered.len > REMARK_MAX)
+		return false;
+	for (size_t i = 0; i < event->covered.len; i++)
+		if (event->covered.data[i] < 0x20 || event->covered.data[i] > 0x7e)
+			return false;
+	return true;
 }
 
 /* PFP section 3.3.3.2: 1 is an error; then the data may instead tell of it while the digest is that

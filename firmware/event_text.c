@@ -48,13 +48,24 @@ static bool is_ascii_text(struct bytes data)
 	return data.len > 0;
 }
 
+/* UTF-16 that is ASCII for the most part: anything else is more likely a number. */
+static bool is_shown_utf16(struct bytes data)
+{
+	if (data.len < 6 || !is_utf16_text(data))
+		return false;
+	for (size_t i = 0; i + 2 < data.len; i += 2)
+		if (data.data[i + 1] == 0 && data.data[i] < 0x20)
+			return false;
+	return data.data[1] == 0;
+}
+
 void put_data(struct bytes data, struct buf *out)
 {
 	if (data.len == 0)
 		buf_put_str(out, "(no data)");
 	else if (is_ascii_text(data))
 		put_string(data, out);
-	else if (is_utf16_text(data) && data.data[1] == 0)
+	else if (is_shown_utf16(data))
 		put_utf16(data, out);
 	else
 		put_hex_cut(data, out);

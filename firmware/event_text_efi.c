@@ -92,8 +92,13 @@ static void put_database(struct bytes data, struct buf *out)
 		buf_printf(out, "malformed: %s", err.text);
 		return;
 	}
-	buf_printf(out, "%zu certificates, %zu hashes", counts[SIGNATURE_X509],
-		counts[SIGNATURE_SHA256]);
+	if (data.len == 0) {
+		buf_put_str(out, "empty");
+		return;
+	}
+	buf_printf(out, "%zu certificate%s, %zu hash%s", counts[SIGNATURE_X509],
+		counts[SIGNATURE_X509] == 1 ? "" : "s", counts[SIGNATURE_SHA256],
+		counts[SIGNATURE_SHA256] == 1 ? "" : "es");
 	if (counts[SIGNATURE_X509_SHA256] || counts[SIGNATURE_OTHER])
 		buf_printf(out, ", %zu certificate hashes, %zu others",
 			counts[SIGNATURE_X509_SHA256], counts[SIGNATURE_OTHER]);

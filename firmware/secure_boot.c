@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 
+#define PCR_MODES       1u
 #define PCR_BOOT_CODE   4u
 #define PCR_SECURE_BOOT 7u
 #define PCR_SHIM        14u
@@ -19,8 +20,9 @@ struct reading {
 	const struct firmware_event *event;
 	struct digest zero; /* of a separator */
 	struct uefi_variable variable; /* of the event at hand */
-	size_t separators;
-	bool pk_empty;
+	size_t separators; /* in PCR 7 */
+	bool booting; /* PCR 4 has its separator: images after it are what was booted */
+	uint32_t boot_event; /* of that separator */
 };
 
 /* The first reason counts. */
@@ -45,14 +47,16 @@ static const struct efi_guid database_guid = {{0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3
 static void flag_take(struct reading *r, enum secure_boot_flag *flag, const char *name)
 {
 	struct bytes data = r->variable.data;
-	if (*flag != SECURE_BOOT_UNKNOWN)
-		object(r->state, "event %u: %s is measured twice", r->event->number, name);
+	enum secure_boot_flag value = SECURE_BOOT_UNKNOWN;
 	if (data.len == 0 || (data.len == 1 && data.data[0] == 0))
-		*flag = SECURE_BOOT_OFF;
+		value = SECURE_BOOT_OFF;
 	else if (data.len == 1 && data.data[0] == 1)
-		*flag = SECURE_BOOT_ON;
+		value = SECURE_BOOT_ON;
 	else
 		object(r->state, "event %u: %s is neither 0 nor 1", r->event->number, name);
+	if (*flag != SECURE_BOOT_UNKNOWN && *flag != value)
+		object(r->state, "event %u: %s is measured twice", r->event->number, name);
+	*flag = value;
 }
 
 static bool entry_put(void *context, const struct efi_signature *signature, struct err *err)
@@ -83,35 +87,61 @@ static bool database_take(struct reading *r, enum secure_boot_variable which, st
 	       signature_lists_walk(r->variable.data, entry_put, database, err);
 }
 
-static bool config_take(struct reading *r, struct err *err)
+/* What a variable is to the state: one of the flags, one of the databases, or nothing. */
+struct config_target {
+	enum secure_boot_flag *flag;
+	enum secure_boot_variable database;
+	const char *name; /* NULL: nothing */
+};
+
+static struct config_target config_find(struct reading *r)
 {
 	struct secure_boot *s = r->state;
-	const struct {
-		const char *name;
-		enum secure_boot_flag *flag;
-	} flags[] = {
-		{"SecureBoot", &s->state},
-		{"SetupMode", &s->setup_mode},
-		{"AuditMode", &s->audit_mode},
-		{"DeployedMode", &s->deployed_mode},
+	const struct config_target targets[] = {
+		{.flag = &s->state, .name = "SecureBoot"},
+		{.flag = &s->setup_mode, .name = "SetupMode"},
+		{.flag = &s->audit_mode, .name = "AuditMode"},
+		{.flag = &s->deployed_mode, .name = "DeployedMode"},
+		{.database = SECURE_BOOT_PK, .name = "PK"},
+		{.database = SECURE_BOOT_KEK, .name = "KEK"},
+		{.database = SECURE_BOOT_DB, .name = "db"},
+		{.database = SECURE_BOOT_DBX, .name = "dbx"},
+		{.database = SECURE_BOOT_DBT, .name = "dbt"},
+		{.database = SECURE_BOOT_DBR, .name = "dbr"},
 	};
-	bool global = memcmp(&r->variable.guid, &global_guid, sizeof(global_guid)) == 0;
-	bool database = memcmp(&r->variable.guid, &database_guid, sizeof(database_guid)) == 0;
-	for (size_t i = 0; global && i < ARRAY_LEN(flags); i++) {
-		if (!utf16_equal(r->variable.name, flags[i].name))
-			continue;
-		flag_take(r, flags[i].flag, flags[i].name);
-		if (i == 0)
-			s->state_event = r->event->number;
+	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+		bool global = targets[i].flag || targets[i].database <= SECURE_BOOT_KEK;
+		const struct efi_guid *guid = global ? &global_guid : &database_guid;
+		if (memcmp(&r->variable.guid, guid, sizeof(*guid)) == 0 &&
+			utf16_equal(r->variable.name, targets[i].name))
+			return targets[i];
 	}
-	for (int i = 0; i < SECURE_BOOT_VARIABLES; i++) {
-		bool here = i == SECURE_BOOT_PK || i == SECURE_BOOT_KEK ? global : database;
-		const char *name = secure_boot_variable_name((enum secure_boot_variable)i);
-		if (here && utf16_equal(r->variable.name, name) &&
-			!database_take(r, (enum secure_boot_variable)i, err))
-			return err_wrap(err, "%s", name);
-	}
+	return (struct config_target){0};
+}
+
+static bool config_take(struct reading *r, struct err *err)
+{
+	struct config_target target = config_find(r);
+	if (!target.name)
+		return true;
+	if (target.flag == &r->state->state)
+		r->state->state_event = r->event->number;
+	if (target.flag)
+		flag_take(r, target.flag, target.name);
+	else if (!database_take(r, target.database, err))
+		return err_wrap(err, "%s", target.name);
 	return true;
+}
+
+/* Some firmware measures its modes into PCR 1. */
+static void mode_take(struct reading *r)
+{
+	if (r->event->type != EV_EFI_VARIABLE_DRIVER_CONFIG ||
+		!uefi_variable_parse(r->event->covered, &r->variable, NULL))
+		return;
+	struct config_target target = config_find(r);
+	if (target.flag && target.flag != &r->state->state)
+		flag_take(r, target.flag, target.name);
 }
 
 /* ---- authorities ---- */
@@ -145,26 +175,28 @@ static void shim_state_take(struct reading *r)
 static bool authority_take(struct reading *r, struct err *err)
 {
 	struct secure_boot *s = r->state;
+	struct config_target target = config_find(r);
+	struct authority_entry entry = authority_entry_of(r->variable.data);
+	bool vouches = !is_state(&r->variable) && (entry.certificate || entry.hash);
 	if (r->separators == 0)
 		object(s, "event %u: an authority before the separator of PCR 7", r->event->number);
+	if (target.name && (target.flag || target.database != SECURE_BOOT_DB || !vouches))
+		object(s, "event %u: %s was changed after it was measured", r->event->number,
+			target.name);
 	if (s->authority_count == SECURE_BOOT_AUTHORITIES_MAX)
 		return err_set(
 			err, ERR_LIMIT, "more than %u authorities", SECURE_BOOT_AUTHORITIES_MAX);
-	struct authority_entry entry = authority_entry_of(r->variable.data);
 	struct secure_boot_authority *authority = &s->authorities[s->authority_count++];
 	*authority = (struct secure_boot_authority){
 		.event = r->event->number,
 		.variable = r->variable,
-		.entry = r->variable.data,
+		.vouches = vouches,
+		.owner = vouches ? entry.owner : (struct bytes){0},
+		.entry = vouches ? entry.entry : r->variable.data,
+		.certificate = vouches && entry.certificate,
 	};
-	if (is_state(&r->variable)) {
+	if (is_state(&r->variable))
 		shim_state_take(r);
-	} else if (entry.certificate || entry.hash) {
-		authority->vouches = true;
-		authority->owner = entry.owner;
-		authority->entry = entry.entry;
-		authority->certificate = entry.certificate;
-	}
 	return digest_of(DIGEST_SHA256, authority->entry, &authority->digest, err);
 }
 
@@ -188,7 +220,7 @@ static bool pcr7_take(struct reading *r, struct err *err)
 		separator_take(r);
 		return true;
 	}
-	if (event->type == EV_EFI_ACTION && event->coverage == EVENT_COVERED) {
+	if (event->type == EV_EFI_ACTION && event_is_remark(event)) {
 		if (bytes_equal_str(event->covered, "UEFI Debug Mode"))
 			object(r->state, "event %u: UEFI debug mode", event->number);
 		return true;
@@ -199,13 +231,8 @@ static bool pcr7_take(struct reading *r, struct err *err)
 	}
 	if (!uefi_variable_parse(event->covered, &r->variable, err))
 		return false;
-	if (authority)
-		return authority_take(r, err);
-	if (r->separators == 0)
-		return config_take(r, err);
-	object(r->state, "event %u: configuration was changed after it was measured",
-		event->number);
-	return true;
+	/* Types are in no digest, the separator's place is: behind it everything may have vouched. */
+	return authority || r->separators > 0 ? authority_take(r, err) : config_take(r, err);
 }
 
 static bool image_take(struct reading *r, const struct digest *digest, struct err *err)
@@ -241,8 +268,11 @@ static void shim_list_take(struct reading *r, const struct digest *digest)
 #undef LIST_TAKE
 }
 
-static bool is_image(uint32_t type)
+static bool is_image(const struct firmware_event *event)
 {
+	uint32_t type = event->type;
+	if (event->pcr == PCR_BOOT_CODE)
+		return type != EV_SEPARATOR && !event_is_remark(event);
 	return type == EV_EFI_BOOT_SERVICES_APPLICATION || type == EV_EFI_BOOT_SERVICES_DRIVER ||
 	       type == EV_EFI_RUNTIME_SERVICES_DRIVER;
 }
@@ -257,7 +287,13 @@ static bool event_read(struct reading *r, struct err *err)
 		object(r->state, "event %u: a separator under another type", r->event->number);
 	if (r->event->pcr == PCR_SECURE_BOOT)
 		return pcr7_take(r, err);
-	if (is_image(r->event->type))
+	if (r->event->pcr == PCR_MODES)
+		mode_take(r);
+	if (r->event->pcr == PCR_BOOT_CODE && event_is_separator(r->event) && !r->booting) {
+		r->booting = true;
+		r->boot_event = r->event->number;
+	}
+	if (is_image(r->event))
 		return image_take(r, &digest, err);
 	if (r->event->pcr == PCR_SHIM && r->event->type == EV_IPL)
 		shim_list_take(r, &digest);
@@ -306,7 +342,9 @@ static void conclude(struct reading *r)
 		object(s, "PCR 7 has no separator");
 	for (size_t i = 0; i < s->image_count; i++) {
 		image_match(s, i);
-		if (s->images[i].pcr != PCR_BOOT_CODE)
+		/* Before it, PCR 4 holds the firmware's own applications. */
+		if (s->images[i].pcr != PCR_BOOT_CODE || !r->booting ||
+			s->images[i].event < r->boot_event)
 			continue;
 		booted++;
 		if (s->images[i].authority < 0)
@@ -314,7 +352,8 @@ static void conclude(struct reading *r)
 				s->images[i].event);
 	}
 	if (booted == 0)
-		object(s, "no image in PCR 4: what was booted was not verified");
+		object(s,
+			"no image in PCR 4 after its separator: what was booted was not verified");
 	s->enforced = s->why[0] == '\0';
 }
 
