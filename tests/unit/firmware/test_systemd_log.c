@@ -42,7 +42,8 @@ static void put(const char *target, const char *type, const char *string, const 
 	char digests[256];
 
 	buf_printf(&log_,
-		"\x1e{%s,\"digests\":%s,\"content_type\":\"systemd\",\"content\":{\"string\":\"%s\","
+		"\x1e{%s,\"digests\":%s,\"content_type\":\"systemd\",\"content\":{\"string\":\"%"
+		"s\","
 		"\"bootId\":\"" BOOT "\",\"timestamp\":1234567,\"eventType\":\"%s\"}}\n",
 		target, digests_of(extended, digests), string, type);
 }
@@ -108,8 +109,8 @@ static void walk__string_altered__refused(void **state)
 			"systemd log, event 2: string: \"ready\" is not what was extended for the "
 			"event \"%s\"",
 			types[i]);
-		assert_fails(systemd_log_walk(buf_bytes(&log_), NULL, NULL, &err), err, ERR_MISMATCH,
-			wanted);
+		assert_fails(systemd_log_walk(buf_bytes(&log_), NULL, NULL, &err), err,
+			ERR_MISMATCH, wanted);
 	}
 }
 
@@ -177,26 +178,40 @@ static void walk__malformed__record_and_field_named(void **state)
 	} cases[] = {
 		{"[]", "systemd log, event 1: record: digests: expected inside an object"},
 		{"{}", "systemd log, event 1: record: digests: missing"},
-		{"{\"pcr\":24," DIGESTS "," TYPE "," CONTENT "}", "systemd log, event 1: record: pcr: out of range"},
-		{"{\"pcr\":-1," DIGESTS "," TYPE "," CONTENT "}", "systemd log, event 1: record: pcr: out of range"},
-		{"{\"pcr\":1,\"nv_index\":1," DIGESTS "," TYPE "," CONTENT "}", "systemd log, event 1: record: nv_index: beside a PCR"},
-		{"{\"pcr\":1,\"more\":1," DIGESTS "," TYPE "," CONTENT "}", "systemd log, event 1: record: more: unknown key"},
-		{"{\"pcr\":1,\"digests\":[]," TYPE "," CONTENT "}", "systemd log, event 1: record: digests: empty"},
-		{"{\"pcr\":1,\"digests\":[1]," TYPE "," CONTENT "}", "systemd log, event 1: record: hashAlg: expected inside an object"},
-		{"{\"pcr\":1,\"digests\":[" SHA1_OF0 "," SHA1_OF0 "]," TYPE "," CONTENT "}", "systemd log, event 1: record: hashAlg: repeated"},
+		{"{\"pcr\":24," DIGESTS "," TYPE "," CONTENT "}",
+			"systemd log, event 1: record: pcr: out of range"},
+		{"{\"pcr\":-1," DIGESTS "," TYPE "," CONTENT "}",
+			"systemd log, event 1: record: pcr: out of range"},
+		{"{\"pcr\":1,\"nv_index\":1," DIGESTS "," TYPE "," CONTENT "}",
+			"systemd log, event 1: record: nv_index: beside a PCR"},
+		{"{\"pcr\":1,\"more\":1," DIGESTS "," TYPE "," CONTENT "}",
+			"systemd log, event 1: record: more: unknown key"},
+		{"{\"pcr\":1,\"digests\":[]," TYPE "," CONTENT "}",
+			"systemd log, event 1: record: digests: empty"},
+		{"{\"pcr\":1,\"digests\":[1]," TYPE "," CONTENT "}",
+			"systemd log, event 1: record: hashAlg: expected inside an object"},
+		{"{\"pcr\":1,\"digests\":[" SHA1_OF0 "," SHA1_OF0 "]," TYPE "," CONTENT "}",
+			"systemd log, event 1: record: hashAlg: repeated"},
 		{"{\"pcr\":1,\"digests\":[{\"hashAlg\":\"sha1\",\"digest\":\"00\"}]," TYPE
 		 "," CONTENT "}",
-			"systemd log, event 1: record: digest: expected lower-case hex of the right length"},
-		{"{\"pcr\":1," DIGESTS ",\"content_type\":\"cel\"," CONTENT "}", "systemd log, event 1: record: content_type: not \"systemd\""},
-		{"{\"pcr\":1," DIGESTS "," TYPE ",\"content\":{\"timestamp\":1}}", "systemd log, event 1: record: bootId: missing"},
+			"systemd log, event 1: record: digest: expected lower-case hex of the "
+			"right length"},
+		{"{\"pcr\":1," DIGESTS ",\"content_type\":\"cel\"," CONTENT "}",
+			"systemd log, event 1: record: content_type: not \"systemd\""},
+		{"{\"pcr\":1," DIGESTS "," TYPE ",\"content\":{\"timestamp\":1}}",
+			"systemd log, event 1: record: bootId: missing"},
 		{"{\"pcr\":1," DIGESTS "," TYPE
 		 ",\"content\":{\"bootId\":\"0g23456789abcdef0123456789abcdef\",\"timestamp\":1}}",
-			"systemd log, event 1: record: bootId: expected lower-case hex of the right length"},
-		{"{\"pcr\":1," DIGESTS "," TYPE ",\"content\":{\"bootId\":\"" BOOT "\"}}", "systemd log, event 1: record: timestamp: missing"},
+			"systemd log, event 1: record: bootId: expected lower-case hex of the "
+			"right length"},
+		{"{\"pcr\":1," DIGESTS "," TYPE ",\"content\":{\"bootId\":\"" BOOT "\"}}",
+			"systemd log, event 1: record: timestamp: missing"},
 		{"{\"pcr\":1," DIGESTS "," TYPE ",\"content\":{\"bootId\":\"" BOOT
 		 "\",\"timestamp\":1,\"x\":1}}",
 			"systemd log, event 1: record: x: unknown key"},
-		{"{\"pcr\":1,\"pcr\":1," DIGESTS "," TYPE "," CONTENT "}", "systemd log, event 1: JSON: line 1, column 14: duplicate object key near '\"pcr\"'"},
+		{"{\"pcr\":1,\"pcr\":1," DIGESTS "," TYPE "," CONTENT "}",
+			"systemd log, event 1: JSON: line 1, column 14: duplicate object key near "
+			"'\"pcr\"'"},
 	};
 
 	(void)state;
@@ -247,8 +262,8 @@ static void walk__truncated_anywhere__refused_or_whole_records(void **state)
 	first = log_.len;
 	put("\"pcr\":11", "phase", "ready", "ready");
 	for (size_t len = 1; len < log_.len; len++)
-		assert_int_equal(systemd_log_walk(bytes_of(log_.data, len), NULL, NULL, &err),
-			len == first);
+		assert_int_equal(
+			systemd_log_walk(bytes_of(log_.data, len), NULL, NULL, &err), len == first);
 }
 
 static bool stop(void *context, const struct systemd_event *event, struct err *error)
