@@ -108,9 +108,11 @@ bool appraisal_run(struct appraisal *a, const appraisal_check *checks, size_t n,
 bool check_assurance(struct appraisal *a, struct err *err)
 {
 	(void)err;
-	/* Evidence that proves nothing has been refused for what is wrong with it; that it reaches
-	 * no level is no news. */
-	if (!a->class || (a->verdict->assurance == ASSURANCE_NONE && a->verdict->reason_count > 0))
+	/* Evidence that proves nothing, or not its boot, has been refused for what is wrong with it;
+	 * that it reaches no level is no news. */
+	if (!a->class ||
+		(a->verdict->assurance == ASSURANCE_NONE && a->verdict->reason_count > 0) ||
+		(a->class->host_count > 0 && a->host_class == 0 && a->verdict->reason_count > 0))
 		return true;
 	if (a->verdict->assurance < (unsigned)a->class->minimum_assurance)
 		verdict_refuse(a->verdict, REASON_ASSURANCE, "assurance",

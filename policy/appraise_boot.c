@@ -45,10 +45,8 @@ static bool judge_class(struct appraisal *a, const struct boot_facts *facts, siz
 	struct candidate *c, struct err *err)
 {
 	const struct host_class *class = &a->policy->host_classes[index];
-	struct boot_case boot = {.facts = facts,
-		.class = class,
-		.verdict = &c->verdict,
-		.now = a->context->now};
+	struct boot_case boot = {
+		.facts = facts, .class = class, .verdict = &c->verdict, .now = a->context->now};
 	struct ima_state start = {0};
 
 	c->index = index;
@@ -69,8 +67,8 @@ static void adopt(struct appraisal *a, const struct candidate *c)
 	for (size_t i = 0; i < v->reason_count; i++) {
 		const struct reason *r = &v->reasons[i];
 
-		verdict_refuse(a->verdict, r->code, r->subject, r->expected, r->actual, r->where,
-			r->hint);
+		verdict_refuse(
+			a->verdict, r->code, r->subject, r->expected, r->actual, r->where, r->hint);
 	}
 	if (v->reasons_cut)
 		a->verdict->reasons_cut = true;

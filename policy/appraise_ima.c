@@ -57,8 +57,7 @@ static void fill_input(const struct ima_case *c, struct ima_input *in)
 		in->boot[i] = bytes_of(a->pcrs.values[i], len);
 }
 
-static bool add_finding(
-	struct verdict *verdict, const struct ima_finding *finding, struct err *err)
+static bool add_finding(struct verdict *verdict, const struct ima_finding *finding, struct err *err)
 {
 	OWNED(buf_release) struct buf said = {0};
 	OWNED(buf_release) struct buf line = {0};
@@ -98,8 +97,7 @@ static void add_unmatched(struct ima_case *c, const struct ima_advance *advance)
 	snprintf(actual, sizeof(actual), "no prefix of %llu entries gives it",
 		(unsigned long long)advance->waiting);
 	hex_encode(bytes_of(c->a->pcrs.values[IMA_PCR], len), hex);
-	verdict_refuse(
-		c->verdict, REASON_IMA_PCR, "PCR 10", hex, actual, "IMA log", NULL);
+	verdict_refuse(c->verdict, REASON_IMA_PCR, "PCR 10", hex, actual, "IMA log", NULL);
 }
 
 /* One set of rules over the log; *ret_result is large and kept on the heap by the caller. */
@@ -111,8 +109,7 @@ static bool judge_by(struct ima_case *c, const struct host_reference *reference,
 	fill_input(c, &in);
 	in.rules = reference->rules;
 	*ret_ok = ima_appraise(c->from, &in, state, ret, err);
-	return *ret_ok ||
-	       refuse_malformed(c->verdict, REASON_IMA_LOG, "IMA log", err);
+	return *ret_ok || refuse_malformed(c->verdict, REASON_IMA_LOG, "IMA log", err);
 }
 
 struct best {

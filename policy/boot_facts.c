@@ -86,9 +86,8 @@ static bool compare(struct appraisal *a, struct boot_facts *f, bool *ret_ok, str
 	if (!*ret_ok)
 		return true;
 	for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++) {
-		if (!(f->judged >> pcr & 1) ||
-			memcmp(pcrs.values[pcr], f->quoted.values[pcr], digest_alg_len(f->bank)) ==
-				0)
+		if (!(f->judged >> pcr & 1) || memcmp(pcrs.values[pcr], f->quoted.values[pcr],
+						       digest_alg_len(f->bank)) == 0)
 			continue;
 		pcr_differs(a, f, pcr, pcrs.values[pcr]);
 		*ret_ok = false;

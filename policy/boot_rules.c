@@ -74,7 +74,8 @@ static void judge_authorities(struct boot_case *c)
 		return;
 	for (size_t i = 0; i < sb->image_count; i++) {
 		const struct secure_boot_image *image = &sb->images[i];
-		char actual[REASON_TEXT_MAX] = "no authority that was measured can have verified it";
+		char actual[REASON_TEXT_MAX] =
+			"no authority that was measured can have verified it";
 
 		if (image->pcr != BOOT_IMAGE_PCR)
 			continue;
@@ -82,17 +83,17 @@ static void judge_authorities(struct boot_case *c)
 		if (image_named(c->class, sb, image))
 			continue;
 		if (image->authority >= 0)
-			(void)authority_entry_text(sb->authorities[image->authority].variable.data, actual,
-				sizeof(actual));
+			(void)authority_entry_text(sb->authorities[image->authority].variable.data,
+				actual, sizeof(actual));
 		refuse_at(c, REASON_BOOT_AUTHORITY, "boot image",
 			"verified by an authority of the host class", actual, image->event);
 	}
 	if (images == 0)
-		verdict_refuse(c->verdict, REASON_BOOT_AUTHORITY, "boot image",
-			"an image in PCR 4", "none", "firmware log", NULL);
+		verdict_refuse(c->verdict, REASON_BOOT_AUTHORITY, "boot image", "an image in PCR 4",
+			"none", "firmware log", NULL);
 	else
-		verdict_checked(c->verdict, "boot images: %zu, each by an authority of the host class",
-			images);
+		verdict_checked(c->verdict,
+			"boot images: %zu, each by an authority of the host class", images);
 }
 
 static void judge_dbx(struct boot_case *c)
@@ -100,8 +101,7 @@ static void judge_dbx(struct boot_case *c)
 	const struct secure_boot_database *dbx = &c->facts->secure_boot->variables[SECURE_BOOT_DBX];
 	char want[48], got[48] = "not measured";
 
-	if (c->class->dbx_minimum == 0 ||
-		(dbx->measured && dbx->count >= c->class->dbx_minimum))
+	if (c->class->dbx_minimum == 0 || (dbx->measured && dbx->count >= c->class->dbx_minimum))
 		return;
 	snprintf(want, sizeof(want), "%llu entries or more",
 		(unsigned long long)c->class->dbx_minimum);
@@ -176,11 +176,12 @@ static void judge_line(struct boot_case *c, const struct boot_item *item)
 			"one that the host class allows", item->text, item->event);
 	for (size_t i = 0; i < rules->require_count; i++)
 		if (!has_word(item->text, rules->require[i]))
-			refuse_at(c, REASON_COMMAND_LINE, "kernel command line",
-				rules->require[i], item->text, item->event);
+			refuse_at(c, REASON_COMMAND_LINE, "kernel command line", rules->require[i],
+				item->text, item->event);
 	while (next_word(&at, &word))
 		for (size_t i = 0; i < rules->forbid_count; i++)
-			if (word.len > COMMAND_LINE_MAX || line_glob_match(rules->forbid[i], word)) {
+			if (word.len > COMMAND_LINE_MAX ||
+				line_glob_match(rules->forbid[i], word)) {
 				char found[REASON_TEXT_MAX];
 
 				text_escape(word, found, sizeof(found));
@@ -211,8 +212,8 @@ static void judge_command_lines(struct boot_case *c)
 		verdict_refuse(c->verdict, REASON_COMMAND_LINE, "kernel command line",
 			"one whose text a digest covers", "none", "firmware log", NULL);
 	else
-		verdict_checked(c->verdict, "kernel command lines: %zu, as the host class demands",
-			lines);
+		verdict_checked(
+			c->verdict, "kernel command lines: %zu, as the host class demands", lines);
 }
 
 /* `measured` demands that nobody loads another kernel or an unsigned module past IMA. */

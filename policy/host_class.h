@@ -18,7 +18,8 @@ enum assurance {
 	ASSURANCE_NONE = 0,
 	ASSURANCE_REPORTED = 1, /* what hostd says, hostd itself unproven */
 	ASSURANCE_BOOTED = 2, /* firmware, boot loader, kernel and command line appraised */
-	ASSURANCE_MEASURED = 3 /* besides, IMA shows hostd and everything else that ran to be approved */
+	ASSURANCE_MEASURED =
+		3 /* besides, IMA shows hostd and everything else that ran to be approved */
 };
 const char *assurance_name(enum assurance assurance);
 

@@ -116,7 +116,8 @@ bool policy_wants_ima(const struct policy *policy);
 /* The i-th object outside the file that the policy names, by SHA-256; NULL behind the last one. */
 const uint8_t *policy_reference(const struct policy *policy, size_t i);
 /* Parses an object and attaches it wherever the policy names its digest. ERR_NOT_FOUND when the
- * policy names no such object; it need not outlive the call. */
+ * policy names no such object, ERR_CONFIG when it is not what its kind says; it need not outlive the
+ * call. */
 must_use bool policy_attach(struct policy *policy, struct bytes object, struct err *err);
 /* ERR_NOT_FOUND naming the first reference that is not attached: such a policy decides nothing. */
 must_use bool policy_complete(const struct policy *policy, struct err *err);

@@ -53,8 +53,8 @@ static bool build_authorities(
 	struct host_class *to, const struct file_host_class *from, struct err *err)
 {
 	for (unsigned i = 0; i < from->authorities_count; i++) {
-		if (!hex_decode_exact(bytes_str(from->authorities[i]), to->authorities[i],
-			    SHA256_LEN, err))
+		if (!hex_decode_exact(
+			    bytes_str(from->authorities[i]), to->authorities[i], SHA256_LEN, err))
 			return err_wrap(err, "authorities: SHA-256 of a certificate");
 		to->authority_count = i + 1;
 	}
@@ -175,8 +175,8 @@ static bool build_hostd(struct host_ima *to, const struct file_ima *from, struct
 		to->hostd_count = i + 1;
 		if (path[0] != '/')
 			return err_set(err, ERR_CONFIG, "hostd: path: %s: not absolute", path);
-		if (!hex_decode_exact(bytes_str(from->hostd[i].sha256), to->hostd[i].digest,
-			    SHA256_LEN, err))
+		if (!hex_decode_exact(
+			    bytes_str(from->hostd[i].sha256), to->hostd[i].digest, SHA256_LEN, err))
 			return err_wrap(err, "hostd: sha256");
 	}
 	return true;

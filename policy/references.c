@@ -66,8 +66,8 @@ static bool attach_ima_rules(
 	return ima_rules_parse(object, &to->rules, err);
 }
 
-static bool (*const attachers[])(struct host_reference *to, struct bytes object,
-	enum digest_alg bank, struct err *err) = {
+static bool (*const attachers[])(
+	struct host_reference *to, struct bytes object, enum digest_alg bank, struct err *err) = {
 	[REFERENCE_GOLDEN_LOG] = attach_golden_log,
 	[REFERENCE_BASELINE] = attach_baseline,
 	[REFERENCE_CORIM] = attach_corim,
@@ -93,12 +93,16 @@ bool policy_attach(struct policy *policy, struct bytes object, struct err *err)
 		found = true;
 		if (to->attached)
 			continue;
-		if (!attachers[to->kind](to, object, policy->bank, err))
+		if (!attachers[to->kind](to, object, policy->bank, err)) {
+			/* Whatever is wrong with it: not that it was not named. */
+			if (err && err->code != ERR_NOMEM)
+				err->code = ERR_CONFIG;
 			return err_wrap(err, "reference %s", hex);
+		}
 		to->attached = true;
 	}
-	return found || err_set(err, ERR_NOT_FOUND, "reference %s: the policy names no such object",
-				hex);
+	return found ||
+	       err_set(err, ERR_NOT_FOUND, "reference %s: the policy names no such object", hex);
 }
 
 bool policy_complete(const struct policy *policy, struct err *err)
@@ -110,8 +114,8 @@ bool policy_complete(const struct policy *policy, struct err *err)
 		if (reference->attached)
 			continue;
 		hex_encode(BYTES_OF(reference->digest), hex);
-		return err_set(err, ERR_NOT_FOUND,
-			"reference %s: named by the policy and not found", hex);
+		return err_set(
+			err, ERR_NOT_FOUND, "reference %s: named by the policy and not found", hex);
 	}
 	return true;
 }

@@ -144,7 +144,8 @@ static void boot__log_of_another_boot__pcrs_named(void **state)
 	scene_run(boot.s);
 	assert_refused_among(boot.s, REASON_FIRMWARE_PCR);
 	assert_null(boot_reason(REASON_FIRMWARE_EVENT));
-	assert_non_null(strstr(boot_reason(REASON_FIRMWARE_PCR)->where, "its last event there is "));
+	assert_non_null(
+		strstr(boot_reason(REASON_FIRMWARE_PCR)->where, "its last event there is "));
 }
 
 static void L21__pcr_extended_without_an_event__refused(void **state)
@@ -153,8 +154,8 @@ static void L21__pcr_extended_without_an_event__refused(void **state)
 
 	(void)state;
 	boot_golden(GOOD, "", "");
-	assert_ok(pcr_extend(DIGEST_SHA256, boot.s->pcrs.values[4], more, &boot.s->err),
-		boot.s->err);
+	assert_ok(
+		pcr_extend(DIGEST_SHA256, boot.s->pcrs.values[4], more, &boot.s->err), boot.s->err);
 	assert_ok(pcr_extend(DIGEST_SHA256, boot.s->pcrs.values[13], more, &boot.s->err),
 		boot.s->err);
 	scene_run(boot.s);
@@ -246,6 +247,35 @@ static void boot__minimum_booted__reached_only_by_a_class(void **state)
 	buf_release(&golden);
 }
 
+/* Of two classes the host fits the one that leaves the kernel open: that is less than is demanded. */
+static void boot__only_an_open_class_fits__too_little_assurance(void **state)
+{
+	struct buf other = {0}, good = {0};
+	uint8_t digest[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+
+	(void)state;
+	boot_read("other-initramfs", "firmware.log", &other);
+	boot_read(GOOD, "firmware.log", &good);
+	boot_reference("golden-log", buf_bytes(&other), "");
+	assert_ok(sha256_of(buf_bytes(&good), digest, &boot.s->err), boot.s->err);
+	hex_encode(BYTES_OF(digest), hex);
+	buf_printf(&boot.lines,
+		"  - name: open\n    references: [ {kind: golden-log, sha256: %s} ]\n"
+		"    may_vary: [11]\n",
+		hex);
+	boot_policy(SCENE_CLASS_LINES
+		"    host_classes: [server, open]\n    minimum_assurance: booted\n",
+		"");
+	boot_attach(buf_bytes(&other));
+	boot_attach(buf_bytes(&good));
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_ASSURANCE);
+	assert_string_equal(boot.s->verdict->reasons[0].actual, "reported");
+	buf_release(&other);
+	buf_release(&good);
+}
+
 /* The certificate in db that verified the image, as its SHA-256. */
 static void authority_of_machine(char hex[2 * SHA256_LEN + 1])
 {
@@ -253,8 +283,8 @@ static void authority_of_machine(char hex[2 * SHA256_LEN + 1])
 	struct secure_boot *sb = NULL;
 	struct err err = {0};
 
-	assert_ok(event_log_open(buf_bytes(&boot.firmware), EVENT_LOG_TPM, DIGEST_SHA256, &log,
-			  &err),
+	assert_ok(
+		event_log_open(buf_bytes(&boot.firmware), EVENT_LOG_TPM, DIGEST_SHA256, &log, &err),
 		err);
 	assert_ok(secure_boot_state(&log, DIGEST_SHA256, &sb, &err), err);
 	assert_true(sb->authority_count > 0);
@@ -428,16 +458,17 @@ static void context__frozen__brings_its_references_along(void **state)
 	boot_read(GOOD, "firmware.log", &golden);
 	boot_golden(GOOD, "", "");
 	scene_run(s);
-	assert_ok(policy_context_encode(&s->context, buf_bytes(&s->evidence), &s->state_in, &frozen,
-			  &s->err),
+	assert_ok(policy_context_encode(
+			  &s->context, buf_bytes(&s->evidence), &s->state_in, &frozen, &s->err),
 		s->err);
 	struct bytes objects[] = {buf_bytes(&s->policy_text), buf_bytes(&s->release_envelope),
 		s->approval_list[0], s->approval_list[1], buf_bytes(&s->evidence),
 		buf_bytes(&golden), {0}};
-	assert_ok(policy_context_decode(buf_bytes(&frozen), find_reference, objects, &again, &s->err),
+	assert_ok(
+		policy_context_decode(buf_bytes(&frozen), find_reference, objects, &again, &s->err),
 		s->err);
-	assert_ok(policy_appraise(again.evidence, &again.context, &again.state_in, verdict, &out,
-			  &s->err),
+	assert_ok(policy_appraise(
+			  again.evidence, &again.context, &again.state_in, verdict, &out, &s->err),
 		s->err);
 	assert_true(verdict->trusted);
 	assert_int_equal(verdict->assurance, ASSURANCE_BOOTED);
@@ -470,6 +501,7 @@ int main(void)
 		T(boot__old_and_new__both_accepted_then_the_new),
 		T(boot__pcrs_left_open__reported_and_listed),
 		T(boot__minimum_booted__reached_only_by_a_class),
+		T(boot__only_an_open_class_fits__too_little_assurance),
 		T(boot__authorities__those_named_and_no_others),
 		T(boot__dbx_too_short__refused),
 		T(boot__command_line_rules_without_a_covered_line__refused),

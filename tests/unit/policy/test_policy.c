@@ -75,7 +75,7 @@ static void parse__everything_given__taken(void **state)
 			"    approval_age_max: 90d\n"
 			"    credential_lifetime: 1h\n"
 			"    renew_after: 10m\n"
-			"    minimum_assurance: measured\n"
+			"    minimum_assurance: reported\n"
 			"    key: tpm\n"
 			"    pinned: true\n"
 			"    clock_safe: true\n",
@@ -90,7 +90,7 @@ static void parse__everything_given__taken(void **state)
 	assert_int_equal(c->approval_age_max, 90 * 86400);
 	assert_int_equal(c->credential_lifetime, 3600);
 	assert_int_equal(c->renew_after, 600);
-	assert_int_equal(c->minimum_assurance, ASSURANCE_MEASURED);
+	assert_int_equal(c->minimum_assurance, ASSURANCE_REPORTED);
 	assert_int_equal(c->key, KEY_TPM);
 	assert_true(c->pinned && c->clock_safe);
 	assert_int_equal(policy->bank, DIGEST_SHA384);
@@ -427,7 +427,6 @@ static void clause__any_term_changed__differs(void **state)
 		"    differ_from_author: false\n",
 		"    approval_age_max: 1d\n",
 		"    renew_after: 1m\n",
-		"    minimum_assurance: booted\n",
 		"    key: tpm\n",
 		"    pinned: true\n",
 		"    clock_safe: true\n",
@@ -455,6 +454,7 @@ static void clause__known_text__known_digest(void **state)
 		"{\"approval_age_max\":7776000,\"approvals\":[{\"count\":1,\"role\":\"model-risk\"}"
 		"],"
 		"\"clock_safe\":false,\"credential_lifetime\":600,\"differ_from_author\":true,"
+		"\"host_classes\":[],"
 		"\"key\":\"software\",\"minimum_assurance\":\"reported\",\"name\":\"low\","
 		"\"pinned\":false,\"renew_after\":300,\"type\":\"assay/risk-class/1\"}";
 	uint8_t wanted[SHA256_LEN], clause[SHA256_LEN];
