@@ -10,7 +10,7 @@
 #define GOLDEN "    references: [ {kind: golden-log, sha256: " A "} ]\n"
 #define WITH_RULES                                                                                 \
 	"    references: [ {kind: golden-log, sha256: " A "}, {kind: ima-rules, sha256: " B "} "   \
-											    "]\n"
+	"]\n"
 #define IMA "    ima:\n      hostd: [ {path: /usr/bin/assay-hostd, sha256: " C "} ]\n"
 
 static struct scene_keys keys;

@@ -46,6 +46,8 @@ struct world {
 	struct random *random; /* NULL: the machine's */
 	uint16_t port;
 	const char *workload_class;
+	const char *class_lines, *top_lines; /* of the first policy; NULL: the scene's */
+	void (*prepare)(struct world *w); /* before the verifier opens; NULL: nothing */
 	struct err err;
 };
 
@@ -106,7 +108,8 @@ static inline void world_policy_write(struct world *w, int version, const char *
 {
 	struct buf scene = {0}, text = {0};
 	char path[128];
-	scene_policy_text(&w->keys, SCENE_CLASS_LINES, extra, &scene);
+	scene_policy_text(
+		&w->keys, w->class_lines ? w->class_lines : SCENE_CLASS_LINES, extra, &scene);
 	const char *from = strstr(buf_str(&scene), "release_keys:");
 	buf_printf(&text,
 		"policy: 1\nversion: %d\ntrust_domain: " WORLD_DOMAIN
@@ -254,7 +257,9 @@ static inline void world_start(struct world *w)
 	world_operator_make(w, "admin", &w->admin);
 	world_operator_make(w, "ci", &w->ci);
 	world_operator_make(w, "auditor", &w->auditor);
-	world_policy_write(w, 1, "");
+	world_policy_write(w, 1, w->top_lines ? w->top_lines : "");
+	if (w->prepare)
+		w->prepare(w);
 	memcpy(w->host_id, w->scene->context.host.id, HOST_ID_LEN);
 	w->scene->claims.verifier_id = bytes_str(w->verifier_id);
 	if (!world_open(w))
@@ -474,6 +479,8 @@ struct world_attestation {
 	enum purpose purpose;
 	struct buf challenge; /* given: used; otherwise asked for */
 	uint64_t first;
+	bool ima_wanted; /* as the challenge route said */
+	uint64_t ima_first;
 	/* what came of it */
 	int status;
 	struct buf answer;
@@ -506,6 +513,8 @@ static inline void world_challenge(struct world *w, struct https *c, struct worl
 	buf_clear(&a->challenge);
 	buf_put(&a->challenge, offer.challenge);
 	a->first = offer.runtime_first;
+	a->ima_wanted = offer.ima_wanted;
+	a->ima_first = offer.ima_first;
 	buf_release(&answer.body);
 	buf_release(&body);
 }
