@@ -59,6 +59,7 @@ struct hostd {
 	pthread_cond_t connections_cond;
 	struct connection *connections;
 	size_t connection_count;
+	uint64_t accept_logged_ms; /* when a failing accept was last logged; hostd_run's own */
 	unsigned measuring;
 };
 

@@ -113,12 +113,10 @@ bool credentials_directory_given(
 
 /* ---- files ---- */
 
-static bool put_file(
+static bool put_new(
 	const struct instance *instance, const char *name, struct bytes content, struct err *err)
 {
 	int dir = instance->directory;
-	/* Never through what lies there: the name is new, then takes the old one's place. */
-	(void)unlinkat(dir, TEMPORARY, 0);
 	OWNED(fd_close)
 	int fd = openat(dir, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -128,6 +126,18 @@ static bool put_file(
 	if (renameat(dir, TEMPORARY, dir, name) != 0)
 		return err_errno(err, errno, "credential %s", name);
 	return true;
+}
+
+static bool put_file(
+	const struct instance *instance, const char *name, struct bytes content, struct err *err)
+{
+	/* Never through what lies there: the name is new, then takes the old one's place. */
+	(void)unlinkat(instance->directory, TEMPORARY, 0);
+	if (put_new(instance, name, content, err))
+		return true;
+	/* It may be half a key. */
+	(void)unlinkat(instance->directory, TEMPORARY, 0);
+	return false;
 }
 
 static bool put_certs(const struct instance *instance, const char *name, const struct bytes *certs,
