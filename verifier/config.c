@@ -132,6 +132,17 @@ static bool uri_take(const char *directory, const char *uri, char **ret, struct 
 	return *ret ? true : err_set(err, ERR_NOMEM, "configuration");
 }
 
+/* OpenSSL's TLS cannot sign with keys that live in another library context (crypto/key.h). */
+static bool tls_key_take(const char *directory, const char *uri, char **ret, struct err *err)
+{
+	if (strncmp(uri, "file:", 5) != 0 && strchr(uri, ':'))
+		return err_set(err, ERR_CONFIG,
+			"tls_key: %s: must be a file: TLS cannot use a key in a TPM or token; "
+			"ca_key and signing_key can",
+			ESC(bytes_str(uri)));
+	return uri_take(directory, uri, ret, err);
+}
+
 static bool paths_take(const struct file_config *file, const char *directory, struct config *config,
 	struct err *err)
 {
@@ -144,7 +155,7 @@ static bool paths_take(const struct file_config *file, const char *directory, st
 	       path_take(directory, file->signing_certificate, &config->signing_certificate, err) &&
 	       path_take(directory, file->token_key, &config->token_key, err) &&
 	       uri_take(directory, file->ca_key, &config->ca_key, err) &&
-	       uri_take(directory, file->tls_key, &config->tls_key, err) &&
+	       tls_key_take(directory, file->tls_key, &config->tls_key, err) &&
 	       uri_take(directory, file->signing_key, &config->signing_key, err);
 }
 

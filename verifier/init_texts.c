@@ -31,7 +31,7 @@ static const char config_text[] =
 	"(handle:0x81000010, through\n"
 	"# tpm2-openssl) or a token (pkcs11:…, where the provider is installed).\n"
 	"ca_certificate: ca.pem\n"
-	"ca_key: file:ca.key\n"
+	"ca_key: \"%s\"\n"
 	"# The service's own certificate.\n"
 	"tls_certificate: tls.pem\n"
 	"tls_key: file:tls.key\n"
@@ -50,7 +50,8 @@ static const char config_text[] =
 
 void init_config_text(const struct init_names *names, struct buf *out)
 {
-	buf_printf(out, config_text, names->trust_domain, names->trust_domain, names->listen);
+	buf_printf(out, config_text, names->trust_domain, names->trust_domain, names->listen,
+		names->ca_key ? names->ca_key : "file:ca.key");
 }
 
 static const char policy_head[] =
