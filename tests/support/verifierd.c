@@ -176,9 +176,10 @@ static bool init(struct verifierd *v, struct err *err)
 
 bool verifierd_new(struct verifierd *v, struct err *err)
 {
+	const char *tmp = getenv("TMPDIR");
 	memset(v, 0, sizeof(*v));
 	(void)snprintf(v->dir, sizeof(v->dir), "%s/assay-attack-XXXXXX",
-		getenv("TMPDIR") && strlen(getenv("TMPDIR")) < 40 ? getenv("TMPDIR") : "/tmp");
+		tmp && strlen(tmp) < 40 ? tmp : "/tmp");
 	if (!mkdtemp(v->dir))
 		return err_errno(err, errno, "%s", v->dir);
 	if (!program_find(v, err) || !port_find(v, err) || !init(v, err) || !keys_read(v, err) ||
