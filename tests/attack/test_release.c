@@ -14,8 +14,7 @@ static void another_release(uint8_t seed)
 	struct dsse *parsed = NULL;
 	buf_clear(&envelope);
 	buf_clear(&statement);
-	assert_ok(
-		verifierd_release_envelope(&attack.v, &workload, "low", &envelope, &attack.err),
+	assert_ok(verifierd_release_envelope(&attack.v, &workload, "low", &envelope, &attack.err),
 		attack.err);
 	assert_ok(dsse_parse(buf_bytes(&envelope), &parsed, &attack.err), attack.err);
 	buf_put(&statement, buf_bytes(&parsed->payload));
@@ -26,8 +25,7 @@ static void another_release(uint8_t seed)
 static void sign(const char *type, const char *text)
 {
 	buf_clear(&envelope);
-	assert_ok(
-		dsse_sign(type, bytes_str(text), attack.v.builder, &envelope, &attack.err),
+	assert_ok(dsse_sign(type, bytes_str(text), attack.v.builder, &envelope, &attack.err),
 		attack.err);
 }
 
@@ -50,7 +48,8 @@ static char *changed(const char *from, const char *to)
 	const char *whole = buf_str(&statement), *at = strstr(whole, from);
 	char *out = NULL;
 	assert_non_null(at);
-	assert_true(asprintf(&out, "%.*s%s%s", (int)(at - whole), whole, to, at + strlen(from)) > 0);
+	assert_true(
+		asprintf(&out, "%.*s%s%s", (int)(at - whole), whole, to, at + strlen(from)) > 0);
 	return out;
 }
 

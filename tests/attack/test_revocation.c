@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Endorsement keys that were believed and are not any more: the next appraisal of a running agent must know. */
+#include "base/file.h"
 #include "tests/attack/enroll.h"
 #include "tests/support/crl.h"
 
@@ -28,10 +29,11 @@ static void policy_with_list(
 static void policy_with_distrust(struct bytes what)
 {
 	uint8_t digest[SHA256_LEN];
-	char lines[200] = "ek_distrusted:\n  - reason: stolen in transit\n    sha256: ";
+	char hex[2 * SHA256_LEN + 1], lines[200];
 	assert_ok(sha256_of(what, digest, &attack.err), attack.err);
-	hex_encode(BYTES_OF(digest), lines + strlen(lines));
-	(void)strcat(lines, "\n");
+	hex_encode(BYTES_OF(digest), hex);
+	(void)snprintf(lines, sizeof(lines),
+		"ek_distrusted:\n  - {reason: stolen in transit, sha256: %s}\n", hex);
 	attack_policy(++version, lines);
 }
 
@@ -121,6 +123,41 @@ static void E33__key_distrusted_by_the_policy__refused_with_another_certificate_
 	run_end(&r);
 }
 
+/* The lists are in the policy, the policy is in the bundle: an auditor finds the same, knowing nothing else. */
+static void E33__refusal_recorded__auditor_finds_the_same(void **state)
+{
+	const struct ek_ca *maker = &attack.v.maker;
+	struct buf bundle = {0}, report = {0};
+	char hex[2 * SHA256_LEN + 1], path[160], file[128], out[128];
+	int status = 0;
+	(void)state;
+	attack_policy(++version, "");
+	struct running r = run();
+	policy_with_list(maker->intermediate, maker->intermediate_key, r.host->ek_cert, 86400);
+	struct sw_instance *fresh = attack_instance(r.host);
+	assert_outcome(r.host, fresh, "untrusted: ek-revoked");
+	hex_encode(BYTES_OF(fresh->result.record), hex);
+	(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle", hex);
+	(void)snprintf(file, sizeof(file), "%s/record.assay", attack.v.dir);
+	(void)snprintf(out, sizeof(out), "%s/report", attack.v.dir);
+	assert_ok(verifierd_call(
+			  &attack.v, path, NULL, (struct bytes){0}, &status, &bundle, &attack.err),
+		attack.err);
+	assert_int_equal(status, 200);
+	assert_ok(file_write_atomic(file, buf_bytes(&bundle), 0600, &attack.err), attack.err);
+	attack_policy(++version, ""); /* whatever the policy says today */
+	const char *argv[] = {"assay", "audit", file, NULL};
+	int result = verifierd_run(&attack.v, out, argv);
+	assert_ok(file_read(out, 1u << 20, &report, &attack.err), attack.err);
+	if (result != 0 || strncmp(buf_str(&report), "consistent: launch of agent", 27) != 0 ||
+		!strstr(buf_str(&report), "verdict: reached again from the evidence up"))
+		fail_msg("%d: %s", result, buf_str(&report));
+	buf_release(&bundle);
+	buf_release(&report);
+	sw_instance_free(&fresh);
+	run_end(&r);
+}
+
 #define T(name) cmocka_unit_test(name)
 int main(void)
 {
@@ -128,6 +165,7 @@ int main(void)
 		T(E33__certificate_revoked_by_its_maker__refused_everywhere),
 		T(E33__intermediate_revoked_by_its_root__refused_everywhere),
 		T(E33__list_stale_or_signed_by_another__not_believed),
+		T(E33__refusal_recorded__auditor_finds_the_same),
 		T(E33__key_distrusted_by_the_policy__refused_with_another_certificate_too),
 	};
 	return cmocka_run_group_tests(tests, attack_open, attack_close);
