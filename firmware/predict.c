@@ -39,8 +39,8 @@ bool predict_new(
 	if (!event_log_replay(log, bank, &predict->before, err) ||
 		!boot_chain_of(log, bank, &predict->chain, err) || !take_events(predict, err))
 		return err_wrap(err, "prediction");
-	predict_note(predict,
-		"assumes that firmware, its settings, boot entries and partitions stay as they are");
+	predict_note(predict, "assumes that firmware, its settings, boot entries and partitions "
+			      "stay as they are");
 	*ret = TAKE(predict);
 	return true;
 }
@@ -76,8 +76,8 @@ static bool say(char **what, const char *text, struct err *err)
 	return *what ? true : err_set(err, ERR_NOMEM, "prediction");
 }
 
-bool predict_change(struct predict_event *event, const struct digest *digest, const char *what,
-	struct err *err)
+bool predict_change(
+	struct predict_event *event, const struct digest *digest, const char *what, struct err *err)
 {
 	if (digest_equal(&event->digest, digest))
 		return true;
@@ -86,8 +86,8 @@ bool predict_change(struct predict_event *event, const struct digest *digest, co
 	return say(&event->what, what, err);
 }
 
-bool predict_insert(struct predict *predict, size_t index, uint32_t pcr, const struct digest *digest,
-	const char *what, struct err *err)
+bool predict_insert(struct predict *predict, size_t index, uint32_t pcr,
+	const struct digest *digest, const char *what, struct err *err)
 {
 	struct predict_event *event = &predict->events[index];
 
@@ -169,8 +169,7 @@ static bool list_changes(struct predict *predict, struct prediction *ret, struct
 		change->event = event->event ? (int64_t)event->event->number : -1;
 		change->pcr = event->pcr;
 		if (event->event)
-			(void)event_digest(
-				predict->log, event->event, predict->bank, &change->old);
+			(void)event_digest(predict->log, event->event, predict->bank, &change->old);
 		if (!event->dropped)
 			change->new_ = event->digest;
 		change->what = TAKE(event->what);

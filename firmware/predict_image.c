@@ -71,8 +71,9 @@ static const struct boot_item *find(struct predict *predict, const char *old, st
 			found = item;
 	}
 	if (!found)
-		err_set(err, ERR_NOT_FOUND, "\"%s\": no image, file or initrd of that name, digest or "
-					    "number in the log",
+		err_set(err, ERR_NOT_FOUND,
+			"\"%s\": no image, file or initrd of that name, digest or "
+			"number in the log",
 			shown);
 	return found;
 }
@@ -82,8 +83,7 @@ static bool image_digest(const struct predict *predict, struct bytes file, const
 {
 	struct pe_image image;
 
-	return (pe_parse(file, &image, err) &&
-		       pe_authenticode(&image, predict->bank, ret, err) &&
+	return (pe_parse(file, &image, err) && pe_authenticode(&image, predict->bank, ret, err) &&
 		       pe_signature_count(&image, ret_signatures, err)) ||
 	       err_wrap(err, "%s", name);
 }
@@ -94,7 +94,8 @@ static void note_signature(struct predict *predict, const char *name, size_t sig
 		return;
 	if (signatures == 0)
 		predict_note(predict,
-			"%s is not signed: with Secure Boot on, as it was, nothing will start it unless "
+			"%s is not signed: with Secure Boot on, as it was, nothing will start it "
+			"unless "
 			"its digest is enrolled",
 			name);
 	else
@@ -145,7 +146,8 @@ static bool replace_started(struct predict *predict, const struct boot_item *fil
 		if (item->kind != BOOT_IMAGE || item->text[0] != '\0')
 			continue;
 		predict_note(predict,
-			"assumes that event %u, an image without a path, is %s, which was read before "
+			"assumes that event %u, an image without a path, is %s, which was read "
+			"before "
 			"it",
 			item->event, file_item->text);
 		if (!replace_image(predict, item, file, name, err))

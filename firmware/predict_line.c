@@ -86,8 +86,9 @@ static bool change_commands(
 				"the command with the new command line", err))
 			return false;
 	}
-	predict_note(predict, "assumes that GRUB's configuration file, where it is measured into PCR 9, "
-			      "is replaced by name if it changes");
+	predict_note(predict,
+		"assumes that GRUB's configuration file, where it is measured into PCR 9, "
+		"is replaced by name if it changes");
 	return true;
 }
 
@@ -108,7 +109,8 @@ static bool change_options(struct predict *predict, const struct digest *old,
 		}
 		predict->unknown |= UINT32_C(1) << item->pcr;
 		predict_note(predict,
-			"cannot tell PCR %u: the kernel measured another command line than its loader",
+			"cannot tell PCR %u: the kernel measured another command line than its "
+			"loader",
 			item->pcr);
 	}
 	return true;
@@ -122,7 +124,8 @@ bool predict_command_line(struct predict *predict, struct bytes line, struct err
 	bool wide;
 
 	if (line.len == 0 || line.len > COMMAND_LINE_MAX)
-		return err_set(err, ERR_USAGE, "command line: expected 1 to %d bytes", COMMAND_LINE_MAX);
+		return err_set(
+			err, ERR_USAGE, "command line: expected 1 to %d bytes", COMMAND_LINE_MAX);
 	for (size_t i = 0; i < predict->chain.count; i++) {
 		const struct boot_item *item = &predict->chain.items[i];
 
@@ -135,8 +138,8 @@ bool predict_command_line(struct predict *predict, struct bytes line, struct err
 		found = found ? found : item;
 	}
 	if (!found)
-		return err_set(err, ERR_NOT_FOUND,
-			"command line: the log has none that a digest covers");
+		return err_set(
+			err, ERR_NOT_FOUND, "command line: the log has none that a digest covers");
 	wide = is_utf16(found->raw);
 	for (size_t i = 0; wide && i < line.len; i++)
 		if (line.data[i] >= 0x80)
@@ -148,8 +151,8 @@ bool predict_command_line(struct predict *predict, struct bytes line, struct err
 	predict->touched = true;
 	for (size_t i = 0; i < predict->chain.count; i++)
 		if (predict->chain.items[i].kind == BOOT_COMMAND_LINE &&
-			!predict_change(event_of(predict, &predict->chain.items[i]), &digest, what,
-				err))
+			!predict_change(
+				event_of(predict, &predict->chain.items[i]), &digest, what, err))
 			return false;
 	return (wide || change_commands(predict, found->raw, line, err)) &&
 	       change_options(predict, &found->digest, &digest, err);

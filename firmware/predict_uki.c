@@ -90,15 +90,18 @@ static bool open_uki(struct uki *uki, struct bytes file, struct err *err)
 			uki->name);
 	if (uki->version == 0)
 		predict_note(uki->predict,
-			"assumes that the stub of %s measures as systemd 257 does: it does not tell its "
+			"assumes that the stub of %s measures as systemd 257 does: it does not "
+			"tell its "
 			"version",
 			uki->name);
 	if (uki->next_profile < image->section_count)
-		predict_note(uki->predict, "assumes that the first profile of %s is booted", uki->name);
+		predict_note(
+			uki->predict, "assumes that the first profile of %s is booted", uki->name);
 	if (pe_section_find(image, ".dtbauto", 0) < image->section_count ||
 		pe_section_find(image, ".efifw", 0) < image->section_count)
 		predict_note(uki->predict,
-			"assumes that no .dtbauto or .efifw section of %s is chosen for the hardware",
+			"assumes that no .dtbauto or .efifw section of %s is chosen for the "
+			"hardware",
 			uki->name);
 	return true;
 }
@@ -261,10 +264,11 @@ static bool put_images(struct uki *uki, struct err *err)
 		return err_wrap(err, "%s", uki->name);
 	if (predict_secure_boot(uki->predict))
 		predict_note(uki->predict,
-			signatures ? "assumes that %s is verified by the authorities that verified "
-				     "what it replaces (PCR 7)"
-				   : "%s is not signed: with Secure Boot on, as it was, nothing will "
-				     "start it unless its digest is enrolled",
+			signatures
+				? "assumes that %s is verified by the authorities that verified "
+				  "what it replaces (PCR 7)"
+				: "%s is not signed: with Secure Boot on, as it was, nothing will "
+				  "start it unless its digest is enrolled",
 			uki->name);
 	if (!kernel)
 		return true;
@@ -274,7 +278,8 @@ static bool put_images(struct uki *uki, struct err *err)
 		!put_image(uki, kernel, &inner, what, err))
 		return err_wrap(err, "%s: section .linux", uki->name);
 	predict_note(uki->predict,
-		"assumes that the firmware measures the kernel inside %s as it did before (event %u)",
+		"assumes that the firmware measures the kernel inside %s as it did before (event "
+		"%u)",
 		uki->name, kernel->event);
 	return true;
 }
@@ -288,8 +293,8 @@ static void cannot_tell(struct uki *uki, uint32_t pcr, const char *why)
 }
 
 /* The command line as the stub hands it on: UTF-16 with NUL, without spaces at its end. */
-static bool line_digest(
-	const struct uki *uki, const struct pe_section *section, struct digest *ret, struct err *err)
+static bool line_digest(const struct uki *uki, const struct pe_section *section, struct digest *ret,
+	struct err *err)
 {
 	OWNED(buf_release) struct buf line = {0};
 	size_t len = section->data.len < section->virtual_size ? section->data.len
@@ -303,8 +308,7 @@ static bool line_digest(
 	}
 	buf_put_u8(&line, 0);
 	buf_put_u8(&line, 0);
-	return buf_ok(&line, err) &&
-	       digest_of(uki->predict->bank, buf_bytes(&line), ret, err);
+	return buf_ok(&line, err) && digest_of(uki->predict->bank, buf_bytes(&line), ret, err);
 }
 
 static bool is_ascii(const struct pe_section *section)
@@ -328,7 +332,8 @@ static bool put_options(struct uki *uki, const struct boot_item *item, struct er
 			return true;
 	}
 	if (!section || !before || !is_ascii(section)) {
-		cannot_tell(uki, item->pcr, "the kernel's command line does not come from .cmdline alone");
+		cannot_tell(uki, item->pcr,
+			"the kernel's command line does not come from .cmdline alone");
 		return true;
 	}
 	predict_note(uki->predict,

@@ -92,19 +92,19 @@ struct search {
 static bool search_one(void *context, const struct efi_signature *signature, struct err *err)
 {
 	struct search *search = context;
-	struct bytes entry = bytes_of(
-		signature->data.data - EFI_GUID_LEN, signature->data.len + EFI_GUID_LEN);
+	struct bytes entry =
+		bytes_of(signature->data.data - EFI_GUID_LEN, signature->data.len + EFI_GUID_LEN);
 
 	(void)err;
-	search->found = search->found || (memcmp(&signature->type, search->type,
-						  sizeof(signature->type)) == 0 &&
-						 bytes_equal(entry, search->entry));
+	search->found = search->found ||
+			(memcmp(&signature->type, search->type, sizeof(signature->type)) == 0 &&
+				bytes_equal(entry, search->entry));
 	return true;
 }
 
 /* Appends the list without the entries that are in old already; nothing when none is left. */
-static bool append_list(struct bytes list, struct bytes old, struct buf *out, size_t *added,
-	struct err *err)
+static bool append_list(
+	struct bytes list, struct bytes old, struct buf *out, size_t *added, struct err *err)
 {
 	struct reader r = rd_of(list);
 	struct efi_guid type;
@@ -202,7 +202,8 @@ bool predict_sbat_level(struct predict *predict, struct bytes level, struct err 
 		variable_event(predict, EV_EFI_VARIABLE_AUTHORITY, "SbatLevel", &variable);
 
 	if (!event)
-		return err_set(err, ERR_NOT_FOUND, "the log has no SbatLevel that its digest covers");
+		return err_set(
+			err, ERR_NOT_FOUND, "the log has no SbatLevel that its digest covers");
 	if (level.len < 5 || level.len > SBAT_MAX || memcmp(level.data, "sbat,", 5) != 0)
 		return err_set(err, ERR_FORMAT, "SbatLevel: expected a text that begins \"sbat,\"");
 	predict->touched = true;

@@ -489,7 +489,7 @@ static void write__what_cannot_be_said__refused(void **state)
 	static const struct corim_value sha1 = {.pcr = 0, .digest = {DIGEST_SHA1, 20, {0}}};
 	static const struct corim_value high = {.pcr = 24, .digest = {DIGEST_SHA256, 32, {0}}};
 	static const struct corim_value twice[] = {{.pcr = 1, .digest = {DIGEST_SHA256, 32, {1}}},
-		{.pcr = 1, .digest = {DIGEST_SHA256, 32, {2}}}};
+		{.pcr = 1, .digest = {DIGEST_SHA256, 32, {1}}}};
 	struct corim_draft bad = draft;
 
 	(void)state;
