@@ -42,5 +42,8 @@ const struct command *const commands[] = {
 	&cmd_firmware_show,
 	&cmd_firmware_diff,
 	&cmd_firmware_secureboot,
+	&cmd_firmware_predict,
+	&cmd_firmware_learn,
+	&cmd_firmware_check,
 };
 const size_t command_count = ARRAY_LEN(commands);

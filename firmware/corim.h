@@ -77,11 +77,11 @@ struct corim_draft {
 	const char *vendor, *model; /* the environment's class; one of them at least */
 	bool has_validity;
 	int64_t not_before, not_after;
-	size_t count; /* at least one; every PCR at most once in a bank */
+	size_t count; /* at least one; several of a PCR in one bank are alternatives */
 	const struct corim_value *values; /* environment is ignored */
 };
 /* Appends the unsigned manifest, tag 501, with integrity registers, deterministic. ERR_FORMAT for a
- * bank that CoRIM has no number for (SHA-1) or a repeated value. */
+ * bank that CoRIM has no number for (SHA-1) or the same value twice. */
 must_use bool corim_write(const struct corim_draft *draft, struct buf *out, struct err *err);
 /* Appends the COSE_Sign1 over a manifest as written by corim_write: protected content type
  * application/rim+cbor, kid, and corim-meta (label 8) with the signer's name and, if not_after is not

@@ -15,10 +15,15 @@ static int compare(const void *a, const void *b)
 		return x->pcr < y->pcr ? -1 : 1;
 	if (x->digest.alg != y->digest.alg)
 		return x->digest.alg < y->digest.alg ? -1 : 1;
-	return 0;
+	return bytes_compare(digest_bytes(&x->digest), digest_bytes(&y->digest));
 }
 
-/* By PCR and bank, each once, each with a number in CoRIM. */
+static bool same_register(const struct corim_value *a, const struct corim_value *b)
+{
+	return a->pcr == b->pcr && a->digest.alg == b->digest.alg;
+}
+
+/* In order, each once, each with a number in CoRIM. */
 static bool check_values(const struct corim_value *values, size_t n, struct err *err)
 {
 	if (n == 0)
@@ -30,28 +35,70 @@ static bool check_values(const struct corim_value *values, size_t n, struct err 
 			return err_set(err, ERR_FORMAT, "CoRIM: no number for the bank %s",
 				digest_alg_name(values[i].digest.alg));
 		if (i > 0 && compare(&values[i - 1], &values[i]) == 0)
-			return err_set(err, ERR_FORMAT, "CoRIM: PCR %u twice in the bank %s",
+			return err_set(err, ERR_FORMAT,
+				"CoRIM: the same value of PCR %u twice in the bank %s",
 				values[i].pcr, digest_alg_name(values[i].digest.alg));
 	}
 	return true;
 }
 
-static void put_registers(struct cbor_writer *w, const struct corim_value *values, size_t n)
+/* How many values of the same PCR and bank come before this one: the measurement it goes into. */
+static size_t rank_of(const struct corim_value *values, size_t i)
+{
+	size_t rank = 0;
+
+	while (rank < i && same_register(&values[i - rank - 1], &values[i]))
+		rank++;
+	return rank;
+}
+
+/* The digests of one PCR with this rank, in values[from..to). */
+static void put_register(struct cbor_writer *w, const struct corim_value *values, size_t from,
+	size_t to, size_t rank, size_t count)
+{
+	cbor_put_uint(w, values[from].pcr);
+	cbor_put_array(w, count);
+	for (size_t i = from; i < to; i++) {
+		if (rank_of(values, i) != rank)
+			continue;
+		cbor_put_array(w, 2);
+		cbor_put_uint(w, corim_id_of_alg(values[i].digest.alg));
+		cbor_put_bytes(w, digest_bytes(&values[i].digest));
+	}
+}
+
+/* By PCR, the number of values with this rank. */
+static size_t count_ranks(
+	const struct corim_value *values, size_t n, size_t rank, size_t counts[CORIM_PCRS])
 {
 	size_t pcrs = 0;
 
+	memset(counts, 0, CORIM_PCRS * sizeof(*counts));
 	for (size_t i = 0; i < n; i++)
-		pcrs += i == 0 || values[i].pcr != values[i - 1].pcr;
-	cbor_put_map(w, pcrs);
-	for (size_t i = 0, next; i < n; i = next) {
-		for (next = i; next < n && values[next].pcr == values[i].pcr;)
-			next++;
-		cbor_put_uint(w, values[i].pcr);
-		cbor_put_array(w, next - i);
-		for (size_t k = i; k < next; k++) {
-			cbor_put_array(w, 2);
-			cbor_put_uint(w, corim_id_of_alg(values[k].digest.alg));
-			cbor_put_bytes(w, digest_bytes(&values[k].digest));
+		if (rank_of(values, i) == rank)
+			pcrs += counts[values[i].pcr]++ == 0;
+	return pcrs;
+}
+
+/* A measurement for each rank: alternatives of one register stand in measurements of their own. */
+static void put_measurements(struct cbor_writer *w, const struct corim_value *values, size_t n)
+{
+	size_t counts[CORIM_PCRS], ranks = 0;
+
+	for (size_t i = 0; i < n; i++)
+		ranks = rank_of(values, i) >= ranks ? rank_of(values, i) + 1 : ranks;
+	cbor_put_array(w, ranks);
+	for (size_t rank = 0; rank < ranks; rank++) {
+		cbor_put_map(w, 1);
+		cbor_put_uint(w, 1); /* mval */
+		cbor_put_map(w, 1);
+		cbor_put_uint(w, CORIM_MVAL_REGISTERS);
+		cbor_put_map(w, count_ranks(values, n, rank, counts));
+		for (size_t from = 0, to; from < n; from = to) {
+			for (to = from; to < n && values[to].pcr == values[from].pcr;)
+				to++;
+			if (counts[values[from].pcr])
+				put_register(w, values, from, to, rank, counts[values[from].pcr]);
 		}
 	}
 }
@@ -87,12 +134,7 @@ static bool put_comid(const struct corim_draft *draft, const struct corim_value 
 	cbor_put_array(&w, 1);
 	cbor_put_array(&w, 2);
 	put_environment(&w, draft);
-	cbor_put_array(&w, 1);
-	cbor_put_map(&w, 1);
-	cbor_put_uint(&w, 1); /* mval */
-	cbor_put_map(&w, 1);
-	cbor_put_uint(&w, CORIM_MVAL_REGISTERS);
-	put_registers(&w, values, draft->count);
+	put_measurements(&w, values, draft->count);
 	return cbor_writer_finish(&w, err);
 }
 

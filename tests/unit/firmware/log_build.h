@@ -49,8 +49,8 @@ static inline void log_event(
 }
 
 /* An event with a digest of its own. */
-static inline void log_event_digest(
-	struct buf *out, uint32_t pcr, uint32_t type, const struct digest *digest, struct bytes data)
+static inline void log_event_digest(struct buf *out, uint32_t pcr, uint32_t type,
+	const struct digest *digest, struct bytes data)
 {
 	log_event(out, pcr, type, data, data);
 	memcpy(out->data + out->len - data.len - 4 - 32, digest->bytes, 32);

@@ -38,8 +38,8 @@ static void boot(size_t i, const char *const pcr4[], const char *const pcr8[])
 	for (size_t k = 0; pcr8[k]; k++)
 		log_text(&bytes_[i], 8, EV_POST_CODE, pcr8[k]);
 	event_log_release(&logs[i]);
-	assert_ok(event_log_open(buf_bytes(&bytes_[i]), EVENT_LOG_TPM, DIGEST_SHA256, &logs[i],
-			  &err),
+	assert_ok(
+		event_log_open(buf_bytes(&bytes_[i]), EVENT_LOG_TPM, DIGEST_SHA256, &logs[i], &err),
 		err);
 }
 
@@ -94,7 +94,8 @@ static void judge__another_image__named_with_the_line_that_accepts_it(void **sta
 	assert_int_equal(findings.list[0].pcr, 4);
 	assert_int_equal(findings.list[0].event, 1);
 	assert_int_equal(findings.list[0].type, EV_IPL);
-	assert_true(digest_equal(&findings.list[0].expected, &baseline.list[4].steps[1].choices[0].digest));
+	assert_true(digest_equal(
+		&findings.list[0].expected, &baseline.list[4].steps[1].choices[0].digest));
 	assert_string_equal(findings.list[0].expected_text, findings.list[0].found_text);
 	hex_of("evil", hex);
 	(void)snprintf(accept, sizeof(accept), "pcr 4: below step 2: or EV_IPL %s # %s", hex,
@@ -201,8 +202,8 @@ static void judge__not_extended_events__ignored(void **state)
 	log_begin(&bytes_[1]);
 	log_event(&bytes_[1], 4, EV_IPL, BYTES_LIT("shim"), BYTES_LIT("image"));
 	log_event(&bytes_[1], 4, EV_NO_ACTION, BYTES_LIT("x"), BYTES_LIT("x"));
-	assert_ok(event_log_open(buf_bytes(&bytes_[1]), EVENT_LOG_TPM, DIGEST_SHA256, &logs[1],
-			  &err),
+	assert_ok(
+		event_log_open(buf_bytes(&bytes_[1]), EVENT_LOG_TPM, DIGEST_SHA256, &logs[1], &err),
 		err);
 	judge(1, 0);
 	assert_int_equal(findings.total, 0);
@@ -306,8 +307,8 @@ static void learn__log_that_does_not_replay__refused(void **state)
 	boot(0, LIST("shim"), NONE);
 	log_event(&bytes_[0], 4, EV_SEPARATOR, bytes_of("\1\0\0\0", 4), bytes_of("\1\0\0\0", 4));
 	event_log_release(&logs[0]);
-	assert_ok(event_log_open(buf_bytes(&bytes_[0]), EVENT_LOG_TPM, DIGEST_SHA256, &logs[0],
-			  &err),
+	assert_ok(
+		event_log_open(buf_bytes(&bytes_[0]), EVENT_LOG_TPM, DIGEST_SHA256, &logs[0], &err),
 		err);
 	assert_false(baseline_learn(&baseline, &logs[0], DIGEST_SHA256, MASK, &err));
 	assert_int_equal(err.code, ERR_MISMATCH);
@@ -436,7 +437,8 @@ static void parse__malformed__line_named(void **state)
 			"baseline, line 5: digest: expected 64 lower-case hex digits"},
 		{HEAD "pcr 1\nevent EV_IPL AA\n",
 			"baseline, line 5: digest: expected 64 lower-case hex digits"},
-		{HEAD "pcr 1\nevent EV_IPL " HEX " more\n", "baseline, line 5: more than three words"},
+		{HEAD "pcr 1\nevent EV_IPL " HEX " more\n",
+			"baseline, line 5: more than three words"},
 		{HEAD "pcr 1\nallow EV_IPL " HEX "\n",
 			"baseline, line 5: expected pcr, event, maybe or or"},
 		{HEAD "pcr 1\nevent EV_IPL " HEX, "baseline, line 5: no newline at its end"},
@@ -455,8 +457,8 @@ static void parse__malformed__line_named(void **state)
 static void parse__limits__refused(void **state)
 {
 	(void)state;
-	assert_fails(baseline_parse(bytes_of("x", BASELINE_MAX + 1u), &parsed, &err), err, ERR_LIMIT,
-		"baseline: more than 4194304 bytes");
+	assert_fails(baseline_parse(bytes_of("x", BASELINE_MAX + 1u), &parsed, &err), err,
+		ERR_LIMIT, "baseline: more than 4194304 bytes");
 	buf_put_str(&text, HEAD "pcr 1\nevent EV_IPL " HEX "\n");
 	for (size_t i = 0; i < BASELINE_CHOICES_MAX; i++)
 		buf_put_str(&text, "or EV_IPL " HEX "\n");
@@ -486,8 +488,8 @@ static bool open_vector(size_t i, const char *name)
 	(void)snprintf(path, sizeof(path), "made/vm/%s/binary_bios_measurements", name);
 	if (!vectors_read(path, &bytes_[i]))
 		return false;
-	assert_ok(event_log_open(buf_bytes(&bytes_[i]), EVENT_LOG_TPM, DIGEST_SHA256, &logs[i],
-			  &err),
+	assert_ok(
+		event_log_open(buf_bytes(&bytes_[i]), EVENT_LOG_TPM, DIGEST_SHA256, &logs[i], &err),
 		err);
 	return true;
 }

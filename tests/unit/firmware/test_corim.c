@@ -443,6 +443,31 @@ static void write__values__read_again_by_pcr_and_bank(void **state)
 	assert_false(corim.has_not_after);
 }
 
+static void write__alternatives__measurements_of_their_own(void **state)
+{
+	static const struct corim_value several[] = {
+		{.pcr = 9, .digest = {DIGEST_SHA256, 32, {2}}},
+		{.pcr = 9, .digest = {DIGEST_SHA256, 32, {1}}},
+		{.pcr = 9, .digest = {DIGEST_SHA384, 48, {7}}},
+		{.pcr = 4, .digest = {DIGEST_SHA256, 32, {4}}},
+	};
+	struct corim_draft more = draft;
+
+	(void)state;
+	more.values = several;
+	more.count = ARRAY_LEN(several);
+	assert_ok(corim_write(&more, &a, &err), err);
+	read_ok(buf_bytes(&a));
+	assert_int_equal(corim.count, 4);
+	assert_value(0, 4, DIGEST_SHA256, 4);
+	assert_value(1, 9, DIGEST_SHA256, 1);
+	assert_value(2, 9, DIGEST_SHA384, 7);
+	assert_value(3, 9, DIGEST_SHA256, 2);
+	for (size_t i = 0; i < more.count; i++)
+		assert_int_equal(
+			corim_match(&corim, several[i].pcr, &several[i].digest), CORIM_EQUAL);
+}
+
 static void write__validity_and_model_alone__read_again(void **state)
 {
 	struct corim_draft timed = draft;
@@ -464,7 +489,7 @@ static void write__what_cannot_be_said__refused(void **state)
 	static const struct corim_value sha1 = {.pcr = 0, .digest = {DIGEST_SHA1, 20, {0}}};
 	static const struct corim_value high = {.pcr = 24, .digest = {DIGEST_SHA256, 32, {0}}};
 	static const struct corim_value twice[] = {{.pcr = 1, .digest = {DIGEST_SHA256, 32, {1}}},
-		{.pcr = 1, .digest = {DIGEST_SHA256, 32, {2}}}};
+		{.pcr = 1, .digest = {DIGEST_SHA256, 32, {1}}}};
 	struct corim_draft bad = draft;
 
 	(void)state;
@@ -477,7 +502,7 @@ static void write__what_cannot_be_said__refused(void **state)
 	bad.values = twice;
 	bad.count = 2;
 	assert_fails(corim_write(&bad, &a, &err), err, ERR_FORMAT,
-		"CoRIM: PCR 1 twice in the bank sha256");
+		"CoRIM: the same value of PCR 1 twice in the bank sha256");
 	bad.count = 0;
 	assert_fails(corim_write(&bad, &a, &err), err, ERR_FORMAT, "CoRIM: no PCR values to write");
 	bad.count = CORIM_VALUES_MAX + 1;
@@ -796,6 +821,7 @@ int main(void)
 		TEST(read__validity__judged_against_the_time),
 		TEST(read__too_long__refused),
 		TEST(write__values__read_again_by_pcr_and_bank),
+		TEST(write__alternatives__measurements_of_their_own),
 		TEST(write__validity_and_model_alone__read_again),
 		TEST(write__what_cannot_be_said__refused),
 		TEST(read__signed_by_the_key__verified),
