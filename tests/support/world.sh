@@ -138,12 +138,12 @@ policy_write() { # FILE VERSION
 	EOF
 }
 
-verifier_make() {
+verifier_make() { # [ARGUMENT OF init…]
 	mkdir -p "$W/keys"
 	key_make "$W/keys/builder"
 	key_make "$W/keys/alice"
 	PORT=$(port_free)
-	assay-verifierd init --dir "$W/verifier" --trust-domain bank.example --listen "127.0.0.1:$PORT" --operator olga >"$W/verifier.log" 2>&1 ||
+	assay-verifierd init --dir "$W/verifier" --trust-domain bank.example --listen "127.0.0.1:$PORT" --operator olga "$@" >"$W/verifier.log" 2>&1 ||
 		{ cat "$W/verifier.log" >&2; return 1; }
 	policy_write "$W/verifier/policy.yaml" 1
 }

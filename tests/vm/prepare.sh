@@ -25,24 +25,30 @@ vm_skip() { # TEXT
 
 vm_packages() {
 	local package missing=
+	[ "$(id -u)" = 0 ] || vm_skip "only root can make the machine's disk"
 	for package in $(sed -e 's/#.*//' "$VM/packages.txt"); do
 		[ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing="$missing $package"
 	done
 	[ -n "$missing" ] || return 0
-	[ "$(id -u)" = 0 ] || vm_skip "not installed, and only root may:$missing"
 	# shellcheck disable=SC2086 # a list of words
 	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } \
 		>"$W/packages.log" 2>&1 || vm_skip "could not be installed:$missing"
+}
+
+vm_kernel_package() {
+	apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1
 }
 
 vm_kernel() {
 	local package
 	KERNEL=$VM_CACHE/kernel
 	if [ ! -e "$KERNEL/done" ]; then
-		package=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
+		package=$(vm_kernel_package)
+		[ -n "$package" ] || { apt-get update -qq >"$W/kernel.log" 2>&1 || true; package=$(vm_kernel_package); }
+		[ -n "$package" ] || vm_skip "no kernel: linux-image-cloud-amd64 is not known"
 		rm -rf "$KERNEL"
 		mkdir -p "$KERNEL"
-		(cd "$KERNEL" && apt-get download -qq "$package") >"$W/kernel.log" 2>&1 || vm_skip "could not be downloaded: ${package:-a kernel}"
+		(cd "$KERNEL" && apt-get download -qq "$package") >"$W/kernel.log" 2>&1 || vm_skip "could not be downloaded: $package"
 		dpkg -x "$KERNEL"/*.deb "$KERNEL"
 		touch "$KERNEL/done"
 	fi
