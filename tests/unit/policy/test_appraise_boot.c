@@ -4,6 +4,7 @@
 #include "boot_scene.h"
 
 #include "firmware/secure_boot.h"
+#include "tests/support/event_log_make.h"
 
 #define GOOD "secure-boot"
 
@@ -333,6 +334,170 @@ static void boot__command_line_rules_without_a_covered_line__refused(void **stat
 	assert_string_equal(boot.s->verdict->reasons[0].actual, "none");
 }
 
+/* ---- logs made for the occasion: shim, GRUB and a kernel with its command line ---- */
+
+/* The log is what the host measured, and what its class expects. */
+static void made_machine(struct log_maker *m, const char *risk, const char *class_lines)
+{
+	struct event_log log;
+	struct pcr_bank pcrs;
+	struct err err = {0};
+
+	buf_clear(&boot.firmware);
+	buf_put(&boot.firmware, buf_bytes(&m->out));
+	for (unsigned pcr = 0; pcr < SCENE_PCR; pcr++)
+		memset(boot.s->pcrs.values[pcr], 0, SHA256_LEN);
+	assert_ok(
+		event_log_open(buf_bytes(&boot.firmware), EVENT_LOG_TPM, DIGEST_SHA256, &log, &err),
+		err);
+	if (event_log_replay(&log, DIGEST_SHA256, &pcrs, &err))
+		for (unsigned pcr = 0; pcr < SCENE_PCR; pcr++)
+			memcpy(boot.s->pcrs.values[pcr], pcrs.values[pcr], SHA256_LEN);
+	event_log_release(&log);
+	boot_claims();
+	buf_clear(&boot.lines);
+	boot_reference("golden-log", buf_bytes(&boot.firmware), "");
+	boot_policy(risk, class_lines);
+	buf_release(&m->out);
+}
+
+/* GRUB and one command line, its class expecting exactly that. */
+static void made_line(const char *command_line, const char *class_lines)
+{
+	static const enum digest_alg banks[] = {DIGEST_SHA256};
+	struct log_maker m = {0};
+	struct buf event = {0};
+
+	log_maker_start(&m, banks, ARRAY_LEN(banks));
+	log_maker_separators(&m, 0, 7);
+	buf_printf(&event, "kernel_cmdline: %s", command_line);
+	buf_put_u8(&event, 0);
+	log_maker_put(&m, 8, EV_IPL, bytes_str(command_line), buf_bytes(&event));
+	buf_release(&event);
+	made_machine(&m, BOOT_RISK, class_lines);
+	boot_attach(buf_bytes(&boot.firmware));
+}
+
+static void boot__command_lines__by_the_rules(void **state)
+{
+	static const struct {
+		const char *line, *rules, *expected; /* NULL: accepted */
+	} cases[] = {
+		{"/vmlinuz root=/dev/vda ro", "allow: [\"/vmlinuz* ro\"]", NULL},
+		{"/vmlinuz root=/dev/vda rw", "allow: [\"/vmlinuz* ro\"]",
+			"one that the host class allows"},
+		{"/vmlinuz ro ima_policy=tcb", "require: [ima_policy=tcb]", NULL},
+		{"/vmlinuz ro ima_policy=tcbx", "require: [ima_policy=tcb]", "ima_policy=tcb"},
+		{"/vmlinuz ro", "forbid: [\"init=*\"]", NULL},
+		{"/vmlinuz init=/bin/sh ro", "forbid: [\"init=*\"]", "without this word"},
+		{"/vmlinuz ro  init=x", "forbid: [\"init=*\"]", "without this word"},
+	};
+	char lines[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		snprintf(lines, sizeof(lines), "    secure_boot: any\n    command_line: {%s}\n",
+			cases[i].rules);
+		made_line(cases[i].line, lines);
+		scene_run(boot.s);
+		if (!cases[i].expected) {
+			assert_trusted(boot.s);
+			continue;
+		}
+		assert_refused(boot.s, REASON_COMMAND_LINE);
+		assert_string_equal(boot.s->verdict->reasons[0].expected, cases[i].expected);
+		assert_non_null(strstr(boot.s->verdict->reasons[0].where, "firmware log event "));
+	}
+}
+
+/* A command line that is left open for rules to judge, under a golden log with another one. */
+static void boot__line_left_open__judged_by_rules_alone(void **state)
+{
+	struct buf golden = {0};
+
+	(void)state;
+	made_line("/vmlinuz root=UUID=1 ro", "    secure_boot: any\n");
+	buf_put(&golden, buf_bytes(&boot.firmware));
+	made_line("/vmlinuz root=UUID=2 ro", "    secure_boot: any\n");
+	buf_clear(&boot.lines);
+	boot_reference("golden-log", buf_bytes(&golden), "");
+	boot_policy(BOOT_RISK, "    secure_boot: any\n    may_vary: [8]\n"
+			       "    command_line: {allow: [\"/vmlinuz root=UUID=? ro\"]}\n");
+	boot_attach(buf_bytes(&golden));
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	buf_release(&golden);
+}
+
+/* A bank that the firmware did not fill to the end proves nothing, whatever replays onto it. */
+static void Q12__bank_without_separators__refused(void **state)
+{
+	static const enum digest_alg banks[] = {DIGEST_SHA256};
+	struct log_maker m = {0};
+
+	(void)state;
+	log_maker_start(&m, banks, ARRAY_LEN(banks));
+	log_maker_text(&m, 0, EV_S_CRTM_VERSION, "1");
+	log_maker_separators(&m, 0, 6);
+	made_machine(&m, BOOT_RISK, "    secure_boot: any\n");
+	boot_attach(buf_bytes(&boot.firmware));
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_FIRMWARE_LOG);
+	assert_string_equal(boot.s->verdict->reasons[0].actual, "no separator in PCR 7");
+}
+
+/* Types of events are in no digest: the log replays, and is not the one that the firmware wrote. */
+static void L12__events_renamed__refused(void **state)
+{
+	static const enum digest_alg banks[] = {DIGEST_SHA256};
+	static const struct {
+		uint32_t type;
+		const char *actual;
+	} cases[] = {
+		{EV_EVENT_TAG, "a separator under another type"},
+		{EV_UNUSED, "an unknown or unused one"},
+		{0x12345, "an unknown or unused one"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct log_maker m = {0};
+
+		log_maker_start(&m, banks, ARRAY_LEN(banks));
+		log_maker_separators(&m, 0, 7);
+		if (i == 0)
+			log_maker_event(&m, 4, cases[i].type, BYTES_LIT("\0\0\0\0"));
+		else
+			log_maker_text(&m, 4, cases[i].type, "whatever");
+		made_machine(&m, BOOT_RISK, "    secure_boot: any\n");
+		boot_attach(buf_bytes(&boot.firmware));
+		scene_run(boot.s);
+		assert_refused(boot.s, REASON_FIRMWARE_LOG);
+		assert_string_equal(boot.s->verdict->reasons[0].actual, cases[i].actual);
+	}
+}
+
+static void L14__separator_of_an_error__refused(void **state)
+{
+	static const enum digest_alg banks[] = {DIGEST_SHA256};
+	struct log_maker m = {0};
+	struct buf good = {0};
+
+	(void)state;
+	log_maker_start(&m, banks, ARRAY_LEN(banks));
+	log_maker_separators(&m, 0, 7);
+	buf_put(&good, buf_bytes(&m.out));
+	log_maker_event(&m, 5, EV_SEPARATOR, BYTES_LIT("\1\0\0\0"));
+	made_machine(&m, BOOT_RISK, "    secure_boot: any\n");
+	buf_clear(&boot.lines);
+	boot_reference("golden-log", buf_bytes(&good), "");
+	boot_policy(BOOT_RISK, "    secure_boot: any\n");
+	boot_attach(buf_bytes(&good));
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_FIRMWARE_LOG);
+	buf_release(&good);
+}
+
 /* ---- classes ---- */
 
 static void boot__second_class_fits__is_the_hosts(void **state)
@@ -505,6 +670,11 @@ int main(void)
 		T(boot__authorities__those_named_and_no_others),
 		T(boot__dbx_too_short__refused),
 		T(boot__command_line_rules_without_a_covered_line__refused),
+		T(boot__command_lines__by_the_rules),
+		T(boot__line_left_open__judged_by_rules_alone),
+		T(Q12__bank_without_separators__refused),
+		T(L12__events_renamed__refused),
+		T(L14__separator_of_an_error__refused),
 		T(boot__second_class_fits__is_the_hosts),
 		T(renewal__pcrs_as_they_were__stands_on_the_last_boot),
 		T(renewal__boot_pcr_moved__refused),
