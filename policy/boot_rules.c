@@ -68,7 +68,7 @@ static bool image_named(const struct host_class *class, const struct secure_boot
 static void judge_authorities(struct boot_case *c)
 {
 	const struct secure_boot *sb = c->facts->secure_boot;
-	size_t images = 0;
+	size_t images = 0, before = c->verdict->reason_count;
 
 	if (c->class->authority_count == 0)
 		return;
@@ -91,7 +91,7 @@ static void judge_authorities(struct boot_case *c)
 	if (images == 0)
 		verdict_refuse(c->verdict, REASON_BOOT_AUTHORITY, "boot image", "an image in PCR 4",
 			"none", "firmware log", NULL);
-	else
+	else if (c->verdict->reason_count == before)
 		verdict_checked(c->verdict,
 			"boot images: %zu, each by an authority of the host class", images);
 }
@@ -196,7 +196,7 @@ static void judge_command_lines(struct boot_case *c)
 {
 	const struct host_command_line *rules = &c->class->command_line;
 	const struct boot_chain *chain = &c->facts->chain;
-	size_t lines = 0;
+	size_t lines = 0, before = c->verdict->reason_count;
 
 	if (rules->allow_count + rules->require_count + rules->forbid_count == 0)
 		return;
@@ -211,7 +211,7 @@ static void judge_command_lines(struct boot_case *c)
 	if (lines == 0)
 		verdict_refuse(c->verdict, REASON_COMMAND_LINE, "kernel command line",
 			"one whose text a digest covers", "none", "firmware log", NULL);
-	else
+	else if (c->verdict->reason_count == before)
 		verdict_checked(
 			c->verdict, "kernel command lines: %zu, as the host class demands", lines);
 }
