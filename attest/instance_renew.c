@@ -99,6 +99,28 @@ static bool accepted(struct instance *instance, const struct attest_result *resu
 	return ok;
 }
 
+/* Nothing is wrong but the time: one of the two clocks was set, or this machine slept. */
+static bool is_late(const struct attest_result *result)
+{
+	OWNED(json_release) json_t *json = NULL;
+	struct err ignored;
+	if (result->trusted || !json_open(result->verdict, JSON_INPUT_MAX, &json, &ignored))
+		return false;
+	const json_t *reasons = json_object_get(json, "reasons");
+	const char *code = json_string_value(json_object_get(json_array_get(reasons, 0), "code"));
+	return json_array_size(reasons) == 1 && code && strcmp(code, "challenge-expired") == 0;
+}
+
+/* A challenge that was too old is spent now; a new one cannot be. */
+static bool attest(struct hostd *hostd, struct instance *instance, struct buf *answer,
+	struct attest_result *ret, struct err *err)
+{
+	if (!hostd_attest(hostd, &hostd->renewals, instance, PURPOSE_RENEW, answer, ret, err))
+		return false;
+	return !is_late(ret) ||
+	       hostd_attest(hostd, &hostd->renewals, instance, PURPOSE_RENEW, answer, ret, err);
+}
+
 /* An answer that says no, rather than none. */
 static bool is_refusal(enum err_code code)
 {
@@ -114,8 +136,7 @@ void instance_renew(struct hostd *hostd, struct instance *instance)
 		distrust(hostd, instance, err.text);
 		return;
 	}
-	bool decided = hostd_attest(
-		hostd, &hostd->renewals, instance, PURPOSE_RENEW, &answer, &result, &err);
+	bool decided = attest(hostd, instance, &answer, &result, &err);
 	if (!decided && is_refusal(err.code))
 		distrust(hostd, instance, err.text);
 	else if (!decided)
