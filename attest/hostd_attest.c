@@ -111,7 +111,8 @@ static bool build_evidence(
 	job->exporter = exporter;
 	job->out = out;
 	return host_log_with(
-		job->hostd->events, job->instance->runtime_first, quote_view, job, err);
+		       job->hostd->events, job->instance->runtime_first, quote_view, job, err) ||
+	       hostd_fault(err);
 }
 
 /* ---- challenge and verdict ---- */

@@ -63,6 +63,10 @@ struct hostd {
 	unsigned measuring;
 };
 
+/* What this host cannot do (a file it may not read, a TPM that locks it out) is no refusal by the verifier, which would be
+ * for good: such codes become ERR_IO. Is false. */
+bool hostd_fault(struct err *err);
+
 /* Who the host is, as of now. */
 struct hostd_identity {
 	uint8_t host_id[HOST_ID_LEN];

@@ -163,8 +163,7 @@ bool decide_answer(struct decision *d, struct err *err)
 		if (!put_next(d, &token, &result.next, err))
 			return false;
 	} else {
-		result.again =
-			d->challenge.purpose == PURPOSE_RENEW && decide_harmless(&d->verdict);
+		result.again = d->claims.purpose == PURPOSE_RENEW && decide_harmless(&d->verdict);
 	}
 	buf_clear(&d->call->reply);
 	d->call->status = 200;

@@ -37,9 +37,8 @@ struct fault_kind {
 	int error; /* 0: a write takes half of what it is given, another call nothing special */
 	bool for_good;
 };
-static const struct fault_kind fault_kinds[] = {
-	{ENOSPC, false}, {ENOSPC, true}, {EIO, false}, {EIO, true}, {EINTR, false}, {0, false},
-	{0, true}};
+static const struct fault_kind fault_kinds[] = {{ENOSPC, false}, {ENOSPC, true}, {EIO, false},
+	{EIO, true}, {EINTR, false}, {0, false}, {0, true}};
 
 static struct fault_io {
 	atomic_bool armed;

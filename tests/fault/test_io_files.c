@@ -92,10 +92,8 @@ static struct attest_result result;
 static void credentials_make(void)
 {
 	int64_t now = clock_wall(&clock_system);
-	struct cert_request request = {.common_name = "CA",
-		.not_before = now - 10,
-		.not_after = now + 3600,
-		.ca = true};
+	struct cert_request request = {
+		.common_name = "CA", .not_before = now - 10, .not_after = now + 3600, .ca = true};
 	assert_ok(instance_new("agent", &instance, &err), err);
 	assert_ok(instance_make_key(instance, NULL, false, &err), err);
 	assert_ok(key_generate(KEY_EC_P256, &ca_key, &err), err);

@@ -58,7 +58,8 @@ struct seen {
 static bool see(void *context, const struct host_log_view *view, struct err *why)
 {
 	struct seen *seen = context;
-	return runtime_log_replay(view->records, 0, view->pcr, view->bank, seen->value, &seen->next, why);
+	return runtime_log_replay(
+		view->records, 0, view->pcr, view->bank, seen->value, &seen->next, why);
 }
 
 /* The log is whole and says what the PCR says; the number of its records. */

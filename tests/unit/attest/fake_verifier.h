@@ -13,13 +13,26 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* FAKE_LOST: it decides, and the answer does not arrive. */
-enum fake_answer { FAKE_TRUST = 0, FAKE_REFUSE, FAKE_AWAY, FAKE_FORBID, FAKE_LOST };
+/* FAKE_LOST: it decides, and the answer does not arrive. FAKE_LATE: the challenge is too old, once. FAKE_STRANGE: it does not
+ * know the host's certificate. */
+enum fake_answer {
+	FAKE_TRUST = 0,
+	FAKE_REFUSE,
+	FAKE_AWAY,
+	FAKE_FORBID,
+	FAKE_LOST,
+	FAKE_LATE,
+	FAKE_STRANGE
+};
 
 #define FAKE_VERDICT_TRUSTED "{\"outcome\":\"trusted\",\"reasons\":[]}"
 #define FAKE_VERDICT_UNTRUSTED                                                                     \
 	"{\"outcome\":\"untrusted\",\"reasons\":[{\"code\":\"component-digest\",\"subject\":"      \
 	"\"component model\"}]}"
+
+#define FAKE_VERDICT_LATE                                                                          \
+	"{\"outcome\":\"untrusted\",\"reasons\":[{\"code\":\"challenge-expired\","                 \
+	"\"subject\":\"challenge\"}]}"
 
 struct fake_verifier {
 	struct fake_tpm *tpm;
@@ -192,8 +205,12 @@ static bool fake_answer_put(
 		result.trusted = false;
 		result.again = true;
 	}
-	result.verdict = result.trusted ? BYTES_LIT(FAKE_VERDICT_TRUSTED)
-					: BYTES_LIT(FAKE_VERDICT_UNTRUSTED);
+	result.again = result.again || v->answer == FAKE_LATE;
+	result.verdict = result.trusted           ? BYTES_LIT(FAKE_VERDICT_TRUSTED)
+			 : v->answer == FAKE_LATE ? BYTES_LIT(FAKE_VERDICT_LATE)
+						  : BYTES_LIT(FAKE_VERDICT_UNTRUSTED);
+	if (v->answer == FAKE_LATE)
+		v->answer = FAKE_TRUST;
 	if (result.trusted) {
 		if (!fake_issue(v, claims, &leaf, err) ||
 			!random_fill(&random_system, v->challenge, sizeof(v->challenge), err))
@@ -210,6 +227,7 @@ static bool fake_answer_put(
 		result.next = (struct challenge_offer){
 			.challenge = BYTES_OF(v->challenge), .expires = time(NULL) + 100};
 	}
+	buf_clear(buffer);
 	bool ok = attest_result_encode(&result, buffer, err);
 	cert_unref(&leaf);
 	return ok;
@@ -225,6 +243,8 @@ static bool fake_attest_locked(struct fake_verifier *v, client_build build, void
 		return err_set(err, ERR_NET, "injected: connection refused");
 	if (v->answer == FAKE_FORBID)
 		return err_set(err, ERR_DENIED, "injected: this host is quarantined");
+	if (v->answer == FAKE_STRANGE)
+		return err_set(err, ERR_MISMATCH, "injected: no certificate of mine, now");
 	v->attestations++;
 	if (!build(context, exporter, &evidence, err))
 		return false;

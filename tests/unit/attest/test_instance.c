@@ -284,6 +284,51 @@ static void renewal__answer_lost__renewed_over_a_new_challenge(void **state)
 	let_go(f);
 }
 
+/* S11: the verifier's clock was set, or ours: a new challenge, and no agent is lost. */
+static void S11__renewal_with_a_challenge_too_old__renewed_over_a_new_one(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	start_waiting(f, AUDIENCES);
+	unsigned before = fake_attestations(&f->verifier);
+	fake_set_answer(&f->verifier, FAKE_LATE);
+	eventually(fake_attestations(&f->verifier) >= before + 3);
+	assert_string_equal(f->verifier.failed, "");
+	assert_true(fixture_state_is(f, "trusted"));
+	assert_int_equal(f->verifier.challenges, 2);
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	let_go(f);
+}
+
+/* S11: to a clock that is a day behind, our certificate is not valid yet. That passes. */
+static void S11__renewal_with_a_certificate_not_valid_now__tried_again(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	start_waiting(f, AUDIENCES);
+	fake_set_answer(&f->verifier, FAKE_STRANGE);
+	eventually(fixture_state_is(f, "unreachable"));
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	eventually(fixture_state_is(f, "trusted"));
+	let_go(f);
+}
+
+/* A TPM that locks us out, or loses the log's file, says nothing about the agent. */
+static void renewal__this_host_cannot_quote__no_refusal(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	start_waiting(f, AUDIENCES);
+	atomic_store(&f->tpm.locked, true);
+	eventually(fixture_state_is(f, "unreachable"));
+	assert_non_null(strstr(fixture_instance(f, "reason"), "locked out"));
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	atomic_store(&f->tpm.locked, false);
+	eventually(fixture_state_is(f, "trusted"));
+	let_go(f);
+}
+
 static void renewal__unpinned_model_changed__untrusted(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -549,6 +594,9 @@ static int run_all(void)
 		TEST(renewal__refused_for_what_moved_at_the_verifier__tried_again_at_once),
 		TEST(launch__answer_lost__no_credential_then_a_new_challenge),
 		TEST(renewal__answer_lost__renewed_over_a_new_challenge),
+		TEST(S11__renewal_with_a_challenge_too_old__renewed_over_a_new_one),
+		TEST(S11__renewal_with_a_certificate_not_valid_now__tried_again),
+		TEST(renewal__this_host_cannot_quote__no_refusal),
 		TEST(renewal__unpinned_model_changed__untrusted),
 		TEST(exit__of_instance__recorded_with_its_status),
 		TEST(stop__of_instance__ends_it),
