@@ -65,6 +65,12 @@ expect 0 '\(none\)' operator host list
 expect 3 "verifier's certificate is not the CA's that was given" operator host list --ca "$other"
 expect 3 'the CA certificate cannot be read' operator host list --ca "$W/nothing.pem"
 expect 3 'the client certificate or its key cannot be used' operator host list --client-key "$W/other.key"
+expect 3 'home: not a regular file' operator release publish "$HOME"
+expect 3 'other.pem: DSSE envelope: JSON: line 1' operator release publish "$other"
+expect 3 'other.pem: audit bundle: ' assay audit "$other"
+expect 2 "whole id: 64 hex digits" operator host invite --host 00
+expect 2 'named by its id: at least 4 of its 64 hex digits' operator host show zz
+expect 2 'expected a form like 90s' operator host invite --expires 5y
 expect 1 'certificate' assay host list --verifier "https://127.0.0.1:$PORT" --ca "$W/verifier/ca.pem"
 ok "errors__verifier_absent_wrong_ca_no_config_no_certificate__say_so"
 
