@@ -303,6 +303,86 @@ static void Q14__signature_that_says_another_hash__refused(void **state)
 	forge_field(signature_hash, TPM_ALG_SHA384, "untrusted: quote-scheme");
 }
 
+/* A host whose AK is of another kind. */
+static struct sw_host *host_with_ak(enum tpm_sw_kind kind)
+{
+	struct sw_host *host = attack_stranger();
+	char *token = NULL;
+	tpm_sw_key_free(&host->ak);
+	assert_ok(tpm_sw_ak_new(kind, 0, &host->ak, &attack.err), attack.err);
+	host->signer = host->ak;
+	assert_ok(verifierd_token(&attack.v, &token, &attack.err), attack.err);
+	assert_ok(sw_host_enroll(host, token, &attack.err), attack.err);
+	assert_int_equal(host->state, HOST_ACTIVE);
+	free(token);
+	return host;
+}
+
+/* TPMT_SIGNATURE of RSA: scheme, hash, size, and the number from here on. */
+#define RSA_NUMBER 6u
+static void rsa_first_bit(void *context, struct buf *s)
+{
+	(void)context;
+	s->data[RSA_NUMBER] ^= 1;
+}
+static void rsa_last_bit(void *context, struct buf *s)
+{
+	(void)context;
+	s->data[s->len - 1] ^= 1;
+}
+static void rsa_zero(void *context, struct buf *s)
+{
+	(void)context;
+	memset(s->data + RSA_NUMBER, 0, s->len - RSA_NUMBER);
+}
+static void rsa_one(void *context, struct buf *s)
+{
+	rsa_zero(context, s);
+	s->data[s->len - 1] = 1;
+}
+static void rsa_beyond_the_modulus(void *context, struct buf *s)
+{
+	(void)context;
+	memset(s->data + RSA_NUMBER, 0xff, s->len - RSA_NUMBER);
+}
+static void rsa_shorter(void *context, struct buf *s)
+{
+	(void)context;
+	s->len--;
+	s->data[RSA_NUMBER - 1]--;
+	if (s->data[RSA_NUMBER - 1] == 0xff)
+		s->data[RSA_NUMBER - 2]--;
+}
+/* PKCS#1 v1.5 and PSS under each other's tag. */
+static void rsa_other_tag(void *context, struct buf *s)
+{
+	(void)context;
+	s->data[1] = s->data[1] == TPM_ALG_RSASSA ? TPM_ALG_RSAPSS : TPM_ALG_RSASSA;
+}
+
+static void Q16__rsa_signature_bent_degenerate_or_of_another_padding__refused(void **state)
+{
+	static const struct forgery cases[] = {
+		{"first bit", "untrusted: quote-signature", {.signature = rsa_first_bit}},
+		{"last bit", "untrusted: quote-signature", {.signature = rsa_last_bit}},
+		{"zero", "untrusted: quote-signature", {.signature = rsa_zero}},
+		{"one", "untrusted: quote-signature", {.signature = rsa_one}},
+		{"beyond the modulus", "untrusted: quote-signature",
+			{.signature = rsa_beyond_the_modulus}},
+		{"shorter", "untrusted: quote-signature", {.signature = rsa_shorter}},
+		{"another padding", "untrusted: quote-scheme", {.signature = rsa_other_tag}},
+	};
+	static const enum tpm_sw_kind kinds[] = {TPM_SW_RSASSA, TPM_SW_RSAPSS};
+	struct sw_host *before = attack.host;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		attack.host = host_with_ak(kinds[i]);
+		forge(cases, ARRAY_LEN(cases));
+		sw_host_free(&attack.host);
+	}
+	attack.host = before;
+}
+
 static void one_more(void *context, struct buf *b)
 {
 	(void)context;
@@ -403,6 +483,7 @@ int main(void)
 		T(Q11__signature_that_says_sha1__refused),
 		T(Q13__signature_of_another_scheme_than_the_keys__refused),
 		T(Q14__signature_that_says_another_hash__refused),
+		T(Q16__rsa_signature_bent_degenerate_or_of_another_padding__refused),
 		T(Q17__trailing_byte__refused),
 		T(Q27__sizes_that_lie__refused),
 		T(Q18__qualified_signer_of_another_or_elsewhere__refused),

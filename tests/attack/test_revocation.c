@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Endorsement keys that were believed and are not any more: the next appraisal of a running agent must know. */
+#include <unistd.h>
+
 #include "base/file.h"
 #include "tests/attack/enroll.h"
 #include "tests/support/crl.h"
@@ -158,6 +160,74 @@ static void E33__refusal_recorded__auditor_finds_the_same(void **state)
 	run_end(&r);
 }
 
+/* ---- by hand: assay ek verify ---- */
+
+static void put_file(const char *name, struct bytes content)
+{
+	char path[128];
+	(void)snprintf(path, sizeof(path), "%s/%s", attack.v.dir, name);
+	assert_ok(file_write_atomic(path, content, 0600, &attack.err), attack.err);
+}
+
+static void put_cert(const char *name, const struct cert *cert)
+{
+	struct buf pem = {0};
+	assert_ok(cert_pem(cert, &pem, &attack.err), attack.err);
+	put_file(name, buf_bytes(&pem));
+	buf_release(&pem);
+}
+
+static void put_list(const struct cert *revoked)
+{
+	const struct ek_ca *maker = &attack.v.maker;
+	int64_t now = clock_wall(&clock_system);
+	struct buf pem = {0};
+	const struct crl_wish wish = {.issuer = maker->intermediate,
+		.revoked = revoked,
+		.key = maker->intermediate_key,
+		.last = now - 10,
+		.next = now + 86400};
+	assert_ok(crl_make(&wish, &pem, &attack.err), attack.err);
+	put_file("lists", buf_bytes(&pem));
+	buf_release(&pem);
+}
+
+static void ek_verify_says(bool with_lists, int wanted, const char *text)
+{
+	char cert[128], roots[128], lists[128], out[128];
+	struct buf report = {0};
+	(void)snprintf(cert, sizeof(cert), "%s/ek", attack.v.dir);
+	(void)snprintf(roots, sizeof(roots), "%s/makers", attack.v.dir);
+	(void)snprintf(lists, sizeof(lists), "%s/lists", attack.v.dir);
+	(void)snprintf(out, sizeof(out), "%s/ek-report", attack.v.dir);
+	const char *argv[] = {"assay", "ek", "verify", cert, "--roots", roots,
+		with_lists ? "--crls" : NULL, lists, NULL};
+	(void)unlink(out);
+	int result = verifierd_run(&attack.v, out, argv);
+	assert_ok(file_read(out, 1u << 20, &report, &attack.err), attack.err);
+	if (result != wanted || !strstr(buf_str(&report), text))
+		fail_msg("%d %s, wanted %d %s", result, buf_str(&report), wanted, text);
+	buf_release(&report);
+}
+
+static void E33__ek_verify__refuses_the_revoked_and_says_what_was_not_checked(void **state)
+{
+	char makers[128];
+	(void)state;
+	(void)snprintf(makers, sizeof(makers), "%s/makers", attack.v.dir);
+	assert_ok(file_make_dirs(makers, 0700, &attack.err), attack.err);
+	put_cert("makers/root", attack.v.maker.root);
+	put_cert("makers/intermediate", attack.v.maker.intermediate);
+	put_cert("ek", attack.host->ek_cert);
+	ek_verify_says(false, 0, "not checked: revocation: no --crls was given");
+	put_list(NULL);
+	ek_verify_says(true, 0, "not checked: revocation of 1 of 2 certificates");
+	put_list(attack.host->ek_cert);
+	ek_verify_says(true, 1, "revoked: certificate 0");
+	put_file("lists", BYTES_LIT("no list"));
+	ek_verify_says(true, 3, "none in these bytes");
+}
+
 #define T(name) cmocka_unit_test(name)
 int main(void)
 {
@@ -166,6 +236,7 @@ int main(void)
 		T(E33__intermediate_revoked_by_its_root__refused_everywhere),
 		T(E33__list_stale_or_signed_by_another__not_believed),
 		T(E33__refusal_recorded__auditor_finds_the_same),
+		T(E33__ek_verify__refuses_the_revoked_and_says_what_was_not_checked),
 		T(E33__key_distrusted_by_the_policy__refused_with_another_certificate_too),
 	};
 	return cmocka_run_group_tests(tests, attack_open, attack_close);

@@ -682,6 +682,27 @@ static void chain_verify__several_crls__all_read(void **state)
 	assert_judged(leaf, &options, CHAIN_REVOKED);
 }
 
+/* An old list left beside the current one neither spoils nor outvotes it, in whichever order they come. */
+static void chain_verify__old_list_beside_the_current__current_counts(void **state)
+{
+	const struct crl_wish old = {
+		.issuer = mid, .key = mid_key, .revoked = leaf, .next = NOW - 1, .der = true};
+	const struct crl_wish current = {
+		.issuer = mid, .key = mid_key, .last = NOW - 1, .der = true};
+	struct chain_options options = good_options();
+
+	(void)state;
+	for (int turn = 0; turn < 2; turn++) {
+		buf_clear(&bytes);
+		put_crl(turn ? current : old);
+		put_crl(turn ? old : current);
+		add_crls();
+		options.crls = crls;
+		assert_judged(leaf, &options, CHAIN_OK);
+		assert_false(result.stale_crl);
+	}
+}
+
 static void assert_no_crl(struct bytes in, const char *text)
 {
 	crls_free(&crls);
@@ -832,6 +853,7 @@ int main(void)
 		TEST(chain_verify__stale_or_forged_crl__refused),
 		TEST(chain_verify__stale_crl_ignored__said_and_still_revokes),
 		TEST(chain_verify__several_crls__all_read),
+		TEST(chain_verify__old_list_beside_the_current__current_counts),
 		TEST(crls_add__bytes_that_are_no_crl__error),
 		TEST(crls_add__without_end_or_delta__refused),
 		TEST(chain_fault_name__of_each__stable),
