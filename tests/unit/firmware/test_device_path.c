@@ -36,8 +36,8 @@ static const char *text(void)
 	return buf_str(&out);
 }
 
-#define GUID "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c"
-#define GUID_TEXT "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define GUID          "\x61\xdf\xe4\x8b\xca\x93\xd2\x11\xaa\x0d\x00\xe0\x98\x03\x2b\x8c"
+#define GUID_TEXT     "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define BODY(literal) literal, sizeof(literal) - 1
 
 static void node__every_kind__in_words(void **state)
@@ -49,7 +49,8 @@ static void node__every_kind__in_words(void **state)
 		const char *wanted;
 	} cases[] = {
 		{1, 1, BODY("\1\2"), "Pci(0x2,0x1)"},
-		{1, 3, BODY("\1\0\0\0\2\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0"), "MemoryMapped(0x1,0x2,0x3)"},
+		{1, 3, BODY("\1\0\0\0\2\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0"),
+			"MemoryMapped(0x1,0x2,0x3)"},
 		{1, 4, BODY(GUID), "VenHw(" GUID_TEXT ")"},
 		{1, 4, BODY(GUID "\1\2"), "VenHw(" GUID_TEXT ",0102)"},
 		{1, 5, BODY("\7\0\0\0"), "Ctrl(0x7)"},
@@ -65,7 +66,8 @@ static void node__every_kind__in_words(void **state)
 			"MAC(010203040506,0x1)"},
 		{3, 12, BODY("\1\2\3\4\x7f\0\0\1\0\0\0\0\0\0\0\0\0\0\0"), "IPv4(127.0.0.1)"},
 		{3, 13,
-			BODY("................\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+			BODY("................"
+			     "\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 			     "\0\0\0\0\0\0\0\0\0"),
 			"IPv6(fe80:0000:0000:0000:0000:0000:0000:0001)"},
 		{3, 18, BODY("\1\0\xff\xff\0\0"), "Sata(0x1,0xffff,0x0)"},
@@ -119,15 +121,18 @@ static void path__malformed__refused(void **state)
 		const char *wanted;
 	} cases[] = {
 		{BODY("\1"), "device path: node 0: subType: truncated at offset 1 of 1"},
-		{BODY("\1\1\3\0\0\0"), "device path: node 0: length: less than a header at offset 4 of 6"},
-		{BODY("\1\1\0\0"), "device path: node 0: length: less than a header at offset 4 of 4"},
+		{BODY("\1\1\3\0\0\0"),
+			"device path: node 0: length: less than a header at offset 4 of 6"},
+		{BODY("\1\1\0\0"),
+			"device path: node 0: length: less than a header at offset 4 of 4"},
 		{BODY("\1\1\7\0\0\0"), "device path: node 0: node: truncated at offset 4 of 6"},
 		{BODY("\1\1\5\0\0\x7f\xff\4\0"),
 			"device path: node 0: length: not that of its kind at offset 4 of 9"},
 		{BODY("\1\1\7\0\0\0\0\x7f\xff\4\0"),
 			"device path: node 0: length: not that of its kind at offset 4 of 11"},
 		{BODY("\1\1\6\0\0\0"), "device path: node 1: type: truncated at offset 6 of 6"},
-		{BODY("\x7f\xff\5\0\0"), "device path: node 0: node: trailing bytes at offset 4 of 5"},
+		{BODY("\x7f\xff\5\0\0"),
+			"device path: node 0: node: trailing bytes at offset 4 of 5"},
 		{BODY("\x7f\xff\4\0\0"), "device path: trailing bytes at offset 4 of 5"},
 		{BODY("\x7f\2\4\0"), "device path: node 0: subType: no end at offset 4 of 4"},
 		{BODY("\3\xd\x28\0................................\0\0\0\0"),

@@ -7,8 +7,8 @@
 #include "firmware/secure_boot.h"
 #include "tests/support/vectors.h"
 
-static void check_bank(const char *file, const struct event_log *log, const char *name,
-	const json_t *wanted)
+static void check_bank(
+	const char *file, const struct event_log *log, const char *name, const json_t *wanted)
 {
 	struct pcr_bank pcrs;
 	struct err err = {0};
@@ -67,13 +67,11 @@ static void check_log(const char *file, const json_t *wanted)
 	json_t *value;
 	assert_true(vectors_read(file, &bytes));
 	bool ok = event_log_open(buf_bytes(&bytes), EVENT_LOG_TPM, DIGEST_NONE, &log, &err);
-	bool accept =
-		strcmp(json_string_value(json_object_get(wanted, "expect")), "accept") == 0;
+	bool accept = strcmp(json_string_value(json_object_get(wanted, "expect")), "accept") == 0;
 	if (ok != accept)
 		fail_msg("%s: %s", file, ok ? "accepted" : err.text);
 	if (ok) {
-		assert_int_equal(log.count,
-			json_integer_value(json_object_get(wanted, "events")));
+		assert_int_equal(log.count, json_integer_value(json_object_get(wanted, "events")));
 		assert_int_equal(log.agile, json_is_true(json_object_get(wanted, "agile")));
 		json_t *banks = json_object_get(wanted, "replayed_pcrs");
 		json_object_foreach(banks, name, value) check_bank(file, &log, name, value);
@@ -185,8 +183,8 @@ static void vectors__secure_boot__on_and_off_as_their_names_say(void **state)
 }
 
 /* The item of this kind and text, which must be there. */
-static const struct boot_item *item(const struct boot_chain *chain, enum boot_item_kind kind,
-	const char *text)
+static const struct boot_item *item(
+	const struct boot_chain *chain, enum boot_item_kind kind, const char *text)
 {
 	for (size_t i = 0; i < chain->count; i++)
 		if (chain->items[i].kind == kind &&
@@ -214,8 +212,7 @@ static void check_chain(const char *machine, const char *const *wanted, size_t n
 			const char *name = boot_item_kind_name((enum boot_item_kind)kind);
 			size_t len = strlen(name);
 			if (strncmp(wanted[i], name, len) == 0 && wanted[i][len] == ' ')
-				(void)item(&chain, (enum boot_item_kind)kind,
-					wanted[i] + len + 1);
+				(void)item(&chain, (enum boot_item_kind)kind, wanted[i] + len + 1);
 		}
 	boot_chain_release(&chain);
 	event_log_release(&log);

@@ -162,21 +162,39 @@ static void lists__sizes_that_lie__refused(void **state)
 		uint8_t byte;
 		const char *wanted;
 	} cases[] = {
-		{16, 27, "signature list 0: signatureListSize: less than its header at offset 28 of 124"},
-		{16, 0, "signature list 0: signatureListSize: less than its header at offset 28 of 124"},
-		{17, 1, "signature list 0: signatures: truncated at offset 28 of 124"},
-		{16, 123, "signature list 0: signatureListSize: no whole number of signatures at offset "
-			  "28 of 123"},
-		{20, 97, "signature list 0: signatureHeaderSize: beyond the list at offset 28 of 124"},
-		{20, 1, "signature list 0: signatureListSize: no whole number of signatures at offset 29 "
-			"of 124"},
-		{24, 0, "signature list 0: signatureSize: less than an owner and a byte at offset 28 of "
+		{16, 27,
+			"signature list 0: signatureListSize: less than its header at offset 28 of "
 			"124"},
-		{24, 15, "signature list 0: signatureSize: less than an owner and a byte at offset 28 of "
-			 "124"},
-		{24, 16, "signature list 0: signatureSize: less than an owner and a byte at offset 28 of "
-			 "124"},
-		{24, 32, "signature list 0: signatureSize: not that of the type at offset 28 of 124"},
+		{16, 0,
+			"signature list 0: signatureListSize: less than its header at offset 28 of "
+			"124"},
+		{17, 1, "signature list 0: signatures: truncated at offset 28 of 124"},
+		{16, 123,
+			"signature list 0: signatureListSize: no whole number of signatures at "
+			"offset "
+			"28 of 123"},
+		{20, 97,
+			"signature list 0: signatureHeaderSize: beyond the list at offset 28 of "
+			"124"},
+		{20, 1,
+			"signature list 0: signatureListSize: no whole number of signatures at "
+			"offset 29 "
+			"of 124"},
+		{24, 0,
+			"signature list 0: signatureSize: less than an owner and a byte at offset "
+			"28 of "
+			"124"},
+		{24, 15,
+			"signature list 0: signatureSize: less than an owner and a byte at offset "
+			"28 of "
+			"124"},
+		{24, 16,
+			"signature list 0: signatureSize: less than an owner and a byte at offset "
+			"28 of "
+			"124"},
+		{24, 32,
+			"signature list 0: signatureSize: not that of the type at offset 28 of "
+			"124"},
 	};
 	(void)state;
 	hash_list_put(2, &in);
