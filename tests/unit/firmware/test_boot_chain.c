@@ -18,8 +18,8 @@ static void judge(void)
 	assert_ok(boot_chain_of(&f.log, DIGEST_SHA256, &chain, &f.err), f.err);
 }
 
-static void assert_item(size_t i, enum boot_item_kind kind, const char *content, bool covered,
-	const char *text)
+static void assert_item(
+	size_t i, enum boot_item_kind kind, const char *content, bool covered, const char *text)
 {
 	struct digest digest;
 	assert_true(i < chain.count);
@@ -135,8 +135,9 @@ static void pcr_4__everything_but_remarks__is_an_image(void **state)
 	log_maker_put(&f.m, 4, EV_IPL, BYTES_LIT("b"), BYTES_LIT("Booting"));
 	log_maker_put(&f.m, 4, EV_EVENT_TAG, BYTES_LIT("c"), BYTES_LIT("Booting"));
 	log_maker_put(&f.m, 4, EV_S_CRTM_VERSION, BYTES_LIT("d"), BYTES_LIT("Booting"));
-	log_maker_event(&f.m, 4, EV_EFI_ACTION, BYTES_LIT("\x7f"
-							  "ELF"));
+	log_maker_event(&f.m, 4, EV_EFI_ACTION,
+		BYTES_LIT("\x7f"
+			  "ELF"));
 	log_maker_put(&f.m, 3, EV_COMPACT_HASH, BYTES_LIT("e"), BYTES_LIT("Booting"));
 	judge();
 	assert_int_equal(chain.count, 5);

@@ -38,8 +38,8 @@ static void config_keys(void)
 	struct buf keys = {0}, hashes = {0};
 	certificate_list_put(buf_bytes(&f.certificate), &keys);
 	hash_list_put(2, &hashes);
-	log_maker_variable(&f.m, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, maker_global_guid, "PK",
-		buf_bytes(&keys));
+	log_maker_variable(
+		&f.m, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, maker_global_guid, "PK", buf_bytes(&keys));
 	log_maker_variable(&f.m, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, maker_database_guid, "db",
 		buf_bytes(&keys));
 	log_maker_variable(&f.m, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, maker_database_guid, "dbx",
@@ -173,8 +173,8 @@ static void state__changed_behind_the_separator__not_enforced(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
 		fixture_banks((enum digest_alg[]){DIGEST_SHA256}, 1);
 		whole();
-		log_maker_variable(&f.m, 7, types[i], maker_global_guid, "SecureBoot",
-			BYTES_LIT("\1"));
+		log_maker_variable(
+			&f.m, 7, types[i], maker_global_guid, "SecureBoot", BYTES_LIT("\1"));
 		assert_not_enforced("event 8: SecureBoot was changed after it was measured");
 	}
 }
@@ -316,7 +316,8 @@ static void state__nothing_booted_or_nothing_vouched__not_enforced(void **state)
 	config();
 	log_maker_separators(&f.m, 7, 7);
 	log_maker_separators(&f.m, 4, 4);
-	assert_not_enforced("no image in PCR 4 after its separator: what was booted was not verified");
+	assert_not_enforced(
+		"no image in PCR 4 after its separator: what was booted was not verified");
 	image("kernel");
 	assert_not_enforced("event 6: an image without an authority in PCR 7");
 	assert_int_equal(state_->images[0].authority, -1);
@@ -475,7 +476,8 @@ static void entry__every_kind__in_words(void **state)
 		.data = BYTES_LIT("0123456789abcdef0123456789abcdef................")};
 	(void)state;
 	assert_string_equal(efi_signature_text(&s, text, sizeof(text)),
-		"certificate sha256 3031323334353637383961626364656630313233343536373839616263646566");
+		"certificate sha256 "
+		"3031323334353637383961626364656630313233343536373839616263646566");
 	s.kind = SIGNATURE_OTHER;
 	s.data = BYTES_LIT("x");
 	assert_string_equal(efi_signature_text(&s, text, sizeof(text)),
@@ -488,8 +490,7 @@ static void entry__every_kind__in_words(void **state)
 							   "0123456789abcdef0123456789abcdef"),
 				    text, sizeof(text)),
 		"sha256 3031323334353637383961626364656630313233343536373839616263646566");
-	assert_string_equal(
-		authority_entry_text(buf_bytes(&f.certificate), text, sizeof(text)),
+	assert_string_equal(authority_entry_text(buf_bytes(&f.certificate), text, sizeof(text)),
 		"CN=Golden log CA");
 }
 
