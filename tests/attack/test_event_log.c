@@ -60,13 +60,12 @@ static void L3__digest_counts_and_algorithms__refused(void **state)
 	log_maker_text(&f.m, 4, EV_EFI_ACTION, "one");
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
 		memcpy(event_byte(8), &counts[i], 4);
-		assert_refused(ERR_FORMAT,
-			"event 0: digestCount: not 1 to the number of algorithms at offset 81 of 144");
+		assert_refused(ERR_FORMAT, "event 0: digestCount: not 1 to the number of "
+					   "algorithms at offset 81 of 144");
 	}
 	memcpy(event_byte(8), "\2\0\0\0", 4);
 	*event_byte(46) = 0x0b;
-	assert_refused(
-		ERR_FORMAT, "event 0: algorithmId: twice in one event at offset 117 of 144");
+	assert_refused(ERR_FORMAT, "event 0: algorithmId: twice in one event at offset 117 of 144");
 	*event_byte(46) = 0x0c;
 	assert_refused(ERR_FORMAT,
 		"event 0: algorithmId: not declared in the Spec ID event at offset 117 of 144");
@@ -153,8 +152,7 @@ static void L10__hcrtm__starts_at_4_and_comes_first(void **state)
 	assert_ok(digest_of_parts(DIGEST_SHA256, parts, 2, &wanted, &f.err), f.err);
 	assert_memory_equal(pcrs.values[0], wanted.bytes, 32);
 	log_maker_put(&f.m, 0, EV_EFI_HCRTM_EVENT, BYTES_LIT("code"), BYTES_LIT("HCRTM"));
-	assert_refused(
-		ERR_FORMAT, "event 1 at offset 146: H-CRTM: after PCR 0 was extended");
+	assert_refused(ERR_FORMAT, "event 1 at offset 146: H-CRTM: after PCR 0 was extended");
 }
 
 /* Every type becomes EV_UNUSED, the digests stay: replay still matches. Then a boot with Secure Boot is appended. */
@@ -176,11 +174,11 @@ static void L12__types_rewritten_and_events_appended__proves_nothing(void **stat
 	signature_data_put(buf_bytes(&f.certificate), &key);
 	log_maker_variable(&f.m, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, maker_global_guid, "SecureBoot",
 		BYTES_LIT("\1"));
-	log_maker_variable(&f.m, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, maker_global_guid, "PK",
-		buf_bytes(&keys));
+	log_maker_variable(
+		&f.m, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, maker_global_guid, "PK", buf_bytes(&keys));
 	log_maker_separators(&f.m, 0, 7);
-	log_maker_variable(&f.m, 7, EV_EFI_VARIABLE_AUTHORITY, maker_database_guid, "db",
-		buf_bytes(&key));
+	log_maker_variable(
+		&f.m, 7, EV_EFI_VARIABLE_AUTHORITY, maker_database_guid, "db", buf_bytes(&key));
 	log_maker_image(&f.m, 4, EV_EFI_BOOT_SERVICES_APPLICATION, "shim", "\\shim.efi");
 	assert_ok(opens(DIGEST_NONE), f.err);
 	assert_ok(boot_chain_of(&f.log, DIGEST_SHA256, &chain, &f.err), f.err);
@@ -227,9 +225,9 @@ static void L15__covered_data_altered__refused(void **state)
 	assert_ok(opens(DIGEST_NONE), f.err);
 	size_t end = f.log.events[event_find(7, EV_EFI_VARIABLE_DRIVER_CONFIG, 1)].offset;
 	f.m.out.data[end - 1] ^= 1; /* SecureBoot's value */
-	assert_refused(ERR_MISMATCH,
-		"event 5 at offset 514: EV_EFI_VARIABLE_DRIVER_CONFIG in PCR 7: the digest does not "
-		"cover the data");
+	assert_refused(ERR_MISMATCH, "event 5 at offset 514: EV_EFI_VARIABLE_DRIVER_CONFIG in PCR "
+				     "7: the digest does not "
+				     "cover the data");
 }
 
 /* The device path of an image and the name of a file may say anything: the facts are the digests. */
@@ -338,8 +336,8 @@ static void L18__paths_and_tags_without_end__bounded(void **state)
 	}
 	log_maker_event(&f.m, 12, EV_EVENT_TAG, buf_bytes(&tags));
 	assert_ok(opens(DIGEST_NONE), f.err);
-	assert_string_equal(text_of(0),
-		"TrustBoundary {TrustBoundary {TrustBoundary {TrustBoundary {…}}}}");
+	assert_string_equal(
+		text_of(0), "TrustBoundary {TrustBoundary {TrustBoundary {TrustBoundary {…}}}}");
 	buf_release(&path);
 	buf_release(&tags);
 }
@@ -424,19 +422,21 @@ static void L26__padding__only_in_a_log_that_has_it(void **state)
 	size_t end = f.m.out.len;
 	for (size_t i = 0; i < 100; i++)
 		buf_put_u8(&f.m.out, 0xff);
-	assert_refused(ERR_FORMAT, "event 1: pcrIndex: beyond the last register at offset 152 of 244");
+	assert_refused(
+		ERR_FORMAT, "event 1: pcrIndex: beyond the last register at offset 152 of 244");
 	assert_ok(event_log_open(buf_bytes(&f.m.out), EVENT_LOG_CCEL, DIGEST_NONE, &log, &f.err),
 		f.err);
 	assert_int_equal(log.count, 1);
 	event_log_release(&log);
 	/* Padding is 0xff to the end and nothing else; registers are those of the log's kind. */
 	f.m.out.data[f.m.out.len - 1] = 0;
-	assert_false(event_log_open(buf_bytes(&f.m.out), EVENT_LOG_CCEL, DIGEST_NONE, &log, &f.err));
+	assert_false(
+		event_log_open(buf_bytes(&f.m.out), EVENT_LOG_CCEL, DIGEST_NONE, &log, &f.err));
 	f.m.out.len = end;
 	log_maker_text(&f.m, 5, EV_EFI_ACTION, "two");
-	assert_fails(
-		event_log_open(buf_bytes(&f.m.out), EVENT_LOG_CCEL, DIGEST_NONE, &log, &f.err), f.err,
-		ERR_FORMAT, "event 1: pcrIndex: beyond the last register at offset 152 of 219");
+	assert_fails(event_log_open(buf_bytes(&f.m.out), EVENT_LOG_CCEL, DIGEST_NONE, &log, &f.err),
+		f.err, ERR_FORMAT,
+		"event 1: pcrIndex: beyond the last register at offset 152 of 219");
 }
 
 int main(void)
