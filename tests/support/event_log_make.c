@@ -82,8 +82,8 @@ void log_maker_start(struct log_maker *m, const enum digest_alg *banks, size_t n
 	log_maker_start_with(m, 0, buf_bytes(&body));
 }
 
-static void event_put(
-	struct log_maker *m, uint32_t pcr, uint32_t type, bool zero, struct bytes hashed, struct bytes data)
+static void event_put(struct log_maker *m, uint32_t pcr, uint32_t type, bool zero,
+	struct bytes hashed, struct bytes data)
 {
 	m->last = m->out.len;
 	m->count++;
@@ -285,20 +285,23 @@ static void golden_loaders(struct log_maker *m, const struct golden *golden)
 	log_maker_put(m, 14, EV_IPL, BYTES_LIT("mok list"), bytes_of("MokList", 8));
 	log_maker_variable(m, 7, EV_EFI_VARIABLE_AUTHORITY, maker_shim_guid, "SbatLevel",
 		BYTES_LIT("sbat,1,2025021800\n"));
-	log_maker_image(m, 4, EV_EFI_BOOT_SERVICES_APPLICATION, "grub", "\\EFI\\debian\\grubx64.efi");
-	log_maker_put(m, 8, EV_IPL, BYTES_LIT("set default=0"), bytes_of("grub_cmd: set default=0", 24));
+	log_maker_image(
+		m, 4, EV_EFI_BOOT_SERVICES_APPLICATION, "grub", "\\EFI\\debian\\grubx64.efi");
+	log_maker_put(
+		m, 8, EV_IPL, BYTES_LIT("set default=0"), bytes_of("grub_cmd: set default=0", 24));
 	log_maker_put(m, 9, EV_IPL, BYTES_LIT("kernel"), bytes_of("(hd0,gpt1)/vmlinuz", 19));
 	log_maker_image(m, 4, EV_EFI_BOOT_SERVICES_APPLICATION, "kernel", "\\vmlinuz");
 	buf_put_str(&line, "kernel_cmdline: ");
-	buf_put_str(&line, golden->command_line ? golden->command_line : "/vmlinuz root=/dev/vda quiet");
+	buf_put_str(&line,
+		golden->command_line ? golden->command_line : "/vmlinuz root=/dev/vda quiet");
 	struct bytes text = bytes_of(line.data + 16, line.len - 16);
 	buf_put_u8(&line, 0);
 	log_maker_put(m, 8, EV_IPL, bytes_of(line.data + 16, text.len), buf_bytes(&line));
 	log_maker_put(m, 9, EV_IPL, BYTES_LIT("initrd"), bytes_of("(hd0,gpt1)/initrd.img", 22));
 }
 
-static void golden_tag(struct log_maker *m, uint32_t pcr, uint32_t id, const char *content,
-	struct bytes text)
+static void golden_tag(
+	struct log_maker *m, uint32_t pcr, uint32_t id, const char *content, struct bytes text)
 {
 	OWNED(buf_release) struct buf tag = {0};
 	put_le32(&tag, id);

@@ -58,7 +58,8 @@ static void mark_event(const struct firmware_event *event, size_t end)
 		mark(data, covered - data, DATA);
 		mark(covered + event->covered.len, end - covered - event->covered.len, DATA);
 	} else if (event->type == EV_EFI_VARIABLE_BOOT) {
-		mark(data, 16, DATA); /* the vendor's GUID; lengths and name hold the structure together */
+		mark(data, 16,
+			DATA); /* the vendor's GUID; lengths and name hold the structure together */
 		mark(data + 32, event->data.len - 32 - event->covered.len, DATA);
 	}
 }

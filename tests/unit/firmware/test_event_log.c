@@ -146,7 +146,8 @@ static void spec_id__field_wrong__named(void **state)
 		{24, 9, "Spec ID event: numberOfAlgorithms: not 1..8 at offset 60 of 69"},
 		{27, 0xff, "Spec ID event: numberOfAlgorithms: not 1..8 at offset 60 of 69"},
 		{30, 20, "Spec ID event: digestSize: not that of the algorithm at offset 64 of 69"},
-		{32, 0x0b, "Spec ID event: digestSize: not that of the algorithm at offset 68 of 69"},
+		{32, 0x0b,
+			"Spec ID event: digestSize: not that of the algorithm at offset 68 of 69"},
 		{34, 65, "Spec ID event: digestSize: not that of the algorithm at offset 68 of 69"},
 		{36, 1, "Spec ID event: vendorInfo: truncated at offset 69 of 69"},
 	};
@@ -293,8 +294,8 @@ static void cover__content_outside_the_log__never_covered(void **state)
 {
 	static const uint32_t never[] = {EV_S_CRTM_CONTENTS, EV_EFI_BOOT_SERVICES_APPLICATION,
 		EV_EFI_BOOT_SERVICES_DRIVER, EV_EFI_RUNTIME_SERVICES_DRIVER,
-		EV_EFI_PLATFORM_FIRMWARE_BLOB, EV_EFI_PLATFORM_FIRMWARE_BLOB2, EV_EFI_HANDOFF_TABLES,
-		EV_EFI_HANDOFF_TABLES2};
+		EV_EFI_PLATFORM_FIRMWARE_BLOB, EV_EFI_PLATFORM_FIRMWARE_BLOB2,
+		EV_EFI_HANDOFF_TABLES, EV_EFI_HANDOFF_TABLES2};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(never); i++) {
 		fixture_banks(f.m.banks, 2);
@@ -379,8 +380,8 @@ static void cover__texts_of_grub__behind_their_prefix(void **state)
 			bytes_of(cases[i].data, cases[i].data_len));
 		assert_ok(opens(DIGEST_NONE), f.err);
 		assert_int_equal(f.log.events[0].coverage, EVENT_COVERED);
-		assert_bytes(f.log.events[0].covered,
-			bytes_of(cases[i].hashed, cases[i].hashed_len));
+		assert_bytes(
+			f.log.events[0].covered, bytes_of(cases[i].hashed, cases[i].hashed_len));
 		f.m.out.data[f.m.out.len - 2] ^= 1;
 		assert_false(opens(DIGEST_NONE) && f.log.events[0].coverage == EVENT_COVERED);
 	}
