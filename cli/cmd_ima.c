@@ -62,8 +62,8 @@ static bool bank_of(struct cli *cli, enum digest_alg *ret)
 	const char *name = option_or(cli, "bank", "sha256");
 
 	*ret = digest_alg_of_name(bytes_str(name));
-	return *ret != DIGEST_NONE || err_set(&cli->err, ERR_USAGE, "--bank: %s is not known",
-					      ESC(bytes_str(name)));
+	return *ret != DIGEST_NONE ||
+	       err_set(&cli->err, ERR_USAGE, "--bank: %s is not known", ESC(bytes_str(name)));
 }
 
 static bool extend_of(struct cli *cli, enum ima_extend *ret)
@@ -132,8 +132,8 @@ static void set_escaped(json_t *object, const char *key, struct bytes value)
 	OWNED(free_ptr) char *text = malloc(4 * value.len + 1);
 
 	if (text)
-		(void)json_object_set_new(object, key,
-			json_string(text_escape(value, text, 4 * value.len + 1)));
+		(void)json_object_set_new(
+			object, key, json_string(text_escape(value, text, 4 * value.len + 1)));
 }
 
 static void set_hex(json_t *object, const char *key, struct bytes value)
@@ -351,9 +351,9 @@ static json_t *findings_json(const struct ima_findings *findings)
 
 	for (size_t i = 0; i < findings->count; i++) {
 		OWNED(buf_release) struct buf text = {0}, rule = {0};
-		json_t *item = json_pack("{s:s,s:I}", "kind",
-			ima_finding_name(findings->list[i].kind), "entry",
-			(json_int_t)findings->list[i].entry);
+		json_t *item =
+			json_pack("{s:s,s:I}", "kind", ima_finding_name(findings->list[i].kind),
+				"entry", (json_int_t)findings->list[i].entry);
 
 		ima_finding_text(&findings->list[i], &text);
 		ima_finding_rule(&findings->list[i], &rule);
@@ -376,9 +376,9 @@ static json_t *not_checked_json(const struct check *check)
 	(void)json_array_append_new(
 		list, json_string("boot_aggregate against the PCRs of the boot"));
 	if (check->result.findings.ignored)
-		(void)json_array_append_new(list,
-			json_sprintf("%llu entries that a rule leaves out",
-				(unsigned long long)check->result.findings.ignored));
+		(void)json_array_append_new(
+			list, json_sprintf("%llu entries that a rule leaves out",
+				      (unsigned long long)check->result.findings.ignored));
 	for (size_t i = 0; ima_not_measured[i]; i++)
 		(void)json_array_append_new(list, json_string(ima_not_measured[i]));
 	return list;
@@ -401,8 +401,8 @@ static void print_check(struct cli *cli, const struct check *check, bool accepte
 			(void)printf("  a rule that would allow it: %s\n", buf_str(&rule));
 	}
 	if (findings->total > findings->count)
-		(void)printf("and %llu more\n",
-			(unsigned long long)(findings->total - findings->count));
+		(void)printf(
+			"and %llu more\n", (unsigned long long)(findings->total - findings->count));
 	(void)printf("%llu entries, %llu violations, %llu left out by a rule, %llu after the "
 		     "value given\n%s%s%s\n",
 		(unsigned long long)advance->attested, (unsigned long long)advance->violations,

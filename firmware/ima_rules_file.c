@@ -169,8 +169,8 @@ static bool add_glob(struct parse *p, struct ima_glob glob)
 	void *globs = rules->globs;
 
 	if (rules->glob_count == IMA_RULES_GLOBS_MAX)
-		return err_set(p->err, ERR_LIMIT, "more than %d patterns and names",
-			IMA_RULES_GLOBS_MAX);
+		return err_set(
+			p->err, ERR_LIMIT, "more than %d patterns and names", IMA_RULES_GLOBS_MAX);
 	if (!grow(&globs, &p->glob_cap, rules->glob_count, sizeof(glob), p->err))
 		return false;
 	rules->globs = globs;
