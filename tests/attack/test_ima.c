@@ -117,7 +117,8 @@ static void I3__template_renamed__read_by_its_own_fields_or_refused(void **unuse
 		{"n-ng|d-ng", "IMA log: entry 1: path: not ended by the only NUL in it"},
 		{"ima", "IMA log: entry 1: n: too long"},
 		{"ima-foo", "IMA log: entry 1: template \"ima-foo\" is not known"},
-		{"d-ng|x-ng", "IMA log: entry 1: template \"d-ng|x-ng\": field \"x-ng\" is not known"},
+		{"d-ng|x-ng",
+			"IMA log: entry 1: template \"d-ng|x-ng\": field \"x-ng\" is not known"},
 	};
 	size_t at;
 
@@ -278,8 +279,8 @@ static void I11__pattern_that_matches_everything__no_rule(void **unused)
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
 		assert_false(ima_rules_parse(bytes_str(lines[i]), &rules, &err));
 		assert_int_equal(err.code, ERR_CONFIG);
-		assert_non_null(strstr(
-			err.text, "does not begin with '/' and the name of a directory"));
+		assert_non_null(
+			strstr(err.text, "does not begin with '/' and the name of a directory"));
 	}
 }
 
@@ -294,8 +295,7 @@ static void I11__pattern_made_to_backtrack__linear(void **unused)
 	memset(path, 'a', sizeof(path));
 	path[0] = '/';
 	path[sizeof(path) - 1] = 'b';
-	assert_false(glob_match(
-		bytes_of(pattern, sizeof(pattern)), bytes_of(path, sizeof(path))));
+	assert_false(glob_match(bytes_of(pattern, sizeof(pattern)), bytes_of(path, sizeof(path))));
 }
 
 static void I12__what_ima_does_not_see__said_not_passed(void **unused)

@@ -29,8 +29,8 @@ static void offer(struct bytes path)
 	for (size_t i = 0; i < logged.len; i++)
 		if (logged.data[i] == ' ')
 			logged.data[i] = '_';
-	assert(ima_rules_has(rules, IMA_DIGEST_FILE, DIGEST_SHA256, BYTES_OF(digest),
-		buf_bytes(&logged)));
+	assert(ima_rules_has(
+		rules, IMA_DIGEST_FILE, DIGEST_SHA256, BYTES_OF(digest), buf_bytes(&logged)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

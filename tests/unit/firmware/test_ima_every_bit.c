@@ -149,8 +149,8 @@ static void every_bit__replayed__error_or_other_values(void **unused)
 	for (size_t at = 0; at < uncovered.from; at++)
 		for (int bit = 0; bit < 8; bit++) {
 			list.data[at] ^= (uint8_t)(1u << bit);
-			if (ima_replay(buf_bytes(&list), DIGEST_NONE, DIGEST_SHA256,
-				    IMA_EXTEND_OWN, &pcrs, &err))
+			if (ima_replay(buf_bytes(&list), DIGEST_NONE, DIGEST_SHA256, IMA_EXTEND_OWN,
+				    &pcrs, &err))
 				assert_memory_not_equal(&pcrs, &whole, sizeof(pcrs));
 			list.data[at] ^= (uint8_t)(1u << bit);
 		}

@@ -19,8 +19,7 @@ static uint8_t value[SHA256_LEN];
 static int group_setup(void **unused)
 {
 	(void)unused;
-	return key_generate(KEY_EC_P256, &key, &err) &&
-			       ima_keyid_of(key, NULL, &signer.keyid, &err)
+	return key_generate(KEY_EC_P256, &key, &err) && ima_keyid_of(key, NULL, &signer.keyid, &err)
 		       ? 0
 		       : -1;
 }
@@ -77,14 +76,13 @@ static void check_accepted(const char *rule_lines)
 }
 
 /* One finding, with these words and this rule to allow it ("" for none). */
-static void check_finding(const char *rule_lines, enum ima_finding_kind kind, const char *words,
-	const char *rule)
+static void check_finding(
+	const char *rule_lines, enum ima_finding_kind kind, const char *words, const char *rule)
 {
 	appraise(rule_lines);
 	assert_int_equal(result.findings.total, 1);
 	assert_int_equal(result.findings.by_kind[kind], 1);
-	assert_string_equal(
-		ima_finding_name(result.findings.list[0].kind), ima_finding_name(kind));
+	assert_string_equal(ima_finding_name(result.findings.list[0].kind), ima_finding_name(kind));
 	buf_clear(&text);
 	ima_finding_text(&result.findings.list[0], &text);
 	assert_string_equal(buf_str(&text), words);
@@ -95,9 +93,9 @@ static void check_finding(const char *rule_lines, enum ima_finding_kind kind, co
 }
 
 /* sha256("x") */
-#define X       "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
-#define OTHER   "aa00000000000000000000000000000000000000000000000000000000000000"
-#define RULE_X  "sha256:" X "  /bin/x"
+#define X      "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+#define OTHER  "aa00000000000000000000000000000000000000000000000000000000000000"
+#define RULE_X "sha256:" X "  /bin/x"
 
 static void file__not_in_the_rules__unknown(void **unused)
 {
@@ -127,8 +125,8 @@ static void file__with_another_digest__nearest_told(void **unused)
 	(void)unused;
 	ima_make_file(&list, "/bin/x", "x");
 	check_finding(OTHER "  /bin/x", IMA_OTHER_DIGEST,
-		"entry 1: /bin/x: not the content that the rules know (sha256:" X
-		"; known: " OTHER ")",
+		"entry 1: /bin/x: not the content that the rules know (sha256:" X "; known: " OTHER
+		")",
 		RULE_X);
 }
 
@@ -205,8 +203,8 @@ static void signed_file__bad_signature__told(void **unused)
 	(void)unused;
 	ima_make_digest(&data, "sha256:", bytes_of("x234567890123456789012345678901", 32));
 	ima_make_path(&data, "/usr/bin/x");
-	ima_make_signature(&text, 3, 2, bytes_of("y234567890123456789012345678901", 32), key,
-		signer.keyid);
+	ima_make_signature(
+		&text, 3, 2, bytes_of("y234567890123456789012345678901", 32), key, signer.keyid);
 	ima_make_field(&data, buf_bytes(&text));
 	ima_make_entry(&list, DIGEST_SHA1, 10, "ima-sig", buf_bytes(&data));
 	appraise("signed distro /usr/**");
@@ -252,7 +250,6 @@ static void module__unsigned__counted_and_refused_on_demand(void **unused)
 }
 
 /* ---- Buffers ---- */
-
 
 static void buffer__unknown__rule_offered_allows_it(void **unused)
 {
@@ -387,8 +384,8 @@ static void entry_0__no_boot_aggregate__refused(void **unused)
 	buf_clear(&list);
 	ima_make_file(&list, "/bin/x", "x");
 	check_finding(RULE_X, IMA_BOOT_AGGREGATE,
-		"entry 0: /bin/x: entry 0 is no boot_aggregate of the PCRs that were quoted (sha256:" X
-		")",
+		"entry 0: /bin/x: entry 0 is no boot_aggregate of the PCRs that were quoted "
+		"(sha256:" X ")",
 		"");
 }
 
@@ -432,9 +429,8 @@ static void padded_bank__refused_unless_allowed(void **unused)
 	(void)unused;
 	for (int allow = 0; allow < 2; allow++) {
 		ima_rules_free(&rules);
-		assert_ok(ima_rules_parse(
-				  bytes_str(allow ? "padded allow" : ""), &rules, &err),
-			err);
+		assert_ok(
+			ima_rules_parse(bytes_str(allow ? "padded allow" : ""), &rules, &err), err);
 		assert_ok(ima_replay(buf_bytes(&list), DIGEST_SHA1, DIGEST_SHA256,
 				  IMA_EXTEND_PADDED, &pcrs, &err),
 			err);

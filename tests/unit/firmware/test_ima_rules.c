@@ -5,8 +5,8 @@
 #include "base/text.h"
 #include "tests/support/unit.h"
 
-#define A "aa00000000000000000000000000000000000000000000000000000000000000"
-#define B "bb00000000000000000000000000000000000000000000000000000000000000"
+#define A    "aa00000000000000000000000000000000000000000000000000000000000000"
+#define B    "bb00000000000000000000000000000000000000000000000000000000000000"
 #define LONG A B
 
 static struct ima_rules *rules;
@@ -116,8 +116,9 @@ static void lines__malformed__named_by_number(void **state)
 		const char *text, *wanted;
 	} cases[] = {
 		{"hello\n", "line 1: neither a rule nor a digest: \"hello\""},
-		{"\n\n" A "\n", "line 3: two spaces expected behind the digest (one is how fsverity "
-				"prints: write verity:sha256:HEX  PATH)"},
+		{"\n\n" A "\n",
+			"line 3: two spaces expected behind the digest (one is how fsverity "
+			"prints: write verity:sha256:HEX  PATH)"},
 		{A " /a", "line 1: two spaces expected behind the digest (one is how fsverity "
 			  "prints: write verity:sha256:HEX  PATH)"},
 		{A "  ", "line 1: path of 1 to 4096 bytes without NUL expected"},
@@ -188,8 +189,7 @@ static void patterns__too_many__refused(void **state)
 static void text__beyond_the_limit__refused_unread(void **state)
 {
 	(void)state;
-	assert_fails(ima_rules_parse(
-			     bytes_of("x", (size_t)IMA_RULES_TEXT_MAX + 1), &rules, &err),
+	assert_fails(ima_rules_parse(bytes_of("x", (size_t)IMA_RULES_TEXT_MAX + 1), &rules, &err),
 		err, ERR_LIMIT, "IMA rules: 268435457 bytes, more than 268435456");
 }
 
