@@ -383,13 +383,8 @@ static json_t *not_checked_json(const struct check *check)
 	return list;
 }
 
-static void print_check(struct cli *cli, const struct check *check, bool accepted)
+static void print_findings(const struct ima_findings *findings)
 {
-	const struct ima_advance *advance = &check->result.advance;
-	const struct ima_findings *findings = &check->result.findings;
-
-	if (check->pcr.len && !check->attested)
-		(void)printf("no prefix of the log leads to this value of PCR 10\n");
 	for (size_t i = 0; i < findings->count; i++) {
 		OWNED(buf_release) struct buf text = {0}, rule = {0};
 
@@ -402,12 +397,24 @@ static void print_check(struct cli *cli, const struct check *check, bool accepte
 	if (findings->total > findings->count)
 		(void)printf(
 			"and %llu more\n", (unsigned long long)(findings->total - findings->count));
-	(void)printf("%llu entries, %llu violations, %llu left out by a rule, %llu after the "
-		     "value given\n%s%s%s\n",
+}
+
+static void print_check(struct cli *cli, const struct check *check, bool accepted)
+{
+	OWNED(json_release) json_t *not_checked = not_checked_json(check);
+	const struct ima_advance *advance = &check->result.advance;
+	size_t i;
+	json_t *line;
+
+	if (check->pcr.len && !check->attested)
+		(void)puts("no prefix of the log leads to this value of PCR 10");
+	print_findings(&check->result.findings);
+	json_array_foreach(not_checked, i, line)(void)
+		printf("not checked: %s\n", json_string_value(line));
+	(void)printf("%llu entries, %llu violations, %llu after the value given\n%s%s%s\n",
 		(unsigned long long)advance->attested, (unsigned long long)advance->violations,
-		(unsigned long long)findings->ignored, (unsigned long long)advance->waiting,
-		colour(cli, accepted ? "green" : "red"), accepted ? "accepted" : "refused",
-		colour(cli, "off"));
+		(unsigned long long)advance->waiting, colour(cli, accepted ? "green" : "red"),
+		accepted ? "accepted" : "refused", colour(cli, "off"));
 }
 
 static enum status check_answer(struct cli *cli, const struct check *check)

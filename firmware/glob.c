@@ -42,7 +42,8 @@ static struct token read_set(struct bytes pattern, size_t start, uint8_t byte)
 		if (!set_byte(pattern, &at, &low))
 			return malformed("set is not closed");
 		high = low;
-		if (at + 1 < pattern.len && pattern.data[at] == '-' && pattern.data[at + 1] != ']') {
+		if (at + 1 < pattern.len && pattern.data[at] == '-' &&
+			pattern.data[at + 1] != ']') {
 			at++;
 			if (!set_byte(pattern, &at, &high))
 				return malformed("set is not closed");
@@ -92,14 +93,13 @@ bool glob_check(struct bytes pattern, struct err *err)
 	if (pattern.len == 0)
 		return err_set(err, ERR_FORMAT, "pattern: empty");
 	if (pattern.len > GLOB_MAX)
-		return err_set(err, ERR_LIMIT, "pattern: %zu bytes, more than %d", pattern.len,
-			GLOB_MAX);
+		return err_set(
+			err, ERR_LIMIT, "pattern: %zu bytes, more than %d", pattern.len, GLOB_MAX);
 	for (size_t at = 0; at < pattern.len;) {
 		struct token token = read_token(pattern, at, 0);
 
 		if (token.kind == MALFORMED)
-			return err_set(
-				err, ERR_FORMAT, "pattern: %s at offset %zu", token.why, at);
+			return err_set(err, ERR_FORMAT, "pattern: %s at offset %zu", token.why, at);
 		at += token.len;
 	}
 	return true;

@@ -94,15 +94,13 @@ static bool read_entry(struct ima_log *log, struct ima_entry *ret, struct err *e
 
 bool ima_log_next(struct ima_log *log, struct ima_entry *ret, struct err *err)
 {
-	struct ima_entry entry = {0};
-
 	if (log->next >= IMA_ENTRIES_MAX)
 		return err_set(err, ERR_LIMIT, "more than %u entries", IMA_ENTRIES_MAX);
-	if (!read_entry(log, &entry, err))
+	memset(ret, 0, sizeof(*ret));
+	if (!read_entry(log, ret, err))
 		return err_wrap(err, "entry %llu", (unsigned long long)log->next);
-	log->at += entry.len;
+	log->at += ret->len;
 	log->next++;
-	*ret = entry;
 	return true;
 }
 

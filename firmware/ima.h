@@ -98,7 +98,7 @@ must_use bool ima_log_open(
 bool ima_log_end(const struct ima_log *log);
 /* Reads the next entry exactly. ERR_FORMAT, ERR_LIMIT or, for a template, field or hash algorithm
  * that is not known, ERR_UNSUPPORTED: "entry 7: template \"x\" is not known". The template digest is
- * not checked here. */
+ * not checked here. On failure *ret holds nothing of use. */
 must_use bool ima_log_next(struct ima_log *log, struct ima_entry *ret, struct err *err);
 /* Length of the whole entries in front, when fewer bytes follow than an entry begins with: a list
  * that was read while it grew. Otherwise the length of the input, so that the fault is named. */

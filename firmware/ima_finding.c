@@ -16,25 +16,26 @@ static const struct {
 		"measured by a hash that no rule can rely on: boot with ima_hash=sha256", false},
 	[IMA_NO_DIGEST] = {"no-digest", "its template leaves out the digest or the path", false},
 	[IMA_BAD_SIGNATURE] = {"bad-signature", "its signature does not verify", true},
-	[IMA_UNKNOWN_KEY] = {"unknown-key",
-		"signed, but not by a key that the rules name for it", true},
+	[IMA_UNKNOWN_KEY] = {"unknown-key", "signed, but not by a key that the rules name for it",
+		true},
 	[IMA_VIOLATION] = {"violation",
 		"was written while it was measured, so what ran is not known (nothing vouches for "
-		"the name either)", false},
-	[IMA_POLICY_CHANGED] = {"policy-changed",
-		"an IMA policy was loaded that no rule knows", true},
+		"the name either)",
+		false},
+	[IMA_POLICY_CHANGED] = {"policy-changed", "an IMA policy was loaded that no rule knows",
+		true},
 	[IMA_UNKNOWN_KEYRING] = {"unknown-keyring",
 		"a key was added to this keyring that no rule knows", false},
 	[IMA_UNKNOWN_BUFFER] = {"unknown-buffer", "kernel data that no rule knows", false},
-	[IMA_BUFFER_DIGEST] = {"buffer-digest",
-		"the data logged is not the data that was measured", false},
+	[IMA_BUFFER_DIGEST] = {"buffer-digest", "the data logged is not the data that was measured",
+		false},
 	[IMA_MODULE_UNSIGNED] = {"module-unsigned",
 		"kernel module without a signature by a key that was given", false},
 	[IMA_KEXEC] = {"kexec", "another kernel was loaded or started by kexec", false},
 	[IMA_BOOT_AGGREGATE] = {"boot-aggregate",
 		"entry 0 is no boot_aggregate of the PCRs that were quoted", false},
-	[IMA_PCR_NOT_QUOTED] = {"pcr-not-quoted",
-		"extended a PCR that no quoted value vouches for", false},
+	[IMA_PCR_NOT_QUOTED] = {"pcr-not-quoted", "extended a PCR that no quoted value vouches for",
+		false},
 	[IMA_PADDED_BANK] = {"padded-bank",
 		"the bank holds SHA-1 digests padded with zeros: only as strong as SHA-1", false},
 	[IMA_KERNEL_OLD] = {"kernel-old",
@@ -63,8 +64,8 @@ void ima_finding_text(const struct ima_finding *finding, struct buf *out)
 	buf_printf(out, "entry %llu: ", (unsigned long long)finding->entry);
 	if (finding->path.len)
 		buf_printf(out, "%s: ", text_escape(finding->path, path, sizeof(path)));
-	buf_put_str(out,
-		finding->kind < IMA_FINDING_KINDS ? kinds[finding->kind].words : "unknown");
+	buf_put_str(
+		out, finding->kind < IMA_FINDING_KINDS ? kinds[finding->kind].words : "unknown");
 	if (finding->digest_type == IMA_DIGEST_NONE || finding->kind == IMA_VIOLATION)
 		return;
 	buf_put_str(out, " (");

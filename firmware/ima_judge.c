@@ -114,8 +114,8 @@ static bool buffer_allowed(struct judge *j, enum ima_glob_kind kind, const struc
 /* Keys are measured as buffers by the name of their keyring; a certificate is a SEQUENCE. */
 static bool is_keyring(const struct ima_entry *entry)
 {
-	return entry->path.len && entry->path.data[0] == '.' &&
-	       entry->field[IMA_FIELD_BUF].len && entry->field[IMA_FIELD_BUF].data[0] == 0x30;
+	return entry->path.len && entry->path.data[0] == '.' && entry->field[IMA_FIELD_BUF].len &&
+	       entry->field[IMA_FIELD_BUF].data[0] == 0x30;
 }
 
 static void judge_kernel(struct judge *j, const struct ima_entry *entry)
@@ -228,8 +228,7 @@ static bool judge_signature(
 			     glob_match(ima_known_path(&j->rules->globs[i].known), entry->path);
 	if (!ret->asked && !module)
 		return true;
-	if (!ima_signature_check(
-		    entry, input->keys, input->key_count, &ret->result, &by, j->err))
+	if (!ima_signature_check(entry, input->keys, input->key_count, &ret->result, &by, j->err))
 		return false;
 	ret->verified = ret->result == IMA_SIGNED_GOOD;
 	for (size_t i = 0; i < j->rules->glob_count && ret->verified; i++) {
@@ -269,8 +268,8 @@ static void refuse_file(
 static bool judge_file(struct judge *j, const struct ima_entry *entry)
 {
 	bool module = is_module(entry->path);
-	bool known = ima_rules_has(
-		j->rules, entry->digest_type, entry->alg, entry->digest, entry->path);
+	bool known =
+		ima_rules_has(j->rules, entry->digest_type, entry->alg, entry->digest, entry->path);
 	struct by_signature signature;
 
 	if (is_policy_file(j, entry))
@@ -354,11 +353,8 @@ static bool judge_entry(struct judge *j, const struct ima_entry *entry)
 bool ima_judge(const struct ima_input *input, uint64_t count, struct ima_state *state,
 	struct ima_findings *ret, struct err *err)
 {
-	struct judge j = {.input = input,
-		.rules = input->rules,
-		.state = state,
-		.findings = ret,
-		.err = err};
+	struct judge j = {
+		.input = input, .rules = input->rules, .state = state, .findings = ret, .err = err};
 	struct ima_log log;
 	struct ima_entry entry = {0};
 
@@ -379,8 +375,8 @@ bool ima_judge(const struct ima_input *input, uint64_t count, struct ima_state *
 }
 
 /* The boot_aggregate of entry 0 against the quoted PCRs. */
-static bool judge_boot_aggregate(
-	const struct ima_input *input, struct ima_state *state, struct ima_result *ret, struct err *err)
+static bool judge_boot_aggregate(const struct ima_input *input, struct ima_state *state,
+	struct ima_result *ret, struct err *err)
 {
 	struct judge j = {.state = state, .findings = &ret->findings};
 	struct ima_log log;

@@ -108,8 +108,7 @@ bool ima_rules_has(const struct ima_rules *rules, enum ima_digest_type type, enu
 	size_t end = rules->starts[bucket_of(&sought) + 1];
 
 	/* Two lines can differ in the kind of digest alone. */
-	for (size_t at = lower_bound(
-		     rules->files, rules->starts[bucket_of(&sought)], end, &sought);
+	for (size_t at = lower_bound(rules->files, rules->starts[bucket_of(&sought)], end, &sought);
 		at < end && compare_known(&rules->files[at], &sought) == 0; at++)
 		if (rules->files[at].alg == alg && rules->files[at].type == type)
 			return true;

@@ -169,8 +169,8 @@ static bool add_glob(struct parse *p, struct ima_glob glob)
 	void *globs = rules->globs;
 
 	if (rules->glob_count == IMA_RULES_GLOBS_MAX)
-		return err_set(p->err, ERR_LIMIT, "more than %d patterns and names",
-			IMA_RULES_GLOBS_MAX);
+		return err_set(
+			p->err, ERR_LIMIT, "more than %d patterns and names", IMA_RULES_GLOBS_MAX);
 	if (!grow(&globs, &p->glob_cap, rules->glob_count, sizeof(glob), p->err))
 		return false;
 	rules->globs = globs;
@@ -338,15 +338,17 @@ static bool read_line(struct parse *p, struct line line)
 
 static bool read_lines(struct parse *p)
 {
-	uint8_t *at = p->rules->text.data, *end = at + p->rules->text.len;
+	struct buf *text = &p->rules->text;
+	size_t number = 1;
 
-	for (size_t number = 1; at < end; number++) {
-		uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
-		struct line line = {at, (size_t)((newline ? newline : end) - at)};
+	for (size_t at = 0; at < text->len; number++) {
+		uint8_t *start = text->data + at;
+		uint8_t *newline = memchr(start, '\n', text->len - at);
+		struct line line = {start, newline ? (size_t)(newline - start) : text->len - at};
 
 		if (!read_line(p, line))
 			return err_wrap(p->err, "IMA rules: line %zu", number);
-		at = newline ? newline + 1 : end;
+		at += line.len + (newline != NULL);
 	}
 	return true;
 }

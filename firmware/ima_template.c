@@ -39,34 +39,35 @@ static const struct {
 
 /* Linux crypto/hash_info.c, hash_algo_name, and older spellings of SM3. */
 static const struct {
-	const char *name;
+	struct bytes name;
 	uint8_t len;
+	enum digest_alg alg;
 } algorithms[] = {
-	{"sha256", 32},
-	{"sha1", 20},
-	{"sha384", 48},
-	{"sha512", 64},
-	{"sha224", 28},
-	{"md4", 16},
-	{"md5", 16},
-	{"rmd128", 16},
-	{"rmd160", 20},
-	{"rmd256", 32},
-	{"rmd320", 40},
-	{"wp256", 32},
-	{"wp384", 48},
-	{"wp512", 64},
-	{"tgr128", 16},
-	{"tgr160", 20},
-	{"tgr192", 24},
-	{"sm3", 32},
-	{"sm3-256", 32},
-	{"sm3_256", 32},
-	{"streebog256", 32},
-	{"streebog512", 64},
-	{"sha3-256", 32},
-	{"sha3-384", 48},
-	{"sha3-512", 64},
+	{{(const uint8_t *)"sha256", 6}, 32, DIGEST_SHA256},
+	{{(const uint8_t *)"sha1", 4}, 20, DIGEST_SHA1},
+	{{(const uint8_t *)"sha384", 6}, 48, DIGEST_SHA384},
+	{{(const uint8_t *)"sha512", 6}, 64, DIGEST_SHA512},
+	{{(const uint8_t *)"sha224", 6}, 28, DIGEST_NONE},
+	{{(const uint8_t *)"md4", 3}, 16, DIGEST_NONE},
+	{{(const uint8_t *)"md5", 3}, 16, DIGEST_NONE},
+	{{(const uint8_t *)"rmd128", 6}, 16, DIGEST_NONE},
+	{{(const uint8_t *)"rmd160", 6}, 20, DIGEST_NONE},
+	{{(const uint8_t *)"rmd256", 6}, 32, DIGEST_NONE},
+	{{(const uint8_t *)"rmd320", 6}, 40, DIGEST_NONE},
+	{{(const uint8_t *)"wp256", 5}, 32, DIGEST_NONE},
+	{{(const uint8_t *)"wp384", 5}, 48, DIGEST_NONE},
+	{{(const uint8_t *)"wp512", 5}, 64, DIGEST_NONE},
+	{{(const uint8_t *)"tgr128", 6}, 16, DIGEST_NONE},
+	{{(const uint8_t *)"tgr160", 6}, 20, DIGEST_NONE},
+	{{(const uint8_t *)"tgr192", 6}, 24, DIGEST_NONE},
+	{{(const uint8_t *)"sm3", 3}, 32, DIGEST_NONE},
+	{{(const uint8_t *)"sm3-256", 7}, 32, DIGEST_NONE},
+	{{(const uint8_t *)"sm3_256", 7}, 32, DIGEST_NONE},
+	{{(const uint8_t *)"streebog256", 11}, 32, DIGEST_NONE},
+	{{(const uint8_t *)"streebog512", 11}, 64, DIGEST_NONE},
+	{{(const uint8_t *)"sha3-256", 8}, 32, DIGEST_NONE},
+	{{(const uint8_t *)"sha3-384", 8}, 48, DIGEST_NONE},
+	{{(const uint8_t *)"sha3-512", 8}, 64, DIGEST_NONE},
 };
 
 const char *ima_field_name(enum ima_field field)
@@ -74,11 +75,14 @@ const char *ima_field_name(enum ima_field field)
 	return field < IMA_FIELD_COUNT ? field_names[field] : "unknown";
 }
 
-size_t ima_alg_len(struct bytes name)
+/* Width of a hash algorithm by the kernel's name, 0 when it is not known, and which of ours it is. */
+static size_t alg_of_name(struct bytes name, enum digest_alg *ret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(algorithms); i++)
-		if (bytes_equal_str(name, algorithms[i].name))
+		if (bytes_equal(name, algorithms[i].name)) {
+			*ret = algorithms[i].alg;
 			return algorithms[i].len;
+		}
 	return 0;
 }
 
@@ -173,13 +177,12 @@ static bool read_digest(
 		head = bytes_of(colon + 1, head.len - type.len - 1);
 	}
 	ret->digest_alg = head;
-	len = ima_alg_len(head);
+	len = alg_of_name(head, &ret->alg);
 	if (!len)
 		return err_set(
 			err, ERR_UNSUPPORTED, "hash algorithm \"%s\" is not known", ESC(head));
 	if (ret->digest.len != len)
 		rd_fail(r, "digest", "not as wide as its algorithm");
-	ret->alg = digest_alg_of_name(head);
 	return true;
 }
 

@@ -17,8 +17,6 @@ must_use bool ima_fields_read(struct reader *r, const uint8_t *fields, size_t co
 	struct ima_entry *ret, struct err *err);
 /* The same for the data of the template "ima", which ends where its path ends. */
 void ima_fields_read_old(struct reader *r, struct ima_entry *ret);
-/* Width of a hash algorithm by the kernel's name; 0: not known. */
-size_t ima_alg_len(struct bytes name);
 /* ERR_MISMATCH unless the template digest is the one made from the data. */
 must_use bool ima_digest_is(
 	const struct ima_entry *entry, const struct digest *made, struct err *err);

@@ -69,8 +69,7 @@ static void world_make(struct world *w)
 	ima_make_many(&w->renewal, w->entries, RENEWAL);
 	buf_put(&w->both, buf_bytes(&w->first));
 	buf_put(&w->both, buf_bytes(&w->renewal));
-	ima_make_replay(
-		buf_bytes(&w->first), DIGEST_SHA1, DIGEST_SHA256, IMA_PCR, w->value_first);
+	ima_make_replay(buf_bytes(&w->first), DIGEST_SHA1, DIGEST_SHA256, IMA_PCR, w->value_first);
 	ima_make_replay(buf_bytes(&w->both), DIGEST_SHA1, DIGEST_SHA256, IMA_PCR, w->value_both);
 	make_rules(w);
 }
@@ -156,10 +155,10 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < runs; i++) {
 		hashing = least(hashing, hash_alone(data, w.entries));
 		few = least(few, hash_alone(data_few, RENEWAL));
-		first = least(first,
-			appraise(&w, &zero, buf_bytes(&w.first), w.value_first, &middle));
-		renewal = least(renewal,
-			appraise(&w, &middle, buf_bytes(&w.renewal), w.value_both, &last));
+		first = least(
+			first, appraise(&w, &zero, buf_bytes(&w.first), w.value_first, &middle));
+		renewal = least(
+			renewal, appraise(&w, &middle, buf_bytes(&w.renewal), w.value_both, &last));
 	}
 	printf("%zu entries, %zu bytes, %zu files in the rules, best of %zu\n", w.entries,
 		w.first.len, ima_rules_file_count(w.rules), runs);

@@ -78,7 +78,8 @@ static void replay__violation__extends_all_ones(void **unused)
 	ima_make_violation(&list, DIGEST_SHA1, 10, "ima-ng", buf_bytes(&other));
 	memset(both + 20, 0xff, 20);
 	assert_ok(digest_of(DIGEST_SHA1, BYTES_OF(both), &wanted, &err), err);
-	assert_ok(ima_replay(buf_bytes(&list), DIGEST_SHA1, DIGEST_SHA1, IMA_EXTEND_OWN, &pcrs, &err),
+	assert_ok(
+		ima_replay(buf_bytes(&list), DIGEST_SHA1, DIGEST_SHA1, IMA_EXTEND_OWN, &pcrs, &err),
 		err);
 	assert_memory_equal(pcrs.value[10], wanted.bytes, 20);
 	assert_int_equal(pcrs.violations, 1);
@@ -106,7 +107,8 @@ static void check_padded(enum ima_extend extend, size_t ones)
 	memset(both + 32, 0, 32);
 	memset(both + 32, 0xff, ones);
 	assert_ok(digest_of(DIGEST_SHA256, BYTES_OF(both), &v, &err), err);
-	assert_ok(ima_replay(buf_bytes(&list), DIGEST_SHA1, DIGEST_SHA256, extend, &pcrs, &err), err);
+	assert_ok(
+		ima_replay(buf_bytes(&list), DIGEST_SHA1, DIGEST_SHA256, extend, &pcrs, &err), err);
 	assert_memory_equal(pcrs.value[10], v.bytes, 32);
 }
 
@@ -145,8 +147,8 @@ static void replay__no_such_bank_or_way__refused(void **unused)
 	assert_fails(
 		ima_replay((struct bytes){0}, DIGEST_SHA1, DIGEST_SHA256, IMA_EXTENDS, &pcrs, &err),
 		err, ERR_USAGE, wanted);
-	assert_fails(ima_replay(BYTES_LIT("x"), DIGEST_NONE, DIGEST_SHA256, IMA_EXTEND_OWN, &pcrs,
-			     &err),
+	assert_fails(
+		ima_replay(BYTES_LIT("x"), DIGEST_NONE, DIGEST_SHA256, IMA_EXTEND_OWN, &pcrs, &err),
 		err, ERR_FORMAT, "IMA log: entry 0: pcr: truncated at offset 0 of 1");
 }
 
@@ -241,7 +243,8 @@ static void advance__padded_bank__only_where_allowed(void **unused)
 			  &err),
 		err);
 	quoted[0] = bytes_of(pcrs.value[10], SHA256_LEN);
-	assert_ok(ima_advance(&state, buf_bytes(&list), 0, quoted, false, &made, &result, &err), err);
+	assert_ok(
+		ima_advance(&state, buf_bytes(&list), 0, quoted, false, &made, &result, &err), err);
 	assert_false(result.matched);
 	advance(buf_bytes(&list));
 	assert_true(result.matched);
@@ -304,8 +307,8 @@ static void advance__entry_of_another_pcr__its_digest_counts(void **unused)
 	assert_true(result.matched);
 	assert_int_equal(result.attested, 2);
 	list.data[6] ^= 1;
-	assert_fails(ima_advance(&state, buf_bytes(&list), 0, quoted, true, &made, &result, &err), err,
-		ERR_MISMATCH,
+	assert_fails(ima_advance(&state, buf_bytes(&list), 0, quoted, true, &made, &result, &err),
+		err, ERR_MISMATCH,
 		"IMA log: entry 0: template digest does not match the template data (path "
 		"\"/x\")");
 }
@@ -315,12 +318,12 @@ static void advance__hole_in_the_log__refused(void **unused)
 	(void)unused;
 	ima_make_many(&list, 0, 3);
 	quote(buf_bytes(&list));
-	assert_fails(ima_advance(&state, buf_bytes(&list), 2, quoted, true, &made, &result, &err), err,
-		ERR_MISMATCH, "IMA: log begins with entry 2 where 0 is the next");
+	assert_fails(ima_advance(&state, buf_bytes(&list), 2, quoted, true, &made, &result, &err),
+		err, ERR_MISMATCH, "IMA: log begins with entry 2 where 0 is the next");
 	advance(buf_bytes(&list));
 	state = made;
-	assert_fails(ima_advance(&state, buf_bytes(&list), 0, quoted, true, &made, &result, &err), err,
-		ERR_MISMATCH, "IMA: log begins with entry 0 where 3 is the next");
+	assert_fails(ima_advance(&state, buf_bytes(&list), 0, quoted, true, &made, &result, &err),
+		err, ERR_MISMATCH, "IMA: log begins with entry 0 where 3 is the next");
 }
 
 static void advance__malformed_tail__refused(void **unused)
@@ -343,8 +346,8 @@ static void advance__odd_input__refused(void **unused)
 
 	(void)unused;
 	quoted[0] = bytes_of(value, 31);
-	assert_fails(ima_advance(&zero, (struct bytes){0}, 0, quoted, true, &made, &result, &err), err,
-		ERR_USAGE, "IMA: no state to go on from");
+	assert_fails(ima_advance(&zero, (struct bytes){0}, 0, quoted, true, &made, &result, &err),
+		err, ERR_USAGE, "IMA: no state to go on from");
 	assert_fails(ima_advance(&state, (struct bytes){0}, 0, quoted, true, &made, &result, &err),
 		err, ERR_FORMAT, "IMA: value of PCR 10 is not as wide as its bank");
 }
@@ -373,8 +376,8 @@ static void state__malformed__refused(void **unused)
 	static const struct {
 		size_t at;
 		uint8_t byte;
-	} wrong[] = {{7, 1} /* entries, and no way to extend */, {9, 0x04} /* SHA-1 */,
-		{11, 0x7f}, {12, 1}, {12, 9}, {13, 0}, {13, 3}, {14, 11}, {15, 24}, {0, 1}};
+	} wrong[] = {{7, 1} /* entries, and no way to extend */, {9, 0x04} /* SHA-1 */, {11, 0x7f},
+		{12, 1}, {12, 9}, {13, 0}, {13, 3}, {14, 11}, {15, 24}, {0, 1}};
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
@@ -393,8 +396,8 @@ static void state__start_and_track__limits(void **unused)
 	(void)unused;
 	assert_fails(ima_state_start(&made, DIGEST_SHA1, DIGEST_SHA1, &err), err, ERR_UNSUPPORTED,
 		"IMA: sha1 bank is not appraised");
-	assert_fails(ima_state_start(&made, DIGEST_SHA256, DIGEST_NONE, &err), err,
-		ERR_UNSUPPORTED, "IMA: log of unknown");
+	assert_fails(ima_state_start(&made, DIGEST_SHA256, DIGEST_NONE, &err), err, ERR_UNSUPPORTED,
+		"IMA: log of unknown");
 	assert_fails(ima_state_track(&state, 10, bytes_of(value, 32), &err), err, ERR_USAGE,
 		"IMA: PCR 10 is none to track besides");
 	assert_fails(ima_state_track(&state, 24, bytes_of(value, 32), &err), err, ERR_USAGE,

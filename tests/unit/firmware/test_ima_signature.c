@@ -209,8 +209,8 @@ static void signature__version_3_over_a_file__good(void **state)
 	(void)state;
 	ima_make_signed(&list, "/bin/x", "x", all_keys[P256], keys[P256].keyid, false);
 	first_entry();
-	ima_make_signature(&signature, IMA_SIGNATURE_FILE, 3, entry.digest, all_keys[P256],
-		keys[P256].keyid);
+	ima_make_signature(
+		&signature, IMA_SIGNATURE_FILE, 3, entry.digest, all_keys[P256], keys[P256].keyid);
 	entry.field[IMA_FIELD_SIG] = buf_bytes(&signature);
 	assert_int_equal(check(&by), IMA_SIGNED_GOOD);
 	signature.data[1] = 2;

@@ -63,8 +63,8 @@ static void tpm2_tss__three_templates__replay(void **state)
 
 		buf_clear(&list);
 		read_or_skip(files[i].file, &list);
-		assert_false(ima_replay(buf_bytes(&list), DIGEST_NONE, DIGEST_SHA256,
-			IMA_EXTEND_OWN, &pcrs, &err));
+		assert_false(ima_replay(
+			buf_bytes(&list), DIGEST_NONE, DIGEST_SHA256, IMA_EXTEND_OWN, &pcrs, &err));
 		assert_non_null(strstr(err.text, "truncated"));
 		whole = ima_log_whole(buf_bytes(&list), DIGEST_NONE);
 		assert_int_equal(list.len - whole, files[i].left);
@@ -320,8 +320,8 @@ static void check_machine(const char *folder, enum ima_boot wanted)
 	if (!pcr_of(path, "sha256", IMA_PCR, ten, SHA256_LEN))
 		skip();
 	assert_ok(ima_state_start(&start, DIGEST_SHA256, DIGEST_SHA1, &err), err);
-	assert_ok(ima_advance(&start, buf_bytes(&list), 0, quoted, false, &made, &result, &err),
-		err);
+	assert_ok(
+		ima_advance(&start, buf_bytes(&list), 0, quoted, false, &made, &result, &err), err);
 	assert_true(result.matched);
 	assert_ok(ima_log_open(buf_bytes(&list), DIGEST_SHA1, 0, &log, &err), err);
 	assert_ok(ima_log_next(&log, &entry, &err), err);
