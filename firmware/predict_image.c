@@ -129,7 +129,8 @@ static bool replace_image(struct predict *predict, const struct boot_item *item,
 	if (!image_digest(predict, file, name, &digest, &signatures, err))
 		return false;
 	note_signature(predict, name, signatures);
-	(void)snprintf(what, sizeof(what), "image %s becomes %s", item->text, name);
+	(void)snprintf(what, sizeof(what), "image %s becomes %s",
+		item->text[0] ? item->text : "without a path", name);
 	return change_images(predict, &item->digest, &digest, what, err);
 }
 
