@@ -188,9 +188,9 @@ bool predict_replace(struct predict *predict, const char *old, struct bytes file
 	char shown[200];
 
 	(void)text_escape(bytes_str(name), shown, sizeof(shown));
-	if (!item)
+	if (!item || !(item->kind == BOOT_IMAGE ? replace_image(predict, item, file, shown, err)
+						: replace_file(predict, item, file, shown, err)))
 		return false;
 	predict->touched = true;
-	return item->kind == BOOT_IMAGE ? replace_image(predict, item, file, shown, err)
-					: replace_file(predict, item, file, shown, err);
+	return true;
 }

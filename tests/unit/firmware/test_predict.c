@@ -369,14 +369,15 @@ static void replace__what_is_not_there__refused(void **state)
 		const char *text;
 	} cases[] = {
 		{"nothing.efi", ERR_NOT_FOUND,
-			"\"nothing.efi\": no image, file or initrd of that name, digest or number in "
+			"\"nothing.efi\": no image, file or initrd of that name, digest or number "
+			"in "
 			"the log"},
 		{"", ERR_NOT_FOUND,
 			"\"\": no image, file or initrd of that name, digest or number in the log"},
 		{"1", ERR_NOT_FOUND,
-			"\"1\": no image, file or initrd of that name, digest or number in the log"},
-		{".efi", ERR_USAGE,
-			"\".efi\" names event 2 and event 4: name one by its number"},
+			"\"1\": no image, file or initrd of that name, digest or number in the "
+			"log"},
+		{".efi", ERR_USAGE, "\".efi\" names event 2 and event 4: name one by its number"},
 	};
 
 	(void)state;
@@ -651,8 +652,8 @@ static void uki_boot(struct buf *log, size_t uki, size_t kernel, const char *con
 	secure_boot(log, false, (struct bytes){0});
 	image(log, "\\EFI\\BOOT\\BOOTX64.EFI", file(uki));
 	for (size_t i = 0; names[i]; i++)
-		section_events(log, names[i],
-			&parsed.sections[pe_section_find(&parsed, names[i], 0)]);
+		section_events(
+			log, names[i], &parsed.sections[pe_section_find(&parsed, names[i], 0)]);
 	if (kernel != SIZE_MAX)
 		image_at(log, memory, sizeof(memory), file(kernel));
 	if (line)
@@ -666,10 +667,10 @@ static void uki_boot(struct buf *log, size_t uki, size_t kernel, const char *con
 
 static void build_old_uki(void)
 {
-	struct pe_build build = {.sections = {{0}, {".osrel", "ID=x", 0, 0},
-					 {".cmdline", "quiet ", 0, 0}, {".initrd", "initrd", 0, 0},
-					 {".uname", "6.1", 0, 0},
-					 {".sdmagic", MAGIC("252.39-1"), 0, 0}}};
+	struct pe_build build = {
+		.sections = {{0}, {".osrel", "ID=x", 0, 0}, {".cmdline", "quiet ", 0, 0},
+			{".initrd", "initrd", 0, 0}, {".uname", "6.1", 0, 0},
+			{".sdmagic", MAGIC("252.39-1"), 0, 0}}};
 
 	build_uki(UKI, &build, KERNEL);
 }
@@ -683,10 +684,10 @@ static void start_uki(size_t kernel, const char *line, const char *initrd)
 
 static void uki__new_kernel_and_line__pcrs_4_9_and_11(void **state)
 {
-	struct pe_build build = {.sections = {{0}, {".osrel", "ID=x", 0, 0},
-					 {".initrd", "initrd 2", 0, 0}, {".cmdline", "verbose \n", 0, 0},
-					 {".uname", "6.2", 0, 0},
-					 {".sdmagic", MAGIC("252.40"), 0, 0}}};
+	struct pe_build build = {
+		.sections = {{0}, {".osrel", "ID=x", 0, 0}, {".initrd", "initrd 2", 0, 0},
+			{".cmdline", "verbose \n", 0, 0}, {".uname", "6.2", 0, 0},
+			{".sdmagic", MAGIC("252.40"), 0, 0}}};
 
 	(void)state;
 	start_uki(KERNEL, "quiet", "initrd");
@@ -704,12 +705,12 @@ static void uki__new_kernel_and_line__pcrs_4_9_and_11(void **state)
 
 static void uki__newer_stub__more_sections_in_its_order(void **state)
 {
-	struct pe_build build = {.sections = {{0}, {".sbat", "sbat,1", 0, 0},
-					 {".pcrpkey", "key", 0, 0}, {".osrel", "ID=y", 8, 0},
-					 {".cmdline", "quiet ", 0, 0}, {".initrd", "initrd", 0, 0},
-					 {".uname", "6.1", 0, 0}, {".pcrsig", "sig", 0, 0},
-					 {".ucode", "u", 0, 0}, {".splash", "", 0, 0},
-					 {".sdmagic", MAGIC("257"), 0, 0}}};
+	struct pe_build build = {
+		.sections = {{0}, {".sbat", "sbat,1", 0, 0}, {".pcrpkey", "key", 0, 0},
+			{".osrel", "ID=y", 8, 0}, {".cmdline", "quiet ", 0, 0},
+			{".initrd", "initrd", 0, 0}, {".uname", "6.1", 0, 0},
+			{".pcrsig", "sig", 0, 0}, {".ucode", "u", 0, 0}, {".splash", "", 0, 0},
+			{".sdmagic", MAGIC("257"), 0, 0}}};
 
 	(void)state;
 	start_uki(SIZE_MAX, "quiet", "initrd");
@@ -744,11 +745,11 @@ static void uki__fewer_sections__dropped(void **state)
 
 static void uki__several_profiles__the_first(void **state)
 {
-	struct pe_build build = {.sections = {{0}, {".cmdline", "base", 0, 0},
-					 {".initrd", "initrd", 0, 0}, {".sdmagic", MAGIC("257"), 0, 0},
-					 {".profile", "ID=one", 0, 0}, {".cmdline", "first", 0, 0},
-					 {".profile", "ID=two", 0, 0}, {".cmdline", "second", 0, 0},
-					 {".dtbauto", "d", 0, 0}}};
+	struct pe_build build = {
+		.sections = {{0}, {".cmdline", "base", 0, 0}, {".initrd", "initrd", 0, 0},
+			{".sdmagic", MAGIC("257"), 0, 0}, {".profile", "ID=one", 0, 0},
+			{".cmdline", "first", 0, 0}, {".profile", "ID=two", 0, 0},
+			{".cmdline", "second", 0, 0}, {".dtbauto", "d", 0, 0}}};
 	struct pe_image parsed;
 
 	(void)state;
@@ -767,12 +768,14 @@ static void uki__several_profiles__the_first(void **state)
 
 static void uki__stub_without_version__assumed(void **state)
 {
-	static const char *const magics[] = {NULL, "something else", "#### LoaderInfo: systemd-stub x"};
+	static const char *const magics[] = {
+		NULL, "something else", "#### LoaderInfo: systemd-stub x"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(magics); i++) {
-		struct pe_build build = {.sections = {{0}, {".cmdline", "quiet ", 0, 0},
-						 {".initrd", "initrd", 0, 0}, {".uname", "6", 0, 0}}};
+		struct pe_build build = {
+			.sections = {{0}, {".cmdline", "quiet ", 0, 0}, {".initrd", "initrd", 0, 0},
+				{".uname", "6", 0, 0}}};
 
 		if (magics[i])
 			build.sections[4] = (struct pe_build_section){".sdmagic", magics[i], 0, 0};
@@ -790,8 +793,8 @@ static void uki__stub_without_version__assumed(void **state)
 
 static void uki__line_or_initrd_from_elsewhere__cannot_tell(void **state)
 {
-	struct pe_build build = {.sections = {{0}, {".initrd", "initrd 2", 0, 0},
-					 {".sdmagic", MAGIC("252"), 0, 0}}};
+	struct pe_build build = {
+		.sections = {{0}, {".initrd", "initrd 2", 0, 0}, {".sdmagic", MAGIC("252"), 0, 0}}};
 
 	(void)state;
 	start_uki(SIZE_MAX, "overridden", NULL);
