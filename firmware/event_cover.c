@@ -8,6 +8,7 @@
 #include "firmware/uefi_variable.h"
 
 #define TAG_SIPA_AGGREGATE 0x40010000u
+#define SIPA_ID_MASK       0x7fff0000u /* without the bit for what is not measured */
 
 static void candidate(struct cover *cover, struct bytes covered)
 {
@@ -186,15 +187,11 @@ bool tag_split(struct bytes data, uint32_t *ret_id, struct bytes *ret_data)
 /* Windows hashes its own tags whole; Linux and systemd hash what the tag is about. */
 void cover_tag(const struct firmware_event *event, struct cover *ret)
 {
-	uint32_t id = 0;
-	struct bytes content;
-	if (!tag_split(event->data, &id, &content)) {
-		cover_may(event, ret);
+	struct reader r = rd_of(event->data);
+	uint32_t id = rd_le32(&r, "taggedEventID");
+	if (!rd_failed(&r) && tag_of_content(id))
 		return;
-	}
-	if (tag_of_content(id))
-		return;
-	if ((id & 0x7fff0000u) == TAG_SIPA_AGGREGATE)
+	if ((id & SIPA_ID_MASK) == TAG_SIPA_AGGREGATE)
 		cover_must(event, ret);
 	else
 		cover_may(event, ret);

@@ -323,6 +323,9 @@ static void image_match(struct secure_boot *s, size_t i)
 		else if (authority->event > from)
 			before = (int)a;
 	}
+	/* One that came behind the image before is that image's. */
+	if (behind >= 0 && i > 0 && before == s->images[i - 1].authority)
+		before = -1;
 	image->authority = before >= 0 ? before : behind >= 0 ? behind : any;
 	image->certain = any >= 0 && one;
 }

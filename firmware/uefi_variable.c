@@ -216,10 +216,11 @@ static bool list_walk(struct reader *r, struct walk *w, struct err *err)
 		rd_fail(r, "signatureSize", "less than an owner and a byte");
 	if (known && known->data_len && size - SIGNATURE_OWNER_LEN != known->data_len)
 		rd_fail(r, "signatureSize", "not that of the type");
-	struct reader list =
-		rd_sub(r, rd_failed(r) ? 0 : list_size - LIST_HEADER_LEN, "signatures");
+	struct reader list = rd_sub(r, list_size - LIST_HEADER_LEN, "signatures");
+	if (rd_failed(r))
+		return rd_finish(r, err);
 	(void)rd_bytes(&list, header_size, "signatureHeader");
-	if (rd_left(&list) % (size ? size : 1) != 0)
+	if (rd_left(&list) % size != 0)
 		rd_fail(&list, "signatureListSize", "no whole number of signatures");
 	if (rd_failed(&list))
 		return rd_finish(&list, err);
