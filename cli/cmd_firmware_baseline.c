@@ -117,7 +117,7 @@ static enum status run_learn(struct cli *cli)
 				(json_int_t)learning.baseline.logs, "baseline", buf_str(&text)),
 			STATUS_DONE);
 	return cli_write(option(cli, "out"), buf_bytes(&text), false, &cli->err) ? STATUS_DONE
-										  : cli_fail(cli);
+										 : cli_fail(cli);
 }
 
 /* ---- check ---- */
@@ -150,7 +150,8 @@ static void print_finding(const struct baseline_finding *finding)
 	(void)printf("PCR %u", finding->pcr);
 	if (finding->event >= 0)
 		(void)printf(", event %lld", (long long)finding->event);
-	(void)printf(", %s: %s\n", type ? type : "unknown type", baseline_fault_name(finding->fault));
+	(void)printf(
+		", %s: %s\n", type ? type : "unknown type", baseline_fault_name(finding->fault));
 	if (finding->expected.len) {
 		hex_encode(digest_bytes(&finding->expected), hex);
 		(void)printf("  expected %s %s\n", hex, finding->expected_text);

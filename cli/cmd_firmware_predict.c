@@ -18,7 +18,8 @@ static const struct option_spec options[] = {
 	{"dbx", "FILE", OPTION_VALUE, "an update that will be appended to dbx"},
 	{"sbat-level", "FILE", OPTION_VALUE, "the new SbatLevel of shim"},
 	{"cmdline", "TEXT", OPTION_VALUE, "the new kernel command line, as its loader measures it"},
-	{"pcrs", "LIST", OPTION_VALUE, "which PCRs go into --corim (default: all that can be told)"},
+	{"pcrs", "LIST", OPTION_VALUE,
+		"which PCRs go into --corim (default: all that can be told)"},
 	FIRMWARE_LOG_OPTIONS,
 	FIRMWARE_CORIM_OPTIONS,
 	OPTIONS_END,
@@ -27,7 +28,8 @@ static const struct option_spec options[] = {
 typedef bool change_fn(
 	struct predict *predict, struct bytes file, const char *name, struct err *err);
 
-static bool change_dbx(struct predict *predict, struct bytes file, const char *name, struct err *err)
+static bool change_dbx(
+	struct predict *predict, struct bytes file, const char *name, struct err *err)
 {
 	return predict_dbx(predict, file, err) || err_wrap(err, "%s", ESC(bytes_str(name)));
 }
@@ -155,8 +157,8 @@ static enum status print_json(struct cli *cli, const struct prediction *predicti
 
 		(void)json_array_append_new(changes,
 			json_pack("{s:o,s:i,s:o,s:o,s:s}", "event",
-				change->event < 0 ? json_null() : json_integer(change->event), "pcr",
-				(int)change->pcr, "old", digest_json(&change->old), "new",
+				change->event < 0 ? json_null() : json_integer(change->event),
+				"pcr", (int)change->pcr, "old", digest_json(&change->old), "new",
 				digest_json(&change->new_), "what", change->what));
 	}
 	for (size_t i = 0; i < prediction->note_count; i++)
@@ -189,7 +191,7 @@ static enum status print_text(struct cli *cli, const struct prediction *predicti
 {
 	for (size_t i = 0; i < prediction->change_count; i++) {
 		const struct prediction_change *change = &prediction->changes[i];
-		const char *how = change->event < 0	? "new"
+		const char *how = change->event < 0       ? "new"
 				  : change->new_.len == 0 ? "dropped"
 							  : "changed";
 

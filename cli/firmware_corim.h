@@ -17,8 +17,7 @@
 	}
 
 /* Writes --corim, when it is given. */
-must_use bool firmware_corim_write(
-	struct cli *cli, const struct corim_value *values, size_t count);
+must_use bool firmware_corim_write(struct cli *cli, const struct corim_value *values, size_t count);
 /* A list of PCRs, "0,2,7", as a mask; fallback when the option is not given. */
 must_use bool firmware_pcrs_option(
 	struct cli *cli, const char *name, uint32_t fallback, uint32_t *ret);

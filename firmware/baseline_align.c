@@ -25,6 +25,15 @@ bool baseline_fits(const struct baseline_step *step, const struct baseline_event
 	return false;
 }
 
+/* Where an image was loaded to, and how long it is, tells nothing of which one it is. */
+static bool same_text(const char *a, const char *b)
+{
+	const char *end = strstr(a, " at 0x");
+	size_t n = end ? (size_t)(end - a) : strlen(a) + 1;
+
+	return strncmp(a, b, n) == 0;
+}
+
 const struct baseline_choice *baseline_nearest(
 	const struct baseline_step *step, const struct baseline_event *event)
 {
@@ -33,7 +42,7 @@ const struct baseline_choice *baseline_nearest(
 	for (size_t i = 0; i < step->count; i++) {
 		if (step->choices[i].type != event->event->type)
 			continue;
-		if (strcmp(step->choices[i].comment, event->text) == 0)
+		if (same_text(step->choices[i].comment, event->text))
 			return &step->choices[i];
 		if (!nearest)
 			nearest = &step->choices[i];
@@ -75,7 +84,7 @@ static uint32_t pair_cost(const struct baseline_step *step, const struct baselin
 	nearest = baseline_nearest(step, event);
 	if (!nearest)
 		return COST_IMPOSSIBLE;
-	return strcmp(nearest->comment, event->text) == 0 ? COST_SAME_TEXT : COST_OTHER_TEXT;
+	return same_text(nearest->comment, event->text) ? COST_SAME_TEXT : COST_OTHER_TEXT;
 }
 
 static uint32_t step_cost(const struct baseline_step *step)

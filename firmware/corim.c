@@ -245,13 +245,14 @@ bool corim_read(
 	struct bytes in, const struct key *key, int64_t now, struct corim *ret, struct err *err)
 {
 	struct corim corim = {0};
-	struct bytes manifest = strip_legacy(in);
-	bool is_signed = manifest.len && manifest.data[0] == 0xd2;
-	bool ok = true;
+	struct bytes manifest;
+	bool is_signed, ok = true;
 
 	*ret = corim;
 	if (in.len > CORIM_MAX)
 		return err_set(err, ERR_LIMIT, "CoRIM: more than %u bytes", CORIM_MAX);
+	manifest = strip_legacy(in);
+	is_signed = manifest.len && manifest.data[0] == 0xd2; /* tag 18 */
 	if (key && !is_signed)
 		return err_set(err, ERR_MISMATCH, "CoRIM: not signed");
 	if (is_signed && !read_signed(manifest, key, &corim, &manifest, err))

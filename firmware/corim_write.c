@@ -26,8 +26,6 @@ static bool same_register(const struct corim_value *a, const struct corim_value 
 /* In order, each once, each with a number in CoRIM. */
 static bool check_values(const struct corim_value *values, size_t n, struct err *err)
 {
-	if (n == 0)
-		return err_set(err, ERR_FORMAT, "CoRIM: no PCR values to write");
 	for (size_t i = 0; i < n; i++) {
 		if (values[i].pcr >= CORIM_PCRS)
 			return err_set(err, ERR_FORMAT, "CoRIM: PCR %u", values[i].pcr);
@@ -182,9 +180,10 @@ bool corim_write(const struct corim_draft *draft, struct buf *out, struct err *e
 	buf_put(&sorted, bytes_of(draft->values, draft->count * sizeof(*values)));
 	if (!buf_ok(&sorted, err))
 		return false;
+	if (draft->count == 0)
+		return err_set(err, ERR_FORMAT, "CoRIM: no PCR values to write");
 	values = (struct corim_value *)(void *)sorted.data;
-	if (values)
-		qsort(values, draft->count, sizeof(*values), compare);
+	qsort(values, draft->count, sizeof(*values), compare);
 	return check_values(values, draft->count, err) && put_comid(draft, values, &comid, err) &&
 	       put_manifest(draft, buf_bytes(&comid), out, err);
 }

@@ -129,7 +129,8 @@ static bool replace_image(struct predict *predict, const struct boot_item *item,
 	if (!image_digest(predict, file, name, &digest, &signatures, err))
 		return false;
 	note_signature(predict, name, signatures);
-	(void)snprintf(what, sizeof(what), "image %s becomes %s", item->text, name);
+	(void)snprintf(what, sizeof(what), "image %s becomes %s",
+		item->text[0] ? item->text : "without a path", name);
 	return change_images(predict, &item->digest, &digest, what, err);
 }
 
@@ -187,9 +188,9 @@ bool predict_replace(struct predict *predict, const char *old, struct bytes file
 	char shown[200];
 
 	(void)text_escape(bytes_str(name), shown, sizeof(shown));
-	if (!item)
+	if (!item || !(item->kind == BOOT_IMAGE ? replace_image(predict, item, file, shown, err)
+						: replace_file(predict, item, file, shown, err)))
 		return false;
 	predict->touched = true;
-	return item->kind == BOOT_IMAGE ? replace_image(predict, item, file, shown, err)
-					: replace_file(predict, item, file, shown, err);
+	return true;
 }

@@ -52,6 +52,7 @@ static bool change_variable(struct predict *predict, struct predict_event *event
 	put_le64(&out, data.len);
 	buf_put(&out, variable->name);
 	buf_put(&out, data);
+	predict->touched = true;
 	return buf_ok(&out, err) && digest_of(predict->bank, buf_bytes(&out), &digest, err) &&
 	       predict_change(event, &digest, what, err);
 }
@@ -188,7 +189,6 @@ bool predict_dbx(struct predict *predict, struct bytes update, struct err *err)
 		"assumes that the firmware appends the dbx update and drops what is there already, "
 		"as EDK2 does: %zu of %zu entries are new",
 		added, entries);
-	predict->touched = true;
 	(void)snprintf(what, sizeof(what), "dbx with %zu new entries", added);
 	return change_variable(predict, event, &variable, buf_bytes(&content), what, err);
 }
@@ -206,6 +206,5 @@ bool predict_sbat_level(struct predict *predict, struct bytes level, struct err 
 			err, ERR_NOT_FOUND, "the log has no SbatLevel that its digest covers");
 	if (level.len < 5 || level.len > SBAT_MAX || memcmp(level.data, "sbat,", 5) != 0)
 		return err_set(err, ERR_FORMAT, "SbatLevel: expected a text that begins \"sbat,\"");
-	predict->touched = true;
 	return change_variable(predict, event, &variable, level, "shim's SbatLevel", err);
 }
