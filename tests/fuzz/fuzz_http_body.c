@@ -44,9 +44,8 @@ static void handle_message(struct http_exchange *exchange, void *app)
 	struct err err;
 	struct bytes body = http_body(exchange);
 	(void)app;
-	answer(exchange,
-		enroll_begin_decode(body, &begin, &err) ||
-			challenge_request_decode(body, &challenge, &err));
+	answer(exchange, enroll_begin_decode(body, &begin, &err) ||
+				 challenge_request_decode(body, &challenge, &err));
 }
 
 static void handle_get(struct http_exchange *exchange, void *app)
@@ -55,9 +54,8 @@ static void handle_get(struct http_exchange *exchange, void *app)
 	uint8_t id[SHA256_LEN];
 	const char *limit = http_query(exchange, "limit");
 	(void)app;
-	answer(exchange,
-		call_param_digest(&call, 0, id, NULL) &&
-			(!limit || strlen(limit) < HTTP_PARAM_MAX));
+	answer(exchange, call_param_digest(&call, 0, id, NULL) &&
+				 (!limit || strlen(limit) < HTTP_PARAM_MAX));
 }
 
 static const struct http_route routes[] = {
@@ -74,10 +72,8 @@ static void start(void)
 	SSL_CTX *tls = NULL;
 	struct err err = {0};
 	int64_t now = clock_wall(&clock_system);
-	struct cert_request request = {.common_name = "CA",
-		.not_before = now - 60,
-		.not_after = now + 86400,
-		.ca = true};
+	struct cert_request request = {
+		.common_name = "CA", .not_before = now - 60, .not_after = now + 86400, .ca = true};
 	bool ok = key_generate(KEY_EC_P256, &ca_key, &err) && key_generate(KEY_EC_P256, &key, &err);
 	request.subject = ca_key;
 	ok = ok && cert_issue(&request, NULL, ca_key, &ca, &err);
@@ -103,7 +99,8 @@ static void start(void)
 
 static bool is_status(const char *text)
 {
-	static const char *const wanted[] = {"200", "400", "404", "405", "413", "415", "417", "501"};
+	static const char *const wanted[] = {
+		"200", "400", "404", "405", "413", "415", "417", "501"};
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
 		if (strncmp(text, wanted[i], 3) == 0)
 			return true;
