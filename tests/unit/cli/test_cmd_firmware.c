@@ -204,9 +204,11 @@ static void show__log__one_line_an_event(void **state)
 	assert_int_equal(lines, 42);
 	assert_says("   0  PCR -   EV_NO_ACTION                      PCR 0 starts at locality 3\n");
 	assert_says("   5  PCR 7   EV_EFI_VARIABLE_DRIVER_CONFIG     SecureBoot: 1\n");
-	assert_says("image \\EFI\\BOOT\\BOOTX64.EFI at 0x1000, 4 bytes  (not covered by the digest)\n");
+	assert_says(
+		"image \\EFI\\BOOT\\BOOTX64.EFI at 0x1000, 4 bytes  (not covered by the digest)\n");
 	assert_int_equal(RUN(&cmd_firmware_show, "--type=ccel", t.ccel), STATUS_DONE);
-	assert_says("   0  PCR 1   0x0000040e                        one  (not covered by the digest)\n");
+	assert_says("   0  PCR 1   0x0000040e                        one  (not covered by the "
+		    "digest)\n");
 	assert_says("odd  (odd: ignored)\n");
 }
 
@@ -219,12 +221,12 @@ static void show__json__everything_of_an_event(void **state)
 	const json_t *event = json_array_get(events, 40);
 	assert_string_equal(json_string_value(json_object_get(event, "name")), "EV_EFI_ACTION");
 	assert_string_equal(json_string_value(json_object_get(event, "coverage")), "covered");
-	assert_string_equal(json_string_value(json_object_get(event, "text")),
-		"Exit Boot Services Invocation");
+	assert_string_equal(
+		json_string_value(json_object_get(event, "text")), "Exit Boot Services Invocation");
 	assert_string_equal(json_string_value(json_object_get(event, "data")),
 		"4578697420426f6f7420536572766963657320496e766f636174696f6e");
-	assert_string_equal(json_string_value(json_object_get(
-				    json_object_get(event, "digests"), "sha1")),
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(event, "digests"), "sha1")),
 		"443a6b7b82b7af564f2e393cd9d5a388b7fa4a98");
 	assert_int_equal(json_integer_value(json_object_get(event, "pcr")), 5);
 	assert_int_equal(RUN(&cmd_firmware_show, "--json", "/nonexistent"), STATUS_UNDECIDED);
@@ -244,7 +246,8 @@ static void diff__same_and_different__said(void **state)
 	const json_t *differences = json_object_get(parsed(), "differences");
 	assert_int_equal(json_array_size(differences), 1);
 	assert_int_equal(
-		json_integer_value(json_object_get(json_array_get(differences, 0), "old_event")), 5);
+		json_integer_value(json_object_get(json_array_get(differences, 0), "old_event")),
+		5);
 }
 
 static void diff__banks__one_that_both_have(void **state)
