@@ -200,27 +200,23 @@ static void check__finding__rule_offered_then_accepted(void **state)
 	hex_encode(BYTES_OF(value), pcr);
 	write_file(log_path, buf_bytes(&list));
 	write_file(rules_path, BYTES_LIT("# none\n"));
-	assert_int_equal(
-		RUN(cmd_ima_check, false, log_path, "--rules", rules_path, "--pcr", pcr),
+	assert_int_equal(RUN(cmd_ima_check, false, log_path, "--rules", rules_path, "--pcr", pcr),
 		STATUS_REFUSED);
 	assert_true(says("unknown-file: entry 1: /bin/x: no rule knows this file"));
 	assert_true(says("  a rule that would allow it: sha256:" X "  /bin/x\n"));
 	assert_true(says("not checked: scripts given to an interpreter"));
 	assert_true(says("\nrefused\n"));
 	write_file(rules_path, BYTES_LIT("sha256:" X "  /bin/x\n"));
-	assert_int_equal(
-		RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--pcr", pcr),
+	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--pcr", pcr),
 		STATUS_DONE);
 	assert_true(says("\"accepted\":true") && says("\"attested\":true"));
 	assert_int_equal(RUN(cmd_ima_check, false, log_path, "--rules", rules_path), STATUS_DONE);
 	assert_true(says("not checked: whether the log is the one that the TPM holds: no --pcr"));
 	pcr[0] = pcr[0] == '0' ? '1' : '0';
-	assert_int_equal(
-		RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--pcr", pcr),
+	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--pcr", pcr),
 		STATUS_REFUSED);
 	assert_true(says("\"accepted\":false") && says("\"attested\":false"));
-	assert_int_equal(
-		RUN(cmd_ima_check, false, log_path, "--rules", rules_path, "--pcr", pcr),
+	assert_int_equal(RUN(cmd_ima_check, false, log_path, "--rules", rules_path, "--pcr", pcr),
 		STATUS_REFUSED);
 	assert_true(says("no prefix of the log leads to this value of PCR 10"));
 }
@@ -231,7 +227,8 @@ static void check__alone__digests_must_match(void **state)
 	ima_make_many(&list, 0, 40);
 	write_file(log_path, buf_bytes(&list));
 	write_file(rules_path, (struct bytes){0});
-	assert_int_equal(RUN(cmd_ima_check, false, log_path, "--rules", rules_path), STATUS_REFUSED);
+	assert_int_equal(
+		RUN(cmd_ima_check, false, log_path, "--rules", rules_path), STATUS_REFUSED);
 	assert_true(says("and 7 more\n"));
 	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path), STATUS_REFUSED);
 	assert_int_equal(json_array_size(json_object_get(json, "findings")), 32);
@@ -302,7 +299,8 @@ static void check__wrong_words__told(void **state)
 	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--pcr", "aa"),
 		STATUS_USAGE);
 	write_file(rules_path, (struct bytes){0});
-	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--bank", "sha1"),
+	assert_int_equal(
+		RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--bank", "sha1"),
 		STATUS_REFUSED);
 	assert_true(says("sha1 bank is not appraised"));
 }
