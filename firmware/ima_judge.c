@@ -111,8 +111,8 @@ static bool buffer_allowed(struct judge *j, enum ima_glob_kind kind, const struc
 	return false;
 }
 
-/* Keys are measured as buffers by the name of their keyring; a certificate is a SEQUENCE. */
-static bool is_keyring(const struct ima_entry *entry)
+/* Names of keyrings that the kernel measures begin with a dot; a certificate is a SEQUENCE. */
+bool ima_entry_is_keyring(const struct ima_entry *entry)
 {
 	return entry->path.len && entry->path.data[0] == '.' && entry->field[IMA_FIELD_BUF].len &&
 	       entry->field[IMA_FIELD_BUF].data[0] == 0x30;
@@ -164,7 +164,7 @@ static void judge_buffer(struct judge *j, const struct ima_entry *entry)
 			judge_kernel(j, entry);
 		else if (!allowed)
 			(void)add(j, IMA_UNKNOWN_BUFFER, entry);
-	} else if (is_keyring(entry)) {
+	} else if (ima_entry_is_keyring(entry)) {
 		j->state->flags |= IMA_FACT_KEYRING;
 		if (!buffer_allowed(j, IMA_GLOB_KEYRING, entry))
 			(void)add(j, IMA_UNKNOWN_KEYRING, entry);

@@ -72,6 +72,10 @@ void ima_finding_text(const struct ima_finding *finding, struct buf *out);
  * can. Without a newline. */
 void ima_finding_rule(const struct ima_finding *finding, struct buf *out);
 
+/* The same for an entry of a list that a person trusts: its rules are a baseline. Nothing for
+ * boot_aggregate, violations, and what no rule can allow. */
+void ima_entry_rule(const struct ima_entry *entry, struct buf *out);
+
 /* Facts in the flags of struct ima_state, which outlive the entry that showed them. */
 #define IMA_FACT_KEXEC          0x01u /* another kernel was loaded or started */
 #define IMA_FACT_POLICY         0x02u /* an IMA policy was loaded at run time */
