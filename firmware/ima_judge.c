@@ -230,6 +230,9 @@ static bool judge_signature(
 		return true;
 	if (!ima_signature_check(entry, input->keys, input->key_count, &ret->result, &by, j->err))
 		return false;
+	if (ret->result == IMA_SIGNED_NOT &&
+		!ima_modsig_check(entry, input->keys, input->key_count, &ret->result, &by, j->err))
+		return false;
 	ret->verified = ret->result == IMA_SIGNED_GOOD;
 	for (size_t i = 0; i < j->rules->glob_count && ret->verified; i++) {
 		const struct ima_glob *glob = &j->rules->globs[i];

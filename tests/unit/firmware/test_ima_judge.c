@@ -267,6 +267,19 @@ static void module__unsigned__counted_and_refused_on_demand(void **unused)
 	assert_int_equal(made.modules_unsigned, 0);
 }
 
+static void module__with_an_appended_signature__signed(void **unused)
+{
+	(void)unused;
+	ima_make_module(&list, "/lib/modules/a.ko", "x", key);
+	check_accepted("signed distro /lib/modules/**\nmodules signed");
+	assert_int_equal(made.modules, 1);
+	assert_int_equal(made.modules_unsigned, 0);
+	input.key_count = 0;
+	appraise("signed distro /lib/modules/**\nmodules signed");
+	assert_int_equal(result.findings.by_kind[IMA_MODULE_UNSIGNED], 1);
+	assert_int_equal(result.findings.by_kind[IMA_UNKNOWN_KEY], 1);
+}
+
 /* ---- Buffers ---- */
 
 static void buffer__unknown__rule_offered_allows_it(void **unused)
@@ -590,6 +603,7 @@ int main(void)
 		TEST(signed_file__key_not_given__told),
 		TEST(unsigned_file__where_signatures_are_asked__unknown),
 		TEST(module__unsigned__counted_and_refused_on_demand),
+		TEST(module__with_an_appended_signature__signed),
 		TEST(buffer__unknown__rule_offered_allows_it),
 		TEST(buffer__not_the_one_measured__told),
 		TEST(keyring__key_added__refused_unless_opened_to_it),
