@@ -111,8 +111,8 @@ static bool buffer_allowed(struct judge *j, enum ima_glob_kind kind, const struc
 	return false;
 }
 
-/* Keys are measured as buffers by the name of their keyring; a certificate is a SEQUENCE. */
-static bool is_keyring(const struct ima_entry *entry)
+/* Names of keyrings that the kernel measures begin with a dot; a certificate is a SEQUENCE. */
+bool ima_entry_is_keyring(const struct ima_entry *entry)
 {
 	return entry->path.len && entry->path.data[0] == '.' && entry->field[IMA_FIELD_BUF].len &&
 	       entry->field[IMA_FIELD_BUF].data[0] == 0x30;
@@ -164,7 +164,7 @@ static void judge_buffer(struct judge *j, const struct ima_entry *entry)
 			judge_kernel(j, entry);
 		else if (!allowed)
 			(void)add(j, IMA_UNKNOWN_BUFFER, entry);
-	} else if (is_keyring(entry)) {
+	} else if (ima_entry_is_keyring(entry)) {
 		j->state->flags |= IMA_FACT_KEYRING;
 		if (!buffer_allowed(j, IMA_GLOB_KEYRING, entry))
 			(void)add(j, IMA_UNKNOWN_KEYRING, entry);
@@ -230,6 +230,9 @@ static bool judge_signature(
 		return true;
 	if (!ima_signature_check(entry, input->keys, input->key_count, &ret->result, &by, j->err))
 		return false;
+	if (ret->result == IMA_SIGNED_NOT &&
+		!ima_modsig_check(entry, input->keys, input->key_count, &ret->result, &by, j->err))
+		return false;
 	ret->verified = ret->result == IMA_SIGNED_GOOD;
 	for (size_t i = 0; i < j->rules->glob_count && ret->verified; i++) {
 		const struct ima_glob *glob = &j->rules->globs[i];
@@ -240,6 +243,14 @@ static bool judge_signature(
 			ret->allowed = true;
 	}
 	return true;
+}
+
+/* A policy that was loaded and a signature that does not verify are told wherever they are. */
+static bool may_ignore(
+	struct judge *j, const struct ima_entry *entry, const struct by_signature *signature)
+{
+	return !is_policy_file(j, entry) && signature->result != IMA_SIGNED_BAD &&
+	       is_ignored(j, entry);
 }
 
 static void refuse_file(
@@ -284,7 +295,7 @@ static bool judge_file(struct judge *j, const struct ima_entry *entry)
 		(void)add(j, IMA_MODULE_UNSIGNED, entry);
 	if (known || signature.allowed || allowed_by_pattern(j, entry))
 		return true;
-	if (is_ignored(j, entry)) {
+	if (may_ignore(j, entry, &signature)) {
 		j->findings->ignored++;
 		j->state->flags |= IMA_FACT_IGNORED;
 		return true;
@@ -294,6 +305,17 @@ static bool judge_file(struct judge *j, const struct ima_entry *entry)
 }
 
 /* ---- Entries ---- */
+
+/* Linux logs spaces as underscores. */
+static bool is_logged_as(struct bytes path, struct bytes logged)
+{
+	if (path.len != logged.len)
+		return false;
+	for (size_t i = 0; i < path.len; i++)
+		if ((path.data[i] == ' ' ? '_' : path.data[i]) != logged.data[i])
+			return false;
+	return true;
+}
 
 static void note_wanted(struct judge *j, const struct ima_entry *entry)
 {
@@ -306,7 +328,7 @@ static void note_wanted(struct judge *j, const struct ima_entry *entry)
 		return;
 	for (size_t i = 0; i < j->input->wanted_count; i++)
 		if (bytes_equal(BYTES_OF(j->input->wanted[i].digest), entry->digest) &&
-			bytes_equal(j->input->wanted[i].path, entry->path))
+			is_logged_as(j->input->wanted[i].path, entry->path))
 			j->state->seen |= UINT64_C(1) << i;
 }
 
@@ -365,9 +387,11 @@ bool ima_judge(const struct ima_input *input, uint64_t count, struct ima_state *
 			(uint8_t)(1u << input->wanted[i].digest[0] % 8);
 	if (!ima_log_open(input->log, (enum digest_alg)state->log_alg, input->first, &log, err))
 		return false;
-	for (uint64_t i = 0; i < count; i++)
+	for (uint64_t i = 0; i < count && !ret->cut; i++) {
 		if (!ima_log_next(&log, &entry, err) || !judge_entry(&j, &entry))
 			return err_wrap(err, "IMA log");
+		ret->cut = ret->total >= IMA_FINDINGS_COUNT;
+	}
 	if (j.rules->kernel_min_given && input->first == 0 && count &&
 		!(state->flags & IMA_FACT_KERNEL) && ret->by_kind[IMA_KERNEL_OLD] == 0)
 		(void)add(&j, IMA_KERNEL_OLD, &(struct ima_entry){.number = count - 1});

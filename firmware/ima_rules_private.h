@@ -61,6 +61,8 @@ bool ima_rules_has(const struct ima_rules *rules, enum ima_digest_type type, enu
 /* Digests that the rules know for a path, at most max; how many. */
 size_t ima_rules_nearest(
 	const struct ima_rules *rules, struct bytes path, struct bytes *ret, size_t max);
+/* Keys are measured as buffers by the name of their keyring. */
+bool ima_entry_is_keyring(const struct ima_entry *entry);
 /* "6.1.0-18-amd64" into three numbers; false when it does not begin with two. */
 bool ima_kernel_version(struct bytes text, unsigned ret[3]);
 
