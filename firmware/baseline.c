@@ -98,8 +98,6 @@ bool baseline_run_texts(struct baseline_run *run, struct err *err)
 	for (size_t i = 0; i < run->count; i++) {
 		OWNED(buf_release) struct buf text = {0};
 
-		if (run->events[i].text)
-			continue;
 		event_text(run->events[i].event, &text);
 		if (!buf_ok(&text, err))
 			return false;

@@ -73,9 +73,9 @@ static void text__data_of_every_shape__shown(void **state)
 		{6, EV_COMPACT_HASH, DATA("a\0b\0\0\0"), "ab"},
 		{6, EV_COMPACT_HASH, DATA("a\0\1\0\0\0"), "610001000000"},
 		{6, EV_COMPACT_HASH, DATA("\1............................................"),
-			"012e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e… (45 bytes)"},
-		{0, EV_S_CRTM_VERSION,
-			DATA("\x1e\xfbkT\x0c\x1dU@\xa4\xadN\xf4\xbf\x17\xb8:"),
+			"012e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e… (45 "
+			"bytes)"},
+		{0, EV_S_CRTM_VERSION, DATA("\x1e\xfbkT\x0c\x1dU@\xa4\xadN\xf4\xbf\x17\xb8:"),
 			"firmware version 546bfb1e-1d0c-4055-a4ad-4ef4bf17b83a"},
 		{0, EV_S_CRTM_VERSION, DATA("\0\0"), "firmware version 0000"},
 		{0, EV_S_CRTM_CONTENTS, DATA("Boot Guard\0"), "Boot Guard"},
@@ -144,7 +144,8 @@ static void text__notes__what_they_say(void **state)
 		const char *wanted;
 	} cases[] = {
 		{DATA("SP800-155 Event\0\1\0\0\0\0\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf"),
-			"SP800-155: vendor 1, reference manifest 03020100-0504-0706-0809-0a0b0c0d0e0f"},
+			"SP800-155: vendor 1, reference manifest "
+			"03020100-0504-0706-0809-0a0b0c0d0e0f"},
 		{DATA("SP800-155 Event2\1\0\0\0\0\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf"),
 			"SP800-155, second form: vendor 1, reference manifest "
 			"03020100-0504-0706-0809-0a0b0c0d0e0f"},
@@ -188,8 +189,9 @@ static void text__variables__by_their_name(void **state)
 		{"Boot0001", DATA("\1\0"), "Boot0001: 0100"},
 		{"Boot000x", DATA("ab"), "Boot000x: ab"},
 		{"dbx", DATA(""), "dbx: empty"},
-		{"db", DATA("\1"), "db: malformed: signature list 0: signatureType: truncated at offset "
-				   "0 of 1"},
+		{"db", DATA("\1"),
+			"db: malformed: signature list 0: signatureType: truncated at offset "
+			"0 of 1"},
 		{"Setup", DATA("\1\2"), "Setup: 0102"},
 	};
 	(void)state;
@@ -211,8 +213,7 @@ static void text__lists_of_other_kinds__counted(void **state)
 	(void)state;
 	hash_list_put(1, &list);
 	list.data[0] ^= 1;
-	variable_event(
-		EV_EFI_VARIABLE_DRIVER_CONFIG, "dbx", (const char *)list.data, list.len);
+	variable_event(EV_EFI_VARIABLE_DRIVER_CONFIG, "dbx", (const char *)list.data, list.len);
 	assert_ok(opens(DIGEST_NONE), f.err);
 	assert_string_equal(
 		text_of(0), "dbx: 0 certificates, 0 hashes, 0 certificate hashes, 1 others");
@@ -271,9 +272,9 @@ static void sipa__values_by_width__shown(void **state)
 	tag_put(&tags, 0x00060001, (struct bytes){0});
 	tag_put(&tags, 0x12345678, BYTES_LIT("\1"));
 	put_sipa(buf_bytes(&tags), &f.text);
-	assert_string_equal(buf_str(&f.text),
-		"SafeMode 1, ImageSize 257, BootCounter 2, FilePath \\abc, AuthenticodeHash 010203, "
-		"NoAuthority, 0x12345678 1");
+	assert_string_equal(buf_str(&f.text), "SafeMode 1, ImageSize 257, BootCounter 2, FilePath "
+					      "\\abc, AuthenticodeHash 010203, "
+					      "NoAuthority, 0x12345678 1");
 	assert_string_equal(sipa_name(0x40010001), "TrustBoundary");
 	assert_null(sipa_name(0));
 	buf_release(&tags);
@@ -312,8 +313,8 @@ static void types__known_and_unknown__named(void **state)
 {
 	(void)state;
 	assert_string_equal(event_type_name(EV_SEPARATOR), "EV_SEPARATOR");
-	assert_string_equal(event_type_name(EV_EFI_SPDM_DEVICE_AUTHORITY),
-		"EV_EFI_SPDM_DEVICE_AUTHORITY");
+	assert_string_equal(
+		event_type_name(EV_EFI_SPDM_DEVICE_AUTHORITY), "EV_EFI_SPDM_DEVICE_AUTHORITY");
 	assert_null(event_type_name(0x40e));
 }
 

@@ -19,7 +19,8 @@ static void old_is_made(void)
 	buf_release(&old_bytes);
 	buf_put(&old_bytes, buf_bytes(&f.m.out));
 	event_log_release(&old_log);
-	assert_ok(event_log_open(buf_bytes(&old_bytes), EVENT_LOG_TPM, DIGEST_NONE, &old_log, &f.err),
+	assert_ok(
+		event_log_open(buf_bytes(&old_bytes), EVENT_LOG_TPM, DIGEST_NONE, &old_log, &f.err),
 		f.err);
 	fixture_banks(f.m.banks, f.m.bank_count);
 }
@@ -113,12 +114,10 @@ static void diff__other_start_of_pcr_0__said(void **state)
 	log_maker_text(&f.m, 0, EV_EFI_HCRTM_EVENT, "HCRTM");
 	diff();
 	assert_int_equal(found.count, 1);
-	assert_string_equal(found.list[0].why,
-		"PCR 0 started at locality 3, now at 4 (H-CRTM)");
+	assert_string_equal(found.list[0].why, "PCR 0 started at locality 3, now at 4 (H-CRTM)");
 	firmware_differences_release(&found);
 	assert_ok(firmware_diff(&f.log, &old_log, DIGEST_SHA256, &found, &f.err), f.err);
-	assert_string_equal(found.list[0].why,
-		"PCR 0 started at locality 4 (H-CRTM), now at 3");
+	assert_string_equal(found.list[0].why, "PCR 0 started at locality 4 (H-CRTM), now at 3");
 }
 
 static void diff__no_such_bank__says_in_which_log(void **state)
