@@ -33,8 +33,8 @@ static int by_value(const void *a, const void *b)
 static void report(const char *what, double *values, size_t n)
 {
 	qsort(values, n, sizeof(*values), by_value);
-	printf("%-34s median %9.1f us   10%% %9.1f   90%% %9.1f\n", what, values[n / 2], values[n / 10],
-		values[n * 9 / 10]);
+	printf("%-34s median %9.1f us   10%% %9.1f   90%% %9.1f\n", what, values[n / 2],
+		values[n / 10], values[n * 9 / 10]);
 }
 
 static bool replay(struct bytes in, bool judge, struct err *err)
@@ -96,7 +96,8 @@ int main(int argc, char **argv)
 	if (ran == TOOL_ROUNDS)
 		report("tpm2_eventlog, process", values, ran);
 	if (!ok)
-		fprintf(stderr, "%s\n", err.text[0] ? err.text : "usage: bench_firmware LOG [rounds]");
+		fprintf(stderr, "%s\n",
+			err.text[0] ? err.text : "usage: bench_firmware LOG [rounds]");
 	free(values);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
