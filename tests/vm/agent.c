@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent of the machine: prints the SHA-256 of each file it is given, which is how a test sees what it
- * read, then waits for its credentials. */
+ * read, waits for its credentials, and goes on until its standard input ends. */
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,5 +48,7 @@ int main(int argc, char **argv)
 	if (!wait_for_credentials())
 		return 1;
 	puts("has its credentials");
+	while (getchar() != EOF)
+		continue;
 	return 0;
 }

@@ -7,7 +7,7 @@
 #   machine_do COMMAND…      runs a line of shell in the machine; prints what it printed, returns its exit status
 #   machine_fetch PATH FILE  copies a file out
 #   machine_off              shuts it down
-MACHINE_LIMIT=${MACHINE_LIMIT:-150} # seconds that a machine may be up
+MACHINE_LIMIT=${MACHINE_LIMIT:-240} # seconds that a machine may be up
 
 machine_tpm() {
 	[ -d "$W/tpm-ca" ] || tpm_ca "$W/tpm-ca"
