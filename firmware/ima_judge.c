@@ -3,6 +3,7 @@
 #include "firmware/glob.h"
 #include "firmware/ima_rules_private.h"
 
+#define AHEAD       8 /* entries read before the one that is judged */
 #define POLICY_PATH "/etc/ima/ima-policy" /* what systemd and initramfs load */
 
 const char *const ima_not_measured[] = {
@@ -372,13 +373,41 @@ static bool judge_entry(struct judge *j, const struct ima_entry *entry)
 	return judge_file(j, entry);
 }
 
+static void prefetch(const struct judge *j, const struct ima_entry *entry, int step)
+{
+	if (entry->digest.len)
+		ima_rules_prefetch(j->rules, entry->digest, step);
+}
+
+/* Entries are read ahead, so that what the rules hold about them is in the caches when they are judged. */
+static bool judge_entries(struct judge *j, struct ima_log *log, uint64_t count)
+{
+	struct ima_entry ring[AHEAD];
+	uint64_t read = 0;
+
+	for (uint64_t i = 0; i < count && !j->findings->cut; i++) {
+		for (; read < count && read < i + AHEAD; read++) {
+			if (!ima_log_next(log, &ring[read % AHEAD], j->err))
+				return false;
+			prefetch(j, &ring[read % AHEAD], 0);
+		}
+		if (i + AHEAD * 2 / 3 < read)
+			prefetch(j, &ring[(i + AHEAD * 2 / 3) % AHEAD], 1);
+		if (i + AHEAD / 3 < read)
+			prefetch(j, &ring[(i + AHEAD / 3) % AHEAD], 2);
+		if (!judge_entry(j, &ring[i % AHEAD]))
+			return false;
+		j->findings->cut = j->findings->total >= IMA_FINDINGS_COUNT;
+	}
+	return true;
+}
+
 bool ima_judge(const struct ima_input *input, uint64_t count, struct ima_state *state,
 	struct ima_findings *ret, struct err *err)
 {
 	struct judge j = {
 		.input = input, .rules = input->rules, .state = state, .findings = ret, .err = err};
 	struct ima_log log;
-	struct ima_entry entry = {0};
 
 	if (input->wanted_count > IMA_WANTED_MAX)
 		return err_set(err, ERR_USAGE, "IMA: more than %d files wanted", IMA_WANTED_MAX);
@@ -387,11 +416,8 @@ bool ima_judge(const struct ima_input *input, uint64_t count, struct ima_state *
 			(uint8_t)(1u << input->wanted[i].digest[0] % 8);
 	if (!ima_log_open(input->log, (enum digest_alg)state->log_alg, input->first, &log, err))
 		return false;
-	for (uint64_t i = 0; i < count && !ret->cut; i++) {
-		if (!ima_log_next(&log, &entry, err) || !judge_entry(&j, &entry))
-			return err_wrap(err, "IMA log");
-		ret->cut = ret->total >= IMA_FINDINGS_COUNT;
-	}
+	if (!judge_entries(&j, &log, count))
+		return err_wrap(err, "IMA log");
 	if (j.rules->kernel_min_given && input->first == 0 && count &&
 		!(state->flags & IMA_FACT_KERNEL) && ret->by_kind[IMA_KERNEL_OLD] == 0)
 		(void)add(&j, IMA_KERNEL_OLD, &(struct ima_entry){.number = count - 1});
