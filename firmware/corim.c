@@ -101,6 +101,8 @@ static bool check_time(const struct corim *corim, int64_t now, struct err *err)
 {
 	char limit[TIME_TEXT_MAX], at[TIME_TEXT_MAX];
 
+	if (now == CORIM_ANY_TIME)
+		return true;
 	if (corim->has_not_before && now < corim->not_before)
 		return err_set(err, ERR_MISMATCH, "CoRIM: not valid before %s, it is %s",
 			time_format(corim->not_before, limit), time_format(now, at));

@@ -54,6 +54,8 @@ struct corim {
 	struct corim_skip skips[CORIM_SKIPS_MAX];
 };
 
+#define CORIM_ANY_TIME (-1) /* as `now`: validities are kept for later, not judged */
+
 /* Reads a manifest. With a key it must be signed and verify (ERR_MISMATCH); without one a signature
  * is parsed, not judged, and verified stays false. now (seconds since 1970) must lie within every
  * validity (ERR_MISMATCH). ERR_FORMAT and ERR_LIMIT name the field and offset. The hash-envelope form
