@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* assay measure: digests of files, and of every file below a directory, as sha256sum and fsverity
- * print them; needs no daemon and no TPM. */
+ * print them; needs no daemon and no TPM. In JSON "kernel" says whether an fs-verity digest is the
+ * kernel's word, so that the file was not read. */
 #include "cli/commands.h"
 
 #include <sys/stat.h>
@@ -50,6 +51,8 @@ static json_t *file_json(const char *path, enum measure_alg alg, const struct me
 	hex_encode(BYTES_OF(file->digest), hex);
 	json_t *entry = json_pack("{s:s,s:s,s:I}", "alg", measure_alg_name(alg), "digest", hex,
 		"size", (json_int_t)file->size);
+	if (entry && alg == MEASURE_FSVERITY)
+		(void)json_object_set_new(entry, "kernel", json_boolean(file->kernel_verity));
 	put_path(entry, path);
 	return entry;
 }

@@ -31,6 +31,8 @@ ok "measure__directory__sha256sum_checks_it"
 files_of "$T" | xargs fsverity digest >"$W/want"
 expect 0 '' assay measure "$T" --digest fsverity
 same "measure__directory_by_fsverity__as_fsverity_prints"
+expect 0 '"kernel" *: *false' assay measure "$T/a.b" --digest fsverity --json
+ok "measure__file_without_fsverity__not_the_kernels_word"
 
 { sha256sum "$T/a.b"; files_of "$T/a" | xargs sha256sum; sha256sum "$T/empty"; } >"$W/want"
 expect 0 '' assay measure "$T/a.b" "$T/a" "$T/empty"

@@ -25,7 +25,7 @@ world_open() {
 }
 
 world_close() {
-	local status=$? pid
+	local status=$? pid IFS=$' \t\n' # a signal may come in the middle of `IFS= read`
 	trap - EXIT INT TERM
 	set +e
 	for pid in $(printf '%s\n' "${PIDS[@]}" | tac); do
