@@ -186,6 +186,11 @@ bool cert_san_directory_attribute(const struct cert *cert, const char *oid, char
 	return count == 1 && string_text(found, out, size);
 }
 
+void cert_looks_begin(void)
+{
+	openssl_begin();
+}
+
 bool cert_looks_whole(struct err *err)
 {
 	return openssl_answer(err, "certificate");

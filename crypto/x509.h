@@ -53,8 +53,9 @@ unsigned cert_key_usage(const struct cert *cert);
 /* DER value of an extension by dotted OID; false when absent. Borrowed. */
 bool cert_extension(const struct cert *cert, const char *oid, struct bytes *ret);
 /* The looks at names and extensions have no room for an error, and what could not be read for lack of memory looks absent.
- * A judgement that stands on them asks at its end: false with ERR_NOMEM when memory ran out in this thread since it was last
- * asked, or since the last certificate was parsed or chain verified. */
+ * A judgement that stands on them says when it begins, and asks at its end: false with ERR_NOMEM when memory ran out in this
+ * thread meanwhile. */
+void cert_looks_begin(void);
 must_use bool cert_looks_whole(struct err *err);
 /* Attribute of a directoryName in subjectAltName by dotted OID (TCG 2.23.133.2.x), as text; false
  * when absent, there more than once, or too long for out. */

@@ -287,6 +287,7 @@ static bool judge(struct cert *cert, const struct ek_cert_options *options,
 bool ek_cert_verify(struct cert *cert, const struct ek_cert_options *options,
 	struct ek_cert_result *ret, struct err *err)
 {
+	cert_looks_begin();
 	if (judge(cert, options, ret, err) && cert_looks_whole(err))
 		return true;
 	ret->fault = EK_CERT_CHAIN;

@@ -98,6 +98,7 @@ int auth_check(struct app *app, const struct cert *cert, unsigned roles, struct 
 	int64_t now = clock_wall(app->clock);
 	if (now < cert_not_before(cert) || now >= cert_not_after(cert))
 		return NO_CERTIFICATE;
+	cert_looks_begin();
 	bool fits = cert_has_eku(cert, EKU_CLIENT_AUTH) && !cert_is_ca(cert) &&
 		    cert_uri(cert, uri, sizeof(uri));
 	if (!cert_looks_whole(NULL))
