@@ -44,7 +44,7 @@ typedef bool (*client_build)(
 /*
  * Errors of all requests below. Connection, TLS and timeouts: ERR_NET; "… inspects TLS …" names the
  * issuer when the certificate shown is not from the pinned CA. An answer of the verifier that is an
- * error gives its message and hint, escaped, as: 400 ERR_FORMAT, 401 and 403 ERR_DENIED, 404
+ * error gives its message and hint, escaped, as: 400 ERR_FORMAT, 401 ERR_MISMATCH (our certificate is none there, now), 403 ERR_DENIED, 404
  * ERR_NOT_FOUND, 409 ERR_CONFLICT, 413 ERR_LIMIT, 429 and 503 ERR_BUSY, else ERR_NET. An answer
  * that is no valid message: ERR_FORMAT.
  *

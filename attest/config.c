@@ -33,7 +33,7 @@ struct file_hostd {
 	bool tpm_keys;
 	uint32_t *copy_limit_mib;
 	uint32_t hash_threads;
-	char *firmware_log, *ima_log;
+	char *firmware_log, *ima_log, *systemd_log;
 	enum log_level *log_level;
 	bool log_json;
 };
@@ -104,6 +104,7 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_UINT("hash_threads", CYAML_FLAG_OPTIONAL, struct file_hostd, hash_threads),
 	TEXT("firmware_log", firmware_log),
 	TEXT("ima_log", ima_log),
+	TEXT("systemd_log", systemd_log),
 	CYAML_FIELD_ENUM_PTR("log_level",
 		CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct file_hostd,
 		log_level, levels, ARRAY_LEN(levels)),
@@ -235,7 +236,8 @@ static bool read_paths(
 	       absolute(&to->workloads_dir, err) && absolute(&to->socket, err) &&
 	       event_log_of(
 		       path, from->firmware_log, QUOTE_FIRMWARE_PATH, &to->firmware_log, err) &&
-	       event_log_of(path, from->ima_log, QUOTE_IMA_PATH, &to->ima_log, err);
+	       event_log_of(path, from->ima_log, QUOTE_IMA_PATH, &to->ima_log, err) &&
+	       event_log_of(path, from->systemd_log, QUOTE_SYSTEMD_PATH, &to->systemd_log, err);
 }
 
 static bool take(
@@ -275,8 +277,9 @@ bool hostd_config_load(const char *path, struct hostd_config *ret, struct err *e
 	OWNED(buf_release) struct buf text = {0};
 	OWNED(hostd_config_release) struct hostd_config config = {0};
 	struct file_hostd *file = NULL;
-	if (!file_read(path, YAML_INPUT_MAX, &text, err) ||
-		!yaml_load(buf_bytes(&text), path, &schema, (void **)&file, err))
+	if (!file_read(path, YAML_INPUT_MAX, &text, err))
+		return err_wrap(err, "configuration (name another one with --config)");
+	if (!yaml_load(buf_bytes(&text), path, &schema, (void **)&file, err))
 		return false;
 	bool ok = take(path, file, &config, err);
 	yaml_free(&schema, file, 0);
@@ -292,7 +295,7 @@ void hostd_config_release(struct hostd_config *config)
 		return;
 	char *const texts[] = {config->verifier, config->proxy, config->state_dir, config->run_dir,
 		config->workloads_dir, config->socket, config->socket_group, config->tcti,
-		config->firmware_log, config->ima_log};
+		config->firmware_log, config->ima_log, config->systemd_log};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	buf_release(&config->ca);

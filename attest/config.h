@@ -17,7 +17,7 @@ struct hostd_config {
 	char *state_dir, *run_dir, *workloads_dir, *socket;
 	char *socket_group; /* NULL: none; its members may connect */
 	char *tcti; /* NULL: the kernel's device */
-	char *firmware_log, *ima_log; /* NULL: not sent */
+	char *firmware_log, *ima_log, *systemd_log; /* NULL: not sent */
 	struct buf ca; /* PEM */
 	struct buf ek_certificates; /* content of the files, empty: from NV */
 	uint8_t owner_auth[TPM_AUTH_MAX], endorsement_auth[TPM_AUTH_MAX];

@@ -65,7 +65,7 @@ static void examine_tpm(struct examination *e)
 		item(e->report, "tpm", DOCTOR_MISSING, err.text,
 			err.code == ERR_DENIED
 				? "give this user the group of the device (tss), or run as root"
-				: "enable the TPM in the firmware setup, or name it with --tcti");
+				: "name the TPM with --tcti, as hostd.yaml does");
 		return;
 	}
 	if (!tpm_properties(e->tpm, &properties, &err)) {
@@ -267,13 +267,18 @@ static void examine_verity(struct examination *e)
 			"name it with --components");
 		return;
 	}
-	/* The kernel knows per file only; a file system that can tell names its type. */
-	bool able = status.f_type == 0xef53 || status.f_type == 0xf2f52010 ||
-		    status.f_type == 0x9123683e;
-	(void)snprintf(found, sizeof(found), "%s: file system type 0x%lx%s", directory,
-		(unsigned long)status.f_type,
-		able ? ", which has fs-verity where it was made with it" : "");
-	item(e->report, "fs-verity", able ? DOCTOR_OK : DOCTOR_WARN, found,
+	/* Whether a file system was made with it, the kernel says per file only. */
+	static const struct {
+		long type;
+		const char *name;
+	} able[] = {{0xef53, "ext4"}, {0xf2f52010, "f2fs"}, {0x9123683e, "btrfs"}};
+	const char *name = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(able) && !name; i++)
+		if (status.f_type == able[i].type)
+			name = able[i].name;
+	(void)snprintf(found, sizeof(found), "%s is on %s", directory,
+		name ? name : "a file system without fs-verity");
+	item(e->report, "fs-verity", name ? DOCTOR_OK : DOCTOR_WARN, found,
 		"large models are then measured, not pinned: put them on ext4, f2fs or btrfs with "
 		"fs-verity");
 }

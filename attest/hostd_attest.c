@@ -46,12 +46,11 @@ struct evidence_job {
 	struct buf *out;
 };
 
-/* The firmware's log does not change in a boot, and IMA's is long: both go only where everything is judged anew. */
-static bool read_firmware_log(const struct hostd *hostd, struct buf *out, struct err *err)
+/* The logs of the boot go where everything is judged anew; IMA's as far as the verifier wants it. */
+static bool read_boot_log(const char *path, size_t max, struct buf *out, struct err *err)
 {
-	const char *path = hostd->config->firmware_log;
 	struct err why;
-	if (!path || file_read(path, QUOTE_FIRMWARE_MAX, out, &why))
+	if (!path || file_read(path, max, out, &why))
 		return true;
 	buf_clear(out);
 	/* Absent, or not for us to read: the verdict then says that it was not checked. */
@@ -71,6 +70,7 @@ static void fill_claims(
 		.runtime_next = view->next,
 		.want_x509 = instance->want_x509,
 		.audience_count = instance->audience_count,
+		.ima_start = instance->ima_wanted ? instance->ima_first : 0,
 		.running = job->purpose == PURPOSE_RENEW && instance_alive(instance)};
 	memcpy(claims->host_id, job->identity.host_id, sizeof(claims->host_id));
 	memcpy(claims->instance, instance->id, sizeof(claims->instance));
@@ -84,14 +84,19 @@ static void fill_claims(
 static bool quote_view(void *context, const struct host_log_view *view, struct err *err)
 {
 	struct evidence_job *job = context;
+	const struct hostd_config *config = job->hostd->config;
 	OWNED(buf_release) struct buf firmware = {0};
-	if (job->full && !read_firmware_log(job->hostd, &firmware, err))
+	OWNED(buf_release) struct buf systemd = {0};
+	if (job->full &&
+		(!read_boot_log(config->firmware_log, FIRMWARE_LOG_MAX, &firmware, err) ||
+			!read_boot_log(config->systemd_log, SYSTEMD_LOG_MAX, &systemd, err)))
 		return false;
 	struct quote_request request = {.challenge = buf_bytes(&job->instance->challenge),
 		.bank = view->bank,
 		.runtime_log = view->records,
 		.firmware_log = buf_bytes(&firmware),
-		.ima_path = job->full ? job->hostd->config->ima_log : NULL,
+		.systemd_log = buf_bytes(&systemd),
+		.ima_path = job->instance->ima_wanted ? config->ima_log : NULL,
 		.key = job->instance->key};
 	if (instance_protection(job->instance) == KEY_TPM)
 		request.tpm_key = &job->instance->tpm_key;
@@ -106,7 +111,8 @@ static bool build_evidence(
 	job->exporter = exporter;
 	job->out = out;
 	return host_log_with(
-		job->hostd->events, job->instance->runtime_first, quote_view, job, err);
+		       job->hostd->events, job->instance->runtime_first, quote_view, job, err) ||
+	       hostd_fault(err);
 }
 
 /* ---- challenge and verdict ---- */
@@ -118,6 +124,8 @@ static bool keep_challenge(
 	buf_put(&instance->challenge, offer->challenge);
 	instance->challenge_expires = offer->expires;
 	instance->runtime_first = offer->runtime_first;
+	instance->ima_wanted = offer->ima_wanted;
+	instance->ima_first = offer->ima_first;
 	return buf_ok(&instance->challenge, err);
 }
 

@@ -156,6 +156,13 @@ static bool refresh(struct hostd *hostd, bool *ret_changed, struct err *err)
 	return true;
 }
 
+bool hostd_fault(struct err *err)
+{
+	if (err && (err->code == ERR_DENIED || err->code == ERR_NOT_FOUND))
+		err->code = ERR_IO;
+	return false;
+}
+
 static bool identity_locked(
 	struct hostd *hostd, struct hostd_identity *ret, bool *ret_changed, struct err *err)
 {
@@ -168,7 +175,7 @@ static bool identity_locked(
 			"this host is %s at the verifier: an operator has to confirm it",
 			host_state_name(hostd->enrolment.state));
 	if (!load_keys(hostd, &hostd->enrolment.ak, err))
-		return false;
+		return hostd_fault(err);
 	memcpy(ret->host_id, hostd->enrolment.host_id, sizeof(ret->host_id));
 	memcpy(ret->verifier_id, hostd->enrolment.verifier_id, sizeof(ret->verifier_id));
 	return true;

@@ -12,6 +12,10 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/time.h"
+
+#define ACCEPT_PAUSE_MS 100
+#define ACCEPT_LOG_MS   60000u
 
 struct request {
 	const char *op;
@@ -168,21 +172,33 @@ static void turn_away(struct connection *c)
 	connection_free(c);
 }
 
+/* Out of descriptors, say: what is in use gets time to close. It happens ten times a second while it lasts, and is worth a
+ * line now and then. */
+static void not_accepted(struct hostd *hostd, const struct err *why)
+{
+	uint64_t now = clock_monotonic_ms(&clock_system), last = hostd->accept_logged_ms;
+	if (!last || now - last >= ACCEPT_LOG_MS) {
+		hostd->accept_logged_ms = now;
+		log_event(hostd->log, LOG_LEVEL_WARNING, "connection not accepted",
+			{"error", bytes_str(why->text)});
+	}
+	(void)poll(NULL, 0, ACCEPT_PAUSE_MS);
+}
+
 static void accept_one(struct hostd *hostd, int listener)
 {
 	struct err err;
 	struct connection *c = calloc(1, sizeof(*c));
-	if (!c)
+	if (!c) {
+		err_set(&err, ERR_NOMEM, "no memory for a connection");
+		not_accepted(hostd, &err);
 		return;
+	}
 	c->hostd = hostd;
 	c->fd = c->peer.pidfd = -1;
 	if (!socket_accept(listener, &c->peer, &c->fd, &err)) {
 		if (err.code != ERR_BUSY)
-			log_event(hostd->log, LOG_LEVEL_WARNING, "connection not accepted",
-				{"error", bytes_str(err.text)});
-		/* Out of descriptors: give those that are in use time to close. */
-		if (err.code != ERR_BUSY)
-			(void)poll(NULL, 0, 100);
+			not_accepted(hostd, &err);
 		connection_free(c);
 		return;
 	}

@@ -59,8 +59,13 @@ struct hostd {
 	pthread_cond_t connections_cond;
 	struct connection *connections;
 	size_t connection_count;
+	uint64_t accept_logged_ms; /* when a failing accept was last logged; hostd_run's own */
 	unsigned measuring;
 };
+
+/* What this host cannot do (a file it may not read, a TPM that locks it out) is no refusal by the verifier, which would be
+ * for good: such codes become ERR_IO. Is false. */
+bool hostd_fault(struct err *err);
 
 /* Who the host is, as of now. */
 struct hostd_identity {

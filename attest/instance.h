@@ -74,6 +74,8 @@ struct instance {
 	struct buf challenge; /* for the next renewal; empty: to be asked for */
 	int64_t challenge_expires;
 	uint64_t runtime_first;
+	bool ima_wanted; /* by the verifier, from entry ima_first on */
+	uint64_t ima_first;
 
 	struct instance *next;
 	unsigned references;

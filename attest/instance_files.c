@@ -33,28 +33,56 @@ static bool own(int fd, const struct instance *instance, const char *what, struc
 
 /* ---- directories ---- */
 
-static bool instances_directory(const char *run_dir, struct buf *path, struct err *err)
+/* Whoever was there first, or may still change what lies there, could have our keys written where he
+ * reads: it must be a directory that only we and root can change. */
+static bool only_ours(int fd, const char *path, struct err *err)
 {
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return err_errno(err, errno, "%s", path);
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return err_set(
+			err, ERR_DENIED, "%s: belongs to user %u: remove it", path, st.st_uid);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return err_set(err, ERR_DENIED, "%s: others may write in it: chmod go-w", path);
+	return true;
+}
+
+/* Makes both, checks both; *ret_fd: of the lower one. */
+static bool instances_directory(const char *run_dir, struct buf *path, int *ret_fd, struct err *err)
+{
+	OWNED(fd_close) int above = -1, fd = -1;
 	if (!path_join(path, run_dir, "instances"))
 		return buf_ok(path, err);
-	return file_make_dirs(run_dir, 0755, err) && file_make_dirs(buf_str(path), 0711, err);
+	if (!file_make_dirs(run_dir, 0755, err) || !file_make_dirs(buf_str(path), 0711, err))
+		return false;
+	above = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!only_ours(above, run_dir, err))
+		return false;
+	fd = openat(above, "instances", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (!only_ours(fd, buf_str(path), err))
+		return false;
+	*ret_fd = fd;
+	fd = -1;
+	return true;
 }
 
 bool credentials_directory(struct instance *instance, const char *run_dir, struct err *err)
 {
 	OWNED(buf_release) struct buf above = {0};
-	if (!instances_directory(run_dir, &above, err))
+	OWNED(fd_close) int above_fd = -1;
+	if (!instances_directory(run_dir, &above, &above_fd, err))
 		return false;
 	buf_put_str(&above, "/");
 	buf_put_str(&above, instance->hex);
 	instance->directory_path = buf_str(&above) ? bytes_strdup(buf_bytes(&above)) : NULL;
 	if (!instance->directory_path)
 		return err_set(err, ERR_NOMEM, "no memory for a path");
-	if (mkdir(instance->directory_path, 0700) != 0)
+	if (mkdirat(above_fd, instance->hex, 0700) != 0)
 		return err_errno(err, errno, "%s", instance->directory_path);
 	instance->own_directory = true;
 	instance->directory =
-		open(instance->directory_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		openat(above_fd, instance->hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (instance->directory < 0)
 		return err_errno(err, errno, "%s", instance->directory_path);
 	return own(instance->directory, instance, instance->directory_path, err);
@@ -85,12 +113,10 @@ bool credentials_directory_given(
 
 /* ---- files ---- */
 
-static bool put_file(
+static bool put_new(
 	const struct instance *instance, const char *name, struct bytes content, struct err *err)
 {
 	int dir = instance->directory;
-	/* Never through what lies there: the name is new, then takes the old one's place. */
-	(void)unlinkat(dir, TEMPORARY, 0);
 	OWNED(fd_close)
 	int fd = openat(dir, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -100,6 +126,18 @@ static bool put_file(
 	if (renameat(dir, TEMPORARY, dir, name) != 0)
 		return err_errno(err, errno, "credential %s", name);
 	return true;
+}
+
+static bool put_file(
+	const struct instance *instance, const char *name, struct bytes content, struct err *err)
+{
+	/* Never through what lies there: the name is new, then takes the old one's place. */
+	(void)unlinkat(instance->directory, TEMPORARY, 0);
+	if (put_new(instance, name, content, err))
+		return true;
+	/* It may be half a key. */
+	(void)unlinkat(instance->directory, TEMPORARY, 0);
+	return false;
 }
 
 static bool put_certs(const struct instance *instance, const char *name, const struct bytes *certs,
@@ -196,11 +234,13 @@ static bool is_instance(const char *name)
 bool credentials_clean(const char *run_dir, struct err *err)
 {
 	OWNED(buf_release) struct buf path = {0};
-	if (!instances_directory(run_dir, &path, err))
+	OWNED(fd_close) int fd = -1;
+	if (!instances_directory(run_dir, &path, &fd, err))
 		return false;
-	DIR *dir = opendir(buf_str(&path));
+	DIR *dir = fdopendir(fd);
 	if (!dir)
 		return err_errno(err, errno, "%s", buf_str(&path));
+	fd = -1; /* dir's */
 	for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
 		if (!is_instance(entry->d_name))
 			continue;

@@ -105,6 +105,25 @@ static bool is_refusal(enum err_code code)
 	return code == ERR_DENIED || code == ERR_NOT_FOUND;
 }
 
+/* Evidence may be refused for what has moved at the verifier: its policy, the connection, the challenge's time. Then a fresh
+ * challenge asks for all that is wanted now; twice in a row is an error like any other, and tried again later. */
+static bool attest_again(struct hostd *hostd, struct instance *instance, struct buf *answer,
+	struct attest_result *ret, struct err *err)
+{
+	for (unsigned tries = 0; tries < 2; tries++) {
+		buf_clear(answer);
+		if (!hostd_attest(
+			    hostd, &hostd->renewals, instance, PURPOSE_RENEW, answer, ret, err))
+			return false;
+		if (ret->trusted || !ret->again)
+			return true;
+	}
+	OWNED(buf_release) struct buf reasons = {0};
+	verdict_reasons(ret->verdict, &reasons);
+	return err_set(err, ERR_CONFLICT, "the verifier wants other evidence: %s",
+		reasons.len > 0 && buf_str(&reasons) ? buf_str(&reasons) : "it does not say why");
+}
+
 void instance_renew(struct hostd *hostd, struct instance *instance)
 {
 	OWNED(buf_release) struct buf answer = {0};
@@ -114,8 +133,7 @@ void instance_renew(struct hostd *hostd, struct instance *instance)
 		distrust(hostd, instance, err.text);
 		return;
 	}
-	bool decided = hostd_attest(
-		hostd, &hostd->renewals, instance, PURPOSE_RENEW, &answer, &result, &err);
+	bool decided = attest_again(hostd, instance, &answer, &result, &err);
 	if (!decided && is_refusal(err.code))
 		distrust(hostd, instance, err.text);
 	else if (!decided)

@@ -74,8 +74,14 @@ static bool mount_tmpfs(uint64_t bytes, uint64_t inodes, struct err *err)
 
 static bool make_root(uint64_t bytes, uint64_t inodes, struct err *err)
 {
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
+		if (errno == EINVAL)
+			return err_set(err, ERR_UNSUPPORTED,
+				"the root directory is no mount point, as in a plain chroot: no "
+				"agent "
+				"can get a root of its own here");
 		return err_errno(err, errno, "making the mounts private");
+	}
 	if (!mount_tmpfs(bytes, inodes, err))
 		return false;
 	mode_t mask = umask(022);

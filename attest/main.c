@@ -23,7 +23,7 @@ static const char usage[] =
 	"  --version  print the version\n";
 
 struct arguments {
-	const char *config;
+	const char *config, *wrong;
 	bool check, done;
 };
 
@@ -39,8 +39,10 @@ static bool parse(int argc, char **argv, struct arguments *ret)
 			ret->done = puts("assay-hostd " ASSAY_VERSION) >= 0;
 		else if (strcmp(argv[i], "--help") == 0)
 			ret->done = fputs(usage, stdout) >= 0;
-		else
+		else {
+			ret->wrong = argv[i];
 			return false;
+		}
 	}
 	return true;
 }
@@ -93,7 +95,8 @@ int main(int argc, char **argv)
 	struct arguments arguments;
 	struct err err;
 	if (!parse(argc, argv, &arguments)) {
-		(void)fputs(usage, stderr);
+		(void)fprintf(stderr, "assay-hostd: %s is no option, or lacks its value\n%s",
+			ESC(bytes_str(arguments.wrong)), usage);
 		return EXIT_USAGE;
 	}
 	if (arguments.done)

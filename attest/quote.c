@@ -115,7 +115,7 @@ bool quote_evidence(struct tpm *tpm, const struct quote_request *request,
 		!tpm_quote(tpm, BYTES_OF(q->digest), request->bank, &q->quote, err))
 		return false;
 	if (request->ima_path && !quote_ima_read(request->ima_path, request->claims.ima_start,
-					 QUOTE_IMA_MAX, &q->ima, err))
+					 IMA_LOG_MAX, &q->ima, err))
 		return false;
 	struct evidence evidence = {
 		.claims = buf_bytes(&q->encoded),
@@ -124,6 +124,7 @@ bool quote_evidence(struct tpm *tpm, const struct quote_request *request,
 		.pcrs = q->quote.pcrs,
 		.runtime_log = request->runtime_log,
 		.firmware_log = request->firmware_log,
+		.systemd_log = request->systemd_log,
 		.ima_log = buf_bytes(&q->ima),
 		.challenge = request->challenge,
 		.possession = buf_bytes(&q->possession),

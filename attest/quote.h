@@ -12,8 +12,7 @@
 
 #define QUOTE_IMA_PATH      "/sys/kernel/security/ima/binary_runtime_measurements"
 #define QUOTE_FIRMWARE_PATH "/sys/kernel/security/tpm0/binary_bios_measurements"
-#define QUOTE_IMA_MAX       (6u << 20)
-#define QUOTE_FIRMWARE_MAX  (1u << 20)
+#define QUOTE_SYSTEMD_PATH  "/run/log/systemd/tpm2-measure.log"
 
 struct quote_request {
 	/* The caller fills: verifier_id, purpose, host_id, instance, workload, release,
@@ -23,7 +22,7 @@ struct quote_request {
 	struct bytes challenge; /* the token */
 	enum digest_alg bank;
 	struct bytes runtime_log; /* records runtime_first .. runtime_next - 1 */
-	struct bytes firmware_log; /* empty: not sent */
+	struct bytes firmware_log, systemd_log; /* empty: not sent */
 	const char *
 		ima_path; /* read after the quote, from entry claims.ima_start on; NULL: not sent */
 	struct key *key; /* KEY_SOFTWARE: private */

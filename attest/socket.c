@@ -165,6 +165,11 @@ bool socket_connect(const char *path, int *ret_fd, struct err *err)
 			return err_set(err, ERR_IO,
 				"assay-hostd does not answer at %s: is it running on this host?",
 				path);
+		if (why == EACCES || why == EPERM)
+			return err_set(err, ERR_IO,
+				"%s: permission denied: only root, assay-hostd's own user and the "
+				"members of its socket_group (hostd.yaml) may connect",
+				path);
 		return err_errno(err, why, "connecting to assay-hostd at %s", path);
 	}
 	if (!check_listener(fd, path, err))

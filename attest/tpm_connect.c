@@ -23,8 +23,7 @@ static bool check_device(const char *tcti, struct err *err)
 	if (errno == ENOENT)
 		return err_set(err, ERR_NOT_FOUND,
 			"%s: there is no such device: enable the TPM in the firmware's settings, "
-			"or "
-			"name another one",
+			"or name another one",
 			path);
 	if (errno == EACCES || errno == EPERM)
 		return err_set(err, ERR_DENIED,

@@ -2,8 +2,43 @@
 #include "base/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/text.h"
+
+/* When memory runs out, jansson's lexer drops a byte of the text and goes on: what it then gives is another value than the
+ * one that was written, or another fault than the true one. So its allocator remembers, and once it failed it fails until
+ * the call is over, whose result is then thrown away. */
+static _Thread_local struct {
+	bool watched, starved;
+} memory;
+
+static void *take_memory(size_t size)
+{
+	void *taken = memory.watched && memory.starved ? NULL : malloc(size);
+
+	memory.starved = memory.starved || !taken;
+	return taken;
+}
+
+/* Before any thread is there: jansson keeps this in a global. */
+__attribute__((constructor)) static void watch_memory(void)
+{
+	json_set_alloc_funcs(take_memory, free);
+}
+
+static void watch_begin(void)
+{
+	memory.watched = true;
+	memory.starved = false;
+}
+
+/* Whether memory ran out since. */
+static bool watch_end(void)
+{
+	memory.watched = false;
+	return memory.starved;
+}
 
 /* Nesting is counted before jansson sees the text: its parser recurses up to a limit of its own. */
 static bool depth_within(struct bytes in, size_t max)
@@ -40,13 +75,16 @@ bool json_open(struct bytes in, size_t max, json_t **ret, struct err *err)
 		return err_set(err, ERR_LIMIT, "JSON: %zu bytes, more than %zu", in.len, max);
 	if (!depth_within(in, JSON_DEPTH_MAX))
 		return err_set(err, ERR_LIMIT, "JSON: nested deeper than %d", JSON_DEPTH_MAX);
+	watch_begin();
 	value = json_loadb(
 		in.len ? (const char *)in.data : "", in.len, JSON_REJECT_DUPLICATES, &why);
+	if (watch_end()) {
+		json_decref(value);
+		return err_set(err, ERR_NOMEM, "JSON: no memory");
+	}
 	if (!value)
-		return err_set(err,
-			json_error_code(&why) == json_error_out_of_memory ? ERR_NOMEM : ERR_FORMAT,
-			"JSON: line %d, column %d: %s", why.line, why.column,
-			ESC(bytes_str(why.text)));
+		return err_set(err, ERR_FORMAT, "JSON: line %d, column %d: %s", why.line,
+			why.column, ESC(bytes_str(why.text)));
 	*ret = value;
 	return true;
 }
@@ -244,11 +282,16 @@ bool json_write(const json_t *value, bool pretty, struct buf *out, struct err *e
 {
 	size_t flags = JSON_SORT_KEYS | JSON_ENCODE_ANY | (pretty ? JSON_INDENT(2) : JSON_COMPACT);
 	size_t start = out->len;
+	bool written;
 
-	if (json_dump_callback(value, append, out, flags) != 0) {
+	watch_begin();
+	written = json_dump_callback(value, append, out, flags) == 0;
+	if (watch_end() || !written) {
 		out->len = start;
 		return buf_ok(out, err) &&
-		       err_set(err, ERR_INTERNAL, "JSON: a value that cannot be written");
+		       (memory.starved ? err_set(err, ERR_NOMEM, "JSON: no memory")
+				       : err_set(err, ERR_INTERNAL,
+						 "JSON: a value that cannot be written"));
 	}
 	if (pretty)
 		buf_put_u8(out, '\n');

@@ -53,9 +53,9 @@ static bool target_from_file(struct cli *cli, const char *path, struct target *t
 {
 	OWNED(buf_release) struct buf text = {0};
 	struct settings *settings = NULL;
-	if (!file_read(path, 65536, &text, &cli->err))
+	if (!cli_read(path, 65536, &text, &cli->err))
 		return err_wrap(
-			&cli->err, "connection settings (give --verifier and --ca, or --config)");
+			&cli->err, "no verifier is known (give --config, or --verifier and --ca)");
 	if (!yaml_load(buf_bytes(&text), path, &settings_schema, (void **)&settings, &cli->err))
 		return false;
 	buf_put_str(&target->verifier, settings->verifier);
@@ -180,6 +180,30 @@ static bool http_error(struct cli *cli, long status, struct bytes answer)
 	return false;
 }
 
+/* What libcurl says, and what is most likely behind it. */
+static bool curl_error(
+	struct cli *cli, const struct target *target, CURLcode code, const char *detail)
+{
+	static const struct {
+		CURLcode code;
+		const char *hint;
+	} hints[] = {
+		{CURLE_COULDNT_CONNECT, "is the verifier running there?"},
+		{CURLE_PEER_FAILED_VERIFICATION, "the verifier's certificate is not the CA's that "
+						 "was given, or not this name's"},
+		{CURLE_SSL_CACERT_BADFILE, "the CA certificate cannot be read"},
+		{CURLE_SSL_CERTPROBLEM, "the client certificate or its key cannot be used"},
+		{CURLE_SSL_CONNECT_ERROR, "TLS 1.3 is needed; is this the verifier's port?"},
+	};
+	const char *hint = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(hints) && !hint; i++)
+		if (hints[i].code == code)
+			hint = hints[i].hint;
+	return err_set(&cli->err, ERR_NET, "%s: %s%s%s%s", (const char *)target->verifier.data,
+		detail[0] ? detail : curl_easy_strerror(code), hint ? " (" : "", hint ? hint : "",
+		hint ? ")" : "");
+}
+
 static bool request_perform(struct cli *cli, const struct target *target, const char *path,
 	const char *content_type, const struct bytes *body, struct buf *ret)
 {
@@ -205,8 +229,7 @@ static bool request_perform(struct cli *cli, const struct target *target, const 
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(headers);
 	if (code != CURLE_OK)
-		return err_set(&cli->err, ERR_NET, "%s: %s", (const char *)target->verifier.data,
-			detail[0] ? detail : curl_easy_strerror(code));
+		return curl_error(cli, target, code, detail);
 	return status >= 200 && status < 300 ? true : http_error(cli, status, buf_bytes(ret));
 }
 

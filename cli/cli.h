@@ -92,8 +92,14 @@ bool option_given(const struct cli *cli, const char *name);
 const struct option_value *option_all(
 	const struct cli *cli, const char *name); /* NULL when not given */
 must_use bool option_required(struct cli *cli, const char *name, const char **ret);
+extern const struct option_spec global_options[]; /* of every command */
+
+/* ---- help.c ---- */
+/* The command that the first words name, and how many they are; NULL: none. */
+const struct command *command_find(int argc, char **argv, int *ret_words);
 void command_help(const struct command *command, FILE *out);
-void commands_help(FILE *out);
+/* Answers words that are no command: none at all, "help …", "--help", a group alone, a mistake. */
+enum status help(int argc, char **argv);
 
 /* ---- output.c ---- */
 /* Prints the error chain to standard error and gives the exit status that fits its code. */

@@ -19,7 +19,8 @@ static const struct option_spec options[] = {
 	{"expires", "DURATION", OPTION_VALUE, "how long it holds (default 90d)"},
 	{"policy", "FILE", OPTION_VALUE,
 		"policy file that holds the clause (default: asked of the verifier)"},
-	{"out", "FILE", OPTION_VALUE, "write the signed approval there (default: standard output)"},
+	{"out", "FILE", OPTION_VALUE,
+		"write the signed statement there (default: standard output)"},
 	API_OPTIONS,
 	OPTIONS_END,
 };
@@ -64,10 +65,11 @@ static bool policy_load(struct cli *cli, struct policy **ret)
 static bool approval_fill(struct cli *cli, const struct release *release,
 	const struct policy_class *class, bool withdrawn, struct approval *ret)
 {
-	const char *person = NULL, *role = NULL, *environment = NULL;
+	const char *person = NULL, *role = NULL, *environment = NULL, *reason = NULL;
 	int64_t lifetime = 0;
 	if (!option_required(cli, "person", &person) || !option_required(cli, "role", &role) ||
-		!option_required(cli, "env", &environment))
+		!option_required(cli, "env", &environment) ||
+		!option_required(cli, "reason", &reason))
 		return false;
 	if (!time_parse_duration(bytes_str(option_or(cli, "expires", "90d")), APPROVAL_LIFETIME_MAX,
 		    &lifetime, &cli->err)) {
@@ -79,7 +81,7 @@ static bool approval_fill(struct cli *cli, const struct release *release,
 		.environment = strdup(environment),
 		.person = strdup(person),
 		.role = strdup(role),
-		.reason = strdup(option_or(cli, "reason", "")),
+		.reason = strdup(reason),
 		.change_request = change ? strdup(change) : NULL,
 		.issued = clock_wall(&clock_system),
 		.withdrawn = withdrawn,
@@ -162,7 +164,7 @@ static enum status run_withdraw(struct cli *cli)
 const struct command cmd_release_approve = {
 	.group = "release",
 	.name = "approve",
-	.synopsis = "FILE|DIGEST --person NAME --role ROLE --env ENV --key URI [--out FILE]",
+	.synopsis = "FILE|DIGEST --person NAME --role ROLE --env ENV --reason TEXT --key URI",
 	.summary = "Shows a release and signs an approval of it; `release publish` hands it in.",
 	.options = options,
 	.least = 1,
@@ -172,7 +174,7 @@ const struct command cmd_release_approve = {
 const struct command cmd_release_withdraw = {
 	.group = "release",
 	.name = "withdraw",
-	.synopsis = "FILE|DIGEST --person NAME --role ROLE --env ENV --key URI [--out FILE]",
+	.synopsis = "FILE|DIGEST --person NAME --role ROLE --env ENV --reason TEXT --key URI",
 	.summary = "Signs the withdrawal of one's approval; `release publish` hands it in.",
 	.options = options,
 	.least = 1,

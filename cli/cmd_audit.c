@@ -80,8 +80,10 @@ static enum status run(struct cli *cli)
 		return cli_fail(cli);
 	const struct audit_anchors known = {
 		anchors.keys, anchors.key_count, anchors.roots, anchors.root_count};
-	if (!audit_run(buf_bytes(&bundle), &known, &report, &cli->err))
+	if (!audit_run(buf_bytes(&bundle), &known, &report, &cli->err)) {
+		(void)err_wrap(&cli->err, "%s", ESC(bytes_str(cli->arguments->values[0])));
 		return cli_fail(cli);
+	}
 	if (option(cli, "extract") && !extract(cli, buf_bytes(&bundle), &report.record))
 		return cli_fail(cli);
 	enum status status = report.consistent ? STATUS_DONE : STATUS_REFUSED;

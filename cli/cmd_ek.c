@@ -110,7 +110,28 @@ static bool store_load(struct cli *cli, struct store *store)
 	return true;
 }
 
-static enum status print_result(struct cli *cli, const struct ek_cert_result *result)
+/* Certificates below the root that were looked up in a list of their issuer. */
+static size_t looked_up(const struct ek_cert_result *result, const struct crls *crls)
+{
+	size_t below = result->chain.count > 0 ? result->chain.count - 1 : 0;
+	if (crls_count(crls) == 0 || result->chain.fault != CHAIN_OK)
+		return 0;
+	return below - result->chain.unlisted;
+}
+
+/* An accepted certificate says what it was not asked. */
+static void print_revocation(const struct ek_cert_result *result, const struct crls *crls)
+{
+	if (crls_count(crls) == 0)
+		(void)puts("not checked: revocation: no --crls was given");
+	else if (result->chain.unlisted > 0)
+		(void)printf("not checked: revocation of %zu of %zu certificates: their issuers "
+			     "have no list in --crls\n",
+			result->chain.unlisted, result->chain.count - 1);
+}
+
+static enum status print_result(
+	struct cli *cli, const struct ek_cert_result *result, const struct crls *crls)
 {
 	bool ok = result->fault == EK_CERT_OK;
 	enum status status = ok ? STATUS_DONE : STATUS_REFUSED;
@@ -122,11 +143,12 @@ static enum status print_result(struct cli *cli, const struct ek_cert_result *re
 	}
 	if (cli->json)
 		return cli_print_json(cli,
-			json_pack("{s:b,s:s,s:s,s:s,s:s,s:s,s:b,s:o}", "verified", ok, "reason",
+			json_pack("{s:b,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:o}", "verified", ok, "reason",
 				ok ? "" : ek_cert_fault_name(result->fault), "detail",
 				result->detail, "manufacturer", result->manufacturer, "model",
 				result->model, "version", result->version, "expired",
-				result->expired, "chain", chain),
+				result->expired, "revocation_looked_up",
+				(json_int_t)looked_up(result, crls), "chain", chain),
 			status);
 	json_decref(chain);
 	if (ok)
@@ -139,6 +161,8 @@ static enum status print_result(struct cli *cli, const struct ek_cert_result *re
 	if (result->expired)
 		(void)puts(
 			"the certificate has expired; accepted because --ignore-expiry was given");
+	if (ok)
+		print_revocation(result, crls);
 	for (size_t i = 0; i < result->chain.count; i++) {
 		char subject[512];
 		(void)printf("  %zu  %s\n", i,
@@ -158,9 +182,25 @@ static bool time_of(struct cli *cli, int64_t *ret)
 	return true;
 }
 
+/* *ret stays NULL without --crls. */
+static bool crls_load(struct cli *cli, struct crls **ret)
+{
+	OWNED(buf_release) struct buf text = {0};
+	const char *path = option(cli, "crls");
+	if (!path)
+		return true;
+	if (!file_read(path, STORE_FILE_MAX, &text, &cli->err))
+		return false;
+	*ret = crls_new();
+	if (!*ret)
+		return err_set(&cli->err, ERR_NOMEM, "revocation lists");
+	return crls_add(*ret, buf_bytes(&text), &cli->err) || err_wrap(&cli->err, "%s", path);
+}
+
 static enum status run(struct cli *cli)
 {
-	OWNED(buf_release) struct buf der = {0}, crls = {0};
+	OWNED(buf_release) struct buf der = {0};
+	OWNED(crls_free) struct crls *crls = NULL;
 	OWNED(store_free) struct store *store = calloc(1, sizeof(*store));
 	OWNED(cert_unref) struct cert *cert = NULL;
 	int64_t at;
@@ -176,22 +216,22 @@ static enum status run(struct cli *cli)
 	if (!(pem ? cert_from_pem(in, &cert, &cli->err)
 		  : cert_from_der(in, true, &cert, &cli->err)))
 		return cli_fail(cli);
-	if (option(cli, "crls") &&
-		!file_read(option(cli, "crls"), STORE_FILE_MAX, &crls, &cli->err))
+	if (!crls_load(cli, &crls))
 		return cli_fail(cli);
 	struct ek_cert_options how = {
 		.roots = store->roots,
 		.root_count = store->root_count,
 		.intermediates = store->intermediates,
 		.intermediate_count = store->intermediate_count,
-		.crls = buf_bytes(&crls),
 		.at = at,
+		.crls = crls,
+		.crls_at = at,
 		.ignore_expiry = option_given(cli, "ignore-expiry"),
 	};
 	OWNED(ek_cert_result_release) struct ek_cert_result result = {0};
 	if (!ek_cert_verify(cert, &how, &result, &cli->err))
 		return cli_fail(cli);
-	return print_result(cli, &result);
+	return print_result(cli, &result, crls);
 }
 
 const struct command cmd_ek_verify = {

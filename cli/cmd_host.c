@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 
 #include "base/time.h"
+#include "crypto/digest.h"
 
 static const struct option_spec invite_options[] = {
 	{"name", "NAME", OPTION_VALUE, "a name for people"},
@@ -29,6 +30,12 @@ static enum status run_invite(struct cli *cli)
 	(void)json_object_set_new(request, "expires_in", json_integer(lifetime));
 	if (option(cli, "name"))
 		(void)json_object_set_new(request, "name", json_string(option(cli, "name")));
+	uint8_t digest[SHA256_LEN];
+	if (option(cli, "host") &&
+		!hex_decode_exact(bytes_str(option(cli, "host")), digest, SHA256_LEN, NULL)) {
+		(void)err_set(&cli->err, ERR_USAGE, "--host is a host's whole id: 64 hex digits");
+		return cli_fail(cli);
+	}
 	if (option(cli, "host"))
 		(void)json_object_set_new(request, "ek_digest", json_string(option(cli, "host")));
 	if (!json_write(request, false, &text, &cli->err))

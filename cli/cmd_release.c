@@ -97,9 +97,12 @@ static enum status run_publish(struct cli *cli)
 	OWNED(dsse_free) struct dsse *dsse = NULL;
 	OWNED(approval_free) struct approval *approval = NULL;
 	OWNED(json_release) json_t *answer = NULL;
-	if (!cli_read(cli->arguments->values[0], JSON_INPUT_MAX, &in, &cli->err) ||
-		!dsse_parse(buf_bytes(&in), &dsse, &cli->err))
+	if (!cli_read(cli->arguments->values[0], JSON_INPUT_MAX, &in, &cli->err))
 		return cli_fail(cli);
+	if (!dsse_parse(buf_bytes(&in), &dsse, &cli->err)) {
+		(void)err_wrap(&cli->err, "%s", ESC(bytes_str(cli->arguments->values[0])));
+		return cli_fail(cli);
+	}
 	bool is_approval = approval_parse(buf_bytes(&dsse->payload), &approval, NULL);
 	struct bytes body = buf_bytes(&in);
 	if (!api_json(cli, is_approval ? "/v1/approvals" : "/v1/releases", MEDIA_DSSE, &body,

@@ -33,11 +33,17 @@ const struct command *const commands[] = {
 	&cmd_ek_verify,
 	&cmd_dsse_verify,
 	&cmd_model_digest,
+	&cmd_ima_replay,
+	&cmd_ima_show,
+	&cmd_ima_check,
 	&cmd_log_inclusion,
 	&cmd_log_consistency,
 	&cmd_firmware_replay,
 	&cmd_firmware_show,
 	&cmd_firmware_diff,
 	&cmd_firmware_secureboot,
+	&cmd_firmware_predict,
+	&cmd_firmware_learn,
+	&cmd_firmware_check,
 };
 const size_t command_count = ARRAY_LEN(commands);

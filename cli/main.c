@@ -20,20 +20,6 @@ static struct environment environment_read(char *path, size_t size)
 	return environment;
 }
 
-static const struct command *command_find(int argc, char **argv, int *ret_words)
-{
-	for (size_t i = 0; i < command_count; i++) {
-		const struct command *command = commands[i];
-		*ret_words = command->group ? 2 : 1;
-		const char *words[] = {
-			command->group ? command->group : command->name, command->name};
-		if (argc > *ret_words && strcmp(argv[1], words[0]) == 0 &&
-			(!command->group || strcmp(argv[2], words[1]) == 0))
-			return command;
-	}
-	return NULL;
-}
-
 int main(int argc, char **argv)
 {
 	char path[512];
@@ -42,17 +28,13 @@ int main(int argc, char **argv)
 	/* The TSS writes its own lines to standard error; what matters of them is in our errors. */
 	(void)setenv("TSS2_LOG", "all+none", 0);
 	int words = 0;
-	const struct command *command = command_find(argc, argv, &words);
-	if (!command) {
-		bool asked = argc > 1 &&
-			     (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0);
-		if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-			(void)puts("assay " ASSAY_VERSION);
-			return STATUS_DONE;
-		}
-		commands_help(asked ? stdout : stderr);
-		return asked ? STATUS_DONE : STATUS_USAGE;
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		(void)puts("assay " ASSAY_VERSION);
+		return STATUS_DONE;
 	}
+	const struct command *command = argc > 1 ? command_find(argc - 1, argv + 1, &words) : NULL;
+	if (!command)
+		return (int)help(argc > 1 ? argc - 1 : 0, argv + 1);
 	struct arguments arguments = {0};
 	struct cli cli = {
 		.environment = &environment, .arguments = &arguments, .colour = environment.colour};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options by table: parsing, look-up and the help text, which is made from the same tables. */
+/* Options by table: parsing and look-up. */
 #include "cli/cli.h"
 
-static const struct option_spec global_options[] = {
+const struct option_spec global_options[] = {
 	{"json", NULL, OPTION_FLAG, "answer as JSON"},
 	{"help", NULL, OPTION_FLAG, "this text"},
 	OPTIONS_END,
@@ -97,9 +97,9 @@ bool arguments_parse(const struct command *command, int argc, char **argv, struc
 		ret->rest_count = 0;
 	}
 	if (ret->count < command->least || ret->count > command->most)
-		return err_set(err, ERR_USAGE, "expected: assay %s%s%s %s",
+		return err_set(err, ERR_USAGE, "expected: assay %s%s%s%s%s",
 			command->group ? command->group : "", command->group ? " " : "",
-			command->name, command->synopsis);
+			command->name, command->synopsis[0] ? " " : "", command->synopsis);
 	return true;
 }
 
@@ -138,43 +138,4 @@ bool option_required(struct cli *cli, const char *name, const char **ret)
 {
 	*ret = option(cli, name);
 	return *ret ? true : err_set(&cli->err, ERR_USAGE, "--%s is needed", name);
-}
-
-static void option_help(const struct option_spec *spec, FILE *out)
-{
-	char left[48];
-	(void)snprintf(left, sizeof(left), "--%s%s%s", spec->name, spec->metavar ? " " : "",
-		spec->metavar ? spec->metavar : "");
-	(void)fprintf(out, "  %-24s %s%s\n", left, spec->help,
-		spec->kind == OPTION_REPEATED ? " (may be repeated)" : "");
-}
-
-void command_help(const struct command *command, FILE *out)
-{
-	(void)fprintf(out, "usage: assay %s%s%s %s\n%s\n\noptions:\n",
-		command->group ? command->group : "", command->group ? " " : "", command->name,
-		command->synopsis, command->summary);
-	for (const struct option_spec *spec = command->options; spec && spec->name; spec++)
-		option_help(spec, out);
-	for (const struct option_spec *spec = global_options; spec->name; spec++)
-		option_help(spec, out);
-	(void)fputs(
-		"\nexit status: 0 accepted or done, 1 refused, 2 wrong usage, 3 could not decide\n",
-		out);
-}
-
-void commands_help(FILE *out)
-{
-	(void)fputs("usage: assay COMMAND …\n\n", out);
-	for (size_t i = 0; i < command_count; i++) {
-		char words[40];
-		const struct command *command = commands[i];
-		(void)snprintf(words, sizeof(words), "%s%s%s", command->group ? command->group : "",
-			command->group ? " " : "", command->name);
-		(void)fprintf(out, "  %-20s %s\n", words, command->summary);
-	}
-	(void)fputs(
-		"\n`assay COMMAND --help` says more. --json on every command answers as JSON.\n"
-		"exit status: 0 accepted or done, 1 refused, 2 wrong usage, 3 could not decide\n",
-		out);
 }

@@ -112,9 +112,13 @@ const char *colour(const struct cli *cli, const char *name)
 
 bool cli_read(const char *path, size_t max, struct buf *ret, struct err *err)
 {
-	if (strcmp(path, "-") == 0)
-		return file_read_fd(STDIN_FILENO, "standard input", max, ret, err);
-	return file_read(path, max, ret, err);
+	bool done = strcmp(path, "-") == 0
+			    ? file_read_fd(STDIN_FILENO, "standard input", max, ret, err)
+			    : file_read(path, max, ret, err);
+	/* A file that may not be read is no verdict against what it holds. */
+	if (!done && err && err->code == ERR_DENIED)
+		err->code = ERR_IO;
+	return done;
 }
 
 bool cli_write(const char *path, struct bytes content, bool secret, struct err *err)

@@ -52,6 +52,7 @@ static bool decode(struct cert *cert, struct err *err)
 	buf_put(&cert->spki, spki);
 	if (!buf_ok(&cert->spki, err))
 		return false;
+	openssl_begin();
 	cert->x509 = d2i_X509(NULL, &at, (long)der.len);
 	if (!cert->x509 || at != der.data + der.len)
 		return openssl_fail(err, ERR_FORMAT, "X.509");
@@ -59,6 +60,9 @@ static bool decode(struct cert *cert, struct err *err)
 	 * sense is judged with the chain. */
 	if (X509_check_purpose(cert->x509, -1, 0) != 1)
 		openssl_forget();
+	/* What OpenSSL had no memory for, it leaves out of the certificate and says nothing. */
+	if (!openssl_answer(err, "X.509"))
+		return false;
 	return check_extensions(cert->x509, err) &&
 	       read_time(X509_get0_notBefore(cert->x509), "notBefore", &cert->not_before, err) &&
 	       read_time(X509_get0_notAfter(cert->x509), "notAfter", &cert->not_after, err);

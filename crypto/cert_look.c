@@ -185,3 +185,8 @@ bool cert_san_directory_attribute(const struct cert *cert, const char *oid, char
 	}
 	return count == 1 && string_text(found, out, size);
 }
+
+bool cert_looks_whole(struct err *err)
+{
+	return openssl_answer(err, "certificate");
+}

@@ -18,6 +18,12 @@ struct cert {
 	int64_t not_before, not_after;
 };
 
+struct crls {
+	STACK_OF(X509_CRL) * list;
+};
+/* A list in this name. */
+bool crls_of_issuer(const struct crls *crls, const X509_NAME *issuer);
+
 /* Refuses bytes that are not the outline of one DER certificate, or whose key has explicit curve
  * parameters: before OpenSSL decodes the key, which it does at once and with arithmetic on those
  * parameters (CVE-2022-0778). Gives the SPKI, borrowed. */

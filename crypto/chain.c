@@ -2,26 +2,23 @@
 #include "crypto/cert_private.h"
 
 #include <assert.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
 #include "base/text.h"
-#include "crypto/der.h"
 #include "crypto/openssl_error.h"
-#include "crypto/pem.h"
 
 enum {
 	CHAIN_ROOTS_MAX = 4096,
 	CHAIN_INTERMEDIATES_MAX = 4096,
-	CHAIN_CRLS_MAX = 1024,
-	CHAIN_CRL_BYTES_MAX = 64 << 20,
 	SECURITY_LEVEL = 2, /* 112 bits: RSA-2048, SHA-224 */
 };
 
 struct judgement {
 	const struct chain_options *options;
-	STACK_OF(X509_CRL) * crls;
+	size_t unlisted;
+	bool stale;
+	int stale_depth;
 };
 
 static const struct {
@@ -56,6 +53,18 @@ static const struct {
 	{X509_V_ERR_CA_KEY_TOO_SMALL, CHAIN_PROFILE},
 	{X509_V_ERR_CA_MD_TOO_WEAK, CHAIN_PROFILE},
 	{X509_V_ERR_EC_KEY_EXPLICIT_PARAMS, CHAIN_PROFILE},
+	{X509_V_ERR_UNABLE_TO_GET_CRL, CHAIN_REVOCATION_LIST},
+	{X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER, CHAIN_REVOCATION_LIST},
+	{X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE, CHAIN_REVOCATION_LIST},
+	{X509_V_ERR_CRL_SIGNATURE_FAILURE, CHAIN_REVOCATION_LIST},
+	{X509_V_ERR_CRL_NOT_YET_VALID, CHAIN_REVOCATION_LIST},
+	{X509_V_ERR_CRL_HAS_EXPIRED, CHAIN_REVOCATION_LIST},
+	{X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD, CHAIN_REVOCATION_LIST},
+	{X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD, CHAIN_REVOCATION_LIST},
+	{X509_V_ERR_KEYUSAGE_NO_CRL_SIGN, CHAIN_REVOCATION_LIST},
+	{X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION, CHAIN_REVOCATION_LIST},
+	{X509_V_ERR_DIFFERENT_CRL_SCOPE, CHAIN_REVOCATION_LIST},
+	{X509_V_ERR_CRL_PATH_VALIDATION_ERROR, CHAIN_REVOCATION_LIST},
 };
 
 static const char *const fault_names[] = {
@@ -67,6 +76,7 @@ static const char *const fault_names[] = {
 	[CHAIN_NOT_YET_VALID] = "not-yet-valid",
 	[CHAIN_REVOKED] = "revoked",
 	[CHAIN_PROFILE] = "certificate-profile",
+	[CHAIN_REVOCATION_LIST] = "revocation-list",
 	[CHAIN_OTHER] = "other",
 };
 static_assert(ARRAY_LEN(fault_names) == CHAIN_OTHER + 1, "a name for each fault");
@@ -84,11 +94,6 @@ static enum chain_fault fault_of(int openssl_error)
 	return CHAIN_OTHER;
 }
 
-static void crls_free(STACK_OF(X509_CRL) * *crls)
-{
-	sk_X509_CRL_pop_free(*crls, X509_CRL_free);
-}
-
 static void certs_free(STACK_OF(X509) * *certs)
 {
 	sk_X509_free(*certs);
@@ -104,19 +109,23 @@ static void context_free(X509_STORE_CTX **context)
 	X509_STORE_CTX_free(*context);
 }
 
-static bool crl_issued_by(STACK_OF(X509_CRL) * crls, const X509_NAME *issuer)
+/* Issuers without a CRL are not checked; one that cannot be used is not as if there was none. */
+static int no_crl(struct judgement *judgement, X509_STORE_CTX *context)
 {
-	for (int i = 0; i < sk_X509_CRL_num(crls); i++)
-		if (X509_NAME_cmp(X509_CRL_get_issuer(sk_X509_CRL_value(crls, i)), issuer) == 0)
-			return true;
-	return false;
+	const X509 *cert = X509_STORE_CTX_get_current_cert(context);
+	int last = sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1;
+
+	if (!cert || crls_of_issuer(judgement->options->crls, X509_get_issuer_name(cert)))
+		return 0;
+	if (X509_STORE_CTX_get_error_depth(context) < last)
+		judgement->unlisted++;
+	return 1;
 }
 
 /* Called for each fault found; 1 = go on. */
 static int on_fault(int ok, X509_STORE_CTX *context)
 {
-	const struct judgement *judgement = X509_STORE_CTX_get_app_data(context);
-	const X509 *cert = X509_STORE_CTX_get_current_cert(context);
+	struct judgement *judgement = X509_STORE_CTX_get_app_data(context);
 
 	if (ok)
 		return 1;
@@ -124,69 +133,31 @@ static int on_fault(int ok, X509_STORE_CTX *context)
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		return judgement->options->ignore_expiry;
 	case X509_V_ERR_UNABLE_TO_GET_CRL:
-		/* Issuers without a CRL here are not checked; one that cannot be used is not as if
-		 * there was none. */
-		return cert && !crl_issued_by(judgement->crls, X509_get_issuer_name(cert));
+		return no_crl(judgement, context);
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+		/* What is on it is revoked all the same: look, and refuse afterwards. */
+		judgement->stale = true;
+		judgement->stale_depth = X509_STORE_CTX_get_error_depth(context);
+		return 1;
 	default:
 		return 0;
 	}
 }
 
-static bool keep_crl(X509_CRL *crl, STACK_OF(X509_CRL) * crls, struct err *err)
+static bool fill_store(X509_STORE *store, const struct chain_options *options, struct err *err)
 {
-	if (!crl)
-		return openssl_fail(err, ERR_FORMAT, "CRL");
-	if (sk_X509_CRL_num(crls) < CHAIN_CRLS_MAX && sk_X509_CRL_push(crls, crl) > 0)
-		return true;
-	X509_CRL_free(crl);
-	return err_set(err, ERR_LIMIT, "more than %d CRLs", CHAIN_CRLS_MAX);
-}
+	size_t crls = crls_count(options->crls);
 
-static bool crls_from_der(struct bytes in, STACK_OF(X509_CRL) * crls, struct err *err)
-{
-	const uint8_t *at = in.data, *end = in.data + in.len;
-
-	while (at < end)
-		if (!keep_crl(d2i_X509_CRL(NULL, &at, (long)(end - at)), crls, err))
-			return false;
-	return true;
-}
-
-static bool visit_block(const struct pem_block *block, void *context, struct err *err)
-{
-	if (strcmp(block->name, PEM_STRING_X509_CRL) != 0)
-		return true;
-	return crls_from_der(block->der, context, err);
-}
-
-static bool read_crls(struct bytes in, STACK_OF(X509_CRL) * crls, struct err *err)
-{
-	if (in.len == 0)
-		return true;
-	if (in.len > CHAIN_CRL_BYTES_MAX)
-		return err_set(err, ERR_LIMIT, "CRLs of %zu bytes, at most %d", in.len,
-			CHAIN_CRL_BYTES_MAX);
-	if (!(der_looks_long(in) ? crls_from_der(in, crls, err)
-				 : pem_each(in, visit_block, crls, err)))
-		return false;
-	/* Who gives CRLs wants them checked; a file of something else must not mean that none is.
-	 */
-	return sk_X509_CRL_num(crls) > 0 || err_set(err, ERR_FORMAT, "CRL: none in these bytes");
-}
-
-static bool fill_store(X509_STORE *store, const struct chain_options *options,
-	STACK_OF(X509_CRL) * crls, struct err *err)
-{
 	for (size_t i = 0; i < options->root_count; i++)
 		if (X509_STORE_add_cert(store, options->roots[i]->x509) != 1)
 			return openssl_fail(err, ERR_NOMEM, "trust store");
-	for (int i = 0; i < sk_X509_CRL_num(crls); i++)
-		if (X509_STORE_add_crl(store, sk_X509_CRL_value(crls, i)) != 1)
+	for (size_t i = 0; i < crls; i++)
+		if (X509_STORE_add_crl(store, sk_X509_CRL_value(options->crls->list, (int)i)) != 1)
 			return openssl_fail(err, ERR_NOMEM, "trust store");
 	return true;
 }
 
-static void set_parameters(X509_STORE_CTX *context, const struct judgement *judgement)
+static void set_parameters(X509_STORE_CTX *context, struct judgement *judgement)
 {
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
 
@@ -194,10 +165,10 @@ static void set_parameters(X509_STORE_CTX *context, const struct judgement *judg
 	/* OpenSSL counts what lies between leaf and root. */
 	X509_VERIFY_PARAM_set_depth(param, X509_CHAIN_MAX - 2);
 	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
-	if (sk_X509_CRL_num(judgement->crls) > 0)
+	if (crls_count(judgement->options->crls) > 0)
 		X509_VERIFY_PARAM_set_flags(
 			param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
-	X509_STORE_CTX_set_app_data(context, (void *)judgement);
+	X509_STORE_CTX_set_app_data(context, judgement);
 	X509_STORE_CTX_set_verify_cb(context, on_fault);
 }
 
@@ -263,13 +234,20 @@ static void keep_chain(X509_STORE_CTX *context, struct cert *leaf,
 static bool judge(X509_STORE_CTX *context, const struct judgement *judgement, struct cert *leaf,
 	struct chain_result *result, struct err *err)
 {
-	int verified = X509_verify_cert(context), error = X509_STORE_CTX_get_error(context);
+	int verified, error;
 
+	openssl_begin();
+	verified = X509_verify_cert(context);
+	error = X509_STORE_CTX_get_error(context);
 	if (verified < 0)
 		return openssl_fail(err, ERR_CRYPTO, "certificate chain");
-	openssl_forget();
+	if (error == X509_V_ERR_OUT_OF_MEM)
+		return openssl_fail(err, ERR_NOMEM, "certificate chain");
+	if (!openssl_answer(err, "certificate chain"))
+		return false;
 	if (X509_check_purpose(leaf->x509, -1, 0) != 1) {
-		openssl_forget();
+		if (!openssl_answer(err, "certificate chain"))
+			return false;
 		result->fault = CHAIN_PROFILE;
 		describe(result, 0, leaf->x509, "an extension is malformed");
 	} else if (verified == 0) {
@@ -281,9 +259,16 @@ static bool judge(X509_STORE_CTX *context, const struct judgement *judgement, st
 		result->fault = CHAIN_PROFILE;
 		describe(result, 0, leaf->x509,
 			"critical subjectAltName with names that nobody judged");
+	} else if (judgement->stale && !judgement->options->ignore_stale_crls) {
+		result->fault = CHAIN_REVOCATION_LIST;
+		describe(result, judgement->stale_depth,
+			sk_X509_value(X509_STORE_CTX_get0_chain(context), judgement->stale_depth),
+			X509_verify_cert_error_string(X509_V_ERR_CRL_HAS_EXPIRED));
 	} else {
 		result->fault = CHAIN_OK;
 	}
+	result->unlisted = judgement->unlisted;
+	result->stale_crl = judgement->stale;
 	keep_chain(context, leaf, judgement->options, result);
 	return true;
 }
@@ -305,14 +290,12 @@ bool chain_verify(struct cert *leaf, const struct chain_options *options, struct
 	OWNED(store_free) X509_STORE *store = X509_STORE_new();
 	OWNED(context_free) X509_STORE_CTX *context = X509_STORE_CTX_new();
 	OWNED(certs_free) STACK_OF(X509) *intermediates = sk_X509_new_null();
-	OWNED(crls_free) STACK_OF(X509_CRL) *crls = sk_X509_CRL_new_null();
-	struct judgement judgement = {options, crls};
+	struct judgement judgement = {.options = options};
 
 	*ret = (struct chain_result){.fault = CHAIN_OTHER};
-	if (!store || !context || !intermediates || !crls)
+	if (!store || !context || !intermediates)
 		return openssl_fail(err, ERR_NOMEM, "certificate chain");
-	if (!check_limits(options, err) || !read_crls(options->crls, crls, err) ||
-		!fill_store(store, options, crls, err))
+	if (!check_limits(options, err) || !fill_store(store, options, err))
 		return false;
 	for (size_t i = 0; i < options->intermediate_count; i++)
 		if (sk_X509_push(intermediates, options->intermediates[i]->x509) <= 0)

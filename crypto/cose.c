@@ -18,6 +18,7 @@ enum {
 	LABEL_CRIT = 2,
 	LABEL_CONTENT_TYPE = 3,
 	LABEL_KID = 4,
+	LABEL_CORIM_META = 8,
 	LABEL_CWT_CLAIMS = 15
 };
 enum { CLAIM_ISS = 1, CLAIM_SUB = 2 };
@@ -96,7 +97,8 @@ static bool put_protected(const struct key *key, const struct cose_sign_options 
 	struct cbor_writer w = cbor_writer_of(out);
 	bool claims = options->iss || options->sub;
 
-	cbor_put_map(&w, 2u + (options->content_type ? 1u : 0u) + (claims ? 1u : 0u));
+	cbor_put_map(&w, 2u + (options->content_type ? 1u : 0u) + (claims ? 1u : 0u) +
+				 (options->corim_meta.len ? 1u : 0u));
 	cbor_put_int(&w, LABEL_ALG);
 	cbor_put_int(&w, own_alg(key));
 	if (options->content_type) {
@@ -105,6 +107,10 @@ static bool put_protected(const struct key *key, const struct cose_sign_options 
 	}
 	cbor_put_int(&w, LABEL_KID);
 	cbor_put_bytes(&w, bytes_of(key_id(key), SHA256_LEN));
+	if (options->corim_meta.len) {
+		cbor_put_int(&w, LABEL_CORIM_META);
+		cbor_put_bytes(&w, options->corim_meta);
+	}
 	if (claims) {
 		cbor_put_int(&w, LABEL_CWT_CLAIMS);
 		put_claims(&w, options);

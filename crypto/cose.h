@@ -26,6 +26,7 @@ struct cose_sign_options {
 	const char *content_type; /* NULL: none */
 	const char *iss, *sub; /* NULL: none */
 	bool detached;
+	struct bytes corim_meta; /* protected label 8, a byte string (CoRIM); empty: none */
 };
 
 must_use bool cose_sign1_sign(struct key *key, const struct cose_sign_options *options,

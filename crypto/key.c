@@ -6,6 +6,7 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 
+#include "crypto/der.h"
 #include "crypto/openssl_error.h"
 
 enum { PARAMS_MAX = 3 };
@@ -276,6 +277,15 @@ bool key_has_private(const struct key *key)
 struct bytes key_spki(const struct key *key)
 {
 	return buf_bytes(&key->spki);
+}
+
+struct bytes key_public_bits(const struct key *key)
+{
+	struct reader r = rd_of(key_spki(key));
+	struct reader spki = der_enter(&r, DER_SEQUENCE, "key");
+
+	(void)der_element(&spki, DER_SEQUENCE, "algorithm");
+	return der_bits(&spki, "key");
 }
 
 const uint8_t *key_id(const struct key *key)

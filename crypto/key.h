@@ -46,6 +46,9 @@ size_t key_bits(const struct key *key);
 bool key_has_private(const struct key *key);
 /* SPKI DER, made once. Borrowed from the key. */
 struct bytes key_spki(const struct key *key);
+/* The content of the SPKI's BIT STRING, which RFC 5280 section 4.2.1.2 hashes for key identifiers.
+ * Borrowed from the key. */
+struct bytes key_public_bits(const struct key *key);
 /* SHA-256 of the SPKI DER: how this project names a key. */
 const uint8_t *key_id(const struct key *key);
 bool key_equal(const struct key *a, const struct key *b);
@@ -69,6 +72,10 @@ must_use bool key_sign(struct key *key, enum signature_scheme scheme, enum diges
  * failed, ERR_FORMAT for a scheme or size that does not fit the key. */
 must_use bool key_verify(const struct key *key, enum signature_scheme scheme, enum digest_alg alg,
 	struct bytes message, struct bytes signature, struct err *err);
+/* The same for a digest made elsewhere, as wide as alg: files that are signed by their digest. RSA
+ * PKCS#1 and ECDSA (DER) only. */
+must_use bool key_verify_digest(const struct key *key, enum signature_scheme scheme,
+	enum digest_alg alg, struct bytes digest, struct bytes signature, struct err *err);
 /* RSA-OAEP with the given hash and label (label bytes include a trailing NUL where the TPM wants
  * one). */
 must_use bool key_oaep_encrypt(const struct key *key, enum digest_alg alg, struct bytes label,

@@ -5,9 +5,15 @@
 
 #include "base/err.h"
 
-/* Sets `code` with "what: OpenSSL's first reason" and empties the queue. Returns false. */
+/* Sets `code` (ERR_NOMEM when memory ran out) with "what: OpenSSL's first reason" and empties the queue. Returns
+ * false. */
 bool openssl_fail(struct err *err, enum err_code code, const char *what);
-/* Empties the queue after a failure that is an answer (a signature that does not verify). */
+/* Empties the queue after a failure that is an answer (a signature that does not verify). False with ERR_NOMEM when it is
+ * none, because memory ran out. */
+must_use bool openssl_answer(struct err *err, const char *what);
+/* Empties the queue, whatever it says. */
 void openssl_forget(void);
+/* Before what openssl_fail or openssl_answer will judge: memory that ran out earlier is forgotten. */
+void openssl_begin(void);
 
 #endif

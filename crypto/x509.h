@@ -52,9 +52,30 @@ bool cert_has_eku(const struct cert *cert, const char *oid);
 unsigned cert_key_usage(const struct cert *cert);
 /* DER value of an extension by dotted OID; false when absent. Borrowed. */
 bool cert_extension(const struct cert *cert, const char *oid, struct bytes *ret);
+/* The looks at names and extensions have no room for an error, and what could not be read for lack of memory looks absent.
+ * A judgement that stands on them asks at its end: false with ERR_NOMEM when memory ran out in this thread since it was last
+ * asked, or since the last certificate was parsed or chain verified. */
+must_use bool cert_looks_whole(struct err *err);
 /* Attribute of a directoryName in subjectAltName by dotted OID (TCG 2.23.133.2.x), as text; false
  * when absent, there more than once, or too long for out. */
 bool cert_san_directory_attribute(const struct cert *cert, const char *oid, char *out, size_t size);
+
+/* Certificate revocation lists as parsed; immutable once filled, so threads share them. */
+struct crls;
+
+#define CRLS_MAX       1024
+#define CRLS_BYTES_MAX (64 << 20)
+
+/* NULL on no memory. */
+struct crls *crls_new(void);
+void crls_free(struct crls **crls);
+/* Adds every list of a PEM text (blocks "X509 CRL"; others are passed over) or of concatenated DER
+ * (RFC 5280 section 5). ERR_FORMAT: no list in these bytes, or one that is malformed, has no
+ * nextUpdate (it would never grow stale) or is a delta list, which is not understood. What was added
+ * before an error stays.
+ * ERR_LIMIT: more than CRLS_MAX lists, or more than CRLS_BYTES_MAX bytes at once. */
+must_use bool crls_add(struct crls *crls, struct bytes in, struct err *err);
+size_t crls_count(const struct crls *crls);
 
 enum chain_fault {
 	CHAIN_OK = 0,
@@ -65,6 +86,8 @@ enum chain_fault {
 	CHAIN_NOT_YET_VALID,
 	CHAIN_REVOKED,
 	CHAIN_PROFILE,
+	CHAIN_REVOCATION_LIST, /* a list of an issuer is stale, from the future, forged or of a scope
+				  that is not understood */
 	CHAIN_OTHER
 };
 struct chain_options {
@@ -72,9 +95,10 @@ struct chain_options {
 	size_t root_count;
 	struct cert *const *intermediates; /* untrusted */
 	size_t intermediate_count;
-	struct bytes crls; /* PEM or concatenated DER CRLs; empty: none checked */
+	const struct crls *crls; /* NULL: none checked */
 	int64_t at; /* time of judgement */
 	bool ignore_expiry; /* policy asked for it; the caller reports it */
+	bool ignore_stale_crls; /* the same of lists whose nextUpdate has passed */
 	bool handles_san; /* the caller has judged a critical subjectAltName itself (EK
 			     certificates) */
 };
@@ -84,13 +108,15 @@ struct chain_result {
 	struct cert *chain[X509_CHAIN_MAX]; /* leaf first, root last; released with
 					       chain_result_release */
 	size_t count;
+	size_t unlisted; /* with crls: certificates below the root whose issuer has no list there */
+	bool stale_crl; /* with ignore_stale_crls: a list was */
 };
 /* A fault is a result, not an error; ret->chain then holds as much as was built. The chain must end
  * in one of the roots, which must be self-signed. All keys and digests of at least 112 bits (RSA-2048,
  * SHA-224). Extended key usage is the caller's to judge.
  * CRLs: every certificate whose issuer has a CRL among those given is checked against it, and a CRL
  * that is stale, forged or of a scope that is not understood is a fault; other issuers' certificates
- * are not checked.
+ * are not checked, and counted. What a stale list revokes is revoked.
  * Critical extensions: those that OpenSSL does not process are a fault. A critical subjectAltName of
  * the leaf may hold URI, DNS and IP names; any other form is a fault unless handles_san. */
 must_use bool chain_verify(struct cert *leaf, const struct chain_options *options,

@@ -52,21 +52,27 @@ bool challenge_request_decode(struct bytes in, struct challenge_request *ret, st
 
 static void challenge_offer_put(struct cbor_writer *w, const struct challenge_offer *m)
 {
-	cbor_put_map(w, 3);
+	cbor_put_map(w, m->ima_wanted ? 4 : 3);
 	message_put_bytes(w, 1, m->challenge);
 	message_put_uint(w, 2, (uint64_t)m->expires);
 	message_put_uint(w, 3, m->runtime_first);
+	if (m->ima_wanted)
+		message_put_uint(w, 4, m->ima_first);
 }
 
 static void challenge_offer_read(struct cbor_item item, struct challenge_offer *ret)
 {
-	static const int64_t keys[] = {1, 2, 3};
+	static const int64_t keys[] = {1, 2, 3, 4};
+	struct cbor_item ima = cbor_key_optional(item, 4);
 
 	cbor_only_keys(item, keys, ARRAY_LEN(keys), "challenge-offer");
 	ret->challenge = cbor_bytes(cbor_key(item, 1, "challenge"), 1, CHALLENGE_MAX, "challenge");
 	ret->expires = (int64_t)cbor_uint(cbor_key(item, 2, "expires"), INT64_MAX, "expires");
 	ret->runtime_first =
 		cbor_uint(cbor_key(item, 3, "runtime_first"), INT64_MAX, "runtime_first");
+	ret->ima_wanted = ima.kind != CBOR_ABSENT;
+	if (ret->ima_wanted)
+		ret->ima_first = cbor_uint(ima, INT64_MAX, "ima_first");
 }
 
 static bool challenge_offer_acceptable(struct bytes encoded, struct err *err)
@@ -124,7 +130,7 @@ bool attest_result_encode(const struct attest_result *m, struct buf *out, struct
 
 	if (!counts_ok(m, err))
 		return false;
-	cbor_put_map(w, next ? 9 : 8);
+	cbor_put_map(w, next ? 10 : 9);
 	cbor_put_int(w, 1);
 	cbor_put_bool(w, m->trusted);
 	cbor_put_int(w, 2);
@@ -143,12 +149,16 @@ bool attest_result_encode(const struct attest_result *m, struct buf *out, struct
 		cbor_put_int(w, 9);
 		challenge_offer_put(w, &m->next);
 	}
+	cbor_put_int(w, 10);
+	cbor_put_bool(w, m->again);
 	return message_finish(&message, attest_result_acceptable, err);
 }
 
 /* A refusal carries nothing that could be used. */
 static void refusal_check(struct cbor_item root, const struct attest_result *m)
 {
+	if (m->trusted && m->again)
+		cbor_fail(root, "again", "set in an acceptance");
 	if (m->trusted)
 		return;
 	if (m->cert_count || m->token_count)
@@ -159,7 +169,7 @@ static void refusal_check(struct cbor_item root, const struct attest_result *m)
 
 bool attest_result_decode(struct bytes in, struct attest_result *ret, struct err *err)
 {
-	static const int64_t keys[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+	static const int64_t keys[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
 	struct attest_result m = {0};
 	struct cbor_doc doc;
 	struct cbor_item root, next;
@@ -182,6 +192,7 @@ bool attest_result_decode(struct bytes in, struct attest_result *ret, struct err
 	next = cbor_key_optional(root, 9);
 	if (next.kind != CBOR_ABSENT)
 		challenge_offer_read(next, &m.next);
+	m.again = cbor_bool(cbor_key(root, 10, "again"), "again");
 	refusal_check(root, &m);
 	if (!cbor_close(&doc, err))
 		return false;

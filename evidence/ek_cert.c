@@ -188,7 +188,6 @@ static bool chain_judge(struct cert *cert, const struct ek_cert_options *o,
 		.root_count = o->root_count,
 		.intermediates = o->intermediates,
 		.intermediate_count = o->intermediate_count,
-		.crls = o->crls,
 		.at = o->at,
 		.ignore_expiry = o->ignore_expiry,
 		.handles_san = true,
@@ -201,6 +200,39 @@ static bool chain_judge(struct cert *cert, const struct ek_cert_options *o,
 	if (ret->chain.fault != CHAIN_OK)
 		refuse(ret, EK_CERT_CHAIN, "%s: %s", chain_fault_name(ret->chain.fault),
 			ret->chain.detail);
+	return true;
+}
+
+/* The very chain that was found good, judged once more for revocation and at its own time. Its validity
+ * has been judged, so what ended since does not count here. */
+static bool revocation_judge(struct cert *cert, const struct ek_cert_options *o,
+	struct ek_cert_result *ret, struct err *err)
+{
+	OWNED(chain_result_release) struct chain_result again = {0};
+	struct chain_result *first = &ret->chain;
+	const struct chain_options options = {
+		.roots = &first->chain[first->count - 1],
+		.root_count = 1,
+		.intermediates = first->chain + 1,
+		.intermediate_count = first->count > 2 ? first->count - 2 : 0,
+		.crls = o->crls,
+		.at = o->crls_at,
+		.ignore_expiry = true,
+		.ignore_stale_crls = o->ignore_stale_crls,
+		.handles_san = true,
+	};
+
+	if (crls_count(o->crls) == 0)
+		return true;
+	if (!chain_verify(cert, &options, &again, err))
+		return err_wrap(err, "EK certificate: revocation");
+	first->unlisted = again.unlisted;
+	first->stale_crl = again.stale_crl;
+	first->fault = again.fault;
+	if (again.fault != CHAIN_OK) {
+		memcpy(first->detail, again.detail, sizeof(first->detail));
+		refuse(ret, EK_CERT_CHAIN, "%s: %s", chain_fault_name(again.fault), again.detail);
+	}
 	return true;
 }
 
@@ -229,7 +261,7 @@ static bool profile_judge(struct cert *cert, const struct ek_cert_options *optio
 	return san_judge(cert, ret);
 }
 
-bool ek_cert_verify(struct cert *cert, const struct ek_cert_options *options,
+static bool judge(struct cert *cert, const struct ek_cert_options *options,
 	struct ek_cert_result *ret, struct err *err)
 {
 	struct err undecided = {0};
@@ -241,6 +273,8 @@ bool ek_cert_verify(struct cert *cert, const struct ek_cert_options *options,
 	ret->fault = EK_CERT_CHAIN;
 	if (!chain_judge(cert, options, ret, err))
 		return false;
+	if (ret->chain.fault == CHAIN_OK && !revocation_judge(cert, options, ret, err))
+		return false;
 	if (ret->chain.fault != CHAIN_OK)
 		return true;
 	if (profile_judge(cert, options, ret, &undecided))
@@ -248,4 +282,13 @@ bool ek_cert_verify(struct cert *cert, const struct ek_cert_options *options,
 	if (undecided.code != ERR_NONE)
 		return err_set(err, undecided.code, "%s", undecided.text);
 	return true;
+}
+
+bool ek_cert_verify(struct cert *cert, const struct ek_cert_options *options,
+	struct ek_cert_result *ret, struct err *err)
+{
+	if (judge(cert, options, ret, err) && cert_looks_whole(err))
+		return true;
+	ret->fault = EK_CERT_CHAIN;
+	return false;
 }

@@ -21,7 +21,7 @@ enum ek_cert_fault {
 struct ek_cert_result {
 	enum ek_cert_fault fault;
 	char detail[256];
-	struct chain_result chain;
+	struct chain_result chain; /* CHAIN_REVOKED and CHAIN_REVOCATION_LIST: as of crls_at */
 	char manufacturer[64], model[64], version[64]; /* escaped text of the TCG SAN attributes */
 	bool expired; /* only with ignore_expiry */
 };
@@ -30,9 +30,11 @@ struct ek_cert_options {
 	size_t root_count;
 	struct cert *const *intermediates;
 	size_t intermediate_count;
-	struct bytes crls;
 	int64_t at;
 	bool ignore_expiry;
+	const struct crls *crls; /* NULL: revocation is not judged */
+	int64_t crls_at; /* when it is judged: today, where `at` may be the time of enrolment */
+	bool ignore_stale_crls;
 	const struct key *ek; /* NULL: not compared */
 };
 /* A fault is a result. The intermediates are untrusted (sent by the host). */

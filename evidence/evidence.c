@@ -20,10 +20,11 @@ enum {
 	KEY_CERTIFICATION = 9,
 	KEY_CHALLENGE = 10,
 	KEY_POSSESSION = 11,
+	KEY_SYSTEMD_LOG = 12,
 };
 static const int64_t KEYS[] = {KEY_CLAIMS, KEY_MESSAGE, KEY_SIGNATURE, KEY_BANK, KEY_PCRS,
 	KEY_RUNTIME_LOG, KEY_FIRMWARE_LOG, KEY_IMA_LOG, KEY_CERTIFICATION, KEY_CHALLENGE,
-	KEY_POSSESSION};
+	KEY_POSSESSION, KEY_SYSTEMD_LOG};
 
 bool evidence_selection(enum digest_alg bank, struct tpml_pcr_selection *ret, struct err *err)
 {
@@ -82,6 +83,7 @@ bool evidence_encode(const struct evidence *e, struct buf *out, struct err *err)
 	}
 	message_put_bytes(&m.w, KEY_CHALLENGE, e->challenge);
 	message_put_bytes(&m.w, KEY_POSSESSION, e->possession);
+	message_put_bytes(&m.w, KEY_SYSTEMD_LOG, e->systemd_log);
 	return message_finish(&m, evidence_acceptable, err);
 }
 
@@ -137,14 +139,16 @@ bool evidence_decode(struct bytes in, struct evidence *ret, struct err *err)
 	pcrs_read(root, &e.pcrs);
 	e.runtime_log = cbor_bytes(
 		cbor_key(root, KEY_RUNTIME_LOG, "runtime_log"), 0, RUNTIME_LOG_MAX, "runtime_log");
-	e.firmware_log = cbor_bytes(
-		cbor_key(root, KEY_FIRMWARE_LOG, "firmware_log"), 0, EVIDENCE_MAX, "firmware_log");
-	e.ima_log = cbor_bytes(cbor_key(root, KEY_IMA_LOG, "ima_log"), 0, EVIDENCE_MAX, "ima_log");
+	e.firmware_log = cbor_bytes(cbor_key(root, KEY_FIRMWARE_LOG, "firmware_log"), 0,
+		FIRMWARE_LOG_MAX, "firmware_log");
+	e.ima_log = cbor_bytes(cbor_key(root, KEY_IMA_LOG, "ima_log"), 0, IMA_LOG_MAX, "ima_log");
 	certification_read(cbor_key_optional(root, KEY_CERTIFICATION), &e.key_certification);
 	e.challenge = cbor_bytes(
 		cbor_key(root, KEY_CHALLENGE, "challenge"), 1, CHALLENGE_MAX, "challenge");
 	e.possession = cbor_bytes(
 		cbor_key(root, KEY_POSSESSION, "possession"), 1, POSSESSION_MAX, "possession");
+	e.systemd_log = cbor_bytes(
+		cbor_key(root, KEY_SYSTEMD_LOG, "systemd_log"), 0, SYSTEMD_LOG_MAX, "systemd_log");
 	if (!cbor_close(&doc, err))
 		return false;
 	*ret = e;

@@ -14,7 +14,10 @@
 #include "evidence/tpm.h"
 
 #define HOST_ID_LEN          32 /* SHA-256 over the EK's Name */
-#define EVIDENCE_MAX         (16u << 20)
+#define EVIDENCE_MAX         (24u << 20)
+#define FIRMWARE_LOG_MAX     (1u << 20)
+#define IMA_LOG_MAX          (12u << 20)
+#define SYSTEMD_LOG_MAX      (1u << 20)
 #define CLAIMS_MAX           8192u
 #define CHALLENGE_MAX        512u
 #define SPKI_MAX             1024u
@@ -77,6 +80,8 @@ struct evidence {
 	struct key_certification key_certification; /* 9: [public, message, signature] or absent */
 	struct bytes challenge; /* 10: the token */
 	struct bytes possession; /* 11: ECDSA (DER) by the key in claims over the claims bytes */
+	struct bytes systemd_log; /* 12: systemd's own measurements; empty when absent. As the IMA
+				   * log, it is authenticated by the PCRs that it replays to. */
 };
 must_use bool evidence_encode(const struct evidence *evidence, struct buf *out, struct err *err);
 must_use bool evidence_decode(struct bytes in, struct evidence *ret, struct err *err);
@@ -132,6 +137,8 @@ struct challenge_offer {
 	int64_t expires; /* 2 */
 	uint64_t runtime_first; /* 3: record from which the verifier wants the runtime log (0: all)
 				 */
+	bool ima_wanted; /* 4 is there: the verifier appraises IMA */
+	uint64_t ima_first; /* 4: entry from which it wants the IMA log */
 };
 /* POST /v1/attest answers with this, for acceptance and refusal alike */
 struct attest_result {
@@ -147,6 +154,9 @@ struct attest_result {
 	int64_t expires; /* 7: 0 when refused */
 	int64_t renew_after; /* 8: seconds from now; 0 when refused */
 	struct challenge_offer next; /* 9: challenge for the next renewal (empty when refused) */
+	bool again; /* 10: refused for nothing that speaks against the host: the same instance may
+		     * try again at once with a fresh challenge and full logs; never when trusted
+		     */
 };
 
 must_use bool enroll_begin_encode(const struct enroll_begin *m, struct buf *out, struct err *err);

@@ -62,3 +62,13 @@ const char *event_type_name(uint32_t type)
 {
 	return event_type_of(type)->name;
 }
+
+bool event_type_of_name(struct bytes name, uint32_t *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (bytes_equal_str(name, types[i].name)) {
+			*ret = types[i].type;
+			return true;
+		}
+	return false;
+}

@@ -49,5 +49,7 @@ enum {
 
 /* "EV_SEPARATOR"; NULL for a type that is not known. */
 const char *event_type_name(uint32_t type);
+/* The type of that name; false for none. */
+bool event_type_of_name(struct bytes name, uint32_t *ret);
 
 #endif

@@ -11,17 +11,24 @@ static bool ours(const struct err *err)
 	return err->code == ERR_NOMEM || err->code == ERR_INTERNAL;
 }
 
-/* A key that the auditor pinned. */
-static bool open_pinned(struct audit_case *c)
+/* A key that the auditor pinned. False: the machine failed, not the signature. */
+static bool open_pinned(struct audit_case *c, bool *ret_opened, struct err *err)
 {
-	for (size_t i = 0; i < c->anchors->key_count; i++)
-		if (record_open(c->bundle.record, c->anchors->keys[i], &c->report->record, NULL)) {
+	struct err why = {0};
+
+	*ret_opened = false;
+	for (size_t i = 0; i < c->anchors->key_count; i++) {
+		if (record_open(c->bundle.record, c->anchors->keys[i], &c->report->record, &why)) {
 			c->signer = key_ref(c->anchors->keys[i]);
 			audit_note(
 				c, AUDIT_PROVED, SIGNATURE, "verifies with a key that you pinned");
+			*ret_opened = true;
 			return true;
 		}
-	return false;
+		if (ours(&why))
+			return err_set(err, why.code, "%s", why.text);
+	}
+	return true;
 }
 
 struct certs {
@@ -85,7 +92,8 @@ bool audit_record(struct audit_case *c, bool *ret_opened, struct err *err)
 	OWNED(certs_release) struct certs certs = {0};
 	struct err why = {0};
 
-	*ret_opened = open_pinned(c);
+	if (!open_pinned(c, ret_opened, err))
+		return false;
 	if (*ret_opened)
 		return true;
 	if (!certs_read(c, &certs, &why) || !cert_key(certs.list[0], &c->signer, &why) ||

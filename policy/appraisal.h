@@ -59,6 +59,10 @@ struct appraisal {
 	struct runtime_findings runtime;
 	bool unpinned;
 	struct release *release; /* owned; NULL until judged */
+	size_t host_class; /* what state_next keeps of the boot */
+	int64_t boot_until;
+	bool ima_judged;
+	struct ima_state ima;
 };
 
 typedef bool (*appraisal_check)(struct appraisal *a, struct err *err);
@@ -101,6 +105,8 @@ must_use bool other_pcrs_digest(
 must_use bool state_next(const struct appraisal *a, struct policy_state *ret, struct err *err);
 /* appraise_runtime.c */
 bool check_runtime(struct appraisal *a, struct err *err);
+/* appraise_boot.c: the boot and the IMA log, under the host classes that the risk class names. */
+bool check_boot(struct appraisal *a, struct err *err);
 /* appraise_release.c */
 bool check_workload(struct appraisal *a, struct err *err);
 bool check_release(struct appraisal *a, struct err *err);
@@ -110,12 +116,16 @@ bool check_pinned(struct appraisal *a, struct err *err);
 /* appraise.c */
 bool check_assurance(struct appraisal *a, struct err *err);
 
-/* appraise_ek.c: template alone; template and certificate of an EK at a time. */
-void ek_template_appraise(
-	const struct tpmt_public *ek, const struct policy *policy, struct verdict *verdict);
+/* appraise_ek.c: the key alone (template, distrust); key and certificate. */
+struct ek_times {
+	int64_t judged; /* by which the certificate's validity counts */
+	int64_t now; /* by which a revocation does */
+};
+must_use bool ek_key_appraise(const struct tpmt_public *ek, const struct policy *policy,
+	struct verdict *verdict, struct err *err);
 must_use bool ek_appraise(const struct tpmt_public *ek, const struct bytes *certs,
-	size_t cert_count, const struct policy *policy, int64_t at, struct verdict *verdict,
-	struct err *err);
+	size_t cert_count, const struct policy *policy, struct ek_times times,
+	struct verdict *verdict, struct err *err);
 /* Splits concatenated DER certificates, skipping NV padding; at most EK_CERTS_MAX. */
 must_use bool ek_certs_split(
 	struct bytes in, struct bytes certs[EK_CERTS_MAX], size_t *ret_count, struct err *err);

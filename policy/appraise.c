@@ -108,9 +108,11 @@ bool appraisal_run(struct appraisal *a, const appraisal_check *checks, size_t n,
 bool check_assurance(struct appraisal *a, struct err *err)
 {
 	(void)err;
-	/* Evidence that proves nothing has been refused for what is wrong with it; that it reaches
-	 * no level is no news. */
-	if (!a->class || (a->verdict->assurance == ASSURANCE_NONE && a->verdict->reason_count > 0))
+	/* Evidence that proves nothing, or not its boot, has been refused for what is wrong with it;
+	 * that it reaches no level is no news. */
+	if (!a->class ||
+		(a->verdict->assurance == ASSURANCE_NONE && a->verdict->reason_count > 0) ||
+		(a->class->host_count > 0 && a->host_class == 0 && a->verdict->reason_count > 0))
 		return true;
 	if (a->verdict->assurance < (unsigned)a->class->minimum_assurance)
 		verdict_refuse(a->verdict, REASON_ASSURANCE, "assurance",
@@ -119,24 +121,20 @@ bool check_assurance(struct appraisal *a, struct err *err)
 	return true;
 }
 
-/* This form appraises what hostd reports and the TPM vouches for, and nothing below it. */
-static bool note_assurance(struct appraisal *a, struct err *err)
-{
-	(void)err;
-	if (a->quoted && a->runtime.replayed)
-		a->verdict->assurance = ASSURANCE_REPORTED;
-	return true;
-}
-
 static bool note_limits(struct appraisal *a, struct err *err)
 {
 	struct verdict *v = a->verdict;
 
 	(void)err;
-	verdict_not_checked(
-		v, "firmware, boot loader and kernel (PCRs 0-9): no firmware log is appraised");
-	verdict_not_checked(v, "files loaded by the system (IMA, PCR 10): no IMA log is appraised");
-	verdict_not_checked(v, "assay-hostd itself: what it reports is believed, not proven");
+	if (v->assurance < ASSURANCE_BOOTED)
+		verdict_not_checked(v, "firmware, boot loader and kernel (PCRs 0-9): no firmware "
+				       "log is appraised");
+	if (!a->ima_judged)
+		verdict_not_checked(
+			v, "files loaded by the system (IMA, PCR 10): no IMA log is appraised");
+	if (v->assurance < ASSURANCE_MEASURED)
+		verdict_not_checked(
+			v, "assay-hostd itself: what it reports is believed, not proven");
 	verdict_not_checked(v, "the agent's memory, tracing by root, keys held in RAM");
 	verdict_not_checked(v, "the agent's inputs and its model's behaviour");
 	verdict_not_checked(v, "files outside the components that the release lists");
@@ -162,11 +160,11 @@ static const appraisal_check attest_checks[] = {
 	check_continuity,
 	check_other_pcrs,
 	check_runtime,
+	check_boot,
 	check_workload,
 	check_release,
 	check_launch,
 	check_pinned,
-	note_assurance,
 	check_assurance,
 	note_limits,
 };

@@ -42,11 +42,12 @@ bool check_host_state(struct appraisal *a, struct err *err)
 }
 
 /* The certificate is judged by the time of enrolment, but under today's policy: a root taken out of
- * it takes its TPMs along. A changed policy forces a full appraisal, so an incremental one has
+ * it takes its TPMs along, and what is revoked today is refused today. A changed policy forces a full appraisal, so an incremental one has
  * nothing new to learn here. */
 bool check_host_ek(struct appraisal *a, struct err *err)
 {
 	const struct context_host *host = &a->context->host;
+	const struct ek_times times = {.judged = host->enrolled, .now = a->context->now};
 	struct bytes certs[EK_CERTS_MAX];
 	size_t count = 0;
 
@@ -55,12 +56,13 @@ bool check_host_ek(struct appraisal *a, struct err *err)
 	if (!ek_certs_split(host->ek_certs, certs, &count, err))
 		return refuse_malformed(a->verdict, REASON_EK_CERT, "EK certificate", err);
 	if (count == 0) {
-		ek_template_appraise(&a->ek, a->policy, a->verdict);
+		if (!ek_key_appraise(&a->ek, a->policy, a->verdict, err))
+			return false;
 		verdict_not_checked(a->verdict, "maker of the TPM: the host has no EK certificate, "
 						"an operator vouched for it");
 		return true;
 	}
-	return ek_appraise(&a->ek, certs, count, a->policy, host->enrolled, a->verdict, err);
+	return ek_appraise(&a->ek, certs, count, a->policy, times, a->verdict, err);
 }
 
 static void refuse_count(struct appraisal *a, enum reason_code code, const char *subject,

@@ -5,8 +5,6 @@
 
 #include <stdio.h>
 
-#define IMA_PCR 10u
-
 static void stale(
 	struct appraisal *a, const char *subject, struct bytes expected, struct bytes actual)
 {
@@ -108,6 +106,9 @@ bool state_next(const struct appraisal *a, struct policy_state *ret, struct err 
 		.bank = a->policy->bank,
 		.assurance = (enum assurance)a->verdict->assurance,
 		.unpinned = a->unpinned,
+		.host_class = a->host_class,
+		.boot_until = a->boot_until,
+		.ima = a->ima,
 	};
 
 	memcpy(s.boot_id, a->claims.boot_id, sizeof(s.boot_id));

@@ -367,6 +367,13 @@ static bool resolve(
 	f->context.approvals = f->approvals;
 	if (s->failed || !policy_parse(text, "policy", &f->policy, err))
 		return false;
+	for (size_t i = 0; policy_reference(f->policy, i); i++) {
+		struct bytes object = find_object(
+			s, "reference", bytes_of(policy_reference(f->policy, i), SHA256_LEN));
+
+		if (s->failed || !policy_attach(f->policy, object, err))
+			return false;
+	}
 	f->context.policy = f->policy;
 	return policy_state_decode(named->state_in, &f->state_in, err);
 }

@@ -121,7 +121,9 @@ static bool build_general(struct policy *policy, const struct file_policy *file,
 static bool build(struct policy *policy, const struct file_policy *file, struct err *err)
 {
 	return build_general(policy, file, err) && policy_build_anchors(policy, file, err) &&
-	       policy_build_approvers(policy, file, err) && policy_build_classes(policy, file, err);
+	       policy_build_revocation(policy, file, err) &&
+	       policy_build_approvers(policy, file, err) && policy_build_hosts(policy, file, err) &&
+	       policy_build_classes(policy, file, err);
 }
 
 bool policy_parse(struct bytes yaml, const char *name, struct policy **ret, struct err *err)
@@ -162,6 +164,7 @@ static void class_release(struct policy_class *class)
 	for (size_t i = 0; i < class->approval_count; i++)
 		free(class->approvals[i].role);
 	free(class->approvals);
+	free(class->hosts);
 }
 
 void policy_free(struct policy **policy)
@@ -190,7 +193,14 @@ void policy_free(struct policy **policy)
 	for (size_t i = 0; i < p->class_count; i++)
 		class_release(&p->classes[i]);
 	free(p->classes);
+	for (size_t i = 0; i < p->host_class_count; i++)
+		policy_host_class_release(&p->host_classes[i]);
+	free(p->host_classes);
 	free(p->ek_templates);
+	crls_free(&p->ek_crls);
+	for (size_t i = 0; i < p->ek_distrusted_count; i++)
+		free(p->ek_distrusted[i].reason);
+	free(p->ek_distrusted);
 	free(p);
 	*policy = NULL;
 }

@@ -10,6 +10,7 @@
 
 #include "evidence/ek_cert.h"
 #include "evidence/evidence.h"
+#include "policy/host_class.h"
 #include "policy/verdict.h"
 
 #define POLICY_KEYS_MAX         64u
@@ -17,25 +18,24 @@
 #define POLICY_PERSON_KEYS_MAX  4u
 #define POLICY_CLASSES_MAX      32u
 #define POLICY_ROOTS_MAX        256u
+#define POLICY_CRLS_MAX         256u
+#define POLICY_DISTRUSTED_MAX   4096u
 #define POLICY_TEXT_MAX         (1u << 20)
 #define RELEASE_COMPONENTS_MAX  RUNTIME_COMPONENTS_MAX
 #define APPROVALS_MAX           64u
 #define CREDENTIAL_LIFETIME_MAX (30 * 86400)
 #define POLICY_TIME_MAX         INT64_C(253402300799) /* the last second of the year 9999 */
 
-enum assurance {
-	ASSURANCE_NONE = 0,
-	ASSURANCE_REPORTED = 1,
-	ASSURANCE_BOOTED = 2,
-	ASSURANCE_MEASURED = 3
-};
-const char *assurance_name(enum assurance assurance);
-
 /* ---- the policy file (YAML, docs/formats/policy.md) ---- */
 
 struct policy_root {
 	char *name;
 	struct cert *cert;
+};
+struct policy_distrusted { /* an endorsement key that is not believed, whoever certified it */
+	uint8_t sha256[SHA256_LEN]; /* over a certificate's DER or a public key's
+				       SubjectPublicKeyInfo */
+	char *reason;
 };
 struct policy_release_key {
 	char *name;
@@ -65,6 +65,9 @@ struct policy_class {
 	enum key_protection key; /* KEY_SOFTWARE: any; KEY_TPM: demanded */
 	bool pinned; /* refuse components that are measured but not pinned; default false */
 	bool clock_safe; /* refuse quotes with safe = 0; default false */
+	size_t host_count; /* classes of hosts it may run on; 0: any host, nothing of its boot is
+			      judged */
+	size_t *hosts; /* indices into policy->host_classes */
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };
@@ -83,9 +86,15 @@ struct policy {
 	size_t approver_count;
 	struct policy_class *classes;
 	size_t class_count;
+	struct host_class *host_classes;
+	size_t host_class_count;
 	enum digest_alg bank; /* SHA-256 or SHA-384 */
 	uint32_t runtime_pcr; /* default 15; 16 and 23 are refused, as is anything above 15 */
 	bool ek_ignore_expiry; /* default false */
+	struct crls *ek_crls; /* revocation lists of TPM makers; may be empty */
+	bool ek_ignore_stale_revocation; /* default false */
+	struct policy_distrusted *ek_distrusted;
+	size_t ek_distrusted_count;
 	enum ek_template *ek_templates; /* accepted EK templates; default L-1 L-2 H-1 H-2 H-3 H-6 */
 	size_t ek_template_count;
 	uint64_t tpm_firmware_minimum; /* firmwareVersion below is untrusted; 0: not checked */
@@ -97,7 +106,21 @@ struct policy {
 must_use bool policy_parse(
 	struct bytes yaml, const char *name, struct policy **ret, struct err *err);
 void policy_free(struct policy **policy);
+/* NULL: not distrusted. */
+const struct policy_distrusted *policy_distrusted_find(
+	const struct policy *policy, const uint8_t sha256[SHA256_LEN]);
 const struct policy_class *policy_class_find(const struct policy *policy, struct bytes name);
+/* Whether any risk class asks for hosts whose IMA log is judged. */
+bool policy_wants_ima(const struct policy *policy);
+
+/* The i-th object outside the file that the policy names, by SHA-256; NULL behind the last one. */
+const uint8_t *policy_reference(const struct policy *policy, size_t i);
+/* Parses an object and attaches it wherever the policy names its digest. ERR_NOT_FOUND when the
+ * policy names no such object, ERR_CONFIG when it is not what its kind says; it need not outlive the
+ * call. */
+must_use bool policy_attach(struct policy *policy, struct bytes object, struct err *err);
+/* ERR_NOT_FOUND naming the first reference that is not attached: such a policy decides nothing. */
+must_use bool policy_complete(const struct policy *policy, struct err *err);
 
 /* ---- releases and approvals: in-toto Statements in DSSE ---- */
 
@@ -226,6 +249,10 @@ struct policy_state {
 				     * the appraisal */
 	enum assurance assurance;
 	bool unpinned; /* a component was measured but not pinned */
+	size_t host_class; /* 1 + index into the policy's of the class that the boot satisfied; 0:
+			    * none was judged */
+	int64_t boot_until; /* then: the earliest end of a reference it rests on; 0: none ends */
+	struct ima_state ima; /* then: attested so far; zero when the class does not judge IMA */
 	bool ended; /* its exit record was seen: never trusted again */
 };
 must_use bool policy_state_encode(

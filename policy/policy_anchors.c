@@ -63,9 +63,7 @@ static bool build_intermediates(
 	return true;
 }
 
-/* A private key in a policy file would be a leak that nobody notices, so it is refused rather than
- * used. */
-static bool public_key(const char *pem, struct key **ret, struct err *err)
+bool policy_public_key(const char *pem, struct key **ret, struct err *err)
 {
 	OWNED(key_unref) struct key *key = NULL;
 
@@ -95,7 +93,7 @@ static bool build_release_keys(
 		to->name = bytes_strdup(bytes_str(from->name));
 		if (!to->name)
 			return err_set(err, ERR_NOMEM, "no memory");
-		if (!public_key(from->pem, &to->key, err))
+		if (!policy_public_key(from->pem, &to->key, err))
 			return err_wrap(err, "%s", to->name);
 		for (unsigned k = 0; k < i; k++)
 			if (strcmp(policy->release_keys[k].name, to->name) == 0 ||
@@ -147,7 +145,7 @@ static bool approver_keys(const struct policy *policy, struct policy_approver *t
 	for (unsigned i = 0; i < from->keys_count; i++) {
 		OWNED(key_unref) struct key *key = NULL;
 
-		if (!public_key(from->keys[i], &key, err))
+		if (!policy_public_key(from->keys[i], &key, err))
 			return err_wrap(err, "key %u", i + 1);
 		if (key_of_anybody(policy, key))
 			return err_set(err, ERR_CONFIG,

@@ -95,6 +95,51 @@ static bool build_times(struct policy_class *to, const struct file_class *from, 
 	return true;
 }
 
+static bool build_hosts(const struct policy *policy, struct policy_class *to,
+	const struct file_class *from, struct err *err)
+{
+	enum assurance most = ASSURANCE_REPORTED;
+
+	to->hosts = policy_alloc(from->host_classes_count, sizeof(*to->hosts), err);
+	if (!to->hosts)
+		return false;
+	for (unsigned i = 0; i < from->host_classes_count; i++) {
+		size_t k = 0;
+
+		while (k < policy->host_class_count &&
+			strcmp(policy->host_classes[k].name, from->host_classes[i]) != 0)
+			k++;
+		if (k == policy->host_class_count)
+			return err_set(err, ERR_CONFIG, "host_classes: %s: no such class",
+				ESC(bytes_str(from->host_classes[i])));
+		for (size_t n = 0; n < to->host_count; n++)
+			if (to->hosts[n] == k)
+				return err_set(err, ERR_CONFIG, "host_classes: %s: given twice",
+					from->host_classes[i]);
+		to->hosts[to->host_count++] = k;
+		if (policy->host_classes[k].ceiling > most)
+			most = policy->host_classes[k].ceiling;
+	}
+	if (to->minimum_assurance > most)
+		return err_set(err, ERR_CONFIG,
+			"minimum_assurance: %s: its host_classes reach no more than %s",
+			assurance_name(to->minimum_assurance), assurance_name(most));
+	return true;
+}
+
+static json_t *clause_hosts(const struct policy *policy, const struct policy_class *class)
+{
+	json_t *hosts = json_array();
+
+	for (size_t i = 0; hosts && i < class->host_count; i++)
+		if (json_array_append_new(
+			    hosts, json_string(policy->host_classes[class->hosts[i]].name)) != 0) {
+			json_decref(hosts);
+			return NULL;
+		}
+	return hosts;
+}
+
 static json_t *clause_rules(const struct policy_class *class)
 {
 	json_t *rules = json_array();
@@ -111,14 +156,14 @@ static json_t *clause_rules(const struct policy_class *class)
 
 /* docs/formats/policy.md, "Clause". Everything of the class and nothing else of the file, so that
  * an unrelated edit of the policy leaves approvals standing and a loosened class voids them. */
-static bool clause_digest(struct policy_class *class, struct err *err)
+static bool clause_digest(const struct policy *policy, struct policy_class *class, struct err *err)
 {
 	OWNED(buf_release) struct buf text = {0};
 	OWNED(json_release)
-	json_t *clause = json_pack("{s:s,s:s,s:o,s:b,s:I,s:I,s:I,s:s,s:s,s:b,s:b}", "type",
-		CLAUSE_TYPE, "name", class->name, "approvals", clause_rules(class),
-		"differ_from_author", (int)class->differ_from_author, "approval_age_max",
-		(json_int_t) class->approval_age_max, "credential_lifetime",
+	json_t *clause = json_pack("{s:s,s:s,s:o,s:o,s:b,s:I,s:I,s:I,s:s,s:s,s:b,s:b}", "type",
+		CLAUSE_TYPE, "name", class->name, "approvals", clause_rules(class), "host_classes",
+		clause_hosts(policy, class), "differ_from_author", (int)class->differ_from_author,
+		"approval_age_max", (json_int_t) class->approval_age_max, "credential_lifetime",
 		(json_int_t) class->credential_lifetime, "renew_after",
 		(json_int_t) class->renew_after, "minimum_assurance",
 		assurance_name(class->minimum_assurance), "key", key_protection_name(class->key),
@@ -140,7 +185,7 @@ static bool build_class(const struct policy *policy, struct policy_class *to,
 	to->pinned = from->pinned;
 	to->clock_safe = from->clock_safe;
 	return build_rules(policy, to, from, err) && build_times(to, from, err) &&
-	       clause_digest(to, err);
+	       build_hosts(policy, to, from, err) && clause_digest(policy, to, err);
 }
 
 bool policy_build_classes(struct policy *policy, const struct file_policy *file, struct err *err)

@@ -28,6 +28,22 @@ static const cyaml_strval_t templates[] = {
 	{"H-6", EK_TEMPLATE_H6},
 };
 
+static const cyaml_strval_t reference_kinds[] = {
+	{"golden-log", REFERENCE_GOLDEN_LOG},
+	{"baseline", REFERENCE_BASELINE},
+	{"corim", REFERENCE_CORIM},
+	{"ima-rules", REFERENCE_IMA_RULES},
+};
+static const cyaml_strval_t secure_boot_rules[] = {
+	{"required", SECURE_BOOT_REQUIRED},
+	{"any", SECURE_BOOT_ANY},
+};
+static const cyaml_strval_t lockdown_rules[] = {
+	{"none", LOCKDOWN_NONE},
+	{"command-line", LOCKDOWN_COMMAND_LINE},
+	{"secure-boot", LOCKDOWN_SECURE_BOOT},
+};
+
 static const cyaml_schema_value_t text_entry = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, PEM_TEXT_MAX),
 };
@@ -42,6 +58,17 @@ static const cyaml_schema_field_t pem_fields[] = {
 };
 static const cyaml_schema_value_t pem_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_pem, pem_fields),
+};
+
+static const cyaml_schema_field_t distrusted_fields[] = {
+	CYAML_FIELD_STRING_PTR(
+		"sha256", CYAML_FLAG_POINTER, struct file_distrusted, sha256, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR(
+		"reason", CYAML_FLAG_POINTER, struct file_distrusted, reason, 1, TEXT_MAX),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t distrusted_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_distrusted, distrusted_fields),
 };
 
 static const cyaml_schema_field_t approver_fields[] = {
@@ -84,10 +111,81 @@ static const cyaml_schema_field_t class_fields[] = {
 		protections, ARRAY_LEN(protections)),
 	CYAML_FIELD_BOOL("pinned", CYAML_FLAG_OPTIONAL, struct file_class, pinned),
 	CYAML_FIELD_BOOL("clock_safe", CYAML_FLAG_OPTIONAL, struct file_class, clock_safe),
+	CYAML_FIELD_SEQUENCE("host_classes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, host_classes, &text_entry, 1, HOST_CLASSES_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t class_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_class, class_fields),
+};
+
+#define LIST(type, name, most)                                                                     \
+	CYAML_FIELD_SEQUENCE(#name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct type, name,   \
+		&text_entry, 0, most)
+#define TEXT(type, name, flags)                                                                    \
+	CYAML_FIELD_STRING_PTR(                                                                    \
+		#name, CYAML_FLAG_POINTER | (flags), struct type, name, 1, PEM_TEXT_MAX)
+
+static const cyaml_schema_field_t reference_fields[] = {
+	CYAML_FIELD_ENUM("kind", CYAML_FLAG_STRICT, struct file_reference, kind, reference_kinds,
+		ARRAY_LEN(reference_kinds)),
+	TEXT(file_reference, sha256, 0),
+	TEXT(file_reference, until, CYAML_FLAG_OPTIONAL),
+	TEXT(file_reference, key, CYAML_FLAG_OPTIONAL),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t reference_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_reference, reference_fields),
+};
+
+static const cyaml_schema_field_t command_line_fields[] = {
+	LIST(file_command_line, allow, HOST_LIST_MAX),
+	LIST(file_command_line, require, HOST_LIST_MAX),
+	LIST(file_command_line, forbid, HOST_LIST_MAX),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t hostd_fields[] = {
+	TEXT(file_hostd, path, 0),
+	TEXT(file_hostd, sha256, 0),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t hostd_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_hostd, hostd_fields),
+};
+
+static const cyaml_schema_field_t ima_fields[] = {
+	CYAML_FIELD_SEQUENCE("keys", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_ima,
+		keys, &pem_entry, 0, HOST_LIST_MAX),
+	CYAML_FIELD_SEQUENCE("hostd", CYAML_FLAG_POINTER, struct file_ima, hostd, &hostd_entry, 1,
+		HOST_LIST_MAX),
+	CYAML_FIELD_ENUM("lockdown", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_ima,
+		lockdown, lockdown_rules, ARRAY_LEN(lockdown_rules)),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t pcr_entry = {
+	CYAML_VALUE_UINT(CYAML_FLAG_DEFAULT, uint32_t),
+};
+static const cyaml_schema_field_t host_class_fields[] = {
+	TEXT(file_host_class, name, 0),
+	CYAML_FIELD_ENUM("secure_boot", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL,
+		struct file_host_class, secure_boot, secure_boot_rules,
+		ARRAY_LEN(secure_boot_rules)),
+	LIST(file_host_class, authorities, HOST_LIST_MAX),
+	CYAML_FIELD_SEQUENCE("references", CYAML_FLAG_POINTER, struct file_host_class, references,
+		&reference_entry, 1, HOST_REFERENCES_MAX),
+	CYAML_FIELD_SEQUENCE("may_vary", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_host_class, may_vary, &pcr_entry, 0, TPM_PCRS),
+	CYAML_FIELD_UINT("dbx_minimum", CYAML_FLAG_OPTIONAL, struct file_host_class, dbx_minimum),
+	CYAML_FIELD_MAPPING_PTR("command_line", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_host_class, command_line, command_line_fields),
+	CYAML_FIELD_MAPPING_PTR("ima", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_host_class, ima, ima_fields),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t host_class_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_host_class, host_class_fields),
 };
 
 static const cyaml_schema_field_t policy_fields[] = {
@@ -99,12 +197,18 @@ static const cyaml_schema_field_t policy_fields[] = {
 		&pem_entry, 0, POLICY_ROOTS_MAX),
 	CYAML_FIELD_SEQUENCE("ek_intermediates", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_policy, ek_intermediates, &pem_entry, 0, POLICY_ROOTS_MAX),
+	CYAML_FIELD_SEQUENCE("ek_revocation", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, ek_revocation, &pem_entry, 0, POLICY_CRLS_MAX),
+	CYAML_FIELD_SEQUENCE("ek_distrusted", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, ek_distrusted, &distrusted_entry, 0, POLICY_DISTRUSTED_MAX),
 	CYAML_FIELD_SEQUENCE("release_keys", CYAML_FLAG_POINTER, struct file_policy, release_keys,
 		&pem_entry, 1, POLICY_KEYS_MAX),
 	CYAML_FIELD_SEQUENCE("approvers", CYAML_FLAG_POINTER, struct file_policy, approvers,
 		&approver_entry, 0, POLICY_KEYS_MAX),
 	CYAML_FIELD_SEQUENCE("risk_classes", CYAML_FLAG_POINTER, struct file_policy, risk_classes,
 		&class_entry, 1, POLICY_CLASSES_MAX),
+	CYAML_FIELD_SEQUENCE("host_classes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, host_classes, &host_class_entry, 0, HOST_CLASSES_MAX),
 	CYAML_FIELD_ENUM("pcr_bank", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_policy,
 		pcr_bank, banks, ARRAY_LEN(banks)),
 	CYAML_FIELD_UINT_PTR("runtime_pcr", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
@@ -113,6 +217,8 @@ static const cyaml_schema_field_t policy_fields[] = {
 		struct file_policy, ek_templates, &template_entry, 1, ARRAY_LEN(templates)),
 	CYAML_FIELD_BOOL(
 		"ek_ignore_expiry", CYAML_FLAG_OPTIONAL, struct file_policy, ek_ignore_expiry),
+	CYAML_FIELD_BOOL("ek_ignore_stale_revocation", CYAML_FLAG_OPTIONAL, struct file_policy,
+		ek_ignore_stale_revocation),
 	CYAML_FIELD_UINT("tpm_firmware_minimum", CYAML_FLAG_OPTIONAL, struct file_policy,
 		tpm_firmware_minimum),
 	CYAML_FIELD_STRING_PTR("challenge_lifetime", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,

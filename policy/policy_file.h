@@ -5,8 +5,11 @@
 
 #include "policy/policy.h"
 
-struct file_pem { /* a root, an intermediate, a release key */
+struct file_pem { /* a root, an intermediate, a revocation list, a release key */
 	char *name, *pem;
+};
+struct file_distrusted {
+	char *sha256, *reason;
 };
 struct file_approver {
 	char *person;
@@ -28,22 +31,58 @@ struct file_class {
 	enum assurance minimum_assurance;
 	enum key_protection key;
 	bool pinned, clock_safe;
+	char **host_classes;
+	unsigned host_classes_count;
+};
+struct file_reference {
+	enum reference_kind kind;
+	char *sha256, *until, *key;
+};
+struct file_command_line {
+	char **allow, **require, **forbid;
+	unsigned allow_count, require_count, forbid_count;
+};
+struct file_hostd {
+	char *path, *sha256;
+};
+struct file_ima {
+	struct file_pem *keys;
+	struct file_hostd *hostd;
+	enum lockdown_rule lockdown;
+	unsigned keys_count, hostd_count;
+};
+struct file_host_class {
+	char *name;
+	enum secure_boot_rule secure_boot;
+	char **authorities;
+	unsigned authorities_count;
+	struct file_reference *references;
+	unsigned references_count;
+	uint32_t *may_vary;
+	unsigned may_vary_count;
+	uint64_t dbx_minimum;
+	struct file_command_line *command_line; /* NULL: not judged */
+	struct file_ima *ima; /* NULL: not judged */
 };
 struct file_policy {
 	int policy;
 	int64_t version;
 	char *trust_domain;
-	struct file_pem *ek_roots, *ek_intermediates, *release_keys;
-	unsigned ek_roots_count, ek_intermediates_count, release_keys_count;
+	struct file_pem *ek_roots, *ek_intermediates, *ek_revocation, *release_keys;
+	unsigned ek_roots_count, ek_intermediates_count, ek_revocation_count, release_keys_count;
+	struct file_distrusted *ek_distrusted;
+	unsigned ek_distrusted_count;
 	struct file_approver *approvers;
 	unsigned approvers_count;
 	struct file_class *risk_classes;
 	unsigned risk_classes_count;
+	struct file_host_class *host_classes;
+	unsigned host_classes_count;
 	enum digest_alg pcr_bank;
 	uint32_t *runtime_pcr; /* NULL: not given; 0 would be a PCR */
 	enum ek_template *ek_templates;
 	unsigned ek_templates_count;
-	bool ek_ignore_expiry;
+	bool ek_ignore_expiry, ek_ignore_stale_revocation;
 	uint64_t tpm_firmware_minimum;
 	char *challenge_lifetime;
 };
@@ -55,14 +94,26 @@ void policy_file_free(struct file_policy **file);
 /* Judges keys, roots and persons; errors name the entry ("approvers: alice: …"). */
 must_use bool policy_build_anchors(
 	struct policy *policy, const struct file_policy *file, struct err *err);
+must_use bool policy_build_revocation(
+	struct policy *policy, const struct file_policy *file, struct err *err);
 must_use bool policy_build_approvers(
 	struct policy *policy, const struct file_policy *file, struct err *err);
-/* Judges the risk classes; the approvers must have been built. */
+/* Judges the host classes; their references are attached later. */
+must_use bool policy_build_hosts(
+	struct policy *policy, const struct file_policy *file, struct err *err);
+void policy_host_class_release(struct host_class *class);
+/* Judges the risk classes; the approvers and host classes must have been built. */
 must_use bool policy_build_classes(
 	struct policy *policy, const struct file_policy *file, struct err *err);
 
+/* A public key in PEM; a private one would be a leak that nobody notices, and is refused. */
+must_use bool policy_public_key(const char *pem, struct key **ret, struct err *err);
 /* 1..max bytes of UTF-8 without control characters. */
 bool policy_text_ok(const char *text, size_t max);
+/* Globs over command lines and their words, where '/' is a byte like any other: "init=*" matches
+ * "init=/bin/sh". */
+must_use bool line_glob_check(struct bytes pattern, struct err *err);
+bool line_glob_match(const char *pattern, struct bytes text);
 /* calloc for n elements, at least one; ERR_NOMEM. */
 void *policy_alloc(size_t n, size_t size, struct err *err);
 

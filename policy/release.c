@@ -269,11 +269,12 @@ static bool write_sorted(const struct release *r, const struct release_component
 {
 	OWNED(json_release) json_t *subjects = json_array();
 	OWNED(json_release) json_t *predicate = json_object();
-	json_t *components = json_array();
+	json_t *components; /* the predicate's at once */
 	uint8_t configuration[SHA256_LEN];
 
 	if (!configuration_digest(sorted, r->component_count, configuration, err))
 		return false;
+	components = json_array();
 	if (json_object_set_new(predicate, "components", components) != 0 || !subjects ||
 		!components_write(sorted, r->component_count, subjects, components) ||
 		!texts_write(r, predicate) ||

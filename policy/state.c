@@ -20,10 +20,14 @@ enum {
 	KEY_ASSURANCE = 14,
 	KEY_UNPINNED = 15,
 	KEY_ENDED = 16,
+	KEY_HOST_CLASS = 17,
+	KEY_BOOT_UNTIL = 18,
+	KEY_IMA = 19,
 };
 static const int64_t KEYS[] = {KEY_ESTABLISHED, KEY_RESET_COUNT, KEY_RESTART_COUNT, KEY_BOOT_ID,
 	KEY_RUNTIME_NEXT, KEY_BANK, KEY_PCR, KEY_PCRS_OTHER, KEY_POLICY, KEY_RELEASE, KEY_LAUNCH,
-	KEY_KEY, KEY_RECORD, KEY_ASSURANCE, KEY_UNPINNED, KEY_ENDED};
+	KEY_KEY, KEY_RECORD, KEY_ASSURANCE, KEY_UNPINNED, KEY_ENDED, KEY_HOST_CLASS, KEY_BOOT_UNTIL,
+	KEY_IMA};
 
 static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
 {
@@ -41,6 +45,17 @@ static void put_flag(struct cbor_writer *w, int64_t key, bool value)
 {
 	cbor_put_int(w, key);
 	cbor_put_bool(w, value);
+}
+
+/* As its own fixed form; an empty string when IMA was not judged. */
+static bool put_ima(struct cbor_writer *w, const struct ima_state *ima, struct err *err)
+{
+	OWNED(buf_release) struct buf encoded = {0};
+
+	if (ima->bank != DIGEST_NONE && !ima_state_encode(ima, &encoded, err))
+		return false;
+	put_bytes(w, KEY_IMA, buf_bytes(&encoded));
+	return true;
 }
 
 bool policy_state_encode(const struct policy_state *s, struct buf *out, struct err *err)
@@ -64,6 +79,10 @@ bool policy_state_encode(const struct policy_state *s, struct buf *out, struct e
 	put_number(&w, KEY_ASSURANCE, s->assurance);
 	put_flag(&w, KEY_UNPINNED, s->unpinned);
 	put_flag(&w, KEY_ENDED, s->ended);
+	put_number(&w, KEY_HOST_CLASS, s->host_class);
+	put_number(&w, KEY_BOOT_UNTIL, (uint64_t)s->boot_until);
+	if (!put_ima(&w, &s->ima, err))
+		return err_wrap(err, "state");
 	return cbor_writer_finish(&w, err) || err_wrap(err, "state");
 }
 
@@ -89,6 +108,7 @@ static void read_pcr(struct cbor_item root, struct policy_state *s)
 bool policy_state_decode(struct bytes in, struct policy_state *ret, struct err *err)
 {
 	struct policy_state s = {0};
+	struct bytes ima;
 	struct cbor_doc doc;
 	struct cbor_item root;
 
@@ -114,8 +134,15 @@ bool policy_state_decode(struct bytes in, struct policy_state *ret, struct err *
 		cbor_key(root, KEY_ASSURANCE, "assurance"), ASSURANCE_MEASURED, "assurance");
 	s.unpinned = cbor_bool(cbor_key(root, KEY_UNPINNED, "unpinned"), "unpinned");
 	s.ended = cbor_bool(cbor_key(root, KEY_ENDED, "ended"), "ended");
+	s.host_class = (size_t)cbor_uint(
+		cbor_key(root, KEY_HOST_CLASS, "host_class"), HOST_CLASSES_MAX, "host_class");
+	s.boot_until = (int64_t)cbor_uint(cbor_key(root, KEY_BOOT_UNTIL, "boot_until"),
+		(uint64_t)POLICY_TIME_MAX, "boot_until");
+	ima = cbor_bytes(cbor_key(root, KEY_IMA, "ima"), 0, IMA_STATE_LEN, "ima");
 	if (!cbor_close(&doc, err))
 		return false;
+	if (ima.len > 0 && !ima_state_decode(ima, &s.ima, err))
+		return err_wrap(err, "state: ima");
 	*ret = s;
 	return true;
 }

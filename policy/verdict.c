@@ -121,8 +121,52 @@ static const struct {
 		"add the TPM manufacturer's root or intermediate to the policy if you trust it"},
 	[REASON_EK_CERT_MISSING] = {"ek-cert-missing",
 		"an operator confirms the host after comparing its id: assay host confirm"},
+	[REASON_EK_REVOKED] = {"ek-revoked",
+		"take the host out of service: its TPM's maker or your policy no longer believes "
+		"this key"},
+	[REASON_EK_REVOCATION_LIST] = {"ek-revocation-list",
+		"put the TPM maker's current revocation list into the policy"},
 	[REASON_AK_ATTRIBUTES] = {"ak-attributes",
 		"let assay-hostd make the attestation key: restricted, signing, bound to its TPM"},
+	[REASON_FIRMWARE_LOG] = {"firmware-log",
+		"send the firmware's log: see firmware_log in docs/hostd.md and assay doctor"},
+	[REASON_FIRMWARE_PCR] = {"firmware-pcr",
+		"compare the log with the last good one: assay firmware diff; reboot to begin a "
+		"new one"},
+	[REASON_FIRMWARE_EVENT] = {"firmware-event",
+		"if the change was meant: assay firmware learn, have the new baseline approved, "
+		"and add it to the host class"},
+	[REASON_REFERENCE_EXPIRED] = {"reference-expired",
+		"update the host to what is accepted now, or extend the window in the policy"},
+	[REASON_SECURE_BOOT] = {"secure-boot",
+		"turn Secure Boot on, in user mode, and boot through it"},
+	[REASON_BOOT_AUTHORITY] = {"boot-authority",
+		"boot what an authority of the host class signed, or add the authority to the "
+		"policy"},
+	[REASON_DBX_OLD] = {"dbx-old",
+		"update the revocation list: fwupdmgr update, or the firmware's vendor"},
+	[REASON_COMMAND_LINE] = {"command-line",
+		"boot with the command line that the host class describes"},
+	[REASON_IMA_LOG] = {"ima-log", "see assay doctor: IMA, and ima_log in docs/hostd.md"},
+	[REASON_IMA_PCR] = {"ima-pcr",
+		"reboot the host; if it stays, find what else extends PCR 10"},
+	[REASON_BOOT_AGGREGATE] = {"boot-aggregate",
+		"reboot the host: this IMA log is of another boot"},
+	[REASON_IMA_FILE] = {"ima-file",
+		"remove the file, or approve it: the hint is the line that the manifest would "
+		"need"},
+	[REASON_IMA_SIGNATURE] = {"ima-signature",
+		"sign the file again with a key that the host class names"},
+	[REASON_IMA_VIOLATION] = {"ima-violation",
+		"restart the program that had the file open for writing, and reboot"},
+	[REASON_IMA_POLICY] = {"ima-policy",
+		"load the IMA policy that the host class approves, and reboot"},
+	[REASON_KERNEL_MODULE] = {"kernel-module",
+		"sign kernel modules and list their key, or remove the module"},
+	[REASON_KEXEC] = {"kexec", "reboot through the firmware"},
+	[REASON_HOSTD_UNMEASURED] = {"hostd-unmeasured",
+		"let IMA's policy measure executed files (ima_policy=tcb), and start assay-hostd "
+		"from the path that the host class names"},
 };
 static_assert(ARRAY_LEN(reasons) == REASON_CODES, "every reason has a name and a hint");
 

@@ -22,6 +22,8 @@ struct policy_ref {
 	atomic_uint count;
 	struct policy *policy;
 	struct buf text;
+	size_t reference_count; /* what it names by digest, attached; kept for the store */
+	struct buf references[HOST_CLASSES_MAX * HOST_REFERENCES_MAX];
 };
 void policy_ref_drop(struct policy_ref **ref); /* cleanup; NULL is fine */
 

@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "base/text.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 
 void policy_ref_drop(struct policy_ref **ref)
@@ -15,6 +17,8 @@ void policy_ref_drop(struct policy_ref **ref)
 		return;
 	policy_free(&self->policy);
 	buf_release(&self->text);
+	for (size_t i = 0; i < self->reference_count; i++)
+		buf_release(&self->references[i]);
 	free(self);
 }
 
@@ -26,6 +30,49 @@ struct policy_ref *app_policy(struct app *app)
 		(void)atomic_fetch_add(&ref->count, 1);
 	(void)pthread_mutex_unlock(&app->policy_lock);
 	return ref;
+}
+
+static void directory_close(DIR **directory)
+{
+	if (*directory)
+		(void)closedir(*directory);
+}
+
+/* One file of the directory: attached if the policy names it, and passed over if not. */
+static bool reference_read(const char *path, struct policy_ref *ref, struct err *err)
+{
+	OWNED(buf_release) struct buf content = {0};
+	struct err why = {0};
+	if (!file_read(path, REFERENCE_MAX, &content, err))
+		return false;
+	if (!policy_attach(ref->policy, buf_bytes(&content), &why))
+		return why.code == ERR_NOT_FOUND ||
+		       err_set(err, why.code, "%s: %s", path, why.text);
+	if (ref->reference_count == ARRAY_LEN(ref->references))
+		return true; /* the same content under many names */
+	ref->references[ref->reference_count++] = TAKE_STRUCT(content);
+	return true;
+}
+
+static bool references_read(const char *path, struct policy_ref *ref, struct err *err)
+{
+	OWNED(directory_close) DIR *directory = NULL;
+	const struct dirent *entry;
+	if (!policy_reference(ref->policy, 0))
+		return true;
+	directory = opendir(path);
+	if (!directory)
+		return err_errno(err, errno, "references: %s", path);
+	while ((entry = readdir(directory))) {
+		OWNED(buf_release) struct buf file = {0};
+		if (entry->d_name[0] == '.')
+			continue;
+		if (!path_join(&file, path, entry->d_name))
+			return buf_ok(&file, err);
+		if (!reference_read(buf_str(&file), ref, err))
+			return err_wrap(err, "references");
+	}
+	return policy_complete(ref->policy, err) || err_wrap(err, "%s", path);
 }
 
 static bool ref_read(const struct app *app, struct policy_ref *ref, struct err *err)
@@ -41,7 +88,7 @@ static bool ref_read(const struct app *app, struct policy_ref *ref, struct err *
 	if (strcmp(ref->policy->trust_domain, app->config.trust_domain) != 0)
 		return err_set(err, ERR_CONFIG, "%s: trust_domain: %s is not this verifier's, %s",
 			app->config.policy, ref->policy->trust_domain, app->config.trust_domain);
-	return true;
+	return references_read(app->config.references, ref, err);
 }
 
 struct enforcing {
@@ -65,6 +112,13 @@ static bool enforce_work(struct store_tx *tx, void *arg, struct err *err)
 			e->app->config.policy, (long long)policy->version,
 			(long long)tx->policy_version);
 	hex_encode(BYTES_OF(policy->digest), digest);
+	for (size_t i = 0; i < e->ref->reference_count; i++) {
+		uint8_t reference[SHA256_LEN];
+		struct bytes content = buf_bytes(&e->ref->references[i]);
+		if (!sha256_of(content, reference, err) ||
+			!object_put(tx->sql, reference, content, err))
+			return false;
+	}
 	return object_put(tx->sql, policy->digest, buf_bytes(&e->ref->text), err) &&
 	       policy_in_force_set(tx, policy->digest, policy->version, err) &&
 	       entry_append(e->app, tx, LEAF_POLICY, clock_wall(e->app->clock),

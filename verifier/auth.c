@@ -15,7 +15,9 @@ static int credential_check(struct sql *sql, const struct cert *cert, enum crede
 {
 	char serial[ROW_SERIAL_MAX];
 	bool found = false;
-	if (!credential_get(sql, cert_serial(cert, serial, sizeof(serial)), ret, &found, NULL))
+	/* No text of it: no memory, and no row of that name either. */
+	if (cert_serial(cert, serial, sizeof(serial))[0] == '\0' ||
+		!credential_get(sql, serial, ret, &found, NULL))
 		return UNAVAILABLE;
 	return found && ret->kind == kind && ret->revoked == 0 ? PASS : FORBIDDEN;
 }
@@ -96,9 +98,11 @@ int auth_check(struct app *app, const struct cert *cert, unsigned roles, struct 
 	int64_t now = clock_wall(app->clock);
 	if (now < cert_not_before(cert) || now >= cert_not_after(cert))
 		return NO_CERTIFICATE;
-	if (!cert_has_eku(cert, EKU_CLIENT_AUTH) || cert_is_ca(cert) ||
-		!cert_uri(cert, uri, sizeof(uri)) ||
-		!identity_parse(uri, app->config.trust_domain, &who, NULL))
+	bool fits = cert_has_eku(cert, EKU_CLIENT_AUTH) && !cert_is_ca(cert) &&
+		    cert_uri(cert, uri, sizeof(uri));
+	if (!cert_looks_whole(NULL))
+		return UNAVAILABLE;
+	if (!fits || !identity_parse(uri, app->config.trust_domain, &who, NULL))
 		return FORBIDDEN;
 	if ((who.role & roles) == 0)
 		return FORBIDDEN;

@@ -12,13 +12,24 @@
 #include "verifier/options.h"
 #include "verifier/verifier.h"
 
-enum { OPTION_DIR, OPTION_DOMAIN, OPTION_LISTEN, OPTION_DNS, OPTION_OPERATOR, OPTIONS };
+enum {
+	OPTION_DIR,
+	OPTION_DOMAIN,
+	OPTION_LISTEN,
+	OPTION_DNS,
+	OPTION_CA_KEY,
+	OPTION_OPERATOR,
+	OPTIONS
+};
 static const struct option_spec specs[OPTIONS] = {
 	[OPTION_DIR] = {"dir", "DIR", "where to put it; nothing there is overwritten",
 		.required = true},
 	[OPTION_DOMAIN] = {"trust-domain", "NAME", "SPIFFE trust domain (default: assay.local)"},
 	[OPTION_LISTEN] = {"listen", "ADDRESS:PORT", "where to serve (default: 127.0.0.1:8443)"},
 	[OPTION_DNS] = {"dns", "NAME", "a name or address hosts reach it by", .repeated = true},
+	[OPTION_CA_KEY] = {"ca-key", "URI",
+		"the CA's key where it exists: handle:0x81… (TPM) or pkcs11:… (default: made, "
+		"ca.key)"},
 	[OPTION_OPERATOR] = {"operator", "NAME", "the first operator, an admin (default: admin)"},
 };
 
@@ -76,6 +87,17 @@ static bool put_operator(const char *dir, const char *name, const struct init_na
 	return init_operator(text, "admin", name, names, authority, err);
 }
 
+/* What can stand in verifierd.yaml as it is. A file is made by init itself. */
+static bool ca_key_ok(const char *uri)
+{
+	if (strncmp(uri, "handle:", 7) != 0 && strncmp(uri, "pkcs11:", 7) != 0)
+		return false;
+	for (const char *at = uri; *at; at++)
+		if (*at <= ' ' || *at > '~' || *at == '"' || *at == '\\')
+			return false;
+	return true;
+}
+
 static bool init(
 	const char *dir, const char *operator_name, const struct init_names *names, struct err *err)
 {
@@ -91,6 +113,10 @@ static bool init(
 	if (!text_is_name(bytes_str(operator_name)))
 		return err_set(err, ERR_USAGE, "--operator %s: expected 1 to 64 of a-z 0-9 . _ -",
 			ESC(bytes_str(operator_name)));
+	if (names->ca_key && !ca_key_ok(names->ca_key))
+		return err_set(err, ERR_USAGE,
+			"--ca-key %s: expected handle:… or pkcs11:…, without blanks and quotes",
+			ESC(bytes_str(names->ca_key)));
 	return refuse_overwrite(dir, err) && file_make_dirs(dir, 0755, err) &&
 	       init_authority_make(dir, names, &authority, err) &&
 	       init_services_make(dir, address, names, &authority, err) &&
@@ -106,11 +132,15 @@ static void say(const char *dir, const struct init_names *names)
 	       "  policy.yaml      who may sign what: add EK roots, release keys and approvers "
 	       "before the first start\n"
 	       "  ca.pem           what hosts and relying services pin\n"
-	       "  ca.key           keep it safe, or move it into a TPM or HSM (ca_key in "
-	       "verifierd.yaml)\n"
-	       "  operator/        the first operator: assay --config %s/operator/config.yaml …\n\n"
+	       "  %s\n"
+	       "  operator/        the first operator: assay host list --config "
+	       "%s/operator/config.yaml\n\n"
 	       "then: assay-verifierd --config %s/verifierd.yaml\n",
-		names->trust_domain, dir, dir, dir);
+		names->trust_domain, dir,
+		names->ca_key
+			? "(the CA's key stays where it is: ca_key in verifierd.yaml)"
+			: "ca.key           keep it safe; better in a TPM or HSM: init --ca-key",
+		dir, dir);
 }
 
 int verifier_init(int argc, char **argv)
@@ -125,6 +155,7 @@ int verifier_init(int argc, char **argv)
 	struct init_names names = {
 		.trust_domain = option_or(&values[OPTION_DOMAIN], "assay.local"),
 		.listen = option_or(&values[OPTION_LISTEN], "127.0.0.1:8443"),
+		.ca_key = option_or(&values[OPTION_CA_KEY], NULL),
 		.now = clock_wall(&clock_system),
 	};
 	for (size_t i = 0; i < values[OPTION_DNS].count; i++)

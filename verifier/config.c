@@ -24,7 +24,7 @@ enum log_format { LOG_FORMAT_TEXT = 0, LOG_FORMAT_JSON };
 struct file_config {
 	char *trust_domain, *verifier_id, *listen;
 	unsigned threads, workers;
-	char *database, *policy, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
+	char *database, *policy, *references, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
 	unsigned connections_max, connections_per_peer;
 	enum log_format log_format;
@@ -57,6 +57,7 @@ static const cyaml_schema_field_t fields[] = {
 	NUMBER_OPTIONAL(workers),
 	TEXT(database),
 	TEXT(policy),
+	TEXT_OPTIONAL(references),
 	TEXT(ca_key),
 	TEXT(ca_certificate),
 	TEXT(tls_key),
@@ -131,17 +132,30 @@ static bool uri_take(const char *directory, const char *uri, char **ret, struct 
 	return *ret ? true : err_set(err, ERR_NOMEM, "configuration");
 }
 
+/* OpenSSL's TLS cannot sign with keys that live in another library context (crypto/key.h). */
+static bool tls_key_take(const char *directory, const char *uri, char **ret, struct err *err)
+{
+	if (strncmp(uri, "file:", 5) != 0 && strchr(uri, ':'))
+		return err_set(err, ERR_CONFIG,
+			"tls_key: %s: must be a file: TLS cannot use a key in a TPM or token; "
+			"ca_key and signing_key can",
+			ESC(bytes_str(uri)));
+	return uri_take(directory, uri, ret, err);
+}
+
 static bool paths_take(const struct file_config *file, const char *directory, struct config *config,
 	struct err *err)
 {
 	return path_take(directory, file->database, &config->database, err) &&
 	       path_take(directory, file->policy, &config->policy, err) &&
+	       path_take(directory, file->references ? file->references : "references",
+		       &config->references, err) &&
 	       path_take(directory, file->ca_certificate, &config->ca_certificate, err) &&
 	       path_take(directory, file->tls_certificate, &config->tls_certificate, err) &&
 	       path_take(directory, file->signing_certificate, &config->signing_certificate, err) &&
 	       path_take(directory, file->token_key, &config->token_key, err) &&
 	       uri_take(directory, file->ca_key, &config->ca_key, err) &&
-	       uri_take(directory, file->tls_key, &config->tls_key, err) &&
+	       tls_key_take(directory, file->tls_key, &config->tls_key, err) &&
 	       uri_take(directory, file->signing_key, &config->signing_key, err);
 }
 
@@ -235,9 +249,9 @@ bool config_load(const char *path, struct config *ret, struct err *err)
 void config_release(struct config *config)
 {
 	char *const texts[] = {config->trust_domain, config->verifier_id, config->address,
-		config->database, config->policy, config->ca_key, config->ca_certificate,
-		config->tls_key, config->tls_certificate, config->signing_key,
-		config->signing_certificate, config->token_key};
+		config->database, config->policy, config->references, config->ca_key,
+		config->ca_certificate, config->tls_key, config->tls_certificate,
+		config->signing_key, config->signing_certificate, config->token_key};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	memset(config, 0, sizeof(*config));

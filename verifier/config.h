@@ -20,6 +20,7 @@ struct config {
 	unsigned workers; /* appraising threads; 0: two per core */
 	char *database;
 	char *policy;
+	char *references; /* directory of what the policy names by digest; default: references */
 	char *ca_key; /* OSSL_STORE URI */
 	char *ca_certificate;
 	char *tls_key; /* OSSL_STORE URI */

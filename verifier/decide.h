@@ -78,14 +78,16 @@ must_use bool decide_make(struct decision *d, struct err *err);
 void decide_unmake(struct decision *d);
 /* decide_commit.c: a store_work. */
 bool decide_commit(struct store_tx *tx, void *decision, struct err *err);
+/* Refused only for what says nothing against the instance: the same host may try again. */
+bool decide_harmless(const struct verdict *verdict);
 /* decide_answer.c */
 must_use bool decide_answer(struct decision *d, struct err *err);
 void decide_log(const struct decision *d);
 
-/* Record from which the verifier wants the log of an instance's next evidence: 0 when there is
- * nothing to stand on. */
-uint64_t offer_first(
-	const struct app *app, const struct instance_row *instance, const struct host_row *host);
+/* From where on the verifier wants the logs of an instance's next evidence: their beginning when
+ * there is nothing to stand on. */
+void offer_logs(struct app *app, const struct instance_row *instance, const struct host_row *host,
+	struct challenge_offer *offer);
 /* A challenge for the instance at its present counter. */
 must_use bool offer_make(struct app *app, const uint8_t host[HOST_ID_LEN],
 	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t counter,

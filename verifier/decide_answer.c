@@ -4,17 +4,25 @@
 
 #include "base/text.h"
 
-uint64_t offer_first(
-	const struct app *app, const struct instance_row *instance, const struct host_row *host)
+static void offer_from(const struct policy *policy, const struct policy_state *state,
+	struct challenge_offer *offer)
+{
+	bool further = state && state->runtime_next > 0;
+	offer->runtime_first = further ? state->runtime_next : 0;
+	offer->ima_wanted = further ? state->ima.bank != DIGEST_NONE : policy_wants_ima(policy);
+	offer->ima_first = further ? state->ima.next : 0;
+}
+
+void offer_logs(struct app *app, const struct instance_row *instance, const struct host_row *host,
+	struct challenge_offer *offer)
 {
 	const struct policy_state *state = &instance->policy_state;
-	struct policy_ref *policy = app_policy((struct app *)app);
+	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(app);
 	bool usable = instance->state == INSTANCE_TRUSTED && state->established && !state->ended &&
-		      policy && memcmp(state->policy, policy->policy->digest, SHA256_LEN) == 0 &&
+		      memcmp(state->policy, policy->policy->digest, SHA256_LEN) == 0 &&
 		      state->reset_count == host->reset_count &&
 		      state->restart_count == host->restart_count;
-	policy_ref_drop(&policy);
-	return usable ? state->runtime_next : 0;
+	offer_from(policy->policy, usable ? state : NULL, offer);
 }
 
 bool offer_make(struct app *app, const uint8_t host[HOST_ID_LEN],
@@ -82,9 +90,10 @@ bool serve_challenge(struct call *call, struct err *err)
 			&offer.expires, err))
 		return false;
 	offer.challenge = buf_bytes(&challenge);
-	offer.runtime_first = request.purpose == PURPOSE_RENEW
-				      ? offer_first(call->app, &rows.instance, &rows.host)
-				      : 0;
+	if (request.purpose == PURPOSE_RENEW)
+		offer_logs(call->app, &rows.instance, &rows.host, &offer);
+	else
+		offer_from(policy->policy, NULL, &offer);
 	call->status = 200;
 	call->type = MEDIA_MESSAGE;
 	return challenge_offer_encode(&offer, &call->reply, err);
@@ -135,7 +144,7 @@ static bool put_next(
 		    token, &next->expires, err))
 		return false;
 	next->challenge = buf_bytes(token);
-	next->runtime_first = d->state_out.runtime_next;
+	offer_from(d->policy->policy, &d->state_out, next);
 	return true;
 }
 
@@ -153,6 +162,8 @@ bool decide_answer(struct decision *d, struct err *err)
 		result.renew_after = d->verdict.renew_after;
 		if (!put_next(d, &token, &result.next, err))
 			return false;
+	} else {
+		result.again = d->claims.purpose == PURPOSE_RENEW && decide_harmless(&d->verdict);
 	}
 	buf_clear(&d->call->reply);
 	d->call->status = 200;

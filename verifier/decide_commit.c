@@ -15,7 +15,7 @@ static const enum reason_code harmless[] = {
 	REASON_RUNTIME_GAP,
 };
 
-static bool is_harmless(const struct verdict *verdict)
+bool decide_harmless(const struct verdict *verdict)
 {
 	for (size_t i = 0; i < verdict->reason_count; i++) {
 		bool found = false;
@@ -174,7 +174,7 @@ static bool commit_refused(struct decision *d, struct store_tx *tx, struct err *
 	enum instance_state state = d->instance.state;
 	if (d->state_out.ended)
 		state = INSTANCE_ENDED;
-	else if (!is_harmless(&d->verdict))
+	else if (!decide_harmless(&d->verdict))
 		state = INSTANCE_REFUSED;
 	if (state != INSTANCE_TRUSTED && !credentials_revoke_instance(tx->sql, d->host.id,
 						 d->challenge.instance, d->context.now, err))

@@ -22,9 +22,11 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/time.h"
 
 #define HTTP_HEADER_BYTES_MAX 16384
 #define HTTP_STACK            (512u << 10)
+#define ACCEPT_LOG_MS         60000u
 
 /* ---- TLS ---- */
 
@@ -421,15 +423,24 @@ static void on_reopen(evutil_socket_t fd, short what, void *arg)
 	(void)evconnlistener_enable(loop->listener);
 }
 
+/* It fails ten times a second while it lasts. */
+static void log_accept_error(struct http_loop *loop, int error)
+{
+	const struct log *log = loop->server->config.log;
+	uint64_t now = clock_monotonic_ms(&clock_system), last = loop->accept_logged_ms;
+	if (!log || (last && now - last < ACCEPT_LOG_MS))
+		return;
+	loop->accept_logged_ms = now;
+	log_event(log, LOG_LEVEL_WARNING, "accept-failed", {"error", bytes_str(strerror(error))});
+}
+
 /* Out of descriptors or memory: accepting pauses instead of spinning; what is connected goes on. */
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
 	(void)arg;
 	struct http_loop *loop = current_loop;
 	struct timeval pause = {.tv_usec = 100000};
-	if (loop->server->config.log)
-		log_event(loop->server->config.log, LOG_LEVEL_WARNING, "accept-failed",
-			{"error", bytes_str(strerror(errno))});
+	log_accept_error(loop, errno);
 	(void)evconnlistener_disable(listener);
 	(void)event_add(loop->reopen, &pause);
 }

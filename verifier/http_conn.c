@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One connection's life: counted by peer when its handshake starts, under a deadline in every phase
+ * One connection's life: counted by peer as soon as it is accepted, under a deadline in every phase
  * (handshake, idle, request, reply), with a cap on the bytes of a request that grows only for a
  * peer with a verified certificate. All of it hangs on the SSL object, whose end is the
  * connection's end.
@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <openssl/ssl.h>
 
@@ -48,19 +49,24 @@ static struct http_conn *conn_of_ssl(const SSL *ssl)
 	return conn_index < 0 ? NULL : SSL_get_ex_data(ssl, conn_index);
 }
 
+static void conn_take(struct http_conn *conn);
+
 /* A deadline passed: the socket is shut, and evhttp finds out by reading or writing it. */
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	struct http_conn *conn = arg;
-	if (conn->fd >= 0)
+	if (conn->phase == HTTP_ACCEPTED)
+		conn_take(conn);
+	else if (conn->fd >= 0)
 		(void)shutdown(conn->fd, SHUT_RDWR);
 }
 
 static unsigned phase_ms(const struct http_config *config, enum http_phase phase)
 {
 	switch (phase) {
+	case HTTP_ACCEPTED:
 	case HTTP_HANDSHAKE:
 		return config->handshake_ms;
 	case HTTP_IDLE:
@@ -134,7 +140,9 @@ struct bufferevent *http_conn_new(struct event_base *base, void *arg)
 	 */
 	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
 	evbuffer_add_cb(bufferevent_get_input(bev), on_input, conn);
-	http_conn_phase(conn, HTTP_HANDSHAKE);
+	conn->bev = bev;
+	const struct timeval at_once = {0};
+	(void)event_add(conn->deadline, &at_once);
 	return bev;
 }
 
@@ -176,10 +184,13 @@ static bool peer_of(int fd, struct http_conn *conn)
 	return inet_ntop(AF_INET6, &address, conn->peer, sizeof(conn->peer)) != NULL;
 }
 
-static void on_handshake_start(const SSL *ssl, struct http_conn *conn)
+/* evhttp hands the socket over after http_conn_new, and TLS speaks of a handshake only once the peer does: one that says
+ * nothing is counted and has its deadline too. */
+static void conn_take(struct http_conn *conn)
 {
 	struct http_server *server = conn->loop->server;
-	conn->fd = SSL_get_fd(ssl);
+	conn->fd = bufferevent_getfd(conn->bev);
+	http_conn_phase(conn, HTTP_HANDSHAKE);
 	if (conn->fd < 0)
 		return;
 	if (!peer_of(conn->fd, conn) ||
@@ -210,8 +221,8 @@ void http_conn_tls_info(const SSL *ssl, int where, int ret)
 	struct http_conn *conn = conn_of_ssl(ssl);
 	if (!conn)
 		return;
-	if ((where & SSL_CB_HANDSHAKE_START) && !conn->counted && !conn->established)
-		on_handshake_start(ssl, conn);
+	if ((where & SSL_CB_HANDSHAKE_START) && conn->phase == HTTP_ACCEPTED)
+		conn_take(conn);
 	else if (where & SSL_CB_HANDSHAKE_DONE)
 		on_handshake_done(ssl, conn);
 }

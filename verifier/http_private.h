@@ -39,10 +39,18 @@ bool http_content_type_is(const char *value, const char *wanted);
 
 struct http_loop;
 
-enum http_phase { HTTP_HANDSHAKE = 0, HTTP_IDLE, HTTP_REQUEST, HTTP_WORKING, HTTP_REPLYING };
+enum http_phase {
+	HTTP_ACCEPTED = 0, /* not looked at yet */
+	HTTP_HANDSHAKE,
+	HTTP_IDLE,
+	HTTP_REQUEST,
+	HTTP_WORKING,
+	HTTP_REPLYING
+};
 
 struct http_conn {
 	struct http_loop *loop;
+	struct bufferevent *bev;
 	struct event *deadline;
 	enum http_phase phase;
 	int fd;
@@ -84,6 +92,7 @@ struct http_loop {
 	struct evhttp *http;
 	struct evconnlistener *listener;
 	struct event *mail_event, *reopen;
+	uint64_t accept_logged_ms; /* when a failing accept was last worth a line */
 	int mail_fd;
 	pthread_mutex_t mail_lock;
 	struct http_exchange *mail_first, **mail_last;

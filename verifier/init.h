@@ -13,6 +13,7 @@ struct init_names {
 	const char *trust_domain;
 	const char *listen; /* as given */
 	const char *dns[OPTION_VALUES_MAX + 1]; /* NULL-terminated */
+	const char *ca_key; /* OSSL_STORE URI of a key that exists; NULL: one is made */
 	int64_t now;
 };
 struct init_authority {
@@ -24,7 +25,7 @@ void init_authority_release(struct init_authority *authority);
 /* A file that must not exist yet, mode as given, durable. */
 must_use bool init_put(
 	const char *dir, const char *name, mode_t mode, struct bytes content, struct err *err);
-/* ca.pem and ca.key, self-signed for ten years. */
+/* ca.pem and, unless the key is elsewhere, ca.key; self-signed for ten years. */
 must_use bool init_authority_make(const char *dir, const struct init_names *names,
 	struct init_authority *ret, struct err *err);
 /* tls.pem, tls.key, signing.pem, signing.key. */

@@ -33,14 +33,33 @@ bool init_put(const char *dir, const char *name, mode_t mode, struct bytes conte
 	return file_write_atomic(text, content, mode, err);
 }
 
+static bool put_cert(const char *dir, const char *name, const struct cert *cert, struct err *err)
+{
+	OWNED(buf_release) struct buf pem = {0};
+	return cert_pem(cert, &pem, err) && init_put(dir, name, 0644, buf_bytes(&pem), err);
+}
+
 static bool put_pair(const char *dir, const char *cert_name, const char *key_name,
 	const struct cert *cert, const struct key *key, struct err *err)
 {
-	OWNED(buf_release) struct buf pem = {0};
 	OWNED(buf_release) struct buf secret = {0};
-	return cert_pem(cert, &pem, err) && key_private_pem(key, &secret, err) &&
+	return key_private_pem(key, &secret, err) &&
 	       init_put(dir, key_name, 0600, buf_bytes(&secret), err) &&
-	       init_put(dir, cert_name, 0644, buf_bytes(&pem), err);
+	       put_cert(dir, cert_name, cert, err);
+}
+
+/* A key that exists, in a TPM or token, or a new one. */
+static bool authority_key(const char *uri, struct key **ret, struct err *err)
+{
+	OWNED(key_unref) struct key *key = NULL;
+	if (!uri)
+		return key_generate(KEY_EC_P256, ret, err);
+	if (!key_from_uri(uri, &key, err))
+		return err_wrap(err, "%s", uri);
+	if (!key_has_private(key))
+		return err_set(err, ERR_CONFIG, "%s: no private key", uri);
+	*ret = TAKE(key);
+	return true;
 }
 
 bool init_authority_make(const char *dir, const struct init_names *names,
@@ -50,8 +69,8 @@ bool init_authority_make(const char *dir, const struct init_names *names,
 	char name[320], uri[X509_URI_MAX];
 	(void)snprintf(name, sizeof(name), "Assay CA %.200s", names->trust_domain);
 	(void)snprintf(uri, sizeof(uri), "spiffe://%s", names->trust_domain);
-	if (!key_generate(KEY_EC_P256, &made.key, err))
-		return false;
+	if (!authority_key(names->ca_key, &made.key, err))
+		return err_wrap(err, "CA");
 	struct cert_request request = {
 		.common_name = strlen(name) <= 64 ? name : "Assay CA", /* ub-common-name of X.520 */
 		.uri = uri,
@@ -61,7 +80,8 @@ bool init_authority_make(const char *dir, const struct init_names *names,
 		.ca = true,
 	};
 	if (!cert_issue(&request, NULL, made.key, &made.ca, err) ||
-		!put_pair(dir, "ca.pem", "ca.key", made.ca, made.key, err))
+		!(names->ca_key ? put_cert(dir, "ca.pem", made.ca, err)
+				: put_pair(dir, "ca.pem", "ca.key", made.ca, made.key, err)))
 		return err_wrap(err, "CA");
 	*ret = TAKE_STRUCT(made);
 	return true;

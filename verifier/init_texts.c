@@ -24,12 +24,14 @@ static const char config_text[] =
 	"database: verifier.db\n"
 	"# Who may sign what; read again on SIGHUP.\n"
 	"policy: policy.yaml\n"
+	"# Golden logs, baselines, CoRIMs and manifests that the policy names by SHA-256.\n"
+	"references: references\n"
 	"\n"
 	"# The CA of all certificates issued. The key is an OSSL_STORE URI: a file, a TPM key "
 	"(handle:0x81000010, through\n"
 	"# tpm2-openssl) or a token (pkcs11:…, where the provider is installed).\n"
 	"ca_certificate: ca.pem\n"
-	"ca_key: file:ca.key\n"
+	"ca_key: \"%s\"\n"
 	"# The service's own certificate.\n"
 	"tls_certificate: tls.pem\n"
 	"tls_key: file:tls.key\n"
@@ -48,7 +50,8 @@ static const char config_text[] =
 
 void init_config_text(const struct init_names *names, struct buf *out)
 {
-	buf_printf(out, config_text, names->trust_domain, names->trust_domain, names->listen);
+	buf_printf(out, config_text, names->trust_domain, names->trust_domain, names->listen,
+		names->ca_key ? names->ca_key : "file:ca.key");
 }
 
 static const char policy_head[] =
@@ -111,6 +114,9 @@ static const char policy_rest[] =
 	"# runtime_pcr: 15\n"
 	"# ek_templates: [L-1, L-2, H-1, H-2, H-3, H-6]\n"
 	"# ek_ignore_expiry: false\n"
+	"# ek_revocation: []           revocation lists of TPM makers: - {name: …, pem: …}\n"
+	"# ek_ignore_stale_revocation: false\n"
+	"# ek_distrusted: []           - {sha256: …, reason: …}\n"
 	"# tpm_firmware_minimum: 0\n"
 	"# challenge_lifetime: 120s\n";
 

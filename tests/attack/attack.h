@@ -9,6 +9,7 @@
 #include "tests/support/unit.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -137,6 +138,27 @@ static inline size_t attack_count(const char *path, const char *key)
 	json_decref(root);
 	buf_release(&answer);
 	return n;
+}
+
+/* From now on this policy: the usual one with lines behind it. The version only rises. */
+static inline void attack_policy(int version, const char *extra)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	struct buf answer = {0};
+	char wanted[32];
+	bool there = false;
+	(void)snprintf(wanted, sizeof(wanted), "\nversion: %d\n", version);
+	assert_ok(verifierd_policy(&attack.v, version, extra, &attack.err), attack.err);
+	assert_int_equal(kill(attack.v.pid, SIGHUP), 0);
+	for (int i = 0; i < 1000 && !there; i++) {
+		assert_ok(verifierd_json(&attack.v, "/v1/policy", NULL, 200, &answer, &attack.err),
+			attack.err);
+		there = strstr(buf_str(&answer), wanted) != NULL;
+		(void)nanosleep(&pause, NULL);
+	}
+	buf_release(&answer);
+	if (!there)
+		fail_msg("policy %d was not taken, see %s/log", version, attack.v.dir);
 }
 
 static inline const char *attack_host_path(

@@ -22,6 +22,9 @@ ok "enrolling again changes nothing"
 operator workload add ocr-agent --class low --env prod --owner claims --purpose "reads invoices" >/dev/null
 release_make one 1.0.0 >/dev/null 2>&1
 GOOD=$RELEASE
+expect 2 '--reason is needed' operator release approve "$W/releases/release-1.0.0.dsse" --person alice --role model-risk --env prod \
+	--key "$W/keys/alice"
+ok "an approval says why"
 mkdir "$W/credentials"
 expect 0 'Orchard Bank' host_assay one run ocr-agent --explain --credentials "$W/credentials" -- "$ROOT/demo/invoice.png"
 grep -q 'reported' "$W/errors" || die "the assurance level is not shown"

@@ -148,15 +148,35 @@ static bool authority(struct key *key, const char *name, const struct cert *issu
 	return ok;
 }
 
-bool ek_ca_new(struct ek_ca *ret, struct err *err)
+static bool intermediate(struct ek_ca *ca, const char *name, struct err *err)
+{
+	return key_generate(KEY_EC_P256, &ca->intermediate_key, err) &&
+	       authority(
+		       ca->intermediate_key, name, ca->root, ca->root_key, &ca->intermediate, err);
+}
+
+bool ek_ca_new_named(
+	const char *root, const char *intermediate_name, struct ek_ca *ret, struct err *err)
 {
 	*ret = (struct ek_ca){0};
 	if (key_generate(KEY_EC_P256, &ret->root_key, err) &&
-		key_generate(KEY_EC_P256, &ret->intermediate_key, err) &&
-		authority(
-			ret->root_key, "Test TPM Root CA", NULL, ret->root_key, &ret->root, err) &&
-		authority(ret->intermediate_key, "Test TPM EK Intermediate CA 02", ret->root,
-			ret->root_key, &ret->intermediate, err))
+		authority(ret->root_key, root, NULL, ret->root_key, &ret->root, err) &&
+		intermediate(ret, intermediate_name, err))
+		return true;
+	ek_ca_release(ret);
+	return false;
+}
+
+bool ek_ca_new(struct ek_ca *ret, struct err *err)
+{
+	return ek_ca_new_named("Test TPM Root CA", "Test TPM EK Intermediate CA 02", ret, err);
+}
+
+bool ek_ca_new_below(
+	const struct ek_ca *of, const char *intermediate_name, struct ek_ca *ret, struct err *err)
+{
+	*ret = (struct ek_ca){.root_key = key_ref(of->root_key), .root = cert_ref(of->root)};
+	if (intermediate(ret, intermediate_name, err))
 		return true;
 	ek_ca_release(ret);
 	return false;
@@ -197,7 +217,9 @@ bool ek_ca_issue(
 			  o->ca ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
 		  conf_ext_add(x509, NID_ext_key_usage, o->eku) &&
 		  conf_ext_add(x509, NID_key_usage, o->key_usage) && san_add(x509, o) &&
-		  critical_add(x509, o->critical_oid) && (!o->oaep || oaep_set(x509));
+		  critical_add(x509, o->critical_oid) &&
+		  conf_ext_add(x509, NID_info_access, o->issuers_at) &&
+		  (!o->oaep || oaep_set(x509));
 
 	ok = ok ? finish(x509, key_evp(o->self ? o->self : ca->intermediate_key), ret, err)
 		: failed(err, "EK certificate");

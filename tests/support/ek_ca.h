@@ -25,6 +25,12 @@ struct ek_ca {
 	struct cert *root, *intermediate;
 };
 must_use bool ek_ca_new(struct ek_ca *ret, struct err *err);
+/* The same under other names than all the rest. */
+must_use bool ek_ca_new_named(
+	const char *root, const char *intermediate, struct ek_ca *ret, struct err *err);
+/* Another intermediate below the same root. */
+must_use bool ek_ca_new_below(
+	const struct ek_ca *of, const char *intermediate, struct ek_ca *ret, struct err *err);
 void ek_ca_release(struct ek_ca *ca);
 
 struct ek_ca_options {
@@ -36,6 +42,7 @@ struct ek_ca_options {
 	const char *manufacturer, *model, *version; /* NULL: left out; all NULL: no directoryName */
 	const char *other_name; /* one more subjectAltName, "otherName:1.2.3;UTF8:x"; NULL: none */
 	const char *critical_oid; /* an extension of this OID, critical; NULL: none */
+	const char *issuers_at; /* authorityInfoAccess, "caIssuers;URI:http://…"; NULL: none */
 	bool oaep; /* the key's algorithm is id-RSAES-OAEP */
 	int64_t not_before, not_after;
 	struct key *self; /* signs instead of the intermediate, under its name; NULL: the

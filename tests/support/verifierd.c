@@ -51,7 +51,7 @@ static bool port_find(struct verifierd *v, struct err *err)
 
 /* ---- processes ---- */
 
-static void limit(int resource, rlim_t value)
+static void limit(__rlimit_resource_t resource, rlim_t value)
 {
 	struct rlimit limit = {value, value};
 	if (value > 0 && setrlimit(resource, &limit) != 0)

@@ -25,7 +25,7 @@ world_open() {
 }
 
 world_close() {
-	local status=$? pid
+	local status=$? pid IFS=$' \t\n' # a signal may come in the middle of `IFS= read`
 	trap - EXIT INT TERM
 	set +e
 	for pid in $(printf '%s\n' "${PIDS[@]}" | tac); do
@@ -134,16 +134,16 @@ policy_write() { # FILE VERSION
 		    credential_lifetime: ${CREDENTIAL_LIFETIME:-10m}
 		    renew_after: ${RENEW_AFTER:-5m}
 		    minimum_assurance: reported
-		    key: software
+		    key: ${CLASS_KEY:-software}
 	EOF
 }
 
-verifier_make() {
+verifier_make() { # [ARGUMENT OF init…]
 	mkdir -p "$W/keys"
 	key_make "$W/keys/builder"
 	key_make "$W/keys/alice"
 	PORT=$(port_free)
-	assay-verifierd init --dir "$W/verifier" --trust-domain bank.example --listen "127.0.0.1:$PORT" --operator olga >"$W/verifier.log" 2>&1 ||
+	assay-verifierd init --dir "$W/verifier" --trust-domain bank.example --listen "127.0.0.1:$PORT" --operator olga "$@" >"$W/verifier.log" 2>&1 ||
 		{ cat "$W/verifier.log" >&2; return 1; }
 	policy_write "$W/verifier/policy.yaml" 1
 }
@@ -169,7 +169,8 @@ host_start() { # NAME
 	cat >"$dir/hostd.yaml" <<-EOF
 		verifier: https://127.0.0.1:$PORT
 		ca: $W/verifier/ca.pem
-		tcti: swtpm:path=$W/tpm-$name.sock
+		tcti: ${HOST_TCTI:-swtpm:path=$W/tpm-$name.sock}
+		key: ${HOST_KEY:-software}
 		state_dir: $dir/state
 		run_dir: $dir/run
 		workloads_dir: $dir/workloads

@@ -10,6 +10,7 @@
 #include "tests/support/tpm_sw.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum fake_fault {
 	FAKE_OK = 0,
@@ -21,6 +22,7 @@ struct fake_tpm {
 	struct tpm tpm;
 	pthread_mutex_t mutex;
 	enum fake_fault extend; /* the next extend; then FAKE_OK again, but for FAKE_GONE */
+	atomic_bool locked; /* it refuses to quote, as one in lockout does */
 	unsigned extends, quotes;
 	uint32_t reset_count;
 	uint8_t pcrs[TPM_PCRS][DIGEST_LEN_MAX]; /* SHA-256 bank */
@@ -105,6 +107,8 @@ static bool fake_quote(struct tpm *tpm, struct bytes qualifying, enum digest_alg
 	struct tpml_pcr_selection selection;
 	if (fake_gone(fake, err))
 		return false;
+	if (fake->locked)
+		return err_set(err, ERR_DENIED, "injected: locked out");
 	fake->quotes++;
 	return evidence_selection(bank, &selection, err) &&
 	       fake_pcr_read(tpm, bank, 0xffff, &ret->pcrs, err) &&

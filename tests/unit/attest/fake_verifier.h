@@ -13,12 +13,26 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum fake_answer { FAKE_TRUST = 0, FAKE_REFUSE, FAKE_AWAY, FAKE_FORBID };
+/* FAKE_LOST: it decides, and the answer does not arrive. FAKE_LATE: the challenge is too old, once. FAKE_STRANGE: it does not
+ * know the host's certificate. */
+enum fake_answer {
+	FAKE_TRUST = 0,
+	FAKE_REFUSE,
+	FAKE_AWAY,
+	FAKE_FORBID,
+	FAKE_LOST,
+	FAKE_LATE,
+	FAKE_STRANGE
+};
 
 #define FAKE_VERDICT_TRUSTED "{\"outcome\":\"trusted\",\"reasons\":[]}"
 #define FAKE_VERDICT_UNTRUSTED                                                                     \
 	"{\"outcome\":\"untrusted\",\"reasons\":[{\"code\":\"component-digest\",\"subject\":"      \
 	"\"component model\"}]}"
+
+#define FAKE_VERDICT_LATE                                                                          \
+	"{\"outcome\":\"untrusted\",\"reasons\":[{\"code\":\"challenge-expired\","                 \
+	"\"subject\":\"challenge\"}]}"
 
 struct fake_verifier {
 	struct fake_tpm *tpm;
@@ -27,6 +41,7 @@ struct fake_verifier {
 	pthread_mutex_t mutex;
 	enum fake_answer answer;
 	int64_t lifetime, renew_after;
+	unsigned agains; /* as many attestations are refused for nothing against the host */
 	bool other_key; /* certifies a key that nobody asked for */
 	void (*before_answer)(void *context); /* when all is measured and nothing decided */
 	void *context;
@@ -53,6 +68,13 @@ static inline void fake_set_answer(struct fake_verifier *v, enum fake_answer ans
 {
 	(void)pthread_mutex_lock(&v->mutex);
 	v->answer = answer;
+	(void)pthread_mutex_unlock(&v->mutex);
+}
+
+static inline void fake_set_agains(struct fake_verifier *v, unsigned agains)
+{
+	(void)pthread_mutex_lock(&v->mutex);
+	v->agains = agains;
 	(void)pthread_mutex_unlock(&v->mutex);
 }
 
@@ -178,8 +200,17 @@ static bool fake_answer_put(
 {
 	struct cert *leaf = NULL;
 	struct attest_result result = {.trusted = v->answer == FAKE_TRUST, .record = {0xab}};
-	result.verdict = result.trusted ? BYTES_LIT(FAKE_VERDICT_TRUSTED)
-					: BYTES_LIT(FAKE_VERDICT_UNTRUSTED);
+	if (v->agains > 0) {
+		v->agains--;
+		result.trusted = false;
+		result.again = true;
+	}
+	result.again = result.again || v->answer == FAKE_LATE;
+	result.verdict = result.trusted           ? BYTES_LIT(FAKE_VERDICT_TRUSTED)
+			 : v->answer == FAKE_LATE ? BYTES_LIT(FAKE_VERDICT_LATE)
+						  : BYTES_LIT(FAKE_VERDICT_UNTRUSTED);
+	if (v->answer == FAKE_LATE)
+		v->answer = FAKE_TRUST;
 	if (result.trusted) {
 		if (!fake_issue(v, claims, &leaf, err) ||
 			!random_fill(&random_system, v->challenge, sizeof(v->challenge), err))
@@ -196,6 +227,7 @@ static bool fake_answer_put(
 		result.next = (struct challenge_offer){
 			.challenge = BYTES_OF(v->challenge), .expires = time(NULL) + 100};
 	}
+	buf_clear(buffer);
 	bool ok = attest_result_encode(&result, buffer, err);
 	cert_unref(&leaf);
 	return ok;
@@ -211,6 +243,8 @@ static bool fake_attest_locked(struct fake_verifier *v, client_build build, void
 		return err_set(err, ERR_NET, "injected: connection refused");
 	if (v->answer == FAKE_FORBID)
 		return err_set(err, ERR_DENIED, "injected: this host is quarantined");
+	if (v->answer == FAKE_STRANGE)
+		return err_set(err, ERR_MISMATCH, "injected: no certificate of mine, now");
 	v->attestations++;
 	if (!build(context, exporter, &evidence, err))
 		return false;
@@ -220,6 +254,9 @@ static bool fake_attest_locked(struct fake_verifier *v, client_build build, void
 	}
 	if (v->before_answer)
 		v->before_answer(v->context);
+	if (v->answer == FAKE_LOST)
+		return random_fill(&random_system, v->challenge, sizeof(v->challenge), err) &&
+		       err_set(err, ERR_NET, "injected: connection reset");
 	return fake_answer_put(v, &claims, buffer, err) &&
 	       attest_result_decode(buf_bytes(buffer), ret, err);
 }

@@ -376,6 +376,14 @@ static inline bool fixture_state_is(struct hostd_fixture *f, const char *state)
 	return strcmp(fixture_instance(f, "state"), state) == 0;
 }
 
+static inline size_t fixture_connections(struct hostd_fixture *f)
+{
+	(void)pthread_mutex_lock(&f->hostd->connections_mutex);
+	size_t n = f->hostd->connection_count;
+	(void)pthread_mutex_unlock(&f->hostd->connections_mutex);
+	return n;
+}
+
 static inline size_t fixture_entries(const char *path)
 {
 	size_t count = 0;

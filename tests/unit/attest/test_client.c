@@ -244,7 +244,7 @@ static void attest__errors_of_the_verifier__in_its_words(void **state)
 	} rows[] = {
 		{400, "{\"error\":{\"code\":\"x\",\"message\":\"bad\",\"hint\":\"mend it\"}}",
 			ERR_FORMAT, "bad (mend it)"},
-		{401, "{\"error\":{\"code\":\"x\",\"message\":\"who?\"}}", ERR_DENIED, "who?"},
+		{401, "{\"error\":{\"code\":\"x\",\"message\":\"who?\"}}", ERR_MISMATCH, "who?"},
 		{403, "{\"error\":{\"message\":\"a\\u001b[31mb\",\"hint\":\"\"}}", ERR_DENIED,
 			"a\\x1b[31mb"},
 		{404, "", ERR_NOT_FOUND, "the verifier answered with HTTP status 404"},

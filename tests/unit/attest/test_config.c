@@ -63,6 +63,7 @@ static void config_load__least__has_the_defaults(void **state)
 	assert_int_equal(f->config.log_level, LOG_LEVEL_INFO);
 	assert_false(f->config.tpm_keys);
 	assert_non_null(f->config.ima_log);
+	assert_string_equal(f->config.systemd_log, "/run/log/systemd/tpm2-measure.log");
 }
 
 static void config_load__everything__is_taken(void **state)
@@ -77,7 +78,8 @@ static void config_load__everything__is_taken(void **state)
 			  "[ca.pem, ca.pem]\nak: rsa-2048\n"
 			  "ak_handle: 0x81018002\nak_generation: 2\npcr: 14\nbank: sha384\nkey: "
 			  "tpm\ncopy_limit_mib: 0\n"
-			  "hash_threads: 2\nfirmware_log: none\nima_log: /ima\nlog_level: "
+			  "hash_threads: 2\nfirmware_log: none\nima_log: /ima\nsystemd_log: "
+			  "none\nlog_level: "
 			  "error\nlog_json: true\n"),
 		f->err);
 	char expected[128];
@@ -97,6 +99,7 @@ static void config_load__everything__is_taken(void **state)
 	assert_int_equal(f->config.copy_limit, 0);
 	assert_null(f->config.firmware_log);
 	assert_string_equal(f->config.ima_log, "/ima");
+	assert_null(f->config.systemd_log);
 	assert_int_equal(f->config.log_level, LOG_LEVEL_ERROR);
 	assert_true(f->config.log_json);
 }

@@ -2,7 +2,9 @@
 /* hostd as a service: beginning, requests, and what its callers see of one that is false or dies. */
 #include "tests/unit/attest/hostd_fixture.h"
 
+#include <sys/resource.h>
 #include <sys/un.h>
+#include <time.h>
 
 /* ---- service manager ---- */
 
@@ -112,6 +114,84 @@ static void workloads__good_and_bad_specs__both_listed(void **state)
 	json_decref(reply);
 }
 
+/* ---- no descriptors left ---- */
+
+static void send_status(struct hostd_fixture *f, int fd)
+{
+	json_t *message = json_pack("{s:s}", "op", "status");
+	assert_ok(socket_send(fd, message, NULL, 0, 1000, &f->err), f->err);
+	json_decref(message);
+}
+
+static void assert_status_answered(struct hostd_fixture *f, int fd)
+{
+	json_t *reply = NULL;
+	assert_ok(socket_receive(fd, 5000, 0, &reply, NULL, &f->err), f->err);
+	assert_non_null(json_object_get(reply, "host"));
+	json_decref(reply);
+}
+
+/* Every descriptor that this process may have below a limit that is just above what it has. */
+struct hoard {
+	struct rlimit before;
+	int fd[256];
+	size_t count;
+};
+static void hoard_fill(struct hoard *hoard)
+{
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &hoard->before), 0);
+	int highest = dup(STDERR_FILENO);
+	const struct rlimit low = {(rlim_t)highest + 64, hoard->before.rlim_max};
+	(void)close(highest);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	for (int fd = dup(STDERR_FILENO); fd >= 0; fd = dup(STDERR_FILENO)) {
+		assert_true(hoard->count < ARRAY_LEN(hoard->fd));
+		hoard->fd[hoard->count++] = fd;
+	}
+	assert_int_equal(errno, EMFILE);
+}
+static void hoard_release(struct hoard *hoard)
+{
+	for (size_t i = 0; i < hoard->count; i++)
+		(void)close(hoard->fd[i]);
+	(void)setrlimit(RLIMIT_NOFILE, &hoard->before);
+}
+
+static long cpu_ms(void)
+{
+	struct timespec used;
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), 0);
+	return used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+/* S13: who is connected is served, who is not waits, nobody spins, and then it goes on. */
+static void S13__hostd_without_descriptors__serves_the_connected_and_waits(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct hoard hoard = {.count = 0};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int connected = -1, late = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", f->socket);
+	assert_ok(socket_connect(f->socket, &connected, &f->err), f->err);
+	eventually(fixture_connections(f) == 1);
+	hoard_fill(&hoard);
+	assert_int_equal(connect(late, (struct sockaddr *)&address, sizeof(address)), 0);
+	send_status(f, late);
+	long used = cpu_ms();
+	struct pollfd wait = {.fd = late, .events = POLLIN};
+	int answered = poll(&wait, 1, 1000);
+	used = cpu_ms() - used;
+	send_status(f, connected);
+	assert_status_answered(f, connected);
+	hoard_release(&hoard);
+	assert_int_equal(answered, 0);
+	if (used > 250)
+		fail_msg("%ld ms of processor in a second of waiting", used);
+	assert_status_answered(f, late);
+	(void)close(connected);
+	(void)close(late);
+}
+
 /* ---- a hostd that is false, or dies ---- */
 
 static void play_hostd(struct hostd_fixture *f, void (*play)(int fd))
@@ -218,6 +298,7 @@ static int run_all(void)
 		TEST(status__of_enrolled_host__says_who_and_what),
 		TEST(status__verifier_hangs__answered_at_once),
 		TEST(workloads__good_and_bad_specs__both_listed),
+		TEST(S13__hostd_without_descriptors__serves_the_connected_and_waits),
 		TEST(run__hostd_dies_or_lies__error_and_no_agent),
 		TEST(connect__socket_of_another_user__refused),
 	};

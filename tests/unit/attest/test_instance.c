@@ -124,6 +124,44 @@ static void credentials__link_planted_in_given_directory__not_followed(void **st
 	let_go(f);
 }
 
+/* Where somebody else can put a directory in the way, none of our keys is written. */
+static void M18__directory_above_that_others_may_change__refused(void **state)
+{
+	struct hostd_fixture *f = *state;
+	fixture_spec(WAITS, "");
+	static const char *const directories[] = {"run/instances", "run"};
+	for (size_t i = 0; i < ARRAY_LEN(directories); i++) {
+		assert_int_equal(chmod(tree_path(directories[i]), 01777), 0);
+		fixture_run(f, NULL, 0);
+		assert_non_null(strstr(fixture_output(f), "others may write in it"));
+		assert_exit(f, EXIT_ERROR);
+		assert_int_equal(chmod(tree_path(directories[i]), 0755), 0);
+	}
+	assert_int_equal(fixture_entries(tree_path("run/instances")), 0);
+}
+
+static void M18__directory_of_another_user_or_a_link__refused(void **state)
+{
+	struct hostd_fixture *f = *state;
+	fixture_spec(WAITS, "");
+	tree_directory("elsewhere");
+	assert_int_equal(rename(tree_path("run/instances"), tree_path("was")), 0);
+	assert_int_equal(symlink(tree_path("elsewhere"), tree_path("run/instances")), 0);
+	fixture_run(f, NULL, 0);
+	assert_non_null(strstr(fixture_output(f), "/run/instances: "));
+	assert_exit(f, EXIT_ERROR);
+	assert_int_equal(unlink(tree_path("run/instances")), 0);
+	assert_int_equal(rename(tree_path("was"), tree_path("run/instances")), 0);
+	assert_int_equal(fixture_entries(tree_path("elsewhere")), 0);
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(chown(tree_path("run/instances"), 65534, 65534), 0);
+	fixture_run(f, NULL, 0);
+	assert_non_null(strstr(fixture_output(f), "belongs to user 65534"));
+	assert_exit(f, EXIT_ERROR);
+	assert_int_equal(chown(tree_path("run/instances"), 0, 0), 0);
+}
+
 static void credentials__certificate_for_another_key__not_delivered(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -179,6 +217,25 @@ static void renewal__refused__credentials_removed_for_good(void **state)
 	}
 }
 
+static void renewal__refused_for_what_moved_at_the_verifier__tried_again_at_once(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	start_waiting(f, AUDIENCES);
+	unsigned before = fake_attestations(&f->verifier);
+	fake_set_agains(&f->verifier, 1);
+	eventually(fake_attestations(&f->verifier) >= before + 2);
+	assert_true(fixture_state_is(f, "trusted"));
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	/* Again and again is an error: the credential is kept while it lasts. */
+	fake_set_agains(&f->verifier, 1000);
+	eventually(fixture_state_is(f, "unreachable"));
+	assert_non_null(strstr(fixture_instance(f, "reason"), "the verifier wants other evidence"));
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	fake_set_agains(&f->verifier, 0);
+	let_go(f);
+}
+
 static void renewal__verifier_away__unreachable_then_stale(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -190,6 +247,85 @@ static void renewal__verifier_away__unreachable_then_stale(void **state)
 	assert_true(has_all(fixture_instance(f, "credentials")));
 	eventually(fixture_state_is(f, "stale"));
 	assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
+	let_go(f);
+}
+
+/* A challenge is spent with the request that carried it, whether or not its answer came. */
+static void launch__answer_lost__no_credential_then_a_new_challenge(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->credentials = tree_path("kept");
+	fixture_spec(WAITS, AUDIENCES);
+	fake_set_answer(&f->verifier, FAKE_LOST);
+	fixture_run(f, NULL, 0);
+	assert_non_null(strstr(fixture_output(f), "net: injected: connection reset"));
+	assert_exit(f, EXIT_ERROR);
+	assert_int_equal(fixture_entries(tree_path("kept")), 0);
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	f->credentials = tree_path("kept");
+	start_waiting(f, AUDIENCES);
+	assert_int_equal(f->verifier.challenges, 2);
+	assert_true(has_all(tree_path("kept")));
+	let_go(f);
+}
+
+static void renewal__answer_lost__renewed_over_a_new_challenge(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	start_waiting(f, AUDIENCES);
+	fake_set_answer(&f->verifier, FAKE_LOST);
+	eventually(fixture_state_is(f, "unreachable"));
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	eventually(fixture_state_is(f, "trusted"));
+	assert_int_equal(f->verifier.challenges, 2);
+	assert_string_equal(f->verifier.failed, "");
+	let_go(f);
+}
+
+/* S11: the verifier's clock was set, or ours: a new challenge, and no agent is lost. */
+static void S11__renewal_with_a_challenge_too_old__renewed_over_a_new_one(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	start_waiting(f, AUDIENCES);
+	unsigned before = fake_attestations(&f->verifier);
+	fake_set_answer(&f->verifier, FAKE_LATE);
+	eventually(fake_attestations(&f->verifier) >= before + 3);
+	assert_string_equal(f->verifier.failed, "");
+	assert_true(fixture_state_is(f, "trusted"));
+	assert_int_equal(f->verifier.challenges, 2);
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	let_go(f);
+}
+
+/* S11: to a clock that is a day behind, our certificate is not valid yet. That passes. */
+static void S11__renewal_with_a_certificate_not_valid_now__tried_again(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	start_waiting(f, AUDIENCES);
+	fake_set_answer(&f->verifier, FAKE_STRANGE);
+	eventually(fixture_state_is(f, "unreachable"));
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	eventually(fixture_state_is(f, "trusted"));
+	let_go(f);
+}
+
+/* A TPM that locks us out, or loses the log's file, says nothing about the agent. */
+static void renewal__this_host_cannot_quote__no_refusal(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	start_waiting(f, AUDIENCES);
+	atomic_store(&f->tpm.locked, true);
+	eventually(fixture_state_is(f, "unreachable"));
+	assert_non_null(strstr(fixture_instance(f, "reason"), "locked out"));
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	atomic_store(&f->tpm.locked, false);
+	eventually(fixture_state_is(f, "trusted"));
 	let_go(f);
 }
 
@@ -449,10 +585,18 @@ static int run_all(void)
 		TEST(credentials__given_directory__kept_after_exit),
 		TEST(credentials__given_directory_writable_by_others__refused),
 		TEST(credentials__link_planted_in_given_directory__not_followed),
+		TEST(M18__directory_above_that_others_may_change__refused),
+		TEST(M18__directory_of_another_user_or_a_link__refused),
 		TEST(credentials__certificate_for_another_key__not_delivered),
 		TEST(renewal__due__attests_again_as_running),
 		TEST(renewal__refused__credentials_removed_for_good),
 		TEST(renewal__verifier_away__unreachable_then_stale),
+		TEST(renewal__refused_for_what_moved_at_the_verifier__tried_again_at_once),
+		TEST(launch__answer_lost__no_credential_then_a_new_challenge),
+		TEST(renewal__answer_lost__renewed_over_a_new_challenge),
+		TEST(S11__renewal_with_a_challenge_too_old__renewed_over_a_new_one),
+		TEST(S11__renewal_with_a_certificate_not_valid_now__tried_again),
+		TEST(renewal__this_host_cannot_quote__no_refusal),
 		TEST(renewal__unpinned_model_changed__untrusted),
 		TEST(exit__of_instance__recorded_with_its_status),
 		TEST(stop__of_instance__ends_it),

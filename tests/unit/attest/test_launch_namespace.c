@@ -490,6 +490,27 @@ static void namespace__pinned_file_without_verity__refused(void **state)
 	refused(f, "changed while it was being measured");
 }
 
+/* A chroot has no root mount that could be made private, or left by pivot_root. */
+static void namespace__root_is_no_mount_point__refused(void **state)
+{
+	struct fixture *f = *state;
+	int status;
+	if (geteuid() != 0)
+		skip();
+	pid_t child = fork();
+	if (child == 0) {
+		struct err err = {0};
+		bool refused = chroot(tree_root) == 0 && chdir("/") == 0 &&
+			       !launch_namespace_enter(BYTES_LIT(""), f->pack.data, &err);
+		_exit(refused && err.code == ERR_UNSUPPORTED &&
+					strstr(err.text, "no mount point, as in a plain chroot")
+				? 0
+				: 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 /* ---- the index itself ---- */
 
 static void namespace__bad_index__refused(void **state)
@@ -546,6 +567,7 @@ int main(void)
 		TEST(pack_copy__changed_after_measuring__refused),
 		TEST(pack_copy__fsverity_digest__over_the_same_bytes),
 		TEST(memfd_executable__once_made__cannot_be_written),
+		TEST(namespace__root_is_no_mount_point__refused),
 		TEST(namespace__bad_index__refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

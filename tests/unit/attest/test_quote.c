@@ -235,11 +235,11 @@ static void ima_read__from_each_entry__the_rest(void **state)
 	struct err err;
 
 	for (size_t i = 0; i < ARRAY_LEN(file->at); i++) {
-		assert_ok(quote_ima_read(file->path, i, QUOTE_IMA_MAX, &ima, &err), err);
+		assert_ok(quote_ima_read(file->path, i, IMA_LOG_MAX, &ima, &err), err);
 		assert_bytes(buf_bytes(&ima),
 			bytes_of(file->log.data + file->at[i], file->log.len - file->at[i]));
 	}
-	assert_ok(quote_ima_read(file->path, 100, QUOTE_IMA_MAX, &ima, &err), err);
+	assert_ok(quote_ima_read(file->path, 100, IMA_LOG_MAX, &ima, &err), err);
 	assert_int_equal(ima.len, 0);
 }
 
@@ -263,13 +263,11 @@ static void ima_read__torn_or_garbled__names_the_entry(void **state)
 	snprintf(text, sizeof(text), "%s: entry 3 is not whole", file->path);
 	assert_true(file_write_atomic(
 		file->path, bytes_of(file->log.data, file->log.len - 1), 0600, &err));
-	assert_fails(
-		quote_ima_read(file->path, 0, QUOTE_IMA_MAX, &ima, &err), err, ERR_FORMAT, text);
+	assert_fails(quote_ima_read(file->path, 0, IMA_LOG_MAX, &ima, &err), err, ERR_FORMAT, text);
 	snprintf(text, sizeof(text), "%s: entry 0 is not whole", file->path);
 	assert_true(file_write_atomic(
 		file->path, BYTES_LIT("123456789012345678901234\xff\xff\xff\xffx"), 0600, &err));
-	assert_fails(
-		quote_ima_read(file->path, 0, QUOTE_IMA_MAX, &ima, &err), err, ERR_FORMAT, text);
+	assert_fails(quote_ima_read(file->path, 0, IMA_LOG_MAX, &ima, &err), err, ERR_FORMAT, text);
 }
 
 static void ima_read__absent__nothing(void **state)
@@ -277,7 +275,7 @@ static void ima_read__absent__nothing(void **state)
 	struct err err;
 
 	(void)state;
-	assert_ok(quote_ima_read("/nonexistent/ima", 0, QUOTE_IMA_MAX, &ima, &err), err);
+	assert_ok(quote_ima_read("/nonexistent/ima", 0, IMA_LOG_MAX, &ima, &err), err);
 	assert_int_equal(ima.len, 0);
 }
 

@@ -52,6 +52,9 @@ struct tls_server {
 	atomic_bool stop;
 	bool close_each; /* the connection ends after each answer, without saying so beforehand */
 	int drop; /* number of the request to close upon without an answer */
+	size_t cut; /* the connection ends after so many bytes of an answer; 0: it is sent whole */
+	bool torn; /* it ends without a word of TLS */
+	bool uncounted; /* no Content-Length: the end of the connection is the end of the answer */
 	unsigned patience_ms; /* how long an idle connection is kept; 0: 200 */
 };
 
@@ -155,10 +158,15 @@ static inline bool tls_serve_request(struct tls_server *server, SSL *ssl, unsign
 		status = number == server->drop ? 0 : server->answer(server, &request, &body);
 	}
 	if (status != 0) {
-		buf_printf(
-			&answer, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n\r\n", status, body.len);
+		buf_printf(&answer, "HTTP/1.1 %d X\r\n", status);
+		if (!server->uncounted)
+			buf_printf(&answer, "Content-Length: %zu\r\n", body.len);
+		buf_put_str(&answer, "\r\n");
 		buf_put(&answer, buf_bytes(&body));
-		goes_on = SSL_write(ssl, answer.data, (int)answer.len) > 0 && !server->close_each;
+		bool cut = server->cut > 0 && server->cut < answer.len;
+		size_t n = cut ? server->cut : answer.len;
+		goes_on = SSL_write(ssl, answer.data, (int)n) > 0 && !server->close_each && !cut &&
+			  !server->uncounted;
 	}
 	buf_release(&request.body);
 	buf_release(&body);
@@ -186,7 +194,8 @@ static inline void *tls_server_run(void *context)
 			while (!atomic_load(&server->stop) &&
 				tls_serve_request(server, ssl, number))
 				continue;
-			SSL_shutdown(ssl);
+			if (!server->torn)
+				SSL_shutdown(ssl);
 		}
 		SSL_free(ssl);
 		close(fd);

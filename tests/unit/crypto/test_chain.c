@@ -12,6 +12,8 @@
 
 #include "base/text.h"
 #include "crypto/x509.h"
+#include "tests/support/crl.h"
+#include "tests/support/unit.h"
 #include "tests/support/vectors.h"
 
 enum { BEGIN = 1700000000, NOW = 1750000000, END = 1800000000, DEEP = 9 };
@@ -23,7 +25,8 @@ static struct cert *certs[16]; /* of one test */
 static size_t cert_count;
 static struct key *key;
 static struct chain_result result;
-static struct buf crls, bytes;
+static struct crls *crls;
+static struct buf bytes;
 static struct err err;
 
 struct ext {
@@ -149,7 +152,7 @@ static int teardown(void **state)
 	while (cert_count)
 		cert_unref(&certs[--cert_count]);
 	key_unref(&key);
-	buf_release(&crls);
+	crls_free(&crls);
 	buf_release(&bytes);
 	return 0;
 }
@@ -549,62 +552,29 @@ static void chain_verify__too_long__refused(void **state)
 /* ---- revocation ---------------------------------------------------------------------------------
  */
 
-struct crl_spec {
-	const struct cert *issuer, *revoked; /* revoked NULL: an empty list */
-	struct key *key;
-	int64_t next; /* 0: END */
-	bool der;
-	const char *scope; /* issuingDistributionPoint; NULL: none */
-};
-
-static void put_crl(const struct crl_spec *spec)
+/* From BEGIN to END, unless said otherwise. */
+static void put_crl(struct crl_wish wish)
 {
-	X509_CRL *crl = X509_CRL_new();
-	ASN1_TIME *last = ASN1_TIME_set(NULL, BEGIN);
-	ASN1_TIME *next = ASN1_TIME_set(NULL, (time_t)(spec->next ? spec->next : END));
-	BIO *bio = BIO_new(BIO_s_mem());
-	char *text;
-	long len;
-
-	X509_CRL_set_version(crl, X509_CRL_VERSION_2);
-	X509_CRL_set_issuer_name(crl, X509_get_subject_name(cert_x509(spec->issuer)));
-	X509_CRL_set1_lastUpdate(crl, last);
-	X509_CRL_set1_nextUpdate(crl, next);
-	if (spec->revoked) {
-		X509_REVOKED *entry = X509_REVOKED_new();
-
-		X509_REVOKED_set_serialNumber(
-			entry, X509_get_serialNumber(cert_x509(spec->revoked)));
-		X509_REVOKED_set_revocationDate(entry, last);
-		X509_CRL_add0_revoked(crl, entry);
-	}
-	if (spec->scope) {
-		X509_EXTENSION *ext =
-			X509V3_EXT_nconf(NULL, NULL, "issuingDistributionPoint", spec->scope);
-
-		X509_CRL_add_ext(crl, ext, -1);
-		X509_EXTENSION_free(ext);
-	}
-	X509_CRL_sign(crl, key_evp(spec->key), EVP_sha256());
-	if (spec->der)
-		i2d_X509_CRL_bio(bio, crl);
-	else
-		PEM_write_bio_X509_CRL(bio, crl);
-	len = BIO_get_mem_data(bio, &text);
-	buf_put(&crls, bytes_of(text, (size_t)len));
-	BIO_free(bio);
-	ASN1_TIME_free(last);
-	ASN1_TIME_free(next);
-	X509_CRL_free(crl);
+	wish.last = wish.last ? wish.last : BEGIN;
+	wish.next = wish.next ? wish.next : END;
+	assert_ok(crl_make(&wish, &bytes, &err), err);
 }
 
-static void assert_crl(const struct crl_spec *spec, enum chain_fault fault)
+static void add_crls(void)
+{
+	crls_free(&crls);
+	crls = crls_new();
+	assert_ok(crls_add(crls, buf_bytes(&bytes), &err), err);
+}
+
+static void assert_crl(struct crl_wish wish, enum chain_fault fault)
 {
 	struct chain_options options = good_options();
 
-	buf_clear(&crls);
-	put_crl(spec);
-	options.crls = buf_bytes(&crls);
+	buf_clear(&bytes);
+	put_crl(wish);
+	add_crls();
+	options.crls = crls;
 	assert_judged(leaf, &options, fault);
 }
 
@@ -612,8 +582,8 @@ static void chain_verify__revoked_leaf__refused(void **state)
 {
 	(void)state;
 	assert_crl(
-		&(struct crl_spec){.issuer = mid, .revoked = leaf, .key = mid_key}, CHAIN_REVOKED);
-	assert_crl(&(struct crl_spec){.issuer = mid, .revoked = leaf, .key = mid_key, .der = true},
+		(struct crl_wish){.issuer = mid, .revoked = leaf, .key = mid_key}, CHAIN_REVOKED);
+	assert_crl((struct crl_wish){.issuer = mid, .revoked = leaf, .key = mid_key, .der = true},
 		CHAIN_REVOKED);
 	assert_string_equal(result.detail, "certificate 0 (CN=leaf): certificate revoked");
 }
@@ -622,13 +592,20 @@ static void chain_verify__revoked_intermediate__refused(void **state)
 {
 	(void)state;
 	assert_crl(
-		&(struct crl_spec){.issuer = root, .revoked = mid, .key = root_key}, CHAIN_REVOKED);
+		(struct crl_wish){.issuer = root, .revoked = mid, .key = root_key}, CHAIN_REVOKED);
 }
 
-static void chain_verify__clean_crl__accepted(void **state)
+static void chain_verify__clean_crl__accepted_and_other_issuers_counted(void **state)
 {
 	(void)state;
-	assert_crl(&(struct crl_spec){.issuer = mid, .key = mid_key}, CHAIN_OK);
+	assert_crl((struct crl_wish){.issuer = mid, .key = mid_key}, CHAIN_OK);
+	assert_int_equal(result.unlisted, 1); /* of the intermediate: the root has no list here */
+	put_crl((struct crl_wish){.issuer = root, .key = root_key});
+	struct chain_options options = good_options();
+	add_crls();
+	options.crls = crls;
+	assert_judged(leaf, &options, CHAIN_OK);
+	assert_int_equal(result.unlisted, 0);
 }
 
 static void chain_verify__crl_of_somebody_else__issuer_not_checked(void **state)
@@ -636,23 +613,60 @@ static void chain_verify__crl_of_somebody_else__issuer_not_checked(void **state)
 	const struct spec other = {.subject = "other", .key = fake_key, .exts = CA_EXTS};
 
 	(void)state;
-	assert_crl(&(struct crl_spec){.issuer = fresh(&other), .revoked = leaf, .key = fake_key},
+	assert_crl((struct crl_wish){.issuer = fresh(&other), .revoked = leaf, .key = fake_key},
 		CHAIN_OK);
+	assert_int_equal(result.unlisted, 2);
 }
 
 /* E33: a list that is there and cannot be used is not as if there was none. */
 static void chain_verify__stale_or_forged_crl__refused(void **state)
 {
+	static const struct {
+		const char *detail;
+		int64_t last, next;
+		const char *extension, *value;
+		bool forged;
+	} cases[] = {
+		{"CRL has expired", 0, NOW - 1, NULL, NULL, false},
+		{"CRL is not yet valid", NOW + 1, 0, NULL, NULL, false},
+		{"CRL signature failure", 0, 0, NULL, NULL, true},
+		{"unable to get certificate CRL", 0, 0, "issuingDistributionPoint",
+			"critical,indirectCRL:TRUE", false},
+		{"unable to get certificate CRL", 0, 0, "issuingDistributionPoint",
+			"critical,onlysomereasons:keyCompromise", false},
+	};
+
 	(void)state;
-	assert_crl(&(struct crl_spec){.issuer = mid, .key = mid_key, .next = NOW - 1}, CHAIN_OTHER);
-	assert_non_null(strstr(result.detail, "CRL has expired"));
-	assert_crl(&(struct crl_spec){.issuer = mid, .key = fake_key}, CHAIN_OTHER);
-	assert_non_null(strstr(result.detail, "CRL signature failure"));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_crl((struct crl_wish){.issuer = mid,
+				   .key = cases[i].forged ? fake_key : mid_key,
+				   .last = cases[i].last,
+				   .next = cases[i].next,
+				   .extension = cases[i].extension,
+				   .value = cases[i].value},
+			CHAIN_REVOCATION_LIST);
+		if (!strstr(result.detail, cases[i].detail))
+			fail_msg("%s, wanted %s", result.detail, cases[i].detail);
+	}
+}
+
+static void chain_verify__stale_crl_ignored__said_and_still_revokes(void **state)
+{
+	struct chain_options options = good_options();
+
+	(void)state;
+	put_crl((struct crl_wish){.issuer = mid, .key = mid_key, .next = NOW - 1});
+	add_crls();
+	options.crls = crls;
+	options.ignore_stale_crls = true;
+	assert_judged(leaf, &options, CHAIN_OK);
+	assert_true(result.stale_crl);
+	/* What is on a stale list is revoked, ignored or not. */
 	assert_crl(
-		&(struct crl_spec){
-			.issuer = mid, .key = mid_key, .scope = "critical,indirectCRL:TRUE"},
-		CHAIN_OTHER);
-	assert_non_null(strstr(result.detail, "unable to get certificate CRL"));
+		(struct crl_wish){.issuer = mid, .key = mid_key, .revoked = leaf, .next = NOW - 1},
+		CHAIN_REVOKED);
+	options.crls = crls;
+	assert_judged(leaf, &options, CHAIN_REVOKED);
 }
 
 static void chain_verify__several_crls__all_read(void **state)
@@ -660,35 +674,76 @@ static void chain_verify__several_crls__all_read(void **state)
 	struct chain_options options = good_options();
 
 	(void)state;
-	put_crl(&(struct crl_spec){.issuer = mid, .key = mid_key, .der = true});
-	put_crl(&(struct crl_spec){.issuer = root, .revoked = mid, .key = root_key, .der = true});
-	options.crls = buf_bytes(&crls);
+	put_crl((struct crl_wish){.issuer = mid, .key = mid_key, .der = true});
+	put_crl((struct crl_wish){.issuer = root, .revoked = mid, .key = root_key, .der = true});
+	add_crls();
+	assert_int_equal(crls_count(crls), 2);
+	options.crls = crls;
 	assert_judged(leaf, &options, CHAIN_REVOKED);
 }
 
-static void chain_verify__bytes_that_are_no_crl__error(void **state)
+/* An old list left beside the current one neither spoils nor outvotes it, in whichever order they come. */
+static void chain_verify__old_list_beside_the_current__current_counts(void **state)
 {
+	const struct crl_wish old = {
+		.issuer = mid, .key = mid_key, .revoked = leaf, .next = NOW - 1, .der = true};
+	const struct crl_wish current = {
+		.issuer = mid, .key = mid_key, .last = NOW - 1, .der = true};
 	struct chain_options options = good_options();
 
 	(void)state;
-	options.crls = BYTES_LIT("no list at all");
-	assert_false(chain_verify(leaf, &options, &result, &err));
-	assert_string_equal(err.text, "CRL: none in these bytes");
-	assert_int_equal(result.fault, CHAIN_OTHER);
-	put_crl(&(struct crl_spec){.issuer = mid, .key = mid_key, .der = true});
-	options.crls = bytes_of(crls.data, crls.len - 1);
-	assert_false(chain_verify(leaf, &options, &result, &err));
+	for (int turn = 0; turn < 2; turn++) {
+		buf_clear(&bytes);
+		put_crl(turn ? current : old);
+		put_crl(turn ? old : current);
+		add_crls();
+		options.crls = crls;
+		assert_judged(leaf, &options, CHAIN_OK);
+		assert_false(result.stale_crl);
+	}
+}
+
+static void assert_no_crl(struct bytes in, const char *text)
+{
+	crls_free(&crls);
+	crls = crls_new();
+	err = (struct err){0};
+	assert_false(crls_add(crls, in, &err));
 	assert_int_equal(err.code, ERR_FORMAT);
-	options.crls = cert_der(leaf);
-	assert_false(chain_verify(leaf, &options, &result, &err));
-	assert_int_equal(err.code, ERR_FORMAT);
+	if (!strstr(err.text, text))
+		fail_msg("%s, wanted %s", err.text, text);
+}
+
+static void crls_add__bytes_that_are_no_crl__error(void **state)
+{
+	(void)state;
+	assert_no_crl(BYTES_LIT("no list at all"), "CRL: none in these bytes");
+	put_crl((struct crl_wish){.issuer = mid, .key = mid_key, .der = true});
+	assert_no_crl(bytes_of(bytes.data, bytes.len - 1), "CRL: ");
+	assert_no_crl(cert_der(leaf), "CRL: ");
+	assert_int_equal(crls_count(crls), 0);
+}
+
+static void crls_add__without_end_or_delta__refused(void **state)
+{
+	struct crl_wish wish = {.issuer = mid, .key = mid_key, .last = BEGIN, .der = true};
+
+	(void)state;
+	assert_ok(crl_make(&wish, &bytes, &err), err);
+	assert_no_crl(buf_bytes(&bytes), "CRL: nextUpdate: missing");
+	buf_clear(&bytes);
+	wish.next = END;
+	wish.extension = "2.5.29.27";
+	wish.value = "critical,DER:020101";
+	assert_ok(crl_make(&wish, &bytes, &err), err);
+	assert_no_crl(buf_bytes(&bytes), "CRL: deltaCRLIndicator: delta lists are not understood");
 }
 
 static void chain_fault_name__of_each__stable(void **state)
 {
 	static const char *const names[] = {"ok", "incomplete-chain", "untrusted-root",
 		"bad-signature", "expired", "not-yet-valid", "revoked", "certificate-profile",
-		"other"};
+		"revocation-list", "other"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -793,11 +848,14 @@ int main(void)
 		TEST(chain_verify__too_long__refused),
 		TEST(chain_verify__revoked_leaf__refused),
 		TEST(chain_verify__revoked_intermediate__refused),
-		TEST(chain_verify__clean_crl__accepted),
+		TEST(chain_verify__clean_crl__accepted_and_other_issuers_counted),
 		TEST(chain_verify__crl_of_somebody_else__issuer_not_checked),
 		TEST(chain_verify__stale_or_forged_crl__refused),
+		TEST(chain_verify__stale_crl_ignored__said_and_still_revokes),
 		TEST(chain_verify__several_crls__all_read),
-		TEST(chain_verify__bytes_that_are_no_crl__error),
+		TEST(chain_verify__old_list_beside_the_current__current_counts),
+		TEST(crls_add__bytes_that_are_no_crl__error),
+		TEST(crls_add__without_end_or_delta__refused),
 		TEST(chain_fault_name__of_each__stable),
 		TEST(chain_verify__virtual_machines_ek__accepted),
 		TEST(chain_verify__manufacturers__chains_complete),

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include "parse_check.h"
+#include "tests/support/crl.h"
 #include "tests/support/ek_ca.h"
 #include "tests/support/tpm_sw.h"
 #include "tests/support/vectors.h"
@@ -94,6 +95,44 @@ static void ek_cert__honest__ok(void **state)
 	assert_int_equal(judged(), EK_CERT_OK);
 	options.ek = NULL;
 	assert_int_equal(judged(), EK_CERT_OK);
+}
+
+/* E33: the validity of a certificate counts as of one time, its revocation as of another. */
+static void ek_cert__revoked__judged_at_its_own_time(void **state)
+{
+	struct err err = {0};
+	struct buf der = {0};
+	struct crls *crls = crls_new();
+
+	(void)state;
+	options.crls = crls;
+	options.at = EK_CA_NOW;
+	options.crls_at = EK_CA_NOW + 1000;
+	wanted.not_after = EK_CA_NOW + 1; /* ended by then */
+	assert_int_equal(judged(), EK_CERT_OK); /* no lists: nothing to judge */
+	const struct crl_wish wish = {.issuer = ca.intermediate,
+		.key = ca.intermediate_key,
+		.revoked = cert,
+		.last = EK_CA_NOW + 500,
+		.next = EK_CA_NOW + 1500,
+		.der = true};
+	assert_ok(crl_make(&wish, &der, &err), err);
+	assert_ok(crls_add(crls, buf_bytes(&der), &err), err);
+	ek_cert_result_release(&result);
+	assert_ok(ek_cert_verify(cert, &options, &result, &err), err);
+	assert_int_equal(result.fault, EK_CERT_CHAIN);
+	assert_int_equal(result.chain.fault, CHAIN_REVOKED);
+	assert_non_null(strstr(result.detail, "revoked: certificate 0"));
+	assert_int_equal(result.chain.count, 3);
+	assert_int_equal(judged(), EK_CERT_OK); /* another certificate by the same issuer */
+	assert_int_equal(result.chain.unlisted, 1);
+	options.crls_at = EK_CA_NOW + 2000;
+	assert_fault(EK_CERT_CHAIN, "revocation-list: certificate 0");
+	options.ignore_stale_crls = true;
+	assert_int_equal(judged(), EK_CERT_OK);
+	assert_true(result.chain.stale_crl);
+	crls_free(&crls);
+	buf_release(&der);
 }
 
 /* E9: the right names, the wrong key. */
@@ -457,6 +496,8 @@ int main(void)
 			ek_cert__expired__refused_unless_asked_otherwise, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			ek_cert_fault_name__every_fault__has_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			ek_cert__revoked__judged_at_its_own_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(ek_cert__made_by_swtpm__ok, setup, teardown),
 		cmocka_unit_test_setup_teardown(ek_cert__google_pca__refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -27,6 +27,7 @@ static struct evidence full(void)
 		.key_certification = {BYTES_LIT("p"), BYTES_LIT("m"), BYTES_LIT("s")},
 		.challenge = BYTES_LIT("challenge"),
 		.possession = BYTES_LIT("possession"),
+		.systemd_log = BYTES_LIT("systemd"),
 	};
 
 	for (size_t i = 0; i < TPM_PCRS; i++)
@@ -40,7 +41,7 @@ static struct evidence least(void)
 
 	e.pcrs.alg = DIGEST_SHA384;
 	e.pcrs.present = 1;
-	e.runtime_log = e.firmware_log = e.ima_log = (struct bytes){0};
+	e.runtime_log = e.firmware_log = e.ima_log = e.systemd_log = (struct bytes){0};
 	memset(&e.key_certification, 0, sizeof(e.key_certification));
 	return e;
 }
@@ -77,6 +78,7 @@ static void evidence__full__every_field_returns(void **state)
 	assert_bytes(e.runtime_log, wanted.runtime_log);
 	assert_bytes(e.firmware_log, wanted.firmware_log);
 	assert_bytes(e.ima_log, wanted.ima_log);
+	assert_bytes(e.systemd_log, wanted.systemd_log);
 	assert_bytes(e.key_certification.public_area, wanted.key_certification.public_area);
 	assert_bytes(e.key_certification.message, wanted.key_certification.message);
 	assert_bytes(e.key_certification.signature, wanted.key_certification.signature);
@@ -165,7 +167,7 @@ static void evidence__unknown_key__refused(void **state)
 	struct err err = {0};
 
 	(void)state;
-	assert_false(parse(with_pcr(0, 32, 12), &err));
+	assert_false(parse(with_pcr(0, 32, 13), &err));
 	assert_non_null(strstr(err.text, "evidence: evidence: "));
 }
 

@@ -60,7 +60,9 @@ static const struct attest_result TRUSTED = {
 	.renew_after = 300,
 	.next = {.challenge = {(const uint8_t *)"next", 4},
 		.expires = 1800000300,
-		.runtime_first = 45},
+		.runtime_first = 45,
+		.ima_wanted = true,
+		.ima_first = 46},
 };
 static const struct attest_result REFUSED = {
 	.verdict = {(const uint8_t *)"{}", 2},
@@ -266,6 +268,26 @@ static void attest_result__fields__return(void **state)
 	assert_true(m.expires == 1800000000 && m.renew_after == 300);
 	assert_bytes(m.next.challenge, TRUSTED.next.challenge);
 	assert_true(m.next.expires == 1800000300 && m.next.runtime_first == 45);
+	assert_true(m.next.ima_wanted && m.next.ima_first == 46);
+	assert_false(m.again);
+}
+
+static void attest_result__again__only_in_a_refusal(void **state)
+{
+	struct attest_result m = REFUSED;
+	struct err err = {0};
+
+	(void)state;
+	m.again = true;
+	assert_ok(attest_result_encode(&m, &out, &err), err);
+	m.again = false;
+	assert_ok(attest_result_decode(buf_bytes(&out), &m, &err), err);
+	assert_true(m.again);
+	buf_clear(&out);
+	m = TRUSTED;
+	m.again = true;
+	assert_fails(attest_result_encode(&m, &out, &err), err, ERR_FORMAT,
+		"attest-result: again: set in an acceptance at offset 0");
 }
 
 /* A refusal that carries a credential, or the means to go on, is not decoded at all. */
@@ -324,6 +346,7 @@ int main(void)
 			challenge_request__enrolment_or_no_instance__refused, teardown),
 		cmocka_unit_test_teardown(challenge_offer__negative_time__refused, teardown),
 		cmocka_unit_test_teardown(attest_result__fields__return, teardown),
+		cmocka_unit_test_teardown(attest_result__again__only_in_a_refusal, teardown),
 		cmocka_unit_test_teardown(
 			attest_result__refusal_with_something_usable__refused, teardown),
 		cmocka_unit_test_teardown(host_state__names__both_ways, teardown),

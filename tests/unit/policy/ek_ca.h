@@ -108,6 +108,13 @@ static inline void ek_ca_issue(
 	X509_free(x509);
 }
 
+/* A text as a block of YAML, six columns in. */
+static inline void ek_put_block(struct buf *text, struct buf *out)
+{
+	for (const char *line = buf_str(text); *line; line += strcspn(line, "\n") + 1)
+		buf_printf(out, "      %.*s\n", (int)strcspn(line, "\n"), line);
+}
+
 /* A "ek_roots" section for a policy. */
 static inline void ek_ca_put_yaml(const struct ek_ca *ca, struct buf *out)
 {
@@ -116,8 +123,7 @@ static inline void ek_ca_put_yaml(const struct ek_ca *ca, struct buf *out)
 
 	assert_ok(cert_pem(ca->cert, &pem, &err), err);
 	buf_put_str(out, "ek_roots:\n  - name: maker\n    pem: |\n");
-	for (const char *line = buf_str(&pem); *line; line += strcspn(line, "\n") + 1)
-		buf_printf(out, "      %.*s\n", (int)strcspn(line, "\n"), line);
+	ek_put_block(&pem, out);
 	buf_release(&pem);
 }
 

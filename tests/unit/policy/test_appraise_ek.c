@@ -3,13 +3,15 @@
 #include "policy/policy.h"
 
 #include "ek_ca.h"
+#include "base/text.h"
 #include "scene.h"
+#include "tests/support/crl.h"
 #include "tests/support/vectors.h"
 
 static struct scene_keys keys;
 static struct ek_ca maker, stranger;
 static struct scene *s;
-static struct buf der;
+static struct buf der, lines;
 static struct ek_cert_wish wish;
 
 static int group_setup(void **state)
@@ -72,6 +74,7 @@ static int teardown(void **state)
 	(void)state;
 	scene_free(s);
 	buf_release(&der);
+	buf_release(&lines);
 	return 0;
 }
 
@@ -284,6 +287,176 @@ static void incremental__ek_certificate__not_judged_again(void **state)
 	assert_trusted(s);
 }
 
+/* ---- revocation ---- */
+
+/* The policy with one list by `signer` in the maker's name; revoked: the certificate of the wish. */
+static void trust_with_list(
+	bool revoked, const struct ek_ca *signer, int64_t last, int64_t next, const char *more)
+{
+	struct cert *cert = NULL;
+	struct buf pem = {0};
+	struct crl_wish crl = {
+		.issuer = maker.cert, .key = signer->key, .last = last, .next = next};
+
+	buf_clear(&der);
+	ek_ca_issue(&maker, &wish, &der);
+	if (revoked) {
+		assert_ok(cert_from_der(buf_bytes(&der), false, &cert, &s->err), s->err);
+		crl.revoked = cert;
+	}
+	assert_ok(crl_make(&crl, &pem, &s->err), s->err);
+	cert_unref(&cert);
+	buf_clear(&lines);
+	buf_put_str(&lines, "ek_revocation:\n  - name: maker\n    pem: |\n");
+	ek_put_block(&pem, &lines);
+	buf_put_str(&lines, more);
+	buf_release(&pem);
+	trust_maker(buf_str(&lines));
+}
+
+static void E33__certificate_on_the_makers_list__refused(void **state)
+{
+	(void)state;
+	trust_with_list(true, &maker, SCENE_NOW - 10, SCENE_NOW + 10, "");
+	judge_ek(&maker);
+	assert_refused(s, REASON_EK_REVOKED);
+	assert_string_equal(s->verdict->reasons[0].where, "revoked");
+}
+
+static void E33__certificate_not_on_the_list__accepted_and_said(void **state)
+{
+	(void)state;
+	trust_with_list(false, &maker, SCENE_NOW - 10, SCENE_NOW + 10, "");
+	judge_ek(&maker);
+	assert_trusted(s);
+	assert_string_equal(s->verdict->checked[2],
+		"EK certificate and those above it: 1 of 1 looked up in revocation lists, none "
+		"revoked");
+	assert_int_equal(s->verdict->not_checked_count, 0);
+}
+
+static void E33__list_of_another_maker__not_checked_and_said(void **state)
+{
+	struct ek_ca other;
+
+	(void)state;
+	ek_ca_make(&other, "Other", SCENE_NOW);
+	struct ek_ca ours = maker;
+	maker.cert = other.cert; /* the list's name */
+	trust_with_list(false, &other, SCENE_NOW - 10, SCENE_NOW + 10, "");
+	maker = ours;
+	buf_clear(&s->policy_text); /* and trust the right maker */
+	trust_maker(buf_str(&lines));
+	judge_ek(&maker);
+	ek_ca_free(&other);
+	assert_trusted(s);
+	assert_string_equal(s->verdict->not_checked[0],
+		"revocation lists of the TPM's maker: none was given for the issuers of 1 of 1 "
+		"certificates");
+}
+
+static void E33__list_stale_future_or_forged__refused(void **state)
+{
+	static const struct {
+		const char *detail;
+		int64_t last, next;
+		bool forged;
+	} cases[] = {
+		{"CRL has expired", SCENE_NOW - 10, SCENE_NOW - 1, false},
+		{"CRL is not yet valid", SCENE_NOW + 1, SCENE_NOW + 10, false},
+		{"CRL signature failure", SCENE_NOW - 10, SCENE_NOW + 10, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		trust_with_list(false, cases[i].forged ? &stranger : &maker, cases[i].last,
+			cases[i].next, "");
+		judge_ek(&maker);
+		assert_refused(s, REASON_EK_REVOCATION_LIST);
+		assert_non_null(strstr(s->verdict->reasons[0].actual, cases[i].detail));
+	}
+}
+
+static void E33__stale_list_that_the_policy_ignores__said_but_still_revokes(void **state)
+{
+	(void)state;
+	trust_with_list(
+		false, &maker, SCENE_NOW - 10, SCENE_NOW - 1, "ek_ignore_stale_revocation: true\n");
+	judge_ek(&maker);
+	assert_trusted(s);
+	assert_string_equal(s->verdict->not_checked[0],
+		"revocation since the lists of the TPM's maker ended: they are stale, and the "
+		"policy ignores that");
+	trust_with_list(
+		true, &maker, SCENE_NOW - 10, SCENE_NOW - 1, "ek_ignore_stale_revocation: true\n");
+	judge_ek(&maker);
+	assert_refused(s, REASON_EK_REVOKED);
+}
+
+/* Enrolled while all was well: a revocation counts as of today, the end of validity does not. */
+static void E33__revoked_after_enrolment__refused_at_the_next_full_appraisal(void **state)
+{
+	int64_t enrolled = s->context.host.enrolled;
+
+	(void)state;
+	wish.not_after = enrolled + 1;
+	trust_with_list(false, &maker, enrolled + 2, SCENE_NOW + 10, "");
+	s->context.host.ek_certs = buf_bytes(&der);
+	scene_run(s);
+	assert_trusted(s);
+	trust_with_list(true, &maker, enrolled + 2, SCENE_NOW + 10, "");
+	s->context.host.ek_certs = buf_bytes(&der);
+	scene_run(s);
+	assert_refused(s, REASON_EK_REVOKED);
+}
+
+static void distrust(struct bytes what)
+{
+	uint8_t digest[SHA256_LEN];
+
+	assert_ok(sha256_of(what, digest, &s->err), s->err);
+	buf_clear(&lines);
+	buf_put_str(&lines, "ek_distrusted:\n  - reason: stolen in transit\n    sha256: ");
+	buf_put_hex(&lines, BYTES_OF(digest));
+	buf_put_str(&lines, "\n");
+	trust_maker(buf_str(&lines));
+}
+
+static void E33__distrusted_by_the_policy__refused_with_its_reason(void **state)
+{
+	(void)state;
+	buf_clear(&der);
+	ek_ca_issue(&maker, &wish, &der);
+	const struct bytes one[] = {buf_bytes(&der)};
+	const struct bytes named[] = {
+		buf_bytes(&der), key_spki(keys.ek->key), cert_der(maker.cert)};
+	static const char *const subjects[] = {
+		"EK certificate", "endorsement key", "certificate above the EK's"};
+
+	for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+		distrust(named[i]);
+		assert_ok(policy_appraise_ek(buf_bytes(&keys.ek->public_area), one, 1,
+				  buf_bytes(&keys.ak->public_area), s->policy, SCENE_NOW,
+				  s->verdict, &s->err),
+			s->err);
+		assert_refused(s, REASON_EK_REVOKED);
+		assert_string_equal(s->verdict->reasons[0].subject, subjects[i]);
+		assert_string_equal(s->verdict->reasons[0].actual, "stolen in transit");
+	}
+	distrust(BYTES_LIT("something else"));
+	judge_ek(&maker);
+	assert_trusted(s);
+}
+
+static void E33__distrusted_key_of_a_host_without_certificate__refused(void **state)
+{
+	(void)state;
+	s->context.host.ek_certs = (struct bytes){0};
+	distrust(key_spki(keys.ek->key));
+	scene_run(s);
+	assert_refused(s, REASON_EK_REVOKED);
+}
+
 /* ---- enrolment evidence ---- */
 
 static void enroll_scene(void)
@@ -407,6 +580,14 @@ int main(void)
 		T(full__ek_certificates_are_junk__refused),
 		T(full__too_many_ek_certificates__refused),
 		T(incremental__ek_certificate__not_judged_again),
+		T(E33__certificate_on_the_makers_list__refused),
+		T(E33__certificate_not_on_the_list__accepted_and_said),
+		T(E33__list_of_another_maker__not_checked_and_said),
+		T(E33__list_stale_future_or_forged__refused),
+		T(E33__stale_list_that_the_policy_ignores__said_but_still_revokes),
+		T(E33__revoked_after_enrolment__refused_at_the_next_full_appraisal),
+		T(E33__distrusted_by_the_policy__refused_with_its_reason),
+		T(E33__distrusted_key_of_a_host_without_certificate__refused),
 		T(enrolment__honest__trusted_but_for_the_binding),
 		T(enrolment__launch_evidence__refused),
 		T(enrolment__anything_wrong__refused),

@@ -537,19 +537,6 @@ static void class__register_names_one_that_the_policy_lacks__refused(void **stat
 	assert_string_equal(s->verdict->reasons[0].subject, "risk class of the workload");
 }
 
-static void class__demands_more_assurance__refused(void **state)
-{
-	(void)state;
-	s->class_lines = SCENE_CLASS_LINES "    minimum_assurance: booted\n";
-	scene_policy(s);
-	memcpy(s->approvals[0].approval.clause, s->policy->classes[0].clause, SHA256_LEN);
-	memcpy(s->approvals[1].approval.clause, s->policy->classes[0].clause, SHA256_LEN);
-	scene_approve(s);
-	scene_run(s);
-	assert_refused(s, REASON_ASSURANCE);
-	assert_string_equal(s->verdict->reasons[0].actual, "reported");
-}
-
 static void P10__approval_for_another_environment__refused(void **state)
 {
 	(void)state;
@@ -852,7 +839,6 @@ int main(void)
 		T(P10__another_release_than_claimed__refused),
 		T(class__register_and_release_differ__refused),
 		T(class__register_names_one_that_the_policy_lacks__refused),
-		T(class__demands_more_assurance__refused),
 		T(P10__approval_for_another_environment__refused),
 		T(renewal__nothing_new__trusted_without_sending_the_log_again),
 		T(renewal__of_a_renewal_with_others_launched__trusted),

@@ -2,6 +2,7 @@
 /* The policy file: read, its defaults, and everything it refuses. */
 #include "policy/policy.h"
 
+#include "base/text.h"
 #include "scene.h"
 #include "tests/support/vectors.h"
 
@@ -74,7 +75,7 @@ static void parse__everything_given__taken(void **state)
 			"    approval_age_max: 90d\n"
 			"    credential_lifetime: 1h\n"
 			"    renew_after: 10m\n"
-			"    minimum_assurance: measured\n"
+			"    minimum_assurance: reported\n"
 			"    key: tpm\n"
 			"    pinned: true\n"
 			"    clock_safe: true\n",
@@ -89,7 +90,7 @@ static void parse__everything_given__taken(void **state)
 	assert_int_equal(c->approval_age_max, 90 * 86400);
 	assert_int_equal(c->credential_lifetime, 3600);
 	assert_int_equal(c->renew_after, 600);
-	assert_int_equal(c->minimum_assurance, ASSURANCE_MEASURED);
+	assert_int_equal(c->minimum_assurance, ASSURANCE_REPORTED);
 	assert_int_equal(c->key, KEY_TPM);
 	assert_true(c->pinned && c->clock_safe);
 	assert_int_equal(policy->bank, DIGEST_SHA384);
@@ -101,6 +102,61 @@ static void parse__everything_given__taken(void **state)
 	assert_int_equal(policy->challenge_lifetime, 30);
 	assert_null(policy_class_find(policy, BYTES_LIT("lo")));
 	assert_null(policy_class_find(policy, (struct bytes){0}));
+}
+
+#define DIGEST_A "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static void parse__distrusted_keys__taken(void **state)
+{
+	const struct policy_distrusted *entry;
+	uint8_t digest[SHA256_LEN];
+
+	(void)state;
+	assert_ok(parse(SCENE_CLASS_LINES,
+			  "ek_revocation: []\nek_ignore_stale_revocation: true\n"
+			  "ek_distrusted:\n  - {sha256: " DIGEST_A ", reason: stolen}\n"),
+		err);
+	assert_true(policy->ek_ignore_stale_revocation);
+	assert_int_equal(crls_count(policy->ek_crls), 0);
+	assert_ok(hex_decode_exact(BYTES_LIT(DIGEST_A), digest, sizeof(digest), &err), err);
+	entry = policy_distrusted_find(policy, digest);
+	assert_non_null(entry);
+	assert_string_equal(entry->reason, "stolen");
+	digest[31] ^= 1;
+	assert_null(policy_distrusted_find(policy, digest));
+}
+
+static void parse__bad_revocation__refused_in_words(void **state)
+{
+	static const struct {
+		const char *lines, *text;
+	} cases[] = {
+		{"ek_revocation: [ {name: maker, pem: junk} ]\n",
+			"ek_revocation: maker: CRL: none in these bytes"},
+		{"ek_revocation: [ {name: maker, pem: \"-----BEGIN X509 "
+		 "CRL-----\\nMAA=\\n-----END X509 CRL-----\\n\"} ]\n",
+			"ek_revocation: maker: CRL"},
+		{"ek_distrusted: [ {sha256: 0011, reason: x} ]\n", "ek_distrusted: 0011: "},
+		{"ek_distrusted: [ {sha256: 0011223344556677889"
+		 "9AABBCCDDEEFF00112233445566778899aabbccddeeff, reason: x} ]\n",
+			"ek_distrusted: "},
+		{"ek_distrusted: [ {sha256: " DIGEST_A ", reason: x}, {sha256: " DIGEST_A
+		 ", reason: y} ]\n",
+			"ek_distrusted: " DIGEST_A ": given twice"},
+		{"ek_distrusted: [ {sha256: " DIGEST_A ", reason: \"a\\nb\"} ]\n",
+			"ek_distrusted: " DIGEST_A ": reason: not a short text"},
+	};
+	char wanted[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		snprintf(wanted, sizeof(wanted), "policy.yaml: %s", cases[i].text);
+		if (parse(SCENE_CLASS_LINES, cases[i].lines))
+			fail_msg("accepted: %s", cases[i].lines);
+		assert_int_equal(err.code, ERR_CONFIG);
+		if (strncmp(err.text, wanted, strlen(wanted)) != 0)
+			fail_msg("%s, wanted %s", err.text, wanted);
+	}
 }
 
 static void parse__bad_class__refused_in_words(void **state)
@@ -371,7 +427,6 @@ static void clause__any_term_changed__differs(void **state)
 		"    differ_from_author: false\n",
 		"    approval_age_max: 1d\n",
 		"    renew_after: 1m\n",
-		"    minimum_assurance: booted\n",
 		"    key: tpm\n",
 		"    pinned: true\n",
 		"    clock_safe: true\n",
@@ -399,6 +454,7 @@ static void clause__known_text__known_digest(void **state)
 		"{\"approval_age_max\":7776000,\"approvals\":[{\"count\":1,\"role\":\"model-risk\"}"
 		"],"
 		"\"clock_safe\":false,\"credential_lifetime\":600,\"differ_from_author\":true,"
+		"\"host_classes\":[],"
 		"\"key\":\"software\",\"minimum_assurance\":\"reported\",\"name\":\"low\","
 		"\"pinned\":false,\"renew_after\":300,\"type\":\"assay/risk-class/1\"}";
 	uint8_t wanted[SHA256_LEN], clause[SHA256_LEN];
@@ -417,6 +473,8 @@ int main(void)
 #define T(name) cmocka_unit_test_teardown(name, teardown)
 		T(parse__plain__defaults),
 		T(parse__everything_given__taken),
+		T(parse__distrusted_keys__taken),
+		T(parse__bad_revocation__refused_in_words),
 		T(parse__bad_class__refused_in_words),
 		T(C6__lifetime_beyond_the_maximum__refused),
 		T(parse__bad_top__refused),

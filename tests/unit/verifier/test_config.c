@@ -92,6 +92,26 @@ static void config__garbled__refused(void **state)
 	}
 }
 
+static void config__tls_key_that_is_no_file__refused(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"handle:0x81000001", "pkcs11:object=tls"};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct buf text = {0};
+		buf_put_str(&text, GOOD);
+		char *at = strstr((char *)(uintptr_t)buf_str(&text), "tls_key: tls.key\n");
+		assert_non_null(at);
+		text.len = (size_t)(at - (char *)text.data);
+		buf_printf(&text, "tls_key: %s\n%s", bad[i],
+			strstr(GOOD, "tls_key: tls.key\n") + strlen("tls_key: tls.key\n"));
+		assert_false(config_parse(buf_bytes(&text), "v.yaml", "/", &config, &err));
+		assert_int_equal(err.code, ERR_CONFIG);
+		assert_non_null(strstr(err.text, "must be a file: TLS cannot use a key in a TPM"));
+		assert_null(config.trust_domain);
+		buf_release(&text);
+	}
+}
+
 static void config__missing_file__refused(void **state)
 {
 	(void)state;
@@ -149,6 +169,13 @@ static void config__as_init_writes_it__read(void **state)
 	assert_ok(config_parse(buf_bytes(&text), "verifierd.yaml", "/x", &config, &err), err);
 	assert_string_equal(config.trust_domain, "d.example");
 	assert_string_equal(config.address, "::1");
+	assert_string_equal(config.ca_key, "file:/x/ca.key");
+	config_release(&config);
+	buf_clear(&text);
+	names.ca_key = "pkcs11:token=ca;object=k?pin-source=file:/p#1";
+	init_config_text(&names, &text);
+	assert_ok(config_parse(buf_bytes(&text), "verifierd.yaml", "/x", &config, &err), err);
+	assert_string_equal(config.ca_key, names.ca_key);
 	buf_release(&text);
 }
 
@@ -158,6 +185,7 @@ int main(void)
 		cmocka_unit_test_teardown(config__minimal__defaults_and_paths, teardown),
 		cmocka_unit_test_teardown(config__full__read, teardown),
 		cmocka_unit_test_teardown(config__garbled__refused, teardown),
+		cmocka_unit_test_teardown(config__tls_key_that_is_no_file__refused, teardown),
 		cmocka_unit_test_teardown(config__missing_file__refused, teardown),
 		cmocka_unit_test_teardown(listen__forms__parsed_or_refused, teardown),
 		cmocka_unit_test_teardown(config__as_init_writes_it__read, teardown),

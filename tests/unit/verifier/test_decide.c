@@ -195,6 +195,62 @@ static void attest__clock_set_back__challenge_refused_and_another_works(void **s
 	assert_outcome(&b, "trusted");
 }
 
+/* One renewal refused with the challenge of before the jump, one trusted with a new one: nobody is locked out, and nothing is
+ * issued beyond what was asked for, or for longer. */
+static void renew_over_a_jump(int64_t shift)
+{
+	struct buf log = {0};
+	buf_put(&log, buf_bytes(&w.scene->log));
+	world_attestation_release(&b);
+	world_next(&w, &a, &b);
+	clock_.shift = shift;
+	world_attest(&w, &c, &b);
+	assert_outcome(&b, "untrusted: challenge-expired");
+	assert_nothing_released(&b);
+	world_attestation_release(&a);
+	a = (struct world_attestation){.purpose = PURPOSE_RENEW};
+	world_challenge(&w, &c, &a);
+	if (a.first == 0)
+		buf_put(&w.scene->log, buf_bytes(&log));
+	w.scene->attest.clock += 10;
+	world_attest(&w, &c, &a);
+	assert_outcome(&a, "trusted");
+	buf_release(&log);
+	assert_int_equal(a.result.cert_count, 1);
+	assert_in_range(
+		a.result.expires, clock_wall(&clock_.base) + 500, clock_wall(&clock_.base) + 600);
+}
+
+static void S11__clock_a_day_ahead_and_back__one_refusal_then_trusted(void **state)
+{
+	(void)state;
+	world_launch(&w, &c, &a);
+	uint64_t size = tree_size();
+	renew_over_a_jump(82800); /* the approvals of this world last a day */
+	renew_over_a_jump(0);
+	/* A decision each, and a credential for each that was trusted. */
+	assert_int_equal(tree_size() - size, 2 * (1 + 2));
+	whoami(agent_of(&a), 200);
+}
+
+/* Before its own beginning no certificate is good, so nobody gets in; nothing is decided meanwhile, and then all is as before. */
+static void S11__clock_a_day_behind__nothing_decided_then_as_before(void **state)
+{
+	(void)state;
+	world_launch(&w, &c, &a);
+	world_next(&w, &a, &b);
+	uint64_t size = tree_size();
+	clock_.shift = -86400;
+	world_attest(&w, &c, &b);
+	assert_int_equal(b.status, 401);
+	assert_int_equal(tree_size(), size);
+	clock_.shift = 0;
+	reconnect();
+	world_attest(&w, &c, &b);
+	assert_outcome(&b, "trusted");
+	whoami(agent_of(&b), 200);
+}
+
 static void attest__other_connection__refused(void **state)
 {
 	(void)state;
@@ -279,6 +335,7 @@ static void renew__policy_changed__full_appraisal(void **state)
 	world_next(&w, &a, &b); /* its challenge expected the log from where it was */
 	world_attest(&w, &c, &b);
 	assert_outcome(&b, "untrusted: state-stale");
+	assert_true(b.result.again);
 	/* The refusal took nothing away, and the next challenge asks for the whole log. */
 	whoami(agent_of(&a), 200);
 	struct world_attestation full = {.purpose = PURPOSE_RENEW};
@@ -600,6 +657,8 @@ int main(void)
 		T(attest__challenge_of_another_host__refused),
 		T(attest__challenge_too_old__refused_and_another_works),
 		T(attest__clock_set_back__challenge_refused_and_another_works),
+		T(S11__clock_a_day_ahead_and_back__one_refusal_then_trusted),
+		T(S11__clock_a_day_behind__nothing_decided_then_as_before),
 		T(attest__other_connection__refused),
 		T(attest__garbage__no_verdict),
 		T(attest__one_challenge_at_once__one_wins),

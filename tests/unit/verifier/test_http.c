@@ -395,6 +395,32 @@ static void S2__dripped_client_hello__cut_at_the_deadline(void **state)
 	assert_in_range(ms, 1000, 15000);
 }
 
+/* Not a byte comes: no TLS, no request, and a deadline all the same. */
+static void S2__silent_connection__cut_at_the_deadline(void **state)
+{
+	(void)state;
+	char byte;
+	int fd = tcp_connect();
+	uint64_t began = clock_monotonic_ms(&clock_system);
+	assert_int_equal(recv(fd, &byte, 1, 0), 0);
+	assert_in_range(clock_monotonic_ms(&clock_system) - began, 1000, 8000);
+	(void)close(fd);
+}
+
+static void S1__silent_connections_up_to_the_limit__counted_like_others(void **state)
+{
+	(void)state;
+	int idle[PEER_MAX];
+	for (size_t i = 0; i < PEER_MAX; i++)
+		idle[i] = tcp_connect();
+	(void)usleep(150000);
+	assert_int_equal(ask(NULL, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 0);
+	for (size_t i = 0; i < PEER_MAX; i++)
+		(void)close(idle[i]);
+	(void)usleep(150000);
+	assert_int_equal(ask(NULL, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+}
+
 static void S2__dripped_headers__cut_at_the_deadline(void **state)
 {
 	(void)state;
@@ -464,6 +490,8 @@ int main(void)
 		cmocka_unit_test(S4__large_body_without_certificate__cut),
 		cmocka_unit_test(S15__client_certificates__handshake_or_route_decides),
 		cmocka_unit_test(S2__dripped_client_hello__cut_at_the_deadline),
+		cmocka_unit_test(S2__silent_connection__cut_at_the_deadline),
+		cmocka_unit_test(S1__silent_connections_up_to_the_limit__counted_like_others),
 		cmocka_unit_test(S2__dripped_headers__cut_at_the_deadline),
 		cmocka_unit_test(S2__second_request_dripped__cut_at_the_request_deadline),
 		cmocka_unit_test(

@@ -46,6 +46,8 @@ struct world {
 	struct random *random; /* NULL: the machine's */
 	uint16_t port;
 	const char *workload_class;
+	const char *class_lines, *top_lines; /* of the first policy; NULL: the scene's */
+	void (*prepare)(struct world *w); /* before the verifier opens; NULL: nothing */
 	struct err err;
 };
 
@@ -106,7 +108,8 @@ static inline void world_policy_write(struct world *w, int version, const char *
 {
 	struct buf scene = {0}, text = {0};
 	char path[128];
-	scene_policy_text(&w->keys, SCENE_CLASS_LINES, extra, &scene);
+	scene_policy_text(
+		&w->keys, w->class_lines ? w->class_lines : SCENE_CLASS_LINES, extra, &scene);
 	const char *from = strstr(buf_str(&scene), "release_keys:");
 	buf_printf(&text,
 		"policy: 1\nversion: %d\ntrust_domain: " WORLD_DOMAIN
@@ -254,7 +257,9 @@ static inline void world_start(struct world *w)
 	world_operator_make(w, "admin", &w->admin);
 	world_operator_make(w, "ci", &w->ci);
 	world_operator_make(w, "auditor", &w->auditor);
-	world_policy_write(w, 1, "");
+	world_policy_write(w, 1, w->top_lines ? w->top_lines : "");
+	if (w->prepare)
+		w->prepare(w);
 	memcpy(w->host_id, w->scene->context.host.id, HOST_ID_LEN);
 	w->scene->claims.verifier_id = bytes_str(w->verifier_id);
 	if (!world_open(w))
@@ -369,8 +374,8 @@ static inline void world_enroll_evidence(struct world *w, struct world_enrolment
 	buf_release(&possession);
 }
 
-static inline bool world_enroll_begin(struct world *w, struct world_enrolment *e, struct https *c,
-	struct https_answer *answer, struct enroll_offer *offer)
+static inline void world_enroll_begin_body(
+	struct world *w, const struct world_enrolment *e, struct buf *out)
 {
 	struct enroll_begin begin = {
 		.ek_public = buf_bytes(&e->ek->public_area),
@@ -378,10 +383,16 @@ static inline bool world_enroll_begin(struct world *w, struct world_enrolment *e
 		.join_token = e->token,
 		.name = BYTES_LIT("host-1"),
 	};
-	struct buf body = {0};
 	if (e->ek_cert)
 		begin.ek_certs[begin.ek_cert_count++] = cert_der(e->ek_cert);
-	assert_ok(enroll_begin_encode(&begin, &body, &w->err), w->err);
+	assert_ok(enroll_begin_encode(&begin, out, &w->err), w->err);
+}
+
+static inline bool world_enroll_begin(struct world *w, struct world_enrolment *e, struct https *c,
+	struct https_answer *answer, struct enroll_offer *offer)
+{
+	struct buf body = {0};
+	world_enroll_begin_body(w, e, &body);
 	*answer = https_request(c, "POST", "/v1/enroll/begin", MEDIA_MESSAGE, buf_bytes(&body));
 	buf_release(&body);
 	e->begin_status = answer->status;
@@ -394,11 +405,10 @@ static inline bool world_enroll_begin(struct world *w, struct world_enrolment *e
 	return true;
 }
 
-static inline void world_enroll_finish(struct world *w, struct world_enrolment *e, struct https *c,
-	const struct enroll_offer *offer)
+static inline void world_enroll_finish_body(struct world *w, struct world_enrolment *e,
+	const struct https *c, const struct enroll_offer *offer, struct buf *out)
 {
-	struct buf secret = {0}, evidence = {0}, body = {0};
-	struct enroll_result result;
+	struct buf secret = {0}, evidence = {0};
 	assert_ok(tpm_sw_activate_credential(e->ek, &e->ak->name, offer->id_object,
 			  offer->encrypted_secret, &secret, &w->err),
 		w->err);
@@ -408,7 +418,17 @@ static inline void world_enroll_finish(struct world *w, struct world_enrolment *
 	struct enroll_finish finish = {.session = offer->session,
 		.secret = buf_bytes(&secret),
 		.evidence = buf_bytes(&evidence)};
-	assert_ok(enroll_finish_encode(&finish, &body, &w->err), w->err);
+	assert_ok(enroll_finish_encode(&finish, out, &w->err), w->err);
+	buf_release(&secret);
+	buf_release(&evidence);
+}
+
+static inline void world_enroll_finish(struct world *w, struct world_enrolment *e, struct https *c,
+	const struct enroll_offer *offer)
+{
+	struct buf body = {0};
+	struct enroll_result result;
+	world_enroll_finish_body(w, e, c, offer, &body);
 	struct https_answer answer =
 		https_request(c, "POST", "/v1/enroll/finish", MEDIA_MESSAGE, buf_bytes(&body));
 	e->finish_status = answer.status;
@@ -422,8 +442,6 @@ static inline void world_enroll_finish(struct world *w, struct world_enrolment *
 		buf_put(&e->error, buf_bytes(&answer.body));
 	}
 	buf_release(&answer.body);
-	buf_release(&secret);
-	buf_release(&evidence);
 	buf_release(&body);
 }
 
@@ -461,6 +479,8 @@ struct world_attestation {
 	enum purpose purpose;
 	struct buf challenge; /* given: used; otherwise asked for */
 	uint64_t first;
+	bool ima_wanted; /* as the challenge route said */
+	uint64_t ima_first;
 	/* what came of it */
 	int status;
 	struct buf answer;
@@ -493,6 +513,8 @@ static inline void world_challenge(struct world *w, struct https *c, struct worl
 	buf_clear(&a->challenge);
 	buf_put(&a->challenge, offer.challenge);
 	a->first = offer.runtime_first;
+	a->ima_wanted = offer.ima_wanted;
+	a->ima_first = offer.ima_first;
 	buf_release(&answer.body);
 	buf_release(&body);
 }

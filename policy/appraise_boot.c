@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The boot below the agent. A risk class names host classes; a host is of the first one whose rules
+ * its evidence satisfies. A renewal whose quoted PCRs have not moved stands on what the last full
+ * appraisal established, and judges only the IMA entries that are new.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/time.h"
+#include "policy/boot.h"
+#include "policy/policy_file.h"
+
+/* What one class makes of the evidence. */
+struct candidate {
+	size_t index; /* into the policy's host classes */
+	struct verdict verdict;
+	int64_t until;
+	struct ima_state ima;
+};
+
+static void note_open(struct verdict *v, const struct host_class *class)
+{
+	char list[96] = "";
+	size_t at = 0;
+
+	for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++)
+		if (class->may_vary >> pcr & 1)
+			at += (size_t)snprintf(list + at, sizeof(list) - at, " %u", pcr);
+	if (at > 0)
+		verdict_not_checked(v,
+			"what was measured into PCRs%s: host class %s leaves it open", list,
+			class->name);
+}
+
+static bool judge_ima(struct appraisal *a, const struct host_class *class,
+	const struct ima_state *from, struct candidate *c, struct err *err)
+{
+	if (!class->ima.judged)
+		return true;
+	return boot_judge_ima(a, class, from, &c->verdict, &c->ima, &c->until, err);
+}
+
+static bool judge_class(struct appraisal *a, const struct boot_facts *facts, size_t index,
+	struct candidate *c, struct err *err)
+{
+	const struct host_class *class = &a->policy->host_classes[index];
+	struct boot_case boot = {
+		.facts = facts, .class = class, .verdict = &c->verdict, .now = a->context->now};
+	struct ima_state start = {0};
+
+	c->index = index;
+	if (!boot_judge_rules(&boot, err) || !boot_judge_references(&boot, err))
+		return false;
+	c->until = boot.until;
+	if (class->ima.judged && !ima_state_start(&start, a->policy->bank, DIGEST_SHA1, err))
+		return false;
+	note_open(&c->verdict, class);
+	return judge_ima(a, class, &start, c, err);
+}
+
+/* Takes over a class's findings: against, or in favour of, the evidence. */
+static void adopt(struct appraisal *a, const struct candidate *c)
+{
+	const struct verdict *v = &c->verdict;
+
+	for (size_t i = 0; i < v->reason_count; i++) {
+		const struct reason *r = &v->reasons[i];
+
+		verdict_refuse(
+			a->verdict, r->code, r->subject, r->expected, r->actual, r->where, r->hint);
+	}
+	if (v->reasons_cut)
+		a->verdict->reasons_cut = true;
+	for (size_t i = 0; i < v->checked_count; i++)
+		verdict_checked(a->verdict, "%s", v->checked[i]);
+	for (size_t i = 0; i < v->not_checked_count; i++)
+		verdict_not_checked(a->verdict, "%s", v->not_checked[i]);
+}
+
+static void accept(struct appraisal *a, const struct candidate *c)
+{
+	const struct host_class *class = &a->policy->host_classes[c->index];
+
+	a->host_class = c->index + 1;
+	a->boot_until = c->until;
+	a->ima = c->ima;
+	a->ima_judged = class->ima.judged;
+	if (a->verdict->assurance == ASSURANCE_REPORTED)
+		a->verdict->assurance = (unsigned)class->ceiling;
+	verdict_checked(a->verdict, "boot: host class %s", class->name);
+}
+
+/* The first class satisfied; failing that, the one that is nearest, so that its reasons are told. */
+static bool judge_classes(struct appraisal *a, const struct boot_facts *facts, struct err *err)
+{
+	OWNED(free_ptr) struct candidate *best = NULL;
+
+	for (size_t i = 0; i < a->class->host_count; i++) {
+		OWNED(free_ptr) struct candidate *c = policy_alloc(1, sizeof(*c), err);
+
+		if (!c || !judge_class(a, facts, a->class->hosts[i], c, err))
+			return false;
+		if (!best || c->verdict.reason_count < best->verdict.reason_count) {
+			free(best);
+			best = TAKE(c);
+		}
+		if (best->verdict.reason_count == 0)
+			break;
+	}
+	adopt(a, best);
+	if (best->verdict.reason_count == 0)
+		accept(a, best);
+	return true;
+}
+
+static bool judge_fully(struct appraisal *a, struct err *err)
+{
+	OWNED(boot_facts_free) struct boot_facts *facts = NULL;
+
+	return boot_facts_of(a, &facts, err) && (!facts || judge_classes(a, facts, err));
+}
+
+/* The PCRs of the boot are as they were (check_other_pcrs), under the same policy and in the same
+ * boot (check_continuity). */
+static bool judge_further(struct appraisal *a, struct err *err)
+{
+	const struct policy_state *s = a->state_in;
+	OWNED(free_ptr) struct candidate *c = NULL;
+	char until[TIME_TEXT_MAX], now[TIME_TEXT_MAX];
+
+	if (s->host_class == 0 || s->host_class > a->policy->host_class_count) {
+		verdict_refuse(a->verdict, REASON_STATE_STALE, "host class", "one that was shown",
+			"none", "state of the last appraisal", NULL);
+		return true;
+	}
+	if (s->boot_until > 0 && a->context->now > s->boot_until) {
+		verdict_refuse(a->verdict, REASON_STATE_STALE, "reference values",
+			time_format(s->boot_until, until), time_format(a->context->now, now),
+			"state of the last appraisal", NULL);
+		return true;
+	}
+	c = policy_alloc(1, sizeof(*c), err);
+	if (!c)
+		return false;
+	c->index = s->host_class - 1;
+	c->until = s->boot_until;
+	note_open(&c->verdict, &a->policy->host_classes[c->index]);
+	if (!judge_ima(a, &a->policy->host_classes[c->index], &s->ima, c, err))
+		return false;
+	adopt(a, c);
+	if (c->verdict.reason_count == 0)
+		accept(a, c);
+	return true;
+}
+
+bool check_boot(struct appraisal *a, struct err *err)
+{
+	if (!a->quoted)
+		return true;
+	if (a->runtime.replayed)
+		a->verdict->assurance = ASSURANCE_REPORTED;
+	if (!a->class || a->class->host_count == 0)
+		return true;
+	return a->full ? judge_fully(a, err) : judge_further(a, err);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The IMA log of a recorded machine under a host class: approved, refused with the entry named, and
+ * carried on from renewal to renewal. */
+#include "boot_scene.h"
+
+#include "tests/support/ima_make.h"
+
+#define GOOD        "secure-boot"
+#define UNLISTED    "/opt/unlisted"
+#define IMA_ENTRIES 41
+
+static struct scene_keys keys;
+static struct buf rules, class_lines;
+
+/* Rules that approve a log as it is: what the findings themselves propose, a person not asked. */
+static void rules_of(struct bytes log, struct buf *out)
+{
+	struct err err = {0};
+
+	for (unsigned round = 0; round < 10; round++) {
+		struct ima_rules *so_far = NULL;
+		struct ima_findings *findings = calloc(1, sizeof(*findings));
+		struct ima_input in = {.log = log};
+		struct ima_state state;
+		size_t before = out->len;
+
+		assert_non_null(findings);
+		assert_ok(ima_rules_parse(buf_bytes(out), &so_far, &err), err);
+		assert_ok(ima_state_start(&state, DIGEST_SHA256, DIGEST_SHA1, &err), err);
+		in.rules = so_far;
+		assert_ok(ima_judge(&in, IMA_ENTRIES, &state, findings, &err), err);
+		for (size_t i = 0; i < findings->count; i++) {
+			size_t at = out->len;
+
+			ima_finding_rule(&findings->list[i], out);
+			if (out->len > at)
+				buf_put_str(out, "\n");
+		}
+		ima_rules_free(&so_far);
+		free(findings);
+		if (out->len == before)
+			return;
+	}
+	fail_msg("the rules never end");
+}
+
+/* A program that the machine ran, in the place of assay-hostd. */
+static void hostd_line(struct bytes log, const char *path, struct buf *out)
+{
+	struct err err = {0};
+	struct ima_log cursor;
+	struct ima_entry entry;
+	char hex[2 * SHA256_LEN + 1];
+
+	assert_ok(ima_log_open(log, DIGEST_SHA1, 0, &cursor, &err), err);
+	while (!ima_log_end(&cursor)) {
+		assert_ok(ima_log_next(&cursor, &entry, &err), err);
+		if (!bytes_equal_str(entry.path, path))
+			continue;
+		hex_encode(entry.digest, hex);
+		buf_printf(out,
+			"    ima:\n      lockdown: secure-boot\n      hostd: [ {path: %s, sha256: "
+			"%s} ]\n",
+			path, hex);
+		return;
+	}
+	fail_msg("%s is not in the log", path);
+}
+
+static int group_setup(void **state)
+{
+	(void)state;
+	scene_keys_make(&keys);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	scene_keys_free(&keys);
+	return 0;
+}
+
+/* The class `server`: golden log, rules, hostd. */
+static void policy_with(const char *rules_extra)
+{
+	struct buf golden = {0};
+
+	boot_read(GOOD, "firmware.log", &golden);
+	buf_clear(&boot.lines);
+	boot_reference("golden-log", buf_bytes(&golden), "");
+	boot_reference("ima-rules", buf_bytes(&rules), rules_extra);
+	boot_policy(BOOT_RISK "    minimum_assurance: measured\n", buf_str(&class_lines));
+	boot_attach(buf_bytes(&golden));
+	boot_attach(buf_bytes(&rules));
+	buf_release(&golden);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	boot_setup(&keys, GOOD);
+	boot.send_ima = true;
+	rules_of(buf_bytes(&boot.ima), &rules);
+	hostd_line(buf_bytes(&boot.ima), "/usr/bin/busybox", &class_lines);
+	policy_with("");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	boot_teardown();
+	buf_release(&rules);
+	buf_release(&class_lines);
+	return 0;
+}
+
+static void ima__all_approved__measured(void **state)
+{
+	(void)state;
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_int_equal(boot.s->verdict->assurance, ASSURANCE_MEASURED);
+	assert_int_equal(boot.s->state_out.ima.next, IMA_ENTRIES);
+	assert_false(boot_says(boot.s->verdict->not_checked, boot.s->verdict->not_checked_count,
+		"assay-hostd itself"));
+	assert_false(boot_says(boot.s->verdict->not_checked, boot.s->verdict->not_checked_count,
+		"no IMA log is appraised"));
+}
+
+static void ima__unlisted_program__named_with_the_line_that_would_accept_it(void **state)
+{
+	const struct reason *r;
+
+	(void)state;
+	boot_machine("unlisted-program");
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_IMA_FILE);
+	r = &boot.s->verdict->reasons[0];
+	assert_string_equal(r->subject, UNLISTED);
+	assert_string_equal(r->where, "IMA log entry 3");
+	assert_non_null(strstr(r->hint, "  " UNLISTED));
+	assert_non_null(strstr(r->hint, "sha256:"));
+}
+
+static void ima__no_log__refused(void **state)
+{
+	(void)state;
+	boot.send_ima = false;
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_IMA_LOG);
+}
+
+static void ima__log_of_another_boot__matches_no_prefix(void **state)
+{
+	(void)state;
+	boot_read("unlisted-program", "ima.log", &boot.ima);
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_IMA_PCR);
+	assert_non_null(strstr(boot.s->verdict->reasons[0].actual, "no prefix of 42 entries"));
+}
+
+static void ima__junk__malformed(void **state)
+{
+	(void)state;
+	boot.ima.data[24]++;
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_IMA_LOG);
+}
+
+static void ima__hostd_not_measured__refused(void **state)
+{
+	(void)state;
+	buf_clear(&class_lines);
+	buf_put_str(&class_lines,
+		"    ima:\n      lockdown: secure-boot\n      hostd: [ {path: "
+		"/usr/bin/assay-hostd, "
+		"sha256: 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff} ]\n");
+	policy_with("");
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_HOSTD_UNMEASURED);
+	assert_string_equal(boot.s->verdict->reasons[0].expected, "/usr/bin/assay-hostd");
+}
+
+static void ima__rules_over__refused(void **state)
+{
+	(void)state;
+	policy_with(", until: 2027-01-15T08:00:00Z");
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_int_equal(boot.s->state_out.boot_until, SCENE_NOW);
+	boot.s->context.now++;
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_REFERENCE_EXPIRED);
+}
+
+static void ima__two_rule_sets__either_will_do(void **state)
+{
+	struct buf golden = {0}, strict = {0};
+
+	(void)state;
+	buf_put_str(&strict, "# nothing may run\n");
+	boot_read(GOOD, "firmware.log", &golden);
+	buf_clear(&boot.lines);
+	boot_reference("golden-log", buf_bytes(&golden), "");
+	boot_reference("ima-rules", buf_bytes(&strict), "");
+	boot_reference("ima-rules", buf_bytes(&rules), "");
+	boot_policy(BOOT_RISK, buf_str(&class_lines));
+	boot_attach(buf_bytes(&golden));
+	boot_attach(buf_bytes(&strict));
+	boot_attach(buf_bytes(&rules));
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	buf_release(&golden);
+	buf_release(&strict);
+}
+
+/* The first entry binds the boot: with other PCRs 0-9 quoted it is another one's. */
+static void I8__boot_aggregate_of_other_pcrs__refused(void **state)
+{
+	(void)state;
+	boot_machine("other-initramfs");
+	boot_read(GOOD, "ima.log", &boot.ima);
+	{
+		struct buf text = {0};
+
+		/* PCR 10 as the other log gives it. */
+		boot_read(GOOD, "pcrs.txt", &text);
+		const char *at = strstr(buf_str(&text), "sha256 10 ");
+
+		assert_non_null(at);
+		assert_ok(hex_decode_exact(bytes_of(at + 10, 64), boot.s->pcrs.values[10],
+				  SHA256_LEN, &boot.s->err),
+			boot.s->err);
+		buf_release(&text);
+	}
+	scene_run(boot.s);
+	assert_refused_among(boot.s, REASON_BOOT_AGGREGATE);
+}
+
+/* ---- renewals ---- */
+
+/* Renewal after the machine wrote more: the log from the state's next entry on. */
+static void renewal(void)
+{
+	scene_renewal(boot.s);
+	boot.send_firmware = false;
+	boot_claims();
+	boot.s->claims.ima_start = boot.s->state_in.ima.next;
+	buf_clear(&boot.ima);
+}
+
+/* One more entry, and what the kernel extends for it. */
+static void more(const char *path)
+{
+	struct ima_log cursor;
+	struct ima_entry entry;
+	struct digest digest;
+	struct err err = {0};
+
+	ima_make_file(&boot.ima, path, "content");
+	assert_ok(ima_log_open(buf_bytes(&boot.ima), DIGEST_SHA1, 0, &cursor, &err), err);
+	while (!ima_log_end(&cursor))
+		assert_ok(ima_log_next(&cursor, &entry, &err), err);
+	assert_ok(ima_template_digest(&entry, DIGEST_SHA256, &digest, &err), err);
+	assert_ok(pcr_extend(DIGEST_SHA256, boot.s->pcrs.values[IMA_PCR], digest.bytes, &err), err);
+}
+
+static void renewal__nothing_new__trusted(void **state)
+{
+	(void)state;
+	renewal();
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_int_equal(boot.s->verdict->assurance, ASSURANCE_MEASURED);
+	assert_int_equal(boot.s->state_out.ima.next, IMA_ENTRIES);
+	assert_true(boot.s->state_out.ima.seen != 0);
+}
+
+static void renewal__new_entry_unlisted__refused(void **state)
+{
+	(void)state;
+	renewal();
+	more("/tmp/miner");
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_IMA_FILE);
+	assert_string_equal(boot.s->verdict->reasons[0].where, "IMA log entry 41");
+	assert_int_equal(boot.s->state_out.ima.next, IMA_ENTRIES);
+}
+
+static void renewal__from_another_entry__stale(void **state)
+{
+	(void)state;
+	renewal();
+	boot.s->claims.ima_start--;
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_STATE_STALE);
+}
+
+static void renewal__entry_hidden__matches_no_prefix(void **state)
+{
+	(void)state;
+	renewal();
+	more("/tmp/miner");
+	buf_clear(&boot.ima);
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_IMA_PCR);
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(ima__all_approved__measured),
+		T(ima__unlisted_program__named_with_the_line_that_would_accept_it),
+		T(ima__no_log__refused),
+		T(ima__log_of_another_boot__matches_no_prefix),
+		T(ima__junk__malformed),
+		T(ima__hostd_not_measured__refused),
+		T(ima__rules_over__refused),
+		T(ima__two_rule_sets__either_will_do),
+		T(I8__boot_aggregate_of_other_pcrs__refused),
+		T(renewal__nothing_new__trusted),
+		T(renewal__new_entry_unlisted__refused),
+		T(renewal__from_another_entry__stale),
+		T(renewal__entry_hidden__matches_no_prefix),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
