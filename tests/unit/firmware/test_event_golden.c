@@ -228,6 +228,70 @@ static void golden__cut_anywhere__refused(void **state)
 	}
 }
 
+/* Every type that is known, and one that is not. */
+static size_t types_all(uint32_t types[64])
+{
+	size_t n = 0;
+	for (uint32_t high = 0; high < 2; high++)
+		for (uint32_t low = 0; low < 0x100; low++)
+			if (event_type_name(high << 31 | low))
+				types[n++] = high << 31 | low;
+	types[n++] = 0x40e;
+	return n;
+}
+
+static void rename_and_check(const struct event_log *from, struct buf *bytes, size_t i,
+	uint32_t type, const struct facts *wanted)
+{
+	struct event_log log = {0};
+	size_t at = from->events[i].offset + 4;
+	uint8_t kept[4];
+	memcpy(kept, bytes->data + at, 4);
+	memcpy(bytes->data + at, &type, 4);
+	struct err err;
+	if (event_log_open(buf_bytes(bytes), EVENT_LOG_TPM, DIGEST_SHA256, &log, &err))
+		check_facts(&log, wanted, at);
+	event_log_release(&log);
+	memcpy(bytes->data + at, kept, 4);
+}
+
+static void golden__every_event_renamed__hides_nothing(void **state)
+{
+	struct facts facts = {0};
+	uint32_t types[64];
+	size_t n = types_all(types);
+	(void)state;
+	facts_take(&f.log, &facts);
+	for (size_t i = 0; i < f.log.count; i++)
+		for (size_t k = 0; k < n; k++)
+			if (f.log.events[i].type != EV_NO_ACTION && types[k] != EV_NO_ACTION)
+				rename_and_check(&f.log, &f.m.out, i, types[k], &facts);
+	facts_release(&facts);
+}
+
+/* The same boot with Secure Boot off: no renaming turns it on. */
+static void golden_off__every_event_renamed__stays_off(void **state)
+{
+	static const enum digest_alg banks[] = {DIGEST_SHA256};
+	struct golden golden = {.certificate = buf_bytes(&f.certificate), .secure_boot_off = true};
+	struct facts none = {0};
+	struct event_log log = {0};
+	struct log_maker m;
+	uint32_t types[64];
+	size_t n = types_all(types);
+	(void)state;
+	log_maker_start(&m, banks, 1);
+	log_maker_golden(&m, &golden);
+	assert_ok(
+		event_log_open(buf_bytes(&m.out), EVENT_LOG_TPM, DIGEST_NONE, &log, &f.err), f.err);
+	for (size_t i = 0; i < log.count; i++)
+		for (size_t k = 0; k < n; k++)
+			if (types[k] != EV_NO_ACTION)
+				rename_and_check(&log, &m.out, i, types[k], &none);
+	event_log_release(&log);
+	buf_release(&m.out);
+}
+
 static int write_files(const char *directory)
 {
 	struct buf list = {0}, path = {0}, path2 = {0};
@@ -256,6 +320,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(golden__file__is_what_is_made),
 		cmocka_unit_test(golden__every_bit_flipped__refused_or_not_covered),
 		cmocka_unit_test(golden__cut_anywhere__refused),
+		cmocka_unit_test(golden__every_event_renamed__hides_nothing),
+		cmocka_unit_test(golden_off__every_event_renamed__stays_off),
 	};
 	if (argc == 3 && strcmp(argv[1], "--write") == 0)
 		return write_files(argv[2]);
