@@ -409,6 +409,8 @@ bool ima_judge(const struct ima_input *input, uint64_t count, struct ima_state *
 		.input = input, .rules = input->rules, .state = state, .findings = ret, .err = err};
 	struct ima_log log;
 
+	if (!input->rules)
+		return err_set(err, ERR_USAGE, "IMA: no rules to judge by");
 	if (input->wanted_count > IMA_WANTED_MAX)
 		return err_set(err, ERR_USAGE, "IMA: more than %d files wanted", IMA_WANTED_MAX);
 	for (size_t i = 0; i < input->wanted_count; i++)

@@ -97,7 +97,7 @@ struct ima_input {
 	uint64_t first; /* number of the log's first entry */
 	struct bytes quoted[IMA_TRACKED]; /* as for ima_advance */
 	struct bytes boot[10]; /* quoted PCRs 0..9 of the same bank, empty where not quoted */
-	const struct ima_rules *rules;
+	const struct ima_rules *rules; /* required; rules of no lines allow nothing */
 	const struct ima_key *keys; /* to verify signatures with */
 	size_t key_count;
 	const struct ima_wanted *wanted;

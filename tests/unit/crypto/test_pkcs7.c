@@ -23,6 +23,26 @@ static void parse__signed_data__digest_and_signature(void **state)
 	assert_bytes(p.signature, BYTES_LIT("\xaa\xbb\xcc"));
 }
 
+enum { SIGNERS_AT = 48, SID_AT = 55 };
+
+/* Certificates and revocation lists are passed over; the signer may be named by its key's identifier. */
+static void parse__with_what_is_not_looked_at__the_same(void **state)
+{
+	static const uint8_t more[] = {0xa0, 0x02, 0x30, 0x00, 0xa1, 0x02, 0x30, 0x00};
+	uint8_t in[sizeof(good) + sizeof(more)];
+
+	(void)state;
+	memcpy(in, good, SIGNERS_AT);
+	memcpy(in + SIGNERS_AT, more, sizeof(more));
+	memcpy(in + SIGNERS_AT + sizeof(more), good + SIGNERS_AT, sizeof(good) - SIGNERS_AT);
+	in[1] += sizeof(more);
+	in[14] += sizeof(more);
+	in[16] += sizeof(more);
+	in[SID_AT + sizeof(more)] = 0x80;
+	assert_ok(pkcs7_detached_parse(BYTES_OF(in), &p, &err), err);
+	assert_bytes(p.signature, BYTES_LIT("\xaa\xbb\xcc"));
+}
+
 static void parse__changed__told(void **state)
 {
 	static const struct {
@@ -64,6 +84,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parse__signed_data__digest_and_signature),
+		cmocka_unit_test(parse__with_what_is_not_looked_at__the_same),
 		cmocka_unit_test(parse__changed__told),
 		cmocka_unit_test(parse__cut_or_longer__refused),
 	};

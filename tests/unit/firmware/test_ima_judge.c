@@ -531,6 +531,15 @@ static void wanted_files__seen_by_path_and_digest(void **unused)
 		"IMA: more than 64 files wanted");
 }
 
+static void rules__none_given__refused(void **unused)
+{
+	(void)unused;
+	appraise("");
+	input.rules = NULL;
+	assert_fails(ima_appraise(&state, &input, &made, &result, &err), err, ERR_USAGE,
+		"IMA: no rules to judge by");
+}
+
 static void findings__more_than_the_list_holds__counted(void **unused)
 {
 	(void)unused;
@@ -620,6 +629,7 @@ int main(void)
 		TEST(quote__of_another_log__judges_nothing),
 		TEST(renewal__keeps_facts_and_judges_new_entries_only),
 		TEST(wanted_files__seen_by_path_and_digest),
+		TEST(rules__none_given__refused),
 		TEST(findings__more_than_the_list_holds__counted),
 		TEST(findings__beyond_counting__judged_no_further),
 		TEST(finding__of_no_kind__has_words),
