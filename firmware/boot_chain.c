@@ -58,8 +58,11 @@ static void image_path(const struct firmware_event *event, struct buf *out)
 	(void)rd_bytes(&r, 24, "image");
 	uint64_t len = rd_le64(&r, "lengthOfDevicePath");
 	struct bytes path = rd_bytes(&r, len > SIZE_MAX ? SIZE_MAX : (size_t)len, "devicePath");
-	if (!rd_failed(&r) && !device_path_text(path, out, NULL))
-		put_hex_cut(path, out);
+	struct err why = {0};
+	if (rd_failed(&r) || device_path_text(path, out, &why))
+		return;
+	put_hex_cut(path, out);
+	out->failed = out->failed || why.code == ERR_NOMEM;
 }
 
 static bool image_put(struct building *b, struct boot_item *item,

@@ -8,6 +8,7 @@
 #include "firmware/uefi_variable.h"
 
 #define PCR_SECURE_BOOT 7u
+#define NOTE_MAX        1024
 
 static bool take_events(struct predict *predict, struct err *err)
 {
@@ -101,22 +102,22 @@ bool predict_insert(struct predict *predict, size_t index, uint32_t pcr,
 
 void predict_note(struct predict *predict, const char *format, ...)
 {
-	OWNED(free_ptr) char *text = NULL;
+	char text[NOTE_MAX];
 	va_list list;
-	int n;
 
 	va_start(list, format);
-	n = vasprintf(&text, format, list);
+	(void)vsnprintf(text, sizeof(text), format, list);
 	va_end(list);
-	if (n < 0) {
-		text = NULL;
-		return;
-	}
 	for (size_t i = 0; i < predict->note_count; i++)
 		if (strcmp(predict->notes[i], text) == 0)
 			return;
-	if (predict->note_count < PREDICT_NOTES_MAX)
-		predict->notes[predict->note_count++] = TAKE(text);
+	if (predict->note_count == PREDICT_NOTES_MAX)
+		return;
+	predict->notes[predict->note_count] = bytes_strdup(bytes_str(text));
+	if (predict->notes[predict->note_count])
+		predict->note_count++;
+	else
+		predict->note_lost = true;
 }
 
 bool predict_secure_boot(const struct predict *predict)
@@ -185,6 +186,8 @@ bool predict_finish(struct predict *predict, struct prediction *ret, struct err 
 
 	if (!predict->touched)
 		return err_set(err, ERR_USAGE, "prediction: nothing is to be changed");
+	if (predict->note_lost)
+		return err_set(err, ERR_NOMEM, "prediction: a note");
 	out.before = predict->before;
 	if (!replay(predict, &out.after, err) || !list_changes(predict, &out, err))
 		return false;

@@ -23,7 +23,7 @@ must_use bool predict_new(
 	const struct event_log *log, enum digest_alg bank, struct predict **ret, struct err *err);
 void predict_free(struct predict **predict);
 
-/* Replaces what `old` names by a file: an event number ("23"), a digest in hex of the bank's length,
+/* Replaces what `old` names by a file: an event number ("23"), a digest in lower-case hex of the bank's length,
  * or the end of an image's device path or of a file's name as logged ("BOOTX64.EFI", "/vmlinuz";
  * letter case and the kind of slash do not matter).
  * Images (PCR 4) get the file's Authenticode digest; files read by GRUB and initrds (PCR 9) the hash of

@@ -37,24 +37,25 @@ static bool replaceable(const struct boot_item *item)
 	return item->kind == BOOT_IMAGE || item->kind == BOOT_FILE || item->kind == BOOT_INITRD;
 }
 
-static bool named(const struct boot_item *item, const char *old, const struct buf *digest)
+static bool named(const struct boot_item *item, const char *old, const struct digest *digest)
 {
 	if (is_number(old))
 		return item->event == strtoul(old, NULL, 10);
-	if (digest->len == item->digest.len)
-		return bytes_equal(buf_bytes(digest), digest_bytes(&item->digest));
+	if (digest->len)
+		return digest_equal(digest, &item->digest);
 	return ends_in(item->text, old);
 }
 
 /* The one thing that is named: several events only if they are of one kind and digest. */
 static const struct boot_item *find(struct predict *predict, const char *old, struct err *err)
 {
-	OWNED(buf_release) struct buf digest = {0};
+	struct digest digest = {.alg = predict->bank};
+	size_t len = digest_alg_len(predict->bank);
 	const struct boot_item *found = NULL;
 	char shown[160];
 
-	if (strlen(old) == 2 * digest_alg_len(predict->bank))
-		(void)!hex_decode(bytes_str(old), DIGEST_LEN_MAX, &digest, NULL);
+	if (hex_decode_exact(bytes_str(old), digest.bytes, len, NULL))
+		digest.len = (uint8_t)len;
 	(void)text_escape(bytes_str(old), shown, sizeof(shown));
 	for (size_t i = 0; *old && i < predict->chain.count; i++) {
 		const struct boot_item *item = &predict->chain.items[i];

@@ -46,7 +46,7 @@ static bool check_manner(
 	for (size_t i = 0; i < item->raw.len; i += wide ? 2 : 1)
 		if (item->raw.data[i] != 0)
 			buf_put_u8(&narrow, item->raw.data[i]);
-	if (!line_digest(predict, wide, buf_bytes(&narrow), &digest, err))
+	if (!buf_ok(&narrow, err) || !line_digest(predict, wide, buf_bytes(&narrow), &digest, err))
 		return false;
 	return digest_equal(&digest, &item->digest) ||
 	       err_set(err, ERR_UNSUPPORTED,

@@ -24,6 +24,7 @@ struct predict {
 	struct predict_event *events; /* room for PREDICT_EVENTS_MAX */
 	uint32_t unknown;
 	bool touched; /* some change was asked for */
+	bool note_lost; /* for want of memory: predict_finish fails */
 	size_t note_count;
 	char *notes[PREDICT_NOTES_MAX];
 };
@@ -36,7 +37,7 @@ must_use bool predict_change(struct predict_event *event, const struct digest *d
 /* A new event in front of the one at `index`. */
 must_use bool predict_insert(struct predict *predict, size_t index, uint32_t pcr,
 	const struct digest *digest, const char *what, struct err *err);
-/* Adds a note, once. Notes beyond PREDICT_NOTES_MAX are lost. */
+/* Adds a note, once. Notes beyond PREDICT_NOTES_MAX are lost, as is what is longer than 1023 bytes. */
 void predict_note(struct predict *predict, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The events of the old log that measured Secure Boot say that it was on. */
