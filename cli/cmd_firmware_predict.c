@@ -13,7 +13,7 @@ enum { LINE_FILE_MAX = 8192, DBX_FILE_MAX = 1 << 20 };
 static const struct option_spec options[] = {
 	{"log", "LOG", OPTION_VALUE, "the event log of the last boot"},
 	{"replace", "OLD=FILE", OPTION_REPEATED,
-		"what changes: an event number, the end of a path as logged, or a digest"},
+		"what changes: an event's number, end of its path, or digest"},
 	{"uki", "FILE", OPTION_VALUE, "the new unified kernel image"},
 	{"dbx", "FILE", OPTION_VALUE, "an update that will be appended to dbx"},
 	{"sbat-level", "FILE", OPTION_VALUE, "the new SbatLevel of shim"},
@@ -231,7 +231,7 @@ static enum status run(struct cli *cli)
 const struct command cmd_firmware_predict = {
 	.group = "firmware",
 	.name = "predict",
-	.synopsis = "--log LOG [--replace OLD=FILE]… [--uki FILE] [--dbx FILE] [--cmdline TEXT]",
+	.synopsis = "--log LOG [--replace OLD=FILE]… [--uki FILE] [--dbx FILE] …",
 	.summary = "the PCR values that the next boot will have after an update",
 	.options = options,
 	.run = run,

@@ -14,10 +14,17 @@ static const struct option_spec replay_options[] = {
 		"own (default), padded: a bank filled with SHA-1, padded-old: by Linux before 5.8"},
 	OPTIONS_END,
 };
+static const struct option_spec show_options[] = {
+	{"rules", NULL, OPTION_FLAG,
+		"print the rules that allow what is in the log, for a person to approve"},
+	OPTIONS_END,
+};
 static const struct option_spec check_options[] = {
 	{"rules", "FILE", OPTION_VALUE, "what may stand in the log; sha256sum's output is enough"},
-	{"pcr", "HEX", OPTION_VALUE, "value of PCR 10 that the log must lead to"},
-	{"bank", "ALG", OPTION_VALUE, "of that value: sha256 (default), sha384 or sha512"},
+	{"pcr", "[INDEX:]HEX", OPTION_REPEATED,
+		"value of PCR 10 that the log must lead to; of PCRs 0 to 9, which boot_aggregate "
+		"binds"},
+	{"bank", "ALG", OPTION_VALUE, "of those values: sha256 (default), sha384 or sha512"},
 	{"key", "FILE", OPTION_REPEATED,
 		"signer of files, as rules call it by the file's name without ending"},
 	OPTIONS_END,
@@ -180,8 +187,21 @@ static bool print_entry(const struct ima_entry *entry, bool matches, struct err 
 	return true;
 }
 
+static bool print_rule(const struct ima_entry *entry, struct err *err)
+{
+	OWNED(buf_release) struct buf line = {0};
+
+	ima_entry_rule(entry, &line);
+	if (!buf_ok(&line, err))
+		return false;
+	if (line.len)
+		(void)puts(buf_str(&line));
+	return true;
+}
+
 static bool show_entries(struct cli *cli, struct bytes in, json_t *list, bool *ret_matches)
 {
+	bool rules = option_given(cli, "rules");
 	struct ima_log log;
 	struct ima_entry entry;
 
@@ -197,7 +217,8 @@ static bool show_entries(struct cli *cli, struct bytes in, json_t *list, bool *r
 		*ret_matches = *ret_matches && matches;
 		if (cli->json)
 			(void)json_array_append_new(list, entry_json(&entry, matches));
-		else if (!print_entry(&entry, matches, &cli->err))
+		else if (rules ? matches && !print_rule(&entry, &cli->err)
+			       : !print_entry(&entry, matches, &cli->err))
 			return false;
 	}
 	return true;
@@ -223,7 +244,7 @@ static enum status show_run(struct cli *cli)
 /* ---- check ---- */
 
 struct check {
-	struct buf log, pcr;
+	struct buf log, pcrs[IMA_PCR + 1];
 	struct ima_rules *rules;
 	size_t key_count;
 	struct ima_key keys[CLI_REPEATS_MAX];
@@ -238,7 +259,8 @@ static void check_release(struct check **check)
 	if (!*check)
 		return;
 	buf_release(&(*check)->log);
-	buf_release(&(*check)->pcr);
+	for (size_t i = 0; i < ARRAY_LEN((*check)->pcrs); i++)
+		buf_release(&(*check)->pcrs[i]);
 	ima_rules_free(&(*check)->rules);
 	for (size_t i = 0; i < (*check)->key_count; i++)
 		key_unref(&(*check)->keys[i].key);
@@ -290,19 +312,44 @@ static bool keys_load(struct cli *cli, struct check *check)
 	return true;
 }
 
+/* "HEX" or "INDEX:HEX". */
+static bool pcr_load(struct cli *cli, const char *text, enum digest_alg bank, struct check *check)
+{
+	const char *colon = strchr(text, ':');
+	char *end = NULL;
+	unsigned long index = colon ? strtoul(text, &end, 10) : IMA_PCR;
+	struct bytes hex = bytes_str(colon ? colon + 1 : text);
+
+	if (colon && (end != colon || end == text || *text == '-' || index > IMA_PCR))
+		return err_set(&cli->err, ERR_USAGE, "--pcr is about PCRs 0 to %d", IMA_PCR);
+	if (check->pcrs[index].len)
+		return err_set(&cli->err, ERR_USAGE, "--pcr: PCR %lu twice", index);
+	if (!hex_decode(hex, DIGEST_LEN_MAX, &check->pcrs[index], &cli->err) ||
+		check->pcrs[index].len != digest_alg_len(bank))
+		return err_set(&cli->err, ERR_USAGE, "--pcr: no value of the %s bank",
+			digest_alg_name(bank));
+	return true;
+}
+
+static bool pcrs_load(struct cli *cli, enum digest_alg bank, struct check *check)
+{
+	const struct option_value *given = option_all(cli, "pcr");
+
+	for (size_t i = 0; given && i < given->count; i++)
+		if (!pcr_load(cli, given->values[i], bank, check))
+			return false;
+	return true;
+}
+
 static bool check_load(struct cli *cli, struct check *check, enum digest_alg *bank)
 {
 	OWNED(buf_release) struct buf text = {0};
-	const char *rules = NULL, *pcr = option(cli, "pcr");
+	const char *rules = NULL;
 	size_t left = 0;
 
 	if (!option_required(cli, "rules", &rules) || !bank_of(cli, bank))
 		return false;
-	if (pcr && (!hex_decode(bytes_str(pcr), DIGEST_LEN_MAX, &check->pcr, &cli->err) ||
-			   check->pcr.len != digest_alg_len(*bank)))
-		return err_set(&cli->err, ERR_USAGE, "--pcr is no value of the %s bank",
-			digest_alg_name(*bank));
-	if (!keys_load(cli, check))
+	if (!pcrs_load(cli, *bank, check) || !keys_load(cli, check))
 		return false;
 	if (!cli_read(rules, IMA_RULES_TEXT_MAX, &text, &cli->err) ||
 		!ima_rules_parse(buf_bytes(&text), &check->rules, &cli->err))
@@ -326,7 +373,7 @@ static bool check_alone(struct check *check, const struct ima_input *input, stru
 static bool check_judge(struct cli *cli, struct check *check, enum digest_alg bank)
 {
 	struct ima_input input = {.log = buf_bytes(&check->log),
-		.quoted = {buf_bytes(&check->pcr)},
+		.quoted = {buf_bytes(&check->pcrs[IMA_PCR])},
 		.rules = check->rules,
 		.keys = check->keys,
 		.key_count = check->key_count};
@@ -336,7 +383,9 @@ static bool check_judge(struct cli *cli, struct check *check, enum digest_alg ba
 	if (!ima_log_open(input.log, DIGEST_NONE, 0, &log, &cli->err) ||
 		!ima_state_start(&check->state, bank, log.alg, &cli->err))
 		return false;
-	if (check->pcr.len == 0)
+	for (size_t i = 0; i < ARRAY_LEN(input.boot); i++)
+		input.boot[i] = buf_bytes(&check->pcrs[i]);
+	if (check->pcrs[IMA_PCR].len == 0)
 		return check_alone(check, &input, &cli->err);
 	if (!ima_appraise(&check->state, &input, &made, &check->result, &cli->err))
 		return false;
@@ -369,11 +418,12 @@ static json_t *not_checked_json(const struct check *check)
 {
 	json_t *list = json_array();
 
-	if (check->pcr.len == 0)
+	if (check->pcrs[IMA_PCR].len == 0)
 		(void)json_array_append_new(list,
 			json_string("whether the log is the one that the TPM holds: no --pcr"));
-	(void)json_array_append_new(
-		list, json_string("boot_aggregate against the PCRs of the boot"));
+	if (check->result.boot < IMA_BOOT_MISMATCH)
+		(void)json_array_append_new(list,
+			json_string("whether boot_aggregate is that of the machine's PCRs 0 to 9"));
 	if (check->result.findings.ignored)
 		(void)json_array_append_new(
 			list, json_sprintf("%llu entries that a rule leaves out",
@@ -406,7 +456,7 @@ static void print_check(struct cli *cli, const struct check *check, bool accepte
 	size_t i;
 	json_t *line;
 
-	if (check->pcr.len && !check->attested)
+	if (check->pcrs[IMA_PCR].len && !check->attested)
 		(void)puts("no prefix of the log leads to this value of PCR 10");
 	print_findings(&check->result.findings);
 	json_array_foreach(not_checked, i, line)(void)
@@ -421,7 +471,7 @@ static enum status check_answer(struct cli *cli, const struct check *check)
 {
 	const struct ima_advance *advance = &check->result.advance;
 	const struct ima_findings *findings = &check->result.findings;
-	bool accepted = findings->total == 0 && (check->pcr.len == 0 || check->attested);
+	bool accepted = findings->total == 0 && (check->pcrs[IMA_PCR].len == 0 || check->attested);
 	enum status status = accepted ? STATUS_DONE : STATUS_REFUSED;
 
 	if (!cli->json) {
@@ -468,8 +518,9 @@ const struct command cmd_ima_replay = {
 const struct command cmd_ima_show = {
 	.group = "ima",
 	.name = "show",
-	.synopsis = "LOG",
+	.synopsis = "LOG [--rules]",
 	.summary = "Every entry of an IMA measurement list, one a line.",
+	.options = show_options,
 	.least = 1,
 	.most = 1,
 	.run = show_run,

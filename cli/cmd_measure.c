@@ -220,7 +220,7 @@ static enum status print_results(
 			json_pack("{s:o,s:o}", "files", shown.files, "trees", shown.trees), status);
 	if (!buf_ok(&shown.text, &cli->err))
 		status = cli_fail(cli);
-	else
+	else if (shown.text.len > 0)
 		(void)fwrite(shown.text.data, 1, shown.text.len, stdout);
 	buf_release(&shown.text);
 	return status;

@@ -59,27 +59,33 @@ bool baseline_step_add(
 	return true;
 }
 
+static bool belongs(const struct event_log *log, const struct firmware_event *event,
+	enum digest_alg bank, uint32_t pcr, struct digest *ret)
+{
+	return event->pcr == pcr && event->type != EV_NO_ACTION &&
+	       event_digest(log, event, bank, ret);
+}
+
 bool baseline_run_of(const struct event_log *log, enum digest_alg bank, uint32_t pcr,
 	struct baseline_run *ret, struct err *err)
 {
-	OWNED(baseline_run_release) struct baseline_run run = {0};
+	struct baseline_run run = {0};
+	struct digest digest;
+	size_t count = 0;
 
-	run.events = calloc(BASELINE_STEPS_MAX, sizeof(*run.events));
+	for (size_t i = 0; i < log->count; i++)
+		count += belongs(log, &log->events[i], bank, pcr, &digest);
+	if (count > BASELINE_STEPS_MAX)
+		return err_set(
+			err, ERR_LIMIT, "PCR %u: more than %u events", pcr, BASELINE_STEPS_MAX);
+	run.events = calloc(count + 1, sizeof(*run.events));
 	if (!run.events)
 		return err_set(err, ERR_NOMEM, "baseline");
-	for (size_t i = 0; i < log->count; i++) {
-		const struct firmware_event *event = &log->events[i];
-		struct digest digest;
-
-		if (event->type == EV_NO_ACTION || event->pcr != pcr ||
-			!event_digest(log, event, bank, &digest))
-			continue;
-		if (run.count == BASELINE_STEPS_MAX)
-			return err_set(err, ERR_LIMIT, "PCR %u: more than %u events", pcr,
-				BASELINE_STEPS_MAX);
-		run.events[run.count++] = (struct baseline_event){event, digest, NULL};
-	}
-	*ret = TAKE_STRUCT(run);
+	for (size_t i = 0; i < log->count; i++)
+		if (belongs(log, &log->events[i], bank, pcr, &digest))
+			run.events[run.count++] =
+				(struct baseline_event){&log->events[i], digest, NULL};
+	*ret = run;
 	return true;
 }
 
@@ -98,8 +104,6 @@ bool baseline_run_texts(struct baseline_run *run, struct err *err)
 	for (size_t i = 0; i < run->count; i++) {
 		OWNED(buf_release) struct buf text = {0};
 
-		if (run->events[i].text)
-			continue;
 		event_text(run->events[i].event, &text);
 		if (!buf_ok(&text, err))
 			return false;

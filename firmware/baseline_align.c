@@ -29,9 +29,8 @@ bool baseline_fits(const struct baseline_step *step, const struct baseline_event
 static bool same_text(const char *a, const char *b)
 {
 	const char *end = strstr(a, " at 0x");
-	size_t n = end ? (size_t)(end - a) : strlen(a) + 1;
 
-	return strncmp(a, b, n) == 0;
+	return end ? strncmp(a, b, (size_t)(end - a)) == 0 : strcmp(a, b) == 0;
 }
 
 const struct baseline_choice *baseline_nearest(

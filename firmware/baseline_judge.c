@@ -47,22 +47,22 @@ static void put_accept(struct baseline_finding *finding, const struct align *ali
 	baseline_choice_put(finding->type, &finding->found, finding->found_text, out);
 }
 
-static bool describe(struct baseline_finding *finding, const struct baseline_step *step,
+/* choice is NULL when unexpected, event when missing. */
+static bool describe(struct baseline_finding *finding, const struct baseline_choice *choice,
 	const struct baseline_event *event, const struct align *align, struct err *err)
 {
 	OWNED(buf_release) struct buf accept = {0};
-	const struct baseline_choice *choice = NULL;
 
-	if (finding->fault == BASELINE_DIFFERENT)
-		choice = baseline_nearest(step, event);
-	else if (finding->fault == BASELINE_MISSING)
-		choice = &step->choices[0];
-	finding->event = event ? (int64_t)event->event->number : -1;
-	finding->type = event ? event->event->type : choice->type;
-	if (choice)
+	finding->event = -1;
+	if (choice) {
+		finding->type = choice->type;
 		finding->expected = choice->digest;
-	if (event)
+	}
+	if (event) {
+		finding->event = event->event->number;
+		finding->type = event->event->type;
 		finding->found = event->digest;
+	}
 	finding->expected_text = bytes_strdup(bytes_str(choice ? choice->comment : ""));
 	finding->found_text = bytes_strdup(bytes_str(event ? event->text : ""));
 	if (finding->expected_text && finding->found_text)
@@ -71,6 +71,14 @@ static bool describe(struct baseline_finding *finding, const struct baseline_ste
 	return finding->expected_text && finding->found_text && finding->accept
 		       ? true
 		       : err_set(err, ERR_NOMEM, "finding");
+}
+
+static const struct baseline_choice *choice_of(
+	const struct baseline_pcr *pcr, const struct baseline_run *run, const struct align *align)
+{
+	if (align->kind == ALIGN_DIFFERENT)
+		return baseline_nearest(&pcr->steps[align->step], &run->events[align->event]);
+	return align->kind == ALIGN_MISSING ? &pcr->steps[align->step].choices[0] : NULL;
 }
 
 static bool add_finding(struct baseline_findings *findings, uint32_t number,
@@ -91,7 +99,7 @@ static bool add_finding(struct baseline_findings *findings, uint32_t number,
 		findings->list = calloc(BASELINE_FINDINGS_MAX, sizeof(*findings->list));
 	if (!findings->list)
 		return err_set(err, ERR_NOMEM, "findings");
-	if (!describe(&finding, align->kind == ALIGN_UNEXPECTED ? NULL : &pcr->steps[align->step],
+	if (!describe(&finding, choice_of(pcr, run, align),
 		    align->kind == ALIGN_MISSING ? NULL : &run->events[align->event], align, err)) {
 		finding_release(&finding);
 		return false;

@@ -17,7 +17,7 @@ struct baseline_run {
 /* The events that were extended into a PCR in a bank. ERR_LIMIT: BASELINE_STEPS_MAX. */
 must_use bool baseline_run_of(const struct event_log *log, enum digest_alg bank, uint32_t pcr,
 	struct baseline_run *ret, struct err *err);
-/* Fills in the texts. */
+/* Fills in the texts, once. */
 must_use bool baseline_run_texts(struct baseline_run *run, struct err *err);
 void baseline_run_release(struct baseline_run *run);
 

@@ -51,20 +51,34 @@ void cover_action(const struct firmware_event *event, struct cover *ret)
 		candidate(ret, text);
 }
 
+static void candidate_data(const struct firmware_event *event, struct cover *ret)
+{
+	struct uefi_variable variable;
+	if (uefi_variable_parse(event->data, &variable, NULL) && variable.len == event->data.len)
+		candidate(ret, variable.data);
+}
+
+/* The whole structure. Firmware with a TPM 1.2 (TCG EFI Platform Specification 1.22) may hash the
+ * variable's data alone; then its name is not covered. */
+void cover_variable(const struct firmware_event *event, struct cover *ret)
+{
+	cover_must(event, ret);
+	if (!ret->agile)
+		candidate_data(event, ret);
+}
+
 /* EV_EFI_VARIABLE_BOOT: the variable's data; before PFP 1.04 and since BOOT2 the whole structure. */
 void cover_boot_variable(const struct firmware_event *event, struct cover *ret)
 {
-	struct uefi_variable variable;
 	cover_must(event, ret);
-	if (uefi_variable_parse(event->data, &variable, NULL) && variable.len == event->data.len)
-		candidate(ret, variable.data);
+	candidate_data(event, ret);
 }
 
 /* Versions of shim before 15.3 log one byte more than they hash. */
 void cover_authority(const struct firmware_event *event, struct cover *ret)
 {
 	struct uefi_variable variable;
-	cover_must(event, ret);
+	cover_variable(event, ret);
 	if (uefi_variable_parse(event->data, &variable, NULL) && variable.len < event->data.len)
 		candidate(ret, bytes_of(event->data.data, event->data.len - 1));
 }
@@ -228,7 +242,7 @@ static bool has_checked_digest(const struct event_log *log, const struct firmwar
 
 bool event_check(const struct event_log *log, struct firmware_event *event, struct err *err)
 {
-	struct cover cover = {0};
+	struct cover cover = {.agile = log->agile};
 	const struct event_type *type = event_type_of(event->type);
 	type->cover(event, &cover);
 	for (size_t i = 0; i < cover.count; i++) {

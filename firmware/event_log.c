@@ -104,7 +104,8 @@ static bool header_take(struct reader *r, struct event_log *log)
 	struct reader body = rd_sub(&look, rd_le32(&look, "eventSize"), "event");
 	if (rd_failed(&look) || type != EV_NO_ACTION || !begins(body.in, "Spec ID Event03"))
 		return false;
-	if (pcr != 0)
+	/* In a CCEL area it names the first register, which is 1. */
+	if (pcr > (log->kind == EVENT_LOG_CCEL ? 1 : 0))
 		rd_fail(r, "pcrIndex", "not 0 in the Spec ID event");
 	if (!all_bytes(digest, 0))
 		rd_fail(r, "digest", "not zero in the Spec ID event");

@@ -15,6 +15,7 @@ enum cover_rule {
 
 /* What the digest may have been made over: the first candidate that matches counts. */
 struct cover {
+	bool agile; /* given: the log's form, since the older specification has rules of its own */
 	enum cover_rule rule;
 	size_t count;
 	struct {
@@ -38,11 +39,12 @@ const struct event_type *event_type_of(uint32_t type);
 must_use bool event_check(
 	const struct event_log *log, struct firmware_event *event, struct err *err);
 
-/* ---- event_cover.c: one for each way of hashing; ret is zero on entry, which is COVER_NEVER ---- */
+/* ---- event_cover.c: one for each way of hashing; ret is zero on entry but for `agile`, which is COVER_NEVER ---- */
 void cover_never(const struct firmware_event *event, struct cover *ret);
 void cover_may(const struct firmware_event *event, struct cover *ret);
 void cover_must(const struct firmware_event *event, struct cover *ret);
 void cover_action(const struct firmware_event *event, struct cover *ret);
+void cover_variable(const struct firmware_event *event, struct cover *ret);
 void cover_boot_variable(const struct firmware_event *event, struct cover *ret);
 void cover_authority(const struct firmware_event *event, struct cover *ret);
 void cover_separator(const struct firmware_event *event, struct cover *ret);

@@ -14,11 +14,23 @@ void event_text(const struct firmware_event *event, struct buf *out)
 	event_type_of(event->type)->text(event, out);
 }
 
+static bool needs_escape(struct bytes text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < 0x20 || text.data[i] > 0x7e || text.data[i] == '\\')
+			return true;
+	return false;
+}
+
 void put_string(struct bytes text, struct buf *out)
 {
 	char shown[TEXT_SHOWN_MAX];
 	while (text.len && text.data[text.len - 1] == 0)
 		text.len--;
+	if (text.len < sizeof(shown) && !needs_escape(text)) {
+		buf_put(out, text);
+		return;
+	}
 	buf_put_str(out, text_escape(text, shown, sizeof(shown)));
 }
 

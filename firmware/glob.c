@@ -130,16 +130,26 @@ static bool step(struct bytes pattern, bool end, uint8_t byte, bool *now, bool *
 	return left;
 }
 
+static bool is_literal(uint8_t c)
+{
+	return c != '*' && c != '?' && c != '[' && c != '\\' && c != '\0';
+}
+
 bool glob_match(struct bytes pattern, struct bytes path)
 {
 	bool sets[2][GLOB_MAX + 1];
 	bool *now = sets[0], *next = sets[1];
+	size_t start = 0;
 
 	if (pattern.len == 0 || pattern.len > GLOB_MAX)
 		return false;
+	/* Most paths differ from most patterns before the first wildcard. */
+	for (; start < pattern.len && is_literal(pattern.data[start]); start++)
+		if (start == path.len || path.data[start] != pattern.data[start])
+			return false;
 	memset(now, 0, pattern.len + 1);
-	now[0] = true;
-	for (size_t i = 0; i < path.len; i++) {
+	now[start] = true;
+	for (size_t i = start; i < path.len; i++) {
 		bool *was = now;
 
 		if (!step(pattern, false, path.data[i], now, next))
@@ -155,7 +165,7 @@ size_t glob_literal_len(struct bytes pattern)
 {
 	size_t len = 0;
 
-	while (len < pattern.len && !strchr("*?[\\", pattern.data[len]))
+	while (len < pattern.len && is_literal(pattern.data[len]))
 		len++;
 	return len;
 }

@@ -74,6 +74,8 @@ struct ima_entry {
 	struct bytes digest_alg; /* "sha256": a name of the kernel's hash_algo_name */
 	enum digest_alg alg; /* the same; DIGEST_NONE for one that is known and not ours (sm3) */
 	struct bytes digest; /* as wide as its algorithm */
+	struct bytes modsig_digest; /* without the appended signature; empty where there is none */
+	enum digest_alg modsig_alg;
 	struct bytes path; /* or the name of a buffer; any bytes but NUL: escape before showing */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Findings in words. */
 #include "base/text.h"
-#include "firmware/ima_rules.h"
+#include "firmware/ima_rules_private.h"
 
 #define PATH_SHOWN_MAX 512
 
@@ -149,4 +149,19 @@ void ima_finding_rule(const struct ima_finding *finding, struct buf *out)
 	put_digest(finding, out);
 	buf_put_str(out, "  ");
 	put_rule_path(finding->path, escaped, out);
+}
+
+void ima_entry_rule(const struct ima_entry *entry, struct buf *out)
+{
+	struct ima_finding finding = {.kind = IMA_UNKNOWN_FILE,
+		.path = entry->path,
+		.digest_type = entry->digest_type,
+		.digest_alg = entry->digest_alg,
+		.digest = entry->digest};
+
+	if (entry->fields & 1u << IMA_FIELD_BUF)
+		finding.kind =
+			ima_entry_is_keyring(entry) ? IMA_UNKNOWN_KEYRING : IMA_UNKNOWN_BUFFER;
+	if (!entry->violation && !ima_entry_is_boot_aggregate(entry) && entry->path.len)
+		ima_finding_rule(&finding, out);
 }

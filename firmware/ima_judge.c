@@ -3,6 +3,7 @@
 #include "firmware/glob.h"
 #include "firmware/ima_rules_private.h"
 
+#define AHEAD       8 /* entries read before the one that is judged */
 #define POLICY_PATH "/etc/ima/ima-policy" /* what systemd and initramfs load */
 
 const char *const ima_not_measured[] = {
@@ -111,8 +112,8 @@ static bool buffer_allowed(struct judge *j, enum ima_glob_kind kind, const struc
 	return false;
 }
 
-/* Keys are measured as buffers by the name of their keyring; a certificate is a SEQUENCE. */
-static bool is_keyring(const struct ima_entry *entry)
+/* Names of keyrings that the kernel measures begin with a dot; a certificate is a SEQUENCE. */
+bool ima_entry_is_keyring(const struct ima_entry *entry)
 {
 	return entry->path.len && entry->path.data[0] == '.' && entry->field[IMA_FIELD_BUF].len &&
 	       entry->field[IMA_FIELD_BUF].data[0] == 0x30;
@@ -164,7 +165,7 @@ static void judge_buffer(struct judge *j, const struct ima_entry *entry)
 			judge_kernel(j, entry);
 		else if (!allowed)
 			(void)add(j, IMA_UNKNOWN_BUFFER, entry);
-	} else if (is_keyring(entry)) {
+	} else if (ima_entry_is_keyring(entry)) {
 		j->state->flags |= IMA_FACT_KEYRING;
 		if (!buffer_allowed(j, IMA_GLOB_KEYRING, entry))
 			(void)add(j, IMA_UNKNOWN_KEYRING, entry);
@@ -230,6 +231,9 @@ static bool judge_signature(
 		return true;
 	if (!ima_signature_check(entry, input->keys, input->key_count, &ret->result, &by, j->err))
 		return false;
+	if (ret->result == IMA_SIGNED_NOT &&
+		!ima_modsig_check(entry, input->keys, input->key_count, &ret->result, &by, j->err))
+		return false;
 	ret->verified = ret->result == IMA_SIGNED_GOOD;
 	for (size_t i = 0; i < j->rules->glob_count && ret->verified; i++) {
 		const struct ima_glob *glob = &j->rules->globs[i];
@@ -240,6 +244,14 @@ static bool judge_signature(
 			ret->allowed = true;
 	}
 	return true;
+}
+
+/* A policy that was loaded and a signature that does not verify are told wherever they are. */
+static bool may_ignore(
+	struct judge *j, const struct ima_entry *entry, const struct by_signature *signature)
+{
+	return !is_policy_file(j, entry) && signature->result != IMA_SIGNED_BAD &&
+	       is_ignored(j, entry);
 }
 
 static void refuse_file(
@@ -284,7 +296,7 @@ static bool judge_file(struct judge *j, const struct ima_entry *entry)
 		(void)add(j, IMA_MODULE_UNSIGNED, entry);
 	if (known || signature.allowed || allowed_by_pattern(j, entry))
 		return true;
-	if (is_ignored(j, entry)) {
+	if (may_ignore(j, entry, &signature)) {
 		j->findings->ignored++;
 		j->state->flags |= IMA_FACT_IGNORED;
 		return true;
@@ -294,6 +306,17 @@ static bool judge_file(struct judge *j, const struct ima_entry *entry)
 }
 
 /* ---- Entries ---- */
+
+/* Linux logs spaces as underscores. */
+static bool is_logged_as(struct bytes path, struct bytes logged)
+{
+	if (path.len != logged.len)
+		return false;
+	for (size_t i = 0; i < path.len; i++)
+		if ((path.data[i] == ' ' ? '_' : path.data[i]) != logged.data[i])
+			return false;
+	return true;
+}
 
 static void note_wanted(struct judge *j, const struct ima_entry *entry)
 {
@@ -306,7 +329,7 @@ static void note_wanted(struct judge *j, const struct ima_entry *entry)
 		return;
 	for (size_t i = 0; i < j->input->wanted_count; i++)
 		if (bytes_equal(BYTES_OF(j->input->wanted[i].digest), entry->digest) &&
-			bytes_equal(j->input->wanted[i].path, entry->path))
+			is_logged_as(j->input->wanted[i].path, entry->path))
 			j->state->seen |= UINT64_C(1) << i;
 }
 
@@ -350,13 +373,41 @@ static bool judge_entry(struct judge *j, const struct ima_entry *entry)
 	return judge_file(j, entry);
 }
 
+static void prefetch(const struct judge *j, const struct ima_entry *entry, int step)
+{
+	if (entry->digest.len)
+		ima_rules_prefetch(j->rules, entry->digest, step);
+}
+
+/* Entries are read ahead, so that what the rules hold about them is in the caches when they are judged. */
+static bool judge_entries(struct judge *j, struct ima_log *log, uint64_t count)
+{
+	struct ima_entry ring[AHEAD];
+	uint64_t read = 0;
+
+	for (uint64_t i = 0; i < count && !j->findings->cut; i++) {
+		for (; read < count && read < i + AHEAD; read++) {
+			if (!ima_log_next(log, &ring[read % AHEAD], j->err))
+				return false;
+			prefetch(j, &ring[read % AHEAD], 0);
+		}
+		if (i + AHEAD * 2 / 3 < read)
+			prefetch(j, &ring[(i + AHEAD * 2 / 3) % AHEAD], 1);
+		if (i + AHEAD / 3 < read)
+			prefetch(j, &ring[(i + AHEAD / 3) % AHEAD], 2);
+		if (!judge_entry(j, &ring[i % AHEAD]))
+			return false;
+		j->findings->cut = j->findings->total >= IMA_FINDINGS_COUNT;
+	}
+	return true;
+}
+
 bool ima_judge(const struct ima_input *input, uint64_t count, struct ima_state *state,
 	struct ima_findings *ret, struct err *err)
 {
 	struct judge j = {
 		.input = input, .rules = input->rules, .state = state, .findings = ret, .err = err};
 	struct ima_log log;
-	struct ima_entry entry = {0};
 
 	if (input->wanted_count > IMA_WANTED_MAX)
 		return err_set(err, ERR_USAGE, "IMA: more than %d files wanted", IMA_WANTED_MAX);
@@ -365,9 +416,8 @@ bool ima_judge(const struct ima_input *input, uint64_t count, struct ima_state *
 			(uint8_t)(1u << input->wanted[i].digest[0] % 8);
 	if (!ima_log_open(input->log, (enum digest_alg)state->log_alg, input->first, &log, err))
 		return false;
-	for (uint64_t i = 0; i < count; i++)
-		if (!ima_log_next(&log, &entry, err) || !judge_entry(&j, &entry))
-			return err_wrap(err, "IMA log");
+	if (!judge_entries(&j, &log, count))
+		return err_wrap(err, "IMA log");
 	if (j.rules->kernel_min_given && input->first == 0 && count &&
 		!(state->flags & IMA_FACT_KERNEL) && ret->by_kind[IMA_KERNEL_OLD] == 0)
 		(void)add(&j, IMA_KERNEL_OLD, &(struct ima_entry){.number = count - 1});

@@ -115,6 +115,26 @@ bool ima_rules_has(const struct ima_rules *rules, enum ima_digest_type type, enu
 	return false;
 }
 
+void ima_rules_prefetch(const struct ima_rules *rules, struct bytes digest, int step)
+{
+	struct ima_known sought = {.prefix = prefix_of(digest)};
+	uint32_t bucket = bucket_of(&sought);
+
+	if (rules->file_count == 0)
+		return;
+	if (step == 0)
+		__builtin_prefetch(&rules->starts[bucket]);
+	if (step == 1)
+		__builtin_prefetch(&rules->files[rules->starts[bucket]]);
+	if (step < 2)
+		return;
+	for (size_t i = rules->starts[bucket]; i < rules->starts[bucket + 1]; i++)
+		if (rules->files[i].prefix == sought.prefix) {
+			__builtin_prefetch(rules->files[i].digest);
+			__builtin_prefetch(rules->files[i].path);
+		}
+}
+
 size_t ima_rules_nearest(
 	const struct ima_rules *rules, struct bytes path, struct bytes *ret, size_t max)
 {

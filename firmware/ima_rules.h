@@ -12,7 +12,8 @@
 #define IMA_RULES_TEXT_MAX  (256u << 20)
 #define IMA_RULES_FILES_MAX (1u << 21)
 #define IMA_RULES_GLOBS_MAX 1024
-#define IMA_FINDINGS_MAX    32
+#define IMA_FINDINGS_MAX    32 /* told one by one */
+#define IMA_FINDINGS_COUNT  1000 /* counted: no entry is judged after so many */
 #define IMA_NEAREST_MAX     3
 #define IMA_WANTED_MAX      64
 
@@ -59,6 +60,7 @@ struct ima_finding {
 };
 struct ima_findings {
 	uint64_t total; /* of all kinds; what does not fit the list is counted here only */
+	bool cut; /* IMA_FINDINGS_COUNT was reached: later entries were not judged */
 	uint64_t by_kind[IMA_FINDING_KINDS];
 	size_t count;
 	struct ima_finding list[IMA_FINDINGS_MAX];
@@ -70,6 +72,10 @@ void ima_finding_text(const struct ima_finding *finding, struct buf *out);
  * can. Without a newline. */
 void ima_finding_rule(const struct ima_finding *finding, struct buf *out);
 
+/* The same for an entry of a list that a person trusts: its rules are a baseline. Nothing for
+ * boot_aggregate, violations, and what no rule can allow. */
+void ima_entry_rule(const struct ima_entry *entry, struct buf *out);
+
 /* Facts in the flags of struct ima_state, which outlive the entry that showed them. */
 #define IMA_FACT_KEXEC          0x01u /* another kernel was loaded or started */
 #define IMA_FACT_POLICY         0x02u /* an IMA policy was loaded at run time */
@@ -79,8 +85,8 @@ void ima_finding_rule(const struct ima_finding *finding, struct buf *out);
 #define IMA_FACT_REFUSED        0x20u /* there were findings */
 #define IMA_FACT_KERNEL         0x40u /* the kernel's version was measured and is not below the minimum */
 
-/* A file that a level of assurance wants to have seen: bit i of state.seen is wanted[i]. The list must
- * be the same for all of a boot. SHA-256. */
+/* A file that a level of assurance wants to have seen, by its path on disk and SHA-256: bit i of
+ * state.seen is wanted[i]. The list must be the same for all of a boot. */
 struct ima_wanted {
 	struct bytes path;
 	uint8_t digest[SHA256_LEN];

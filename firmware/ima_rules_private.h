@@ -58,9 +58,14 @@ must_use bool ima_rules_index(struct ima_rules *rules, struct err *err);
 /* A line allows exactly this path with this digest. */
 bool ima_rules_has(const struct ima_rules *rules, enum ima_digest_type type, enum digest_alg alg,
 	struct bytes digest, struct bytes path);
+/* Brings into the caches what ima_rules_has will look at for this digest, step by step (0, 1, 2) so that
+ * no step waits for memory: a large list of rules is read all over. */
+void ima_rules_prefetch(const struct ima_rules *rules, struct bytes digest, int step);
 /* Digests that the rules know for a path, at most max; how many. */
 size_t ima_rules_nearest(
 	const struct ima_rules *rules, struct bytes path, struct bytes *ret, size_t max);
+/* Keys are measured as buffers by the name of their keyring. */
+bool ima_entry_is_keyring(const struct ima_entry *entry);
 /* "6.1.0-18-amd64" into three numbers; false when it does not begin with two. */
 bool ima_kernel_version(struct bytes text, unsigned ret[3]);
 

@@ -2,6 +2,7 @@
 #include "firmware/ima_signature.h"
 
 #include "base/reader.h"
+#include "crypto/pkcs7.h"
 
 #define OID_SUBJECT_KEY_IDENTIFIER "2.5.29.14"
 #define DER_OCTETS                 0x04
@@ -107,6 +108,23 @@ static bool fits(const struct ima_entry *entry, const struct ima_signature *s)
 	return entry->digest_type == type && entry->alg == s->alg;
 }
 
+/* *result becomes good or bad. */
+static bool verify_with(const struct ima_key *key, const struct digest *digest,
+	struct bytes signature, enum ima_signed *result, struct err *err)
+{
+	enum signature_scheme scheme =
+		key_type_of(key->key) == KEY_RSA ? SIGN_RSA_PKCS1 : SIGN_ECDSA;
+	struct err fault = {0};
+
+	*result = IMA_SIGNED_GOOD;
+	if (key_verify_digest(
+		    key->key, scheme, digest->alg, digest_bytes(digest), signature, &fault))
+		return true;
+	*result = IMA_SIGNED_BAD;
+	return fault.code == ERR_MISMATCH || fault.code == ERR_FORMAT ||
+	       err_set(err, fault.code, "%s", fault.text);
+}
+
 bool ima_signature_check(const struct ima_entry *entry, const struct ima_key *keys,
 	size_t key_count, enum ima_signed *ret, size_t *ret_key, struct err *err)
 {
@@ -127,20 +145,40 @@ bool ima_signature_check(const struct ima_entry *entry, const struct ima_key *ke
 	if (!signed_digest(entry, &s, &digest, err))
 		return false;
 	for (size_t i = 0; i < key_count && result != IMA_SIGNED_GOOD; i++) {
-		enum signature_scheme scheme =
-			key_type_of(keys[i].key) == KEY_RSA ? SIGN_RSA_PKCS1 : SIGN_ECDSA;
-
 		if (keys[i].keyid != s.keyid)
 			continue;
-		result = IMA_SIGNED_BAD;
-		if (key_verify_digest(keys[i].key, scheme, s.alg, digest_bytes(&digest),
-			    s.signature, &fault)) {
-			result = IMA_SIGNED_GOOD;
+		if (!verify_with(&keys[i], &digest, s.signature, &result, err))
+			return false;
+		if (result == IMA_SIGNED_GOOD)
 			*ret_key = i;
-		} else if (fault.code != ERR_MISMATCH && fault.code != ERR_FORMAT) {
-			return err_set(err, fault.code, "%s", fault.text);
-		}
 	}
 	*ret = result;
+	return true;
+}
+
+bool ima_modsig_check(const struct ima_entry *entry, const struct ima_key *keys, size_t key_count,
+	enum ima_signed *ret, size_t *ret_key, struct err *err)
+{
+	struct bytes in = entry->field[IMA_FIELD_MODSIG];
+	struct pkcs7_detached p;
+	struct digest digest = {.alg = entry->modsig_alg, .len = (uint8_t)entry->modsig_digest.len};
+	struct err fault = {0};
+	enum ima_signed result = IMA_SIGNED_UNKNOWN_KEY;
+
+	if (in.len == 0)
+		return *ret = IMA_SIGNED_NOT, true;
+	if (!pkcs7_detached_parse(in, &p, &fault))
+		return *ret = IMA_SIGNED_UNSUPPORTED, true;
+	if (digest.len == 0 || digest.alg != p.alg)
+		return *ret = IMA_SIGNED_BAD, true;
+	memcpy(digest.bytes, entry->modsig_digest.data, digest.len);
+	for (size_t i = 0; i < key_count && result != IMA_SIGNED_GOOD; i++) {
+		if (!verify_with(&keys[i], &digest, p.signature, &result, err))
+			return false;
+		if (result == IMA_SIGNED_GOOD)
+			*ret_key = i;
+	}
+	/* Any of the keys was tried: none of them signed it. */
+	*ret = result == IMA_SIGNED_BAD ? IMA_SIGNED_UNKNOWN_KEY : result;
 	return true;
 }

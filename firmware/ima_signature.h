@@ -53,6 +53,10 @@ enum ima_signed {
 	IMA_SIGNED_UNSUPPORTED, /* of a kind that is not judged */
 	IMA_SIGNED_GOOD,
 };
+/* Verifies the appended signature of a kernel module or image (field "modsig") over its digest without
+ * it, with each of the keys. */
+must_use bool ima_modsig_check(const struct ima_entry *entry, const struct ima_key *keys,
+	size_t key_count, enum ima_signed *ret, size_t *ret_key, struct err *err);
 /* Verifies the signature of an entry over its own digest with those of the keys that have its key id;
  * *ret_key is the index of the one that verified. A bad signature is a result; errors are failures of
  * primitives. */

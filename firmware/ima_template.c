@@ -153,9 +153,15 @@ bool ima_template_fields(
 	return true;
 }
 
+struct digest_field {
+	enum ima_digest_type type;
+	struct bytes name, digest;
+	enum digest_alg alg;
+};
+
 /* Splits "algorithm:" NUL digest, with the type in front in d-ngv2. */
 static bool read_digest(
-	struct reader *r, struct bytes in, bool typed, struct ima_entry *ret, struct err *err)
+	struct reader *r, struct bytes in, bool typed, struct digest_field *ret, struct err *err)
 {
 	const uint8_t *nul = in.len ? memchr(in.data, '\0', in.len) : NULL;
 	struct bytes head = {in.data, nul ? (size_t)(nul - in.data) : 0};
@@ -165,24 +171,51 @@ static bool read_digest(
 		return rd_fail(r, "digest", "no algorithm before it"), true;
 	head.len--;
 	ret->digest = bytes_of(nul + 1, in.len - head.len - 2);
-	ret->digest_type = IMA_DIGEST_FILE;
+	ret->type = IMA_DIGEST_FILE;
 	if (typed) {
 		const uint8_t *colon = head.len ? memchr(head.data, ':', head.len) : NULL;
 		struct bytes type = {head.data, colon ? (size_t)(colon - head.data) : 0};
 
 		if (bytes_equal_str(type, "verity"))
-			ret->digest_type = IMA_DIGEST_VERITY;
+			ret->type = IMA_DIGEST_VERITY;
 		else if (!bytes_equal_str(type, "ima"))
 			return rd_fail(r, "digest", "its type is neither ima nor verity"), true;
 		head = bytes_of(colon + 1, head.len - type.len - 1);
 	}
-	ret->digest_alg = head;
+	ret->name = head;
 	len = alg_of_name(head, &ret->alg);
 	if (!len)
 		return err_set(
 			err, ERR_UNSUPPORTED, "hash algorithm \"%s\" is not known", ESC(head));
 	if (ret->digest.len != len)
 		rd_fail(r, "digest", "not as wide as its algorithm");
+	return true;
+}
+
+static bool read_file_digest(
+	struct reader *r, struct bytes in, bool typed, struct ima_entry *ret, struct err *err)
+{
+	struct digest_field field = {0};
+
+	if (!read_digest(r, in, typed, &field, err))
+		return false;
+	ret->digest_type = field.type;
+	ret->digest_alg = field.name;
+	ret->digest = field.digest;
+	ret->alg = field.alg;
+	return true;
+}
+
+/* Empty where there is no appended signature. */
+static bool read_modsig_digest(
+	struct reader *r, struct bytes in, struct ima_entry *ret, struct err *err)
+{
+	struct digest_field field = {0};
+
+	if (in.len && !read_digest(r, in, false, &field, err))
+		return false;
+	ret->modsig_digest = field.digest;
+	ret->modsig_alg = field.alg;
 	return true;
 }
 
@@ -216,7 +249,9 @@ static bool read_field(
 		return true;
 	case IMA_FIELD_D_NG:
 	case IMA_FIELD_D_NGV2:
-		return read_digest(r, in, field == IMA_FIELD_D_NGV2, ret, err);
+		return read_file_digest(r, in, field == IMA_FIELD_D_NGV2, ret, err);
+	case IMA_FIELD_D_MODSIG:
+		return read_modsig_digest(r, in, ret, err);
 	case IMA_FIELD_N:
 	case IMA_FIELD_N_NG:
 		read_path(r, in, ret);

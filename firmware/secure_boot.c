@@ -137,6 +137,7 @@ static bool config_take(struct reading *r, struct err *err)
 static void mode_take(struct reading *r)
 {
 	if (r->event->type != EV_EFI_VARIABLE_DRIVER_CONFIG ||
+		r->event->covered.data != r->event->data.data ||
 		!uefi_variable_parse(r->event->covered, &r->variable, NULL))
 		return;
 	struct config_target target = config_find(r);
@@ -227,6 +228,11 @@ static bool pcr7_take(struct reading *r, struct err *err)
 	}
 	if (event->coverage != EVENT_COVERED || (!config && !authority)) {
 		object(r->state, "event %u: not one that belongs into PCR 7", event->number);
+		return true;
+	}
+	if (event->covered.data != event->data.data) {
+		object(r->state, "event %u: the digest does not cover the variable's name",
+			event->number);
 		return true;
 	}
 	if (!uefi_variable_parse(event->covered, &r->variable, err))
@@ -346,8 +352,8 @@ static void conclude(struct reading *r)
 	for (size_t i = 0; i < s->image_count; i++) {
 		image_match(s, i);
 		/* Before it, PCR 4 holds the firmware's own applications. */
-		if (s->images[i].pcr != PCR_BOOT_CODE || !r->booting ||
-			s->images[i].event < r->boot_event)
+		if (s->images[i].pcr != PCR_BOOT_CODE ||
+			(r->booting && s->images[i].event < r->boot_event))
 			continue;
 		booted++;
 		if (s->images[i].authority < 0)
@@ -355,8 +361,7 @@ static void conclude(struct reading *r)
 				s->images[i].event);
 	}
 	if (booted == 0)
-		object(s,
-			"no image in PCR 4 after its separator: what was booted was not verified");
+		object(s, "no image in PCR 4 that was booted");
 	s->enforced = s->why[0] == '\0';
 }
 

@@ -82,30 +82,28 @@ static uint32_t unit_at(struct bytes text, size_t i)
 	return text.data[i] | (uint32_t)text.data[i + 1] << 8;
 }
 
-/* Printable as it stands; what lays out text or hides is not (see text_escape). */
+static size_t utf8_of(uint32_t c, char out[5])
+{
+	size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	static const uint8_t first[] = {[2] = 0xc0, [3] = 0xe0, [4] = 0xf0};
+	for (size_t i = n; i > 1; i--, c >>= 6)
+		out[i - 1] = (char)(0x80 | (c & 0x3f));
+	out[0] = (char)(first[n] | c);
+	out[n] = '\0';
+	return n;
+}
+
+/* Printable as it stands; what lays out text or hides is not (see text_escape). A backslash stays
+ * single: here it parts the names of a path. */
 static void put_code_point(uint32_t c, struct buf *out)
 {
-	char utf8[5] = {0}, escaped[16];
-	if (c < 0x80) {
-		utf8[0] = (char)c;
-	} else if (c < 0x800) {
-		utf8[0] = (char)(0xc0 | c >> 6);
-		utf8[1] = (char)(0x80 | (c & 0x3f));
-	} else if (c < 0x10000) {
-		utf8[0] = (char)(0xe0 | c >> 12);
-		utf8[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		utf8[2] = (char)(0x80 | (c & 0x3f));
-	} else {
-		utf8[0] = (char)(0xf0 | c >> 18);
-		utf8[1] = (char)(0x80 | (c >> 12 & 0x3f));
-		utf8[2] = (char)(0x80 | (c >> 6 & 0x3f));
-		utf8[3] = (char)(0x80 | (c & 0x3f));
+	char utf8[5], escaped[16];
+	if (c >= 0x20 && c < 0x7f) {
+		buf_put_u8(out, (uint8_t)c);
+		return;
 	}
-	/* A backslash stays single: here it parts the names of a path. */
-	if (c == '\\')
-		buf_put_str(out, "\\");
-	else if (c != 0 &&
-		 strcmp(text_escape(bytes_str(utf8), escaped, sizeof(escaped)), utf8) == 0)
+	size_t n = c < 0x80 ? 0 : utf8_of(c, utf8);
+	if (n && strcmp(text_escape(bytes_of(utf8, n), escaped, sizeof(escaped)), utf8) == 0)
 		buf_put_str(out, utf8);
 	else
 		buf_printf(out, "\\u%04x", (unsigned)c);

@@ -19,6 +19,7 @@ struct boot_facts {
 	struct boot_chain chain; /* owned */
 	struct secure_boot *secure_boot; /* owned */
 	uint32_t logged; /* PCRs that a log extends */
+	uint32_t later; /* those that systemd extended after the firmware */
 };
 
 /* Parses the logs of evidence whose quote holds, and compares them with it. Whatever is wrong becomes

@@ -27,28 +27,27 @@ void boot_facts_free(struct boot_facts **facts)
 }
 
 /* systemd goes on where the firmware's log ends. */
-static bool replay_systemd(struct appraisal *a, struct pcr_bank *pcrs, uint32_t *touched,
+static bool replay_systemd(struct appraisal *a, struct pcr_bank *pcrs, uint32_t *ret_touched,
 	bool *ret_ok, struct err *err)
 {
 	struct digest values[SYSTEMD_LOG_PCRS];
 	size_t len = digest_alg_len(pcrs->alg);
-	uint32_t more = 0;
 
 	*ret_ok = true;
+	*ret_touched = 0;
 	if (a->evidence.systemd_log.len == 0)
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
 		values[i] = (struct digest){.alg = pcrs->alg, .len = (uint8_t)len};
 		memcpy(values[i].bytes, pcrs->values[i], len);
 	}
-	if (!systemd_log_replay(a->evidence.systemd_log, pcrs->alg, values, &more, err)) {
+	if (!systemd_log_replay(a->evidence.systemd_log, pcrs->alg, values, ret_touched, err)) {
 		*ret_ok = false;
 		return refuse_malformed(
 			a->verdict, REASON_FIRMWARE_LOG, "systemd's measurement log", err);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
 		memcpy(pcrs->values[i], values[i].bytes, len);
-	*touched |= more;
 	return true;
 }
 
@@ -80,9 +79,9 @@ static bool compare(struct appraisal *a, struct boot_facts *f, bool *ret_ok, str
 		*ret_ok = false;
 		return refuse_malformed(a->verdict, REASON_FIRMWARE_LOG, "firmware log", err);
 	}
-	f->logged = pcrs.present;
-	if (!replay_systemd(a, &pcrs, &f->logged, ret_ok, err))
+	if (!replay_systemd(a, &pcrs, &f->later, ret_ok, err))
 		return false;
+	f->logged = pcrs.present | f->later;
 	if (!*ret_ok)
 		return true;
 	for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++) {

@@ -107,6 +107,8 @@ static bool ask(struct boot_case *c, const struct host_reference *reference, str
 {
 	OWNED(opinion_release) struct opinion opinion = {0};
 
+	if (!reference->attached)
+		return true; /* accepts nothing */
 	if (reference->corim)
 		opinion_of_corim(c, reference->corim, j->wanted, &opinion);
 	else if (!opinion_of_baseline(c, reference->baseline, j->wanted, &opinion, err))
@@ -199,6 +201,9 @@ static void conclude(struct boot_case *c, const struct judgement *j)
 			explain(c, j, pcr);
 	}
 	c->until = j->until;
+	if (c->facts->later & j->wanted)
+		verdict_not_checked(c->verdict, "what systemd measured after the firmware: its log "
+						"replays, no reference judges its words");
 	if (c->verdict->reason_count == before)
 		verdict_checked(c->verdict,
 			"boot: %zu events of the firmware log; %u PCRs as references accept them",

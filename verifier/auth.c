@@ -15,7 +15,9 @@ static int credential_check(struct sql *sql, const struct cert *cert, enum crede
 {
 	char serial[ROW_SERIAL_MAX];
 	bool found = false;
-	if (!credential_get(sql, cert_serial(cert, serial, sizeof(serial)), ret, &found, NULL))
+	/* No text of it: no memory, and no row of that name either. */
+	if (cert_serial(cert, serial, sizeof(serial))[0] == '\0' ||
+		!credential_get(sql, serial, ret, &found, NULL))
 		return UNAVAILABLE;
 	return found && ret->kind == kind && ret->revoked == 0 ? PASS : FORBIDDEN;
 }

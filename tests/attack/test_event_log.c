@@ -428,6 +428,15 @@ static void L26__padding__only_in_a_log_that_has_it(void **state)
 		f.err);
 	assert_int_equal(log.count, 1);
 	event_log_release(&log);
+	f.m.out.data[0] = 1; /* register of the Spec ID event */
+	assert_ok(event_log_open(buf_bytes(&f.m.out), EVENT_LOG_CCEL, DIGEST_NONE, &log, &f.err),
+		f.err);
+	event_log_release(&log);
+	f.m.out.data[0] = 2;
+	assert_fails(event_log_open(buf_bytes(&f.m.out), EVENT_LOG_CCEL, DIGEST_NONE, &log, &f.err),
+		f.err, ERR_FORMAT,
+		"Spec ID event: pcrIndex: not 0 in the Spec ID event at offset 0 of 244");
+	f.m.out.data[0] = 0;
 	/* Padding is 0xff to the end and nothing else; registers are those of the log's kind. */
 	f.m.out.data[f.m.out.len - 1] = 0;
 	assert_false(

@@ -192,8 +192,10 @@ static bool run_appraise(struct err *err)
 	static const struct verdict nothing;
 	static const struct policy_state no_state;
 	/* Zero is refused: a caller who overlooks the error trusts nobody. */
-	if (memcmp(&verdict, &nothing, sizeof(nothing)) != 0 ||
-		memcmp(&state, &no_state, sizeof(no_state)) != 0)
+	if (!bytes_equal(
+		    bytes_of(&verdict, sizeof(verdict)), bytes_of(&nothing, sizeof(nothing))) ||
+		!bytes_equal(
+			bytes_of(&state, sizeof(state)), bytes_of(&no_state, sizeof(no_state))))
 		return err_set(err, ERR_INTERNAL, "something of a verdict was left");
 	return false;
 }

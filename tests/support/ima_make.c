@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <openssl/cms.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
 #include "base/reader.h"
+#include "crypto/x509.h"
 
 static void put_le32(struct buf *out, uint32_t value)
 {
@@ -154,6 +156,54 @@ void ima_make_signed(struct buf *log, const char *path, const char *content, str
 	ima_make_field(&data, buf_bytes(&signature));
 	ima_make_entry(log, DIGEST_SHA1, 10, verity ? "ima-sigv2" : "ima-sig", buf_bytes(&data));
 	buf_release(&data);
+	buf_release(&signature);
+}
+
+static void put_cms(struct buf *out, struct bytes content, struct key *key)
+{
+	struct cert_request request = {.common_name = "modules",
+		.subject = key,
+		.not_before = 1700000000,
+		.not_after = 1900000000};
+	const unsigned flags = CMS_NOCERTS | CMS_PARTIAL | CMS_BINARY | CMS_DETACHED | CMS_STREAM;
+	BIO *in = BIO_new_mem_buf(content.data, (int)content.len);
+	CMS_ContentInfo *cms = CMS_sign(NULL, NULL, NULL, NULL, flags);
+	struct cert *cert = NULL;
+	uint8_t *der = NULL;
+	int len;
+
+	if (!in || !cms || !cert_issue(&request, NULL, key, &cert, NULL) ||
+		!CMS_add1_signer(cms, cert_x509(cert), key_evp(key), EVP_sha256(),
+			CMS_NOCERTS | CMS_BINARY | CMS_NOSMIMECAP | CMS_NOATTR) ||
+		CMS_final(cms, in, NULL, CMS_NOCERTS | CMS_BINARY) != 1)
+		abort();
+	len = i2d_CMS_ContentInfo(cms, &der);
+	if (len <= 0)
+		abort();
+	buf_put(out, bytes_of(der, (size_t)len));
+	OPENSSL_free(der);
+	CMS_ContentInfo_free(cms);
+	BIO_free(in);
+	cert_unref(&cert);
+}
+
+void ima_make_module(struct buf *log, const char *path, const char *content, struct key *key)
+{
+	struct digest bare = hash(DIGEST_SHA256, bytes_str(content)), whole;
+	struct buf data = {0}, file = {0}, signature = {0};
+
+	put_cms(&signature, bytes_str(content), key);
+	buf_put_str(&file, content);
+	buf_put(&file, buf_bytes(&signature));
+	whole = hash(DIGEST_SHA256, buf_bytes(&file));
+	ima_make_digest(&data, "sha256:", digest_bytes(&whole));
+	ima_make_path(&data, path);
+	ima_make_field(&data, (struct bytes){0});
+	ima_make_digest(&data, "sha256:", digest_bytes(&bare));
+	ima_make_field(&data, buf_bytes(&signature));
+	ima_make_entry(log, DIGEST_SHA1, 10, "ima-modsig", buf_bytes(&data));
+	buf_release(&data);
+	buf_release(&file);
 	buf_release(&signature);
 }
 

@@ -30,6 +30,9 @@ void ima_make_buffer(struct buf *log, const char *name, struct bytes content);
  * 3. alg is the key's own digest or SHA-256. */
 void ima_make_signed(struct buf *log, const char *path, const char *content, struct key *key,
 	uint32_t keyid, bool verity);
+/* "ima-modsig": a kernel module with a signature appended as Linux's sign-file makes it; the module that
+ * is measured is the content and the signature. */
+void ima_make_module(struct buf *log, const char *path, const char *content, struct key *key);
 /* The header and signature alone, over a digest given: what stands in security.ima. */
 void ima_make_signature(struct buf *out, uint8_t type, uint8_t version, struct bytes sha256,
 	struct key *key, uint32_t keyid);

@@ -51,11 +51,10 @@ static bool port_find(struct verifierd *v, struct err *err)
 
 /* ---- processes ---- */
 
-static void limit(const struct verifierd *v)
+static void limit(__rlimit_resource_t resource, rlim_t value)
 {
-	const struct rlimit files = {v->files_max, v->files_max}, size = {v->size_max, v->size_max};
-	if ((v->files_max > 0 && setrlimit(RLIMIT_NOFILE, &files) != 0) ||
-		(v->size_max > 0 && setrlimit(RLIMIT_FSIZE, &size) != 0))
+	struct rlimit limit = {value, value};
+	if (value > 0 && setrlimit(resource, &limit) != 0)
 		_exit(126);
 }
 
@@ -64,7 +63,8 @@ static void child(const struct verifierd *v, int out, const char *program, char 
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)signal(SIGXFSZ, SIG_IGN);
-	limit(v);
+	limit(RLIMIT_NOFILE, v->files_max);
+	limit(RLIMIT_FSIZE, v->size_max);
 	if (dup2(out, 1) >= 0 && dup2(out, 2) >= 0)
 		(void)execv(program, argv);
 	_exit(127);
@@ -176,10 +176,9 @@ static bool init(struct verifierd *v, struct err *err)
 
 bool verifierd_new(struct verifierd *v, struct err *err)
 {
-	const char *tmp = getenv("TMPDIR");
 	memset(v, 0, sizeof(*v));
 	(void)snprintf(v->dir, sizeof(v->dir), "%s/assay-attack-XXXXXX",
-		tmp && strlen(tmp) < 40 ? tmp : "/tmp");
+		getenv("TMPDIR") && strlen(getenv("TMPDIR")) < 40 ? getenv("TMPDIR") : "/tmp");
 	if (!mkdtemp(v->dir))
 		return err_errno(err, errno, "%s", v->dir);
 	if (!program_find(v, err) || !port_find(v, err) || !init(v, err) || !keys_read(v, err) ||

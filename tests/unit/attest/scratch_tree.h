@@ -23,13 +23,18 @@
 
 static char tree_root[PATH_MAX]; /* canonical */
 
+static inline int tree_make_in(const char *parent)
+{
+	char template[PATH_MAX];
+	snprintf(template, sizeof(template), "%s/assay-test-XXXXXX", parent);
+	return mkdtemp(template) && realpath(template, tree_root) ? 0 : -1;
+}
+
 static inline int tree_make(void **state)
 {
 	const char *tmp = getenv("TMPDIR");
-	char template[PATH_MAX];
 	(void)state;
-	snprintf(template, sizeof(template), "%s/assay-test-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
-	return mkdtemp(template) && realpath(template, tree_root) ? 0 : -1;
+	return tree_make_in(tmp && tmp[0] ? tmp : "/tmp");
 }
 
 static inline int tree_remove_one(

@@ -171,6 +171,65 @@ static void show__golden__one_line_an_entry(void **state)
 	assert_true(says("\"evmsig\":\"0502"));
 }
 
+static void show__rules__allow_the_list_they_came_from(void **state)
+{
+	(void)state;
+	ima_make_many(&list, 0, 5);
+	ima_make_buffer(&list, "selinux-state", BYTES_LIT("x"));
+	ima_make_buffer(&list, ".ima", BYTES_LIT("\x30\x82"));
+	write_file(log_path, buf_bytes(&list));
+	assert_int_equal(RUN(cmd_ima_show, false, log_path, "--rules"), STATUS_DONE);
+	assert_false(says("boot_aggregate"));
+	write_file(rules_path, buf_bytes(&answer));
+	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path), STATUS_DONE);
+	ima_make_file(&list, "/bin/x", "x");
+	write_file(log_path, buf_bytes(&list));
+	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path), STATUS_REFUSED);
+}
+
+static void check__boot_aggregate__against_pcrs_given(void **state)
+{
+	uint8_t pcr[SHA256_LEN] = {0}, ten[SHA256_LEN];
+	char text[11][80];
+	struct bytes values[10];
+	struct digest digest;
+	struct buf data = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 10; i++)
+		values[i] = BYTES_OF(pcr);
+	assert_ok(digest_of_parts(DIGEST_SHA256, values, 10, &digest, &err), err);
+	ima_make_digest(&data, "sha256:", digest_bytes(&digest));
+	ima_make_path(&data, "boot_aggregate");
+	ima_make_entry(&list, DIGEST_SHA1, 10, "ima-ng", buf_bytes(&data));
+	buf_release(&data);
+	ima_make_replay(buf_bytes(&list), DIGEST_SHA1, DIGEST_SHA256, 10, ten);
+	for (int i = 0; i <= 10; i++) {
+		int n = snprintf(text[i], sizeof(text[i]), "%d:", i);
+
+		hex_encode(i == 10 ? BYTES_OF(ten) : BYTES_OF(pcr), text[i] + n);
+	}
+	write_file(log_path, buf_bytes(&list));
+	write_file(rules_path, (struct bytes){0});
+#define PCR(i) "--pcr", text[i]
+#define ALL    PCR(1), PCR(2), PCR(3), PCR(4), PCR(5), PCR(6), PCR(7), PCR(8), PCR(9), PCR(10)
+	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path, PCR(0), ALL),
+		STATUS_DONE);
+	assert_false(says("whether boot_aggregate"));
+	text[0][2] = 'f';
+	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path, PCR(0), ALL),
+		STATUS_REFUSED);
+	assert_true(says("\"kind\":\"boot-aggregate\""));
+	assert_int_equal(
+		RUN(cmd_ima_check, true, log_path, "--rules", rules_path, ALL), STATUS_DONE);
+	assert_true(says("whether boot_aggregate"));
+	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path, PCR(1), ALL),
+		STATUS_USAGE);
+	text[0][0] = '-';
+	assert_int_equal(
+		RUN(cmd_ima_check, true, log_path, "--rules", rules_path, PCR(0)), STATUS_USAGE);
+}
+
 static void show__digest_that_does_not_match__said_and_refused(void **state)
 {
 	(void)state;
@@ -200,27 +259,23 @@ static void check__finding__rule_offered_then_accepted(void **state)
 	hex_encode(BYTES_OF(value), pcr);
 	write_file(log_path, buf_bytes(&list));
 	write_file(rules_path, BYTES_LIT("# none\n"));
-	assert_int_equal(
-		RUN(cmd_ima_check, false, log_path, "--rules", rules_path, "--pcr", pcr),
+	assert_int_equal(RUN(cmd_ima_check, false, log_path, "--rules", rules_path, "--pcr", pcr),
 		STATUS_REFUSED);
 	assert_true(says("unknown-file: entry 1: /bin/x: no rule knows this file"));
 	assert_true(says("  a rule that would allow it: sha256:" X "  /bin/x\n"));
 	assert_true(says("not checked: scripts given to an interpreter"));
 	assert_true(says("\nrefused\n"));
 	write_file(rules_path, BYTES_LIT("sha256:" X "  /bin/x\n"));
-	assert_int_equal(
-		RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--pcr", pcr),
+	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--pcr", pcr),
 		STATUS_DONE);
 	assert_true(says("\"accepted\":true") && says("\"attested\":true"));
 	assert_int_equal(RUN(cmd_ima_check, false, log_path, "--rules", rules_path), STATUS_DONE);
 	assert_true(says("not checked: whether the log is the one that the TPM holds: no --pcr"));
 	pcr[0] = pcr[0] == '0' ? '1' : '0';
-	assert_int_equal(
-		RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--pcr", pcr),
+	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--pcr", pcr),
 		STATUS_REFUSED);
 	assert_true(says("\"accepted\":false") && says("\"attested\":false"));
-	assert_int_equal(
-		RUN(cmd_ima_check, false, log_path, "--rules", rules_path, "--pcr", pcr),
+	assert_int_equal(RUN(cmd_ima_check, false, log_path, "--rules", rules_path, "--pcr", pcr),
 		STATUS_REFUSED);
 	assert_true(says("no prefix of the log leads to this value of PCR 10"));
 }
@@ -231,7 +286,8 @@ static void check__alone__digests_must_match(void **state)
 	ima_make_many(&list, 0, 40);
 	write_file(log_path, buf_bytes(&list));
 	write_file(rules_path, (struct bytes){0});
-	assert_int_equal(RUN(cmd_ima_check, false, log_path, "--rules", rules_path), STATUS_REFUSED);
+	assert_int_equal(
+		RUN(cmd_ima_check, false, log_path, "--rules", rules_path), STATUS_REFUSED);
 	assert_true(says("and 7 more\n"));
 	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path), STATUS_REFUSED);
 	assert_int_equal(json_array_size(json_object_get(json, "findings")), 32);
@@ -302,7 +358,8 @@ static void check__wrong_words__told(void **state)
 	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--pcr", "aa"),
 		STATUS_USAGE);
 	write_file(rules_path, (struct bytes){0});
-	assert_int_equal(RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--bank", "sha1"),
+	assert_int_equal(
+		RUN(cmd_ima_check, true, log_path, "--rules", rules_path, "--bank", "sha1"),
 		STATUS_REFUSED);
 	assert_true(says("sha1 bank is not appraised"));
 }
@@ -317,6 +374,8 @@ int main(void)
 		TEST(replay__malformed_or_mismatching__refused),
 		TEST(replay__wrong_words__usage),
 		TEST(show__golden__one_line_an_entry),
+		TEST(show__rules__allow_the_list_they_came_from),
+		TEST(check__boot_aggregate__against_pcrs_given),
 		TEST(show__digest_that_does_not_match__said_and_refused),
 		TEST(check__finding__rule_offered_then_accepted),
 		TEST(check__alone__digests_must_match),

@@ -348,6 +348,33 @@ static void learn__more_steps_than_allowed__refused(void **state)
 		"baseline: more than 1024 events of one PCR");
 }
 
+static void learn__long_text_of_an_event__cut_between_characters(void **state)
+{
+	char command[400] = "grub_cmd: ";
+
+	(void)state;
+	for (size_t i = 0; i < 150; i++)
+		strcat(command, "\xc3\xa4");
+	for (size_t odd = 0; odd < 2; odd++) {
+		baseline_release(&baseline);
+		baseline_release(&parsed);
+		buf_clear(&text);
+		log_begin(&bytes_[0]);
+		log_event(&bytes_[0], 8, EV_IPL, bytes_str(command + 10), bytes_str(command));
+		event_log_release(&logs[0]);
+		assert_ok(event_log_open(buf_bytes(&bytes_[0]), EVENT_LOG_TPM, DIGEST_SHA256,
+				  &logs[0], &err),
+			err);
+		learn(0);
+		assert_true(strlen(baseline.list[8].steps[0].choices[0].comment) <=
+			    BASELINE_COMMENT_MAX);
+		baseline_write(&baseline, &text);
+		assert_ok(baseline_parse(buf_bytes(&text), &parsed, &err), err);
+		memmove(command + 11, command + 10, strlen(command + 10) + 1);
+		command[10] = 'x';
+	}
+}
+
 /* ---- the file ---- */
 
 static void write__learned__parsed_again_the_same(void **state)
@@ -557,6 +584,7 @@ int main(void)
 		TEST(learn__log_that_does_not_replay__refused),
 		TEST(learn__more_alternatives_than_allowed__refused),
 		TEST(learn__more_steps_than_allowed__refused),
+		TEST(learn__long_text_of_an_event__cut_between_characters),
 		TEST(write__learned__parsed_again_the_same),
 		TEST(write__every_kind_of_line__as_documented),
 		TEST(parse__comments_and_spaces__ignored),

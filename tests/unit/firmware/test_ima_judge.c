@@ -152,6 +152,24 @@ static void file__ignored__counted_as_not_checked(void **unused)
 	assert_int_equal(made.flags & IMA_FACT_IGNORED, IMA_FACT_IGNORED);
 }
 
+static void ignored__policy_or_bad_signature__told_all_the_same(void **unused)
+{
+	(void)unused;
+	ima_make_file(&list, "/etc/ima/ima-policy", "x");
+	appraise("ignore /etc/**");
+	assert_int_equal(result.findings.by_kind[IMA_POLICY_CHANGED], 1);
+	assert_int_equal(result.findings.ignored, 0);
+	buf_clear(&list);
+	ima_make_many(&list, 0, 1);
+	ima_make_digest(&data, "sha256:", BYTES_OF(value));
+	ima_make_path(&data, "/usr/bin/x");
+	ima_make_field(&data, BYTES_LIT("\x03\x02\x04"));
+	ima_make_entry(&list, DIGEST_SHA1, 10, "ima-sig", buf_bytes(&data));
+	appraise("signed distro /usr/**\nignore /usr/**");
+	assert_int_equal(result.findings.by_kind[IMA_BAD_SIGNATURE], 1);
+	assert_int_equal(result.findings.ignored, 0);
+}
+
 static void file__by_sha1__no_rule_can_allow_it(void **unused)
 {
 	(void)unused;
@@ -247,6 +265,19 @@ static void module__unsigned__counted_and_refused_on_demand(void **unused)
 	check_accepted("signed distro /lib/modules/**\nmodules signed");
 	assert_int_equal(made.modules, 1);
 	assert_int_equal(made.modules_unsigned, 0);
+}
+
+static void module__with_an_appended_signature__signed(void **unused)
+{
+	(void)unused;
+	ima_make_module(&list, "/lib/modules/a.ko", "x", key);
+	check_accepted("signed distro /lib/modules/**\nmodules signed");
+	assert_int_equal(made.modules, 1);
+	assert_int_equal(made.modules_unsigned, 0);
+	input.key_count = 0;
+	appraise("signed distro /lib/modules/**\nmodules signed");
+	assert_int_equal(result.findings.by_kind[IMA_MODULE_UNSIGNED], 1);
+	assert_int_equal(result.findings.by_kind[IMA_UNKNOWN_KEY], 1);
 }
 
 /* ---- Buffers ---- */
@@ -481,18 +512,20 @@ static void renewal__keeps_facts_and_judges_new_entries_only(void **unused)
 static void wanted_files__seen_by_path_and_digest(void **unused)
 {
 	struct ima_wanted wanted[] = {{.path = BYTES_LIT("/bin/x")}, {.path = BYTES_LIT("/bin/x")},
-		{.path = BYTES_LIT("/bin/z")}};
+		{.path = BYTES_LIT("/bin/z")}, {.path = BYTES_LIT("/bin/a b")}};
 	struct digest digest;
 
 	(void)unused;
 	assert_ok(digest_of(DIGEST_SHA256, BYTES_LIT("x"), &digest, &err), err);
 	memcpy(wanted[1].digest, digest.bytes, SHA256_LEN);
 	memcpy(wanted[2].digest, digest.bytes, SHA256_LEN);
+	memcpy(wanted[3].digest, digest.bytes, SHA256_LEN);
 	input.wanted = wanted;
 	input.wanted_count = ARRAY_LEN(wanted);
 	ima_make_file(&list, "/bin/x", "x");
-	check_accepted(RULE_X);
-	assert_int_equal(made.seen, 2);
+	ima_make_file(&list, "/bin/a_b", "x"); /* as Linux logs the space */
+	check_accepted(RULE_X "\n" X "  /bin/a b");
+	assert_int_equal(made.seen, 2 | 8);
 	input.wanted_count = IMA_WANTED_MAX + 1;
 	assert_fails(ima_appraise(&state, &input, &made, &result, &err), err, ERR_USAGE,
 		"IMA: more than 64 files wanted");
@@ -506,6 +539,16 @@ static void findings__more_than_the_list_holds__counted(void **unused)
 	assert_int_equal(result.findings.count, IMA_FINDINGS_MAX);
 	assert_int_equal(result.findings.total, IMA_FINDINGS_MAX + 10);
 	assert_int_equal(result.findings.by_kind[IMA_UNKNOWN_FILE], IMA_FINDINGS_MAX + 10);
+}
+
+static void findings__beyond_counting__judged_no_further(void **unused)
+{
+	(void)unused;
+	ima_make_many(&list, 1, IMA_FINDINGS_COUNT + 10);
+	appraise("");
+	assert_int_equal(result.findings.total, IMA_FINDINGS_COUNT);
+	assert_true(result.findings.cut);
+	assert_int_equal(made.flags & IMA_FACT_REFUSED, IMA_FACT_REFUSED);
 }
 
 static void finding__of_no_kind__has_words(void **unused)
@@ -551,6 +594,7 @@ int main(void)
 		TEST(file__with_another_digest__nearest_told),
 		TEST(file__by_pattern_and_digest__allowed),
 		TEST(file__ignored__counted_as_not_checked),
+		TEST(ignored__policy_or_bad_signature__told_all_the_same),
 		TEST(file__by_sha1__no_rule_can_allow_it),
 		TEST(entry__without_digest_or_path__refused),
 		TEST(signed_file__by_the_named_key__allowed),
@@ -559,6 +603,7 @@ int main(void)
 		TEST(signed_file__key_not_given__told),
 		TEST(unsigned_file__where_signatures_are_asked__unknown),
 		TEST(module__unsigned__counted_and_refused_on_demand),
+		TEST(module__with_an_appended_signature__signed),
 		TEST(buffer__unknown__rule_offered_allows_it),
 		TEST(buffer__not_the_one_measured__told),
 		TEST(keyring__key_added__refused_unless_opened_to_it),
@@ -576,6 +621,7 @@ int main(void)
 		TEST(renewal__keeps_facts_and_judges_new_entries_only),
 		TEST(wanted_files__seen_by_path_and_digest),
 		TEST(findings__more_than_the_list_holds__counted),
+		TEST(findings__beyond_counting__judged_no_further),
 		TEST(finding__of_no_kind__has_words),
 		TEST(buffer__odd_name__no_rule_offered),
 		TEST(verity_file__rule_offered__says_so),

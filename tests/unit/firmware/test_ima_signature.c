@@ -263,6 +263,71 @@ static void signature__of_no_kind_that_is_judged__unsupported(void **state)
 	assert_int_equal(check(&by), IMA_SIGNED_BAD);
 }
 
+/* ---- Appended signatures ---- */
+
+static enum ima_signed check_modsig(size_t count, size_t *by)
+{
+	enum ima_signed result = IMA_SIGNED_NOT;
+
+	*by = 99;
+	assert_ok(ima_modsig_check(&entry, keys, count, &result, by, &err), err);
+	return result;
+}
+
+static void modsig__of_each_key__good(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < KEYS; i++) {
+		size_t by;
+
+		buf_clear(&list);
+		ima_make_module(&list, "/lib/modules/x.ko", "x", all_keys[i]);
+		first_entry();
+		assert_int_equal(check_modsig(KEYS, &by), IMA_SIGNED_GOOD);
+		assert_int_equal(by, i);
+		assert_int_equal(check_modsig(i, &by), IMA_SIGNED_UNKNOWN_KEY);
+	}
+}
+
+static void modsig__every_byte_counts_or_is_not_looked_at(void **state)
+{
+	size_t by, len, at, passed = 0;
+	uint8_t *modsig;
+
+	(void)state;
+	ima_make_module(&list, "/lib/modules/x.ko", "x", all_keys[P256]);
+	first_entry();
+	modsig = (uint8_t *)(uintptr_t)entry.field[IMA_FIELD_MODSIG].data;
+	len = entry.field[IMA_FIELD_MODSIG].len;
+	for (at = 0; at < len; at++) {
+		modsig[at] ^= 1;
+		passed += check_modsig(KEYS, &by) == IMA_SIGNED_GOOD;
+		modsig[at] ^= 1;
+	}
+	/* Names, serial number and algorithm names that nothing depends on. */
+	assert_true(passed < len / 2);
+	((uint8_t *)(uintptr_t)entry.modsig_digest.data)[0] ^= 1;
+	assert_int_equal(check_modsig(KEYS, &by), IMA_SIGNED_UNKNOWN_KEY);
+}
+
+static void modsig__other_digest_or_none__bad(void **state)
+{
+	size_t by;
+
+	(void)state;
+	ima_make_module(&list, "/lib/modules/x.ko", "x", all_keys[P256]);
+	first_entry();
+	entry.modsig_alg = DIGEST_SHA512;
+	assert_int_equal(check_modsig(KEYS, &by), IMA_SIGNED_BAD);
+	entry.modsig_alg = DIGEST_SHA256;
+	entry.modsig_digest = (struct bytes){0};
+	assert_int_equal(check_modsig(KEYS, &by), IMA_SIGNED_BAD);
+	entry.field[IMA_FIELD_MODSIG].len--;
+	assert_int_equal(check_modsig(KEYS, &by), IMA_SIGNED_UNSUPPORTED);
+	entry.field[IMA_FIELD_MODSIG].len = 0;
+	assert_int_equal(check_modsig(KEYS, &by), IMA_SIGNED_NOT);
+}
+
 /* A certificate with 20 bytes of key identifier; *ret_at is where its OCTET STRING begins. */
 static void issue(struct buf *der, size_t *ret_at)
 {
@@ -341,6 +406,9 @@ int main(void)
 		TEST(signature__of_no_kind_that_is_judged__unsupported),
 		TEST(keyid__of_a_certificate__end_of_its_key_identifier),
 		TEST(verify_digest__odd_arguments__refused),
+		TEST(modsig__of_each_key__good),
+		TEST(modsig__every_byte_counts_or_is_not_looked_at),
+		TEST(modsig__other_digest_or_none__bad),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "firmware/pe.h"
 #include "firmware/predict.h"
@@ -478,6 +479,43 @@ static void command_line__impossible__refused(void **state)
 		"command line: the log has several, events 0 and 1");
 }
 
+static void command_line__hashed_in_an_unknown_way__refused(void **state)
+{
+	(void)state;
+	log_begin(&before_bytes);
+	/* The NUL is hashed too. */
+	log_event(
+		&before_bytes, 12, EV_IPL, bytes_of("q\0\0\0\0\0", 6), bytes_of("q\0\0\0\0\0", 6));
+	start();
+	assert_fails(predict_command_line(predict, BYTES_LIT("x"), &err), err, ERR_UNSUPPORTED,
+		"command line: event 0 hashes its text in a way that is not known");
+}
+
+static void command_line__in_more_commands_than_told__refused(void **state)
+{
+	(void)state;
+	log_begin(&before_bytes);
+	for (size_t i = 0; i < PREDICT_CHANGES_MAX; i++)
+		grub_event(&before_bytes, "grub_cmd: ", "linux /vmlinuz");
+	grub_event(&before_bytes, "kernel_cmdline: ", "/vmlinuz");
+	start();
+	assert_ok(predict_command_line(predict, BYTES_LIT("/vmlinuz quiet"), &err), err);
+	assert_fails(predict_finish(predict, &prediction, &err), err, ERR_LIMIT,
+		"prediction: more than 512 changes");
+}
+
+static void replace__log_without_secure_boot__no_word_of_authorities(void **state)
+{
+	(void)state;
+	log_begin(&before_bytes);
+	image(&before_bytes, "\\vmlinuz", file(KERNEL));
+	start();
+	assert_ok(predict_replace(predict, "vmlinuz", file(KERNEL2), "new", &err), err);
+	assert_ok(predict_finish(predict, &prediction, &err), err);
+	assert_int_equal(prediction.note_count, 1);
+	assert_false(noted("authorities"));
+}
+
 static void replace__initrd_of_the_kernels_stub__by_its_name(void **state)
 {
 	struct pcr_bank replayed;
@@ -827,6 +865,23 @@ static void uki__secure_boot_on__signature_noted(void **state)
 	assert_true(noted("assumes that new.efi is verified by the authorities"));
 }
 
+/* The value that systemd's own `systemd-measure calculate --phase=` of version 252 gives for the
+ * sections of this image. */
+static void uki__image_signed_by_sbsign__what_systemd_measure_says(void **state)
+{
+	OWNED(buf_release) struct buf uki = {0};
+	char hex[65];
+
+	(void)state;
+	start_uki(SIZE_MAX, NULL, NULL);
+	assert_ok(file_read("tests/fuzz/corpus/pe/uki", PE_FILE_MAX, &uki, &err), err);
+	assert_ok(predict_uki(predict, buf_bytes(&uki), "uki", &err), err);
+	assert_ok(predict_finish(predict, &prediction, &err), err);
+	hex_encode(bytes_of(prediction.after.values[11], 32), hex);
+	assert_string_equal(
+		hex, "c1ade125161c54bf38eee8bbefa631866296359d866144592ad0cb331e05d12c");
+}
+
 static void uki__no_such_boot_or_image__refused(void **state)
 {
 	(void)state;
@@ -862,6 +917,9 @@ int main(void)
 		TEST(command_line__systemd_boot__line_and_load_options),
 		TEST(command_line__kernel_measured_another__cannot_tell),
 		TEST(command_line__impossible__refused),
+		TEST(command_line__hashed_in_an_unknown_way__refused),
+		TEST(command_line__in_more_commands_than_told__refused),
+		TEST(replace__log_without_secure_boot__no_word_of_authorities),
 		TEST(replace__initrd_of_the_kernels_stub__by_its_name),
 		TEST(dbx__update_with_known_entries__new_ones_appended),
 		TEST(dbx__first_update__the_update_itself),
@@ -874,6 +932,7 @@ int main(void)
 		TEST(uki__stub_without_version__assumed),
 		TEST(uki__line_or_initrd_from_elsewhere__cannot_tell),
 		TEST(uki__secure_boot_on__signature_noted),
+		TEST(uki__image_signed_by_sbsign__what_systemd_measure_says),
 		TEST(uki__no_such_boot_or_image__refused),
 	};
 

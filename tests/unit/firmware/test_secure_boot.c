@@ -316,8 +316,7 @@ static void state__nothing_booted_or_nothing_vouched__not_enforced(void **state)
 	config();
 	log_maker_separators(&f.m, 7, 7);
 	log_maker_separators(&f.m, 4, 4);
-	assert_not_enforced(
-		"no image in PCR 4 after its separator: what was booted was not verified");
+	assert_not_enforced("no image in PCR 4 that was booted");
 	image("kernel");
 	assert_not_enforced("event 6: an image without an authority in PCR 7");
 	assert_int_equal(state_->images[0].authority, -1);
@@ -336,6 +335,36 @@ static void state__firmwares_own_applications__need_no_authority(void **state)
 	judge();
 	assert_true(state_->enforced);
 	assert_int_equal(state_->images[0].authority, -1);
+}
+
+static void state__pcr_4_without_separator__all_images_count(void **state)
+{
+	(void)state;
+	config();
+	log_maker_separators(&f.m, 7, 7);
+	image("kernel");
+	assert_not_enforced("event 5: an image without an authority in PCR 7");
+	authority("db");
+	judge();
+	assert_true(state_->enforced);
+}
+
+static void state__name_not_covered__not_enforced(void **state)
+{
+	struct buf variable = {0};
+	(void)state;
+	fixture_banks(NULL, 0);
+	variable_put(maker_global_guid, "SecureBoot", BYTES_LIT("\1"), &variable);
+	log_maker_put(
+		&f.m, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, BYTES_LIT("\1"), buf_bytes(&variable));
+	log_maker_put(
+		&f.m, 1, EV_EFI_VARIABLE_DRIVER_CONFIG, BYTES_LIT("\1"), buf_bytes(&variable));
+	assert_ok(opens(DIGEST_NONE), f.err);
+	assert_int_equal(f.log.events[0].coverage, EVENT_COVERED);
+	assert_ok(secure_boot_state(&f.log, DIGEST_SHA1, &state_, &f.err), f.err);
+	assert_string_equal(state_->why, "event 0: the digest does not cover the variable's name");
+	assert_int_equal(state_->state, SECURE_BOOT_UNKNOWN);
+	buf_release(&variable);
 }
 
 static void state__image_renamed__is_one_all_the_same(void **state)
@@ -532,6 +561,8 @@ int main(void)
 		state_test(state__shims_list_as_configuration__harmless),
 		state_test(state__nothing_booted_or_nothing_vouched__not_enforced),
 		state_test(state__firmwares_own_applications__need_no_authority),
+		state_test(state__pcr_4_without_separator__all_images_count),
+		state_test(state__name_not_covered__not_enforced),
 		state_test(state__image_renamed__is_one_all_the_same),
 		state_test(image__authority_behind_it__shims_way),
 		state_test(image__no_authority_of_its_own__an_earlier_one),

@@ -17,7 +17,7 @@
 
 struct boot_scene {
 	struct scene *s;
-	struct buf firmware, ima, lines;
+	struct buf firmware, ima, systemd, lines;
 	bool send_firmware, send_ima;
 };
 /* One for the program: the scene's hook has no other way to it. */
@@ -58,6 +58,7 @@ static inline void boot_edit(struct scene *s, struct evidence *e)
 	(void)s;
 	if (boot.send_firmware)
 		e->firmware_log = buf_bytes(&boot.firmware);
+	e->systemd_log = buf_bytes(&boot.systemd);
 	if (boot.send_ima)
 		e->ima_log = buf_bytes(&boot.ima);
 }
@@ -95,6 +96,7 @@ static inline void boot_teardown(void)
 	scene_free(boot.s);
 	buf_release(&boot.firmware);
 	buf_release(&boot.ima);
+	buf_release(&boot.systemd);
 	buf_release(&boot.lines);
 	memset(&boot, 0, sizeof(boot));
 }

@@ -67,6 +67,19 @@ static void boot__no_class_demanded__not_judged(void **state)
 		"no firmware log is appraised"));
 }
 
+static void boot__reference_not_attached__accepts_nothing(void **state)
+{
+	struct buf golden = {0};
+
+	(void)state;
+	boot_read(GOOD, "firmware.log", &golden);
+	boot_reference("golden-log", buf_bytes(&golden), "");
+	boot_policy(BOOT_RISK, "");
+	scene_run(boot.s);
+	assert_refused_among(boot.s, REASON_FIRMWARE_EVENT);
+	buf_release(&golden);
+}
+
 static void boot__no_log__refused(void **state)
 {
 	(void)state;
@@ -332,6 +345,167 @@ static void boot__command_line_rules_without_a_covered_line__refused(void **stat
 	scene_run(boot.s);
 	assert_refused(boot.s, REASON_COMMAND_LINE);
 	assert_string_equal(boot.s->verdict->reasons[0].actual, "none");
+}
+
+/* ---- reference values, and what systemd measured ---- */
+
+/* A CoRIM with the values of these PCRs, as the host has them now. */
+static void corim_of(uint32_t pcrs, int64_t not_after, struct key *key, struct buf *out)
+{
+	struct corim_value values[TPM_PCRS];
+	struct corim_draft draft = {.id = "server-1", .vendor = "ACME", .values = values};
+	struct buf plain = {0};
+	struct err err = {0};
+
+	for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++) {
+		struct corim_value *v = &values[draft.count];
+
+		if (!(pcrs >> pcr & 1))
+			continue;
+		*v = (struct corim_value){
+			.pcr = (uint8_t)pcr, .digest = {.alg = DIGEST_SHA256, .len = SHA256_LEN}};
+		memcpy(v->digest.bytes, boot.s->pcrs.values[pcr], SHA256_LEN);
+		draft.count++;
+	}
+	draft.has_validity = not_after > 0;
+	draft.not_after = not_after;
+	assert_ok(corim_write(&draft, &plain, &err), err);
+	if (key)
+		assert_ok(corim_sign(key, "ACME", 0, 0, buf_bytes(&plain), out, &err), err);
+	else
+		buf_put(out, buf_bytes(&plain));
+	buf_release(&plain);
+}
+
+#define FIRMWARE_PCRS 0x3ffu
+#define ALL_PCRS      (FIRMWARE_PCRS | 0x7800u)
+
+static void boot__values_of_a_corim__all_of_them(void **state)
+{
+	struct buf values = {0};
+
+	(void)state;
+	corim_of(ALL_PCRS, 0, NULL, &values);
+	boot_reference("corim", buf_bytes(&values), "");
+	boot_policy(BOOT_RISK, "");
+	boot_attach(buf_bytes(&values));
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_int_equal(boot.s->verdict->assurance, ASSURANCE_BOOTED);
+	boot_machine("other-initramfs");
+	scene_run(boot.s);
+	assert_refused_among(boot.s, REASON_FIRMWARE_EVENT);
+	assert_non_null(strstr(boot_reason(REASON_FIRMWARE_EVENT)->subject, "PCR "));
+	buf_release(&values);
+}
+
+/* Vendor's values for his firmware, and a golden log for the rest, left open where the vendor speaks. */
+static void boot__values_for_some_pcrs__the_others_still_refused(void **state)
+{
+	struct buf values = {0};
+
+	(void)state;
+	corim_of(0x5, 0, NULL, &values);
+	boot_reference("corim", buf_bytes(&values), "");
+	boot_policy(BOOT_RISK, "");
+	boot_attach(buf_bytes(&values));
+	scene_run(boot.s);
+	assert_refused_among(boot.s, REASON_FIRMWARE_EVENT);
+	for (size_t i = 0; i < boot.s->verdict->reason_count; i++) {
+		assert_string_not_equal(boot.s->verdict->reasons[i].subject, "PCR 0");
+		assert_string_not_equal(boot.s->verdict->reasons[i].subject, "PCR 2");
+	}
+	buf_release(&values);
+}
+
+static void boot__corim_over__expired(void **state)
+{
+	struct buf values = {0};
+
+	(void)state;
+	corim_of(ALL_PCRS, SCENE_NOW, NULL, &values);
+	boot_reference("corim", buf_bytes(&values), "");
+	boot_policy(BOOT_RISK, "");
+	boot_attach(buf_bytes(&values));
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_int_equal(boot.s->state_out.boot_until, SCENE_NOW);
+	boot.s->context.now++;
+	scene_run(boot.s);
+	assert_refused_among(boot.s, REASON_REFERENCE_EXPIRED);
+	buf_release(&values);
+}
+
+static void corim_with_key(const struct buf *values, const struct key *key)
+{
+	uint8_t digest[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+
+	assert_ok(sha256_of(buf_bytes(values), digest, &boot.s->err), boot.s->err);
+	hex_encode(BYTES_OF(digest), hex);
+	buf_clear(&boot.lines);
+	buf_printf(&boot.lines,
+		BOOT_CLASS "      - kind: corim\n        sha256: %s\n        key: ", hex);
+	scene_put_pem(&boot.lines, key, 10);
+	boot_policy(BOOT_RISK, "");
+}
+
+static void boot__corim_by_another_key__never_attached(void **state)
+{
+	struct buf values = {0};
+
+	(void)state;
+	corim_of(ALL_PCRS, 0, keys.builder, &values);
+	corim_with_key(&values, keys.alice);
+	assert_false(policy_attach(boot.s->policy, buf_bytes(&values), &boot.s->err));
+	assert_int_equal(boot.s->err.code, ERR_CONFIG);
+	assert_false(policy_complete(boot.s->policy, &boot.s->err));
+	/* A verifier does not serve with such a policy; an appraisal under it accepts nothing either. */
+	scene_run(boot.s);
+	assert_refused_among(boot.s, REASON_FIRMWARE_EVENT);
+	corim_with_key(&values, keys.builder);
+	boot_attach(buf_bytes(&values));
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	buf_release(&values);
+}
+
+/* One record of systemd's log, and what it extends. */
+static void systemd_phase(const char *phase)
+{
+	uint8_t digest[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+
+	assert_ok(sha256_of(bytes_str(phase), digest, &boot.s->err), boot.s->err);
+	hex_encode(BYTES_OF(digest), hex);
+	buf_printf(&boot.systemd,
+		"\x1e{\"pcr\":11,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"%s\"}],"
+		"\"content_type\":\"systemd\",\"content\":{\"string\":\"%s\",\"bootId\":"
+		"\"00112233445566778899aabbccddeeff\",\"timestamp\":5,\"eventType\":\"phase\"}}\n",
+		hex, phase);
+	assert_ok(pcr_extend(DIGEST_SHA256, boot.s->pcrs.values[11], digest, &boot.s->err),
+		boot.s->err);
+}
+
+static void boot__systemds_phases__explained_by_its_log(void **state)
+{
+	(void)state;
+	boot_golden(GOOD, "", "");
+	systemd_phase("enter-initrd");
+	systemd_phase("ready");
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_true(boot_says(boot.s->verdict->not_checked, boot.s->verdict->not_checked_count,
+		"what systemd measured after the firmware"));
+	/* Without its log nothing explains the PCR. */
+	buf_clear(&boot.systemd);
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_FIRMWARE_PCR);
+	assert_string_equal(boot.s->verdict->reasons[0].subject, "PCR 11");
+	buf_put_str(&boot.systemd, "\x1e{}\n");
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_FIRMWARE_LOG);
+	assert_string_equal(boot.s->verdict->reasons[0].subject, "systemd's measurement log");
 }
 
 /* ---- logs made for the occasion: shim, GRUB and a kernel with its command line ---- */
@@ -655,6 +829,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(boot__as_the_golden_log__trusted_as_booted),
 		T(boot__no_class_demanded__not_judged),
+		T(boot__reference_not_attached__accepts_nothing),
 		T(boot__no_log__refused),
 		T(boot__another_machine__the_event_is_named),
 		T(boot__secure_boot_off__refused_by_rule_and_reference),
@@ -670,6 +845,11 @@ int main(void)
 		T(boot__authorities__those_named_and_no_others),
 		T(boot__dbx_too_short__refused),
 		T(boot__command_line_rules_without_a_covered_line__refused),
+		T(boot__values_of_a_corim__all_of_them),
+		T(boot__values_for_some_pcrs__the_others_still_refused),
+		T(boot__corim_over__expired),
+		T(boot__corim_by_another_key__never_attached),
+		T(boot__systemds_phases__explained_by_its_log),
 		T(boot__command_lines__by_the_rules),
 		T(boot__line_left_open__judged_by_rules_alone),
 		T(Q12__bank_without_separators__refused),
