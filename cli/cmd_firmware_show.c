@@ -54,18 +54,37 @@ static json_t *event_json(
 		hex_json(event->data));
 }
 
-static void print_event(struct cli *cli, const struct firmware_event *event, const char *text)
+/* What is measured but not in the log: its digest, in the strongest bank that the event has. */
+static void print_digest(
+	struct cli *cli, const struct event_log *log, const struct firmware_event *event)
+{
+	static const enum digest_alg order[] = {
+		DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_SHA1};
+	struct digest digest;
+	char hex[17];
+	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+		if (!event_digest(log, event, order[i], &digest))
+			continue;
+		(void)printf("%s  (%s %s…, text not covered)%s", colour(cli, "dim"),
+			digest_alg_name(order[i]), text_short_hex(digest_bytes(&digest), hex),
+			colour(cli, "off"));
+		return;
+	}
+}
+
+static void print_event(struct cli *cli, const struct event_log *log,
+	const struct firmware_event *event, const char *text)
 {
 	char type[16], pcr[8] = "-";
-	const char *note = "";
-	if (event->coverage == EVENT_UNCOVERED)
-		note = "  (not covered by the digest)";
-	else if (event->odd)
-		note = "  (odd: ignored)";
 	if (event->type != EV_NO_ACTION)
 		(void)snprintf(pcr, sizeof(pcr), "%u", event->pcr);
-	(void)printf("%4u  PCR %-2s  %-32s  %s%s%s%s\n", event->number, pcr,
-		type_text(event->type, type), text, colour(cli, "dim"), note, colour(cli, "off"));
+	(void)printf(
+		"%4u  PCR %-2s  %-32s  %s", event->number, pcr, type_text(event->type, type), text);
+	if (event->coverage == EVENT_UNCOVERED)
+		print_digest(cli, log, event);
+	else if (event->odd)
+		(void)printf("%s  (odd: ignored)%s", colour(cli, "dim"), colour(cli, "off"));
+	(void)putchar('\n');
 }
 
 static enum status run_show(struct cli *cli)
@@ -89,7 +108,7 @@ static enum status run_show(struct cli *cli)
 			(void)json_array_append_new(
 				events, event_json(&file.log, &file.log.events[i], shown));
 		else
-			print_event(cli, &file.log.events[i], shown);
+			print_event(cli, &file.log, &file.log.events[i], shown);
 	}
 	if (!cli->json)
 		return STATUS_DONE;

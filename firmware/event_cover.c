@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which part of an event's data its digest covers. PFP 1.06 section 10.4; for EV_IPL and EV_EVENT_TAG
- * what GRUB, shim, systemd, Linux and Windows do. */
+/* Which part of an event's data its digest covers. PFP 1.06 section 10.4; for EV_IPL and
+ * EV_EVENT_TAG what GRUB, shim, systemd, Linux and Windows do. */
 #include "firmware/event_private.h"
 
 #include "base/reader.h"
@@ -67,7 +67,8 @@ void cover_variable(const struct firmware_event *event, struct cover *ret)
 		candidate_data(event, ret);
 }
 
-/* EV_EFI_VARIABLE_BOOT: the variable's data; before PFP 1.04 and since BOOT2 the whole structure. */
+/* EV_EFI_VARIABLE_BOOT: the variable's data; older firmware hashes the whole structure, as
+ * EV_EFI_VARIABLE_BOOT2 has it again. */
 void cover_boot_variable(const struct firmware_event *event, struct cover *ret)
 {
 	cover_must(event, ret);
@@ -211,7 +212,7 @@ void cover_tag(const struct firmware_event *event, struct cover *ret)
 		cover_may(event, ret);
 }
 
-/* Does candidate i match in every checked bank? *ret_some: there was a digest to hold it against. */
+/* Does candidate i match in every checked bank that the event has, and has it one at all? */
 static bool candidate_matches(const struct event_log *log, const struct firmware_event *event,
 	const struct cover *cover, size_t i, bool *ret_match, struct err *err)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log's two forms. PFP 1.06 section 10.2: TCG_PCR_EVENT2 behind a Spec ID event, or TCG_PCR_EVENT. */
+/* The log's two forms. PFP 1.06 section 10.2: TCG_PCR_EVENT2 behind a Spec ID event, or
+ * TCG_PCR_EVENT. */
 #include "firmware/event_log.h"
 
 #include <assert.h>
@@ -171,7 +172,8 @@ static bool has_digest_set(const struct event_log *log, const struct firmware_ev
 	return false;
 }
 
-/* EV_NO_ACTION is in no PCR: one thing in it counts, where PCR 0 started, since replay proves it. */
+/* EV_NO_ACTION is in no PCR: one thing in it counts, where PCR 0 started, since replay proves it.
+ */
 static bool no_action(struct opening *o, struct firmware_event *event, struct err *err)
 {
 	event->coverage = EVENT_NOT_EXTENDED;

@@ -113,8 +113,8 @@ struct firmware_difference {
 	int64_t old_event, new_event; /* numbers; -1: that log has no further event in this PCR */
 	char *why; /* owned, printable */
 };
-/* Compares digests in `bank`, which must be in both logs. At most one difference a PCR, by PCR; count is 0 when
- * the PCRs are the same. The caller releases with firmware_differences_release. */
+/* Compares digests in `bank`, which must be in both logs. At most one difference a PCR, by PCR;
+ * count is 0 when the PCRs are the same. The caller releases with firmware_differences_release. */
 struct firmware_differences {
 	size_t count;
 	struct firmware_difference list[TPM_PCRS];

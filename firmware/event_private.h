@@ -39,7 +39,8 @@ const struct event_type *event_type_of(uint32_t type);
 must_use bool event_check(
 	const struct event_log *log, struct firmware_event *event, struct err *err);
 
-/* ---- event_cover.c: one for each way of hashing; ret is zero on entry but for `agile`, which is COVER_NEVER ---- */
+/* ---- event_cover.c ----
+ * One for each way of hashing; ret is zero on entry but for `agile`, and zero is COVER_NEVER. */
 void cover_never(const struct firmware_event *event, struct cover *ret);
 void cover_may(const struct firmware_event *event, struct cover *ret);
 void cover_must(const struct firmware_event *event, struct cover *ret);

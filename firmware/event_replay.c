@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Onto PCRs. TPM 2.0 Part 1 section 34 (H-CRTM, localities), PC Client Platform TPM Profile (start values). */
+/* Onto PCRs. TPM 2.0 Part 1 section 34 (H-CRTM, localities), PC Client Platform TPM Profile (start
+ * values). */
 #include "firmware/event_log.h"
 
 #define PCR_DRTM_FIRST 17u

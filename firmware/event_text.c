@@ -130,7 +130,10 @@ void text_ipl(const struct firmware_event *event, struct buf *out)
 	} else if (is_utf16_text(data) || (data.len % 2 && event->covered.len == data.len &&
 						  data.len > 2 && data.data[1] == 0)) {
 		/* Older systemd-boot logs all but the last byte. */
-		buf_put_str(out, event->pcr == 11 ? "section " : "text: ");
+		bool name = event->coverage == EVENT_COVERED;
+		buf_put_str(out, event->pcr != 11 ? "text: "
+				 : name           ? "name of section "
+						  : "content of section ");
 		put_utf16(bytes_of(data.data, data.len - data.len % 2), out);
 	} else {
 		buf_put_str(out, event->pcr == 9 ? "file " : "");

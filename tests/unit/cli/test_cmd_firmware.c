@@ -204,11 +204,12 @@ static void show__log__one_line_an_event(void **state)
 	assert_int_equal(lines, 42);
 	assert_says("   0  PCR -   EV_NO_ACTION                      PCR 0 starts at locality 3\n");
 	assert_says("   5  PCR 7   EV_EFI_VARIABLE_DRIVER_CONFIG     SecureBoot: 1\n");
-	assert_says(
-		"image \\EFI\\BOOT\\BOOTX64.EFI at 0x1000, 4 bytes  (not covered by the digest)\n");
+	assert_says("image \\EFI\\BOOT\\BOOTX64.EFI at 0x1000, 4 bytes  (sha256 04e666aa09809daf…, "
+		    "text not covered)\n");
 	assert_int_equal(RUN(&cmd_firmware_show, "--type=ccel", t.ccel), STATUS_DONE);
-	assert_says("   0  PCR 1   0x0000040e                        one  (not covered by the "
-		    "digest)\n");
+	assert_says("   0  PCR 1   0x0000040e                        one  (sha256 "
+		    "2d711642b726b044…, text "
+		    "not covered)\n");
 	assert_says("odd  (odd: ignored)\n");
 }
 
