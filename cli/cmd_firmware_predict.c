@@ -7,6 +7,7 @@
 #include "firmware/baseline.h"
 #include "firmware/pe.h"
 #include "firmware/predict.h"
+#include "firmware/systemd_log.h"
 
 enum { LINE_FILE_MAX = 8192, DBX_FILE_MAX = 1 << 20 };
 
@@ -18,6 +19,8 @@ static const struct option_spec options[] = {
 	{"dbx", "FILE", OPTION_VALUE, "an update that will be appended to dbx"},
 	{"sbat-level", "FILE", OPTION_VALUE, "the new SbatLevel of shim"},
 	{"cmdline", "TEXT", OPTION_VALUE, "the new kernel command line, as its loader measures it"},
+	{"systemd-log", "FILE", OPTION_VALUE,
+		"systemd's measurement log of the last boot: PCRs 11-14 up to its end"},
 	{"pcrs", "LIST", OPTION_VALUE,
 		"which PCRs go into --corim (default: all that can be told)"},
 	FIRMWARE_LOG_OPTIONS,
@@ -80,6 +83,49 @@ static bool apply(struct cli *cli, struct predict *predict)
 	       from_file(cli, predict, "dbx", DBX_FILE_MAX, change_dbx) &&
 	       from_file(cli, predict, "sbat-level", LINE_FILE_MAX, change_sbat_level) &&
 	       (!line || predict_command_line(predict, bytes_str(line), &cli->err));
+}
+
+/* ---- what systemd extends after the firmware's log has ended ---- */
+
+static const char systemd_note[] =
+	"assumes that systemd measures what it measured after the last boot (PCR 11 to 14)";
+
+/* PCR 15 is left out: the runtime's own. */
+#define SYSTEMD_PCRS 0x7800u
+
+static bool extend_bank(
+	struct bytes log, struct pcr_bank *bank, uint32_t *ret_touched, struct err *err)
+{
+	struct digest pcrs[SYSTEMD_LOG_PCRS];
+	uint32_t touched = 0;
+
+	for (size_t i = 0; i < SYSTEMD_LOG_PCRS; i++) {
+		pcrs[i] = (struct digest){
+			.alg = bank->alg, .len = (uint8_t)digest_alg_len(bank->alg)};
+		memcpy(pcrs[i].bytes, bank->values[i], pcrs[i].len);
+	}
+	if (!systemd_log_replay(log, bank->alg, pcrs, &touched, err))
+		return false;
+	touched &= SYSTEMD_PCRS;
+	for (size_t i = 0; i < SYSTEMD_LOG_PCRS; i++)
+		if (touched >> i & 1)
+			memcpy(bank->values[i], pcrs[i].bytes, pcrs[i].len);
+	bank->present |= touched;
+	*ret_touched = touched;
+	return true;
+}
+
+/* The same words are measured at the next boot, so that a value changes when it changed before. */
+static bool extend_systemd(struct cli *cli, struct prediction *prediction)
+{
+	OWNED(buf_release) struct buf log = {0};
+	const char *path = option(cli, "systemd-log");
+	uint32_t touched;
+
+	return !path ||
+	       (cli_read(path, SYSTEMD_LOG_MAX, &log, &cli->err) &&
+		       extend_bank(buf_bytes(&log), &prediction->before, &touched, &cli->err) &&
+		       extend_bank(buf_bytes(&log), &prediction->after, &touched, &cli->err));
 }
 
 static bool write_corim(struct cli *cli, const struct prediction *prediction)
@@ -163,6 +209,8 @@ static enum status print_json(struct cli *cli, const struct prediction *predicti
 	}
 	for (size_t i = 0; i < prediction->note_count; i++)
 		(void)json_array_append_new(notes, json_string(prediction->notes[i]));
+	if (option_given(cli, "systemd-log"))
+		(void)json_array_append_new(notes, json_string(systemd_note));
 	return cli_print_json(cli,
 		json_pack("{s:s,s:o,s:o,s:o}", "bank", digest_alg_name(prediction->bank), "pcrs",
 			pcrs_json(prediction), "changes", changes, "notes", notes),
@@ -207,6 +255,8 @@ static enum status print_text(struct cli *cli, const struct prediction *predicti
 	(void)puts("");
 	for (size_t i = 0; i < prediction->note_count; i++)
 		(void)printf("%s\n", prediction->notes[i]);
+	if (option_given(cli, "systemd-log"))
+		(void)printf("%s\n", systemd_note);
 	return STATUS_DONE;
 }
 
@@ -223,7 +273,8 @@ static enum status run(struct cli *cli)
 	bank = bank == DIGEST_NONE ? DIGEST_SHA256 : bank;
 	if (!firmware_log_read(cli, path, bank, &log) ||
 		!predict_new(&log.log, bank, &predict, &cli->err) || !apply(cli, predict) ||
-		!predict_finish(predict, &prediction, &cli->err) || !write_corim(cli, &prediction))
+		!predict_finish(predict, &prediction, &cli->err) ||
+		!extend_systemd(cli, &prediction) || !write_corim(cli, &prediction))
 		return cli_fail(cli);
 	return cli->json ? print_json(cli, &prediction) : print_text(cli, &prediction);
 }

@@ -106,6 +106,23 @@ static void note_signature(struct predict *predict, const char *name, size_t sig
 			name);
 }
 
+/* The last image before SbatLevel is shim, which may raise it. */
+static void note_shim(struct predict *predict, const struct boot_item *item, const char *name)
+{
+	const struct boot_item *end = predict->chain.items + predict->chain.count;
+	uint32_t sbat = predict_sbat_event(predict);
+
+	if (sbat == UINT32_MAX || item->event > sbat)
+		return;
+	for (const struct boot_item *next = item + 1; next < end && next->event < sbat; next++)
+		if (next->kind == BOOT_IMAGE)
+			return;
+	predict_note(predict,
+		"assumes that %s does not raise SbatLevel and holds the same certificate (PCR 7 "
+		"and 14)",
+		name);
+}
+
 /* All image events that had this digest: one image is often loaded more than once. */
 static bool change_images(struct predict *predict, const struct digest *old,
 	const struct digest *digest, const char *what, struct err *err)
@@ -130,6 +147,7 @@ static bool replace_image(struct predict *predict, const struct boot_item *item,
 	if (!image_digest(predict, file, name, &digest, &signatures, err))
 		return false;
 	note_signature(predict, name, signatures);
+	note_shim(predict, item, name);
 	(void)snprintf(what, sizeof(what), "image %s becomes %s",
 		item->text[0] ? item->text : "without a path", name);
 	return change_images(predict, &item->digest, &digest, what, err);

@@ -40,6 +40,8 @@ must_use bool predict_insert(struct predict *predict, size_t index, uint32_t pcr
 /* Adds a note, once. Notes beyond PREDICT_NOTES_MAX are lost, as is what is longer than 1023 bytes. */
 void predict_note(struct predict *predict, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The number of the event by which shim measured SbatLevel; UINT32_MAX when there is none. */
+uint32_t predict_sbat_event(struct predict *predict);
 /* The events of the old log that measured Secure Boot say that it was on. */
 bool predict_secure_boot(const struct predict *predict);
 

@@ -195,6 +195,15 @@ bool predict_dbx(struct predict *predict, struct bytes update, struct err *err)
 
 /* ---- SbatLevel ---- */
 
+uint32_t predict_sbat_event(struct predict *predict)
+{
+	struct uefi_variable variable;
+	const struct predict_event *event =
+		variable_event(predict, EV_EFI_VARIABLE_AUTHORITY, "SbatLevel", &variable);
+
+	return event ? event->event->number : UINT32_MAX;
+}
+
 bool predict_sbat_level(struct predict *predict, struct bytes level, struct err *err)
 {
 	struct uefi_variable variable;

@@ -78,6 +78,20 @@ expect 0 '' "$ASSAY" firmware predict --json --log "$LOG" --replace "28=$IMAGE" 
 od -An -tx1 -v "$W/signed" | tr -d ' \n' | grep -q "^d284.*$value" || die "the signed manifest does not hold $value"
 ok "the values are published as CoRIM, bare and signed"
 
+SYSTEMD=tests/fuzz/corpus/systemd_log/phase
+before=$(pcr_of 4)
+expect 0 'assumes that systemd measures' "$ASSAY" firmware predict --json --log "$LOG" --replace "28=$IMAGE" --systemd-log "$SYSTEMD"
+[ "$(pcr_of 4)" = "$before" ] || die "systemd's log changed PCR 4"
+python3 - "$W/out" "$LOG" "$ASSAY" <<'PY' || die "PCR 11 is not extended by the phase"
+import hashlib, json, subprocess, sys
+replayed = json.loads(subprocess.run([sys.argv[3], "firmware", "replay", sys.argv[2]], capture_output=True).stdout)
+start = bytes.fromhex(replayed["banks"]["sha256"]["11"])
+want = hashlib.sha256(start + hashlib.sha256(b"ready").digest()).hexdigest()
+sys.exit(json.load(open(sys.argv[1]))["pcrs"]["11"]["new"] != want)
+PY
+expect 1 'is not what was extended' "$ASSAY" firmware predict --log "$LOG" --replace "28=$IMAGE" --systemd-log tests/fuzz/corpus/systemd_log/mismatch
+ok "systemd's own log is put on top"
+
 python3 - "$W/dbx" <<'PY'
 import sys
 guid = bytes.fromhex("2616c4c14c509240aca941f936934328")

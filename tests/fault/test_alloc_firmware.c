@@ -30,8 +30,8 @@ static void open_golden(size_t i, const char *line)
 
 	log_maker_start(&makers[i], banks, 1);
 	log_maker_golden(&makers[i], &golden);
-	assert_ok(event_log_open(buf_bytes(&makers[i].out), EVENT_LOG_TPM, DIGEST_SHA256, &logs[i],
-			  &err),
+	assert_ok(event_log_open(
+			  buf_bytes(&makers[i].out), EVENT_LOG_TPM, DIGEST_SHA256, &logs[i], &err),
 		err);
 }
 
@@ -53,8 +53,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct buf *all[] = {&image, &unified, &systemd, &written, &out, &dbx, &makers[0].out,
-		&makers[1].out};
+	struct buf *all[] = {
+		&image, &unified, &systemd, &written, &out, &dbx, &makers[0].out, &makers[1].out};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
@@ -211,8 +211,8 @@ static void S12__corim_read__out_of_memory_or_whole(void **state)
 {
 	(void)state;
 	assert_ok(corim_write(&draft, &manifest, &err), err);
-	assert_ok(corim_sign(key, "ACME", 1, 2000000000, buf_bytes(&manifest), &signed_manifest,
-			  &err),
+	assert_ok(corim_sign(
+			  key, "ACME", 1, 2000000000, buf_bytes(&manifest), &signed_manifest, &err),
 		err);
 	run(read_corim, check_read, release_corim);
 	buf_release(&manifest);
@@ -299,8 +299,8 @@ static void S12__predict_command_line__out_of_memory_or_whole(void **state)
 		BYTES_LIT("grub_cmd: linux /vmlinuz a"));
 	log_maker_put(&makers[1], 8, EV_IPL, BYTES_LIT("/vmlinuz a"),
 		BYTES_LIT("kernel_cmdline: /vmlinuz a"));
-	assert_ok(event_log_open(buf_bytes(&makers[1].out), EVENT_LOG_TPM, DIGEST_SHA256, &logs[1],
-			  &err),
+	assert_ok(event_log_open(
+			  buf_bytes(&makers[1].out), EVENT_LOG_TPM, DIGEST_SHA256, &logs[1], &err),
 		err);
 	assert_ok(predict_line(&err), err);
 	notes = prediction.note_count;

@@ -200,6 +200,17 @@ static void authenticode__sections_overlap_beyond_the_file__refused(void **state
 		"PE image: headers, sections and certificate table are 1044 bytes, the file 1034");
 }
 
+static void authenticode__certificate_table_over_sections__refused(void **state)
+{
+	(void)state;
+	pe_build(&two, &file);
+	pe_put_le(&file, pe_build_security_at(&two), 4, PE_BUILD_HEADERS);
+	pe_put_le(&file, pe_build_security_at(&two) + 4, 4, 8);
+	assert_ok(pe_parse(buf_bytes(&file), &image, &err), err);
+	assert_fails(pe_authenticode(&image, DIGEST_SHA256, &digest, &err), err, ERR_FORMAT,
+		"PE image: headers, sections and certificate table are 1054 bytes, the file 1046");
+}
+
 /* Signed with an own key by `sbsign`; digests as `osslsigncode verify` prints them. */
 static void authenticode__image_signed_by_other_tools__their_digest(void **state)
 {
@@ -345,6 +356,9 @@ static void parse__malformed_header__field_named(void **state)
 			"PE image: section 0: 4294967295 bytes at 1024 exceed the file of 1046"},
 		{PE_BUILD_OPTIONAL + 240 + 20, 4, 0xffffffff, ERR_FORMAT,
 			"PE image: section 0: 14 bytes at 4294967295 exceed the file of 1046"},
+		{PE_BUILD_OPTIONAL + 112 + 32, 8, 0x0000000800000800, ERR_FORMAT,
+			"PE image: certificate table: 8 bytes at 2048 do not lie in the 1046 bytes "
+			"after the headers"},
 		{PE_BUILD_OPTIONAL + 112 + 36, 4, 24, ERR_FORMAT,
 			"PE image: certificate table: 24 bytes at 0 do not lie in the 1046 bytes "
 			"after the headers"},
@@ -402,6 +416,7 @@ int main(void)
 		TEST(authenticode__every_covered_bit__changes_the_digest),
 		TEST(authenticode__other_algorithms__their_lengths),
 		TEST(authenticode__sections_overlap_beyond_the_file__refused),
+		TEST(authenticode__certificate_table_over_sections__refused),
 		TEST(authenticode__image_signed_by_other_tools__their_digest),
 		TEST(signatures__two__types_and_contents),
 		TEST(signatures__malformed__named),

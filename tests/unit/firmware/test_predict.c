@@ -362,6 +362,24 @@ static void replace__unsigned_image__noted_where_secure_boot_is_on(void **state)
 	assert_false(noted("not signed"));
 }
 
+static void replace__shim__what_it_may_raise_is_noted(void **state)
+{
+	static const struct {
+		const char *name;
+		bool noted;
+	} cases[] = {{"BOOTX64.EFI", true}, {"grubx64.efi", false}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		start_grub();
+		assert_ok(predict_replace(predict, cases[i].name, file(GRUB2), "new", &err), err);
+		assert_ok(predict_finish(predict, &prediction, &err), err);
+		assert_int_equal(noted("does not raise SbatLevel"), cases[i].noted);
+		predict_free(&predict);
+		prediction_release(&prediction);
+	}
+}
+
 static void replace__what_is_not_there__refused(void **state)
 {
 	static const struct {
@@ -377,6 +395,10 @@ static void replace__what_is_not_there__refused(void **state)
 			"\"\": no image, file or initrd of that name, digest or number in the log"},
 		{"1", ERR_NOT_FOUND,
 			"\"1\": no image, file or initrd of that name, digest or number in the "
+			"log"},
+		{"123456789", ERR_NOT_FOUND,
+			"\"123456789\": no image, file or initrd of that name, digest or number in "
+			"the "
 			"log"},
 		{".efi", ERR_USAGE, "\".efi\" names event 2 and event 4: name one by its number"},
 	};
@@ -457,11 +479,15 @@ static void command_line__kernel_measured_another__cannot_tell(void **state)
 
 static void command_line__impossible__refused(void **state)
 {
+	static const char room[8193];
+
 	(void)state;
 	systemd_boot(&before_bytes, "quiet", "quiet");
 	start();
 	assert_fails(predict_command_line(predict, BYTES_LIT(""), &err), err, ERR_USAGE,
 		"command line: expected 1 to 8192 bytes");
+	assert_fails(predict_command_line(predict, bytes_of(room, sizeof(room)), &err), err,
+		ERR_USAGE, "command line: expected 1 to 8192 bytes");
 	assert_fails(predict_command_line(predict, BYTES_LIT("\xc3\xa4"), &err), err,
 		ERR_UNSUPPORTED, "command line: not ASCII");
 	predict_free(&predict);
@@ -604,6 +630,43 @@ static void dbx__update_with_known_entries__new_ones_appended(void **state)
 	}
 }
 
+/* Two bytes of the header of an update that make it none. */
+static void dbx__header_of_another_kind__no_header(void **state)
+{
+	static const size_t places[] = {20, 22, 24};
+
+	(void)state;
+	start_grub();
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		buf_clear(&scratch);
+		put_authentication(&scratch, 24 + 5);
+		put_list(&scratch, "a");
+		assert_ok(predict_dbx(predict, buf_bytes(&scratch), &err), err);
+		scratch.data[places[i]] ^= 1;
+		assert_false(predict_dbx(predict, buf_bytes(&scratch), &err));
+		assert_int_equal(err.code, ERR_FORMAT);
+	}
+}
+
+/* The same 48 bytes under another type are another entry. */
+static void dbx__entry_of_another_type__new(void **state)
+{
+	OWNED(buf_release) struct buf old = {0};
+	struct grub_boot first = plain, next = plain;
+
+	(void)state;
+	put_list(&old, "a");
+	put_list(&scratch, "a");
+	scratch.data[0] ^= 1;
+	first.dbx = buf_bytes(&old);
+	grub_boot(&before_bytes, &first);
+	start();
+	assert_ok(predict_dbx(predict, buf_bytes(&scratch), &err), err);
+	buf_put(&old, buf_bytes(&scratch));
+	next.dbx = buf_bytes(&old);
+	assert_next_grub(&next);
+}
+
 static void dbx__first_update__the_update_itself(void **state)
 {
 	struct grub_boot next = plain;
@@ -631,6 +694,10 @@ static void dbx__malformed_update__refused(void **state)
 		"dbx update: dwLength: 23 does not fit the file of 45 bytes");
 	buf_clear(&scratch);
 	put_list(&scratch, "a");
+	assert_ok(predict_dbx(predict, buf_bytes(&scratch), &err), err);
+	scratch.data[20] = 1; /* neither a list nor an authentication header of another revision */
+	assert_false(predict_dbx(predict, bytes_of(scratch.data, 30), &err));
+	scratch.data[20] = 0;
 	scratch.len--;
 	assert_false(predict_dbx(predict, buf_bytes(&scratch), &err));
 	assert_int_equal(err.code, ERR_FORMAT);
@@ -649,8 +716,14 @@ static void sbat_level__new_text__pcr_7(void **state)
 	(void)state;
 	next.sbat = "sbat,1,2024\nshim,4\n";
 	start_grub();
-	assert_fails(predict_sbat_level(predict, BYTES_LIT("shim,4\n"), &err), err, ERR_FORMAT,
-		"SbatLevel: expected a text that begins \"sbat,\"");
+	for (size_t i = 0; i < 3; i++) {
+		static char long_text[5000] = "sbat,";
+		struct bytes bad[] = {BYTES_LIT("shim,4\n"), BYTES_LIT("sbat"),
+			bytes_of(long_text, sizeof(long_text))};
+
+		assert_fails(predict_sbat_level(predict, bad[i], &err), err, ERR_FORMAT,
+			"SbatLevel: expected a text that begins \"sbat,\"");
+	}
 	assert_ok(predict_sbat_level(predict, bytes_str(next.sbat), &err), err);
 	assert_next_grub(&next);
 	assert_int_equal(prediction.changed, 1u << 7);
@@ -849,6 +922,40 @@ static void uki__line_or_initrd_from_elsewhere__cannot_tell(void **state)
 	assert_true(noted("cannot tell PCR 9: the initrd was more"));
 }
 
+static void uki__line_not_ascii_or_no_initrd__cannot_tell(void **state)
+{
+	struct pe_build build = {.sections = {{0}, {".cmdline", "\xc3\xa4", 0, 0},
+					 {".initrd", "initrd", 0, 0}, {".efifw", "f", 0, 0}}};
+
+	(void)state;
+	start_uki(SIZE_MAX, "quiet", "initrd");
+	build_uki(UKI2, &build, KERNEL);
+	assert_ok(predict_uki(predict, file(UKI2), "new.efi", &err), err);
+	uki_boot(&after_bytes, UKI2, SIZE_MAX, LIST(".linux", ".cmdline", ".initrd"), NULL, NULL);
+	assert_next(1u << 9);
+	assert_true(noted(".efifw"));
+	predict_free(&predict);
+	prediction_release(&prediction);
+	build.sections[1].data = " ";
+	build.sections[2].name = ".splash";
+	start_uki(SIZE_MAX, "quiet", "initrd");
+	build_uki(UKI2, &build, KERNEL);
+	assert_ok(predict_uki(predict, file(UKI2), "new.efi", &err), err);
+	uki_boot(&after_bytes, UKI2, SIZE_MAX, LIST(".linux", ".cmdline", ".splash"), NULL, NULL);
+	assert_next(1u << 9);
+	assert_true(noted("cannot tell PCR 9: the initrd was more"));
+}
+
+static void uki__malformed_certificate_table__refused(void **state)
+{
+	(void)state;
+	start_uki(SIZE_MAX, NULL, NULL);
+	files[UKI].data[files[UKI].len - sizeof(certificate)] = 7;
+	assert_fails(predict_uki(predict, file(UKI), "new.efi", &err), err, ERR_FORMAT,
+		"new.efi: certificate table: PE image: dwLength: less than its own header at "
+		"offset 8");
+}
+
 static void uki__secure_boot_on__signature_noted(void **state)
 {
 	(void)state;
@@ -911,6 +1018,7 @@ int main(void)
 		TEST(replace__initrd__its_hash),
 		TEST(replace__by_the_same_file__nothing_changes),
 		TEST(replace__unsigned_image__noted_where_secure_boot_is_on),
+		TEST(replace__shim__what_it_may_raise_is_noted),
 		TEST(replace__what_is_not_there__refused),
 		TEST(new__log_that_does_not_replay__refused),
 		TEST(command_line__grub__line_and_commands),
@@ -922,6 +1030,8 @@ int main(void)
 		TEST(replace__log_without_secure_boot__no_word_of_authorities),
 		TEST(replace__initrd_of_the_kernels_stub__by_its_name),
 		TEST(dbx__update_with_known_entries__new_ones_appended),
+		TEST(dbx__header_of_another_kind__no_header),
+		TEST(dbx__entry_of_another_type__new),
 		TEST(dbx__first_update__the_update_itself),
 		TEST(dbx__malformed_update__refused),
 		TEST(sbat_level__new_text__pcr_7),
@@ -931,6 +1041,8 @@ int main(void)
 		TEST(uki__several_profiles__the_first),
 		TEST(uki__stub_without_version__assumed),
 		TEST(uki__line_or_initrd_from_elsewhere__cannot_tell),
+		TEST(uki__line_not_ascii_or_no_initrd__cannot_tell),
+		TEST(uki__malformed_certificate_table__refused),
 		TEST(uki__secure_boot_on__signature_noted),
 		TEST(uki__image_signed_by_sbsign__what_systemd_measure_says),
 		TEST(uki__no_such_boot_or_image__refused),
