@@ -22,11 +22,10 @@ static const struct option_spec show_options[] = {
 static const struct option_spec check_options[] = {
 	{"rules", "FILE", OPTION_VALUE, "what may stand in the log; sha256sum's output is enough"},
 	{"pcr", "[INDEX:]HEX", OPTION_REPEATED,
-		"value of PCR 10 that the log must lead to; of PCRs 0 to 9, which boot_aggregate "
-		"binds"},
+		"PCR 10 as the log must lead to it; PCRs 0 to 9 for boot_aggregate"},
 	{"bank", "ALG", OPTION_VALUE, "of those values: sha256 (default), sha384 or sha512"},
 	{"key", "FILE", OPTION_REPEATED,
-		"signer of files, as rules call it by the file's name without ending"},
+		"signer of files; rules call it by the file's name without ending"},
 	OPTIONS_END,
 };
 
