@@ -192,6 +192,7 @@ static void suspicion_see(
 	if (!event_type_name(event->type) || event->type == EV_UNUSED) {
 		if (chain->unknown_types++ == 0)
 			chain->unknown_event = event->number;
+		chain->unknown_pcrs |= 1u << event->pcr;
 	}
 	if (event->pcr < 8 && event->type != EV_SEPARATOR && chain->disguised_separator < 0 &&
 		(digest_equal(digest, &b->separators[0]) ||

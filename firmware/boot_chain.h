@@ -51,6 +51,7 @@ struct boot_chain {
 	int64_t disguised_separator;
 	size_t unknown_types; /* events extended whose type is not known or EV_UNUSED */
 	int64_t unknown_event; /* the first of them; -1 */
+	uint32_t unknown_pcrs; /* where they were extended, a bit for each PCR */
 };
 
 /* ERR_NOT_FOUND when the log lacks the bank; ERR_NOMEM. An event without a digest in this bank

@@ -130,7 +130,10 @@ static void refuse_event(struct boot_case *c, const struct baseline_finding *f)
 	char subject[64], where[64] = "firmware log: no event";
 	char expected[REASON_TEXT_MAX], actual[REASON_TEXT_MAX], hex[2 * DIGEST_LEN_MAX + 1] = "";
 
-	snprintf(subject, sizeof(subject), "PCR %u, %s", f->pcr, event_type_name(f->type));
+	if (event_type_name(f->type))
+		snprintf(subject, sizeof(subject), "PCR %u, %s", f->pcr, event_type_name(f->type));
+	else
+		snprintf(subject, sizeof(subject), "PCR %u, event type 0x%08x", f->pcr, f->type);
 	if (f->event >= 0)
 		snprintf(where, sizeof(where), "firmware log event %lld", (long long)f->event);
 	if (f->expected.len)

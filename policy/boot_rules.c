@@ -9,6 +9,8 @@
 #include "policy/policy_file.h"
 
 #define BOOT_IMAGE_PCR 4u
+/* PCRs whose events rules look at: boot images, Secure Boot, what loaders and stubs measured. */
+#define JUDGED_BY_TYPE (1u << 4 | 1u << 7 | 1u << 8 | 1u << 9 | 0x7800u)
 
 static void refuse_at(struct boot_case *c, enum reason_code code, const char *subject,
 	const char *expected, const char *actual, uint32_t event)
@@ -236,9 +238,21 @@ static void judge_lockdown(struct boot_case *c)
 		"firmware log", NULL);
 }
 
+/* Vendors have event types of their own. Where a reference holds each event by type and digest they
+ * may stay; where rules look for events by their type, one of another type would hide from them. */
+static void judge_types(struct boot_case *c)
+{
+	const struct boot_chain *chain = &c->facts->chain;
+
+	if (chain->unknown_pcrs & (JUDGED_BY_TYPE | c->class->may_vary))
+		refuse_at(c, REASON_FIRMWARE_LOG, "firmware log", "known types of events",
+			"an unknown or unused one", (uint32_t)chain->unknown_event);
+}
+
 bool boot_judge_rules(struct boot_case *c, struct err *err)
 {
 	(void)err;
+	judge_types(c);
 	judge_secure_boot(c);
 	judge_authorities(c);
 	judge_dbx(c);

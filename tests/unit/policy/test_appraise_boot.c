@@ -651,6 +651,43 @@ static void L12__events_renamed__refused(void **state)
 	}
 }
 
+/* A vendor's own type, in a PCR that references hold: it has to be the one that they know. */
+static void boot__vendors_event_type__held_by_type_and_digest(void **state)
+{
+	static const enum digest_alg banks[] = {DIGEST_SHA256};
+	struct buf golden = {0};
+	struct log_maker m = {0};
+
+	(void)state;
+	log_maker_start(&m, banks, ARRAY_LEN(banks));
+	log_maker_text(&m, 1, 0x8401, "the vendor's");
+	log_maker_separators(&m, 0, 7);
+	made_machine(&m, BOOT_RISK, "    secure_boot: any\n");
+	buf_put(&golden, buf_bytes(&boot.firmware));
+	boot_attach(buf_bytes(&golden));
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	log_maker_start(&m, banks, ARRAY_LEN(banks));
+	log_maker_text(&m, 1, 0x8402, "the vendor's");
+	log_maker_separators(&m, 0, 7);
+	made_machine(&m, BOOT_RISK, "    secure_boot: any\n");
+	buf_clear(&boot.lines);
+	boot_reference("golden-log", buf_bytes(&golden), "");
+	boot_policy(BOOT_RISK, "    secure_boot: any\n");
+	boot_attach(buf_bytes(&golden));
+	scene_run(boot.s);
+	assert_refused_among(boot.s, REASON_FIRMWARE_EVENT);
+	assert_non_null(strstr(boot_reason(REASON_FIRMWARE_EVENT)->subject, "PCR 1, event type 0x"));
+	/* Left open, it could be anything. */
+	buf_clear(&boot.lines);
+	boot_reference("golden-log", buf_bytes(&golden), "");
+	boot_policy(BOOT_RISK, "    secure_boot: any\n    may_vary: [1]\n");
+	boot_attach(buf_bytes(&golden));
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_FIRMWARE_LOG);
+	buf_release(&golden);
+}
+
 static void L14__separator_of_an_error__refused(void **state)
 {
 	static const enum digest_alg banks[] = {DIGEST_SHA256};
@@ -854,6 +891,7 @@ int main(void)
 		T(boot__line_left_open__judged_by_rules_alone),
 		T(Q12__bank_without_separators__refused),
 		T(L12__events_renamed__refused),
+		T(boot__vendors_event_type__held_by_type_and_digest),
 		T(L14__separator_of_an_error__refused),
 		T(boot__second_class_fits__is_the_hosts),
 		T(renewal__pcrs_as_they_were__stands_on_the_last_boot),
