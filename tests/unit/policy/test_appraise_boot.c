@@ -677,7 +677,8 @@ static void boot__vendors_event_type__held_by_type_and_digest(void **state)
 	boot_attach(buf_bytes(&golden));
 	scene_run(boot.s);
 	assert_refused_among(boot.s, REASON_FIRMWARE_EVENT);
-	assert_non_null(strstr(boot_reason(REASON_FIRMWARE_EVENT)->subject, "PCR 1, event type 0x"));
+	assert_non_null(
+		strstr(boot_reason(REASON_FIRMWARE_EVENT)->subject, "PCR 1, event type 0x"));
 	/* Left open, it could be anything. */
 	buf_clear(&boot.lines);
 	boot_reference("golden-log", buf_bytes(&golden), "");
