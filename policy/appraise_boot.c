@@ -108,6 +108,8 @@ static bool judge_classes(struct appraisal *a, const struct boot_facts *facts, s
 		if (best->verdict.reason_count == 0)
 			break;
 	}
+	if (!best)
+		return err_set(err, ERR_INTERNAL, "no host class to judge by");
 	adopt(a, best);
 	if (best->verdict.reason_count == 0)
 		accept(a, best);

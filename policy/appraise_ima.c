@@ -3,6 +3,7 @@
  * The IMA log under a host class: what the quote attests of it, judged by the rules. Several rule
  * sets are alternatives: the old ones beside the new ones while an update is rolled out.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -149,10 +150,9 @@ static void note_accepted(struct ima_case *c, const struct best *best)
 	const struct ima_advance *advance = &best->result->advance;
 
 	verdict_checked(c->verdict,
-		"IMA: entries %llu to %llu approved by rules; %llu behind them not attested yet",
-		(unsigned long long)advance->first,
-		(unsigned long long)(advance->first + advance->attested),
-		(unsigned long long)advance->waiting);
+		"IMA: %" PRIu64 " entries from %" PRIu64 " on approved by rules; %" PRIu64
+		" behind them not attested yet",
+		advance->attested, advance->first, advance->waiting);
 	if (best->state.flags & IMA_FACT_IGNORED)
 		verdict_not_checked(c->verdict, "files that the IMA rules leave out");
 	for (size_t i = 0; ima_not_measured[i]; i++)

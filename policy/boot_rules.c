@@ -170,16 +170,16 @@ static bool line_allowed(const struct host_command_line *rules, const char *line
 static void judge_line(struct boot_case *c, const struct boot_item *item)
 {
 	const struct host_command_line *rules = &c->class->command_line;
-	const char *at = item->text;
+	const char *line = item->text ? item->text : "", *at = line;
 	struct bytes word;
 
-	if (!line_allowed(rules, item->text))
+	if (!line_allowed(rules, line))
 		refuse_at(c, REASON_COMMAND_LINE, "kernel command line",
-			"one that the host class allows", item->text, item->event);
+			"one that the host class allows", line, item->event);
 	for (size_t i = 0; i < rules->require_count; i++)
-		if (!has_word(item->text, rules->require[i]))
+		if (!has_word(line, rules->require[i]))
 			refuse_at(c, REASON_COMMAND_LINE, "kernel command line", rules->require[i],
-				item->text, item->event);
+				line, item->event);
 	while (next_word(&at, &word))
 		for (size_t i = 0; i < rules->forbid_count; i++)
 			if (word.len > COMMAND_LINE_MAX ||
