@@ -121,6 +121,15 @@ static bool judge_fully(struct appraisal *a, struct err *err)
 	return boot_facts_of(a, &facts, err) && (!facts || judge_classes(a, facts, err));
 }
 
+/* The host's class is one that the risk class names today: a workload can have moved to another. */
+static bool class_named(const struct appraisal *a, size_t host_class)
+{
+	for (size_t i = 0; i < a->class->host_count; i++)
+		if (a->class->hosts[i] + 1 == host_class)
+			return true;
+	return false;
+}
+
 /* The PCRs of the boot are as they were (check_other_pcrs), under the same policy and in the same
  * boot (check_continuity). */
 static bool judge_further(struct appraisal *a, struct err *err)
@@ -129,9 +138,10 @@ static bool judge_further(struct appraisal *a, struct err *err)
 	OWNED(free_ptr) struct candidate *c = NULL;
 	char until[TIME_TEXT_MAX], now[TIME_TEXT_MAX];
 
-	if (s->host_class == 0 || s->host_class > a->policy->host_class_count) {
-		verdict_refuse(a->verdict, REASON_STATE_STALE, "host class", "one that was shown",
-			"none", "state of the last appraisal", NULL);
+	if (!class_named(a, s->host_class)) {
+		verdict_refuse(a->verdict, REASON_STATE_STALE, "host class",
+			"one that the risk class names", "none or another",
+			"state of the last appraisal", NULL);
 		return true;
 	}
 	if (s->boot_until > 0 && a->context->now > s->boot_until) {
