@@ -18,7 +18,7 @@ struct boot_facts {
 	struct event_log log;
 	struct boot_chain chain; /* owned */
 	struct secure_boot *secure_boot; /* owned */
-	uint32_t logged; /* PCRs that a log extends */
+	uint32_t logged; /* PCRs that a log extends, systemd's separators apart */
 	uint32_t later; /* those that systemd extended after the firmware */
 };
 

@@ -13,6 +13,7 @@
 #define FIRMWARE_PCRS   0xffu
 #define FIRMWARE_PCRS_N 8u
 #define PHASES_PCR      11u
+#define SEPARATED_PCRS  (0xffu | 1u << 9 | 0x7000u)
 
 void boot_facts_free(struct boot_facts **facts)
 {
@@ -40,18 +41,27 @@ static bool is_phase(const struct systemd_event *event)
 	return true;
 }
 
+/* The word by which systemd (259 and later) closes the PCRs of firmware and boot loader. */
+static bool is_os_separator(const struct systemd_event *event)
+{
+	return event->coverage == SYSTEMD_COVERED && bytes_equal_str(event->string, "os-separator");
+}
+
 /* No reference judges systemd's log, so it may explain nothing that decides what boots: else whoever
- * writes it moves events there from the firmware's. What is left are phases of the boot in PCR 11. */
+ * writes it moves events there from the firmware's. What is left are phases of the boot in PCR 11 and
+ * separators. */
 static bool systemd_event_fits(void *context, const struct systemd_event *event, struct err *err)
 {
 	const struct boot_facts *f = context;
 
 	if (event->nv || !(f->judged >> event->pcr & 1))
 		return true;
-	if (event->pcr == PHASES_PCR && is_phase(event))
+	if ((event->pcr == PHASES_PCR && is_phase(event)) ||
+		(SEPARATED_PCRS >> event->pcr & 1 && is_os_separator(event)))
 		return true;
 	return err_set(err, ERR_MISMATCH,
-		"PCR %u: explains nothing here but phases of the boot in PCR 11", event->pcr);
+		"PCR %u: explains nothing here but separators, and phases of the boot in PCR 11",
+		event->pcr);
 }
 
 /* systemd goes on where the firmware's log ends. */
@@ -109,7 +119,8 @@ static bool compare(struct appraisal *a, struct boot_facts *f, bool *ret_ok, str
 	}
 	if (!replay_systemd(a, f, &pcrs, ret_ok, err))
 		return false;
-	f->logged = pcrs.present | f->later;
+	/* Separators are everywhere and say nothing. */
+	f->logged = pcrs.present | (f->later & 1u << PHASES_PCR);
 	if (!*ret_ok)
 		return true;
 	for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++) {

@@ -44,6 +44,8 @@ static void L21__event_moved_to_systemds_log__refused(void **state)
 		{4, "phase", "evil.efi", "evil.efi", 8},
 		{8, "phase", "init=/bin/sh", "init=/bin/sh", 12},
 		{9, "phase", "initrd", "initrd", 6},
+		{8, "os-separator", "os-separator", "os-separator", 12},
+		{9, "os-separator", "os-separator", "initrd", 6},
 		{12, "phase", "init=/bin/sh", "init=/bin/sh", 12},
 		{13, "sysext", "x", "content", 7},
 		{14, "phase", "MokList", "MokList", 7},
@@ -67,8 +69,21 @@ static void L21__event_moved_to_systemds_log__refused(void **state)
 		assert_string_equal(
 			boot.s->verdict->reasons[0].subject, "systemd's measurement log");
 		assert_non_null(strstr(boot.s->verdict->reasons[0].actual,
-			"explains nothing here but phases of the boot in PCR 11"));
+			"explains nothing here but separators"));
 	}
+}
+
+static void boot__systemds_separators__accepted_in_each_pcr(void **state)
+{
+	static const unsigned pcrs[] = {0, 1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 14};
+
+	(void)state;
+	boot_golden("secure-boot", "", "");
+	for (size_t i = 0; i < ARRAY_LEN(pcrs); i++)
+		boot_systemd(pcrs[i], "os-separator", "os-separator", BYTES_LIT("os-separator"));
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_int_equal(boot.s->verdict->assurance, ASSURANCE_BOOTED);
 }
 
 /* PCR 15 is the runtime log's: what systemd says of it is no matter, and it proves nothing. */
@@ -121,8 +136,8 @@ static void authority(struct log_maker *m, struct bytes entry)
 	struct buf data = {0};
 
 	signature_data_put(entry, &data);
-	log_maker_variable(m, 7, EV_EFI_VARIABLE_AUTHORITY, maker_database_guid, "db",
-		buf_bytes(&data));
+	log_maker_variable(
+		m, 7, EV_EFI_VARIABLE_AUTHORITY, maker_database_guid, "db", buf_bytes(&data));
 	buf_release(&data);
 }
 
@@ -224,6 +239,14 @@ static void boot__reference_over_or_missing__an_empty_pcr_is_still_refused(void 
 	boot_attach(buf_bytes(&corim));
 	scene_run(boot.s);
 	assert_trusted(boot.s);
+	/* So it is when systemd has closed it; phases are something. */
+	boot_systemd(9, "os-separator", "os-separator", BYTES_LIT("os-separator"));
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	boot_systemd(11, "phase", "ready", BYTES_LIT("ready"));
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_FIRMWARE_EVENT);
+	assert_string_equal(boot.s->verdict->reasons[0].subject, "PCR 11");
 	buf_release(&golden);
 	buf_release(&corim);
 }
@@ -292,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(L21__event_moved_to_systemds_log__refused),
+		T(boot__systemds_separators__accepted_in_each_pcr),
 		T(boot__systemds_words_for_the_runtime_pcr__passed_over),
 		T(L21__event_in_a_pcr_that_no_quote_proves__refused),
 		T(L12__image_moved_before_its_authority__every_authority_counts),

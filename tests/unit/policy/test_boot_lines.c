@@ -69,7 +69,8 @@ static void boot__command_lines__by_the_rules(void **state)
 		{"/vmlinuz a.b-c=1", "forbid: [\"a.b_c=*\"]", "without this word"},
 		{"/vmlinuz a.b_c=1", "forbid: [\"a.b-c=*\"]", "without this word"},
 		{"/vmlinuz a-b_c=1", "forbid: [\"a-b_c=*\"]", "without this word"},
-		{"/vmlinuz x=\"a ima_policy=tcb b\"", "require: [ima_policy=tcb]", "ima_policy=tcb"},
+		{"/vmlinuz x=\"a ima_policy=tcb b\"", "require: [ima_policy=tcb]",
+			"ima_policy=tcb"},
 		{"/vmlinuz x=\"a b\" ima_policy=tcb", "require: [ima_policy=tcb]", NULL},
 		{"/vmlinuz ro -- ima_policy=tcb", "require: [ima_policy=tcb]", "ima_policy=tcb"},
 		{"/vmlinuz --ro ima_policy=tcb", "require: [ima_policy=tcb]", NULL},
@@ -141,8 +142,8 @@ static void open_machine(const struct open_event events[2], const char *class_li
 		if (events[i].prefix)
 			buf_put_str(&data, events[i].prefix);
 		buf_put(&data, events[i].uncovered ? bytes_str("x") : buf_bytes(&hashed));
-		log_maker_put(&m, events[i].pcr, events[i].type, buf_bytes(&hashed),
-			buf_bytes(&data));
+		log_maker_put(
+			&m, events[i].pcr, events[i].type, buf_bytes(&hashed), buf_bytes(&data));
 		buf_release(&data);
 		buf_release(&hashed);
 	}
@@ -150,7 +151,10 @@ static void open_machine(const struct open_event events[2], const char *class_li
 	boot_attach(buf_bytes(&boot.firmware));
 }
 
-#define GRUB(text) {8, EV_IPL, text, "kernel_cmdline: ", false, false}
+#define GRUB(text)                                                                                 \
+	{                                                                                          \
+		8, EV_IPL, text, "kernel_cmdline: ", false, false                                  \
+	}
 
 /* Whoever sends the log chooses types, prefixes and the data of what no digest covers. The line that
  * was booted with must not hide behind a better one. */
