@@ -34,11 +34,12 @@ static void note_open(struct verdict *v, const struct host_class *class)
 }
 
 static bool judge_ima(struct appraisal *a, const struct host_class *class,
-	const struct ima_state *from, struct candidate *c, struct err *err)
+	const struct ima_state *from, const struct pcr_bank *boot_pcrs, struct candidate *c,
+	struct err *err)
 {
 	if (!class->ima.judged)
 		return true;
-	return boot_judge_ima(a, class, from, &c->verdict, &c->ima, &c->until, err);
+	return boot_judge_ima(a, class, from, boot_pcrs, &c->verdict, &c->ima, &c->until, err);
 }
 
 static bool judge_class(struct appraisal *a, const struct boot_facts *facts, size_t index,
@@ -56,7 +57,7 @@ static bool judge_class(struct appraisal *a, const struct boot_facts *facts, siz
 	if (class->ima.judged && !ima_state_start(&start, a->policy->bank, DIGEST_SHA1, err))
 		return false;
 	note_open(&c->verdict, class);
-	return judge_ima(a, class, &start, c, err);
+	return judge_ima(a, class, &start, &facts->firmware, c, err);
 }
 
 /* Takes over a class's findings: against, or in favour of, the evidence. */
@@ -156,7 +157,7 @@ static bool judge_further(struct appraisal *a, struct err *err)
 	c->index = s->host_class - 1;
 	c->until = s->boot_until;
 	note_open(&c->verdict, &a->policy->host_classes[c->index]);
-	if (!judge_ima(a, &a->policy->host_classes[c->index], &s->ima, c, err))
+	if (!judge_ima(a, &a->policy->host_classes[c->index], &s->ima, &a->pcrs, c, err))
 		return false;
 	adopt(a, c);
 	if (c->verdict.reason_count == 0)

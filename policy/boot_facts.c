@@ -117,6 +117,7 @@ static bool compare(struct appraisal *a, struct boot_facts *f, bool *ret_ok, str
 		*ret_ok = false;
 		return refuse_malformed(a->verdict, REASON_FIRMWARE_LOG, "firmware log", err);
 	}
+	f->firmware = pcrs;
 	if (!replay_systemd(a, f, &pcrs, ret_ok, err))
 		return false;
 	/* Separators are everywhere and say nothing. */

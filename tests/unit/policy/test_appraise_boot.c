@@ -601,6 +601,7 @@ static void L14__separator_of_an_error__refused(void **state)
 	boot_attach(buf_bytes(&good));
 	scene_run(boot.s);
 	assert_refused(boot.s, REASON_FIRMWARE_LOG);
+	assert_string_equal(boot.s->verdict->reasons[0].actual, "the firmware reports one");
 	buf_release(&good);
 }
 

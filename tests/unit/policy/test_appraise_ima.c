@@ -239,6 +239,17 @@ static void I8__boot_aggregate_of_other_pcrs__refused(void **state)
 	assert_refused_among(boot.s, REASON_BOOT_AGGREGATE);
 }
 
+/* The kernel read PCRs 0-9 before systemd closed them. */
+static void ima__boot_closed_by_systemd__boot_aggregate_is_of_before(void **state)
+{
+	(void)state;
+	boot_systemd(0, "os-separator", "os-separator", BYTES_LIT("os-separator"));
+	boot_systemd(9, "os-separator", "os-separator", BYTES_LIT("os-separator"));
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_int_equal(boot.s->verdict->assurance, ASSURANCE_MEASURED);
+}
+
 /* ---- renewals ---- */
 
 /* Renewal after the machine wrote more: the log from the state's next entry on. */
@@ -322,6 +333,7 @@ int main(void)
 		T(ima__rules_over__refused),
 		T(ima__two_rule_sets__either_will_do),
 		T(I8__boot_aggregate_of_other_pcrs__refused),
+		T(ima__boot_closed_by_systemd__boot_aggregate_is_of_before),
 		T(renewal__nothing_new__trusted),
 		T(renewal__new_entry_unlisted__refused),
 		T(renewal__from_another_entry__stale),

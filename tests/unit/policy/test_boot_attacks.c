@@ -54,6 +54,7 @@ static void L21__event_moved_to_systemds_log__refused(void **state)
 		{11, "section", ".cmdline", ".cmdline", 9},
 		{11, "phase", "init=/bin/sh ro", "init=/bin/sh ro", 15},
 		{11, "phase", "", "", 0},
+		{11, "phase", "\xc3\xa9", "\xc3\xa9", 2},
 	};
 
 	(void)state;
@@ -96,6 +97,36 @@ static void boot__systemds_words_for_the_runtime_pcr__passed_over(void **state)
 	memcpy(runtime, boot.s->pcrs.values[15], SHA256_LEN);
 	boot_systemd(15, "machine-id", "machine-id:1", bytes_str("machine-id:1"));
 	memcpy(boot.s->pcrs.values[15], runtime, SHA256_LEN);
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+}
+
+/* Indices of NV memory are no PCRs, whatever their number. */
+static void boot__systemds_nv_indices__passed_over(void **state)
+{
+	(void)state;
+	boot_golden("secure-boot", "", "");
+	buf_put_str(&boot.systemd,
+		"\x1e{\"nv_index\":4,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":"
+		"\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}],"
+		"\"content_type\":\"systemd\",\"content\":{\"string\":\"x\",\"bootId\":"
+		"\"00112233445566778899aabbccddeeff\",\"timestamp\":5,\"eventType\":\"y\"}}\n");
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+}
+
+/* Notes are in no PCR. */
+static void boot__note_in_any_pcr__passed_over(void **state)
+{
+	static const enum digest_alg banks[] = {DIGEST_SHA256};
+	struct log_maker m = {0};
+
+	(void)state;
+	log_maker_start(&m, banks, ARRAY_LEN(banks));
+	log_maker_separators(&m, 0, 7);
+	log_maker_note(&m, 15, BYTES_LIT("a note"));
+	boot_made(&m, BOOT_RISK, "    secure_boot: any\n");
+	boot_attach(buf_bytes(&boot.firmware));
 	scene_run(boot.s);
 	assert_trusted(boot.s);
 }
@@ -317,6 +348,8 @@ int main(void)
 		T(L21__event_moved_to_systemds_log__refused),
 		T(boot__systemds_separators__accepted_in_each_pcr),
 		T(boot__systemds_words_for_the_runtime_pcr__passed_over),
+		T(boot__systemds_nv_indices__passed_over),
+		T(boot__note_in_any_pcr__passed_over),
 		T(L21__event_in_a_pcr_that_no_quote_proves__refused),
 		T(L12__image_moved_before_its_authority__every_authority_counts),
 		T(boot__reference_over_or_missing__an_empty_pcr_is_still_refused),
