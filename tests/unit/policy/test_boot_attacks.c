@@ -215,6 +215,28 @@ static void L12__image_moved_before_its_authority__every_authority_counts(void *
 
 /* ---- references ---- */
 
+/* The values of these PCRs as the host has them now. */
+static void corim_of(uint32_t pcrs, int64_t not_after, struct buf *out)
+{
+	struct corim_value values[TPM_PCRS];
+	struct corim_draft draft = {.id = "1", .vendor = "ACME", .values = values};
+	struct err err = {0};
+
+	for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++) {
+		struct corim_value *value = &values[draft.count];
+
+		if (!(pcrs >> pcr & 1))
+			continue;
+		*value = (struct corim_value){
+			.pcr = (uint8_t)pcr, .digest = {.alg = DIGEST_SHA256, .len = SHA256_LEN}};
+		memcpy(value->digest.bytes, boot.s->pcrs.values[pcr], SHA256_LEN);
+		draft.count++;
+	}
+	draft.has_validity = not_after > 0;
+	draft.not_after = not_after;
+	assert_ok(corim_write(&draft, out, &err), err);
+}
+
 static void references(const char *golden_extra, struct bytes golden, struct bytes corim)
 {
 	buf_clear(&boot.lines);
@@ -230,12 +252,9 @@ static void boot__reference_over_or_missing__an_empty_pcr_is_still_refused(void 
 {
 	static const enum digest_alg banks[] = {DIGEST_SHA256};
 	static const char *const subjects[] = {"PCR 9, EV_IPL", "PCR 9", "PCR 8"};
-	struct corim_value values[8];
-	struct corim_draft draft = {.id = "1", .vendor = "ACME", .values = values, .count = 8};
 	struct log_maker m = {0};
 	struct buf golden = {0}, corim = {0};
 	const struct reason *reason;
-	struct err err = {0};
 
 	(void)state;
 	log_maker_start(&m, banks, ARRAY_LEN(banks));
@@ -246,12 +265,7 @@ static void boot__reference_over_or_missing__an_empty_pcr_is_still_refused(void 
 	log_maker_start(&m, banks, ARRAY_LEN(banks));
 	log_maker_separators(&m, 0, 7);
 	boot_made(&m, BOOT_RISK, "    secure_boot: any\n");
-	for (unsigned pcr = 0; pcr < 8; pcr++) {
-		values[pcr] = (struct corim_value){
-			.pcr = (uint8_t)pcr, .digest = {.alg = DIGEST_SHA256, .len = SHA256_LEN}};
-		memcpy(values[pcr].digest.bytes, boot.s->pcrs.values[pcr], SHA256_LEN);
-	}
-	assert_ok(corim_write(&draft, &corim, &err), err);
+	corim_of(0xff, 0, &corim);
 	for (unsigned i = 0; i < 3; i++) {
 		references(i == 1 ? ", until: 2027-01-15T07:59:59Z" : "", buf_bytes(&golden),
 			buf_bytes(&corim));
@@ -280,6 +294,101 @@ static void boot__reference_over_or_missing__an_empty_pcr_is_still_refused(void 
 	assert_string_equal(boot.s->verdict->reasons[0].subject, "PCR 11");
 	buf_release(&golden);
 	buf_release(&corim);
+}
+
+/* A list of findings that was cut says nothing for the PCRs behind its end. */
+static void boot__findings_cut__accept_no_pcr(void **state)
+{
+	static const enum digest_alg banks[] = {DIGEST_SHA256};
+	struct log_maker m = {0};
+	struct buf golden = {0}, corim = {0};
+
+	(void)state;
+	log_maker_start(&m, banks, ARRAY_LEN(banks));
+	log_maker_separators(&m, 0, 7);
+	log_maker_text(&m, 9, EV_IPL, "initrd");
+	buf_put(&golden, buf_bytes(&m.out));
+	buf_clear(&m.out);
+	log_maker_start(&m, banks, ARRAY_LEN(banks));
+	log_maker_separators(&m, 0, 7);
+	for (unsigned i = 0; i < 300; i++)
+		log_maker_text(&m, 1, EV_ACTION, "x");
+	log_maker_text(&m, 9, EV_IPL, "another");
+	boot_made(&m, BOOT_RISK, "    secure_boot: any\n");
+	/* All but PCR 9. */
+	corim_of(0x7dff, 0, &corim);
+	references("", buf_bytes(&golden), buf_bytes(&corim));
+	boot_attach(buf_bytes(&golden));
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_FIRMWARE_EVENT);
+	assert_string_equal(boot.s->verdict->reasons[0].subject, "PCR 9");
+	buf_release(&golden);
+	buf_release(&corim);
+}
+
+/* Of the policy's and the CoRIM's own end the earlier one counts. */
+static void boot__corim_with_two_ends__ends_with_the_first(void **state)
+{
+	static const struct {
+		int64_t not_after;
+		const char *until;
+		int64_t end;
+	} cases[] = {
+		{0, "", 0},
+		{SCENE_NOW + 5, "", SCENE_NOW + 5},
+		{0, ", until: 2027-01-15T08:00:10Z", SCENE_NOW + 10},
+		{SCENE_NOW + 5, ", until: 2027-01-15T08:00:10Z", SCENE_NOW + 5},
+		{SCENE_NOW + 15, ", until: 2027-01-15T08:00:10Z", SCENE_NOW + 10},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf corim = {0};
+
+		corim_of(0x7bff, cases[i].not_after, &corim);
+		buf_clear(&boot.lines);
+		boot_reference("corim", buf_bytes(&corim), cases[i].until);
+		boot_policy(BOOT_RISK, "");
+		boot_attach(buf_bytes(&corim));
+		scene_run(boot.s);
+		assert_trusted(boot.s);
+		assert_int_equal(boot.s->state_out.boot_until, cases[i].end);
+		buf_release(&corim);
+	}
+}
+
+/* Of the references that a boot stands on, the first to end ends it. */
+static void boot__two_references_needed__until_the_first_end(void **state)
+{
+	static const struct {
+		const char *until[2];
+		int64_t end;
+	} cases[] = {
+		{{", until: 2027-01-15T08:00:10Z", ", until: 2027-01-15T08:00:20Z"},
+			SCENE_NOW + 10},
+		{{", until: 2027-01-15T08:00:20Z", ", until: 2027-01-15T08:00:10Z"},
+			SCENE_NOW + 10},
+		{{", until: 2027-01-15T08:00:10Z", ""}, SCENE_NOW + 10},
+		{{"", ", until: 2027-01-15T08:00:10Z"}, SCENE_NOW + 10},
+	};
+	struct buf first = {0}, second = {0};
+
+	(void)state;
+	corim_of(0x7f, 0, &first);
+	corim_of(0x7b80, 0, &second);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		buf_clear(&boot.lines);
+		boot_reference("corim", buf_bytes(&first), cases[i].until[0]);
+		boot_reference("corim", buf_bytes(&second), cases[i].until[1]);
+		boot_policy(BOOT_RISK, "");
+		boot_attach(buf_bytes(&first));
+		boot_attach(buf_bytes(&second));
+		scene_run(boot.s);
+		assert_trusted(boot.s);
+		assert_int_equal(boot.s->state_out.boot_until, cases[i].end);
+	}
+	buf_release(&first);
+	buf_release(&second);
 }
 
 /* More events than any reference can have are a verdict, not an error that is tried again for ever. */
@@ -353,6 +462,9 @@ int main(void)
 		T(L21__event_in_a_pcr_that_no_quote_proves__refused),
 		T(L12__image_moved_before_its_authority__every_authority_counts),
 		T(boot__reference_over_or_missing__an_empty_pcr_is_still_refused),
+		T(boot__findings_cut__accept_no_pcr),
+		T(boot__corim_with_two_ends__ends_with_the_first),
+		T(boot__two_references_needed__until_the_first_end),
 		T(boot__more_events_than_a_reference_holds__refused),
 		T(renewal__class_that_is_not_named_any_more__judged_anew),
 	};

@@ -59,8 +59,8 @@ static void find_uncovered(void)
 		size_t end = (size_t)(data.data - boot.firmware.data) + data.len;
 
 		if (event->type == EV_NO_ACTION) {
-			leave_out(bytes_of(
-				boot.firmware.data + event->offset, end - event->offset));
+			leave_out(
+				bytes_of(boot.firmware.data + event->offset, end - event->offset));
 			continue;
 		}
 		for (size_t b = 0; b < log.bank_count; b++)
