@@ -78,10 +78,8 @@ static bool has_word(const char *line, const char *word)
 static bool word_forbidden(const char *pattern, struct bytes word)
 {
 	static const char dashes[][2] = {{'-', '-'}, {'-', '_'}, {'_', '-'}};
-	char plain[COMMAND_LINE_MAX];
+	char plain[COMMAND_LINE_MAX]; /* as long as any line is, see plain_line */
 
-	if (word.len > sizeof(plain))
-		return true;
 	for (size_t i = 0; i < ARRAY_LEN(dashes); i++) {
 		size_t n = 0;
 
@@ -146,32 +144,15 @@ static bool locks_down(const char *text)
 	return has_word(text, "lockdown=integrity") || has_word(text, "lockdown=confidentiality");
 }
 
-/* A unified kernel image's own line is known by digest alone, and so by references alone. */
-static void take_held(struct boot_case *c, uint32_t open, struct lines *lines)
+/* What was measured, as printable ASCII, be it UTF-16 or not; false for anything else. The log's own
+ * text would do no more: it is cut where it is long. */
+static bool plain_line(struct bytes text, char out[COMMAND_LINE_MAX])
 {
-	const struct boot_chain *chain = &c->facts->chain;
-
-	for (size_t i = 0; i < chain->count; i++) {
-		const struct boot_item *item = &chain->items[i];
-
-		if (item->kind != BOOT_COMMAND_LINE || !item->covered || open >> item->pcr & 1)
-			continue;
-		lines->held++;
-		lines->held_locked += locks_down(item->text);
-		judge_line(c, item->text, item->event);
-	}
-}
-
-/* What an event measured, as printable ASCII, be it UTF-16 or not; false for anything else. */
-static bool plain_line(const struct firmware_event *event, char out[COMMAND_LINE_MAX])
-{
-	struct bytes text = event->covered;
 	size_t step = text.len >= 2 && text.len % 2 == 0 && text.data[1] == 0 ? 2 : 1, n = 0;
 
 	while (text.len >= step && text.data[text.len - step] == 0)
 		text.len -= step;
-	if (event->coverage != EVENT_COVERED || text.len == 0 ||
-		text.len / step >= COMMAND_LINE_MAX)
+	if (text.len == 0 || text.len / step >= COMMAND_LINE_MAX)
 		return false;
 	for (size_t i = 0; i < text.len; i += step) {
 		if (text.data[i] < ' ' || text.data[i] > '~' || (step == 2 && text.data[i + 1]))
@@ -182,27 +163,46 @@ static bool plain_line(const struct firmware_event *event, char out[COMMAND_LINE
 	return true;
 }
 
+/* Counts the line. covered is empty where no digest covers the text: that satisfies no rule. */
+static void take(
+	struct boot_case *c, struct bytes covered, uint32_t event, size_t *lines, size_t *locked)
+{
+	char text[COMMAND_LINE_MAX];
+
+	++*lines;
+	if (!plain_line(covered, text)) {
+		boot_refuse_at(c, REASON_COMMAND_LINE, "kernel command line",
+			"printable text that its digest covers", "something else", event);
+		return;
+	}
+	*locked += locks_down(text);
+	judge_line(c, text, event);
+}
+
+/* A unified kernel image's own line is known by digest alone, and so by references alone. */
+static void take_held(struct boot_case *c, uint32_t open, struct lines *lines)
+{
+	const struct boot_chain *chain = &c->facts->chain;
+
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct boot_item *item = &chain->items[i];
+
+		if (item->kind == BOOT_COMMAND_LINE && !(open >> item->pcr & 1))
+			take(c, item->raw, item->event, &lines->held, &lines->held_locked);
+	}
+}
+
 static void take_open(struct boot_case *c, uint32_t open, struct lines *lines)
 {
 	const struct event_log *log = &c->facts->log;
-	char text[COMMAND_LINE_MAX];
 	struct digest digest;
 
 	for (size_t i = 0; i < log->count; i++) {
 		const struct firmware_event *event = &log->events[i];
 
-		if (event->type == EV_NO_ACTION || !(open >> event->pcr & 1) ||
-			!event_digest(log, event, c->facts->bank, &digest))
-			continue;
-		lines->open++;
-		if (!plain_line(event, text)) {
-			boot_refuse_at(c, REASON_COMMAND_LINE, "kernel command line",
-				"printable text that its digest covers", "something else",
-				event->number);
-			continue;
-		}
-		lines->open_locked += locks_down(text);
-		judge_line(c, text, event->number);
+		if (event->type != EV_NO_ACTION && open >> event->pcr & 1 &&
+			event_digest(log, event, c->facts->bank, &digest))
+			take(c, event->covered, event->number, &lines->open, &lines->open_locked);
 	}
 }
 

@@ -201,6 +201,72 @@ static void L12__command_line_under_another_name__judged_all_the_same(void **sta
 	}
 }
 
+/* Where a reference holds the PCR, what is no command line is not judged as one. */
+static void boot__grubs_commands_in_a_held_pcr__no_lines(void **state)
+{
+	static const struct open_event events[2] = {
+		GRUB("/vmlinuz a ro"), {8, EV_IPL, "set x=y", "grub_cmd: ", false, false}};
+
+	(void)state;
+	open_machine(
+		events, "    secure_boot: any\n    command_line: {allow: [\"/vmlinuz * ro\"]}\n");
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+}
+
+/* Without rules an open PCR is just open. */
+static void boot__open_pcr_without_rules__anything_goes(void **state)
+{
+	static const struct open_event events[2] = {{12, EV_IPL, "x.cpio", NULL, false, true}};
+
+	(void)state;
+	open_machine(events, "    secure_boot: any\n    may_vary: [12]\n");
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_int_equal(boot.s->verdict->assurance, ASSURANCE_REPORTED);
+}
+
+static void boot__notes_and_odd_letters_in_an_open_pcr__told_apart(void **state)
+{
+	static const enum digest_alg banks[] = {DIGEST_SHA256};
+
+	(void)state;
+	for (unsigned odd = 0; odd < 2; odd++) {
+		struct log_maker m = {0};
+
+		log_maker_start(&m, banks, ARRAY_LEN(banks));
+		log_maker_separators(&m, 0, 7);
+		log_maker_note(&m, 12, BYTES_LIT("a note"));
+		/* "ro", or with U+016F in the place of the o. */
+		log_maker_event(
+			&m, 12, EV_IPL, odd ? BYTES_LIT("r\0o\1\0\0") : BYTES_LIT("r\0o\0\0\0"));
+		boot_made(&m, BOOT_RISK,
+			"    secure_boot: any\n    may_vary: [12]\n    command_line: {allow: "
+			"[ro]}\n");
+		boot_attach(buf_bytes(&boot.firmware));
+		scene_run(boot.s);
+		if (odd)
+			assert_refused(boot.s, REASON_COMMAND_LINE);
+		else
+			assert_trusted(boot.s);
+	}
+}
+
+/* The log's text for people is cut, the line is not. */
+static void boot__forbidden_word_far_behind__found(void **state)
+{
+	char text[3100];
+	const struct open_event events[2] = {GRUB(text)};
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	memcpy(text + 3000, " init=x", sizeof(" init=x"));
+	open_machine(events, "    secure_boot: any\n    command_line: {forbid: [\"init=*\"]}\n");
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_COMMAND_LINE);
+	assert_string_equal(boot.s->verdict->reasons[0].actual, "init=x");
+}
+
 static void boot__line_too_long__refused(void **state)
 {
 	char text[4200];
@@ -209,10 +275,16 @@ static void boot__line_too_long__refused(void **state)
 	(void)state;
 	memset(text, 'a', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	open_machine(events, "    secure_boot: any\n    may_vary: [8]\n"
-			     "    command_line: {forbid: [\"init=*\"]}\n");
-	scene_run(boot.s);
-	assert_refused(boot.s, REASON_COMMAND_LINE);
+	for (unsigned open = 0; open < 2; open++) {
+		char lines[256];
+
+		snprintf(lines, sizeof(lines),
+			"    secure_boot: any\n%s    command_line: {forbid: [\"init=*\"]}\n",
+			open ? "    may_vary: [8]\n" : "");
+		open_machine(events, lines);
+		scene_run(boot.s);
+		assert_refused(boot.s, REASON_COMMAND_LINE);
+	}
 }
 
 /* Lockdown by command line: one that a reference holds, or all that none holds. */
@@ -271,6 +343,10 @@ int main(void)
 		T(boot__command_lines__by_the_rules),
 		T(boot__line_left_open__judged_by_rules_alone),
 		T(L12__command_line_under_another_name__judged_all_the_same),
+		T(boot__grubs_commands_in_a_held_pcr__no_lines),
+		T(boot__open_pcr_without_rules__anything_goes),
+		T(boot__notes_and_odd_letters_in_an_open_pcr__told_apart),
+		T(boot__forbidden_word_far_behind__found),
 		T(boot__line_too_long__refused),
 		T(boot__lockdown__in_a_line_that_counts),
 	};
