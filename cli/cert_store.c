@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-
-
 void cert_store_free(struct cert_store **store)
 {
 	if (!*store)

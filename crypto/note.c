@@ -139,8 +139,7 @@ static bool split(struct bytes note, struct bytes *text, struct bytes *lines, st
 		return err_set(err, ERR_FORMAT, "note: not UTF-8");
 	for (size_t i = 0; i < note.len; i++)
 		if (note.data[i] < ' ' && note.data[i] != '\n')
-			return err_set(
-				err, ERR_FORMAT, "note: control character at offset %zu", i);
+			return err_set(err, ERR_FORMAT, "note: control character at offset %zu", i);
 	for (size_t i = note.len; i >= 3; i--)
 		if (note.data[i - 1] == '\n' && note.data[i - 2] == '\n' && i < note.len) {
 			*text = bytes_of(note.data, i - 1);
@@ -168,14 +167,15 @@ static bool read_signature(struct bytes line, struct bytes *name, struct buf *bl
 	const uint8_t *space;
 
 	if (line.len < dash.len || memcmp(line.data, dash.data, dash.len) != 0)
-		return err_set(err, ERR_FORMAT, "note: a signature line does not begin with a dash");
+		return err_set(
+			err, ERR_FORMAT, "note: a signature line does not begin with a dash");
 	line = bytes_of(line.data + dash.len, line.len - dash.len);
 	space = line.len ? memchr(line.data, ' ', line.len) : NULL;
 	*name = bytes_of(line.data, space ? (size_t)(space - line.data) : 0);
 	if (!space || !name_ok(*name))
 		return err_set(err, ERR_FORMAT, "note: a signature line has no name");
-	if (!base64_decode(bytes_of(space + 1, line.len - name->len - 1), false, BLOB_MAX, blob,
-		    err))
+	if (!base64_decode(
+		    bytes_of(space + 1, line.len - name->len - 1), false, BLOB_MAX, blob, err))
 		return err_wrap(err, "note: signature");
 	if (blob->len <= ID_LEN)
 		return err_set(err, ERR_FORMAT, "note: signature: too short");

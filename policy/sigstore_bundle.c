@@ -20,8 +20,7 @@ int64_t sigstore_int(struct json_fields *f, const json_t *object, const char *ke
 	int64_t number = 0;
 
 	if (!text)
-		return json_is_null(value) ? 0
-					   : json_want_int(f, object, key, 0, INT64_MAX, 0);
+		return json_is_null(value) ? 0 : json_want_int(f, object, key, 0, INT64_MAX, 0);
 	if (!*text || strlen(text) != strspn(text, "0123456789"))
 		json_fields_fail(f, key, "expected digits");
 	for (; *text && !f->why; text++)
@@ -31,8 +30,8 @@ int64_t sigstore_int(struct json_fields *f, const json_t *object, const char *ke
 	return number;
 }
 
-void sigstore_bytes(struct json_fields *f, const json_t *object, const char *key, size_t max,
-	struct buf *ret)
+void sigstore_bytes(
+	struct json_fields *f, const json_t *object, const char *key, size_t max, struct buf *ret)
 {
 	const char *text = json_want_str(f, object, key, BASE64_MAX(max));
 	struct err why = {0};

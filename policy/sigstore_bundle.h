@@ -65,7 +65,8 @@ struct sigstore_trust {
 	size_t root_count;
 	struct cert *const *intermediates; /* on the way to them, untrusted */
 	size_t intermediate_count;
-	const char *identity; /* the certificate's only subjectAltName; needed in certificate mode */
+	const char
+		*identity; /* the certificate's only subjectAltName; needed in certificate mode */
 	const char *issuer; /* extension 1.3.6.1.4.1.57264.1.8; needed where a certificate has it */
 	const struct note_key *log; /* pinned: an entry in this log is needed, in either mode */
 	const uint8_t *artefact; /* SHA-256 of the file that a message signature is over, or NULL */

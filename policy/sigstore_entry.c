@@ -62,8 +62,8 @@ bool sigstore_entry_read(const json_t *object, struct sigstore_entry *ret, struc
 	if (id)
 		sigstore_bytes(&f, id, "keyId", LOG_ID_MAX, &ret->log_id);
 	if (promise)
-		sigstore_bytes(&f, promise, "signedEntryTimestamp", SIGSTORE_SIGNATURE_MAX,
-			&ret->promise);
+		sigstore_bytes(
+			&f, promise, "signedEntryTimestamp", SIGSTORE_SIGNATURE_MAX, &ret->promise);
 	if (proof)
 		read_proof(&f, proof, ret);
 	return json_fields_ok(&f, err) && buf_ok(&ret->hashes, err) &&
@@ -204,8 +204,8 @@ static bool pem_is_signer(struct look *look, struct bytes pem)
 static bool der_is_signer(struct look *look, const json_t *verifier)
 {
 	const struct sigstore_claim *claim = look->claim;
-	const json_t *holder = json_object_get(
-		verifier, claim->leaf ? "x509Certificate" : "publicKey");
+	const json_t *holder =
+		json_object_get(verifier, claim->leaf ? "x509Certificate" : "publicKey");
 	OWNED(buf_release) struct buf der = {0};
 	OWNED(key_unref) struct key *key = NULL;
 
@@ -277,12 +277,12 @@ static bool compare(struct look *look, const json_t *spec, struct err *err)
 		return err_set(err, ERR_NOMEM, "log entry: no memory");
 	if (!same_content)
 		return err_set(err, ERR_MISMATCH, "log entry: is about another artefact");
-	return same_signer || err_set(err, ERR_MISMATCH,
-				      "log entry: is about another signature or signer");
+	return same_signer ||
+	       err_set(err, ERR_MISMATCH, "log entry: is about another signature or signer");
 }
 
-bool sigstore_entry_about(const struct sigstore_entry *entry, const struct sigstore_claim *claim,
-	struct err *err)
+bool sigstore_entry_about(
+	const struct sigstore_entry *entry, const struct sigstore_claim *claim, struct err *err)
 {
 	OWNED(json_release) json_t *root = NULL;
 	struct json_fields f = json_fields_of("log entry");

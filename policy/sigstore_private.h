@@ -9,8 +9,8 @@
 /* Protocol buffers' JSON: 64-bit numbers are texts of digits, bytes are base64 (either alphabet is
  * not needed: every writer uses the standard one), and what is zero may be left out. */
 int64_t sigstore_int(struct json_fields *f, const json_t *object, const char *key);
-void sigstore_bytes(struct json_fields *f, const json_t *object, const char *key, size_t max,
-	struct buf *ret);
+void sigstore_bytes(
+	struct json_fields *f, const json_t *object, const char *key, size_t max, struct buf *ret);
 /* The member as an object; NULL when absent or null. */
 const json_t *sigstore_object(struct json_fields *f, const json_t *object, const char *key);
 
@@ -30,8 +30,8 @@ struct sigstore_claim {
 	uint64_t mask;
 };
 /* Whether the entry's body is about the claim: ERR_MISMATCH, ERR_FORMAT, ERR_UNSUPPORTED. */
-must_use bool sigstore_entry_about(const struct sigstore_entry *entry,
-	const struct sigstore_claim *claim, struct err *err);
+must_use bool sigstore_entry_about(
+	const struct sigstore_entry *entry, const struct sigstore_claim *claim, struct err *err);
 /* Whether the pinned log holds the entry; *ret_time is the time it signed, 0 for none. */
 must_use bool sigstore_entry_logged(const struct sigstore_entry *entry, const struct note_key *log,
 	int64_t *ret_time, struct err *err);

@@ -26,8 +26,8 @@ static bool is_reason(enum err_code code)
 	       code == ERR_LIMIT;
 }
 
-static bool verify_dsse(struct judging *j, struct key *const *keys, size_t n, uint64_t *ret_mask,
-	struct err *err)
+static bool verify_dsse(
+	struct judging *j, struct key *const *keys, size_t n, uint64_t *ret_mask, struct err *err)
 {
 	const struct dsse *dsse = j->bundle->dsse;
 	OWNED(buf_release) struct buf pae = {0};
@@ -43,8 +43,8 @@ static bool verify_dsse(struct judging *j, struct key *const *keys, size_t n, ui
 }
 
 /* Over the digest that the caller measured; the bundle's own is only compared with it. */
-static bool verify_message(struct judging *j, struct key *const *keys, size_t n,
-	uint64_t *ret_mask, struct err *err)
+static bool verify_message(
+	struct judging *j, struct key *const *keys, size_t n, uint64_t *ret_mask, struct err *err)
 {
 	const struct sigstore_bundle *b = j->bundle;
 	const uint8_t *artefact = j->trust->artefact;
@@ -138,9 +138,8 @@ static bool check_chain(struct judging *j, int64_t at, struct err *err)
 		intermediates[options.intermediate_count++] = j->trust->intermediates[i];
 	if (!chain_verify(j->bundle->certs[0], &options, &result, err))
 		return false;
-	whole = result.fault == CHAIN_OK ||
-		err_set(err, ERR_MISMATCH, "certificate: %s: %s", chain_fault_name(result.fault),
-			result.detail);
+	whole = result.fault == CHAIN_OK || err_set(err, ERR_MISMATCH, "certificate: %s: %s",
+						    chain_fault_name(result.fault), result.detail);
 	chain_result_release(&result);
 	return whole;
 }
