@@ -131,14 +131,15 @@ static bool read_message(const json_t *message, struct sigstore_bundle *bundle, 
 	if (strcmp(json_need_str(&f, said, "algorithm", 16), "SHA2_256") != 0)
 		json_fields_fail(&f, "algorithm", "not SHA2_256");
 	sigstore_bytes(&f, said, "digest", SHA256_LEN, &digest);
-	if (digest.len != SHA256_LEN)
+	if (digest.len == SHA256_LEN)
+		memcpy(bundle->message_digest, digest.data, SHA256_LEN);
+	else
 		json_fields_fail(&f, "digest", "not a SHA-256");
 	sigstore_bytes(&f, message, "signature", SIGSTORE_SIGNATURE_MAX, &bundle->signature);
 	if (bundle->signature.len == 0)
 		json_fields_fail(&f, "signature", "missing");
 	if (!json_fields_ok(&f, err))
 		return false;
-	memcpy(bundle->message_digest, digest.data, SHA256_LEN);
 	bundle->content = SIGSTORE_MESSAGE;
 	return true;
 }

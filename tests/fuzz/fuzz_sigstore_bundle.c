@@ -11,7 +11,7 @@ static void look_at_entries(const struct sigstore_bundle *bundle)
 	bool dsse = bundle->content == SIGSTORE_DSSE;
 	struct sigstore_claim claim = {.is_dsse = dsse,
 		.signature = dsse ? buf_bytes(&bundle->dsse->signatures[0].signature)
-					   : buf_bytes(&bundle->signature)};
+				  : buf_bytes(&bundle->signature)};
 	struct err err = {0};
 
 	claim.leaf = bundle->cert_count ? bundle->certs[0] : NULL;

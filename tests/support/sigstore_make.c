@@ -37,8 +37,7 @@ static bool make_cert(struct key *key, const struct cert *issuer, struct key *is
 	ASN1_TIME_set(X509_getm_notAfter(x509), issuer ? SIGSTORE_LEAF_END : SIGSTORE_CA_END);
 	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8,
 		(const uint8_t *)(issuer ? "signer" : "root"), -1, -1, 0);
-	X509_set_issuer_name(x509,
-		X509_get_subject_name(issuer ? cert_x509(issuer) : x509));
+	X509_set_issuer_name(x509, X509_get_subject_name(issuer ? cert_x509(issuer) : x509));
 	X509_set_pubkey(x509, key_evp(key));
 	for (; (*extensions)[0]; extensions++) {
 		X509_EXTENSION *ext =
@@ -81,8 +80,8 @@ bool sigstore_make_leaf(struct sigstore_maker *m, const char *const (*extensions
 	return make_cert(m->signer_key, m->root, m->root_key, extensions, ret, err);
 }
 
-bool sigstore_make_envelope(const struct sigstore_maker *m, const char *statement,
-	struct buf *out, struct err *err)
+bool sigstore_make_envelope(
+	const struct sigstore_maker *m, const char *statement, struct buf *out, struct err *err)
 {
 	return dsse_sign(DSSE_INTOTO_TYPE, bytes_str(statement), m->signer_key, out, err);
 }
@@ -161,8 +160,8 @@ static json_t *make_body(const struct sigstore_maker *m, const struct sigstore_r
 	json_t *signature = base64(r->other_signature ? other : buf_bytes(&c->signature));
 	json_t *signer = verifier(m, leaf, typed), *digest, *spec;
 
-	digest = sha256(!r->statement ? r->content
-				      : buf_bytes(dsse ? &c->dsse->payload : &c->message),
+	digest = sha256(
+		!r->statement ? r->content : buf_bytes(dsse ? &c->dsse->payload : &c->message),
 		typed);
 	if (dsse)
 		spec = json_pack("{s:o,s:[{s:o,s:o}]}", "payloadHash", digest, "signatures",
@@ -252,8 +251,8 @@ static json_t *make_entry(const struct sigstore_maker *m, const struct sigstore_
 				make_promise(m, r, buf_bytes(&body),
 					r->promised ? r->promised : time, err));
 		if (!r->no_proof)
-			json_object_set_new(entry, "inclusionProof",
-				make_proof(m, r, buf_bytes(&body), err));
+			json_object_set_new(
+				entry, "inclusionProof", make_proof(m, r, buf_bytes(&body), err));
 	}
 	json_decref(spec);
 	buf_release(&body);
@@ -271,8 +270,8 @@ static bool make_contents(const struct sigstore_maker *m, const struct sigstore_
 		       r->logged_statement ? r->logged_statement : r->statement, logged, err);
 }
 
-bool sigstore_make(const struct sigstore_maker *m, const struct sigstore_recipe *r,
-	struct buf *out, struct err *err)
+bool sigstore_make(const struct sigstore_maker *m, const struct sigstore_recipe *r, struct buf *out,
+	struct err *err)
 {
 	struct content said = {0}, logged = {0};
 	json_t *root = NULL, *material = NULL, *envelope = NULL;
@@ -285,9 +284,9 @@ bool sigstore_make(const struct sigstore_maker *m, const struct sigstore_recipe 
 		/* An entry about the same statement holds the same signature. */
 		if (!r->no_entry)
 			json_object_set_new(material, "tlogEntries",
-				json_pack("[o]", make_entry(m, r,
-							 r->logged_statement ? &logged : &said,
-							 err)));
+				json_pack("[o]",
+					make_entry(
+						m, r, r->logged_statement ? &logged : &said, err)));
 		root = json_pack("{s:s,s:o}", "mediaType",
 			"application/vnd.dev.sigstore.bundle.v0.3+json", "verificationMaterial",
 			material);

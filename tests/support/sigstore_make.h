@@ -49,7 +49,7 @@ struct sigstore_recipe {
 must_use bool sigstore_make(const struct sigstore_maker *m, const struct sigstore_recipe *recipe,
 	struct buf *out, struct err *err);
 /* The statement's envelope alone. */
-must_use bool sigstore_make_envelope(const struct sigstore_maker *m, const char *statement,
-	struct buf *out, struct err *err);
+must_use bool sigstore_make_envelope(
+	const struct sigstore_maker *m, const char *statement, struct buf *out, struct err *err);
 
 #endif

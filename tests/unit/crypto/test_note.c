@@ -9,7 +9,13 @@
 #define LOG_NAME "log.example/notes"
 #define LOG_VKEY LOG_NAME "+60f5a977+AaUnronv9mCQfIku+sPap4J5/dqA+TiEc5Vq2gWkOAGH"
 #define LOG_TEXT LOG_NAME "\n300\nSBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=\n"
-#define LOG_NOTE LOG_TEXT "\n\xe2\x80\x94 " LOG_NAME " YPWpd4jtD5M2nNiRKbe75UvNuvv6nWlNrMAkWaAs7CIBbu8CBjqjzZg4XSq6" "0hizr3M8b2aZYDKrK+lrfwpA1uUZVgU=\n" "\xe2\x80\x94 witness.example " "DQv+9ehm9KKKtjuGRta6abN+O/arL31gzGCnnpRV3SjQVuemlzTWy1RCZ61J" "giTduLGEw9EOXL5e1c6fLAHK4dnDcAE=\n"
+#define LOG_NOTE                                                                                   \
+	LOG_TEXT "\n\xe2\x80\x94 " LOG_NAME                                                        \
+		 " YPWpd4jtD5M2nNiRKbe75UvNuvv6nWlNrMAkWaAs7CIBbu8CBjqjzZg4XSq6"                   \
+		 "0hizr3M8b2aZYDKrK+lrfwpA1uUZVgU=\n"                                              \
+		 "\xe2\x80\x94 witness.example "                                                   \
+		 "DQv+9ehm9KKKtjuGRta6abN+O/arL31gzGCnnpRV3SjQVuemlzTWy1RCZ61J"                    \
+		 "giTduLGEw9EOXL5e1c6fLAHK4dnDcAE=\n"
 
 static struct note_key key, made;
 static struct key *pair;
@@ -112,8 +118,7 @@ static void note__malformed__refused(void **state)
 		{"text\n\n", "note: no signatures behind an empty line"},
 		{"te\txt\n\n\xe2\x80\x94 a AAAAAAA=\n", "note: control character at offset 2"},
 		{"text\xff\n\n\xe2\x80\x94 a AAAAAAA=\n", "note: not UTF-8"},
-		{"text\n\n- a AAAAAAA=\n",
-			"note: a signature line does not begin with a dash"},
+		{"text\n\n- a AAAAAAA=\n", "note: a signature line does not begin with a dash"},
 		{"text\n\n\xe2\x80\x94 AAAAAAA=\n", "note: a signature line has no name"},
 		{"text\n\n\xe2\x80\x94 a+b AAAAAAA=\n", "note: a signature line has no name"},
 		{"text\n\n\xe2\x80\x94 a AAAA\n", "note: signature: too short"},
@@ -207,8 +212,8 @@ static void checkpoint__malformed__refused(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_fails(checkpoint_parse(bytes_str(cases[i].text), &checkpoint, &err), err,
 			ERR_FORMAT, cases[i].why);
-	assert_ok(checkpoint_parse(BYTES_LIT("o\n18446744073709551615\n" ROOT "more\n"),
-			  &checkpoint, &err),
+	assert_ok(checkpoint_parse(
+			  BYTES_LIT("o\n18446744073709551615\n" ROOT "more\n"), &checkpoint, &err),
 		err);
 	assert_true(checkpoint.size == UINT64_MAX);
 }

@@ -27,8 +27,7 @@ static int group_setup(void **state)
 {
 	(void)state;
 	return sigstore_maker_start(&maker, &err) &&
-			       sigstore_make_leaf(
-				       &maker, sigstore_leaf_extensions, &leaf, &err) &&
+			       sigstore_make_leaf(&maker, sigstore_leaf_extensions, &leaf, &err) &&
 			       sigstore_make_leaf(
 				       &maker, sigstore_leaf_extensions, &other_leaf, &err) &&
 			       key_generate(KEY_EC_P256, &other_key, &err)
@@ -119,6 +118,18 @@ static struct bytes edit(const char *from, const char *to)
 	return buf_bytes(&edited);
 }
 
+static void parse_edited(const char *from, const char *to)
+{
+	sigstore_bundle_free(&bundle);
+	assert_ok(sigstore_bundle_parse(edit(from, to), &bundle, &err), err);
+}
+
+static void judge_edited(const char *from, const char *to)
+{
+	parse_edited(from, to);
+	assert_ok(sigstore_verify(bundle, &trust, &verdict, &err), err);
+}
+
 static void unread(const char *from, const char *to, enum err_code code, const char *why)
 {
 	assert_fails(sigstore_bundle_parse(edit(from, to), &bundle, &err), err, code, why);
@@ -141,8 +152,7 @@ static void odd(const char *name, const char *value)
 		extensions[n++][1] = replaced ? value : sigstore_leaf_extensions[i][1];
 	}
 	cert_unref(&odd_leaf);
-	assert_ok(sigstore_make_leaf(
-			  &maker, (const char *const(*)[2])extensions, &odd_leaf, &err),
+	assert_ok(sigstore_make_leaf(&maker, (const char *const(*)[2])extensions, &odd_leaf, &err),
 		err);
 	recipe.leaf = odd_leaf;
 }
@@ -339,11 +349,7 @@ static void P1__payload_of_another_type__refused(void **state)
 	refused("payload type \"application/vnd.assay.evidence+cbor\" is not in-toto");
 	recipe.payload_type = NULL;
 	make();
-	assert_ok(sigstore_bundle_parse(edit("application/vnd.in-toto+json",
-						"application/vnd.in-toto.x+json"),
-			  &bundle, &err),
-		err);
-	assert_ok(sigstore_verify(bundle, &trust, &verdict, &err), err);
+	judge_edited("application/vnd.in-toto+json", "application/vnd.in-toto.x+json");
 	assert_refused("no signature verifies with the certificate's key");
 }
 
@@ -437,10 +443,7 @@ static void log__proof_of_another_place_or_tree__refused(void **state)
 	refused("log log.example: the proof is of another tree than the checkpoint");
 	recipe.root_flip = 0;
 	make();
-	assert_ok(sigstore_bundle_parse(
-			  edit("\"treeSize\":\"3\"", "\"treeSize\":\"4\""), &bundle, &err),
-		err);
-	assert_ok(sigstore_verify(bundle, &trust, &verdict, &err), err);
+	judge_edited("\"treeSize\":\"3\"", "\"treeSize\":\"4\"");
 	assert_refused("log log.example: the proof is of another tree than the checkpoint");
 }
 
@@ -482,8 +485,7 @@ static void entry__of_a_form_not_understood__refused(void **state)
 	recipe.kind = NULL;
 	trust.artefact = file;
 	make();
-	assert_ok(sigstore_bundle_parse(edit("hashedrekord", "dsse"), &bundle, &err), err);
-	assert_ok(sigstore_verify(bundle, &trust, &verdict, &err), err);
+	judge_edited("hashedrekord", "dsse");
 	assert_refused("log log.example: log entry: dsse 0.0.2 is not understood for this content");
 }
 
@@ -492,16 +494,9 @@ static void entry__of_another_kind_than_it_says__refused(void **state)
 {
 	(void)state;
 	make();
-	assert_ok(sigstore_bundle_parse(edit("\"kind\":\"dsse\"", "\"kind\":\"hashedrekord\""),
-			  &bundle, &err),
-		err);
-	assert_ok(sigstore_verify(bundle, &trust, &verdict, &err), err);
+	judge_edited("\"kind\":\"dsse\"", "\"kind\":\"hashedrekord\"");
 	assert_refused("log log.example: log entry: kind: differs from kindVersion");
-	sigstore_bundle_free(&bundle);
-	assert_ok(sigstore_bundle_parse(
-			  edit("\"version\":\"0.0.1\"", "\"version\":\"0.0.2\""), &bundle, &err),
-		err);
-	assert_ok(sigstore_verify(bundle, &trust, &verdict, &err), err);
+	judge_edited("\"version\":\"0.0.1\"", "\"version\":\"0.0.2\"");
 	assert_refused("log log.example: log entry: apiVersion: differs from kindVersion");
 }
 
@@ -552,8 +547,7 @@ static void P3__bundle_that_does_not_parse__refused(void **state)
 		{"\"rawBytes\":\"", "\"rawBytes\":\"!", ERR_FORMAT,
 			"Sigstore bundle: certificate: rawBytes: expected base64"},
 		{"\"certificate\":", "\"x509CertificateChain\":{\"certificates\":[]},\"x\":",
-			ERR_FORMAT,
-			"Sigstore bundle: x509CertificateChain: certificates: empty"},
+			ERR_FORMAT, "Sigstore bundle: x509CertificateChain: certificates: empty"},
 		{"\"dsseEnvelope\"", "\"envelope\"", ERR_FORMAT,
 			"Sigstore bundle: content: not exactly one of envelope and message"},
 		{"\"dsseEnvelope\"", "\"messageSignature\":{},\"dsseEnvelope\"", ERR_FORMAT,
@@ -602,8 +596,7 @@ static void P4__duplicate_members__refused(void **state)
 	(void)state;
 	make();
 	assert_false(sigstore_bundle_parse(
-		edit("\"dsseEnvelope\":", "\"dsseEnvelope\":{},\"dsseEnvelope\":"), &bundle,
-		&err));
+		edit("\"dsseEnvelope\":", "\"dsseEnvelope\":{},\"dsseEnvelope\":"), &bundle, &err));
 	assert_int_equal(err.code, ERR_FORMAT);
 	assert_non_null(strstr(err.text, "duplicate object key"));
 }
@@ -633,13 +626,9 @@ static void numbers__left_out_or_as_numbers__read(void **state)
 {
 	(void)state;
 	make();
-	assert_ok(sigstore_bundle_parse(edit("\"logIndex\":\"41\"", "\"x\":0"), &bundle, &err),
-		err);
+	parse_edited("\"logIndex\":\"41\"", "\"x\":0");
 	assert_int_equal(bundle->entries[0].log_index, 0);
-	sigstore_bundle_free(&bundle);
-	assert_ok(sigstore_bundle_parse(
-			  edit("\"logIndex\":\"41\"", "\"logIndex\":41"), &bundle, &err),
-		err);
+	parse_edited("\"logIndex\":\"41\"", "\"logIndex\":41");
 	assert_int_equal(bundle->entries[0].log_index, 41);
 }
 
