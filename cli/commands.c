@@ -32,6 +32,7 @@ const struct command *const commands[] = {
 	&cmd_quote_verify,
 	&cmd_ek_verify,
 	&cmd_dsse_verify,
+	&cmd_provenance_verify,
 	&cmd_model_digest,
 	&cmd_ima_replay,
 	&cmd_ima_show,

@@ -18,6 +18,7 @@ extern const struct command cmd_quote_verify, cmd_ek_verify, cmd_dsse_verify, cm
 extern const struct command cmd_firmware_replay, cmd_firmware_show, cmd_firmware_diff,
 	cmd_firmware_secureboot;
 extern const struct command cmd_ima_replay, cmd_ima_show, cmd_ima_check;
+extern const struct command cmd_provenance_verify;
 extern const struct command cmd_firmware_predict, cmd_firmware_learn, cmd_firmware_check;
 
 #endif

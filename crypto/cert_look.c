@@ -101,6 +101,37 @@ bool cert_uri(const struct cert *cert, char *out, size_t size)
 	return uri && string_text(uri, out, size);
 }
 
+bool cert_only_name(const struct cert *cert, char *out, size_t size)
+{
+	OWNED(names_free) GENERAL_NAMES *names = subject_names(cert);
+	const GENERAL_NAME *name;
+
+	if (sk_GENERAL_NAME_num(names) != 1)
+		return false;
+	name = sk_GENERAL_NAME_value(names, 0);
+	if (name->type != GEN_URI && name->type != GEN_EMAIL && name->type != GEN_DNS)
+		return false;
+	/* All three are an IA5String in the same place. */
+	return string_text(name->d.ia5, out, size);
+}
+
+bool cert_extension_text(const struct cert *cert, const char *oid, char *out, size_t size)
+{
+	struct bytes der = {0};
+	const uint8_t *at;
+	ASN1_UTF8STRING *text;
+	bool fits;
+
+	if (!cert_extension(cert, oid, &der))
+		return false;
+	at = der.data;
+	text = d2i_ASN1_UTF8STRING(NULL, &at, (long)der.len);
+	fits = text && at == der.data + der.len && string_text(text, out, size);
+	ASN1_UTF8STRING_free(text);
+	openssl_forget();
+	return fits;
+}
+
 bool cert_is_ca(const struct cert *cert)
 {
 	BASIC_CONSTRAINTS *constraints =

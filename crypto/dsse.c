@@ -110,6 +110,11 @@ void dsse_free(struct dsse **dsse)
 	free(gone);
 }
 
+bool dsse_pae(const struct dsse *dsse, struct buf *out, struct err *err)
+{
+	return put_pae(dsse->payload_type, buf_bytes(&dsse->payload), out, err);
+}
+
 /* 1 verified, 0 not, -1 a primitive failed. */
 static int verify_as(const struct key *key, enum signature_scheme scheme, struct bytes message,
 	struct bytes signature, struct err *err)
@@ -144,7 +149,7 @@ bool dsse_verify(const struct dsse *dsse, struct key *const *keys, size_t n, uin
 
 	if (n > KEYS_MAX)
 		return err_set(err, ERR_USAGE, "DSSE envelope: %zu keys, at most %d", n, KEYS_MAX);
-	if (!put_pae(dsse->payload_type, buf_bytes(&dsse->payload), &message, err))
+	if (!dsse_pae(dsse, &message, err))
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		int verified = 0;

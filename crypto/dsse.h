@@ -32,6 +32,8 @@ void dsse_free(struct dsse **dsse);
  * signature that does not verify. */
 must_use bool dsse_verify(const struct dsse *dsse, struct key *const *keys, size_t n,
 	uint64_t *ret_mask, struct err *err);
+/* Appends what the signatures are over: the pre-authentication encoding of type and payload. */
+must_use bool dsse_pae(const struct dsse *dsse, struct buf *out, struct err *err);
 /* A new envelope with one signature (ECDSA: DER; keyid: hex of key_id). */
 must_use bool dsse_sign(const char *payload_type, struct bytes payload, struct key *key,
 	struct buf *out, struct err *err);

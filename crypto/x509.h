@@ -40,6 +40,11 @@ const char *cert_issuer(const struct cert *cert, char *out, size_t size);
 const char *cert_serial(const struct cert *cert, char *out, size_t size);
 /* The one URI SAN; false when there is none or more than one. */
 bool cert_uri(const struct cert *cert, char *out, size_t size);
+/* The one name in subjectAltName, a URI, an e-mail address or a DNS name; false when there is none,
+ * one of another form, or more than one. */
+bool cert_only_name(const struct cert *cert, char *out, size_t size);
+/* An extension that is one UTF8String (DER), as text; false when absent, malformed or too long. */
+bool cert_extension_text(const struct cert *cert, const char *oid, char *out, size_t size);
 bool cert_is_ca(const struct cert *cert);
 /* Extended key usage present, by dotted OID. */
 bool cert_has_eku(const struct cert *cert, const char *oid);

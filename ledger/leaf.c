@@ -4,7 +4,6 @@
 #include <assert.h>
 
 #include "base/cbor.h"
-#include "ledger/node.h"
 
 enum { KEY_TYPE = 0, KEY_TIME = 1, KEY_ISSUER = 2, KEY_COMMITMENT = 3 };
 static const int64_t KEYS[] = {KEY_TYPE, KEY_TIME, KEY_ISSUER, KEY_COMMITMENT};
@@ -73,39 +72,19 @@ bool leaf_decode(struct bytes in, struct leaf *ret, struct err *err)
 	return true;
 }
 
-static bool sha256_parts(
-	const struct bytes *parts, size_t n, uint8_t out[SHA256_LEN], struct err *err)
-{
-	struct digest digest;
-
-	if (!digest_of_parts(DIGEST_SHA256, parts, n, &digest, err))
-		return false;
-	memcpy(out, digest.bytes, SHA256_LEN);
-	return true;
-}
-
 bool leaf_hash(struct bytes leaf, uint8_t out[SHA256_LEN], struct err *err)
 {
-	static const uint8_t prefix[] = {0x00};
-	const struct bytes parts[] = {BYTES_OF(prefix), leaf};
-
-	return sha256_parts(parts, ARRAY_LEN(parts), out, err);
-}
-
-bool tree_node_hash(const uint8_t left[SHA256_LEN], const uint8_t right[SHA256_LEN],
-	uint8_t out[SHA256_LEN], struct err *err)
-{
-	static const uint8_t prefix[] = {0x01};
-	const struct bytes parts[] = {
-		BYTES_OF(prefix), bytes_of(left, SHA256_LEN), bytes_of(right, SHA256_LEN)};
-
-	return sha256_parts(parts, ARRAY_LEN(parts), out, err);
+	return tree_leaf_hash(leaf, out, err);
 }
 
 bool ledger_commitment(const uint8_t salt[LEDGER_SALT_LEN], struct bytes content,
 	uint8_t out[SHA256_LEN], struct err *err)
 {
 	const struct bytes parts[] = {bytes_of(salt, LEDGER_SALT_LEN), content};
+	struct digest digest;
 
-	return sha256_parts(parts, ARRAY_LEN(parts), out, err);
+	if (!digest_of_parts(DIGEST_SHA256, parts, ARRAY_LEN(parts), &digest, err))
+		return false;
+	memcpy(out, digest.bytes, SHA256_LEN);
+	return true;
 }

@@ -6,7 +6,6 @@
 #include "ledger/ledger.h"
 
 #include "base/cbor.h"
-#include "ledger/node.h"
 
 enum { KEY_SIZE = 1, KEY_NODES = 2 };
 static const int64_t KEYS[] = {KEY_SIZE, KEY_NODES};

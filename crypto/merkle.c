@@ -3,9 +3,31 @@
  * Checking proofs, as RFC 9162 says in sections 2.1.3.2 and 2.1.4.2. fn and sn are the positions of
  * the node and of the last node on the level that the proof has reached.
  */
-#include "ledger/ledger.h"
+#include "crypto/merkle.h"
 
-#include "ledger/node.h"
+static bool prefixed_hash(
+	uint8_t prefix, struct bytes a, struct bytes b, uint8_t out[SHA256_LEN], struct err *err)
+{
+	const struct bytes parts[] = {bytes_of(&prefix, 1), a, b};
+	struct digest digest;
+
+	if (!digest_of_parts(DIGEST_SHA256, parts, ARRAY_LEN(parts), &digest, err))
+		return false;
+	memcpy(out, digest.bytes, SHA256_LEN);
+	return true;
+}
+
+bool tree_leaf_hash(struct bytes leaf, uint8_t out[SHA256_LEN], struct err *err)
+{
+	return prefixed_hash(0x00, leaf, (struct bytes){0}, out, err);
+}
+
+bool tree_node_hash(const uint8_t left[SHA256_LEN], const uint8_t right[SHA256_LEN],
+	uint8_t out[SHA256_LEN], struct err *err)
+{
+	return prefixed_hash(
+		0x01, bytes_of(left, SHA256_LEN), bytes_of(right, SHA256_LEN), out, err);
+}
 
 struct proof {
 	struct bytes hashes;
@@ -15,7 +37,7 @@ struct proof {
 
 static bool proof_open(struct bytes hashes, struct proof *ret, struct err *err)
 {
-	if (hashes.len % SHA256_LEN != 0 || hashes.len / SHA256_LEN > LEDGER_EDGE_MAX)
+	if (hashes.len % SHA256_LEN != 0 || hashes.len / SHA256_LEN > MERKLE_PROOF_MAX)
 		return err_set(
 			err, ERR_FORMAT, "proof: %zu bytes are no list of hashes", hashes.len);
 	*ret = (struct proof){.hashes = hashes};

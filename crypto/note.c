@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/note.h"
+
+#include "base/text.h"
+
+enum { TYPE_ED25519 = 0x01, TYPE_ECDSA = 0x02, ID_LEN = 4, BLOB_MAX = 4096, SIZE_DIGITS_MAX = 20 };
+
+static const struct bytes dash = {(const uint8_t *)"\xe2\x80\x94 ", 4};
+
+/* Names stand in lines between spaces and in vkeys between plus signs. */
+static bool name_ok(struct bytes name)
+{
+	if (name.len == 0 || name.len > NOTE_NAME_MAX || !utf8_valid(name))
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (name.data[i] <= ' ' || name.data[i] == '+' || name.data[i] >= 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_ecdsa(enum key_type type)
+{
+	return type == KEY_EC_P256 || type == KEY_EC_P384 || type == KEY_EC_P521;
+}
+
+/* type || key as in a vkey. */
+static bool put_material(const struct key *key, struct buf *out, struct err *err)
+{
+	if (key_type_of(key) == KEY_ED25519) {
+		buf_put_u8(out, TYPE_ED25519);
+		buf_put(out, key_public_bits(key));
+	} else if (is_ecdsa(key_type_of(key))) {
+		buf_put_u8(out, TYPE_ECDSA);
+		buf_put(out, key_spki(key));
+	} else {
+		return err_set(err, ERR_USAGE, "note key: an %s key signs no notes",
+			key_type_name(key_type_of(key)));
+	}
+	return buf_ok(out, err);
+}
+
+bool note_key_of(const char *name, struct key *key, struct note_key *ret, struct err *err)
+{
+	OWNED(buf_release) struct buf hashed = {0};
+	uint8_t digest[SHA256_LEN];
+
+	if (!name_ok(bytes_str(name)))
+		return err_set(err, ERR_USAGE, "note key: \"%s\" is no name", ESC(bytes_str(name)));
+	if (key_type_of(key) == KEY_ED25519) {
+		buf_put_str(&hashed, name);
+		buf_put_u8(&hashed, '\n');
+		if (!put_material(key, &hashed, err))
+			return false;
+	} else if (is_ecdsa(key_type_of(key))) {
+		buf_put(&hashed, key_spki(key));
+	} else {
+		return put_material(key, &hashed, err);
+	}
+	if (!buf_ok(&hashed, err) || !sha256_of(buf_bytes(&hashed), digest, err))
+		return false;
+	*ret = (struct note_key){.key = key_ref(key)};
+	memcpy(ret->name, name, strlen(name));
+	memcpy(ret->id, digest, ID_LEN);
+	return true;
+}
+
+void note_key_release(struct note_key *key)
+{
+	key_unref(&key->key);
+	memset(key, 0, sizeof(*key));
+}
+
+bool note_key_write(const struct note_key *key, struct buf *out, struct err *err)
+{
+	OWNED(buf_release) struct buf material = {0};
+
+	if (!put_material(key->key, &material, err))
+		return false;
+	buf_printf(out, "%s+", key->name);
+	buf_put_hex(out, BYTES_OF(key->id));
+	buf_put_u8(out, '+');
+	buf_put_base64(out, buf_bytes(&material), false);
+	return buf_ok(out, err);
+}
+
+static bool key_of_material(struct bytes material, struct key **ret, struct err *err)
+{
+	/* AlgorithmIdentifier and BIT STRING head of an Ed25519 key, RFC 8410. */
+	static const uint8_t head[] = {
+		0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
+	OWNED(buf_release) struct buf spki = {0};
+	uint8_t type = material.len ? material.data[0] : 0;
+	struct bytes rest = bytes_of(material.data + 1, material.len ? material.len - 1 : 0);
+
+	if (type == TYPE_ED25519)
+		buf_put(&spki, BYTES_OF(head));
+	else if (type != TYPE_ECDSA)
+		return err_set(err, ERR_UNSUPPORTED, "note key: type %u, not 1 or 2", type);
+	buf_put(&spki, rest);
+	return buf_ok(&spki, err) && key_from_spki(buf_bytes(&spki), ret, err);
+}
+
+bool note_key_parse(struct bytes vkey, struct note_key *ret, struct err *err)
+{
+	OWNED(buf_release) struct buf material = {0};
+	OWNED(key_unref) struct key *key = NULL;
+	OWNED(note_key_release) struct note_key made = {0};
+	char name[NOTE_NAME_MAX + 1] = "";
+	const uint8_t *plus = vkey.len ? memchr(vkey.data, '+', vkey.len) : NULL;
+	size_t len = plus ? (size_t)(plus - vkey.data) : 0;
+	uint8_t id[ID_LEN];
+
+	if (vkey.len > NOTE_VKEY_MAX)
+		return err_set(err, ERR_LIMIT, "note key: longer than %d", NOTE_VKEY_MAX);
+	if (!plus || len > NOTE_NAME_MAX || vkey.len - len < 2 + 2 * ID_LEN + 1 ||
+		plus[1 + 2 * ID_LEN] != '+' ||
+		!hex_decode_exact(bytes_of(plus + 1, 2 * ID_LEN), id, ID_LEN, NULL))
+		return err_set(err, ERR_FORMAT, "note key: not name+id+key");
+	memcpy(name, vkey.data, len);
+	len += 2 + 2 * ID_LEN;
+	if (!base64_decode(bytes_of(vkey.data + len, vkey.len - len), false, NOTE_VKEY_MAX,
+		    &material, err) ||
+		!key_of_material(buf_bytes(&material), &key, err))
+		return err_wrap(err, "note key");
+	if (!note_key_of(name, key, &made, err))
+		return false;
+	if (memcmp(made.id, id, ID_LEN) != 0)
+		return err_set(err, ERR_MISMATCH, "note key: the id is not this key's");
+	*ret = TAKE_STRUCT(made);
+	return true;
+}
+
+/* Text and signature lines, parted by the last empty line. */
+static bool split(struct bytes note, struct bytes *text, struct bytes *lines, struct err *err)
+{
+	if (note.len > NOTE_MAX)
+		return err_set(err, ERR_LIMIT, "note: %zu bytes, at most %d", note.len, NOTE_MAX);
+	if (!utf8_valid(note))
+		return err_set(err, ERR_FORMAT, "note: not UTF-8");
+	for (size_t i = 0; i < note.len; i++)
+		if (note.data[i] < ' ' && note.data[i] != '\n')
+			return err_set(err, ERR_FORMAT, "note: control character at offset %zu", i);
+	for (size_t i = note.len; i >= 3; i--)
+		if (note.data[i - 1] == '\n' && note.data[i - 2] == '\n' && i < note.len) {
+			*text = bytes_of(note.data, i - 1);
+			*lines = bytes_of(note.data + i, note.len - i);
+			return true;
+		}
+	return err_set(err, ERR_FORMAT, "note: no signatures behind an empty line");
+}
+
+/* Cuts the next line, without its newline, off the rest. */
+static bool next_line(struct bytes *rest, struct bytes *line)
+{
+	const uint8_t *end = rest->len ? memchr(rest->data, '\n', rest->len) : NULL;
+
+	if (!end)
+		return false;
+	*line = bytes_of(rest->data, (size_t)(end - rest->data));
+	*rest = bytes_of(end + 1, rest->len - line->len - 1);
+	return true;
+}
+
+/* "— name base64(id || signature)". */
+static bool read_signature(struct bytes line, struct bytes *name, struct buf *blob, struct err *err)
+{
+	const uint8_t *space;
+
+	if (line.len < dash.len || memcmp(line.data, dash.data, dash.len) != 0)
+		return err_set(
+			err, ERR_FORMAT, "note: a signature line does not begin with a dash");
+	line = bytes_of(line.data + dash.len, line.len - dash.len);
+	space = line.len ? memchr(line.data, ' ', line.len) : NULL;
+	*name = bytes_of(line.data, space ? (size_t)(space - line.data) : 0);
+	if (!space || !name_ok(*name))
+		return err_set(err, ERR_FORMAT, "note: a signature line has no name");
+	if (!base64_decode(
+		    bytes_of(space + 1, line.len - name->len - 1), false, BLOB_MAX, blob, err))
+		return err_wrap(err, "note: signature");
+	if (blob->len <= ID_LEN)
+		return err_set(err, ERR_FORMAT, "note: signature: too short");
+	return true;
+}
+
+/* ECDSA in notes is over SHA-256, whatever the curve. */
+static enum digest_alg digest_of_key(const struct key *key)
+{
+	return key_type_of(key) == KEY_ED25519 ? DIGEST_NONE : DIGEST_SHA256;
+}
+
+static bool check_line(struct bytes line, struct bytes text, const struct note_key *key,
+	bool *verified, struct err *err)
+{
+	OWNED(buf_release) struct buf blob = {0};
+	struct bytes name;
+
+	if (!read_signature(line, &name, &blob, err))
+		return false;
+	if (!bytes_equal_str(name, key->name) || memcmp(blob.data, key->id, ID_LEN) != 0)
+		return true;
+	if (!key_verify(key->key, key_default_scheme(key->key), digest_of_key(key->key), text,
+		    bytes_of(blob.data + ID_LEN, blob.len - ID_LEN), err))
+		return err_wrap(err, "note: signature by %s", key->name);
+	*verified = true;
+	return true;
+}
+
+bool note_open(
+	struct bytes note, const struct note_key *key, struct bytes *ret_text, struct err *err)
+{
+	struct bytes text, lines, line;
+	bool verified = false;
+	size_t n = 0;
+
+	if (!split(note, &text, &lines, err))
+		return false;
+	while (next_line(&lines, &line)) {
+		if (++n > NOTE_SIGNATURES_MAX)
+			return err_set(err, ERR_LIMIT, "note: more than %d signatures",
+				NOTE_SIGNATURES_MAX);
+		if (!check_line(line, text, key, &verified, err))
+			return false;
+	}
+	if (lines.len)
+		return err_set(err, ERR_FORMAT, "note: the last line has no end");
+	if (!verified)
+		return err_set(err, ERR_MISMATCH, "note: no signature by %s", key->name);
+	*ret_text = text;
+	return true;
+}
+
+bool note_sign(struct bytes text, const struct note_key *key, struct buf *out, struct err *err)
+{
+	OWNED(buf_release) struct buf signature = {0};
+	OWNED(buf_release) struct buf blob = {0};
+
+	if (text.len == 0 || text.data[text.len - 1] != '\n')
+		return err_set(err, ERR_USAGE, "note: the text does not end its line");
+	if (!key_sign(key->key, key_default_scheme(key->key), digest_of_key(key->key), text,
+		    &signature, err))
+		return err_wrap(err, "note");
+	buf_put(&blob, BYTES_OF(key->id));
+	buf_put(&blob, buf_bytes(&signature));
+	if (!buf_ok(&blob, err))
+		return false;
+	buf_put(out, text);
+	buf_put_u8(out, '\n');
+	buf_put(out, dash);
+	buf_printf(out, "%s ", key->name);
+	buf_put_base64(out, buf_bytes(&blob), false);
+	buf_put_u8(out, '\n');
+	return buf_ok(out, err);
+}
+
+static bool read_size(struct bytes line, uint64_t *ret)
+{
+	uint64_t size = 0;
+
+	if (line.len == 0 || line.len > SIZE_DIGITS_MAX || (line.len > 1 && line.data[0] == '0'))
+		return false;
+	for (size_t i = 0; i < line.len; i++) {
+		uint8_t digit = (uint8_t)(line.data[i] - '0');
+
+		if (digit > 9 || __builtin_mul_overflow(size, UINT64_C(10), &size) ||
+			__builtin_add_overflow(size, (uint64_t)digit, &size))
+			return false;
+	}
+	*ret = size;
+	return true;
+}
+
+bool checkpoint_parse(struct bytes text, struct checkpoint *ret, struct err *err)
+{
+	OWNED(buf_release) struct buf root = {0};
+	struct checkpoint made = {0};
+	struct bytes size, hash;
+
+	if (!next_line(&text, &made.origin) || made.origin.len == 0)
+		return err_set(err, ERR_FORMAT, "checkpoint: origin: missing");
+	if (!next_line(&text, &size) || !read_size(size, &made.size))
+		return err_set(err, ERR_FORMAT, "checkpoint: size: not a number");
+	if (!next_line(&text, &hash) || !base64_decode(hash, false, SHA256_LEN, &root, NULL) ||
+		root.len != SHA256_LEN)
+		return err_set(err, ERR_FORMAT, "checkpoint: root: not a SHA-256 in base64");
+	memcpy(made.root, root.data, SHA256_LEN);
+	*ret = made;
+	return true;
+}

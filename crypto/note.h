@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signed notes (C2SP signed-note v1.0.0) and the checkpoints of transparency logs in them (C2SP
+ * tlog-checkpoint v1.0.0). Keys of type 01 (Ed25519) and 02 (ECDSA over SHA-256).
+ */
+#ifndef ASSAY_CRYPTO_NOTE_H
+#define ASSAY_CRYPTO_NOTE_H
+
+#include "crypto/key.h"
+
+#define NOTE_MAX            16384 /* bytes of a whole note */
+#define NOTE_NAME_MAX       255
+#define NOTE_SIGNATURES_MAX 64
+#define NOTE_VKEY_MAX       2048
+
+struct note_key {
+	char name[NOTE_NAME_MAX + 1];
+	uint8_t id[4];
+	struct key *key;
+};
+/* A verifier key, "name+hex(id)+base64(type || key)"; for ECDSA the key is its SPKI DER. The id must
+ * be the key's own. */
+must_use bool note_key_parse(struct bytes vkey, struct note_key *ret, struct err *err);
+/* The other way; for a name with '+' or white space, or a key of another kind, ERR_USAGE. */
+must_use bool note_key_of(const char *name, struct key *key, struct note_key *ret, struct err *err);
+must_use bool note_key_write(const struct note_key *key, struct buf *out, struct err *err);
+void note_key_release(struct note_key *key);
+
+/* The text that this key signed, borrowed from the note, its last newline included. Signatures by
+ * others are ignored. ERR_MISMATCH: none by this key, or one that does not verify; ERR_FORMAT: not a
+ * note; ERR_LIMIT. */
+must_use bool note_open(
+	struct bytes note, const struct note_key *key, struct bytes *ret_text, struct err *err);
+/* Signs a text that ends with a newline. */
+must_use bool note_sign(
+	struct bytes text, const struct note_key *key, struct buf *out, struct err *err);
+
+struct checkpoint {
+	struct bytes origin; /* borrowed */
+	uint64_t size;
+	uint8_t root[SHA256_LEN];
+};
+/* The text of a note: origin, size in decimal without leading zeros, root in base64, further lines
+ * that are not looked into. */
+must_use bool checkpoint_parse(struct bytes text, struct checkpoint *ret, struct err *err);
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/sigstore_make.h"
+
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "crypto/dsse.h"
+#include "crypto/merkle.h"
+
+const char *const sigstore_leaf_extensions[][2] = {
+	{"basicConstraints", "critical,CA:FALSE"},
+	{"keyUsage", "critical,digitalSignature"},
+	{"extendedKeyUsage", "codeSigning"},
+	{"subjectAltName", "critical,URI:" SIGSTORE_NAME},
+	{"1.3.6.1.4.1.57264.1.8", "ASN1:UTF8String:" SIGSTORE_ISSUER},
+	{NULL, NULL},
+};
+static const char *const root_extensions[][2] = {
+	{"basicConstraints", "critical,CA:TRUE"},
+	{"keyUsage", "critical,keyCertSign,cRLSign"},
+	{NULL, NULL},
+};
+
+static bool make_cert(struct key *key, const struct cert *issuer, struct key *issuer_key,
+	const char *const (*extensions)[2], struct cert **ret, struct err *err)
+{
+	X509 *x509 = X509_new();
+	uint8_t *der = NULL;
+	int len;
+	bool ok;
+
+	X509_set_version(x509, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(x509), 7);
+	ASN1_TIME_set(X509_getm_notBefore(x509), issuer ? SIGSTORE_LEAF_BEGIN : SIGSTORE_CA_BEGIN);
+	ASN1_TIME_set(X509_getm_notAfter(x509), issuer ? SIGSTORE_LEAF_END : SIGSTORE_CA_END);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8,
+		(const uint8_t *)(issuer ? "signer" : "root"), -1, -1, 0);
+	X509_set_issuer_name(x509, X509_get_subject_name(issuer ? cert_x509(issuer) : x509));
+	X509_set_pubkey(x509, key_evp(key));
+	for (; (*extensions)[0]; extensions++) {
+		X509_EXTENSION *ext =
+			X509V3_EXT_nconf(NULL, NULL, (*extensions)[0], (*extensions)[1]);
+
+		if (ext)
+			X509_add_ext(x509, ext, -1);
+		X509_EXTENSION_free(ext);
+	}
+	X509_sign(x509, key_evp(issuer_key), EVP_sha256());
+	len = i2d_X509(x509, &der);
+	ok = len > 0 && cert_from_der(bytes_of(der, (size_t)len), false, ret, err);
+	OPENSSL_free(der);
+	X509_free(x509);
+	return ok;
+}
+
+bool sigstore_maker_start(struct sigstore_maker *m, struct err *err)
+{
+	*m = (struct sigstore_maker){0};
+	return key_generate(KEY_EC_P256, &m->root_key, err) &&
+	       key_generate(KEY_EC_P256, &m->signer_key, err) &&
+	       key_generate(KEY_EC_P256, &m->log_key, err) &&
+	       note_key_of("log.example", m->log_key, &m->log, err) &&
+	       make_cert(m->root_key, NULL, m->root_key, root_extensions, &m->root, err);
+}
+
+void sigstore_maker_release(struct sigstore_maker *m)
+{
+	key_unref(&m->root_key);
+	key_unref(&m->signer_key);
+	key_unref(&m->log_key);
+	cert_unref(&m->root);
+	note_key_release(&m->log);
+}
+
+bool sigstore_make_leaf(struct sigstore_maker *m, const char *const (*extensions)[2],
+	struct cert **ret, struct err *err)
+{
+	return make_cert(m->signer_key, m->root, m->root_key, extensions, ret, err);
+}
+
+bool sigstore_make_envelope(
+	const struct sigstore_maker *m, const char *statement, struct buf *out, struct err *err)
+{
+	return dsse_sign(DSSE_INTOTO_TYPE, bytes_str(statement), m->signer_key, out, err);
+}
+
+static json_t *base64(struct bytes in)
+{
+	struct buf text = {0};
+	json_t *made;
+
+	buf_put_base64(&text, in, false);
+	made = json_string(in.len ? buf_str(&text) : "");
+	buf_release(&text);
+	return made;
+}
+
+static json_t *sha256(struct bytes in, bool typed)
+{
+	uint8_t digest[SHA256_LEN] = {0};
+	char hex[2 * SHA256_LEN + 1];
+
+	if (!sha256_of(in, digest, NULL))
+		return NULL;
+	hex_encode(BYTES_OF(digest), hex);
+	return typed ? json_pack("{s:s,s:o}", "algorithm", "SHA2_256", "digest",
+			       base64(BYTES_OF(digest)))
+		     : json_pack("{s:s,s:s}", "algorithm", "sha256", "value", hex);
+}
+
+/* What was signed, and by what. */
+struct content {
+	struct buf envelope, message, signature;
+	struct dsse *dsse;
+};
+
+static void content_release(struct content *c)
+{
+	buf_release(&c->envelope);
+	buf_release(&c->message);
+	buf_release(&c->signature);
+	dsse_free(&c->dsse);
+}
+
+static bool sign_content(const struct sigstore_maker *m, const char *type, const char *statement,
+	struct content *c, struct err *err)
+{
+	if (!dsse_sign(type ? type : DSSE_INTOTO_TYPE, bytes_str(statement), m->signer_key,
+		    &c->envelope, err) ||
+		!dsse_parse(buf_bytes(&c->envelope), &c->dsse, err) ||
+		!dsse_pae(c->dsse, &c->message, err))
+		return false;
+	buf_put(&c->signature, buf_bytes(&c->dsse->signatures[0].signature));
+	return buf_ok(&c->signature, err);
+}
+
+static json_t *verifier(const struct sigstore_maker *m, const struct cert *leaf, bool typed)
+{
+	struct buf pem = {0};
+	json_t *made = NULL;
+
+	if (typed)
+		return json_pack("{s:{s:o}}", leaf ? "x509Certificate" : "publicKey", "rawBytes",
+			base64(leaf ? cert_der(leaf) : key_spki(m->signer_key)));
+	if (leaf ? cert_pem(leaf, &pem, NULL) : key_public_pem(m->signer_key, &pem, NULL))
+		made = base64(buf_bytes(&pem));
+	buf_release(&pem);
+	return made;
+}
+
+/* The body of an entry about the content. */
+static json_t *make_body(const struct sigstore_maker *m, const struct sigstore_recipe *r,
+	const struct content *c, const char *kind, const char *version)
+{
+	const struct cert *leaf = r->logged_leaf ? r->logged_leaf : r->leaf;
+	bool typed = strcmp(version, "0.0.2") == 0, dsse = strcmp(kind, "dsse") == 0;
+	struct bytes other = BYTES_LIT("other");
+	json_t *signature = base64(r->other_signature ? other : buf_bytes(&c->signature));
+	json_t *signer = verifier(m, leaf, typed), *digest, *spec;
+
+	digest = sha256(
+		!r->statement ? r->content : buf_bytes(dsse ? &c->dsse->payload : &c->message),
+		typed);
+	if (dsse)
+		spec = json_pack("{s:o,s:[{s:o,s:o}]}", "payloadHash", digest, "signatures",
+			typed ? "content" : "signature", signature, "verifier", signer);
+	else if (typed)
+		spec = json_pack("{s:o,s:{s:o,s:o}}", "data", digest, "signature", "content",
+			signature, "verifier", signer);
+	else
+		spec = json_pack("{s:{s:o},s:{s:o,s:{s:o}}}", "data", "hash", digest, "signature",
+			"content", signature, "publicKey", "content", signer);
+	if (typed)
+		spec = json_pack("{s:o}", dsse ? "dsseV002" : "hashedRekordV002", spec);
+	return json_pack("{s:s,s:s,s:o}", "apiVersion", version, "kind", kind, "spec", spec);
+}
+
+/* A tree of three leaves, the entry in the middle. */
+static json_t *make_proof(const struct sigstore_maker *m, const struct sigstore_recipe *r,
+	struct bytes body, struct err *err)
+{
+	uint8_t hash[3][SHA256_LEN], root[SHA256_LEN];
+	struct buf text = {0}, note = {0};
+	struct note_key log = m->log;
+	char index[24];
+	json_t *made = NULL;
+
+	if (r->log_signer)
+		log.key = r->log_signer;
+	if (tree_leaf_hash(BYTES_LIT("first"), hash[0], err) &&
+		tree_leaf_hash(body, hash[1], err) &&
+		tree_leaf_hash(BYTES_LIT("last"), hash[2], err) &&
+		tree_node_hash(hash[0], hash[1], root, err) &&
+		tree_node_hash(root, hash[2], root, err)) {
+		buf_put_str(&text, "log.example - 1\n3\n");
+		buf_put_base64(&text, BYTES_OF(root), false);
+		buf_put_u8(&text, '\n');
+		root[0] ^= r->root_flip;
+		(void)snprintf(index, sizeof(index), "%llu",
+			(unsigned long long)(r->proof_index ? r->proof_index : 1));
+		if (note_sign(buf_bytes(&text), &log, &note, err))
+			made = json_pack("{s:s,s:s,s:o,s:[o,o],s:{s:s}}", "logIndex", index,
+				"treeSize", "3", "rootHash", base64(BYTES_OF(root)), "hashes",
+				base64(BYTES_OF(hash[0])), base64(BYTES_OF(hash[2])), "checkpoint",
+				"envelope", buf_str(&note));
+	}
+	buf_release(&text);
+	buf_release(&note);
+	return made;
+}
+
+static json_t *make_promise(const struct sigstore_maker *m, const struct sigstore_recipe *r,
+	struct bytes body, int64_t time, struct err *err)
+{
+	struct buf text = {0}, signature = {0};
+	struct key *key = r->log_signer ? r->log_signer : m->log_key;
+	json_t *made = NULL;
+
+	buf_put_str(&text, "{\"body\":\"");
+	buf_put_base64(&text, body, false);
+	buf_printf(&text, "\",\"integratedTime\":%lld,\"logID\":\"", (long long)time);
+	buf_put_hex(&text, bytes_of(key_id(m->log_key), SHA256_LEN));
+	buf_put_str(&text, "\",\"logIndex\":41}");
+	if (key_sign(key, SIGN_ECDSA, DIGEST_SHA256, buf_bytes(&text), &signature, err))
+		made = json_pack("{s:o}", "signedEntryTimestamp", base64(buf_bytes(&signature)));
+	buf_release(&text);
+	buf_release(&signature);
+	return made;
+}
+
+static json_t *make_entry(const struct sigstore_maker *m, const struct sigstore_recipe *r,
+	const struct content *c, struct err *err)
+{
+	const char *kind = r->kind ? r->kind : (r->statement ? "dsse" : "hashedrekord");
+	const char *version = r->version ? r->version : "0.0.1";
+	int64_t time = r->integrated ? r->integrated : SIGSTORE_LOGGED;
+	struct buf body = {0};
+	char integrated[24];
+	json_t *entry = NULL, *spec = make_body(m, r, c, kind, version);
+
+	if (json_write(spec, false, &body, err)) {
+		(void)snprintf(integrated, sizeof(integrated), "%lld", (long long)time);
+		entry = json_pack("{s:s,s:{s:o},s:{s:s,s:s},s:s,s:o}", "logIndex", "41", "logId",
+			"keyId", base64(bytes_of(key_id(m->log_key), SHA256_LEN)), "kindVersion",
+			"kind", kind, "version", version, "integratedTime", integrated,
+			"canonicalizedBody", base64(buf_bytes(&body)));
+		if (!r->no_promise)
+			json_object_set_new(entry, "inclusionPromise",
+				make_promise(m, r, buf_bytes(&body),
+					r->promised ? r->promised : time, err));
+		if (!r->no_proof)
+			json_object_set_new(
+				entry, "inclusionProof", make_proof(m, r, buf_bytes(&body), err));
+	}
+	json_decref(spec);
+	buf_release(&body);
+	return entry;
+}
+
+static bool make_contents(const struct sigstore_maker *m, const struct sigstore_recipe *r,
+	struct content *said, struct content *logged, struct err *err)
+{
+	if (!r->statement)
+		return key_sign(m->signer_key, SIGN_ECDSA, DIGEST_SHA256, r->content,
+			&said->signature, err);
+	return sign_content(m, r->payload_type, r->statement, said, err) &&
+	       sign_content(m, r->payload_type,
+		       r->logged_statement ? r->logged_statement : r->statement, logged, err);
+}
+
+bool sigstore_make(const struct sigstore_maker *m, const struct sigstore_recipe *r, struct buf *out,
+	struct err *err)
+{
+	struct content said = {0}, logged = {0};
+	json_t *root = NULL, *material = NULL, *envelope = NULL;
+	bool ok = make_contents(m, r, &said, &logged, err);
+
+	if (ok) {
+		material = r->leaf ? json_pack("{s:{s:o}}", "certificate", "rawBytes",
+					     base64(cert_der(r->leaf)))
+				   : json_pack("{s:{s:s}}", "publicKey", "hint", "a hint");
+		/* An entry about the same statement holds the same signature. */
+		if (!r->no_entry)
+			json_object_set_new(material, "tlogEntries",
+				json_pack("[o]",
+					make_entry(
+						m, r, r->logged_statement ? &logged : &said, err)));
+		root = json_pack("{s:s,s:o}", "mediaType",
+			"application/vnd.dev.sigstore.bundle.v0.3+json", "verificationMaterial",
+			material);
+		if (r->statement && json_open(buf_bytes(&said.envelope), 1u << 22, &envelope, err))
+			json_object_set_new(root, "dsseEnvelope", envelope);
+		else
+			json_object_set_new(root, "messageSignature",
+				json_pack("{s:o,s:o}", "messageDigest", sha256(r->content, true),
+					"signature", base64(buf_bytes(&said.signature))));
+		ok = json_write(root, false, out, err);
+	}
+	json_decref(root);
+	content_release(&said);
+	content_release(&logged);
+	return ok;
+}
