@@ -4,14 +4,8 @@
 #include "cli/commands.h"
 
 #include "base/time.h"
+#include "cli/cert_store.h"
 #include "evidence/ek_cert.h"
-
-#include <dirent.h>
-#include <errno.h>
-#include <sys/stat.h>
-
-#define STORE_CERTS_MAX 1024u
-#define STORE_FILE_MAX  (8u << 20)
 
 static const struct option_spec options[] = {
 	{"roots", "DIR", OPTION_VALUE,
@@ -23,89 +17,15 @@ static const struct option_spec options[] = {
 	OPTIONS_END,
 };
 
-struct store {
-	struct cert *roots[STORE_CERTS_MAX], *intermediates[STORE_CERTS_MAX];
-	size_t root_count, intermediate_count;
-};
-
-static void store_free(struct store **store)
-{
-	if (!*store)
-		return;
-	for (size_t i = 0; i < (*store)->root_count; i++)
-		cert_unref(&(*store)->roots[i]);
-	for (size_t i = 0; i < (*store)->intermediate_count; i++)
-		cert_unref(&(*store)->intermediates[i]);
-	free(*store);
-	*store = NULL;
-}
-
-static bool self_issued(const struct cert *cert)
-{
-	char subject[512], issuer[512];
-	return strcmp(cert_subject(cert, subject, sizeof(subject)),
-		       cert_issuer(cert, issuer, sizeof(issuer))) == 0;
-}
-
-static bool store_put(struct store *store, struct cert *cert, bool root, struct err *err)
-{
-	size_t *count = root ? &store->root_count : &store->intermediate_count;
-	if (*count == STORE_CERTS_MAX) {
-		cert_unref(&cert);
-		return err_set(err, ERR_LIMIT, "more than %u certificates", STORE_CERTS_MAX);
-	}
-	(root ? store->roots : store->intermediates)[(*count)++] = cert;
-	return true;
-}
-
-static bool store_add_file(struct store *store, const char *path, bool trusted, struct err *err)
-{
-	OWNED(buf_release) struct buf text = {0};
-	struct cert *certs[STORE_CERTS_MAX];
-	size_t n = 0;
-	if (!file_read(path, STORE_FILE_MAX, &text, err) ||
-		!certs_from_bytes(buf_bytes(&text), STORE_CERTS_MAX, certs, &n, err))
-		return err_wrap(err, "%s", path);
-	bool ok = true;
-	for (size_t i = 0; i < n; i++) {
-		if (ok)
-			ok = store_put(store, certs[i], trusted && self_issued(certs[i]), err);
-		else
-			cert_unref(&certs[i]);
-	}
-	return ok;
-}
-
-static bool store_add_directory(struct store *store, const char *path, struct err *err)
-{
-	DIR *directory = opendir(path);
-	if (!directory)
-		return err_errno(err, errno, "--roots %s", path);
-	bool ok = true;
-	for (struct dirent *entry; ok && (entry = readdir(directory));) {
-		OWNED(buf_release) struct buf file = {0};
-		struct stat status;
-		if (entry->d_name[0] == '.')
-			continue;
-		const char *name = path_join(&file, path, entry->d_name);
-		ok = name && stat(name, &status) == 0;
-		if (!ok)
-			(void)err_errno(err, errno, "%s", ESC(bytes_str(entry->d_name)));
-		else if (S_ISREG(status.st_mode))
-			ok = store_add_file(store, name, true, err);
-	}
-	(void)closedir(directory);
-	return ok;
-}
-
-static bool store_load(struct cli *cli, struct store *store)
+static bool store_load(struct cli *cli, struct cert_store *store)
 {
 	const char *roots = NULL;
-	if (!option_required(cli, "roots", &roots) || !store_add_directory(store, roots, &cli->err))
+	if (!option_required(cli, "roots", &roots) ||
+		!cert_store_add_directory(store, roots, &cli->err))
 		return false;
 	const struct option_value *files = option_all(cli, "intermediates");
 	for (size_t i = 0; files && i < files->count; i++)
-		if (!store_add_file(store, files->values[i], false, &cli->err))
+		if (!cert_store_add_file(store, files->values[i], false, &cli->err))
 			return false;
 	return true;
 }
@@ -189,7 +109,7 @@ static bool crls_load(struct cli *cli, struct crls **ret)
 	const char *path = option(cli, "crls");
 	if (!path)
 		return true;
-	if (!file_read(path, STORE_FILE_MAX, &text, &cli->err))
+	if (!file_read(path, CERT_STORE_FILE, &text, &cli->err))
 		return false;
 	*ret = crls_new();
 	if (!*ret)
@@ -201,7 +121,7 @@ static enum status run(struct cli *cli)
 {
 	OWNED(buf_release) struct buf der = {0};
 	OWNED(crls_free) struct crls *crls = NULL;
-	OWNED(store_free) struct store *store = calloc(1, sizeof(*store));
+	OWNED(cert_store_free) struct cert_store *store = calloc(1, sizeof(*store));
 	OWNED(cert_unref) struct cert *cert = NULL;
 	int64_t at;
 	if (!store) {

@@ -33,6 +33,8 @@ const struct command *const commands[] = {
 	&cmd_ek_verify,
 	&cmd_dsse_verify,
 	&cmd_model_digest,
+	&cmd_model_sign,
+	&cmd_model_verify,
 	&cmd_ima_replay,
 	&cmd_ima_show,
 	&cmd_ima_check,
