@@ -25,8 +25,7 @@ struct work {
 	struct err err;
 };
 
-static bool check_stamp(
-	int fd, const char *path, const struct stamp *expected, struct err *err)
+static bool check_stamp(int fd, const char *path, const struct stamp *expected, struct err *err)
 {
 	struct stamp stamp;
 	if (!stamp_take(fd, NULL, &stamp))
@@ -38,8 +37,8 @@ static bool check_stamp(
 		ESC(bytes_str(path)), difference);
 }
 
-static bool hash_run(int fd, const char *path, struct measured_shard *shard,
-	struct hasher *hasher, struct scratch *scratch, struct err *err)
+static bool hash_run(int fd, const char *path, struct measured_shard *shard, struct hasher *hasher,
+	struct scratch *scratch, struct err *err)
 {
 	struct digest digest;
 	for (uint64_t at = shard->start; at < shard->end;) {
@@ -120,8 +119,8 @@ static bool lay_out(const struct shards *how, struct measured_tree *tree, struct
 	}
 	tree->shards = calloc((size_t)count + 1, sizeof(*tree->shards));
 	if (!tree->shards)
-		return err_set(err, ERR_NOMEM, "%llu shards: out of memory",
-			(unsigned long long)count);
+		return err_set(
+			err, ERR_NOMEM, "%llu shards: out of memory", (unsigned long long)count);
 	for (size_t i = 0; i < tree->count; i++) {
 		uint64_t size = how->expected[i].size;
 		measure_fill(&tree->files[i], &how->expected[i]);

@@ -9,8 +9,6 @@
 #include "base/file.h"
 #include "base/text.h"
 
-
-
 void cert_store_free(struct cert_store **store)
 {
 	if (!*store)

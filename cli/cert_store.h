@@ -19,7 +19,6 @@ void cert_store_free(struct cert_store **store);
 must_use bool cert_store_add_file(
 	struct cert_store *store, const char *path, bool trusted, struct err *err);
 /* Every regular file of a directory, trusted; names that begin with a dot are passed over. */
-must_use bool cert_store_add_directory(
-	struct cert_store *store, const char *path, struct err *err);
+must_use bool cert_store_add_directory(struct cert_store *store, const char *path, struct err *err);
 
 #endif

@@ -50,14 +50,15 @@ static bool load_key(struct cli *cli, struct verification *v, const char *path)
 }
 
 /* The leaf's key, once its chain ends in a root of ours and it may sign. */
-static bool judge_chain(struct cli *cli, struct verification *v, struct cert_store *store, int64_t at)
+static bool judge_chain(
+	struct cli *cli, struct verification *v, struct cert_store *store, int64_t at)
 {
 	struct cert *const *chain = v->bundle->chain;
 	struct chain_result result = {0};
 	for (size_t i = 1; i < v->bundle->chain_count; i++) {
 		if (store->intermediate_count == CERT_STORE_MAX)
-			return err_set(&cli->err, ERR_LIMIT, "more than %u certificates",
-				CERT_STORE_MAX);
+			return err_set(
+				&cli->err, ERR_LIMIT, "more than %u certificates", CERT_STORE_MAX);
 		store->intermediates[store->intermediate_count++] = cert_ref(chain[i]);
 	}
 	const struct chain_options how = {
@@ -149,15 +150,14 @@ static json_t *difference_json(const struct model_manifest *manifest, enum model
 	return made;
 }
 
-static enum status print_json(
-	struct cli *cli, const struct verification *v, enum status status)
+static enum status print_json(struct cli *cli, const struct verification *v, enum status status)
 {
 	const struct model_differences *d = &v->differences;
 	char root[2 * SHA256_LEN + 1], statement[2 * SHA256_LEN + 1];
 	json_t *list = json_array(), *left_out = json_array();
 	for (size_t i = 0; i < d->shown; i++)
-		(void)json_array_append_new(
-			list, difference_json(v->manifest, d->first[i].fault, d->first[i].resource));
+		(void)json_array_append_new(list,
+			difference_json(v->manifest, d->first[i].fault, d->first[i].resource));
 	for (size_t i = 0; v->files.directory && i < v->files.ignore_count; i++)
 		if (v->files.tree.left_out[i])
 			(void)json_array_append_new(left_out, json_string(v->files.ignores[i]));
@@ -184,8 +184,7 @@ static void print_differences(struct cli *cli, const struct verification *v)
 			colour(cli, "red"), colour(cli, "off"), d->missing, d->changed, d->extra);
 	for (size_t i = 0; i < d->shown; i++) {
 		const struct model_resource *resource = d->first[i].resource;
-		(void)printf("  %-8s %s", model_fault_name(d->first[i].fault),
-			ESC(resource->path));
+		(void)printf("  %-8s %s", model_fault_name(d->first[i].fault), ESC(resource->path));
 		if (v->manifest->shard_size)
 			(void)printf(", octets %llu to %llu", (unsigned long long)resource->start,
 				(unsigned long long)resource->end);

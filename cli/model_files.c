@@ -49,8 +49,7 @@ bool model_files_open(struct model_files *files, const char *path, const char *s
 	const char *slash = strrchr(files->path, '/');
 	files->name = slash && slash[1] ? slash + 1 : "model";
 	files->directory = S_ISDIR(status.st_mode);
-	files->ignores =
-		calloc(MODEL_DEFAULT_IGNORES + 1 + ignore_count, sizeof(*files->ignores));
+	files->ignores = calloc(MODEL_DEFAULT_IGNORES + 1 + ignore_count, sizeof(*files->ignores));
 	if (!files->ignores)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	if (!files->directory)

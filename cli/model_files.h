@@ -24,8 +24,8 @@ must_use bool model_files_open(struct model_files *files, const char *path, cons
 	const char *const *ignores, size_t ignore_count, struct err *err);
 /* Hashes what is there. shard_size 0: whole files. single_name is what a model of one file is
  * called in its manifest. */
-must_use bool model_files_measure(struct model_files *files, uint64_t shard_size,
-	bool follow_links, const char *single_name, struct err *err);
+must_use bool model_files_measure(struct model_files *files, uint64_t shard_size, bool follow_links,
+	const char *single_name, struct err *err);
 /* cleanup for OWNED(). */
 void model_files_release(struct model_files *files);
 

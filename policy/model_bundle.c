@@ -175,8 +175,7 @@ bool model_cert_may_sign(const struct cert *cert, struct err *err)
 		return false;
 	if (may)
 		return true;
-	return err_set(err, ERR_MISMATCH,
-		"the certificate is not for signing (%s)",
+	return err_set(err, ERR_MISMATCH, "the certificate is not for signing (%s)",
 		extended && !cert_has_eku(cert, EKU_CODE_SIGNING)
 			? "its extended key usage lacks codeSigning"
 			: "its key usage lacks digitalSignature");
@@ -196,8 +195,8 @@ bool model_signer_check(
 	if (!cert_key(chain[0], &certified, err) || !model_cert_may_sign(chain[0], err))
 		return err_wrap(err, "model signature");
 	if (!key_equal(certified, key))
-		return err_set(err, ERR_USAGE,
-			"model signature: the first certificate is of another key");
+		return err_set(
+			err, ERR_USAGE, "model signature: the first certificate is of another key");
 	return true;
 }
 

@@ -75,8 +75,8 @@ static bool check_resources(const struct model_manifest *manifest, struct err *e
 			if (!check_shard(manifest, i, err))
 				return false;
 		} else if (i > 0 && bytes_equal(resource[-1].path, resource->path)) {
-			return err_set(err, ERR_FORMAT, "resource %s: there twice",
-				ESC(resource->path));
+			return err_set(
+				err, ERR_FORMAT, "resource %s: there twice", ESC(resource->path));
 		}
 	}
 	return true;
@@ -101,8 +101,8 @@ static bool take_number(struct bytes text, size_t *len, uint64_t *ret)
 	return true;
 }
 
-static bool check_algorithm(
-	const struct model_manifest *manifest, const char *name, const char *algorithm, struct err *err)
+static bool check_algorithm(const struct model_manifest *manifest, const char *name,
+	const char *algorithm, struct err *err)
 {
 	char sharded[ALGORITHM_MAX];
 	(void)snprintf(sharded, sizeof(sharded), "sha256-sharded-%llu",
@@ -210,8 +210,8 @@ static bool read_resources(struct model_manifest *manifest, const json_t *list, 
 	struct bytes first = n ? manifest->resources[0].path : (struct bytes){0};
 	manifest->single = bytes_equal_str(first, ".");
 	for (size_t i = 1; i < n; i++)
-		manifest->single = manifest->single &&
-				   bytes_equal_str(manifest->resources[i].path, ".");
+		manifest->single =
+			manifest->single && bytes_equal_str(manifest->resources[i].path, ".");
 	return true;
 }
 
@@ -232,7 +232,8 @@ static bool read_subject(const json_t *statement, struct model_manifest *manifes
 	return json_fields_ok(&f, err);
 }
 
-static bool read_statement(const json_t *statement, struct model_manifest *manifest, struct err *err)
+static bool read_statement(
+	const json_t *statement, struct model_manifest *manifest, struct err *err)
 {
 	static const char *const keys[] = {"_type", "subject", "predicateType", "predicate", NULL};
 	struct json_fields f = json_fields_of("statement");
@@ -299,7 +300,8 @@ static json_t *write_resource(
 	buf_put(&name, r->path);
 	buf_put(&name, bytes_of(suffix, suffix_len));
 	const char *text = buf_str(&name);
-	return text ? json_pack("{s:s,s:s,s:s}", "name", text, "algorithm", algorithm, "digest", hex)
+	return text ? json_pack(
+			      "{s:s,s:s,s:s}", "name", text, "algorithm", algorithm, "digest", hex)
 		    : NULL;
 }
 
@@ -315,8 +317,8 @@ static json_t *write_serialization(const struct model_manifest *manifest)
 		manifest->shard_size ? "shards" : "files", "hash_type", "sha256", "allow_symlinks",
 		manifest->allow_symlinks, "ignore_paths", ignores);
 	if (made && manifest->shard_size &&
-		json_object_set_new(made, "shard_size",
-			json_integer((json_int_t)manifest->shard_size)) != 0) {
+		json_object_set_new(
+			made, "shard_size", json_integer((json_int_t)manifest->shard_size)) != 0) {
 		json_decref(made);
 		return NULL;
 	}

@@ -41,7 +41,7 @@ static int name_order(const void *a, const void *b)
 		for (size_t i = 0; i < 2; i++) {
 			size_t len = pair[i]->path.len;
 			octet[i] = at >= total[i] ? -1
-				   : at < len	  ? pair[i]->path.data[at]
+				   : at < len     ? pair[i]->path.data[at]
 						  : (uint8_t)suffix[i][at - len];
 		}
 		if (octet[0] != octet[1])
@@ -107,10 +107,10 @@ const char *model_fault_name(enum model_fault fault)
 	return (size_t)fault < ARRAY_LEN(names) && names[fault] ? names[fault] : "unknown";
 }
 
-static void differ(struct model_differences *d, enum model_fault fault,
-	const struct model_resource *resource)
+static void differ(
+	struct model_differences *d, enum model_fault fault, const struct model_resource *resource)
 {
-	*(fault == MODEL_MISSING ? &d->missing
+	*(fault == MODEL_MISSING       ? &d->missing
 		: fault == MODEL_EXTRA ? &d->extra
 				       : &d->changed) += 1;
 	if (d->shown == MODEL_FAULTS_SHOWN)
@@ -127,7 +127,7 @@ void model_compare(const struct model_manifest *manifest, const struct model_res
 	*ret = (struct model_differences){0};
 	while (i < manifest->resource_count || j < n) {
 		int order = i == manifest->resource_count ? 1
-			    : j == n			  ? -1
+			    : j == n                      ? -1
 							  : path_order(&wanted[i], &found[j]);
 		if (order < 0) {
 			differ(ret, MODEL_MISSING, &wanted[i++]);

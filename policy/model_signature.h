@@ -45,7 +45,8 @@ struct model_manifest {
 	struct model_resource *resources; /* by path, then start */
 	size_t resource_count;
 	bool single; /* the only resource is ".": the model is that one file */
-	uint8_t root[SHA256_LEN]; /* over the digests in the order of the statement. Names are not in
+	uint8_t root
+		[SHA256_LEN]; /* over the digests in the order of the statement. Names are not in
 				   * it: the digest of the statement identifies the model */
 	json_t *json; /* what the texts are borrowed from; NULL in one that is made to be written */
 };
@@ -108,11 +109,11 @@ must_use bool model_bundle_verify(
 	const struct model_bundle *bundle, struct key *key, struct err *err);
 /* Signs a statement. Key mode when chain_count is 0; otherwise the chain stands in the bundle, leaf
  * first, and its leaf must certify the key and be fit for signing. */
-must_use bool model_bundle_sign(struct bytes statement, struct key *key,
-	struct cert *const *chain, size_t chain_count, struct buf *out, struct err *err);
+must_use bool model_bundle_sign(struct bytes statement, struct key *key, struct cert *const *chain,
+	size_t chain_count, struct buf *out, struct err *err);
 /* What model_bundle_sign asks of the key and the chain, before anything is hashed. */
-must_use bool model_signer_check(const struct key *key, struct cert *const *chain,
-	size_t chain_count, struct err *err);
+must_use bool model_signer_check(
+	const struct key *key, struct cert *const *chain, size_t chain_count, struct err *err);
 /* SHA-256 of the PEM text of the public key, as hex. */
 must_use bool model_key_hint(const struct key *key, char out[2 * SHA256_LEN + 1], struct err *err);
 /* May a certificate sign models: digitalSignature in its key usage, where it has one; codeSigning
