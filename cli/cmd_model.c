@@ -61,9 +61,7 @@ static bool take_model(struct cli *cli, const char *signature, struct model_file
 	uint64_t shard_size = 0;
 	for (size_t i = 0; ignores && i < ignores->count; i++)
 		if (!model_ignore_ok(bytes_str(ignores->values[i])))
-			return err_set(&cli->err, ERR_USAGE,
-				"--ignore %s: not a relative path below the model (no pattern, no "
-				"\".\" or \"..\", no slash at the end)",
+			return err_set(&cli->err, ERR_USAGE, MODEL_IGNORE_WRONG,
 				ESC(bytes_str(ignores->values[i])));
 	if (!read_method(cli, &shard_size, ret_form) ||
 		!model_files_open(files, cli->arguments->values[0], signature,

@@ -14,6 +14,8 @@ static const struct option_spec options[] = {
 		"certificate mode: certificates trusted, self-signed ones as roots"},
 	{"at", "TIME", OPTION_VALUE,
 		"judge certificates at this time (2026-11-22T12:00:00Z; default: now)"},
+	{"ignore", "PATH", OPTION_REPEATED,
+		"leave out too, for signatures that do not say what they left out"},
 	{"ignore-unsigned-files", NULL, OPTION_FLAG, "files that are not signed do not refuse"},
 	OPTIONS_END,
 };
@@ -117,12 +119,32 @@ static bool check_signature(struct cli *cli, struct verification *v, const char 
 	       model_bundle_verify(v->bundle, v->key, &cli->err);
 }
 
+/* What the signature leaves out, and what the caller does. */
+static bool open_files(struct cli *cli, struct verification *v, const char *path)
+{
+	const struct model_manifest *manifest = v->manifest;
+	const struct option_value *given = option_all(cli, "ignore");
+	size_t n = given ? given->count : 0;
+	OWNED(free_ptr) const char **all = calloc(manifest->ignore_count + n + 1, sizeof(*all));
+	if (!all)
+		return err_set(&cli->err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < manifest->ignore_count; i++)
+		all[i] = manifest->ignores[i];
+	for (size_t i = 0; i < n; i++) {
+		if (!model_ignore_ok(bytes_str(given->values[i])))
+			return err_set(&cli->err, ERR_USAGE, MODEL_IGNORE_WRONG,
+				ESC(bytes_str(given->values[i])));
+		all[manifest->ignore_count + i] = given->values[i];
+	}
+	return model_files_open(&v->files, cli->arguments->values[0], path, all,
+		manifest->ignore_count + n, &cli->err);
+}
+
 static bool check_files(struct cli *cli, struct verification *v, const char *path)
 {
 	struct model_manifest *manifest = v->manifest;
 	struct model_files *files = &v->files;
-	if (!model_files_open(files, cli->arguments->values[0], path, manifest->ignores,
-		    manifest->ignore_count, &cli->err))
+	if (!open_files(cli, v, path))
 		return false;
 	if (!model_files_measure(files, manifest->shard_size, manifest->allow_symlinks,
 		    manifest->single ? "." : files->name, &cli->err)) {

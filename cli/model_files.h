@@ -18,6 +18,10 @@ struct model_files {
 	struct model_resource *resources; /* sorted by model_sort; borrow from tree and path */
 	size_t count;
 };
+/* What --ignore says of a path that is none. */
+#define MODEL_IGNORE_WRONG                                                                         \
+	"--ignore %s: not a relative path below the model (no pattern, no \".\" or \"..\", no "    \
+	"slash at the end)"
 /* Resolves the path, and what is left out of a directory: signature may be NULL, "-", or not there
  * yet. The ignores are borrowed. */
 must_use bool model_files_open(struct model_files *files, const char *path, const char *signature,

@@ -18,7 +18,7 @@
 	"\"sha256\":\"" ROOT "\"}}],\"predicateType\":\"https://model_signing/signature/v1.0\","   \
 	"\"predicate\":{\"serialization\":{" serialization "},\"resources\":[" resources "]}}"
 #define FILES                                                                                      \
-	"\"method\":\"files\",\"hash_type\":\"sha256\",\"allow_symlinks\":false,"                   \
+	"\"method\":\"files\",\"hash_type\":\"sha256\",\"allow_symlinks\":false,"                  \
 	"\"ignore_paths\":[\".git\",\"model.sig\"]"
 #define SHARDS                                                                                     \
 	"\"method\":\"shards\",\"hash_type\":\"sha256\",\"shard_size\":9,\"allow_symlinks\":false"
@@ -132,8 +132,8 @@ static void manifest__colons_in_a_path__the_last_two_numbers_count(void **state)
 	struct bytes in = edit(shards_text, "\"a:0:9\"", "\"a:0:9:0:9\"");
 	assert_fails(model_manifest_parse(in, &manifest, &err), err, ERR_FORMAT,
 		"model manifest: resource a:9:17: does not join what is signed before it");
-	static const char colons[] = STATEMENT(
-		SHARDS, RESOURCE("c:0:1:0:9", ONE) "," RESOURCE("c:0:1:9:10", TWO));
+	static const char colons[] =
+		STATEMENT(SHARDS, RESOURCE("c:0:1:0:9", ONE) "," RESOURCE("c:0:1:9:10", TWO));
 	parse(colons);
 	assert_bytes(manifest->resources[0].path, BYTES_LIT("c:0:1"));
 }
@@ -150,7 +150,8 @@ static void manifest__one_file_named_dot__single(void **state)
 	assert_true(manifest->single);
 }
 
-#define NO_FILE(name) "model manifest: resource \"" name "\": not the name of a file below the model"
+#define NO_FILE(name)                                                                              \
+	"model manifest: resource \"" name "\": not the name of a file below the model"
 
 static void M10__name_that_leaves_the_model__refused(void **state)
 {
@@ -228,14 +229,15 @@ static void manifest__other_statement__refused(void **state)
 			PREFIX "statement: more: unknown key", ERR_FORMAT},
 		{"\"method\"", "\"more\":1,\"method\"", PREFIX "serialization: more: unknown key",
 			ERR_FORMAT},
-		{"\"subject\":[", "\"subject\":[{},",
-			PREFIX "subject: subject: too many items", ERR_FORMAT},
+		{"\"subject\":[", "\"subject\":[{},", PREFIX "subject: subject: too many items",
+			ERR_FORMAT},
 		{"\"sha256\":\"9", "\"sha256\":\"8",
 			PREFIX "subject: the root digest is not the one over the resources",
 			ERR_FORMAT},
 		{"\"sha256\":\"9", "\"sha512\":\"9", PREFIX "subject: sha256: missing", ERR_FORMAT},
 		{"\"digest\":\"b", "\"digest\":\"B",
-			PREFIX "signme-1: resource: digest: not lower-case hex of 32 bytes",
+			PREFIX
+			"signme-1: resource: digest: expected lower-case hex of the right length",
 			ERR_FORMAT},
 		{"\"allow_symlinks\":false", "\"allow_symlinks\":0",
 			PREFIX "serialization: allow_symlinks: missing, or neither true nor false",
@@ -245,10 +247,10 @@ static void manifest__other_statement__refused(void **state)
 	};
 	(void)state;
 	refused(files_text, cases, ARRAY_LEN(cases));
-	static const char none[] = "\"subject\":[{\"name\":\"m\",\"digest\":{\"sha256\":\"" ROOT
-				   "\"}}]";
-	static const struct deviation subject[] = {{none, "\"subject\":[]",
-		PREFIX "subject: subject: not exactly one", ERR_FORMAT}};
+	static const char none[] =
+		"\"subject\":[{\"name\":\"m\",\"digest\":{\"sha256\":\"" ROOT "\"}}]";
+	static const struct deviation subject[] = {
+		{none, "\"subject\":[]", PREFIX "subject: subject: not exactly one", ERR_FORMAT}};
 	refused(files_text, subject, 1);
 }
 
@@ -303,7 +305,8 @@ static void manifest__shards_with_gaps__refused(void **state)
 	(void)state;
 	refused(shards_text, cases, ARRAY_LEN(cases));
 	/* A short run that another one follows. */
-	static const char gap[] = STATEMENT(SHARDS, RESOURCE("a:0:8", ONE) "," RESOURCE("a:8:17", TWO));
+	static const char gap[] =
+		STATEMENT(SHARDS, RESOURCE("a:0:8", ONE) "," RESOURCE("a:8:17", TWO));
 	assert_fails(model_manifest_parse(bytes_str(gap), &manifest, &err), err, ERR_FORMAT,
 		LOOSE("a:8:17"));
 }
@@ -358,10 +361,8 @@ static void write__shards__ordered_by_name_or_by_place(void **state)
 	struct model_resource shards[12];
 	(void)state;
 	for (size_t i = 0; i < 11; i++)
-		shards[i] = (struct model_resource){.path = BYTES_LIT("w"),
-			.start = i,
-			.end = i + 1,
-			.digest = {(uint8_t)i}};
+		shards[i] = (struct model_resource){
+			.path = BYTES_LIT("w"), .start = i, .end = i + 1, .digest = {(uint8_t)i}};
 	shards[11] = (struct model_resource){.path = BYTES_LIT("w-"), .end = 1, .digest = {77}};
 	struct model_manifest one = made(shards, 12, 1);
 	assert_ok(model_manifest_write(&one, MODEL_FORM_SPEC, &written, &err), err);
