@@ -96,8 +96,7 @@ static void M9__everything_left_out__refused(void **state)
 
 /* ---- links ---- */
 
-static const struct measure_tree_options following = {
-	.alg = MEASURE_SHA256, .follow_links = true};
+static const struct measure_tree_options following = {.alg = MEASURE_SHA256, .follow_links = true};
 
 static void links__not_asked_for__refused(void **state)
 {
@@ -126,10 +125,12 @@ static void links__out_of_the_model__refused(void **state)
 	model();
 	tree_file("secret", "secret");
 	tree_link("../secret", "m/link");
-	assert_refused(&following, ERR_FORMAT, "link: leaves the directory, or crosses a mount point");
+	assert_refused(
+		&following, ERR_FORMAT, "link: leaves the directory, or crosses a mount point");
 	assert_int_equal(unlink(tree_path("m/link")), 0);
 	tree_link(tree_path("m/two"), "m/link"); /* absolute: outside too */
-	assert_refused(&following, ERR_FORMAT, "link: leaves the directory, or crosses a mount point");
+	assert_refused(
+		&following, ERR_FORMAT, "link: leaves the directory, or crosses a mount point");
 }
 
 static void links__in_a_circle__refused(void **state)

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "tests/support/unit.h"
 
-#define CODE_SIGNING      "\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x03"
+#define CODE_SIGNING "\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x03"
 
 static const char statement[] = "{\"what\":\"is signed\"}";
 static struct key *key, *other;
@@ -135,7 +135,8 @@ static void bundle__old_form_of_the_key__read(void **state)
 {
 	(void)state;
 	sign(key, 0);
-	struct bytes in = edit("\"hint\"", "\"keyDetails\":\"PKIX_ECDSA_P256_SHA_256\",\"rawBytes\"");
+	struct bytes in =
+		edit("\"hint\"", "\"keyDetails\":\"PKIX_ECDSA_P256_SHA_256\",\"rawBytes\"");
 	assert_ok(model_bundle_parse(in, &bundle, &err), err);
 	assert_string_equal(bundle->hint, "");
 	assert_ok(model_bundle_verify(bundle, key, &err), err);
@@ -148,11 +149,13 @@ static void sign__key_that_is_not_ec__refused_by_name(void **state)
 	assert_ok(key_generate(KEY_ED25519, &edwards, &err), err);
 	assert_fails(model_bundle_sign(BYTES_LIT("{}"), edwards, NULL, 0, &text, &err), err,
 		ERR_UNSUPPORTED,
-		"model signature: a key of type Ed25519: only EC P-256, P-384 and P-521 sign models");
+		"model signature: a key of type Ed25519: only EC P-256, P-384 and P-521 sign "
+		"models");
 	sign(key, 0);
 	parse();
 	assert_fails(model_bundle_verify(bundle, edwards, &err), err, ERR_UNSUPPORTED,
-		"model signature: a key of type Ed25519: only EC P-256, P-384 and P-521 sign models");
+		"model signature: a key of type Ed25519: only EC P-256, P-384 and P-521 sign "
+		"models");
 }
 
 struct deviation {
@@ -161,7 +164,7 @@ struct deviation {
 };
 
 #define MATERIAL                                                                                   \
-	"model signature: verificationMaterial: not exactly one of publicKey, "                     \
+	"model signature: verificationMaterial: not exactly one of publicKey, "                    \
 	"x509CertificateChain and certificate"
 
 static void bundle__deviations__refused(void **state)
@@ -175,7 +178,8 @@ static void bundle__deviations__refused(void **state)
 			"model signature: bundle: more: unknown key", ERR_FORMAT},
 		{"\"publicKey\"", "\"other\"", MATERIAL, ERR_FORMAT},
 		{"\"publicKey\"", "\"certificate\":{},\"publicKey\"", MATERIAL, ERR_FORMAT},
-		{"\"publicKey\"", "\"x509CertificateChain\":{},\"publicKey\"", MATERIAL, ERR_FORMAT},
+		{"\"publicKey\"", "\"x509CertificateChain\":{},\"publicKey\"", MATERIAL,
+			ERR_FORMAT},
 		{"\"publicKey\"", "\"certificate\"",
 			"model signature: verificationMaterial: keyless signatures (certificate) "
 			"are not supported",
@@ -195,8 +199,8 @@ static void bundle__deviations__refused(void **state)
 	sign(key, 0);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct bytes in = edit(cases[i].from, cases[i].to);
-		assert_fails(model_bundle_parse(in, &bundle, &err), err, cases[i].code,
-			cases[i].text);
+		assert_fails(
+			model_bundle_parse(in, &bundle, &err), err, cases[i].code, cases[i].text);
 		assert_null(bundle);
 	}
 }
