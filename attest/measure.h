@@ -67,10 +67,39 @@ struct measured_tree {
 				     * order. Names are not in it, so it is no identity of a tree */
 	uint8_t manifest_digest[SHA256_LEN]; /* SHA-256 over the manifest below: binds names and
 						contents */
+	/* Of measure_tree_as: */
+	struct measured_shard *shards; /* by file, then start; empty files have none */
+	size_t shard_count;
+	bool *left_out; /* ignore[i] names something that is there */
+};
+/* Octets [start, end) of files[file]. */
+struct measured_shard {
+	size_t file;
+	uint64_t start, end;
+	uint8_t digest[SHA256_LEN];
 };
 must_use bool measure_tree(const char *path, enum measure_alg alg, int threads,
 	struct measured_tree *ret, struct err *err);
+/* The same, otherwise. */
+struct measure_tree_options {
+	enum measure_alg alg;
+	int threads;
+	/* Relative paths that are left out, with all that is below them; what they are is not looked
+	 * at. A directory that holds nothing else is no empty one, except the root. */
+	const char *const *ignore;
+	size_t ignore_count;
+	/* Links to files and directories that stay below the root count as what they lead to. */
+	bool follow_links;
+	/* MEASURE_SHA256 only: runs of so many octets are hashed, in parallel also inside a file,
+	 * instead of whole files: no digest of files, of the tree or of the manifest. 0: off. */
+	uint64_t shard_size;
+};
+must_use bool measure_tree_as(const char *path, const struct measure_tree_options *options,
+	struct measured_tree *ret, struct err *err);
 void measured_tree_release(struct measured_tree *tree);
+/* An open file in runs of shard_size octets, as above: the tree has one file, whose path is name. */
+must_use bool measure_fd_shards(int fd, const char *name, uint64_t shard_size, int threads,
+	struct measured_tree *ret, struct err *err);
 /* The tree's manifest as signed, logged and shown: "hex  relative/path\n" per file in order. */
 must_use bool measured_tree_manifest(
 	const struct measured_tree *tree, struct buf *out, struct err *err);

@@ -9,6 +9,7 @@
 
 #define MEASURE_RESOLVE_STRICT (RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 #define MEASURE_RESOLVE_TREE   (MEASURE_RESOLVE_STRICT | RESOLVE_BENEATH | RESOLVE_NO_XDEV)
+#define MEASURE_RESOLVE_LINKS  (RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH | RESOLVE_NO_XDEV)
 #define MEASURE_OPEN_FILE      (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 #define MEASURE_THREADS_MAX    64
 #define MEASURE_CHUNK          (256u << 10) /* what one thread hashes of a large file at a time */
@@ -91,5 +92,17 @@ struct many {
 	struct err *errs;
 };
 bool measure_many(const struct many *many, struct err *err);
+
+/* Fills shards and shard_count of a tree whose files have paths; expected[i] is what the listing saw
+ * of files[i]. resolve as for measure_openat2; directory < 0: the one file is open as fd. */
+#define MEASURE_SHARDS_MAX 1000000u
+struct shards {
+	int directory, fd;
+	uint64_t resolve;
+	int threads;
+	uint64_t size;
+	const struct stamp *expected;
+};
+bool measure_shards(const struct shards *how, struct measured_tree *tree, struct err *err);
 
 #endif

@@ -29,11 +29,13 @@ struct listing {
 
 /* A walk either fills the listing or, the second time, holds against it. */
 struct walk {
-	const char *name; /* of the root, for messages */
+	const struct measure_tree_options *options;
+	int root;
 	uint64_t mount;
 	struct listing *fill;
 	const struct listing *compare;
-	size_t seen;
+	size_t seen, passed; /* files listed, and what was left out */
+	bool *left_out;
 	char path[PATH_MAX]; /* of the directory being read, with a slash behind; "" for the root */
 	size_t path_len;
 	unsigned depth;
@@ -129,10 +131,50 @@ static bool walk_into(
 	return walk_directory(walk, fd, err);
 }
 
+static bool walk_file(struct walk *walk, const struct stamp *stamp, struct err *err)
+{
+	if (!measure_check_regular(stamp, walk->path, err))
+		return false;
+	walk->seen++;
+	if (walk->fill)
+		return listing_add(walk->fill, walk->path, stamp, err);
+	return listing_check(walk->compare, walk->path, stamp, err);
+}
+
+/* Is the entry at walk->path one that is left out? */
+static bool walk_passes(struct walk *walk)
+{
+	for (size_t i = 0; i < walk->options->ignore_count; i++)
+		if (strcmp(walk->options->ignore[i], walk->path) == 0) {
+			walk->left_out[i] = true;
+			walk->passed++;
+			return true;
+		}
+	return false;
+}
+
+/* A link, taken for what it leads to. Resolved from the root: a target may climb as long as it stays
+ * below. What is listed is opened by the same path again, and must be the same. */
+static bool walk_link(struct walk *walk, struct err *err)
+{
+	struct stamp stamp;
+	OWNED(fd_close)
+	int fd = measure_openat2(walk->root, walk->path, O_PATH | O_CLOEXEC, MEASURE_RESOLVE_LINKS);
+	if (fd < 0)
+		return measure_open_failed(walk->root, walk->path, errno, err);
+	if (!stamp_take(fd, NULL, &stamp))
+		return err_errno(err, errno, "%s", ESC(bytes_str(walk->path)));
+	if (S_ISDIR(stamp.mode))
+		return walk_into(walk, fd, ".", &stamp, err);
+	return walk_file(walk, &stamp, err);
+}
+
 /* path holds the entry's whole relative path. */
 static bool walk_entry(struct walk *walk, int fd, const char *name, struct err *err)
 {
 	struct stamp stamp;
+	if (walk_passes(walk))
+		return true;
 	if (!stamp_take(fd, name, &stamp)) {
 		if (errno == ENOENT)
 			return err_set(err, ERR_CONFLICT,
@@ -144,18 +186,15 @@ static bool walk_entry(struct walk *walk, int fd, const char *name, struct err *
 		return err_set(err, ERR_FORMAT, "%s: is a mount point", ESC(bytes_str(walk->path)));
 	if (S_ISDIR(stamp.mode))
 		return walk_into(walk, fd, name, &stamp, err);
-	if (!measure_check_regular(&stamp, walk->path, err))
-		return false;
-	walk->seen++;
-	if (walk->fill)
-		return listing_add(walk->fill, walk->path, &stamp, err);
-	return listing_check(walk->compare, walk->path, &stamp, err);
+	if (S_ISLNK(stamp.mode) && walk->options->follow_links)
+		return walk_link(walk, err);
+	return walk_file(walk, &stamp, err);
 }
 
 static bool walk_names(struct walk *walk, DIR *directory, struct err *err)
 {
 	size_t base = walk->path_len;
-	size_t before = walk->seen;
+	size_t before = walk->seen + walk->passed;
 	for (;;) {
 		errno = 0;
 		const struct dirent *entry = readdir(directory);
@@ -179,7 +218,7 @@ static bool walk_names(struct walk *walk, DIR *directory, struct err *err)
 		walk->path_len = base;
 	}
 	/* The manifest lists files only: what holds none would not be in it. */
-	if (walk->seen == before)
+	if (walk->seen + walk->passed == before || (base == 0 && walk->seen == 0))
 		return err_set(err, ERR_FORMAT, "%s%sempty directory", ESC(bytes_str(walk->path)),
 			base ? ": " : "");
 	return true;
@@ -214,11 +253,15 @@ static bool walk_directory(struct walk *walk, int fd, struct err *err)
 }
 
 /* One listing of the tree below root, filled or compared. */
-static bool walk_root(
-	int root, struct listing *fill, const struct listing *compare, struct err *err)
+static bool walk_root(int root, const struct measure_tree_options *options, bool *left_out,
+	struct listing *fill, const struct listing *compare, struct err *err)
 {
 	struct stamp stamp;
-	struct walk walk = {.fill = fill, .compare = compare};
+	struct walk walk = {.options = options,
+		.root = root,
+		.left_out = left_out,
+		.fill = fill,
+		.compare = compare};
 	/* A descriptor of its own: a directory's read position belongs to the open file. */
 	int fd = measure_openat2(
 		root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK, MEASURE_RESOLVE_TREE);
@@ -268,40 +311,59 @@ static bool tree_digests(struct measured_tree *tree, struct err *err)
 	struct digest root;
 	if (!hasher_new(DIGEST_SHA256, &hasher, err))
 		return false;
-	for (size_t i = 0; i < tree->count; i++) {
-		tree->bytes += tree->files[i].size;
+	for (size_t i = 0; i < tree->count; i++)
 		if (!hasher_update(hasher, bytes_of(tree->files[i].digest, SHA256_LEN), err))
 			return false;
-	}
 	if (!hasher_final(hasher, &root, err) || !measured_tree_manifest(tree, &manifest, err))
 		return false;
 	memcpy(tree->digest, root.bytes, SHA256_LEN);
 	return sha256_of(buf_bytes(&manifest), tree->manifest_digest, err);
 }
 
+static bool tree_hash(int root, const struct measure_tree_options *options,
+	const struct stamp *expected, struct measured_tree *tree, struct err *err)
+{
+	uint64_t resolve = options->follow_links ? MEASURE_RESOLVE_LINKS : MEASURE_RESOLVE_TREE;
+	const struct many many = {
+		.directory = root,
+		.resolve = resolve,
+		.alg = options->alg,
+		.threads = measure_threads(options->threads),
+		.files = tree->files,
+		.count = tree->count,
+		.expected = expected,
+	};
+	const struct shards shards = {
+		.directory = root,
+		.fd = -1,
+		.resolve = resolve,
+		.threads = many.threads,
+		.size = options->shard_size,
+		.expected = expected,
+	};
+	return options->shard_size ? measure_shards(&shards, tree, err) : measure_many(&many, err);
+}
+
 /* One attempt; ERR_CONFLICT when the tree was not the same at its end. */
-static bool tree_once(
-	int root, enum measure_alg alg, int threads, struct measured_tree *ret, struct err *err)
+static bool tree_once(int root, const struct measure_tree_options *options,
+	struct measured_tree *ret, struct err *err)
 {
 	OWNED(listing_release) struct listing listing = {0};
 	OWNED(measured_tree_release) struct measured_tree tree = {0};
 	OWNED(free_ptr) struct stamp *expected = NULL;
-	if (!walk_root(root, &listing, NULL, err))
+	tree.left_out = calloc(options->ignore_count + 1, sizeof(*tree.left_out));
+	if (!tree.left_out)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	if (!walk_root(root, options, tree.left_out, &listing, NULL, err))
 		return false;
 	qsort(listing.entries, listing.count, sizeof(*listing.entries), entry_order);
-	if (!tree_files(&listing, &tree, &expected, err))
+	if (!tree_files(&listing, &tree, &expected, err) ||
+		!tree_hash(root, options, expected, &tree, err) ||
+		!walk_root(root, options, tree.left_out, NULL, &listing, err))
 		return false;
-	const struct many many = {
-		.directory = root,
-		.resolve = MEASURE_RESOLVE_TREE,
-		.alg = alg,
-		.threads = measure_threads(threads),
-		.files = tree.files,
-		.count = tree.count,
-		.expected = expected,
-	};
-	if (!measure_many(&many, err) || !walk_root(root, NULL, &listing, err) ||
-		!tree_digests(&tree, err))
+	for (size_t i = 0; i < tree.count; i++)
+		tree.bytes += tree.files[i].size;
+	if (!options->shard_size && !tree_digests(&tree, err))
 		return false;
 	*ret = TAKE_STRUCT(tree);
 	return true;
@@ -310,12 +372,19 @@ static bool tree_once(
 bool measure_tree(const char *path, enum measure_alg alg, int threads, struct measured_tree *ret,
 	struct err *err)
 {
+	const struct measure_tree_options options = {.alg = alg, .threads = threads};
+	return measure_tree_as(path, &options, ret, err);
+}
+
+bool measure_tree_as(const char *path, const struct measure_tree_options *options,
+	struct measured_tree *ret, struct err *err)
+{
 	OWNED(fd_close) int root = -1;
 	struct err why = {0};
 	if (!measure_open_directory(path, &root, err))
 		return false;
 	for (unsigned attempt = 0; attempt <= MEASURE_RETRIES; attempt++) {
-		if (tree_once(root, alg, threads, ret, &why))
+		if (tree_once(root, options, ret, &why))
 			return true;
 		/* The root is open, so what is not found was found by the listing just before. */
 		if (why.code == ERR_NOT_FOUND)
@@ -338,6 +407,8 @@ void measured_tree_release(struct measured_tree *tree)
 	for (size_t i = 0; i < tree->count; i++)
 		measured_file_release(&tree->files[i]);
 	free(tree->files);
+	free(tree->shards);
+	free(tree->left_out);
 	memset(tree, 0, sizeof(*tree));
 }
 

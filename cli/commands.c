@@ -34,6 +34,8 @@ const struct command *const commands[] = {
 	&cmd_dsse_verify,
 	&cmd_provenance_verify,
 	&cmd_model_digest,
+	&cmd_model_sign,
+	&cmd_model_verify,
 	&cmd_ima_replay,
 	&cmd_ima_show,
 	&cmd_ima_check,

@@ -73,7 +73,7 @@ static bool read_envelope(const json_t *root, struct dsse *dsse, struct err *err
 	return true;
 }
 
-static bool dsse_from_json(const json_t *root, struct dsse **ret, struct err *err)
+bool dsse_from_json(const json_t *root, struct dsse **ret, struct err *err)
 {
 	OWNED(dsse_free) struct dsse *made = calloc(1, sizeof(*made));
 

@@ -7,6 +7,7 @@
 #ifndef ASSAY_CRYPTO_DSSE_H
 #define ASSAY_CRYPTO_DSSE_H
 
+#include "base/json.h"
 #include "crypto/key.h"
 
 #define DSSE_SIGNATURES_MAX 64
@@ -26,6 +27,8 @@ struct dsse {
 /* Refuses more than DSSE_SIGNATURES_MAX signatures, none, and signatures of more than 1024 octets.
  * Unknown members are ignored. */
 must_use bool dsse_parse(struct bytes json, struct dsse **ret, struct err *err);
+/* The same of an envelope that stands inside a larger document. */
+must_use bool dsse_from_json(const json_t *root, struct dsse **ret, struct err *err);
 void dsse_free(struct dsse **dsse);
 /* Which of the keys verify at least one signature: bit i of *ret_mask for keys[i], n <= 64. ECDSA
  * signatures are DER or raw r||s (both occur); hash by the key's default. Never an error for a
