@@ -18,11 +18,16 @@
 #define POLICY_PERSON_KEYS_MAX  4u
 #define POLICY_CLASSES_MAX      32u
 #define POLICY_ROOTS_MAX        256u
+#define POLICY_DEMANDS_MAX      32u /* of one risk class */
+#define POLICY_LIST_MAX         16u /* builders, roles, levels, metrics of one demand */
+#define METRIC_NAME_MAX         128u
 #define POLICY_CRLS_MAX         256u
 #define POLICY_DISTRUSTED_MAX   4096u
 #define POLICY_TEXT_MAX         (1u << 20)
 #define RELEASE_COMPONENTS_MAX  RUNTIME_COMPONENTS_MAX
 #define APPROVALS_MAX           64u
+#define STATEMENTS_MAX          64u /* beside one release */
+#define STATEMENTS_BYTES_MAX    (1u << 20) /* all of them together */
 #define CREDENTIAL_LIFETIME_MAX (30 * 86400)
 #define POLICY_TIME_MAX         INT64_C(253402300799) /* the last second of the year 9999 */
 
@@ -52,6 +57,41 @@ struct policy_approval_rule {
 	char *role;
 	unsigned count; /* distinct persons, at least 1 */
 };
+/* Kinds of statements that a risk class may demand. */
+enum statement_kind {
+	STATEMENT_PROVENANCE = 1,
+	STATEMENT_TEST_RESULT,
+	STATEMENT_ASSESSMENT,
+	STATEMENT_VSA,
+	STATEMENT_BOM,
+};
+const char *statement_kind_name(enum statement_kind kind); /* "test-result" */
+struct policy_statement_key {
+	char *name;
+	struct key *key;
+	unsigned kinds; /* bit k: trusted for statements of kind k, and for no other */
+};
+struct policy_metric {
+	char *name;
+	bool has_min, has_max;
+	double min, max;
+	char *min_text, *max_text; /* as written: what the clause binds; NULL: no such bound */
+};
+/* What one statement, or several together, must show of a release. */
+struct policy_demand {
+	char *name; /* for people; unique in its class */
+	enum statement_kind kind;
+	char *type; /* exact predicate type; NULL: any of this kind */
+	uint64_t keys; /* bit i: policy->statement_keys[i] counts; never 0 */
+	char **builders; /* provenance: one of these made it */
+	char **levels; /* vsa: all of these were verified */
+	char **covers; /* roles of components: each component in one of them must be spoken of */
+	size_t builder_count, level_count, cover_count;
+	struct policy_metric *metrics; /* each must be reported, and within its bounds */
+	size_t metric_count;
+	int64_t age_max; /* seconds; 0: any age */
+	bool passed; /* test-result, vsa, assessment: the outcome must be a pass */
+};
 struct policy_class {
 	char *name;
 	struct policy_approval_rule *approvals;
@@ -68,6 +108,8 @@ struct policy_class {
 	size_t host_count; /* classes of hosts it may run on; 0: any host, nothing of its boot is
 			      judged */
 	size_t *hosts; /* indices into policy->host_classes */
+	struct policy_demand *demands; /* statements it asks for */
+	size_t demand_count;
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };
@@ -82,6 +124,8 @@ struct policy {
 	size_t intermediate_count;
 	struct policy_release_key *release_keys;
 	size_t release_key_count;
+	struct policy_statement_key *statement_keys; /* at most POLICY_KEYS_MAX */
+	size_t statement_key_count;
 	struct policy_approver *approvers;
 	size_t approver_count;
 	struct policy_class *classes;
