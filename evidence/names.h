@@ -14,6 +14,9 @@
 /* in-toto predicate types. */
 #define PREDICATE_RELEASE  "https://assay.example/release/v1"
 #define PREDICATE_APPROVAL "https://assay.example/approval/v1"
+/* Then "<name>/v1": red-team, privacy-impact, security-impact, dataset-consent, evaluation, and
+ * whatever else a policy names. */
+#define PREDICATE_ASSESSMENT_PREFIX "https://assay.example/assessment/"
 
 /* X.509 extensions in credentials, below a UUID-derived arc (ITU-T X.667): leaf hash of the
  * decision; where the key lives. */
