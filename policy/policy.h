@@ -11,6 +11,7 @@
 #include "evidence/ek_cert.h"
 #include "evidence/evidence.h"
 #include "policy/host_class.h"
+#include "policy/predicate.h"
 #include "policy/verdict.h"
 
 #define POLICY_KEYS_MAX         64u
@@ -57,15 +58,6 @@ struct policy_approval_rule {
 	char *role;
 	unsigned count; /* distinct persons, at least 1 */
 };
-/* Kinds of statements that a risk class may demand. */
-enum statement_kind {
-	STATEMENT_PROVENANCE = 1,
-	STATEMENT_TEST_RESULT,
-	STATEMENT_ASSESSMENT,
-	STATEMENT_VSA,
-	STATEMENT_BOM,
-};
-const char *statement_kind_name(enum statement_kind kind); /* "test-result" */
 struct policy_statement_key {
 	char *name;
 	struct key *key;
@@ -80,7 +72,7 @@ struct policy_metric {
 /* What one statement, or several together, must show of a release. */
 struct policy_demand {
 	char *name; /* for people; unique in its class */
-	enum statement_kind kind;
+	enum predicate_kind kind;
 	char *type; /* exact predicate type; NULL: any of this kind */
 	uint64_t keys; /* bit i: policy->statement_keys[i] counts; never 0 */
 	char **builders; /* provenance: one of these made it */
@@ -210,13 +202,17 @@ void approval_free(struct approval **approval);
 must_use bool approval_statement(const struct approval *approval, struct buf *out, struct err *err);
 
 /* Judges a release envelope and its approvals under a policy at a time: signature by a release key,
- * risk class known, approvals by enough distinct persons in each role, for this digest, environment
+ * risk class known, the statements that the class demands (docs/formats/policy.md, "Statements"),
+ * approvals by enough distinct persons in each role, for this digest, environment
  * and clause, not expired, not withdrawn, not by the author. Appends reasons; *ret_release is the
  * parsed release even when refused (NULL if it does not parse). */
 struct release_input {
 	struct bytes envelope; /* DSSE */
 	const struct bytes *approvals; /* DSSE envelopes */
 	size_t approval_count;
+	const struct bytes *statements; /* DSSE envelopes; at most STATEMENTS_MAX, and
+					   STATEMENTS_BYTES_MAX in all */
+	size_t statement_count;
 	struct bytes environment;
 };
 must_use bool release_appraise(const struct release_input *input, const struct policy *policy,

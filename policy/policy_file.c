@@ -35,11 +35,11 @@ static const cyaml_strval_t reference_kinds[] = {
 	{"ima-rules", REFERENCE_IMA_RULES},
 };
 static const cyaml_strval_t statement_kinds[] = {
-	{"provenance", STATEMENT_PROVENANCE},
-	{"test-result", STATEMENT_TEST_RESULT},
-	{"assessment", STATEMENT_ASSESSMENT},
-	{"vsa", STATEMENT_VSA},
-	{"bom", STATEMENT_BOM},
+	{"provenance", PREDICATE_PROVENANCE},
+	{"test-result", PREDICATE_TEST_RESULT},
+	{"assessment", PREDICATE_ASSESSMENT},
+	{"vsa", PREDICATE_VSA},
+	{"bom", PREDICATE_BOM},
 };
 static const cyaml_strval_t secure_boot_rules[] = {
 	{"required", SECURE_BOOT_REQUIRED},
@@ -108,7 +108,7 @@ static const cyaml_schema_value_t rule_entry = {
 		#name, CYAML_FLAG_POINTER | (flags), struct type, name, 1, PEM_TEXT_MAX)
 
 static const cyaml_schema_value_t statement_kind_entry = {
-	CYAML_VALUE_ENUM(CYAML_FLAG_STRICT, enum statement_kind, statement_kinds,
+	CYAML_VALUE_ENUM(CYAML_FLAG_STRICT, enum predicate_kind, statement_kinds,
 		ARRAY_LEN(statement_kinds)),
 };
 static const cyaml_schema_field_t statement_key_fields[] = {

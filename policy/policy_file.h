@@ -25,14 +25,14 @@ struct file_rule {
 };
 struct file_statement_key {
 	char *name, *pem;
-	enum statement_kind *kinds;
+	enum predicate_kind *kinds;
 	unsigned kinds_count;
 };
 struct file_metric {
 	char *name, *min, *max;
 };
 struct file_demand {
-	enum statement_kind kind;
+	enum predicate_kind kind;
 	char *name, *type, *max_age;
 	char **keys, **builder, **levels, **covers;
 	unsigned keys_count, builder_count, levels_count, covers_count;

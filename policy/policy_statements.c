@@ -7,27 +7,15 @@
 #include "base/time.h"
 #include "policy/policy_file.h"
 
-#define STATEMENT_AGE_MAX  (100 * 366 * (int64_t)86400)
-#define TEXT_MAX           255u
-#define METRIC_DIGITS_MAX  15 /* below 2^53: the quotient below is then the nearest double */
-#define KIND_BIT(kind)     (1u << (kind))
+#define STATEMENT_AGE_MAX (100 * 366 * (int64_t)86400)
+#define TEXT_MAX          255u
+#define METRIC_DIGITS_MAX 15 /* below 2^53: the quotient below is then the nearest double */
+#define KIND_BIT(kind)    (1u << (kind))
 #define KINDS_WITH_OUTCOME                                                                         \
-	(KIND_BIT(STATEMENT_TEST_RESULT) | KIND_BIT(STATEMENT_ASSESSMENT) | KIND_BIT(STATEMENT_VSA))
-#define KINDS_WITH_METRICS (KIND_BIT(STATEMENT_TEST_RESULT) | KIND_BIT(STATEMENT_ASSESSMENT))
-
-static const char *const kind_names[] = {
-	[0] = "none",
-	[STATEMENT_PROVENANCE] = "provenance",
-	[STATEMENT_TEST_RESULT] = "test-result",
-	[STATEMENT_ASSESSMENT] = "assessment",
-	[STATEMENT_VSA] = "vsa",
-	[STATEMENT_BOM] = "bom",
-};
-
-const char *statement_kind_name(enum statement_kind kind)
-{
-	return (unsigned)kind < ARRAY_LEN(kind_names) ? kind_names[kind] : "unknown";
-}
+	(KIND_BIT(PREDICATE_TEST_RESULT) | KIND_BIT(PREDICATE_ASSESSMENT) | KIND_BIT(PREDICATE_VSA))
+#define KINDS_WITH_TIME                                                                            \
+	(KIND_BIT(PREDICATE_PROVENANCE) | KIND_BIT(PREDICATE_ASSESSMENT) | KIND_BIT(PREDICATE_VSA))
+#define KINDS_WITH_METRICS KIND_BIT(PREDICATE_ASSESSMENT)
 
 /* ---- keys ---- */
 
@@ -47,7 +35,7 @@ static bool build_key(const struct policy *policy, const struct file_statement_k
 	for (unsigned i = 0; i < from->kinds_count; i++) {
 		if (to->kinds & KIND_BIT(from->kinds[i]))
 			return err_set(err, ERR_CONFIG, "%s: kind %s: given twice", to->name,
-				statement_kind_name(from->kinds[i]));
+				predicate_kind_name(from->kinds[i]));
 		to->kinds |= KIND_BIT(from->kinds[i]);
 	}
 	return true;
@@ -79,19 +67,20 @@ void policy_statement_keys_release(struct policy *policy)
 
 /* ---- demands ---- */
 
-static bool demand_list(char **from, unsigned count, const char *key, char ***ret, size_t *ret_count,
-	struct err *err)
+static bool demand_list(char **from, unsigned count, const char *key, char ***ret,
+	size_t *ret_count, struct err *err)
 {
 	*ret = policy_alloc(count, sizeof(**ret), err);
 	if (!*ret)
 		return false;
 	for (unsigned i = 0; i < count; i++) {
 		if (!policy_text_ok(from[i], TEXT_MAX))
-			return err_set(
-				err, ERR_CONFIG, "%s: %s: not a text", key, ESC(bytes_str(from[i])));
+			return err_set(err, ERR_CONFIG, "%s: %s: not a text", key,
+				ESC(bytes_str(from[i])));
 		for (unsigned k = 0; k < i; k++)
 			if (strcmp(from[k], from[i]) == 0)
-				return err_set(err, ERR_CONFIG, "%s: %s: given twice", key, from[i]);
+				return err_set(
+					err, ERR_CONFIG, "%s: %s: given twice", key, from[i]);
 		(*ret)[i] = bytes_strdup(bytes_str(from[i]));
 		if (!(*ret)[i])
 			return err_set(err, ERR_NOMEM, "no memory");
@@ -123,7 +112,7 @@ static bool demand_keys(const struct policy *policy, const struct file_demand *f
 				ESC(bytes_str(from->keys[i])));
 		if (!(policy->statement_keys[at].kinds & KIND_BIT(from->kind)))
 			return err_set(err, ERR_CONFIG, "keys: %s: not trusted for kind %s",
-				from->keys[i], statement_kind_name(from->kind));
+				from->keys[i], predicate_kind_name(from->kind));
 		if (to->keys >> at & 1)
 			return err_set(err, ERR_CONFIG, "keys: %s: given twice", from->keys[i]);
 		to->keys |= UINT64_C(1) << at;
@@ -131,7 +120,7 @@ static bool demand_keys(const struct policy *policy, const struct file_demand *f
 	return to->keys != 0 || err_set(err, ERR_CONFIG,
 					"kind %s: no statement key is trusted for it, so nothing "
 					"could meet this",
-					statement_kind_name(from->kind));
+					predicate_kind_name(from->kind));
 }
 
 /* -?digits[.digits], so that what the clause binds reads one way only. */
@@ -155,8 +144,8 @@ static bool decimal(const char *text, double *ret)
 	return digits > 0;
 }
 
-static bool metric_bound(const char *text, const char *key, bool *ret_has, double *ret, char **copy,
-	struct err *err)
+static bool metric_bound(
+	const char *text, const char *key, bool *ret_has, double *ret, char **copy, struct err *err)
 {
 	if (!text)
 		return true;
@@ -185,8 +174,8 @@ static bool build_metric(const struct policy_demand *demand, const struct file_m
 	if (!to->has_min && !to->has_max)
 		return err_set(err, ERR_CONFIG, "%s: needs min or max", to->name);
 	if (to->has_min && to->has_max && to->min > to->max)
-		return err_set(err, ERR_CONFIG, "%s: min above max: nothing could meet this",
-			to->name);
+		return err_set(
+			err, ERR_CONFIG, "%s: min above max: nothing could meet this", to->name);
 	return true;
 }
 
@@ -212,18 +201,22 @@ static bool demand_fits(const struct file_demand *from, struct err *err)
 		bool given;
 		unsigned kinds;
 	} rules[] = {
-		{"builder", from->builder_count > 0, KIND_BIT(STATEMENT_PROVENANCE)},
-		{"levels", from->levels_count > 0, KIND_BIT(STATEMENT_VSA)},
+		{"builder", from->builder_count > 0, KIND_BIT(PREDICATE_PROVENANCE)},
+		{"levels", from->levels_count > 0, KIND_BIT(PREDICATE_VSA)},
 		{"metrics", from->metrics_count > 0, KINDS_WITH_METRICS},
 		{"passed", from->passed, KINDS_WITH_OUTCOME},
+		{"max_age", from->max_age, KINDS_WITH_TIME},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		if (rules[i].given && !(rules[i].kinds & KIND_BIT(from->kind)))
 			return err_set(err, ERR_CONFIG, "%s: means nothing for kind %s",
-				rules[i].key, statement_kind_name(from->kind));
+				rules[i].key, predicate_kind_name(from->kind));
 	if (from->type && !policy_text_ok(from->type, TEXT_MAX))
 		return err_set(err, ERR_CONFIG, "type: not a predicate type");
+	/* Assessments are told apart by their type alone: a consent record is no red-team report. */
+	if (from->kind == PREDICATE_ASSESSMENT && !from->type)
+		return err_set(err, ERR_CONFIG, "type: needed for kind assessment");
 	return true;
 }
 
@@ -231,8 +224,8 @@ static bool build_demand(const struct policy *policy, const struct file_demand *
 	struct policy_demand *to, struct err *err)
 {
 	to->kind = from->kind;
-	to->passed = from->passed ? *from->passed
-				  : (KINDS_WITH_OUTCOME & KIND_BIT(from->kind)) != 0;
+	to->passed =
+		from->passed ? *from->passed : (KINDS_WITH_OUTCOME & KIND_BIT(from->kind)) != 0;
 	if (from->type && !(to->type = bytes_strdup(bytes_str(from->type))))
 		return err_set(err, ERR_NOMEM, "no memory");
 	if (from->max_age) {
@@ -250,6 +243,12 @@ static bool build_demand(const struct policy *policy, const struct file_demand *
 	       demand_list(from->covers, from->covers_count, "covers", &to->covers,
 		       &to->cover_count, err) &&
 	       demand_metrics(from, to, err);
+}
+
+static int demand_order(const void *a, const void *b)
+{
+	return strcmp(
+		((const struct policy_demand *)a)->name, ((const struct policy_demand *)b)->name);
 }
 
 bool policy_build_demands(const struct policy *policy, struct policy_class *to,
@@ -275,6 +274,7 @@ bool policy_build_demands(const struct policy *policy, struct policy_class *to,
 		if (!build_demand(policy, demand, &to->demands[i], err))
 			return err_wrap(err, "statements: %s", to->demands[i].name);
 	}
+	qsort(to->demands, to->demand_count, sizeof(*to->demands), demand_order);
 	return true;
 }
 
@@ -354,7 +354,7 @@ json_t *policy_clause_demands(const struct policy *policy, const struct policy_c
 	for (size_t i = 0; array && i < class->demand_count; i++) {
 		const struct policy_demand *d = &class->demands[i];
 		json_t *one = json_pack("{s:s,s:s,s:s?,s:o,s:o,s:o,s:o,s:o,s:I,s:b}", "name",
-			d->name, "kind", statement_kind_name(d->kind), "type", d->type, "keys",
+			d->name, "kind", predicate_kind_name(d->kind), "type", d->type, "keys",
 			clause_keys(policy, d->keys), "builder",
 			clause_texts(d->builders, d->builder_count), "levels",
 			clause_texts(d->levels, d->level_count), "covers",
