@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "cli/release_file.h"
+#include "cli/release_input.h"
 #include "crypto/dsse.h"
 
 static const struct option_spec create_options[] = {
@@ -52,13 +53,29 @@ static enum status sign_and_write(struct cli *cli, struct bytes statement, const
 	return STATUS_DONE;
 }
 
+/* The statements collected lie beside the release from now on, where gate and publish find them. */
+static bool statements_write(struct cli *cli, struct bytes statements)
+{
+	OWNED(buf_release) struct buf path = {0};
+	const char *out = option(cli, "out");
+	if (statements.len == 0)
+		return true;
+	if (!out || strcmp(out, "-") == 0)
+		return err_set(&cli->err, ERR_USAGE,
+			"there are statements about this release: --out FILE is needed, so that "
+			"they can lie beside it in FILE" STATEMENTS_SUFFIX);
+	buf_printf(&path, "%s" STATEMENTS_SUFFIX, out);
+	return buf_ok(&path, &cli->err) && cli_write(buf_str(&path), statements, false, &cli->err);
+}
+
 static enum status run_create(struct cli *cli)
 {
 	OWNED(release_free) struct release *release = NULL;
-	OWNED(buf_release) struct buf statement = {0};
+	OWNED(buf_release) struct buf statement = {0}, statements = {0};
 	if (!release_file_measure(cli->arguments->values[0], cli->json ? NULL : progress, NULL,
-		    &release, &cli->err) ||
-		!release_statement(release, &statement, &cli->err))
+		    &release, &statements, &cli->err) ||
+		!release_statement(release, &statement, &cli->err) ||
+		!statements_write(cli, buf_bytes(&statements)))
 		return cli_fail(cli);
 	if (option(cli, "key"))
 		return sign_and_write(cli, buf_bytes(&statement), option(cli, "key"));

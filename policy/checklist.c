@@ -17,8 +17,8 @@ static void text_cut(char out[REASON_TEXT_MAX])
 		out[--len] = '\0';
 }
 
-void checklist_put(struct release_case *c, bool met, int64_t end, const char *by,
-	const char *demand, ...)
+void checklist_put(
+	struct release_case *c, bool met, int64_t end, const char *by, const char *demand, ...)
 {
 	struct checklist *list = c->list;
 	struct checklist_item *item;
@@ -54,14 +54,53 @@ json_t *checklist_json(const struct checklist *list)
 	for (size_t i = 0; i < list->count; i++) {
 		const struct checklist_item *item = &list->items[i];
 
-		if (json_array_append_new(items,
-			    json_pack("{s:s,s:b,s:s,s:o}", "demand", item->demand, "met",
-				    (int)item->met, "by", item->by, "expires",
-				    json_time(item->expires))) != 0)
+		if (json_array_append_new(
+			    items, json_pack("{s:s,s:b,s:s,s:o}", "demand", item->demand, "met",
+					   (int)item->met, "by", item->by, "expires",
+					   json_time(item->expires))) != 0)
 			return NULL;
 	}
 	if (!items)
 		return NULL;
 	return json_pack("{s:b,s:o,s:o}", "met", (int)list->met, "expires",
 		json_time(list->expires), "items", TAKE(items));
+}
+
+static bool put_release(json_t *object, const struct release *release)
+{
+	char hex[2 * SHA256_LEN + 1];
+	const struct {
+		const char *key, *value;
+	} texts[] = {
+		{"release", hex},
+		{"name", release->name},
+		{"version", release->version},
+		{"workload", release->workload},
+		{"risk_class", release->risk_class},
+	};
+
+	hex_encode(BYTES_OF(release->digest), hex);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (json_object_set_new(object, texts[i].key, json_string(texts[i].value)) != 0)
+			return false;
+	return true;
+}
+
+bool gate_json(const struct release *release, const char *environment, const struct checklist *list,
+	const struct verdict *verdict, json_t **ret, struct err *err)
+{
+	OWNED(json_release) json_t *object = json_object();
+	OWNED(json_release) json_t *judged = NULL;
+	OWNED(buf_release) struct buf text = {0};
+
+	if (!verdict_json(verdict, &text, err) ||
+		!json_open(buf_bytes(&text), JSON_INPUT_MAX, &judged, err))
+		return false;
+	if (!object || (release && !put_release(object, release)) ||
+		json_object_set_new(object, "environment", json_string(environment)) != 0 ||
+		json_object_set_new(object, "checklist", checklist_json(list)) != 0 ||
+		json_object_set_new(object, "verdict", TAKE(judged)) != 0)
+		return err_set(err, ERR_NOMEM, "gate: no memory");
+	*ret = TAKE(object);
+	return true;
 }

@@ -31,6 +31,14 @@ must_use bool release_checklist(const struct release_input *input, const struct 
 	struct release **ret_release, struct err *err);
 /* {"met":…,"expires":…|null,"items":[{"demand","met","by","expires"}]}; NULL: no memory. */
 json_t *checklist_json(const struct checklist *list);
+/* What the gate answers: {"release":hex,"name","version","workload","risk_class","environment",
+ * "checklist":…,"verdict":…}; the release may be NULL (it did not parse): then its members are
+ * missing. The verdict is concluded. */
+must_use bool gate_json(const struct release *release, const char *environment,
+	const struct checklist *list, const struct verdict *verdict, json_t **ret, struct err *err);
+/* Whether a statement speaks of a component of the release: by SHA-256 of a file or of a directory's
+ * manifest. */
+bool release_is_subject(const struct release *release, const struct predicate *predicate);
 
 /* What differs between two releases, in words: one object for each difference, sorted by subject:
  * {"subject":"component model","change":"added"|"removed"|"changed","from":…,"to":…}. The digest,

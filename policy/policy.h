@@ -5,8 +5,8 @@
  * years later, and must reach the same verdict. No file, socket, clock or log line anywhere below;
  * the time is an argument.
  */
-#ifndef ASSAY_POLICY_POLICY_H
-#define ASSAY_POLICY_POLICY_H
+#ifndef ASSAY_POLICY_H
+#define ASSAY_POLICY_H
 
 #include "evidence/ek_cert.h"
 #include "evidence/evidence.h"
@@ -21,7 +21,7 @@
 #define POLICY_ROOTS_MAX        256u
 #define POLICY_DEMANDS_MAX      32u /* of one risk class */
 #define POLICY_LIST_MAX         16u /* builders, roles, levels, metrics of one demand */
-#define METRIC_NAME_MAX         128u
+#define POLICY_METRIC_NAME_MAX  128u
 #define POLICY_CRLS_MAX         256u
 #define POLICY_DISTRUSTED_MAX   4096u
 #define POLICY_TEXT_MAX         (1u << 20)

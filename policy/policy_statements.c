@@ -160,7 +160,7 @@ static bool metric_bound(
 static bool build_metric(const struct policy_demand *demand, const struct file_metric *from,
 	struct policy_metric *to, struct err *err)
 {
-	if (!policy_text_ok(from->name, METRIC_NAME_MAX))
+	if (!policy_text_ok(from->name, POLICY_METRIC_NAME_MAX))
 		return err_set(err, ERR_CONFIG, "%s: not a name", ESC(bytes_str(from->name)));
 	for (const struct policy_metric *other = demand->metrics; other < to; other++)
 		if (strcmp(other->name, from->name) == 0)

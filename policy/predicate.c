@@ -84,7 +84,8 @@ static struct bytes assessment_name(struct reading *r, const char *type)
 {
 	const size_t prefix = sizeof(PREDICATE_ASSESSMENT_PREFIX) - 1, suffix = 3;
 	size_t len = strlen(type);
-	struct bytes name = bytes_of(type + prefix, len > prefix + suffix ? len - prefix - suffix : 0);
+	struct bytes name =
+		bytes_of(type + prefix, len > prefix + suffix ? len - prefix - suffix : 0);
 
 	if (!text_is_name(name) || strcmp(type + len - suffix, "/v1") != 0)
 		json_fields_fail(&r->f, "predicateType", "not an assessment/<name>/v1");
@@ -122,8 +123,8 @@ static void subjects_read(struct reading *r, const json_t *root, struct predicat
 	for (r->index = 0; r->index < n; r->index++) {
 		const json_t *subject = json_array_get(array, r->index);
 
-		read_want_text(r, subject, "name", PREDICATE_URI_MAX,
-			&ret->subjects[r->index].name);
+		read_want_text(
+			r, subject, "name", PREDICATE_URI_MAX, &ret->subjects[r->index].name);
 		read_digest(r, subject, true, &ret->subjects[r->index].digest);
 		if (!reading_goes_on(r))
 			return;

@@ -46,8 +46,7 @@ void provenance_read(struct reading *r, const json_t *object, struct predicate_p
 	read_need_text(r, definition, "buildType", PREDICATE_URI_MAX, &ret->build_type);
 	read_parameters(r, definition, &ret->external_parameters);
 	if (metadata) {
-		read_want_text(
-			r, metadata, "invocationId", PREDICATE_URI_MAX, &ret->invocation_id);
+		read_want_text(r, metadata, "invocationId", PREDICATE_URI_MAX, &ret->invocation_id);
 		ret->started_on = read_want_time(r, metadata, "startedOn");
 		ret->finished_on = read_want_time(r, metadata, "finishedOn");
 	}

@@ -116,8 +116,8 @@ int64_t read_need_time(struct reading *r, const json_t *object, const char *key)
 {
 	int64_t seconds = 0;
 
-	if (!time_parse(bytes_str(json_need_str(&r->f, object, key, TIME_TEXT_MAX)), &seconds,
-		    NULL))
+	if (!time_parse(
+		    bytes_str(json_need_str(&r->f, object, key, TIME_TEXT_MAX)), &seconds, NULL))
 		json_fields_fail(&r->f, key, "not a time (2026-11-22T23:21:38Z)");
 	return seconds;
 }
@@ -204,8 +204,7 @@ static void read_one_digest(
 		return;
 	}
 	if (strcmp(name, "sha256") == 0)
-		ret->has_sha256 =
-			hex_decode_exact(bytes_str(text), ret->sha256, SHA256_LEN, NULL);
+		ret->has_sha256 = hex_decode_exact(bytes_str(text), ret->sha256, SHA256_LEN, NULL);
 	else if (strcmp(name, "gitCommit") == 0)
 		memcpy(ret->commit, text, strlen(text) + 1);
 }
@@ -228,8 +227,8 @@ void read_digest(struct reading *r, const json_t *object, bool need, struct pred
 	}
 }
 
-void read_resource(struct reading *r, const json_t *object, bool need_digest,
-	struct predicate_resource *ret)
+void read_resource(
+	struct reading *r, const json_t *object, bool need_digest, struct predicate_resource *ret)
 {
 	if (!json_is_object(object)) {
 		json_fields_fail(&r->f, "descriptor", "expected an object");
@@ -254,8 +253,7 @@ void read_resources(struct reading *r, const json_t *object, const char *key, si
 	*ret_count = n;
 	r->list = key;
 	for (r->index = 0; r->index < n; r->index++) {
-		read_resource(r, json_array_get(array, r->index), need_digest,
-			&(*ret)[r->index]);
+		read_resource(r, json_array_get(array, r->index), need_digest, &(*ret)[r->index]);
 		if (!reading_goes_on(r))
 			return;
 	}

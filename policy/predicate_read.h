@@ -28,19 +28,17 @@ int64_t read_want_time(struct reading *r, const json_t *object, const char *key)
 int64_t read_need_time(struct reading *r, const json_t *object, const char *key);
 /* NULL when absent. */
 const json_t *read_want_object(struct reading *r, const json_t *object, const char *key);
-const json_t *read_want_array(
-	struct reading *r, const json_t *object, const char *key, size_t max);
+const json_t *read_want_array(struct reading *r, const json_t *object, const char *key, size_t max);
 /* "PASSED", "FAILED" and, where a warning may be, "WARNED"; lower = true: in lower case. */
 enum predicate_result read_result(
 	struct reading *r, const json_t *object, const char *key, bool warned, bool lower);
 /* A DigestSet member "digest"; need: at least one digest. */
-void read_digest(
-	struct reading *r, const json_t *object, bool need, struct predicate_digest *ret);
+void read_digest(struct reading *r, const json_t *object, bool need, struct predicate_digest *ret);
 /* A list of ResourceDescriptors, NULL and 0 when absent. */
 void read_resources(struct reading *r, const json_t *object, const char *key, size_t max,
 	bool need_digest, struct predicate_resource **ret, size_t *ret_count);
-void read_resource(struct reading *r, const json_t *object, bool need_digest,
-	struct predicate_resource *ret);
+void read_resource(
+	struct reading *r, const json_t *object, bool need_digest, struct predicate_resource *ret);
 void resource_release(struct predicate_resource *resource);
 void resources_free(struct predicate_resource **resources, size_t count);
 /* A list of texts; empty when absent. */

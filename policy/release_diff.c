@@ -77,8 +77,7 @@ static const struct release_component *component_of(const struct release *releas
 }
 
 /* Everything of a component that its release fixes, as one text. */
-static const char *component_text(
-	const struct release_component *component, char *out, size_t size)
+static const char *component_text(const struct release_component *component, char *out, size_t size)
 {
 	char hex[2 * SHA256_LEN + 1];
 
@@ -90,8 +89,8 @@ static const char *component_text(
 	return out;
 }
 
-static bool diff_component(json_t *out, const struct release_component *from,
-	const struct release_component *to)
+static bool diff_component(
+	json_t *out, const struct release_component *from, const struct release_component *to)
 {
 	char subject[SUBJECT_MAX], from_text[8192], to_text[8192];
 	const char *a = component_text(from, from_text, sizeof(from_text));
@@ -99,8 +98,7 @@ static bool diff_component(json_t *out, const struct release_component *from,
 
 	if (same(a, b))
 		return true;
-	(void)snprintf(
-		subject, sizeof(subject), "component %s", from ? from->name : to->name);
+	(void)snprintf(subject, sizeof(subject), "component %s", from ? from->name : to->name);
 	return put(out, subject, a, b);
 }
 

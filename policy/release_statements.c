@@ -58,13 +58,20 @@ static bool component_is_subject(
 	return predicate_has_subject(predicate, component->digest);
 }
 
+bool release_is_subject(const struct release *release, const struct predicate *predicate)
+{
+	for (size_t i = 0; i < release->component_count; i++)
+		if (component_is_subject(&release->components[i], predicate))
+			return true;
+	return false;
+}
+
 static void read_subjects(const struct release_case *c, struct said *s)
 {
 	s->of_release = predicate_has_subject(s->predicate, c->release->digest);
 	s->of_any = s->of_release;
 	for (size_t i = 0; i < c->release->component_count; i++) {
-		s->of_component[i] =
-			component_is_subject(&c->release->components[i], s->predicate);
+		s->of_component[i] = component_is_subject(&c->release->components[i], s->predicate);
 		s->of_any |= s->of_component[i];
 	}
 }
@@ -94,8 +101,8 @@ struct fault {
 	char expected[REASON_TEXT_MAX], actual[REASON_TEXT_MAX];
 };
 
-__attribute__((format(printf, 4, 5))) static void fault_set(struct fault *f, enum reason_code code,
-	const char *expected, const char *actual, ...)
+__attribute__((format(printf, 4, 5))) static void fault_set(
+	struct fault *f, enum reason_code code, const char *expected, const char *actual, ...)
 {
 	va_list args;
 
@@ -147,8 +154,8 @@ static void check_outcome(const struct policy_demand *d, const struct predicate 
 	else if (p->kind == PREDICATE_ASSESSMENT)
 		result = p->assessment.result;
 	if (result != PREDICATE_PASSED)
-		fault_set(f, REASON_STATEMENT_CONTENT, "passed", "%s",
-			predicate_result_name(result));
+		fault_set(
+			f, REASON_STATEMENT_CONTENT, "passed", "%s", predicate_result_name(result));
 }
 
 static void check_metrics(const struct policy_demand *d, const struct predicate *p, struct fault *f)
@@ -248,8 +255,7 @@ struct tally {
  * a release is written, not built. */
 static bool speaks_of(const struct policy_demand *d, const struct said *s, size_t component)
 {
-	return s->of_component[component] ||
-	       (s->of_release && d->kind != PREDICATE_PROVENANCE);
+	return s->of_component[component] || (s->of_release && d->kind != PREDICATE_PROVENANCE);
 }
 
 static int64_t cover_end(const struct release_case *c, const struct policy_demand *d,
@@ -266,7 +272,8 @@ static int64_t cover_end(const struct release_case *c, const struct policy_deman
 	return end;
 }
 
-static void tally_covers(const struct release_case *c, const struct policy_demand *d, struct tally *t)
+static void tally_covers(
+	const struct release_case *c, const struct policy_demand *d, struct tally *t)
 {
 	for (size_t r = 0; r < d->cover_count; r++) {
 		bool any = false;
@@ -321,8 +328,8 @@ static void put_covers(const struct policy_demand *d, char out[REASON_TEXT_MAX])
 
 	out[0] = '\0';
 	for (size_t i = 0; i < d->cover_count && at < REASON_TEXT_MAX; i++)
-		at += (size_t)snprintf(out + at, REASON_TEXT_MAX - at, "%s%s", i ? ", " : " of ",
-			d->covers[i]);
+		at += (size_t)snprintf(
+			out + at, REASON_TEXT_MAX - at, "%s%s", i ? ", " : " of ", d->covers[i]);
 }
 
 static void put_signers(const struct release_case *c, uint64_t signers, char out[REASON_TEXT_MAX])
@@ -366,8 +373,8 @@ static void check_demand(struct release_case *c, const struct policy_demand *d)
 	if (t.met)
 		(void)snprintf(by, sizeof(by), "%zu signed by %s", t.number, signers);
 	else if (t.number)
-		(void)snprintf(by, sizeof(by), "%zu, none of %s", t.number,
-			ESC(bytes_str(t.lacking)));
+		(void)snprintf(
+			by, sizeof(by), "%zu, none of %s", t.number, ESC(bytes_str(t.lacking)));
 	else
 		(void)snprintf(by, sizeof(by), "none");
 	checklist_put(c, t.met, t.end, by, "statement %s: %s%s", d->name,
@@ -378,8 +385,7 @@ static void check_demand(struct release_case *c, const struct policy_demand *d)
 	}
 	(void)snprintf(subject, sizeof(subject), "statement %s", d->name);
 	(void)snprintf(expected, sizeof(expected), "%s%s", predicate_kind_name(d->kind), covers);
-	verdict_refuse(
-		c->verdict, REASON_STATEMENT_MISSING, subject, expected, by, NULL, NULL);
+	verdict_refuse(c->verdict, REASON_STATEMENT_MISSING, subject, expected, by, NULL, NULL);
 	explain_faults(c, d);
 }
 

@@ -347,9 +347,8 @@ static void P11__subject_without_digest__refused(void **state)
 		"statement: subject 0: digest: missing");
 	refused(PROVENANCE_TEXT, "{\"sha256\":\"" HEX_A "\"}", "{}",
 		"statement: subject 0: digest: missing");
-	refused(PROVENANCE_TEXT,
-		"[{\"name\":\"agent.tar\",\"digest\":{\"sha256\":\"" HEX_A "\"}}]", "[]",
-		"statement: subject: empty");
+	refused(PROVENANCE_TEXT, "[{\"name\":\"agent.tar\",\"digest\":{\"sha256\":\"" HEX_A "\"}}]",
+		"[]", "statement: subject: empty");
 	refused(PROVENANCE_TEXT, "\"subject\":[", "\"subject\":[7,",
 		"statement: subject 0: name: expected inside an object");
 }
