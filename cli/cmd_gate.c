@@ -12,8 +12,8 @@
 		{"approval", "FILE", OPTION_REPEATED, "a signed approval; or several, as .jsonl"}, \
 	{                                                                                          \
 		"statement", "FILE", OPTION_REPEATED,                                              \
-			"a signed statement; or several, as .jsonl (also: RELEASE" STATEMENTS_SUFFIX \
-			")"                                                                        \
+			"a signed statement; or several, as .jsonl (also: "                        \
+			"RELEASE" STATEMENTS_SUFFIX ")"                                            \
 	}
 
 static const struct option_spec gate_options[] = {
@@ -41,10 +41,10 @@ static bool judge_there(struct cli *cli, const char *digest, const char *environ
 		return false;
 	const char *release = json_string_value(json_object_get(answer, "release"));
 	const char *judged = json_string_value(json_object_get(answer, "environment"));
-	if (!release || !judged || strcmp(release, digest) != 0 ||
-		strcmp(judged, environment) != 0)
+	if (!release || !judged || strcmp(release, digest) != 0 || strcmp(judged, environment) != 0)
 		return err_set(&cli->err, ERR_MISMATCH,
-			"the verifier judged another release or environment than the one asked for");
+			"the verifier judged another release or environment than the one asked "
+			"for");
 	*ret = TAKE(answer);
 	return true;
 }
@@ -59,8 +59,8 @@ static bool judge(struct cli *cli, json_t **ret)
 	if (!option_required(cli, "env", &environment))
 		return false;
 	if (!text_is_name(bytes_str(environment)))
-		return err_set(&cli->err, ERR_USAGE, "--env: %s is no name",
-			ESC(bytes_str(environment)));
+		return err_set(
+			&cli->err, ERR_USAGE, "--env: %s is no name", ESC(bytes_str(environment)));
 	if (!option(cli, "policy") && hex_decode_exact(bytes_str(name), digest, SHA256_LEN, NULL))
 		return judge_there(cli, name, environment, ret);
 	if (!release_bundle_load(cli, name, &bundle))
@@ -166,8 +166,7 @@ static enum status run_diff(struct cli *cli)
 		return cli_fail(cli);
 	}
 	if (cli->json)
-		return cli_print_json(
-			cli, json_pack("{s:O}", "differences", diff), STATUS_DONE);
+		return cli_print_json(cli, json_pack("{s:O}", "differences", diff), STATUS_DONE);
 	(void)printf("%s %s -> %s %s\n", ESC(bytes_str(from.release->name)),
 		ESC(bytes_str(from.release->version)), ESC(bytes_str(to.release->name)),
 		ESC(bytes_str(to.release->version)));

@@ -55,8 +55,8 @@ static void tell(const struct collecting *c, const char *file, const char *what)
 }
 
 /* One envelope of a file. */
-static bool collect_one(struct collecting *c, const char *file, struct bytes envelope, bool listed,
-	struct err *err)
+static bool collect_one(
+	struct collecting *c, const char *file, struct bytes envelope, bool listed, struct err *err)
 {
 	OWNED(predicate_free) struct predicate *predicate = NULL;
 	struct err why = {0};

@@ -17,14 +17,13 @@ void release_bundle_release(struct release_bundle *bundle)
 	*bundle = (struct release_bundle){0};
 }
 
-static bool approvals_of_answer(
-	struct cli *cli, const json_t *answer, struct release_bundle *ret)
+static bool approvals_of_answer(struct cli *cli, const json_t *answer, struct release_bundle *ret)
 {
 	const json_t *list = json_object_get(answer, "approvals");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		if (ret->approval_count == APPROVALS_MAX)
-			return err_set(&cli->err, ERR_LIMIT, "more than %u approvals",
-				APPROVALS_MAX);
+			return err_set(
+				&cli->err, ERR_LIMIT, "more than %u approvals", APPROVALS_MAX);
 		if (!json_write(json_array_get(list, i), false,
 			    &ret->approvals[ret->approval_count++], &cli->err))
 			return false;
@@ -160,8 +159,8 @@ bool release_bundle_judge(struct cli *cli, const struct release_bundle *bundle,
 		approvals[i] = buf_bytes(&bundle->approvals[i]);
 	for (size_t i = 0; i < bundle->statement_count; i++)
 		statements[i] = buf_bytes(&bundle->statements[i]);
-	if (!release_checklist(&input, policy, clock_wall(&clock_system), list, verdict, &release,
-		    &cli->err))
+	if (!release_checklist(
+		    &input, policy, clock_wall(&clock_system), list, verdict, &release, &cli->err))
 		return false;
 	verdict_conclude(verdict);
 	return gate_json(release, environment, list, verdict, ret, &cli->err);
@@ -180,10 +179,11 @@ void checklist_print(struct cli *cli, const json_t *checklist, FILE *out)
 		const json_t *item = json_array_get(items, i);
 		bool met = json_is_true(json_object_get(item, "met"));
 		const char *until = text_of(item, "expires");
-		(void)fprintf(out, "  %s%-7s%s  %-44s  %s%s%s\n", colour(cli, met ? "green" : "red"),
-			met ? "met" : "not met", colour(cli, "off"),
-			ESC(bytes_str(text_of(item, "demand"))), ESC(bytes_str(text_of(item, "by"))),
-			*until ? ", until " : "", ESC(bytes_str(until)));
+		(void)fprintf(out, "  %s%-7s%s  %-44s  %s%s%s\n",
+			colour(cli, met ? "green" : "red"), met ? "met" : "not met",
+			colour(cli, "off"), ESC(bytes_str(text_of(item, "demand"))),
+			ESC(bytes_str(text_of(item, "by"))), *until ? ", until " : "",
+			ESC(bytes_str(until)));
 	}
 }
 

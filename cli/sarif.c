@@ -62,8 +62,7 @@ json_t *gate_sarif(const json_t *answer, const char *location)
 	OWNED(json_release) json_t *rules = json_array();
 	OWNED(json_release) json_t *results = json_array();
 	OWNED(buf_release) struct buf uri = {0};
-	const json_t *reasons =
-		json_object_get(json_object_get(answer, "verdict"), "reasons");
+	const json_t *reasons = json_object_get(json_object_get(answer, "verdict"), "reasons");
 	uri_put(&uri, location);
 	if (!rules || !results || !buf_str(&uri))
 		return NULL;

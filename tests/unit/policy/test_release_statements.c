@@ -45,8 +45,9 @@ static int setup(void **state)
 {
 	(void)state;
 	s = scene_new(&keys);
-	buf_put_str(&top, "statement_keys:\n  - name: ci\n    kinds: [provenance, test-result, bom]\n"
-			  "    pem: ");
+	buf_put_str(&top,
+		"statement_keys:\n  - name: ci\n    kinds: [provenance, test-result, bom]\n"
+		"    pem: ");
 	scene_put_pem(&top, keys.other, 6);
 	buf_put_str(&top, "  - name: lab\n    kinds: [assessment, vsa, test-result]\n    pem: ");
 	scene_put_pem(&top, keys.instance, 6);
@@ -120,8 +121,8 @@ static void say_tested(const char *result, struct key *key)
 	say(BINARY, TEST_RESULT, text, key);
 }
 
-static void say_assessed(const char *type, const char *result, int64_t issued, int64_t expires,
-	const char *metrics)
+static void say_assessed(
+	const char *type, const char *result, int64_t issued, int64_t expires, const char *metrics)
 {
 	char text[512], from[TIME_TEXT_MAX], until[TIME_TEXT_MAX];
 
@@ -145,8 +146,7 @@ static void judge_at(int64_t now)
 
 	release_free(&release);
 	memset(s->verdict, 0, sizeof(*s->verdict));
-	assert_ok(release_checklist(
-			  &input, s->policy, now, &list, s->verdict, &release, &s->err),
+	assert_ok(release_checklist(&input, s->policy, now, &list, s->verdict, &release, &s->err),
 		s->err);
 	verdict_conclude(s->verdict);
 	assert_int_equal(s->verdict->trusted, list.met);
@@ -427,8 +427,7 @@ static void P8__assessment_too_old_by_the_class__refused(void **state)
 {
 	(void)state;
 	say_assessed(RED_TEAM, "passed", SCENE_NOW - 7, SCENE_NOW + 9, "");
-	demand("      - {kind: assessment, name: red-team, type: \"" RED_TEAM
-	       "\", max_age: 5s}\n");
+	demand("      - {kind: assessment, name: red-team, type: \"" RED_TEAM "\", max_age: 5s}\n");
 	assert_unmet(REASON_STATEMENT_EXPIRED, "made at 2027-01-15T07:59:53Z");
 }
 
@@ -484,7 +483,8 @@ static void covers__the_earliest_end_of_what_is_needed__is_the_end(void **state)
 	say_built(BINARY, "b", SCENE_NOW - 100, keys.other);
 	say_built(BINARY, "b", SCENE_NOW - 10, keys.other);
 	say_built(SETTINGS, "b", SCENE_NOW - 50, keys.other);
-	demand("      - {kind: provenance, name: build, max_age: 100s, covers: [binary, config]}\n");
+	demand("      - {kind: provenance, name: build, max_age: 100s, covers: [binary, "
+	       "config]}\n");
 	assert_trusted(s);
 	assert_int_equal(list.expires, SCENE_NOW + 51);
 }
@@ -659,13 +659,12 @@ static void gate__answer__says_what_was_judged(void **state)
 	assert_ok(gate_json(release, "prod", &list, s->verdict, &answer, &s->err), s->err);
 	assert_string_equal(json_string_value(json_object_get(answer, "name")), "ocr");
 	assert_string_equal(json_string_value(json_object_get(answer, "environment")), "prod");
-	assert_string_equal(json_string_value(json_object_get(
-				    json_object_get(answer, "verdict"), "outcome")),
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(answer, "verdict"), "outcome")),
 		"trusted");
 	items = json_object_get(json_object_get(answer, "checklist"), "items");
 	assert_int_equal(json_array_size(items), 3);
-	assert_string_equal(
-		json_string_value(json_object_get(json_array_get(items, 2), "expires")),
+	assert_string_equal(json_string_value(json_object_get(json_array_get(items, 2), "expires")),
 		"2027-01-15T08:58:21Z");
 	assert_true(json_is_null(json_object_get(json_array_get(items, 0), "expires")));
 	json_decref(answer);
