@@ -108,6 +108,27 @@ static enum status run_sign(struct cli *cli)
 	return STATUS_DONE;
 }
 
+/* The statements that lie beside the release follow it; one that is there already is no error. */
+static bool statements_publish(struct cli *cli, const char *digest)
+{
+	OWNED(release_bundle_release) struct release_bundle beside = {0};
+	char path[160];
+	if (!statements_beside(cli, cli->arguments->values[0], &beside))
+		return false;
+	(void)snprintf(path, sizeof(path), "/v1/releases/%s/statements", digest);
+	for (size_t i = 0; i < beside.statement_count; i++) {
+		OWNED(json_release) json_t *answer = NULL;
+		struct bytes body = buf_bytes(&beside.statements[i]);
+		if (!api_json(cli, path, MEDIA_DSSE, &body, &answer))
+			return err_wrap(&cli->err,
+				"the release is published, statement %zu beside it is not", i + 1);
+	}
+	if (beside.statement_count && !cli->json)
+		(void)fprintf(stderr, "  %zu statement%s beside it\n", beside.statement_count,
+			beside.statement_count == 1 ? "" : "s");
+	return true;
+}
+
 static enum status run_publish(struct cli *cli)
 {
 	OWNED(buf_release) struct buf in = {0};
@@ -124,6 +145,9 @@ static enum status run_publish(struct cli *cli)
 	struct bytes body = buf_bytes(&in);
 	if (!api_json(cli, is_approval ? "/v1/approvals" : "/v1/releases", MEDIA_DSSE, &body,
 		    &answer))
+		return cli_fail(cli);
+	const char *digest = json_string_value(json_object_get(answer, "digest"));
+	if (!is_approval && digest && !statements_publish(cli, digest))
 		return cli_fail(cli);
 	if (cli->json)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);

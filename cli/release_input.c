@@ -17,15 +17,13 @@ void release_bundle_release(struct release_bundle *bundle)
 	*bundle = (struct release_bundle){0};
 }
 
-static bool approvals_of_answer(struct cli *cli, const json_t *answer, struct release_bundle *ret)
+static bool envelopes_of_answer(
+	const json_t *list, size_t max, struct buf *ret, size_t *ret_count, struct err *err)
 {
-	const json_t *list = json_object_get(answer, "approvals");
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		if (ret->approval_count == APPROVALS_MAX)
-			return err_set(
-				&cli->err, ERR_LIMIT, "more than %u approvals", APPROVALS_MAX);
-		if (!json_write(json_array_get(list, i), false,
-			    &ret->approvals[ret->approval_count++], &cli->err))
+		if (*ret_count == max)
+			return err_set(err, ERR_LIMIT, "more than %zu envelopes", max);
+		if (!json_write(json_array_get(list, i), false, &ret[(*ret_count)++], err))
 			return false;
 	}
 	return true;
@@ -42,7 +40,10 @@ bool release_bundle_load(struct cli *cli, const char *name, struct release_bundl
 		if (!api_json(cli, path, NULL, NULL, &answer) ||
 			!json_write(json_object_get(answer, "envelope"), false, &ret->envelope,
 				&cli->err) ||
-			!approvals_of_answer(cli, answer, ret))
+			!envelopes_of_answer(json_object_get(answer, "approvals"), APPROVALS_MAX,
+				ret->approvals, &ret->approval_count, &cli->err) ||
+			!envelopes_of_answer(json_object_get(answer, "statements"), STATEMENTS_MAX,
+				ret->statements, &ret->statement_count, &cli->err))
 			return false;
 	} else if (!cli_read(name, JSON_INPUT_MAX, &ret->envelope, &cli->err)) {
 		return false;
@@ -102,17 +103,21 @@ static bool envelopes_of_option(
 	return true;
 }
 
-bool release_bundle_gather(struct cli *cli, const char *name, struct release_bundle *b)
+bool statements_beside(struct cli *cli, const char *name, struct release_bundle *b)
 {
 	OWNED(buf_release) struct buf beside = {0};
 	buf_printf(&beside, "%s" STATEMENTS_SUFFIX, name);
 	if (!buf_str(&beside))
 		return err_set(&cli->err, ERR_NOMEM, "release");
-	if (access(buf_str(&beside), F_OK) == 0 &&
-		!envelopes_read(buf_str(&beside), STATEMENTS_MAX, b->statements,
-			&b->statement_count, &cli->err))
-		return false;
-	return envelopes_of_option(
+	return access(buf_str(&beside), F_OK) != 0 ||
+	       envelopes_read(buf_str(&beside), STATEMENTS_MAX, b->statements, &b->statement_count,
+		       &cli->err);
+}
+
+bool release_bundle_gather(struct cli *cli, const char *name, struct release_bundle *b)
+{
+	return statements_beside(cli, name, b) &&
+	       envelopes_of_option(
 		       cli, "approval", APPROVALS_MAX, b->approvals, &b->approval_count) &&
 	       envelopes_of_option(
 		       cli, "statement", STATEMENTS_MAX, b->statements, &b->statement_count);

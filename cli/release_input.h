@@ -18,11 +18,13 @@ struct release_bundle {
 };
 void release_bundle_release(struct release_bundle *bundle);
 /* The release that `name` names, by file or digest; of a digest, the answer is checked against it,
- * and the approvals that the verifier has come along. */
+ * and the approvals and statements that the verifier has come along. */
 must_use bool release_bundle_load(struct cli *cli, const char *name, struct release_bundle *ret);
 /* Adds the files given with --approval and --statement and those beside the release. */
 must_use bool release_bundle_gather(
 	struct cli *cli, const char *name, struct release_bundle *bundle);
+/* Of these, those in FILE.statements.jsonl; none is no error. */
+must_use bool statements_beside(struct cli *cli, const char *name, struct release_bundle *bundle);
 /* Appends the envelopes of a file to list: one a line of *.jsonl, else the whole file. */
 must_use bool envelopes_read(
 	const char *path, size_t max, struct buf *list, size_t *count, struct err *err);

@@ -217,6 +217,11 @@ struct release_input {
 };
 must_use bool release_appraise(const struct release_input *input, const struct policy *policy,
 	int64_t now, struct verdict *verdict, struct release **ret_release, struct err *err);
+/* Whether a statement may be kept beside a release: a key that the policy trusts for its kind
+ * signed it, and it speaks of this release or a component. Whether it meets a demand is judged
+ * anew at every decision. ERR_FORMAT, ERR_DENIED, ERR_MISMATCH. */
+must_use bool release_statement_check(const struct release *release, struct bytes envelope,
+	const struct policy *policy, struct err *err);
 
 /* ---- appraisal of evidence ---- */
 
@@ -265,6 +270,8 @@ struct policy_context {
 	struct bytes release; /* DSSE envelope with the digest claimed; empty: not known */
 	const struct bytes *approvals;
 	size_t approval_count;
+	const struct bytes *statements; /* beside the release; as of struct release_input */
+	size_t statement_count;
 	uint64_t ledger_index; /* tree size at which states and approvals were read */
 };
 /* What earlier renewals of this instance established. Zero: nothing, so a full appraisal is due.
@@ -311,6 +318,7 @@ struct policy_frozen {
 	struct policy_state state_in;
 	struct policy *policy;
 	struct bytes approvals[APPROVALS_MAX];
+	struct bytes statements[STATEMENTS_MAX];
 };
 typedef bool (*policy_find)(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret);
 must_use bool policy_context_decode(

@@ -418,3 +418,33 @@ bool release_check_statements(struct release_case *c, struct err *err)
 		explain_unreadable(c);
 	return true;
 }
+
+bool release_statement_check(const struct release *release, struct bytes envelope,
+	const struct policy *policy, struct err *err)
+{
+	OWNED(dsse_free) struct dsse *dsse = NULL;
+	OWNED(predicate_free) struct predicate *predicate = NULL;
+	struct key *keys[POLICY_KEYS_MAX];
+	uint64_t mask = 0;
+	size_t n = 0;
+
+	if (!release_open_intoto(envelope, true, &dsse, err) ||
+		!predicate_parse(buf_bytes(&dsse->payload), &predicate, err))
+		return err_wrap(err, "statement");
+	if (dsse->count > STATEMENT_SIGNATURES_MAX)
+		return err_set(err, ERR_LIMIT, "statement: %zu signatures: more than %u",
+			dsse->count, STATEMENT_SIGNATURES_MAX);
+	if (!predicate_has_subject(predicate, release->digest) &&
+		!release_is_subject(release, predicate))
+		return err_set(err, ERR_MISMATCH,
+			"statement-other: speaks neither of this release nor of a component");
+	for (size_t i = 0; i < policy->statement_key_count; i++)
+		if (policy->statement_keys[i].kinds >> predicate->kind & 1)
+			keys[n++] = policy->statement_keys[i].key;
+	if (n > 0 && !dsse_verify(dsse, keys, n, &mask, err))
+		return err_wrap(err, "statement");
+	return mask != 0 || err_set(err, ERR_DENIED,
+				    "statement-signature: not signed by a key that the policy "
+				    "trusts for kind %s",
+				    predicate_kind_name(predicate->kind));
+}

@@ -95,13 +95,14 @@ static void statements__everything_given__taken(void **state)
 	const struct policy_demand *d;
 
 	(void)state;
-	assert_ok(parse_demand("      - kind: assessment\n        name: eval\n        type: " EVALUATION
-			       "\n        keys: [lab]\n        max_age: 90d\n        covers: [model]\n"
-			       "        passed: false\n        metrics:\n"
-			       "          - {name: accuracy, min: 0.925, max: 1}\n"
-			       "          - {name: drift, min: -3.5}\n"
-			       "      - {kind: provenance, name: build, builder: [a, b]}\n"
-			       "      - {kind: vsa, name: slsa, levels: [L3]}\n"),
+	assert_ok(parse_demand(
+			  "      - kind: assessment\n        name: eval\n        type: " EVALUATION
+			  "\n        keys: [lab]\n        max_age: 90d\n        covers: [model]\n"
+			  "        passed: false\n        metrics:\n"
+			  "          - {name: accuracy, min: 0.925, max: 1}\n"
+			  "          - {name: drift, min: -3.5}\n"
+			  "      - {kind: provenance, name: build, builder: [a, b]}\n"
+			  "      - {kind: vsa, name: slsa, levels: [L3]}\n"),
 		err);
 	d = &policy->classes[0].demands[1];
 	assert_string_equal(d->type, EVALUATION);
@@ -122,12 +123,14 @@ static void statements__wrong__refused_by_name(void **state)
 		const char *lines, *why;
 	} cases[] = {
 		{"{kind: provenance, name: Build}", "statements: Build: not a name"},
-		{"{kind: bom, name: b}\n      - {kind: vsa, name: b}", "statements: b: given twice"},
+		{"{kind: bom, name: b}\n      - {kind: vsa, name: b}",
+			"statements: b: given twice"},
 		{"{kind: provenance, name: b, keys: [nobody]}",
 			"statements: b: keys: nobody: not among statement_keys"},
 		{"{kind: provenance, name: b, keys: [lab]}",
 			"statements: b: keys: lab: not trusted for kind provenance"},
-		{"{kind: provenance, name: b, keys: [ci, ci]}", "statements: b: keys: ci: given twice"},
+		{"{kind: provenance, name: b, keys: [ci, ci]}",
+			"statements: b: keys: ci: given twice"},
 		{"{kind: provenance, name: b, builder: [x, x]}",
 			"statements: b: builder: x: given twice"},
 		{"{kind: bom, name: b, builder: [x]}",
@@ -140,28 +143,29 @@ static void statements__wrong__refused_by_name(void **state)
 			"statements: b: passed: means nothing for kind provenance"},
 		{"{kind: test-result, name: b, max_age: 1d}",
 			"statements: b: max_age: means nothing for kind test-result"},
-		{"{kind: vsa, name: b, max_age: 0s}", "statements: b: max_age: must be 1 s or more"},
+		{"{kind: vsa, name: b, max_age: 0s}",
+			"statements: b: max_age: must be 1 s or more"},
 		{"{kind: assessment, name: b}", "statements: b: type: needed for kind assessment"},
-#define METRIC(bounds)                                                                             \
-	"{kind: assessment, name: b, type: t, metrics: [ {name: x" bounds "} ]}"
+#define METRIC(bounds) "{kind: assessment, name: b, type: t, metrics: [ {name: x" bounds "} ]}"
 		{METRIC(""), "statements: b: metrics: x: needs min or max"},
 		{METRIC(", min: 2, max: 1"),
 			"statements: b: metrics: x: min above max: nothing could meet this"},
-		{METRIC(", min: .5"),
-			"statements: b: metrics: x: min: .5: not a decimal number of at most 15 digits"},
-		{METRIC(", min: 1e3"),
-			"statements: b: metrics: x: min: 1e3: not a decimal number of at most 15 digits"},
-		{METRIC(", max: 1."),
-			"statements: b: metrics: x: max: 1.: not a decimal number of at most 15 digits"},
-		{METRIC(", max: nan"),
-			"statements: b: metrics: x: max: nan: not a decimal number of at most 15 digits"},
-		{METRIC(", max: -"),
-			"statements: b: metrics: x: max: -: not a decimal number of at most 15 digits"},
-		{METRIC(", max: 1.2.3"), "statements: b: metrics: x: max: 1.2.3: not a decimal number of "
-					 "at most 15 digits"},
-		{METRIC(", max: 1234567890123456"),
-			"statements: b: metrics: x: max: 1234567890123456: not a decimal number of at "
-			"most 15 digits"},
+		{METRIC(", min: .5"), "statements: b: metrics: x: min: .5: not a decimal number of "
+				      "at most 15 digits"},
+		{METRIC(", min: 1e3"), "statements: b: metrics: x: min: 1e3: not a decimal number "
+				       "of at most 15 digits"},
+		{METRIC(", max: 1."), "statements: b: metrics: x: max: 1.: not a decimal number of "
+				      "at most 15 digits"},
+		{METRIC(", max: nan"), "statements: b: metrics: x: max: nan: not a decimal number "
+				       "of at most 15 digits"},
+		{METRIC(", max: -"), "statements: b: metrics: x: max: -: not a decimal number of "
+				     "at most 15 digits"},
+		{METRIC(", max: 1.2.3"),
+			"statements: b: metrics: x: max: 1.2.3: not a decimal number of "
+			"at most 15 digits"},
+		{METRIC(", max: 1234567890123456"), "statements: b: metrics: x: max: "
+						    "1234567890123456: not a decimal number of at "
+						    "most 15 digits"},
 		{METRIC(", min: 1}, {name: x, max: 1"), "statements: b: metrics: x: given twice"},
 	};
 
@@ -170,7 +174,8 @@ static void statements__wrong__refused_by_name(void **state)
 		char lines[512], wanted[512];
 
 		snprintf(lines, sizeof(lines), "      - %s\n", cases[i].lines);
-		snprintf(wanted, sizeof(wanted), "policy.yaml: risk_classes: low: %s", cases[i].why);
+		snprintf(
+			wanted, sizeof(wanted), "policy.yaml: risk_classes: low: %s", cases[i].why);
 		assert_fails(parse_demand(lines), err, ERR_CONFIG, wanted);
 	}
 }
