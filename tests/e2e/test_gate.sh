@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# From a build's statements to an open gate, offline: create, checklist, approve, gate, diff, SARIF.
+# From a build's statements to an open gate, offline and at the verifier: create, checklist, approve, gate, diff, SARIF.
 . "$(dirname "$0")/lib.sh"
 world_open
-mkdir -p "$W/keys" "$W/build"
-for key in builder alice bob ci lab; do key_make "$W/keys/$key"; done
+tpm_make one
+verifier_make
+mkdir -p "$W/build"
+for key in bob ci lab; do key_make "$W/keys/$key"; done
 R=$W/ocr.dsse
 POLICY=$W/policy.yaml
 
@@ -208,4 +210,25 @@ expect 0 'what is new since ocr 1.0' assay release approve "$W/ocr-2.dsse" --bas
 grep -qE 'component model +changed' "$W/errors" || die "approve shows the difference"
 expect 1 'of another release' assay gate "$W/ocr-2.dsse" --env prod --policy "$POLICY" "${ALL[@]}"
 ok "diff__and_approve_with_base__say_what_is_new"
+
+# The same from the verifier: statements and approvals go there, and it judges what it has.
+cp "$POLICY" "$W/verifier/policy.yaml"
+verifier_start
+expect 0 '' operator workload add ocr-agent --class high --env prod --owner o --purpose p
+expect 0 '2 statements beside it' operator release publish "$R"
+expect 1 '^gate closed: ocr 1.0 for prod' operator gate "$R" --env prod
+expect 2 'go with --policy' operator gate "$R" --env prod --approval alice.dsse
+cat model.dsse redteam.dsse >>"$R.statements.jsonl"
+expect 0 '4 statements beside it' operator release publish "$R"
+for approval in alice bob; do expect 0 '' operator release publish "$approval.dsse"; done
+expect 0 '^gate open: ocr 1.0 for prod' operator gate "$R" --env prod
+expect 0 '"met":true' operator gate "$DIGEST" --env prod --json
+expect 1 'for another environment' operator gate "$DIGEST" --env test
+expect 0 'met +statement red-team: assessment +1 signed by lab, until 2099' operator release checklist "$DIGEST" --env prod
+expect 0 'component model +changed' operator release diff "$DIGEST" "$W/ocr-2.dsse"
+expect 3 'no such release' operator gate "$W/ocr-2.dsse" --env prod
+tested elsewhere.dsse ci /etc/hostname PASSED
+cp elsewhere.dsse "$W/ocr-2.dsse.statements.jsonl"
+expect 1 'the release is published, statement 1 beside it is not: .*statement-other' operator release publish "$W/ocr-2.dsse"
+ok "gate__asked_of_the_verifier__judges_what_was_published"
 printf '%d passed, 0 failed\n' "$CHECKS"
