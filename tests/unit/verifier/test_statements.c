@@ -48,7 +48,8 @@ static void release_path(const char *suffix)
 }
 
 /* A statement that the artefact with this digest was built; padding makes it large. */
-static void make(const char *type, const uint8_t subject[SHA256_LEN], struct key *key, size_t padding)
+static void make(
+	const char *type, const uint8_t subject[SHA256_LEN], struct key *key, size_t padding)
 {
 	struct buf text = {0};
 	char hex[2 * SHA256_LEN + 1];
@@ -88,15 +89,13 @@ static json_t *gate(const char *environment)
 static void assert_gate(const char *environment, bool open)
 {
 	json_t *answer = gate(environment);
-	const char *outcome = json_string_value(
-		json_object_get(json_object_get(answer, "verdict"), "outcome"));
+	const char *outcome =
+		json_string_value(json_object_get(json_object_get(answer, "verdict"), "outcome"));
 
 	assert_string_equal(outcome, open ? "trusted" : "untrusted");
-	assert_int_equal(json_is_true(json_object_get(
-				 json_object_get(answer, "checklist"), "met")),
-		open);
-	assert_string_equal(
-		json_string_value(json_object_get(answer, "environment")), environment);
+	assert_int_equal(
+		json_is_true(json_object_get(json_object_get(answer, "checklist"), "met")), open);
+	assert_string_equal(json_string_value(json_object_get(answer, "environment")), environment);
 	json_decref(answer);
 }
 
@@ -173,8 +172,9 @@ static void P13__more_statements_than_a_release_may_have__refused(void **state)
 
 static void statements__of_an_unknown_or_revoked_release__refused(void **state)
 {
-	char nobody[] = "/v1/releases/0000000000000000000000000000000000000000000000000000000000000000"
-			"/statements";
+	char nobody[] =
+		"/v1/releases/0000000000000000000000000000000000000000000000000000000000000000"
+		"/statements";
 
 	(void)state;
 	make(PROVENANCE, w.scene->components[0].digest, ci, 0);
@@ -184,8 +184,8 @@ static void statements__of_an_unknown_or_revoked_release__refused(void **state)
 	release_path("/revoke");
 	world_do(&w, &w.admin, "POST", path, "{\"reason\":\"r\"}", 200);
 	json_t *answer = gate("prod");
-	assert_string_equal(json_string_value(json_object_get(
-				    json_object_get(answer, "verdict"), "outcome")),
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(answer, "verdict"), "outcome")),
 		"untrusted");
 	json_decref(answer);
 	make(PROVENANCE, w.scene->components[0].digest, ci, 1);
