@@ -171,8 +171,8 @@ static double decide(const struct world *w)
 	need(release_checklist(&input, w->policy, NOW, &list, &verdict, &release, &err));
 	verdict_conclude(&verdict);
 	if (!verdict.trusted || !list.met) {
-		(void)fprintf(stderr, "bench_gate: the gate is closed: %s\n",
-			verdict.reasons[0].subject);
+		(void)fprintf(
+			stderr, "bench_gate: the gate is closed: %s\n", verdict.reasons[0].subject);
 		exit(EXIT_FAILURE);
 	}
 	return now_us() - start;
@@ -185,7 +185,7 @@ static double signatures(const struct world *w)
 
 	for (size_t i = 0; i < ENVELOPES; i++) {
 		OWNED(dsse_free) struct dsse *dsse = NULL;
-		struct key *key = i == 0		? w->builder
+		struct key *key = i == 0            ? w->builder
 				  : i <= STATEMENTS ? w->ci
 						    : w->persons[i - 1 - STATEMENTS];
 		uint64_t mask = 0;
