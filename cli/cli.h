@@ -22,7 +22,7 @@ enum status {
 	STATUS_UNDECIDED = 3, /* I/O, network, configuration: nothing was decided */
 };
 
-#define CLI_OPTIONS_MAX     16
+#define CLI_OPTIONS_MAX     20
 #define CLI_REPEATS_MAX     64
 #define CLI_POSITIONALS_MAX 65536
 

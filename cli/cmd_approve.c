@@ -4,8 +4,8 @@
 #include "cli/commands.h"
 
 #include "base/time.h"
+#include "cli/release_input.h"
 #include "crypto/dsse.h"
-#include "policy/policy.h"
 
 #define APPROVAL_LIFETIME_MAX (366 * 86400)
 
@@ -19,48 +19,14 @@ static const struct option_spec options[] = {
 	{"expires", "DURATION", OPTION_VALUE, "how long it holds (default 90d)"},
 	{"policy", "FILE", OPTION_VALUE,
 		"policy file that holds the clause (default: asked of the verifier)"},
+	{"base", "FILE|DIGEST", OPTION_VALUE, "show what differs from this release"},
+	{"approval", "FILE", OPTION_REPEATED, "approvals there are already, for the checklist"},
+	{"statement", "FILE", OPTION_REPEATED, "statements beside the release, for the checklist"},
 	{"out", "FILE", OPTION_VALUE,
 		"write the signed statement there (default: standard output)"},
 	API_OPTIONS,
 	OPTIONS_END,
 };
-
-static bool release_load(struct cli *cli, struct release **ret)
-{
-	OWNED(buf_release) struct buf in = {0};
-	OWNED(dsse_free) struct dsse *dsse = NULL;
-	OWNED(json_release) json_t *answer = NULL;
-	const char *name = cli->arguments->values[0];
-	uint8_t digest[SHA256_LEN];
-	char path[128];
-	if (hex_decode_exact(bytes_str(name), digest, SHA256_LEN, NULL)) {
-		(void)snprintf(path, sizeof(path), "/v1/releases/%s", name);
-		if (!api_json(cli, path, NULL, NULL, &answer) ||
-			!json_write(json_object_get(answer, "envelope"), false, &in, &cli->err))
-			return false;
-	} else if (!cli_read(name, JSON_INPUT_MAX, &in, &cli->err)) {
-		return false;
-	}
-	if (!dsse_parse(buf_bytes(&in), &dsse, &cli->err) ||
-		!release_parse(buf_bytes(&dsse->payload), ret, &cli->err))
-		return false;
-	/* Asked for by digest, it must be the release with that digest, whatever the verifier sent.
-	 */
-	if (answer && memcmp((*ret)->digest, digest, SHA256_LEN) != 0)
-		return err_set(&cli->err, ERR_MISMATCH,
-			"the verifier sent another release than the one asked for");
-	return true;
-}
-
-static bool policy_load(struct cli *cli, struct policy **ret)
-{
-	OWNED(buf_release) struct buf text = {0};
-	const char *file = option(cli, "policy");
-	if (!(file ? cli_read(file, POLICY_TEXT_MAX, &text, &cli->err)
-		   : api_bytes(cli, "/v1/policy", NULL, NULL, &text)))
-		return err_wrap(&cli->err, "policy");
-	return policy_parse(buf_bytes(&text), file ? file : "policy", ret, &cli->err);
-}
 
 static bool approval_fill(struct cli *cli, const struct release *release,
 	const struct policy_class *class, bool withdrawn, struct approval *ret)
@@ -117,9 +83,33 @@ static void show(const struct approval *approval, const struct release *release,
 		ESC(bytes_str(approval->environment)), time_format(approval->expires, until));
 }
 
+/* The checklist as it stands before this approval, and what is new since --base. */
+static bool show_rest(struct cli *cli, struct release_bundle *bundle, const struct policy *policy,
+	const char *environment)
+{
+	OWNED(release_bundle_release) struct release_bundle base = {0};
+	OWNED(json_release) json_t *answer = NULL, *diff = NULL;
+	if (!release_bundle_gather(cli, cli->arguments->values[0], bundle) ||
+		!release_bundle_judge(cli, bundle, policy, environment, &answer))
+		return false;
+	(void)fprintf(stderr, "the checklist as it stands:\n");
+	checklist_print(cli, json_object_get(answer, "checklist"), stderr);
+	if (!option(cli, "base"))
+		return true;
+	if (!release_bundle_load(cli, option(cli, "base"), &base))
+		return err_wrap(&cli->err, "--base");
+	diff = release_diff(base.release, bundle->release);
+	if (!diff)
+		return err_set(&cli->err, ERR_NOMEM, "--base");
+	(void)fprintf(stderr, "what is new since %s %s:\n", ESC(bytes_str(base.release->name)),
+		ESC(bytes_str(base.release->version)));
+	diff_print(diff, stderr);
+	return true;
+}
+
 static enum status decide(struct cli *cli, bool withdrawn)
 {
-	OWNED(release_free) struct release *release = NULL;
+	OWNED(release_bundle_release) struct release_bundle bundle = {0};
 	OWNED(policy_free) struct policy *policy = NULL;
 	OWNED(key_unref) struct key *key = NULL;
 	OWNED(approval_free) struct approval *approval = calloc(1, sizeof(*approval));
@@ -129,9 +119,11 @@ static enum status decide(struct cli *cli, bool withdrawn)
 		(void)err_set(&cli->err, ERR_NOMEM, "approval");
 		return cli_fail(cli);
 	}
-	if (!option_required(cli, "key", &uri) || !release_load(cli, &release) ||
-		!policy_load(cli, &policy))
+	if (!option_required(cli, "key", &uri) ||
+		!release_bundle_load(cli, cli->arguments->values[0], &bundle) ||
+		!policy_of_option(cli, &policy))
 		return cli_fail(cli);
+	const struct release *release = bundle.release;
 	const struct policy_class *class =
 		policy_class_find(policy, bytes_str(release->risk_class));
 	if (!class) {
@@ -141,8 +133,11 @@ static enum status decide(struct cli *cli, bool withdrawn)
 	}
 	if (!approval_fill(cli, release, class, withdrawn, approval))
 		return cli_fail(cli);
-	if (!cli->json)
+	if (!cli->json) {
 		show(approval, release, class);
+		if (!withdrawn && !show_rest(cli, &bundle, policy, approval->environment))
+			return cli_fail(cli);
+	}
 	if (!key_from_uri(uri, &key, &cli->err) ||
 		!approval_statement(approval, &statement, &cli->err) ||
 		!dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&statement), key, &envelope, &cli->err) ||

@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "cli/release_file.h"
+#include "cli/release_input.h"
 #include "crypto/dsse.h"
 
 static const struct option_spec create_options[] = {
@@ -52,13 +53,29 @@ static enum status sign_and_write(struct cli *cli, struct bytes statement, const
 	return STATUS_DONE;
 }
 
+/* The statements collected lie beside the release from now on, where gate and publish find them. */
+static bool statements_write(struct cli *cli, struct bytes statements)
+{
+	OWNED(buf_release) struct buf path = {0};
+	const char *out = option(cli, "out");
+	if (statements.len == 0)
+		return true;
+	if (!out || strcmp(out, "-") == 0)
+		return err_set(&cli->err, ERR_USAGE,
+			"there are statements about this release: --out FILE is needed, so that "
+			"they can lie beside it in FILE" STATEMENTS_SUFFIX);
+	buf_printf(&path, "%s" STATEMENTS_SUFFIX, out);
+	return buf_ok(&path, &cli->err) && cli_write(buf_str(&path), statements, false, &cli->err);
+}
+
 static enum status run_create(struct cli *cli)
 {
 	OWNED(release_free) struct release *release = NULL;
-	OWNED(buf_release) struct buf statement = {0};
+	OWNED(buf_release) struct buf statement = {0}, statements = {0};
 	if (!release_file_measure(cli->arguments->values[0], cli->json ? NULL : progress, NULL,
-		    &release, &cli->err) ||
-		!release_statement(release, &statement, &cli->err))
+		    &release, &statements, &cli->err) ||
+		!release_statement(release, &statement, &cli->err) ||
+		!statements_write(cli, buf_bytes(&statements)))
 		return cli_fail(cli);
 	if (option(cli, "key"))
 		return sign_and_write(cli, buf_bytes(&statement), option(cli, "key"));
@@ -91,6 +108,27 @@ static enum status run_sign(struct cli *cli)
 	return STATUS_DONE;
 }
 
+/* The statements that lie beside the release follow it; one that is there already is no error. */
+static bool statements_publish(struct cli *cli, const char *digest)
+{
+	OWNED(release_bundle_release) struct release_bundle beside = {0};
+	char path[160];
+	if (!statements_beside(cli, cli->arguments->values[0], &beside))
+		return false;
+	(void)snprintf(path, sizeof(path), "/v1/releases/%s/statements", digest);
+	for (size_t i = 0; i < beside.statement_count; i++) {
+		OWNED(json_release) json_t *answer = NULL;
+		struct bytes body = buf_bytes(&beside.statements[i]);
+		if (!api_json(cli, path, MEDIA_DSSE, &body, &answer))
+			return err_wrap(&cli->err,
+				"the release is published, statement %zu beside it is not", i + 1);
+	}
+	if (beside.statement_count && !cli->json)
+		(void)fprintf(stderr, "  %zu statement%s beside it\n", beside.statement_count,
+			beside.statement_count == 1 ? "" : "s");
+	return true;
+}
+
 static enum status run_publish(struct cli *cli)
 {
 	OWNED(buf_release) struct buf in = {0};
@@ -107,6 +145,9 @@ static enum status run_publish(struct cli *cli)
 	struct bytes body = buf_bytes(&in);
 	if (!api_json(cli, is_approval ? "/v1/approvals" : "/v1/releases", MEDIA_DSSE, &body,
 		    &answer))
+		return cli_fail(cli);
+	const char *digest = json_string_value(json_object_get(answer, "digest"));
+	if (!is_approval && digest && !statements_publish(cli, digest))
 		return cli_fail(cli);
 	if (cli->json)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);

@@ -15,6 +15,8 @@ struct file_release {
 	char *model_version, *code_commit, *change_request, *base_release;
 	char **dataset_snapshots;
 	unsigned dataset_snapshots_count;
+	char **statements;
+	unsigned statements_count;
 };
 
 static const cyaml_schema_value_t text_schema = {
@@ -37,6 +39,8 @@ static const cyaml_schema_field_t release_fields[] = {
 	TEXT_FIELD(base_release, CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_SEQUENCE("dataset_snapshots", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_release, dataset_snapshots, &text_schema, 0, 64),
+	CYAML_FIELD_SEQUENCE("statements", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_release, statements, &text_schema, 0, STATEMENTS_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t release_schema = {
@@ -171,8 +175,8 @@ static bool spec_load(
 	       spec_accept(ret, err);
 }
 
-bool release_file_measure(const char *path, void (*progress)(void *context, const char *text),
-	void *context, struct release **ret, struct err *err)
+bool release_file_measure(const char *path, release_progress progress, void *context,
+	struct release **ret, struct buf *ret_statements, struct err *err)
 {
 	OWNED(buf_release) struct buf text = {0};
 	OWNED(release_free) struct release *release = calloc(1, sizeof(*release));
@@ -191,7 +195,9 @@ bool release_file_measure(const char *path, void (*progress)(void *context, cons
 		ok = err_set(err, ERR_NOMEM, "release");
 	ok = ok && texts_copy(file, spec.workload, release, err) &&
 	     components_measure(&spec, release, &how, err) &&
-	     closure_measure(&spec, release, &how, err);
+	     closure_measure(&spec, release, &how, err) &&
+	     release_beside_collect(path, file->statements, file->statements_count, release,
+		     progress, context, ret_statements, err);
 	if (ok)
 		memcpy(release->spec, spec.digest, SHA256_LEN);
 	spec_release(&spec);

@@ -5,10 +5,18 @@
 
 #include "policy/policy.h"
 
+typedef void (*release_progress)(void *context, const char *text);
+
 /* Reads the file and the workload spec it names (relative to it), measures every component and the
- * binary's dynamic closure on this machine. progress may be NULL. */
-must_use bool release_file_measure(const char *path,
-	void (*progress)(void *context, const char *text), void *context, struct release **ret,
-	struct err *err);
+ * binary's dynamic closure on this machine, and collects the statements about them: those of the
+ * files listed under `statements`, which must be statements about a component, and those in
+ * *.intoto.jsonl beside the file that are. ret_statements gets one envelope a line. progress may be
+ * NULL. */
+must_use bool release_file_measure(const char *path, release_progress progress, void *context,
+	struct release **ret, struct buf *ret_statements, struct err *err);
+/* The collecting alone (release_beside.c); path is release.yaml's. */
+must_use bool release_beside_collect(const char *path, char *const *listed, size_t listed_count,
+	const struct release *release, release_progress progress, void *context,
+	struct buf *ret_statements, struct err *err);
 
 #endif

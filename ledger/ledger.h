@@ -14,11 +14,12 @@
 #include "crypto/merkle.h"
 #include "evidence/evidence.h"
 
-#define LEDGER_SALT_LEN         32
-#define LEDGER_EDGE_MAX         64
-#define LEDGER_LEAF_MAX         256
-#define RECORD_INPUTS_MAX       16
-#define APPROVALS_IN_RECORD_MAX 64
+#define LEDGER_SALT_LEN          32
+#define LEDGER_EDGE_MAX          64
+#define LEDGER_LEAF_MAX          256
+#define RECORD_INPUTS_MAX        16
+#define APPROVALS_IN_RECORD_MAX  64
+#define STATEMENTS_IN_RECORD_MAX 64
 
 enum leaf_type {
 	LEAF_NONE = 0,
@@ -86,7 +87,8 @@ struct record {
 	unsigned assurance; /* 8 */
 	uint8_t key[SHA256_LEN]; /* 9: SHA-256 of the SPKI of the key asked for */
 	size_t input_count; /* 10: {name: digest} sorted by name */
-	struct record_input inputs[RECORD_INPUTS_MAX + APPROVALS_IN_RECORD_MAX];
+	struct record_input
+		inputs[RECORD_INPUTS_MAX + APPROVALS_IN_RECORD_MAX + STATEMENTS_IN_RECORD_MAX];
 	struct bytes verifier_id; /* 11 */
 };
 must_use bool record_encode(const struct record *record, struct buf *out, struct err *err);

@@ -7,7 +7,7 @@
 #include "base/cbor.h"
 #include "base/text.h"
 
-#define INPUTS_MAX      (RECORD_INPUTS_MAX + APPROVALS_IN_RECORD_MAX)
+#define INPUTS_MAX      (RECORD_INPUTS_MAX + APPROVALS_IN_RECORD_MAX + STATEMENTS_IN_RECORD_MAX)
 #define INPUT_NAME_MAX  (sizeof(((struct record_input *)NULL)->name) - 1)
 #define VERIFIER_ID_MAX 255u
 #define SUBJECT_PREFIX  "host/"

@@ -66,6 +66,8 @@ bool check_release(struct appraisal *a, struct err *err)
 		.envelope = a->context->release,
 		.approvals = a->context->approvals,
 		.approval_count = a->context->approval_count,
+		.statements = a->context->statements,
+		.statement_count = a->context->statement_count,
 		.environment = a->context->workload.environment,
 	};
 

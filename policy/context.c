@@ -27,6 +27,7 @@ enum {
 	KEY_LEDGER_INDEX = 11,
 	KEY_EVIDENCE = 12,
 	KEY_STATE_IN = 13,
+	KEY_STATEMENTS = 14, /* only where there are any: older records have none */
 };
 enum {
 	HOST_ID = 1,
@@ -54,7 +55,7 @@ enum { WORKLOAD_NAME = 1, WORKLOAD_STATE, WORKLOAD_CLASS, WORKLOAD_ENVIRONMENT }
 
 static const int64_t KEYS[] = {KEY_FORMAT, KEY_NOW, KEY_VERIFIER_ID, KEY_POLICY, KEY_HOST,
 	KEY_CHALLENGE, KEY_EXPORTER, KEY_WORKLOAD, KEY_RELEASE_STATE, KEY_RELEASE, KEY_APPROVALS,
-	KEY_LEDGER_INDEX, KEY_EVIDENCE, KEY_STATE_IN};
+	KEY_LEDGER_INDEX, KEY_EVIDENCE, KEY_STATE_IN, KEY_STATEMENTS};
 static const int64_t HOST_KEYS[] = {
 	HOST_ID, HOST_STATE, HOST_EPOCH, HOST_EK, HOST_AK, HOST_EK_CERTS, HOST_ENROLLED, HOST_SEEN};
 static const int64_t SEEN_KEYS[] = {SEEN_RESET, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE};
@@ -148,14 +149,15 @@ static void put_workload(struct cbor_writer *w, const struct context_workload *w
 	put_text(w, WORKLOAD_ENVIRONMENT, workload->environment);
 }
 
-static bool put_approvals(struct cbor_writer *w, const struct policy_context *c, struct err *err)
+static bool put_objects(struct cbor_writer *w, int64_t key, const struct bytes *objects,
+	size_t count, struct err *err)
 {
-	cbor_put_int(w, KEY_APPROVALS);
-	cbor_put_array(w, c->approval_count);
-	for (size_t i = 0; i < c->approval_count; i++) {
+	cbor_put_int(w, key);
+	cbor_put_array(w, count);
+	for (size_t i = 0; i < count; i++) {
 		uint8_t digest[SHA256_LEN];
 
-		if (!sha256_of(c->approvals[i], digest, err))
+		if (!sha256_of(objects[i], digest, err))
 			return false;
 		cbor_put_bytes(w, BYTES_OF(digest));
 	}
@@ -165,7 +167,7 @@ static bool put_approvals(struct cbor_writer *w, const struct policy_context *c,
 static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 	struct bytes evidence, struct bytes state_in, struct err *err)
 {
-	cbor_put_map(w, ARRAY_LEN(KEYS));
+	cbor_put_map(w, ARRAY_LEN(KEYS) - (c->statement_count == 0));
 	put_number(w, KEY_FORMAT, CONTEXT_FORMAT);
 	put_number(w, KEY_NOW, (uint64_t)c->now);
 	put_text(w, KEY_VERIFIER_ID, c->verifier_id);
@@ -176,13 +178,15 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 	put_bytes(w, KEY_EXPORTER, BYTES_OF(c->exporter));
 	put_workload(w, &c->workload);
 	put_number(w, KEY_RELEASE_STATE, c->release_state);
-	if (!put_object(w, KEY_RELEASE, c->release, err) || !put_approvals(w, c, err))
+	if (!put_object(w, KEY_RELEASE, c->release, err) ||
+		!put_objects(w, KEY_APPROVALS, c->approvals, c->approval_count, err))
 		return false;
 	put_number(w, KEY_LEDGER_INDEX, c->ledger_index);
 	if (!put_object(w, KEY_EVIDENCE, evidence, err))
 		return false;
 	put_bytes(w, KEY_STATE_IN, state_in);
-	return true;
+	return c->statement_count == 0 ||
+	       put_objects(w, KEY_STATEMENTS, c->statements, c->statement_count, err);
 }
 
 bool policy_context_encode(const struct policy_context *context, struct bytes evidence,
@@ -194,8 +198,10 @@ bool policy_context_encode(const struct policy_context *context, struct bytes ev
 	const int64_t times[] = {context->now, context->host.enrolled, context->challenge.issued,
 		context->challenge.expires};
 
-	if (!context->policy || context->approval_count > APPROVALS_MAX)
-		return err_set(err, ERR_USAGE, "context: no policy, or too many approvals");
+	if (!context->policy || context->approval_count > APPROVALS_MAX ||
+		context->statement_count > STATEMENTS_MAX)
+		return err_set(
+			err, ERR_USAGE, "context: no policy, or too many approvals or statements");
 	for (size_t i = 0; i < ARRAY_LEN(times); i++)
 		if (times[i] < 0 || times[i] > POLICY_TIME_MAX)
 			return err_set(err, ERR_USAGE, "context: a time out of range");
@@ -321,13 +327,31 @@ static void read_workload(struct cbor_item item, struct context_workload *w)
 /* The digests that the map names, before anything is looked up. */
 struct named {
 	struct bytes policy, ek_certs, release, evidence, state_in;
-	struct bytes approvals[APPROVALS_MAX];
+	struct bytes approvals[APPROVALS_MAX], statements[STATEMENTS_MAX];
 };
+
+static size_t read_digests(struct cbor_item array, size_t max, struct bytes *ret, const char *field)
+{
+	size_t count = cbor_array(array, max, field);
+
+	for (size_t i = 0; i < count; i++)
+		ret[i] = cbor_bytes(cbor_at(array, i, field), SHA256_LEN, SHA256_LEN, field);
+	return count;
+}
+
+static void read_statements(struct cbor_item root, struct policy_context *c, struct named *named)
+{
+	struct cbor_item item = cbor_key_optional(root, KEY_STATEMENTS);
+
+	if (item.kind == CBOR_ABSENT)
+		return;
+	c->statement_count = read_digests(item, STATEMENTS_MAX, named->statements, "statements");
+	if (c->statement_count == 0)
+		cbor_fail(item, "statements", "empty: left out where there are none");
+}
 
 static void read_context(struct cbor_item root, struct policy_context *c, struct named *named)
 {
-	struct cbor_item approvals = cbor_key(root, KEY_APPROVALS, "approvals");
-
 	cbor_only_keys(root, KEYS, ARRAY_LEN(KEYS), "context");
 	if (read_number(root, KEY_FORMAT, UINT32_MAX, "format") != CONTEXT_FORMAT)
 		cbor_fail(root, "format", "another one than this program knows");
@@ -344,14 +368,13 @@ static void read_context(struct cbor_item root, struct policy_context *c, struct
 	c->release_state = (enum release_state)read_number(
 		root, KEY_RELEASE_STATE, RELEASE_REVOKED, "release state");
 	named->release = read_object(root, KEY_RELEASE, "release");
-	c->approval_count = cbor_array(approvals, APPROVALS_MAX, "approvals");
-	for (size_t i = 0; i < c->approval_count; i++)
-		named->approvals[i] = cbor_bytes(
-			cbor_at(approvals, i, "approval"), SHA256_LEN, SHA256_LEN, "approval");
+	c->approval_count = read_digests(cbor_key(root, KEY_APPROVALS, "approvals"), APPROVALS_MAX,
+		named->approvals, "approvals");
 	c->ledger_index = read_number(root, KEY_LEDGER_INDEX, UINT64_MAX, "ledger index");
 	named->evidence = read_object(root, KEY_EVIDENCE, "evidence");
 	named->state_in =
 		cbor_bytes(cbor_key(root, KEY_STATE_IN, "state"), 1, CONTEXT_MAX, "state");
+	read_statements(root, c, named);
 }
 
 static bool resolve(
@@ -363,8 +386,11 @@ static bool resolve(
 	f->context.release = find_object(s, "release", named->release);
 	for (size_t i = 0; i < f->context.approval_count; i++)
 		f->approvals[i] = find_object(s, "approval", named->approvals[i]);
+	for (size_t i = 0; i < f->context.statement_count; i++)
+		f->statements[i] = find_object(s, "statement", named->statements[i]);
 	f->evidence = find_object(s, "evidence", named->evidence);
 	f->context.approvals = f->approvals;
+	f->context.statements = f->statements;
 	if (s->failed || !policy_parse(text, "policy", &f->policy, err))
 		return false;
 	for (size_t i = 0; policy_reference(f->policy, i); i++) {

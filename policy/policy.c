@@ -122,6 +122,7 @@ static bool build(struct policy *policy, const struct file_policy *file, struct 
 {
 	return build_general(policy, file, err) && policy_build_anchors(policy, file, err) &&
 	       policy_build_revocation(policy, file, err) &&
+	       policy_build_statement_keys(policy, file, err) &&
 	       policy_build_approvers(policy, file, err) && policy_build_hosts(policy, file, err) &&
 	       policy_build_classes(policy, file, err);
 }
@@ -164,6 +165,7 @@ static void class_release(struct policy_class *class)
 	for (size_t i = 0; i < class->approval_count; i++)
 		free(class->approvals[i].role);
 	free(class->approvals);
+	policy_demands_release(class);
 	free(class->hosts);
 }
 
@@ -187,6 +189,7 @@ void policy_free(struct policy **policy)
 		key_unref(&p->release_keys[i].key);
 	}
 	free(p->release_keys);
+	policy_statement_keys_release(p);
 	for (size_t i = 0; i < p->approver_count; i++)
 		approver_release(&p->approvers[i]);
 	free(p->approvers);

@@ -5,12 +5,13 @@
  * years later, and must reach the same verdict. No file, socket, clock or log line anywhere below;
  * the time is an argument.
  */
-#ifndef ASSAY_POLICY_POLICY_H
-#define ASSAY_POLICY_POLICY_H
+#ifndef ASSAY_POLICY_H
+#define ASSAY_POLICY_H
 
 #include "evidence/ek_cert.h"
 #include "evidence/evidence.h"
 #include "policy/host_class.h"
+#include "policy/predicate.h"
 #include "policy/verdict.h"
 
 #define POLICY_KEYS_MAX         64u
@@ -18,11 +19,16 @@
 #define POLICY_PERSON_KEYS_MAX  4u
 #define POLICY_CLASSES_MAX      32u
 #define POLICY_ROOTS_MAX        256u
+#define POLICY_DEMANDS_MAX      32u /* of one risk class */
+#define POLICY_LIST_MAX         16u /* builders, roles, levels, metrics of one demand */
+#define POLICY_METRIC_NAME_MAX  128u
 #define POLICY_CRLS_MAX         256u
 #define POLICY_DISTRUSTED_MAX   4096u
 #define POLICY_TEXT_MAX         (1u << 20)
 #define RELEASE_COMPONENTS_MAX  RUNTIME_COMPONENTS_MAX
 #define APPROVALS_MAX           64u
+#define STATEMENTS_MAX          64u /* beside one release */
+#define STATEMENTS_BYTES_MAX    (1u << 20) /* all of them together */
 #define CREDENTIAL_LIFETIME_MAX (30 * 86400)
 #define POLICY_TIME_MAX         INT64_C(253402300799) /* the last second of the year 9999 */
 
@@ -52,6 +58,32 @@ struct policy_approval_rule {
 	char *role;
 	unsigned count; /* distinct persons, at least 1 */
 };
+struct policy_statement_key {
+	char *name;
+	struct key *key;
+	unsigned kinds; /* bit k: trusted for statements of kind k, and for no other */
+};
+struct policy_metric {
+	char *name;
+	bool has_min, has_max;
+	double min, max;
+	char *min_text, *max_text; /* as written: what the clause binds; NULL: no such bound */
+};
+/* What one statement, or several together, must show of a release. */
+struct policy_demand {
+	char *name; /* for people; unique in its class */
+	enum predicate_kind kind;
+	char *type; /* exact predicate type; NULL: any of this kind */
+	uint64_t keys; /* bit i: policy->statement_keys[i] counts; never 0 */
+	char **builders; /* provenance: one of these made it */
+	char **levels; /* vsa: all of these were verified */
+	char **covers; /* roles of components: each component in one of them must be spoken of */
+	size_t builder_count, level_count, cover_count;
+	struct policy_metric *metrics; /* each must be reported, and within its bounds */
+	size_t metric_count;
+	int64_t age_max; /* seconds; 0: any age */
+	bool passed; /* test-result, vsa, assessment: the outcome must be a pass */
+};
 struct policy_class {
 	char *name;
 	struct policy_approval_rule *approvals;
@@ -68,6 +100,8 @@ struct policy_class {
 	size_t host_count; /* classes of hosts it may run on; 0: any host, nothing of its boot is
 			      judged */
 	size_t *hosts; /* indices into policy->host_classes */
+	struct policy_demand *demands; /* statements it asks for */
+	size_t demand_count;
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };
@@ -82,6 +116,8 @@ struct policy {
 	size_t intermediate_count;
 	struct policy_release_key *release_keys;
 	size_t release_key_count;
+	struct policy_statement_key *statement_keys; /* at most POLICY_KEYS_MAX */
+	size_t statement_key_count;
 	struct policy_approver *approvers;
 	size_t approver_count;
 	struct policy_class *classes;
@@ -166,17 +202,26 @@ void approval_free(struct approval **approval);
 must_use bool approval_statement(const struct approval *approval, struct buf *out, struct err *err);
 
 /* Judges a release envelope and its approvals under a policy at a time: signature by a release key,
- * risk class known, approvals by enough distinct persons in each role, for this digest, environment
+ * risk class known, the statements that the class demands (docs/formats/policy.md, "Statements"),
+ * approvals by enough distinct persons in each role, for this digest, environment
  * and clause, not expired, not withdrawn, not by the author. Appends reasons; *ret_release is the
  * parsed release even when refused (NULL if it does not parse). */
 struct release_input {
 	struct bytes envelope; /* DSSE */
 	const struct bytes *approvals; /* DSSE envelopes */
 	size_t approval_count;
+	const struct bytes *statements; /* DSSE envelopes; at most STATEMENTS_MAX, and
+					   STATEMENTS_BYTES_MAX in all */
+	size_t statement_count;
 	struct bytes environment;
 };
 must_use bool release_appraise(const struct release_input *input, const struct policy *policy,
 	int64_t now, struct verdict *verdict, struct release **ret_release, struct err *err);
+/* Whether a statement may be kept beside a release: a key that the policy trusts for its kind
+ * signed it, and it speaks of this release or a component. Whether it meets a demand is judged
+ * anew at every decision. ERR_FORMAT, ERR_DENIED, ERR_MISMATCH. */
+must_use bool release_statement_check(const struct release *release, struct bytes envelope,
+	const struct policy *policy, struct err *err);
 
 /* ---- appraisal of evidence ---- */
 
@@ -225,6 +270,8 @@ struct policy_context {
 	struct bytes release; /* DSSE envelope with the digest claimed; empty: not known */
 	const struct bytes *approvals;
 	size_t approval_count;
+	const struct bytes *statements; /* beside the release; as of struct release_input */
+	size_t statement_count;
 	uint64_t ledger_index; /* tree size at which states and approvals were read */
 };
 /* What earlier renewals of this instance established. Zero: nothing, so a full appraisal is due.
@@ -271,6 +318,7 @@ struct policy_frozen {
 	struct policy_state state_in;
 	struct policy *policy;
 	struct bytes approvals[APPROVALS_MAX];
+	struct bytes statements[STATEMENTS_MAX];
 };
 typedef bool (*policy_find)(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret);
 must_use bool policy_context_decode(

@@ -160,10 +160,11 @@ static bool clause_digest(const struct policy *policy, struct policy_class *clas
 {
 	OWNED(buf_release) struct buf text = {0};
 	OWNED(json_release)
-	json_t *clause = json_pack("{s:s,s:s,s:o,s:o,s:b,s:I,s:I,s:I,s:s,s:s,s:b,s:b}", "type",
+	json_t *clause = json_pack("{s:s,s:s,s:o,s:o,s:o,s:b,s:I,s:I,s:I,s:s,s:s,s:b,s:b}", "type",
 		CLAUSE_TYPE, "name", class->name, "approvals", clause_rules(class), "host_classes",
-		clause_hosts(policy, class), "differ_from_author", (int)class->differ_from_author,
-		"approval_age_max", (json_int_t) class->approval_age_max, "credential_lifetime",
+		clause_hosts(policy, class), "statements", policy_clause_demands(policy, class),
+		"differ_from_author", (int)class->differ_from_author, "approval_age_max",
+		(json_int_t) class->approval_age_max, "credential_lifetime",
 		(json_int_t) class->credential_lifetime, "renew_after",
 		(json_int_t) class->renew_after, "minimum_assurance",
 		assurance_name(class->minimum_assurance), "key", key_protection_name(class->key),
@@ -185,7 +186,8 @@ static bool build_class(const struct policy *policy, struct policy_class *to,
 	to->pinned = from->pinned;
 	to->clock_safe = from->clock_safe;
 	return build_rules(policy, to, from, err) && build_times(to, from, err) &&
-	       build_hosts(policy, to, from, err) && clause_digest(policy, to, err);
+	       build_hosts(policy, to, from, err) && policy_build_demands(policy, to, from, err) &&
+	       clause_digest(policy, to, err);
 }
 
 bool policy_build_classes(struct policy *policy, const struct file_policy *file, struct err *err)

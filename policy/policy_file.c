@@ -34,6 +34,13 @@ static const cyaml_strval_t reference_kinds[] = {
 	{"corim", REFERENCE_CORIM},
 	{"ima-rules", REFERENCE_IMA_RULES},
 };
+static const cyaml_strval_t statement_kinds[] = {
+	{"provenance", PREDICATE_PROVENANCE},
+	{"test-result", PREDICATE_TEST_RESULT},
+	{"assessment", PREDICATE_ASSESSMENT},
+	{"vsa", PREDICATE_VSA},
+	{"bom", PREDICATE_BOM},
+};
 static const cyaml_strval_t secure_boot_rules[] = {
 	{"required", SECURE_BOOT_REQUIRED},
 	{"any", SECURE_BOOT_ANY},
@@ -93,6 +100,57 @@ static const cyaml_schema_value_t rule_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_rule, rule_fields),
 };
 
+#define LIST(type, name, most)                                                                     \
+	CYAML_FIELD_SEQUENCE(#name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct type, name,   \
+		&text_entry, 0, most)
+#define TEXT(type, name, flags)                                                                    \
+	CYAML_FIELD_STRING_PTR(                                                                    \
+		#name, CYAML_FLAG_POINTER | (flags), struct type, name, 1, PEM_TEXT_MAX)
+
+static const cyaml_schema_value_t statement_kind_entry = {
+	CYAML_VALUE_ENUM(CYAML_FLAG_STRICT, enum predicate_kind, statement_kinds,
+		ARRAY_LEN(statement_kinds)),
+};
+static const cyaml_schema_field_t statement_key_fields[] = {
+	TEXT(file_statement_key, name, 0),
+	TEXT(file_statement_key, pem, 0),
+	CYAML_FIELD_SEQUENCE("kinds", CYAML_FLAG_POINTER, struct file_statement_key, kinds,
+		&statement_kind_entry, 1, ARRAY_LEN(statement_kinds)),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t statement_key_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_statement_key, statement_key_fields),
+};
+
+static const cyaml_schema_field_t metric_fields[] = {
+	TEXT(file_metric, name, 0),
+	TEXT(file_metric, min, CYAML_FLAG_OPTIONAL),
+	TEXT(file_metric, max, CYAML_FLAG_OPTIONAL),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t metric_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_metric, metric_fields),
+};
+static const cyaml_schema_field_t demand_fields[] = {
+	CYAML_FIELD_ENUM("kind", CYAML_FLAG_STRICT, struct file_demand, kind, statement_kinds,
+		ARRAY_LEN(statement_kinds)),
+	TEXT(file_demand, name, 0),
+	TEXT(file_demand, type, CYAML_FLAG_OPTIONAL),
+	TEXT(file_demand, max_age, CYAML_FLAG_OPTIONAL),
+	LIST(file_demand, keys, POLICY_KEYS_MAX),
+	LIST(file_demand, builder, POLICY_LIST_MAX),
+	LIST(file_demand, levels, POLICY_LIST_MAX),
+	LIST(file_demand, covers, POLICY_LIST_MAX),
+	CYAML_FIELD_SEQUENCE("metrics", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_demand, metrics, &metric_entry, 0, POLICY_LIST_MAX),
+	CYAML_FIELD_BOOL_PTR(
+		"passed", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_demand, passed),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t demand_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_demand, demand_fields),
+};
+
 static const cyaml_schema_field_t class_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct file_class, name, 1, TEXT_MAX),
 	CYAML_FIELD_SEQUENCE("approvals", CYAML_FLAG_POINTER, struct file_class, approvals,
@@ -113,18 +171,13 @@ static const cyaml_schema_field_t class_fields[] = {
 	CYAML_FIELD_BOOL("clock_safe", CYAML_FLAG_OPTIONAL, struct file_class, clock_safe),
 	CYAML_FIELD_SEQUENCE("host_classes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_class, host_classes, &text_entry, 1, HOST_CLASSES_MAX),
+	CYAML_FIELD_SEQUENCE("statements", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, statements, &demand_entry, 0, POLICY_DEMANDS_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t class_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_class, class_fields),
 };
-
-#define LIST(type, name, most)                                                                     \
-	CYAML_FIELD_SEQUENCE(#name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct type, name,   \
-		&text_entry, 0, most)
-#define TEXT(type, name, flags)                                                                    \
-	CYAML_FIELD_STRING_PTR(                                                                    \
-		#name, CYAML_FLAG_POINTER | (flags), struct type, name, 1, PEM_TEXT_MAX)
 
 static const cyaml_schema_field_t reference_fields[] = {
 	CYAML_FIELD_ENUM("kind", CYAML_FLAG_STRICT, struct file_reference, kind, reference_kinds,
@@ -203,6 +256,8 @@ static const cyaml_schema_field_t policy_fields[] = {
 		struct file_policy, ek_distrusted, &distrusted_entry, 0, POLICY_DISTRUSTED_MAX),
 	CYAML_FIELD_SEQUENCE("release_keys", CYAML_FLAG_POINTER, struct file_policy, release_keys,
 		&pem_entry, 1, POLICY_KEYS_MAX),
+	CYAML_FIELD_SEQUENCE("statement_keys", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, statement_keys, &statement_key_entry, 0, POLICY_KEYS_MAX),
 	CYAML_FIELD_SEQUENCE("approvers", CYAML_FLAG_POINTER, struct file_policy, approvers,
 		&approver_entry, 0, POLICY_KEYS_MAX),
 	CYAML_FIELD_SEQUENCE("risk_classes", CYAML_FLAG_POINTER, struct file_policy, risk_classes,

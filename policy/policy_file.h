@@ -3,6 +3,7 @@
 #ifndef ASSAY_POLICY_POLICY_FILE_H
 #define ASSAY_POLICY_POLICY_FILE_H
 
+#include "base/json.h"
 #include "policy/policy.h"
 
 struct file_pem { /* a root, an intermediate, a revocation list, a release key */
@@ -22,6 +23,23 @@ struct file_rule {
 	char *role;
 	int count;
 };
+struct file_statement_key {
+	char *name, *pem;
+	enum predicate_kind *kinds;
+	unsigned kinds_count;
+};
+struct file_metric {
+	char *name, *min, *max;
+};
+struct file_demand {
+	enum predicate_kind kind;
+	char *name, *type, *max_age;
+	char **keys, **builder, **levels, **covers;
+	unsigned keys_count, builder_count, levels_count, covers_count;
+	struct file_metric *metrics;
+	unsigned metrics_count;
+	bool *passed; /* NULL: not given, so true */
+};
 struct file_class {
 	char *name;
 	struct file_rule *approvals;
@@ -33,6 +51,8 @@ struct file_class {
 	bool pinned, clock_safe;
 	char **host_classes;
 	unsigned host_classes_count;
+	struct file_demand *statements;
+	unsigned statements_count;
 };
 struct file_reference {
 	enum reference_kind kind;
@@ -72,6 +92,8 @@ struct file_policy {
 	unsigned ek_roots_count, ek_intermediates_count, ek_revocation_count, release_keys_count;
 	struct file_distrusted *ek_distrusted;
 	unsigned ek_distrusted_count;
+	struct file_statement_key *statement_keys;
+	unsigned statement_keys_count;
 	struct file_approver *approvers;
 	unsigned approvers_count;
 	struct file_class *risk_classes;
@@ -98,6 +120,16 @@ must_use bool policy_build_revocation(
 	struct policy *policy, const struct file_policy *file, struct err *err);
 must_use bool policy_build_approvers(
 	struct policy *policy, const struct file_policy *file, struct err *err);
+/* Judges the keys of statements. */
+must_use bool policy_build_statement_keys(
+	struct policy *policy, const struct file_policy *file, struct err *err);
+/* Judges what one class demands; the keys must have been built. */
+must_use bool policy_build_demands(const struct policy *policy, struct policy_class *to,
+	const struct file_class *from, struct err *err);
+/* The demands as the clause has them; NULL: no memory. */
+json_t *policy_clause_demands(const struct policy *policy, const struct policy_class *class);
+void policy_statement_keys_release(struct policy *policy);
+void policy_demands_release(struct policy_class *class);
 /* Judges the host classes; their references are attached later. */
 must_use bool policy_build_hosts(
 	struct policy *policy, const struct file_policy *file, struct err *err);

@@ -4,39 +4,20 @@
  * where one is lacking: an expired approval beside enough good ones is nobody's trouble.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/text.h"
 #include "base/time.h"
-#include "crypto/dsse.h"
-#include "policy/policy.h"
 #include "policy/refuse.h"
-
-#define CLOCK_SKEW_MAX 60 /* seconds by which a signer's clock may be ahead */
-
-/* One approval as judged: counted, or the reason why not. */
-struct judged {
-	struct approval *approval; /* NULL: does not parse */
-	size_t person; /* index of its approver */
-	enum reason_code fault; /* REASON_NONE: counts */
-	const char *why;
-};
-
-struct release_case {
-	const struct release_input *input;
-	const struct policy *policy;
-	const struct policy_class *class;
-	int64_t now;
-	struct verdict *verdict;
-	struct release *release;
-	uint64_t signers; /* bit i: policy->release_keys[i] signed */
-	struct judged judged[APPROVALS_MAX];
-};
+#include "policy/release_case.h"
 
 static void case_release(struct release_case *c)
 {
 	release_free(&c->release);
 	for (size_t i = 0; i < APPROVALS_MAX; i++)
 		approval_free(&c->judged[i].approval);
+	for (size_t i = 0; i < STATEMENTS_MAX; i++)
+		predicate_free(&c->said[i].predicate);
 }
 
 static bool refused_format(struct verdict *verdict, struct err *err)
@@ -44,13 +25,14 @@ static bool refused_format(struct verdict *verdict, struct err *err)
 	return refuse_malformed(verdict, REASON_RELEASE_MALFORMED, "release", err);
 }
 
-static bool open_intoto(struct bytes envelope, struct dsse **ret, struct err *err)
+bool release_open_intoto(struct bytes envelope, bool any, struct dsse **ret, struct err *err)
 {
 	OWNED(dsse_free) struct dsse *dsse = NULL;
 
 	if (!dsse_parse(envelope, &dsse, err))
 		return false;
-	if (strcmp(dsse->payload_type, DSSE_INTOTO_TYPE) != 0) {
+	if (any ? !predicate_payload_type_ok(dsse->payload_type)
+		: strcmp(dsse->payload_type, DSSE_INTOTO_TYPE) != 0) {
 		(void)err_set(err, ERR_FORMAT, "payload type %s: expected " DSSE_INTOTO_TYPE,
 			ESC(bytes_str(dsse->payload_type)));
 		return false;
@@ -74,6 +56,13 @@ static bool check_signature(struct release_case *c, const struct dsse *dsse, str
 			dsse->count ? "signatures by other keys only, or wrong ones"
 				    : "no signature",
 			NULL, NULL);
+	else
+		verdict_checked(c->verdict, "release %s %s: signed by %s",
+			ESC(bytes_str(c->release->name)), ESC(bytes_str(c->release->version)),
+			c->policy->release_keys[__builtin_ctzll(c->signers)].name);
+	checklist_put(c, c->signers != 0, NEVER,
+		c->signers ? c->policy->release_keys[__builtin_ctzll(c->signers)].name : "none",
+		"signature by a release key");
 	return true;
 }
 
@@ -86,6 +75,8 @@ static void check_class(struct release_case *c)
 	if (!c->class)
 		verdict_refuse(c->verdict, REASON_RISK_CLASS, subject, "a class of the policy",
 			"unknown to the policy", NULL, NULL);
+	checklist_put(c, c->class, NEVER, c->class ? "the policy" : "unknown to the policy", "%s",
+		subject);
 }
 
 static bool person_has_role(const struct policy_approver *approver, const char *role)
@@ -165,6 +156,9 @@ static void judge_content(const struct release_case *c, struct judged *j)
 	fault(j, a->issued > c->now + CLOCK_SKEW_MAX, REASON_APPROVAL_EXPIRED,
 		"not valid yet: issued in the future");
 	fault(j, c->now >= a->expires, REASON_APPROVAL_EXPIRED, "expired");
+	j->end = a->expires;
+	if (age_max > 0 && a->issued + age_max + 1 < j->end)
+		j->end = a->issued + age_max + 1;
 	fault(j, age_max > 0 && c->now - a->issued > age_max, REASON_APPROVAL_EXPIRED,
 		"older than the risk class allows");
 	fault(j, c->class->differ_from_author && is_author(c, approver), REASON_APPROVAL_AUTHOR,
@@ -176,7 +170,7 @@ static bool judge(struct release_case *c, struct bytes envelope, struct judged *
 	OWNED(dsse_free) struct dsse *dsse = NULL;
 	struct err why = {0};
 
-	if (!open_intoto(envelope, &dsse, &why) ||
+	if (!release_open_intoto(envelope, false, &dsse, &why) ||
 		!approval_parse(buf_bytes(&dsse->payload), &j->approval, &why)) {
 		j->fault = REASON_APPROVAL_SIGNATURE;
 		j->why = "not an approval that this program can read";
@@ -229,6 +223,29 @@ static uint64_t persons_for(const struct release_case *c, const char *role)
 	return persons;
 }
 
+static int end_order(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x < y) - (x > y);
+}
+
+/* First second at which fewer persons than demanded count: of each person's last approval to end,
+ * the count-th latest. 0: too few already. */
+static int64_t rule_end(const struct release_case *c, const struct policy_approval_rule *rule)
+{
+	int64_t ends[POLICY_KEYS_MAX] = {0};
+
+	for (size_t i = 0; i < c->input->approval_count; i++) {
+		const struct judged *j = &c->judged[i];
+
+		if (counts(j, rule->role) && j->end > ends[j->person])
+			ends[j->person] = j->end;
+	}
+	qsort(ends, POLICY_KEYS_MAX, sizeof(*ends), end_order);
+	return ends[rule->count - 1];
+}
+
 static void put_persons(const struct release_case *c, uint64_t persons, char out[REASON_TEXT_MAX])
 {
 	size_t at = 0;
@@ -274,6 +291,8 @@ static void check_rules(struct release_case *c)
 		char actual[2 * REASON_TEXT_MAX];
 
 		put_persons(c, persons, names);
+		checklist_put(c, n >= rule->count, rule_end(c, rule), n ? names : "none",
+			"approval by %u as %s", rule->count, rule->role);
 		if (n >= rule->count) {
 			verdict_checked(c->verdict, "approval as %s: %s", rule->role, names);
 			continue;
@@ -307,36 +326,62 @@ static bool appraise(struct release_case *c, struct err *err)
 {
 	OWNED(dsse_free) struct dsse *dsse = NULL;
 
-	if (!open_intoto(c->input->envelope, &dsse, err) ||
+	if (!release_open_intoto(c->input->envelope, false, &dsse, err) ||
 		!release_parse(buf_bytes(&dsse->payload), &c->release, err))
 		return refused_format(c->verdict, err);
 	if (!check_signature(c, dsse, err))
 		return false;
 	check_class(c);
-	if (c->signers)
-		verdict_checked(c->verdict, "release %s %s: signed by %s",
-			ESC(bytes_str(c->release->name)), ESC(bytes_str(c->release->version)),
-			c->policy->release_keys[__builtin_ctzll(c->signers)].name);
-	return !c->class || check_approvals(c, err);
+	return !c->class || (release_check_statements(c, err) && check_approvals(c, err));
+}
+
+static bool limits(const struct release_input *input, int64_t now, struct err *err)
+{
+	size_t bytes = 0;
+
+	if (input->approval_count > APPROVALS_MAX)
+		return err_set(err, ERR_LIMIT, "release: %zu approvals: more than %u",
+			input->approval_count, APPROVALS_MAX);
+	if (input->statement_count > STATEMENTS_MAX)
+		return err_set(err, ERR_LIMIT, "release: %zu statements: more than %u",
+			input->statement_count, STATEMENTS_MAX);
+	for (size_t i = 0; i < input->statement_count; i++)
+		bytes += input->statements[i].len;
+	if (bytes > STATEMENTS_BYTES_MAX)
+		return err_set(err, ERR_LIMIT, "release: %zu bytes of statements: more than %u",
+			bytes, STATEMENTS_BYTES_MAX);
+	if (now < 0 || now > POLICY_TIME_MAX)
+		return err_set(err, ERR_USAGE, "release: no time given");
+	return true;
 }
 
 bool release_appraise(const struct release_input *input, const struct policy *policy, int64_t now,
 	struct verdict *verdict, struct release **ret_release, struct err *err)
 {
+	return release_checklist(input, policy, now, NULL, verdict, ret_release, err);
+}
+
+bool release_checklist(const struct release_input *input, const struct policy *policy, int64_t now,
+	struct checklist *ret_list, struct verdict *verdict, struct release **ret_release,
+	struct err *err)
+{
 	OWNED(case_release)
-	struct release_case c = {.input = input, .policy = policy, .now = now, .verdict = verdict};
+	struct release_case c = {
+		.input = input, .policy = policy, .now = now, .verdict = verdict, .list = ret_list};
 	struct err own = {0};
 
 	*ret_release = NULL;
 	if (!err)
 		err = &own;
-	if (input->approval_count > APPROVALS_MAX)
-		return err_set(err, ERR_LIMIT, "release: %zu approvals: more than %u",
-			input->approval_count, APPROVALS_MAX);
-	if (now < 0 || now > POLICY_TIME_MAX)
-		return err_set(err, ERR_USAGE, "release: no time given");
-	if (!appraise(&c, err))
+	if (ret_list)
+		*ret_list = (struct checklist){0};
+	if (!limits(input, now, err))
 		return false;
+	if (!appraise(&c, err)) {
+		if (ret_list)
+			*ret_list = (struct checklist){0};
+		return false;
+	}
 	*ret_release = TAKE(c.release);
 	return true;
 }

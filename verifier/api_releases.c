@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "crypto/dsse.h"
+#include "policy/checklist.h"
 
 #include <stdlib.h>
 
@@ -12,12 +13,14 @@
 
 struct judged {
 	struct verdict *verdict;
+	struct checklist *list;
 	struct release *release;
 };
 
 static void judged_release(struct judged *j)
 {
 	free(j->verdict);
+	free(j->list);
 	release_free(&j->release);
 }
 
@@ -26,10 +29,11 @@ static bool judge(
 {
 	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(call->app);
 	ret->verdict = calloc(1, sizeof(*ret->verdict));
-	if (!ret->verdict)
+	ret->list = calloc(1, sizeof(*ret->list));
+	if (!ret->verdict || !ret->list)
 		return err_set(err, ERR_NOMEM, "release");
-	if (!release_appraise(input, policy->policy, clock_wall(call->app->clock), ret->verdict,
-		    &ret->release, err))
+	if (!release_checklist(input, policy->policy, clock_wall(call->app->clock), ret->list,
+		    ret->verdict, &ret->release, err))
 		return false;
 	verdict_conclude(ret->verdict);
 	return true;
@@ -177,8 +181,8 @@ bool serve_releases(struct call *call, struct err *err)
 struct loaded {
 	struct release_row release;
 	struct workload_row workload;
-	struct buf approvals[APPROVALS_MAX];
-	size_t count;
+	struct buf approvals[APPROVALS_MAX], statements[STATEMENTS_MAX];
+	size_t count, statement_count;
 };
 
 static void loaded_free(struct loaded **l)
@@ -188,6 +192,8 @@ static void loaded_free(struct loaded **l)
 	release_row_release(&(*l)->release);
 	for (size_t i = 0; i < (*l)->count; i++)
 		buf_release(&(*l)->approvals[i]);
+	for (size_t i = 0; i < (*l)->statement_count; i++)
+		buf_release(&(*l)->statements[i]);
 	free(*l);
 	*l = NULL;
 }
@@ -201,6 +207,7 @@ static bool load(
 		return false;
 	bool ok = release_get(sql, digest, &l->release, &found, err) &&
 		  approvals_get(sql, digest, l->approvals, &l->count, err) &&
+		  statements_get(sql, digest, l->statements, &l->statement_count, err) &&
 		  workload_get(sql, bytes_str(l->release.workload), &l->workload, &workload, err);
 	store_read_done(call->app->store, &sql);
 	if (ok && !found)
@@ -208,37 +215,72 @@ static bool load(
 	return ok;
 }
 
-static bool append_object(json_t *array, struct bytes text, size_t max, struct err *err)
+/* What is stored of a release, judged for an environment. */
+static bool judge_loaded(struct call *call, const struct loaded *l, const char *environment,
+	struct judged *ret, struct err *err)
 {
-	json_t *value = NULL;
-	return json_open(text, max, &value, err) &&
-	       (json_array_append_new(array, value) == 0 || err_set(err, ERR_NOMEM, "release"));
+	struct bytes views[APPROVALS_MAX], statements[STATEMENTS_MAX];
+	for (size_t i = 0; i < l->count; i++)
+		views[i] = buf_bytes(&l->approvals[i]);
+	for (size_t i = 0; i < l->statement_count; i++)
+		statements[i] = buf_bytes(&l->statements[i]);
+	const struct release_input input = {
+		.envelope = buf_bytes(&l->release.envelope),
+		.approvals = views,
+		.approval_count = l->count,
+		.statements = statements,
+		.statement_count = l->statement_count,
+		.environment = bytes_str(environment),
+	};
+	if (!judge(call, &input, ret, err))
+		return false;
+	if (l->release.state == RELEASE_REVOKED)
+		verdict_refuse(ret->verdict, REASON_RELEASE_REVOKED, l->release.name, "published",
+			"revoked", NULL, NULL);
+	if (l->workload.state != WORKLOAD_ACTIVE)
+		verdict_refuse(ret->verdict, REASON_WORKLOAD_RETIRED, l->release.workload, "active",
+			workload_state_name(l->workload.state), NULL, NULL);
+	verdict_conclude(ret->verdict);
+	return true;
 }
 
 static bool appraisal_json(struct call *call, const struct loaded *l, json_t **ret, struct err *err)
 {
 	OWNED(judged_release) struct judged judged = {0};
 	OWNED(buf_release) struct buf text = {0};
-	struct bytes views[APPROVALS_MAX];
-	for (size_t i = 0; i < l->count; i++)
-		views[i] = buf_bytes(&l->approvals[i]);
-	const struct release_input input = {
-		.envelope = buf_bytes(&l->release.envelope),
-		.approvals = views,
-		.approval_count = l->count,
-		.environment = bytes_str(l->workload.environment),
-	};
-	if (!judge(call, &input, &judged, err))
-		return false;
-	if (l->release.state == RELEASE_REVOKED)
-		verdict_refuse(judged.verdict, REASON_RELEASE_REVOKED, l->release.name, "published",
-			"revoked", NULL, NULL);
-	if (l->workload.state != WORKLOAD_ACTIVE)
-		verdict_refuse(judged.verdict, REASON_WORKLOAD_RETIRED, l->release.workload,
-			"active", workload_state_name(l->workload.state), NULL, NULL);
-	verdict_conclude(judged.verdict);
-	return verdict_json(judged.verdict, &text, err) &&
+	return judge_loaded(call, l, l->workload.environment, &judged, err) &&
+	       verdict_json(judged.verdict, &text, err) &&
 	       json_open(buf_bytes(&text), JSON_INPUT_MAX, ret, err);
+}
+
+static bool envelopes_json(const struct buf *envelopes, size_t count, json_t *ret, struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		json_t *value = NULL;
+		if (!json_open(buf_bytes(&envelopes[i]), JSON_INPUT_MAX, &value, err))
+			return false;
+		if (json_array_append_new(ret, value) != 0)
+			return err_set(err, ERR_NOMEM, "release");
+	}
+	return true;
+}
+
+bool serve_release_gate(struct call *call, struct err *err)
+{
+	uint8_t digest[SHA256_LEN];
+	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
+	OWNED(judged_release) struct judged judged = {0};
+	const char *environment = http_query(call->exchange, "environment");
+	json_t *answer = NULL;
+	if (!l)
+		return err_set(err, ERR_NOMEM, "release");
+	if (!environment || !text_is_name(bytes_str(environment)))
+		return err_set(err, ERR_USAGE, "environment: its name is needed");
+	if (!call_param_digest(call, 0, digest, err) || !load(call, digest, l, err) ||
+		!judge_loaded(call, l, environment, &judged, err) ||
+		!gate_json(judged.release, environment, judged.list, judged.verdict, &answer, err))
+		return false;
+	return call_json(call, 200, answer, err);
 }
 
 bool serve_release(struct call *call, struct err *err)
@@ -247,20 +289,21 @@ bool serve_release(struct call *call, struct err *err)
 	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
 	OWNED(json_release) json_t *parts = json_array();
 	OWNED(json_release) json_t *approvals = json_array();
+	OWNED(json_release) json_t *statements = json_array();
 	OWNED(json_release) json_t *appraisal = NULL;
 	OWNED(json_release) json_t *answer = NULL;
-	if (!l || !parts || !approvals)
+	if (!l || !parts || !approvals || !statements)
 		return err_set(err, ERR_NOMEM, "release");
 	if (!call_param_digest(call, 0, digest, err) || !load(call, digest, l, err) ||
-		!append_object(parts, buf_bytes(&l->release.envelope), JSON_INPUT_MAX, err) ||
+		!envelopes_json(&l->release.envelope, 1, parts, err) ||
+		!envelopes_json(l->approvals, l->count, approvals, err) ||
+		!envelopes_json(l->statements, l->statement_count, statements, err) ||
 		!appraisal_json(call, l, &appraisal, err))
 		return false;
-	for (size_t i = 0; i < l->count; i++)
-		if (!append_object(approvals, buf_bytes(&l->approvals[i]), JSON_INPUT_MAX, err))
-			return false;
 	answer = release_json(&l->release);
 	if (!answer || json_object_set(answer, "envelope", json_array_get(parts, 0)) != 0 ||
 		json_object_set(answer, "approvals", approvals) != 0 ||
+		json_object_set(answer, "statements", statements) != 0 ||
 		json_object_set(answer, "appraisal", appraisal) != 0)
 		return err_set(err, ERR_NOMEM, "release");
 	return call_json(call, 200, TAKE(answer), err);

@@ -160,6 +160,8 @@ bool serve_release_publish(struct call *call, struct err *err);
 bool serve_releases(struct call *call, struct err *err);
 bool serve_release(struct call *call, struct err *err);
 bool serve_release_revoke(struct call *call, struct err *err);
+bool serve_release_gate(struct call *call, struct err *err);
+bool serve_statement(struct call *call, struct err *err);
 bool serve_approval(struct call *call, struct err *err);
 bool serve_records(struct call *call, struct err *err);
 bool serve_record(struct call *call, struct err *err);

@@ -45,6 +45,9 @@ struct decision {
 	struct buf approvals[APPROVALS_MAX];
 	struct bytes approval_views[APPROVALS_MAX];
 	size_t approval_count;
+	struct buf statements[STATEMENTS_MAX];
+	struct bytes statement_views[STATEMENTS_MAX];
+	size_t statement_count;
 	struct instance_row instance;
 	bool instance_known;
 	uint64_t counter;

@@ -36,10 +36,13 @@ static bool load_release(struct decision *d, struct sql *sql, struct err *err)
 {
 	bool found = false;
 	if (!release_get(sql, d->claims.release, &d->release, &found, err) ||
-		!approvals_get(sql, d->claims.release, d->approvals, &d->approval_count, err))
+		!approvals_get(sql, d->claims.release, d->approvals, &d->approval_count, err) ||
+		!statements_get(sql, d->claims.release, d->statements, &d->statement_count, err))
 		return false;
 	for (size_t i = 0; i < d->approval_count; i++)
 		d->approval_views[i] = buf_bytes(&d->approvals[i]);
+	for (size_t i = 0; i < d->statement_count; i++)
+		d->statement_views[i] = buf_bytes(&d->statements[i]);
 	return true;
 }
 
@@ -87,6 +90,8 @@ static void fill_context(struct decision *d, uint64_t tree_size)
 		.release = buf_bytes(&d->release.envelope),
 		.approvals = d->approval_views,
 		.approval_count = d->approval_count,
+		.statements = d->statement_views,
+		.statement_count = d->statement_count,
 		.ledger_index = tree_size,
 	};
 	memcpy(c->host.id, host->id, sizeof(c->host.id));

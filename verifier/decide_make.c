@@ -17,6 +17,9 @@ void decide_unmake(struct decision *d)
 	for (size_t i = 0; i < d->approval_count; i++)
 		buf_release(&d->approvals[i]);
 	d->approval_count = 0;
+	for (size_t i = 0; i < d->statement_count; i++)
+		buf_release(&d->statements[i]);
+	d->statement_count = 0;
 	memset(&d->workload, 0, sizeof(d->workload));
 	memset(&d->instance, 0, sizeof(d->instance));
 	memset(&d->context, 0, sizeof(d->context));
@@ -53,6 +56,19 @@ static bool add_input(struct record *record, const char *name, struct bytes obje
 	return sha256_of(object, input->digest, err);
 }
 
+/* "approval-0", "approval-1", … */
+static bool add_numbered(struct record *record, const char *name, const struct bytes *objects,
+	size_t count, struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		char numbered[24];
+		(void)snprintf(numbered, sizeof(numbered), "%s-%u", name, (unsigned)i);
+		if (!add_input(record, numbered, objects[i], err))
+			return false;
+	}
+	return true;
+}
+
 static bool add_inputs(struct decision *d, struct record *record, struct err *err)
 {
 	const struct {
@@ -71,13 +87,8 @@ static bool add_inputs(struct decision *d, struct record *record, struct err *er
 		if (inputs[i].object.len > 0 &&
 			!add_input(record, inputs[i].name, inputs[i].object, err))
 			return false;
-	for (size_t i = 0; i < d->approval_count; i++) {
-		char name[24];
-		(void)snprintf(name, sizeof(name), "approval-%u", (unsigned)i);
-		if (!add_input(record, name, d->approval_views[i], err))
-			return false;
-	}
-	return true;
+	return add_numbered(record, "approval", d->approval_views, d->approval_count, err) &&
+	       add_numbered(record, "statement", d->statement_views, d->statement_count, err);
 }
 
 static bool make_record(struct decision *d, struct err *err)

@@ -57,6 +57,9 @@ const struct route app_routes[] = {
 	GET("/v1/releases", EVERY_OPERATOR, serve_releases),
 	GET("/v1/releases/{digest}", EVERY_OPERATOR, serve_release),
 	POST("/v1/releases/{digest}/revoke", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_release_revoke),
+	GET("/v1/releases/{digest}/gate", EVERY_OPERATOR, serve_release_gate),
+	POST("/v1/releases/{digest}/statements", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE,
+		STATEMENTS_BYTES_MAX, serve_statement),
 	POST("/v1/approvals", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, DSSE_MAX, serve_approval),
 
 	GET("/v1/records", READERS, serve_records),

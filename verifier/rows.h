@@ -156,6 +156,17 @@ must_use bool approval_insert(
 must_use bool approvals_get(struct sql *sql, const uint8_t release[SHA256_LEN],
 	struct buf ret[APPROVALS_MAX], size_t *ret_count, struct err *err);
 
+struct statement_row {
+	uint8_t release[SHA256_LEN];
+	struct bytes envelope; /* borrowed */
+	int64_t time;
+};
+/* As of approvals; ERR_LIMIT beyond STATEMENTS_MAX or STATEMENTS_BYTES_MAX. */
+must_use bool statement_insert(
+	struct sql *sql, const struct statement_row *row, bool *ret_new, struct err *err);
+must_use bool statements_get(struct sql *sql, const uint8_t release[SHA256_LEN],
+	struct buf ret[STATEMENTS_MAX], size_t *ret_count, struct err *err);
+
 /* ---- instances, counters, credentials ---- */
 
 enum instance_state {

@@ -259,24 +259,87 @@ bool approval_insert(
 	return changed == 1 ? true : err_set(err, ERR_NOT_FOUND, "the release is not known");
 }
 
-bool approvals_get(struct sql *sql, const uint8_t release[SHA256_LEN],
-	struct buf ret[APPROVALS_MAX], size_t *ret_count, struct err *err)
+static bool envelopes_get(struct sql *sql, const char *query, const uint8_t release[SHA256_LEN],
+	size_t max, struct buf *ret, size_t *ret_count, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	bool more = false;
 	*ret_count = 0;
-	if (!sql_start(sql, "SELECT envelope FROM approvals WHERE release=?1 ORDER BY seq",
-		    SQL_ARGS(sql_b(bytes_of(release, SHA256_LEN))), &q, err))
+	if (!sql_start(sql, query, SQL_ARGS(sql_b(bytes_of(release, SHA256_LEN))), &q, err))
 		return false;
 	while (sql_next(q, &more, err)) {
 		if (!more)
 			return true;
-		if (*ret_count == APPROVALS_MAX)
-			return err_set(
-				err, ERR_STORE, "more than %u stored approvals", APPROVALS_MAX);
+		if (*ret_count == max)
+			return err_set(err, ERR_STORE, "more than %zu stored envelopes", max);
 		sql_put(q, 0, &ret[*ret_count]);
 		if (!buf_ok(&ret[(*ret_count)++], err))
 			return false;
 	}
 	return false;
+}
+
+bool approvals_get(struct sql *sql, const uint8_t release[SHA256_LEN],
+	struct buf ret[APPROVALS_MAX], size_t *ret_count, struct err *err)
+{
+	return envelopes_get(sql, "SELECT envelope FROM approvals WHERE release=?1 ORDER BY seq",
+		release, APPROVALS_MAX, ret, ret_count, err);
+}
+
+/* ---- statements ---- */
+
+static bool statement_place(struct sql *sql, const struct statement_row *row,
+	const uint8_t digest[SHA256_LEN], int64_t *ret_seq, bool *ret_known, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql,
+		    "SELECT count(*), coalesce(max(seq), 0), coalesce(max(digest=?2), 0),"
+		    " coalesce(sum(length(envelope)), 0) FROM statements WHERE release=?1",
+		    SQL_ARGS(sql_b(BYTES_OF(row->release)), sql_b(bytes_of(digest, SHA256_LEN))),
+		    &q, err))
+		return false;
+	if (!q)
+		return err_set(err, ERR_INTERNAL, "count without a row");
+	*ret_known = sql_int(q, 2) != 0;
+	*ret_seq = sql_int(q, 1) + 1;
+	if (*ret_known)
+		return true;
+	if (sql_int(q, 0) >= (int64_t)STATEMENTS_MAX)
+		return err_set(
+			err, ERR_LIMIT, "a release has at most %u statements", STATEMENTS_MAX);
+	if (sql_int(q, 3) + (int64_t)row->envelope.len > (int64_t)STATEMENTS_BYTES_MAX)
+		return err_set(err, ERR_LIMIT, "a release has at most %u bytes of statements",
+			STATEMENTS_BYTES_MAX);
+	return true;
+}
+
+bool statement_insert(
+	struct sql *sql, const struct statement_row *row, bool *ret_new, struct err *err)
+{
+	uint8_t digest[SHA256_LEN];
+	int64_t seq = 0, changed = 0;
+	bool known = false;
+	if (!sha256_of(row->envelope, digest, err) ||
+		!statement_place(sql, row, digest, &seq, &known, err))
+		return false;
+	*ret_new = !known;
+	if (known)
+		return true;
+	if (!sql_exec(sql,
+		    "INSERT INTO statements(release, seq, digest, envelope, time)"
+		    " VALUES(?1,?2,?3,?4,?5)",
+		    SQL_ARGS(sql_b(BYTES_OF(row->release)), sql_i(seq), sql_b(BYTES_OF(digest)),
+			    sql_b(row->envelope), sql_i(row->time)),
+		    NULL, err) ||
+		!sql_exec(sql, "UPDATE releases SET version=version+1 WHERE digest=?1",
+			SQL_ARGS(sql_b(BYTES_OF(row->release))), &changed, err))
+		return false;
+	return changed == 1 ? true : err_set(err, ERR_NOT_FOUND, "the release is not known");
+}
+
+bool statements_get(struct sql *sql, const uint8_t release[SHA256_LEN],
+	struct buf ret[STATEMENTS_MAX], size_t *ret_count, struct err *err)
+{
+	return envelopes_get(sql, "SELECT envelope FROM statements WHERE release=?1 ORDER BY seq",
+		release, STATEMENTS_MAX, ret, ret_count, err);
 }

@@ -109,10 +109,19 @@ static const char schema_1[] =
 	"CREATE TRIGGER approvals_fixed BEFORE UPDATE ON approvals"
 	" BEGIN SELECT RAISE(ABORT, 'an approval is immutable'); END;";
 
+static const char schema_2[] =
+	"CREATE TABLE statements(release BLOB NOT NULL REFERENCES releases(digest), seq INTEGER "
+	"NOT NULL,"
+	" digest BLOB NOT NULL, envelope BLOB NOT NULL, time INTEGER NOT NULL, PRIMARY "
+	"KEY(release, seq), UNIQUE(release, digest)) STRICT;"
+	"CREATE TRIGGER statements_fixed BEFORE UPDATE ON statements"
+	" BEGIN SELECT RAISE(ABORT, 'a statement is immutable'); END;";
+
 static const struct {
 	const char *script;
 } steps[] = {
 	{schema_1},
+	{schema_2},
 };
 
 int store_schema_version(void)

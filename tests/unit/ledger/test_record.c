@@ -89,7 +89,7 @@ static void record__input_twice_unnamed_or_too_many__not_written(void **state)
 	strcpy(r.inputs[1].name, "verdict");
 	assert_false(record_encode(&r, &out, &err));
 	r = some_record();
-	r.input_count = RECORD_INPUTS_MAX + APPROVALS_IN_RECORD_MAX + 1;
+	r.input_count = RECORD_INPUTS_MAX + APPROVALS_IN_RECORD_MAX + STATEMENTS_IN_RECORD_MAX + 1;
 	assert_false(record_encode(&r, &out, &err));
 	r = some_record();
 	r.time = -1;

@@ -124,6 +124,43 @@ static void context__trusted_launch__reproducible(void **state)
 	assert_reproducible();
 }
 
+static void context__statements_beside_the_release__reproducible(void **state)
+{
+	static const struct bytes statements[] = {
+		{(const uint8_t *)"one", 3}, {(const uint8_t *)"another", 7}};
+
+	(void)state;
+	scene_run(s);
+	freeze();
+	thaw();
+	assert_int_equal(thawed.context.statement_count, 0);
+	policy_frozen_release(&thawed);
+	s->context.statements = statements;
+	s->context.statement_count = 2;
+	freeze();
+	shelf.objects[6] = statements[0];
+	shelf.objects[7] = statements[1];
+	shelf.count = 8;
+	thaw();
+	assert_int_equal(thawed.context.statement_count, 2);
+	assert_bytes(thawed.context.statements[1], statements[1]);
+	buf_clear(&again);
+	assert_ok(policy_context_encode(
+			  &thawed.context, thawed.evidence, &thawed.state_in, &again, &s->err),
+		s->err);
+	assert_bytes(buf_bytes(&again), buf_bytes(&frozen));
+	policy_frozen_release(&thawed);
+	shelf.count = 7;
+	assert_false(policy_context_decode(buf_bytes(&frozen), find, &shelf, &thawed, &s->err));
+	assert_int_equal(s->err.code, ERR_NOT_FOUND);
+	assert_non_null(strstr(s->err.text, "context: statement "));
+	s->context.statement_count = STATEMENTS_MAX + 1;
+	buf_clear(&frozen);
+	assert_fails(policy_context_encode(
+			     &s->context, buf_bytes(&s->evidence), &s->state_in, &frozen, &s->err),
+		s->err, ERR_USAGE, "context: no policy, or too many approvals or statements");
+}
+
 static void context__renewal_with_host_seen__reproducible(void **state)
 {
 	(void)state;
@@ -307,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(context__trusted_launch__reproducible),
+		T(context__statements_beside_the_release__reproducible),
 		T(context__renewal_with_host_seen__reproducible),
 		T(context__refusal_with_ek_certificate__reproducible),
 		T(context__nothing_known__reproducible),

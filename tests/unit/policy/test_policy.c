@@ -456,7 +456,8 @@ static void clause__known_text__known_digest(void **state)
 		"\"clock_safe\":false,\"credential_lifetime\":600,\"differ_from_author\":true,"
 		"\"host_classes\":[],"
 		"\"key\":\"software\",\"minimum_assurance\":\"reported\",\"name\":\"low\","
-		"\"pinned\":false,\"renew_after\":300,\"type\":\"assay/risk-class/1\"}";
+		"\"pinned\":false,\"renew_after\":300,\"statements\":[],\"type\":\"assay/"
+		"risk-class/1\"}";
 	uint8_t wanted[SHA256_LEN], clause[SHA256_LEN];
 
 	(void)state;

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* assay gate; assay release checklist | diff: may this release be deployed there, what is lacking,
+ * and what is new in it. */
+#include "cli/commands.h"
+
+#include "cli/release_input.h"
+
+#define JUDGE_OPTIONS                                                                              \
+	{"env", "NAME", OPTION_VALUE, "for which environment (prod)"},                             \
+		{"policy", "FILE", OPTION_VALUE,                                                   \
+			"judge here, by this file (default: the verifier is asked)"},              \
+		{"approval", "FILE", OPTION_REPEATED, "a signed approval; or several, as .jsonl"}, \
+	{                                                                                          \
+		"statement", "FILE", OPTION_REPEATED,                                              \
+			"a signed statement; or several, as .jsonl (also: "                        \
+			"RELEASE" STATEMENTS_SUFFIX ")"                                            \
+	}
+
+static const struct option_spec gate_options[] = {
+	JUDGE_OPTIONS,
+	{"explain", NULL, OPTION_FLAG, "say what was checked, too"},
+	{"sarif", "FILE", OPTION_VALUE, "write the reasons there as SARIF 2.1.0"},
+	API_OPTIONS,
+	OPTIONS_END,
+};
+static const struct option_spec checklist_options[] = {JUDGE_OPTIONS, API_OPTIONS, OPTIONS_END};
+static const struct option_spec diff_options[] = {API_OPTIONS, OPTIONS_END};
+
+/* Asks the verifier, which has the approvals; its answer must be about what was asked. */
+static bool judge_there(struct cli *cli, const char *digest, const char *environment, json_t **ret)
+{
+	OWNED(json_release) json_t *answer = NULL;
+	char path[256];
+	if (option_all(cli, "approval") || option_all(cli, "statement"))
+		return err_set(&cli->err, ERR_USAGE,
+			"--approval and --statement go with --policy: the verifier judges what was "
+			"published to it");
+	(void)snprintf(
+		path, sizeof(path), "/v1/releases/%s/gate?environment=%s", digest, environment);
+	if (!api_json(cli, path, NULL, NULL, &answer))
+		return false;
+	const char *release = json_string_value(json_object_get(answer, "release"));
+	const char *judged = json_string_value(json_object_get(answer, "environment"));
+	if (!release || !judged || strcmp(release, digest) != 0 || strcmp(judged, environment) != 0)
+		return err_set(&cli->err, ERR_MISMATCH,
+			"the verifier judged another release or environment than the one asked "
+			"for");
+	*ret = TAKE(answer);
+	return true;
+}
+
+static bool judge(struct cli *cli, json_t **ret)
+{
+	OWNED(release_bundle_release) struct release_bundle bundle = {0};
+	OWNED(policy_free) struct policy *policy = NULL;
+	const char *name = cli->arguments->values[0], *environment = NULL;
+	uint8_t digest[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+	if (!option_required(cli, "env", &environment))
+		return false;
+	if (!text_is_name(bytes_str(environment)))
+		return err_set(
+			&cli->err, ERR_USAGE, "--env: %s is no name", ESC(bytes_str(environment)));
+	if (!option(cli, "policy") && hex_decode_exact(bytes_str(name), digest, SHA256_LEN, NULL))
+		return judge_there(cli, name, environment, ret);
+	if (!release_bundle_load(cli, name, &bundle))
+		return false;
+	if (!option(cli, "policy")) {
+		hex_encode(BYTES_OF(bundle.release->digest), hex);
+		return judge_there(cli, hex, environment, ret);
+	}
+	return release_bundle_gather(cli, name, &bundle) && policy_of_option(cli, &policy) &&
+	       release_bundle_judge(cli, &bundle, policy, environment, ret);
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text ? text : "";
+}
+
+/* Open only when verdict and checklist both say so; anything else in an answer is no answer. */
+static bool outcome(struct cli *cli, const json_t *answer, bool *ret_open)
+{
+	const json_t *met = json_object_get(json_object_get(answer, "checklist"), "met");
+	const char *said = text_of(json_object_get(answer, "verdict"), "outcome");
+	bool trusted = strcmp(said, "trusted") == 0;
+	if ((!trusted && strcmp(said, "untrusted") != 0) || !json_is_boolean(met))
+		return err_set(&cli->err, ERR_FORMAT, "the verifier's answer is no verdict");
+	*ret_open = trusted && json_is_true(met);
+	return true;
+}
+
+static bool sarif_write(struct cli *cli, const json_t *answer)
+{
+	OWNED(json_release) json_t *sarif = NULL;
+	OWNED(buf_release) struct buf text = {0};
+	const char *file = option(cli, "sarif");
+	if (!file)
+		return true;
+	sarif = gate_sarif(answer, cli->arguments->values[0]);
+	if (!sarif)
+		return err_set(&cli->err, ERR_NOMEM, "--sarif");
+	return json_write(sarif, true, &text, &cli->err) &&
+	       cli_write(file, buf_bytes(&text), false, &cli->err);
+}
+
+static void head_print(struct cli *cli, const json_t *answer, bool met, const char *words)
+{
+	(void)printf("%s%s%s: %s %s for %s, risk class %s\n", colour(cli, met ? "green" : "red"),
+		words, colour(cli, "off"), ESC(bytes_str(text_of(answer, "name"))),
+		ESC(bytes_str(text_of(answer, "version"))),
+		ESC(bytes_str(text_of(answer, "environment"))),
+		ESC(bytes_str(text_of(answer, "risk_class"))));
+}
+
+static bool explain(struct cli *cli, const json_t *answer)
+{
+	OWNED(buf_release) struct buf json = {0}, text = {0};
+	if (!json_write(json_object_get(answer, "verdict"), false, &json, &cli->err) ||
+		!verdict_explain(buf_bytes(&json), cli->colour, &text, &cli->err))
+		return false;
+	(void)fwrite(text.data, 1, text.len, stdout);
+	return true;
+}
+
+static enum status run_gate(struct cli *cli)
+{
+	OWNED(json_release) json_t *answer = NULL;
+	bool open = false;
+	if (!judge(cli, &answer) || !outcome(cli, answer, &open) || !sarif_write(cli, answer))
+		return cli_fail(cli);
+	enum status status = open ? STATUS_DONE : STATUS_REFUSED;
+	if (cli->json)
+		return cli_print_json(cli, TAKE(answer), status);
+	head_print(cli, answer, open, open ? "gate open" : "gate closed");
+	if ((!open || option_given(cli, "explain")) && !explain(cli, answer))
+		return cli_fail(cli);
+	return status;
+}
+
+static enum status run_checklist(struct cli *cli)
+{
+	OWNED(json_release) json_t *answer = NULL;
+	bool met = false;
+	if (!judge(cli, &answer) || !outcome(cli, answer, &met))
+		return cli_fail(cli);
+	enum status status = met ? STATUS_DONE : STATUS_REFUSED;
+	if (cli->json)
+		return cli_print_json(cli, TAKE(answer), status);
+	head_print(cli, answer, met, met ? "met" : "not met");
+	checklist_print(cli, json_object_get(answer, "checklist"), stdout);
+	return status;
+}
+
+static enum status run_diff(struct cli *cli)
+{
+	OWNED(release_bundle_release) struct release_bundle from = {0}, to = {0};
+	OWNED(json_release) json_t *diff = NULL;
+	if (!release_bundle_load(cli, cli->arguments->values[0], &from) ||
+		!release_bundle_load(cli, cli->arguments->values[1], &to))
+		return cli_fail(cli);
+	diff = release_diff(from.release, to.release);
+	if (!diff) {
+		(void)err_set(&cli->err, ERR_NOMEM, "release diff");
+		return cli_fail(cli);
+	}
+	if (cli->json)
+		return cli_print_json(cli, json_pack("{s:O}", "differences", diff), STATUS_DONE);
+	(void)printf("%s %s -> %s %s\n", ESC(bytes_str(from.release->name)),
+		ESC(bytes_str(from.release->version)), ESC(bytes_str(to.release->name)),
+		ESC(bytes_str(to.release->version)));
+	diff_print(diff, stdout);
+	return STATUS_DONE;
+}
+
+const struct command cmd_gate = {
+	.name = "gate",
+	.synopsis = "FILE|DIGEST --env ENV [--policy FILE] [--approval FILE]…",
+	.summary = "Whether a release may be deployed: 0 yes, 1 no and why, 3 not decided.",
+	.options = gate_options,
+	.least = 1,
+	.most = 1,
+	.run = run_gate,
+};
+const struct command cmd_release_checklist = {
+	.group = "release",
+	.name = "checklist",
+	.synopsis = "FILE|DIGEST --env ENV [--policy FILE] [--approval FILE]…",
+	.summary = "What the risk class demands: each met or not, by what, until when.",
+	.options = checklist_options,
+	.least = 1,
+	.most = 1,
+	.run = run_checklist,
+};
+const struct command cmd_release_diff = {
+	.group = "release",
+	.name = "diff",
+	.synopsis = "FILE|DIGEST FILE|DIGEST",
+	.summary = "What differs between two releases.",
+	.options = diff_options,
+	.least = 2,
+	.most = 2,
+	.run = run_diff,
+};

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/checklist.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "policy/release_case.h"
+
+/* Untrusted text was escaped before; a character that the cut broke is taken off. */
+static void text_cut(char out[REASON_TEXT_MAX])
+{
+	size_t len = strlen(out);
+
+	while (len > 0 && !utf8_valid(bytes_of(out, len)))
+		out[--len] = '\0';
+}
+
+void checklist_put(
+	struct release_case *c, bool met, int64_t end, const char *by, const char *demand, ...)
+{
+	struct checklist *list = c->list;
+	struct checklist_item *item;
+	va_list args;
+
+	if (!list || list->count == CHECKLIST_MAX)
+		return; /* the array holds all that one class can demand */
+	item = &list->items[list->count++];
+	item->met = met;
+	item->expires = met && end != NEVER ? end : 0;
+	(void)snprintf(item->by, sizeof(item->by), "%s", by);
+	va_start(args, demand);
+	(void)vsnprintf(item->demand, sizeof(item->demand), demand, args);
+	va_end(args);
+	text_cut(item->by);
+	text_cut(item->demand);
+	list->met = met && (list->count == 1 || list->met);
+	if (item->expires && (!list->expires || item->expires < list->expires))
+		list->expires = item->expires;
+}
+
+static json_t *json_time(int64_t seconds)
+{
+	char text[TIME_TEXT_MAX];
+
+	return seconds ? json_string(time_format(seconds, text)) : json_null();
+}
+
+json_t *checklist_json(const struct checklist *list)
+{
+	OWNED(json_release) json_t *items = json_array();
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct checklist_item *item = &list->items[i];
+
+		if (json_array_append_new(
+			    items, json_pack("{s:s,s:b,s:s,s:o}", "demand", item->demand, "met",
+					   (int)item->met, "by", item->by, "expires",
+					   json_time(item->expires))) != 0)
+			return NULL;
+	}
+	if (!items)
+		return NULL;
+	return json_pack("{s:b,s:o,s:o}", "met", (int)list->met, "expires",
+		json_time(list->expires), "items", TAKE(items));
+}
+
+static bool put_release(json_t *object, const struct release *release)
+{
+	char hex[2 * SHA256_LEN + 1];
+	const struct {
+		const char *key, *value;
+	} texts[] = {
+		{"release", hex},
+		{"name", release->name},
+		{"version", release->version},
+		{"workload", release->workload},
+		{"risk_class", release->risk_class},
+	};
+
+	hex_encode(BYTES_OF(release->digest), hex);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (json_object_set_new(object, texts[i].key, json_string(texts[i].value)) != 0)
+			return false;
+	return true;
+}
+
+bool gate_json(const struct release *release, const char *environment, const struct checklist *list,
+	const struct verdict *verdict, json_t **ret, struct err *err)
+{
+	OWNED(json_release) json_t *object = json_object();
+	OWNED(json_release) json_t *judged = NULL;
+	OWNED(buf_release) struct buf text = {0};
+
+	if (!verdict_json(verdict, &text, err) ||
+		!json_open(buf_bytes(&text), JSON_INPUT_MAX, &judged, err))
+		return false;
+	if (!object || (release && !put_release(object, release)) ||
+		json_object_set_new(object, "environment", json_string(environment)) != 0 ||
+		json_object_set_new(object, "checklist", checklist_json(list)) != 0 ||
+		json_object_set_new(object, "verdict", TAKE(judged)) != 0)
+		return err_set(err, ERR_NOMEM, "gate: no memory");
+	*ret = TAKE(object);
+	return true;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One judgement of a release: what its parts share. Private to policy/. */
+#ifndef ASSAY_POLICY_RELEASE_CASE_H
+#define ASSAY_POLICY_RELEASE_CASE_H
+
+#include "crypto/dsse.h"
+#include "policy/checklist.h"
+
+#define CLOCK_SKEW_MAX 60 /* seconds by which a signer's clock may be ahead */
+#define NEVER          INT64_MAX
+
+/* One approval as judged: counted, or the reason why not. */
+struct judged {
+	struct approval *approval; /* NULL: does not parse */
+	size_t person; /* index of its approver */
+	enum reason_code fault; /* REASON_NONE: counts */
+	const char *why;
+	int64_t end; /* first second at which it counts no more */
+};
+/* One statement as read: what it is, who signed it, and what it speaks of. */
+struct said {
+	struct predicate *predicate; /* NULL: does not parse */
+	uint64_t signers; /* bit i: policy->statement_keys[i] signed */
+	bool of_release; /* a subject is the release's digest */
+	bool of_component[RELEASE_COMPONENTS_MAX];
+	bool of_any; /* of the release or of any component */
+};
+
+struct release_case {
+	const struct release_input *input;
+	const struct policy *policy;
+	const struct policy_class *class;
+	int64_t now;
+	struct verdict *verdict;
+	struct checklist *list; /* NULL: nobody asked */
+	struct release *release;
+	uint64_t signers; /* bit i: policy->release_keys[i] signed */
+	struct judged judged[APPROVALS_MAX];
+	struct said said[STATEMENTS_MAX];
+};
+
+/* Judges what the class demands to be shown; c->class is set. False: nothing was decided. */
+must_use bool release_check_statements(struct release_case *c, struct err *err);
+/* A DSSE envelope of an in-toto statement; with any: of any of its payload types, else of
+ * DSSE_INTOTO_TYPE alone. */
+must_use bool release_open_intoto(
+	struct bytes envelope, bool any, struct dsse **ret, struct err *err);
+/* Adds an item to the list, if there is one; end: NEVER where none is known. */
+void checklist_put(struct release_case *c, bool met, int64_t end, const char *by,
+	const char *demand, ...) __attribute__((format(printf, 5, 6)));
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST /v1/releases/{digest}/statements: taken in beside a release when a key that the policy trusts
+ * for its kind signed it and it speaks of that release. */
+#include "verifier/app.h"
+
+#include "base/text.h"
+#include "crypto/dsse.h"
+
+struct stating {
+	struct call *call;
+	struct statement_row row;
+	bool added;
+};
+
+static bool statement_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	struct stating *s = arg;
+	OWNED(release_row_release) struct release_row release = {0};
+	uint8_t object[SHA256_LEN];
+	bool found = false;
+	if (!release_get(tx->sql, s->row.release, &release, &found, err))
+		return false;
+	if (!found)
+		return err_set(err, ERR_NOT_FOUND, "no such release");
+	if (release.state == RELEASE_REVOKED)
+		return err_set(err, ERR_CONFLICT, "this release was revoked");
+	if (!statement_insert(tx->sql, &s->row, &s->added, err))
+		return false;
+	if (!s->added)
+		return true;
+	char digest[2 * SHA256_LEN + 1];
+	if (!sha256_of(s->row.envelope, object, err) ||
+		!object_put(tx->sql, object, s->row.envelope, err))
+		return false;
+	hex_encode(BYTES_OF(object), digest);
+	return entry_append(s->call->app, tx, LEAF_RELEASE, s->row.time,
+		json_pack("{s:s, s:s, s:s, s:s}", "event", "statement", "release",
+			http_path_param(s->call->exchange, 0), "digest", digest, "by",
+			s->call->who.uri),
+		err);
+}
+
+static bool release_load(
+	struct call *call, const uint8_t digest[SHA256_LEN], struct release **ret, struct err *err)
+{
+	OWNED(release_row_release) struct release_row row = {0};
+	OWNED(dsse_free) struct dsse *dsse = NULL;
+	struct sql *sql = NULL;
+	bool found = false;
+	if (!call_read(call, &sql, err))
+		return false;
+	bool ok = release_get(sql, digest, &row, &found, err);
+	store_read_done(call->app->store, &sql);
+	if (ok && !found)
+		return err_set(err, ERR_NOT_FOUND, "no such release: publish it first");
+	return ok && dsse_parse(buf_bytes(&row.envelope), &dsse, err) &&
+	       release_parse(buf_bytes(&dsse->payload), ret, err);
+}
+
+bool serve_statement(struct call *call, struct err *err)
+{
+	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(call->app);
+	OWNED(release_free) struct release *release = NULL;
+	struct stating s = {.call = call};
+	s.row.envelope = http_body(call->exchange);
+	s.row.time = clock_wall(call->app->clock);
+	if (!call_param_digest(call, 0, s.row.release, err) ||
+		!release_load(call, s.row.release, &release, err) ||
+		!release_statement_check(release, s.row.envelope, policy->policy, err) ||
+		!store_run(call->app->store, statement_work, &s, err))
+		return false;
+	call_log(call, "statement-published", bytes_str(http_path_param(call->exchange, 0)),
+		(struct bytes){0});
+	return call_json(call, s.added ? 201 : 200,
+		json_pack("{s:s, s:b}", "release", http_path_param(call->exchange, 0), "new",
+			(int)s.added),
+		err);
+}
