@@ -21,8 +21,7 @@ bool policy_signers_add(
 		return err_set(err, ERR_CONFIG, "%s: not a name",
 			text_escape(bytes_str(name), shown, sizeof(shown)));
 	if (signers->count == POLICY_SIGNERS_MAX)
-		return err_set(
-			err, ERR_CONFIG, "%s: more than %u keys", name, POLICY_SIGNERS_MAX);
+		return err_set(err, ERR_CONFIG, "%s: more than %u keys", name, POLICY_SIGNERS_MAX);
 	if (!key_from_pem(pem, &key, err))
 		return err_wrap(err, "%s", name);
 	if (key_has_private(key))
@@ -31,8 +30,8 @@ bool policy_signers_add(
 		if (strcmp(signers->names[i], name) == 0)
 			return err_set(err, ERR_CONFIG, "%s: given twice", name);
 		if (key_equal(signers->keys[i], key))
-			return err_set(err, ERR_CONFIG, "%s: the same key as %s", name,
-				signers->names[i]);
+			return err_set(
+				err, ERR_CONFIG, "%s: the same key as %s", name, signers->names[i]);
 	}
 	signers->names[signers->count] = bytes_strdup(bytes_str(name));
 	if (!signers->names[signers->count])
@@ -76,8 +75,8 @@ static bool envelope_open(
 		return err_set(err, ERR_MISMATCH, "signature: over %s, not over a policy",
 			ESC(bytes_str(dsse->payload_type)));
 	if (!bytes_equal(buf_bytes(&dsse->payload), policy))
-		return err_set(err, ERR_MISMATCH,
-			"signature: over other bytes than this policy file's");
+		return err_set(
+			err, ERR_MISMATCH, "signature: over other bytes than this policy file's");
 	*ret = TAKE(dsse);
 	return true;
 }
@@ -189,7 +188,8 @@ bool policy_signers_outside(
 		char number[24];
 
 		snprintf(number, sizeof(number), "%zu", i + 1);
-		if (!outside_cert(signers, policy->intermediates[i], "EK intermediate", number, err))
+		if (!outside_cert(
+			    signers, policy->intermediates[i], "EK intermediate", number, err))
 			return false;
 	}
 	for (size_t i = 0; i < policy->host_class_count; i++)

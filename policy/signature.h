@@ -9,8 +9,9 @@
 
 #include "policy/policy.h"
 
-#define POLICY_SIGNERS_MAX   32u
-#define POLICY_ENVELOPE_MAX  (2u << 20) /* bytes of the envelope: a policy in base64, and signatures */
+#define POLICY_SIGNERS_MAX 32u
+#define POLICY_ENVELOPE_MAX                                                                        \
+	(2u << 20) /* bytes of the envelope: a policy in base64, and signatures */
 #define POLICY_SIGNER_NAME_MAX 64u
 
 struct policy_signers {

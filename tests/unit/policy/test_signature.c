@@ -122,8 +122,7 @@ static void verify__one_of_two_demanded__refused_by_name(void **state)
 {
 	(void)state;
 	assert_true(sign(bert) && sign(stranger));
-	assert_not_in_force(
-		ERR_DENIED, "signature: 1 of the keys that count signed: bert; 2 must");
+	assert_not_in_force(ERR_DENIED, "signature: 1 of the keys that count signed: bert; 2 must");
 	buf_clear(&envelope);
 	assert_true(sign(stranger));
 	assert_not_in_force(ERR_DENIED, "signature: 0 of the keys that count signed; 2 must");
@@ -152,8 +151,7 @@ static void P5__two_signatures_by_one_key__count_once(void **state)
 	buf_printf(&envelope,
 		"{\"payload\":\"%s\",\"payloadType\":\"" MEDIA_POLICY "\",\"signatures\":[%s]}",
 		buf_str(&payload), buf_str(&sig));
-	assert_not_in_force(
-		ERR_DENIED, "signature: 1 of the keys that count signed: anna; 2 must");
+	assert_not_in_force(ERR_DENIED, "signature: 1 of the keys that count signed: anna; 2 must");
 	buf_release(&sig);
 	buf_release(&payload);
 }
@@ -214,8 +212,7 @@ static void verify__other_bytes__refused(void **state)
 	(void)state;
 	assert_true(sign(anna) && sign(bert));
 	buf_put_str(&text, "\n");
-	assert_not_in_force(
-		ERR_MISMATCH, "signature: over other bytes than this policy file's");
+	assert_not_in_force(ERR_MISMATCH, "signature: over other bytes than this policy file's");
 	assert_false(sign(carl));
 	assert_int_equal(err.code, ERR_MISMATCH);
 }
@@ -227,8 +224,8 @@ static void P1__another_payload_type__refused(void **state)
 	assert_ok(dsse_add_signature(buf_bytes(&envelope), bert, &next, &err), err);
 	buf_clear(&envelope);
 	buf_put(&envelope, buf_bytes(&next));
-	assert_not_in_force(ERR_MISMATCH,
-		"signature: over application/vnd.in-toto+json, not over a policy");
+	assert_not_in_force(
+		ERR_MISMATCH, "signature: over application/vnd.in-toto+json, not over a policy");
 }
 
 static void verify__not_an_envelope_or_too_long__refused(void **state)
@@ -366,8 +363,8 @@ static void outside__ek_intermediate__refused(void **state)
 }
 
 #define HOST_TOP                                                                                   \
-	"host_classes:\n  - name: server\n    secure_boot: any\n    references:\n"                  \
-	"      - kind: corim\n        sha256: "                                                     \
+	"host_classes:\n  - name: server\n    secure_boot: any\n    references:\n"                 \
+	"      - kind: corim\n        sha256: "                                                    \
 	"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
 
 static void outside__corim_signer__refused(void **state)

@@ -40,8 +40,8 @@ static void sign(struct key *const *by)
 	for (; *by; by++) {
 		struct buf next = {0};
 
-		assert_ok(policy_signature_add(buf_bytes(&envelope), buf_bytes(&policy), *by, &next,
-				  &w.err),
+		assert_ok(policy_signature_add(
+				  buf_bytes(&envelope), buf_bytes(&policy), *by, &next, &w.err),
 			w.err);
 		buf_release(&envelope);
 		envelope = next;
@@ -223,8 +223,7 @@ static void start__a_policy_key_that_approves__refused(void **state)
 	world_start(&w);
 	app_close(&w.app);
 	alice_is_a_policy_key = true;
-	struct init_names names = {
-		.trust_domain = WORLD_DOMAIN, .listen = "127.0.0.1:0", .now = 0};
+	struct init_names names = {.trust_domain = WORLD_DOMAIN, .listen = "127.0.0.1:0", .now = 0};
 	struct buf config = {0};
 	init_config_text(&names, &config);
 	put("verifierd.yaml", buf_bytes(&config));
