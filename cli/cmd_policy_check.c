@@ -6,7 +6,8 @@
 #include "policy/words.h"
 
 static const struct option_spec options[] = {
-	{"references", "DIR", OPTION_VALUE, "where the objects lie that the policy names by SHA-256"},
+	{"references", "DIR", OPTION_VALUE,
+		"where the objects lie that the policy names by SHA-256"},
 	{"signature", "FILE", OPTION_VALUE, "its signatures (assay policy sign)"},
 	{"key", "PEM", OPTION_REPEATED, "public key of a person who may sign policies"},
 	{"threshold", "N", OPTION_VALUE, "how many of the keys must have signed (default: all)"},
@@ -101,8 +102,8 @@ static bool check_signature(struct check *c)
 		    &c->signers, &c->cli->err) ||
 		!cli_read(file, POLICY_ENVELOPE_MAX, &envelope, &c->cli->err))
 		return false;
-	if (!policy_signature_verify(buf_bytes(&envelope), buf_bytes(&c->text), &c->signers,
-		    &c->signed_by, &why) &&
+	if (!policy_signature_verify(
+		    buf_bytes(&envelope), buf_bytes(&c->text), &c->signers, &c->signed_by, &why) &&
 		!refuse(c, &why))
 		return false;
 	why = (struct err){0};
@@ -115,8 +116,8 @@ static void print_lines(const json_t *array, const char *before, const char *beh
 {
 	size_t i;
 	json_t *line;
-	json_array_foreach(array, i, line)
-		(void)printf("%s%s%s\n", before, json_string_value(line), behind);
+	json_array_foreach(array, i, line)(void)
+		printf("%s%s%s\n", before, json_string_value(line), behind);
 }
 
 static void print_answer(const struct check *c)
@@ -134,8 +135,8 @@ static void print_answer(const struct check *c)
 			option(cli, "references") ? "" : " (not looked for: --references DIR)");
 	}
 	print_lines(json_object_get(c->answer, "signed_by"), "  signed by ", "");
-	json_array_foreach(json_object_get(c->answer, "faults"), i, fault)
-		(void)printf("%srefused%s: %s\n", colour(cli, "red"), colour(cli, "off"),
+	json_array_foreach(json_object_get(c->answer, "faults"), i, fault)(void)
+		printf("%srefused%s: %s\n", colour(cli, "red"), colour(cli, "off"),
 			json_string_value(fault));
 	if (!c->refused)
 		(void)printf("%sin order%s%s\n", colour(cli, "green"), colour(cli, "off"),

@@ -7,7 +7,8 @@
 #include "ledger/audit_reappraise.h"
 
 static const struct option_spec options[] = {
-	{"references", "DIR", OPTION_VALUE, "where the objects lie that the policy names by SHA-256"},
+	{"references", "DIR", OPTION_VALUE,
+		"where the objects lie that the policy names by SHA-256"},
 	OPTIONS_END,
 };
 
@@ -120,14 +121,13 @@ static enum status run(struct cli *cli)
 {
 	OWNED(shadow_release) struct shadow s = {.cli = cli, .decisions = json_array()};
 	const char *references = option(cli, "references");
-	if (!s.decisions ||
-		!policy_read(cli->arguments->values[0], NULL, &s.policy, &cli->err) ||
+	if (!s.decisions || !policy_read(cli->arguments->values[0], NULL, &s.policy, &cli->err) ||
 		(references && !policy_read_references(s.policy, references, &cli->err)))
 		return cli_fail(cli);
 	for (size_t i = 1; i < cli->arguments->count; i++)
 		if (!judge(&s, cli->arguments->values[i]))
 			return cli_fail(cli);
-	enum status status = s.changed ? STATUS_REFUSED
+	enum status status = s.changed     ? STATUS_REFUSED
 			     : s.undecided ? STATUS_UNDECIDED
 					   : STATUS_DONE;
 	if (cli->json)
@@ -136,8 +136,9 @@ static enum status run(struct cli *cli)
 				(json_int_t)s.same, "undecided", (json_int_t)s.undecided,
 				"decisions", s.decisions),
 			status);
-	(void)printf("%zu would change, %zu would not, %zu cannot be told; not checked: whether the "
-		     "records are true (assay audit)\n",
+	(void)printf(
+		"%zu would change, %zu would not, %zu cannot be told; not checked: whether the "
+		"records are true (assay audit)\n",
 		s.changed, s.same, s.undecided);
 	return status;
 }

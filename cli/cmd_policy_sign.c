@@ -62,8 +62,8 @@ static enum status run(struct cli *cli)
 	if (!buf_ok(&beside, &cli->err))
 		return cli_fail(cli);
 	if (!out && strcmp(file, "-") == 0) {
-		(void)err_set(&cli->err, ERR_USAGE,
-			"a policy from standard input needs --out FILE");
+		(void)err_set(
+			&cli->err, ERR_USAGE, "a policy from standard input needs --out FILE");
 		return cli_fail(cli);
 	}
 	out = out ? out : buf_str(&beside);

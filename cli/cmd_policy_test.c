@@ -10,7 +10,8 @@
 
 static const struct option_spec options[] = {
 	{"policy", "FILE", OPTION_VALUE, "the policy that is tested"},
-	{"references", "DIR", OPTION_VALUE, "where the objects lie that the policy names by SHA-256"},
+	{"references", "DIR", OPTION_VALUE,
+		"where the objects lie that the policy names by SHA-256"},
 	OPTIONS_END,
 };
 
@@ -89,8 +90,9 @@ static void print_case(
 	const struct test *t, const struct policy_case *c, const struct verdict *v, bool ok)
 {
 	const struct cli *cli = t->cli;
-	(void)printf("%s%s%s  %s: %s\n", colour(cli, ok ? "green" : "red"), ok ? "ok    " : "FAILED",
-		colour(cli, "off"), ESC(bytes_str(c->name)), v->trusted ? "accepted" : "refused");
+	(void)printf("%s%s%s  %s: %s\n", colour(cli, ok ? "green" : "red"),
+		ok ? "ok    " : "FAILED", colour(cli, "off"), ESC(bytes_str(c->name)),
+		v->trusted ? "accepted" : "refused");
 	if (ok)
 		return;
 	(void)printf("        expected: %s", c->expect == CASE_ACCEPTED ? "accepted" : "refused");
@@ -116,10 +118,10 @@ static bool run_case(struct test *t, const struct policy_case *c)
 	t->failed += !ok;
 	if (!t->cli->json)
 		print_case(t, c, verdict, ok);
-	return json_array_append_new(t->results,
-		       json_pack("{s:s,s:b,s:b,s:o}", "name", c->name, "as_expected", (int)ok,
-			       "accepted", (int)verdict->trusted, "reasons",
-			       codes_json(verdict))) == 0 ||
+	return json_array_append_new(
+		       t->results, json_pack("{s:s,s:b,s:b,s:o}", "name", c->name, "as_expected",
+					   (int)ok, "accepted", (int)verdict->trusted, "reasons",
+					   codes_json(verdict))) == 0 ||
 	       err_set(err, ERR_NOMEM, "no memory");
 }
 

@@ -32,10 +32,9 @@ static enum status run_explain(struct cli *cli)
 		return cli_print_json(cli,
 			json_pack("{s:s,s:O}", "class", class->name, "demands", lines),
 			STATUS_DONE);
-	(void)printf("risk class %s, policy version %lld\n", class->name,
-		(long long)policy->version);
-	json_array_foreach(lines, i, line)
-		(void)printf("  %s\n", json_string_value(line));
+	(void)printf(
+		"risk class %s, policy version %lld\n", class->name, (long long)policy->version);
+	json_array_foreach(lines, i, line)(void) printf("  %s\n", json_string_value(line));
 	return STATUS_DONE;
 }
 
@@ -55,11 +54,11 @@ static void print_changes(const struct cli *cli, const json_t *diff)
 		bool other = strcmp(direction, "other") == 0;
 		(void)printf("%s: %s\n    %s%s%s%s%s\n", text_of(change, "subject"),
 			text_of(change, "text"), other ? "" : colour(cli, shade),
-			other ? "" : direction, other ? "" : colour(cli, "off"),
-			other ? "" : ": ", text_of(change, "effect"));
+			other ? "" : direction, other ? "" : colour(cli, "off"), other ? "" : ": ",
+			text_of(change, "effect"));
 	}
-	json_array_foreach(json_object_get(diff, "approvals_void"), i, class)
-		(void)printf("%sapprovals void%s: risk class %s\n", colour(cli, "bold"),
+	json_array_foreach(json_object_get(diff, "approvals_void"), i, class)(void)
+		printf("%sapprovals void%s: risk class %s\n", colour(cli, "bold"),
 			colour(cli, "off"), json_string_value(class));
 	if (json_is_true(json_object_get(diff, "same")))
 		(void)puts("the same policy");

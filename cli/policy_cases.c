@@ -118,8 +118,8 @@ static bool case_take(const struct file_case *from, const char *directory, struc
 	if (from->release)
 		return release_take(from, directory, to, err);
 	if (from->environment || from->time || from->approvals_count > 0)
-		return err_set(err, ERR_CONFIG,
-			"a record brings its own environment, time and approvals");
+		return err_set(
+			err, ERR_CONFIG, "a record brings its own environment, time and approvals");
 	return path_take(directory, from->record, &to->record, err);
 }
 

@@ -56,8 +56,7 @@ bool policy_read_references(struct policy *policy, const char *path, struct err 
 	return true;
 }
 
-static bool threshold_parse(
-	const char *text, struct policy_signers *signers, struct err *err)
+static bool threshold_parse(const char *text, struct policy_signers *signers, struct err *err)
 {
 	char *end = NULL;
 	long long threshold;

@@ -105,15 +105,16 @@ static bool judge_after(
 		return err_wrap(err, "under the other policy");
 	if (renewal && verdict_wants_full(&ret->after)) {
 		memset(&ret->after, 0, sizeof(ret->after));
-		ret->why = "a renewal: this policy asks for the whole log; take its launch's record";
+		ret->why =
+			"a renewal: this policy asks for the whole log; take its launch's record";
 		return true;
 	}
 	ret->decided = true;
 	return true;
 }
 
-bool audit_reappraise(struct bytes bundle, struct policy *policy, struct reappraisal *ret,
-	struct err *err)
+bool audit_reappraise(
+	struct bytes bundle, struct policy *policy, struct reappraisal *ret, struct err *err)
 {
 	OWNED(again_free) struct again *a = calloc(1, sizeof(*a));
 

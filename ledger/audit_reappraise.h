@@ -22,7 +22,7 @@ struct reappraisal {
 };
 /* The objects of the bundle that the policy names are attached to it first; ERR_NOT_FOUND naming the
  * first one missing. Errors: the bundle is no bundle, lacks an input, or nothing could be judged. */
-must_use bool audit_reappraise(struct bytes bundle, struct policy *policy,
-	struct reappraisal *ret, struct err *err);
+must_use bool audit_reappraise(
+	struct bytes bundle, struct policy *policy, struct reappraisal *ret, struct err *err);
 
 #endif

@@ -54,14 +54,15 @@ static void explain_approvals(struct words *w, const struct policy *p, const str
 			for (size_t r = 0; r < p->approvers[k].role_count; r++)
 				if (strcmp(p->approvers[k].roles[r], role) == 0)
 					words_put_name(&persons, p->approvers[k].person);
-		words_say(w, "release: approved by %u as %s, for its environment and this clause; "
-			     "who may: %s",
+		words_say(w,
+			"release: approved by %u as %s, for its environment and this clause; "
+			"who may: %s",
 			c->approvals[i].count, role, persons.len ? buf_str(&persons) : "nobody");
 	}
 	if (c->approval_count > 0)
 		words_say(w, c->differ_from_author
-				? "release: no approver is its author or signer"
-				: "release: its author and signer may approve it too");
+				     ? "release: no approver is its author or signer"
+				     : "release: its author and signer may approve it too");
 	if (c->approval_count > 0 && c->approval_age_max > 0)
 		words_say(w, "release: no approval is older than %s",
 			words_duration(c->approval_age_max, age));
@@ -126,8 +127,8 @@ static void say_keys(struct words *w, const struct policy *p)
 
 	for (size_t i = 0; i < p->root_count; i++)
 		words_put_name(&roots, p->roots[i].name);
-	words_say(w, "TPM makers: %s", roots.len ? buf_str(&roots)
-						 : "none: an operator confirms each host");
+	words_say(w, "TPM makers: %s",
+		roots.len ? buf_str(&roots) : "none: an operator confirms each host");
 	words_say(w, "TPM makers: %zu intermediates, %zu revocation lists, %zu keys distrusted",
 		p->intermediate_count, crls_count(p->ek_crls), p->ek_distrusted_count);
 	for (size_t i = 0; i < p->release_key_count; i++)
@@ -162,7 +163,8 @@ static void say_classes(struct words *w, const struct policy *p)
 				c->approvals[k].role);
 		for (size_t k = 0; k < c->host_count; k++)
 			words_put_name(&hosts, p->host_classes[c->hosts[k]].name);
-		words_say(w, "risk class %s: approvals: %s; hosts: %s; at least %s; credentials of %s",
+		words_say(w,
+			"risk class %s: approvals: %s; hosts: %s; at least %s; credentials of %s",
 			c->name, who.len ? buf_str(&who) : "none",
 			hosts.len ? buf_str(&hosts) : "any enrolled",
 			assurance_name(c->minimum_assurance),

@@ -32,9 +32,10 @@ void diff_note(struct diff *d, enum direction direction, const char *subject, co
 	if (vasprintf(&text, format, args) < 0)
 		text = NULL;
 	va_end(args);
-	if (!text || json_array_append_new(d->w.lines,
-			     json_pack("{s:s,s:s,s:s,s:s}", "subject", subject, "text", text,
-				     "effect", effect, "direction", direction_names[direction])) != 0)
+	if (!text ||
+		json_array_append_new(d->w.lines,
+			json_pack("{s:s,s:s,s:s,s:s}", "subject", subject, "text", text, "effect",
+				effect, "direction", direction_names[direction])) != 0)
 		d->w.failed = true;
 }
 
@@ -149,8 +150,8 @@ static void collect_release_keys(
 	struct diff *d, const struct policy *policy, struct diff_items *ret)
 {
 	for (size_t i = 0; i < policy->release_key_count; i++)
-		diff_items_add(d, ret, key_id(policy->release_keys[i].key),
-			policy->release_keys[i].name);
+		diff_items_add(
+			d, ret, key_id(policy->release_keys[i].key), policy->release_keys[i].name);
 }
 
 static void collect_roots(struct diff *d, const struct policy *policy, struct diff_items *ret)
@@ -182,8 +183,8 @@ static void collect_crls(struct diff *d, const struct policy *policy, struct dif
 static void collect_distrusted(struct diff *d, const struct policy *policy, struct diff_items *ret)
 {
 	for (size_t i = 0; i < policy->ek_distrusted_count; i++)
-		diff_items_add(d, ret, policy->ek_distrusted[i].sha256,
-			policy->ek_distrusted[i].reason);
+		diff_items_add(
+			d, ret, policy->ek_distrusted[i].sha256, policy->ek_distrusted[i].reason);
 }
 
 static void collect_templates(struct diff *d, const struct policy *policy, struct diff_items *ret)
@@ -249,8 +250,9 @@ static void diff_general(struct diff *d)
 	diff_text(d, "trust_domain", "trust_domain", old->trust_domain, new->trust_domain,
 		DIFF_OTHER, "a verifier of another trust domain refuses it");
 	diff_text(d, "pcr_bank", "pcr_bank", digest_alg_name(old->bank), digest_alg_name(new->bank),
-		DIFF_OTHER, "hosts must quote this bank; golden logs and baselines of the other do "
-			    "not fit");
+		DIFF_OTHER,
+		"hosts must quote this bank; golden logs and baselines of the other do "
+		"not fit");
 	diff_number(d, "runtime_pcr", "runtime_pcr", old->runtime_pcr, new->runtime_pcr, DIFF_OTHER,
 		"hosts that extend another PCR are refused");
 	diff_flag(d, "ek_ignore_expiry", "ek_ignore_expiry", old->ek_ignore_expiry,
@@ -261,7 +263,7 @@ static void diff_general(struct diff *d)
 	diff_number(d, "tpm_firmware_minimum", "tpm_firmware_minimum", old->tpm_firmware_minimum,
 		new->tpm_firmware_minimum, DIFF_TIGHTER, "TPMs with older firmware are refused");
 	diff_number(d, "challenge_lifetime", "challenge_lifetime (s)",
-		(uint64_t)old->challenge_lifetime, (uint64_t)new->challenge_lifetime, DIFF_LOOSER,
+		(uint64_t)old->challenge_lifetime, (uint64_t) new->challenge_lifetime, DIFF_LOOSER,
 		"how old evidence may be");
 }
 

@@ -37,8 +37,8 @@ static void diff_time(struct diff *d, const char *subject, const char *key, int6
 
 	if (old != new)
 		diff_note(d, direction, subject, effect, "%s: %s, was %s", key,
-			new ? words_duration(new, now) : "none", old ? words_duration(old, was)
-								     : "none");
+			new ? words_duration(new, now) : "none",
+			old ? words_duration(old, was) : "none");
 }
 
 /* Fewer classes of hosts are tighter, but for none: that is any host. */
@@ -92,7 +92,8 @@ static void diff_class(
 		"how often agents are appraised");
 	if (old->minimum_assurance != new->minimum_assurance)
 		diff_note(d,
-			new->minimum_assurance > old->minimum_assurance ? DIFF_TIGHTER : DIFF_LOOSER,
+			new->minimum_assurance > old->minimum_assurance ? DIFF_TIGHTER
+									: DIFF_LOOSER,
 			subject, "what hosts must show", "minimum_assurance: %s, was %s",
 			assurance_name(new->minimum_assurance),
 			assurance_name(old->minimum_assurance));
@@ -115,7 +116,8 @@ static void diff_clause(struct diff *d, const struct policy_class *old,
 	(void)snprintf(subject, sizeof(subject), "risk class %s", new->name);
 	diff_note(d, DIFF_OTHER, subject,
 		old->approval_count + new->approval_count > 0
-			? "approvals given under the old clause are void: releases must be approved "
+			? "approvals given under the old clause are void: releases must be "
+			  "approved "
 			  "again"
 			: "no approvals are demanded, so none are void",
 		"its clause changes to %s…", text_short_hex(BYTES_OF(new->clause), hex));
@@ -142,8 +144,8 @@ void diff_classes(struct diff *d, json_t *approvals_void)
 	}
 	for (size_t i = 0; i < d->old->class_count; i++)
 		if (!policy_class_find(d->new, bytes_str(d->old->classes[i].name))) {
-			(void)snprintf(subject, sizeof(subject), "risk class %s",
-				d->old->classes[i].name);
+			(void)snprintf(
+				subject, sizeof(subject), "risk class %s", d->old->classes[i].name);
 			diff_note(d, DIFF_TIGHTER, subject, "its workloads are refused", "removed");
 		}
 }
