@@ -81,7 +81,7 @@ bool policy_read_signers(const char *const *files, size_t n, const char *thresho
 		OWNED(buf_release) struct buf pem = {0};
 		const char *slash = strrchr(files[i], '/');
 		const char *name = slash ? slash + 1 : files[i];
-		char number[24];
+		char number[32];
 		(void)snprintf(number, sizeof(number), "key-%zu", i + 1);
 		if (!cli_read(files[i], KEY_TEXT_MAX, &pem, err) ||
 			!policy_signers_add(ret, text_is_name(bytes_str(name)) ? name : number,
