@@ -100,28 +100,29 @@ static void collect_hostd(struct diff *d, const struct host_class *c, struct dif
 static void diff_collected(struct diff *d, const struct host_pair *pair)
 {
 	static const struct {
-		const char *noun;
-		enum direction added;
-		const char *added_effect, *removed_effect;
-		bool plain;
+		const char *noun, *added_effect, *removed_effect;
 		collect collect;
+		enum direction added;
+		bool plain;
 	} sets[] = {
-		{"reference", DIFF_LOOSER, "boots like it are accepted",
-			"boots that it alone accepted are refused", false, collect_references},
-		{"boot authority", DIFF_OTHER, "only listed ones may have verified boot images",
-			"boots that it verified are refused; with none left db decides", false,
-			collect_authorities},
-		{"command line allowed", DIFF_OTHER, "lines like it are accepted",
-			"lines that it alone allowed are refused; with none left any is", true,
-			collect_allow},
-		{"word required", DIFF_TIGHTER, "command lines without it are refused",
-			"command lines without it are accepted", true, collect_require},
-		{"word forbidden", DIFF_TIGHTER, "command lines with it are refused",
-			"command lines with it are accepted", true, collect_forbid},
-		{"file signer", DIFF_LOOSER, "files that it signed may run where rules name it",
-			"files that it signed are refused", false, collect_ima_keys},
-		{"build", DIFF_LOOSER, "this assay-hostd is believed",
-			"hosts with this assay-hostd are refused", true, collect_hostd},
+		{"reference", "boots like it are accepted",
+			"boots that it alone accepted are refused", collect_references, DIFF_LOOSER,
+			false},
+		{"boot authority", "only listed ones may have verified boot images",
+			"boots that it verified are refused; with none left db decides",
+			collect_authorities, DIFF_OTHER, false},
+		{"command line allowed", "lines like it are accepted",
+			"lines that it alone allowed are refused; with none left any is",
+			collect_allow, DIFF_OTHER, true},
+		{"word required", "command lines without it are refused",
+			"command lines without it are accepted", collect_require, DIFF_TIGHTER,
+			true},
+		{"word forbidden", "command lines with it are refused",
+			"command lines with it are accepted", collect_forbid, DIFF_TIGHTER, true},
+		{"file signer", "files that it signed may run where rules name it",
+			"files that it signed are refused", collect_ima_keys, DIFF_LOOSER, false},
+		{"build", "this assay-hostd is believed", "hosts with this assay-hostd are refused",
+			collect_hostd, DIFF_LOOSER, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {

@@ -137,24 +137,24 @@ static void assert_says(const char *text)
 static void sign__two_persons__check_counts_both(void **state)
 {
 	(void)state;
-	assert_int_equal(RUN(&cmd_policy_sign, path("policy.yaml"), "--key", path("anna")),
-		STATUS_DONE);
-	assert_int_equal(RUN(&cmd_policy_check, path("policy.yaml"), "--signature",
-				 path("policy.yaml.sig"), "--key", path("anna.pub"), "--key",
-				 path("bert.pub")),
+	assert_int_equal(
+		RUN(&cmd_policy_sign, path("policy.yaml"), "--key", path("anna")), STATUS_DONE);
+	assert_int_equal(
+		RUN(&cmd_policy_check, path("policy.yaml"), "--signature", path("policy.yaml.sig"),
+			"--key", path("anna.pub"), "--key", path("bert.pub")),
 		STATUS_REFUSED);
 	assert_says("1 of the keys that count signed: anna.pub; 2 must");
-	assert_int_equal(RUN(&cmd_policy_sign, path("policy.yaml"), "--key", path("bert")),
-		STATUS_DONE);
+	assert_int_equal(
+		RUN(&cmd_policy_sign, path("policy.yaml"), "--key", path("bert")), STATUS_DONE);
 	assert_int_equal(RUN(&cmd_policy_check, "--json", path("policy.yaml"), "--signature",
 				 path("policy.yaml.sig"), "--key", path("anna.pub"), "--key",
 				 path("bert.pub")),
 		STATUS_DONE);
 	assert_says("\"signed_by\":[\"anna.pub\",\"bert.pub\"]");
 	assert_says("\"threshold\":2");
-	assert_int_equal(RUN(&cmd_policy_check, path("policy.yaml"), "--signature",
-				 path("policy.yaml.sig"), "--key", path("anna.pub"), "--threshold",
-				 "x"),
+	assert_int_equal(
+		RUN(&cmd_policy_check, path("policy.yaml"), "--signature", path("policy.yaml.sig"),
+			"--key", path("anna.pub"), "--threshold", "x"),
 		STATUS_USAGE);
 }
 
@@ -181,8 +181,8 @@ static void check__a_signer_inside_the_policy__refused(void **state)
 		STATUS_REFUSED);
 	assert_says("policy key given is the release key builder-1");
 	assert_int_equal(access(path("policy.yaml.sig"), F_OK), -1);
-	assert_int_equal(RUN(&cmd_policy_sign, path("policy.yaml"), "--key", path("anna")),
-		STATUS_DONE);
+	assert_int_equal(
+		RUN(&cmd_policy_sign, path("policy.yaml"), "--key", path("anna")), STATUS_DONE);
 	assert_int_equal(RUN(&cmd_policy_check, path("policy.yaml"), "--signature",
 				 path("policy.yaml.sig"), "--key", path("anna.pub"), "--key",
 				 path("builder.pub"), "--threshold", "1"),
@@ -210,13 +210,13 @@ static void check__references__found_missing_or_damaged(void **state)
 	assert_says("not looked for: --references DIR");
 	assert_says("host class server: reaches");
 	assert_ok(file_make_dirs(path("references"), 0700, &s->err), s->err);
-	assert_int_equal(RUN(&cmd_policy_check, path("hosts.yaml"), "--references",
-				 path("references")),
+	assert_int_equal(
+		RUN(&cmd_policy_check, path("hosts.yaml"), "--references", path("references")),
 		STATUS_REFUSED);
 	assert_says("named by the policy and not found");
 	put("references/any-name", buf_bytes(&log));
-	assert_int_equal(RUN(&cmd_policy_check, path("hosts.yaml"), "--references",
-				 path("references")),
+	assert_int_equal(
+		RUN(&cmd_policy_check, path("hosts.yaml"), "--references", path("references")),
 		STATUS_DONE);
 	assert_int_equal(RUN(&cmd_policy_check, path("hosts.yaml"), "--references", "/nonexistent"),
 		STATUS_UNDECIDED);
@@ -263,7 +263,8 @@ static void cases__garbled__refused(void **state)
 	} bad[] = {
 		{"", "cases.yaml"},
 		{"cases: []\n", "cases.yaml"},
-		{"cases:\n  - {name: a, expect: accepted}\n", "case a: either a release or a record"},
+		{"cases:\n  - {name: a, expect: accepted}\n",
+			"case a: either a release or a record"},
 		{"cases:\n  - {name: a, expect: accepted, release: r, record: z}\n",
 			"case a: either a release or a record"},
 		{"cases:\n  - {name: a, expect: accepted, release: r}\n", "both are needed"},
@@ -321,8 +322,7 @@ static void test__verdicts_as_expected__done(void **state)
 	(void)state;
 	put_world();
 	put("cases.yaml", BYTES_LIT(CASES_GOOD));
-	assert_int_equal(
-		RUN(&cmd_policy_test, path("cases.yaml"), "--policy", path("policy.yaml")),
+	assert_int_equal(RUN(&cmd_policy_test, path("cases.yaml"), "--policy", path("policy.yaml")),
 		STATUS_DONE);
 	assert_says("3 as expected, 0 not");
 	assert_int_equal(RUN(&cmd_policy_test, path("cases.yaml")), STATUS_USAGE);
@@ -346,8 +346,7 @@ static void test__another_reason_or_outcome__failed(void **state)
 		STATUS_REFUSED);
 	assert_says("\"failed\":3");
 	assert_says("\"passed\":1");
-	assert_int_equal(
-		RUN(&cmd_policy_test, path("cases.yaml"), "--policy", path("policy.yaml")),
+	assert_int_equal(RUN(&cmd_policy_test, path("cases.yaml"), "--policy", path("policy.yaml")),
 		STATUS_REFUSED);
 	assert_says("expected: refused approval-expired");
 }
@@ -356,8 +355,7 @@ static void test__a_file_that_is_not_there__undecided(void **state)
 {
 	(void)state;
 	put("cases.yaml", BYTES_LIT(CASES_GOOD));
-	assert_int_equal(
-		RUN(&cmd_policy_test, path("cases.yaml"), "--policy", path("policy.yaml")),
+	assert_int_equal(RUN(&cmd_policy_test, path("cases.yaml"), "--policy", path("policy.yaml")),
 		STATUS_UNDECIDED);
 	assert_says("case both: ");
 }
@@ -370,18 +368,15 @@ static void shadow__what_changes__said(void **state)
 
 	(void)state;
 	put_world();
-	assert_int_equal(
-		RUN(&cmd_policy_shadow, path("policy.yaml"), path("record")), STATUS_DONE);
+	assert_int_equal(RUN(&cmd_policy_shadow, path("policy.yaml"), path("record")), STATUS_DONE);
 	assert_says("0 would change, 1 would not, 0 cannot be told");
 	scene_policy_text(&keys, SCENE_CLASS_LINES "    key: tpm\n", "", &text);
 	put("new.yaml", buf_bytes(&text));
-	assert_int_equal(
-		RUN(&cmd_policy_shadow, path("new.yaml"), path("record")), STATUS_REFUSED);
+	assert_int_equal(RUN(&cmd_policy_shadow, path("new.yaml"), path("record")), STATUS_REFUSED);
 	assert_says("was trusted, would be untrusted");
 	assert_says("key-protection: ");
 	buf_clear(&text);
-	scene_policy_text(&keys,
-		"    approvals: []\n    credential_lifetime: 5m\n", "", &text);
+	scene_policy_text(&keys, "    approvals: []\n    credential_lifetime: 5m\n", "", &text);
 	put("short.yaml", buf_bytes(&text));
 	assert_int_equal(RUN(&cmd_policy_shadow, path("short.yaml"), path("record"), "--json"),
 		STATUS_REFUSED);

@@ -62,10 +62,10 @@ static const json_t *change(const char *subject, const char *wanted)
 	size_t i;
 	json_t *one;
 
-	json_array_foreach(json_object_get(json, "changes"), i, one)
-		if (strcmp(json_string_value(json_object_get(one, "subject")), subject) == 0 &&
-			strcmp(json_string_value(json_object_get(one, "text")), wanted) == 0)
-			return one;
+	json_array_foreach(json_object_get(json, "changes"), i,
+		one) if (strcmp(json_string_value(json_object_get(one, "subject")), subject) == 0 &&
+			 strcmp(json_string_value(json_object_get(one, "text")), wanted) ==
+				 0) return one;
 	return NULL;
 }
 
@@ -299,8 +299,8 @@ static void diff__hosts_of_a_class__any_is_looser(void **state)
 	compare();
 	assert_change("risk class low", "host_classes: server, was any enrolled host", "tighter");
 	assert_change("risk class low", "minimum_assurance: booted, was reported", "tighter");
-	assert_change(
-		"host class server", "boot authority added: certificate (1011223344556677…)", "other");
+	assert_change("host class server", "boot authority added: certificate (1011223344556677…)",
+		"other");
 }
 
 static void diff__classes_added_and_removed__said(void **state)
@@ -318,8 +318,7 @@ static void diff__distrusted_and_lists__said(void **state)
 {
 	(void)state;
 	parse(0, SCENE_CLASS_LINES, "");
-	parse(1, SCENE_CLASS_LINES,
-		"ek_distrusted:\n  - {sha256: " DIGEST_A ", reason: stolen}\n");
+	parse(1, SCENE_CLASS_LINES, "ek_distrusted:\n  - {sha256: " DIGEST_A ", reason: stolen}\n");
 	compare();
 	assert_change(
 		"ek_distrusted", "distrusted key added: stolen (0011223344556677…)", "tighter");
@@ -349,10 +348,9 @@ static void diff__a_revocation_list__said(void **state)
 	compare();
 	assert_int_equal(count("changes"), 2);
 	const json_t *one = json_array_get(json_object_get(json, "changes"), 1);
-	assert_string_equal(
-		json_string_value(json_object_get(one, "subject")), "ek_revocation");
-	assert_non_null(strstr(json_string_value(json_object_get(one, "text")),
-		"revocation list added: list ("));
+	assert_string_equal(json_string_value(json_object_get(one, "subject")), "ek_revocation");
+	assert_non_null(strstr(
+		json_string_value(json_object_get(one, "text")), "revocation list added: list ("));
 	buf_clear(&lists);
 	assert_false(crls_der(policy[1]->ek_crls, 1, &lists, &err));
 	assert_int_equal(err.code, ERR_CRYPTO);
@@ -366,9 +364,7 @@ static void assert_line(const char *wanted)
 	size_t i;
 	json_t *line;
 
-	json_array_foreach(json, i, line)
-		if (strcmp(json_string_value(line), wanted) == 0)
-			return;
+	json_array_foreach(json, i, line) if (strcmp(json_string_value(line), wanted) == 0) return;
 	char *all = json_dumps(json, JSON_INDENT(1));
 	print_error("%s\n", all);
 	free(all);
@@ -378,8 +374,9 @@ static void assert_line(const char *wanted)
 static void explain__a_class__all_it_demands(void **state)
 {
 	(void)state;
-	parse(0, CLASS_OLD "    key: tpm\n    pinned: true\n    clock_safe: true\n    host_classes: "
-			   "[server]\n",
+	parse(0,
+		CLASS_OLD "    key: tpm\n    pinned: true\n    clock_safe: true\n    host_classes: "
+			  "[server]\n",
 		HOST_OLD);
 	assert_ok(policy_class_explain(policy[0], &policy[0]->classes[0], &json, &err), err);
 	assert_line("release: signed by one of: builder-1");
