@@ -35,6 +35,19 @@ size_t crls_count(const struct crls *crls)
 	return crls ? (size_t)sk_X509_CRL_num(crls->list) : 0;
 }
 
+bool crls_der(const struct crls *crls, size_t i, struct buf *out, struct err *err)
+{
+	unsigned char *der = NULL;
+	int len = i < crls_count(crls) ? i2d_X509_CRL(sk_X509_CRL_value(crls->list, (int)i), &der)
+				       : -1;
+
+	if (len < 0)
+		return err_set(err, ERR_CRYPTO, "CRL: no list %zu", i);
+	buf_put(out, bytes_of(der, (size_t)len));
+	OPENSSL_free(der);
+	return buf_ok(out, err);
+}
+
 bool crls_of_issuer(const struct crls *crls, const X509_NAME *issuer)
 {
 	for (int i = 0; i < sk_X509_CRL_num(crls->list); i++)

@@ -82,6 +82,8 @@ void crls_free(struct crls **crls);
  * ERR_LIMIT: more than CRLS_MAX lists, or more than CRLS_BYTES_MAX bytes at once. */
 must_use bool crls_add(struct crls *crls, struct bytes in, struct err *err);
 size_t crls_count(const struct crls *crls);
+/* Appends the DER of the i-th. */
+must_use bool crls_der(const struct crls *crls, size_t i, struct buf *out, struct err *err);
 
 enum chain_fault {
 	CHAIN_OK = 0,

@@ -9,6 +9,7 @@
 #define MEDIA_RECORD   "application/vnd.assay.record+cbor"
 #define MEDIA_AUDIT    "application/vnd.assay.audit+cbor"
 #define MEDIA_DSSE     "application/vnd.dsse.envelope.v1+json"
+#define MEDIA_POLICY   "application/vnd.assay.policy+yaml"
 #define EAT_PROFILE    "tag:assay.example,2026:evidence/1"
 
 /* in-toto predicate types. */

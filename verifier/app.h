@@ -22,6 +22,8 @@ struct policy_ref {
 	atomic_uint count;
 	struct policy *policy;
 	struct buf text;
+	struct buf signature; /* the envelope beside it; empty: need not be signed */
+	uint64_t signed_by; /* bit i: config.policy_signers.keys[i] */
 	size_t reference_count; /* what it names by digest, attached; kept for the store */
 	struct buf references[HOST_CLASSES_MAX * HOST_REFERENCES_MAX];
 };
@@ -58,7 +60,8 @@ uint16_t app_port(const struct app *app);
 void app_close(struct app **app);
 
 /* app_policy.c: reads the policy file and puts it in force, with a leaf when it is another one than
- * before. A version below the one in force is refused, as is another policy under the same version:
+ * before. With policy_keys configured only a policy that enough of them signed, in FILE.sig beside
+ * it. A version below the one in force is refused, as is another policy under the same version:
  * a rollback is old content under a new number. */
 must_use bool app_policy_load(struct app *app, struct err *err);
 struct policy_ref *app_policy(struct app *app);

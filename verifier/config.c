@@ -13,6 +13,7 @@
 
 #define CONFIG_MAX       65536u
 #define TEXT_MAX         1024u
+#define KEY_TEXT_MAX     8192u
 #define LIFETIME_DEFAULT (7 * 86400)
 #define LIFETIME_MAX     CREDENTIAL_LIFETIME_MAX
 #define THREADS_MAX      256u
@@ -21,9 +22,15 @@
 enum log_format { LOG_FORMAT_TEXT = 0, LOG_FORMAT_JSON };
 
 /* As libcyaml loads it. */
+struct file_policy_key {
+	char *name, *key;
+};
 struct file_config {
 	char *trust_domain, *verifier_id, *listen;
 	unsigned threads, workers;
+	struct file_policy_key *policy_keys;
+	unsigned policy_keys_count;
+	int64_t *policy_threshold; /* NULL: not given */
 	char *database, *policy, *references, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
 	unsigned connections_max, connections_per_peer;
@@ -49,6 +56,17 @@ static const cyaml_strval_t levels[] = {
 		struct file_config, name, 1, TEXT_MAX)
 #define NUMBER_OPTIONAL(name) CYAML_FIELD_UINT(#name, CYAML_FLAG_OPTIONAL, struct file_config, name)
 
+static const cyaml_schema_field_t policy_key_fields[] = {
+	CYAML_FIELD_STRING_PTR(
+		"name", CYAML_FLAG_POINTER, struct file_policy_key, name, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR(
+		"key", CYAML_FLAG_POINTER, struct file_policy_key, key, 1, KEY_TEXT_MAX),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t policy_key_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_policy_key, policy_key_fields),
+};
+
 static const cyaml_schema_field_t fields[] = {
 	TEXT(trust_domain),
 	TEXT_OPTIONAL(verifier_id),
@@ -57,6 +75,10 @@ static const cyaml_schema_field_t fields[] = {
 	NUMBER_OPTIONAL(workers),
 	TEXT(database),
 	TEXT(policy),
+	CYAML_FIELD_SEQUENCE("policy_keys", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_config, policy_keys, &policy_key_entry, 1, POLICY_SIGNERS_MAX),
+	CYAML_FIELD_INT_PTR("policy_threshold", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_config, policy_threshold),
 	TEXT_OPTIONAL(references),
 	TEXT(ca_key),
 	TEXT(ca_certificate),
@@ -177,6 +199,38 @@ static bool names_take(struct file_config *file, struct config *config, struct e
 		       : err_set(err, ERR_NOMEM, "configuration");
 }
 
+/* A PEM text or the path of one. */
+static bool policy_key_take(const struct file_policy_key *from, const char *directory,
+	struct policy_signers *to, struct err *err)
+{
+	OWNED(free_ptr) char *path = NULL;
+	OWNED(buf_release) struct buf pem = {0};
+	if (strncmp(from->key, "-----BEGIN", 10) == 0)
+		return policy_signers_add(to, from->name, bytes_str(from->key), err);
+	if (!path_take(directory, from->key, &path, err))
+		return false;
+	if (!file_read(path, KEY_TEXT_MAX, &pem, err))
+		return err_wrap(err, "%s", ESC(bytes_str(from->name)));
+	return policy_signers_add(to, from->name, buf_bytes(&pem), err);
+}
+
+static bool policy_keys_take(const struct file_config *file, const char *directory,
+	struct config *config, struct err *err)
+{
+	if (file->policy_keys_count == 0)
+		return !file->policy_threshold ||
+		       err_set(err, ERR_CONFIG, "policy_threshold: there are no policy_keys");
+	for (unsigned i = 0; i < file->policy_keys_count; i++)
+		if (!policy_key_take(
+			    &file->policy_keys[i], directory, &config->policy_signers, err))
+			return err_wrap(err, "policy_keys");
+	if (!file->policy_threshold)
+		return err_set(err, ERR_CONFIG,
+			"policy_threshold: how many of the policy_keys must sign the policy?");
+	return policy_signers_demand(&config->policy_signers, *file->policy_threshold, err) ||
+	       err_wrap(err, "policy_threshold");
+}
+
 static bool limits_take(const struct file_config *file, struct config *config, struct err *err)
 {
 	const struct {
@@ -217,6 +271,7 @@ bool config_parse(struct bytes yaml, const char *name, const char *directory, st
 		return false;
 	struct file_config *file = data;
 	bool ok = names_take(file, &config, err) && paths_take(file, directory, &config, err) &&
+		  policy_keys_take(file, directory, &config, err) &&
 		  limits_take(file, &config, err) &&
 		  config_listen_parse(file->listen, &config.address, &config.port, err);
 	yaml_free(&schema, data, 0);
@@ -254,5 +309,6 @@ void config_release(struct config *config)
 		config->signing_key, config->signing_certificate, config->token_key};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
+	policy_signers_release(&config->policy_signers);
 	memset(config, 0, sizeof(*config));
 }

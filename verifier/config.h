@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "base/yaml.h"
+#include "policy/signature.h"
 
 struct config {
 	char *trust_domain;
@@ -20,6 +21,7 @@ struct config {
 	unsigned workers; /* appraising threads; 0: two per core */
 	char *database;
 	char *policy;
+	struct policy_signers policy_signers; /* none: the policy need not be signed */
 	char *references; /* directory of what the policy names by digest; default: references */
 	char *ca_key; /* OSSL_STORE URI */
 	char *ca_certificate;

@@ -92,6 +92,63 @@ static void config__garbled__refused(void **state)
 	}
 }
 
+#define PEM_A                                                                                      \
+	"|\n      -----BEGIN PUBLIC KEY-----\n"                                                    \
+	"      MCowBQYDK2VwAyEAGrXOSwPMB0+rXStQDy58Qa6/gyMKvB4gugg6mUnFF9k=\n"                     \
+	"      -----END PUBLIC KEY-----\n"
+#define PEM_B                                                                                      \
+	"|\n      -----BEGIN PUBLIC KEY-----\n"                                                    \
+	"      MCowBQYDK2VwAyEA7/aTGZMac0Dut0Y5eADYewTogBe8+rlWaRPEKisa6Fs=\n"                     \
+	"      -----END PUBLIC KEY-----\n"
+#define KEYS_AB "policy_keys:\n  - name: anna\n    key: " PEM_A "  - name: bert\n    key: " PEM_B
+
+static void config__policy_keys__taken(void **state)
+{
+	(void)state;
+	assert_ok(config_parse(BYTES_LIT(GOOD KEYS_AB "policy_threshold: 2\n"), "v.yaml", "/",
+			  &config, &err),
+		err);
+	assert_int_equal(config.policy_signers.count, 2);
+	assert_int_equal(config.policy_signers.threshold, 2);
+	assert_string_equal(config.policy_signers.names[1], "bert");
+}
+
+/* S14 too: nothing of it is ever taken as if it had not been said. */
+static void P6__policy_keys_that_make_no_threshold__refused(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} bad[] = {
+		{KEYS_AB, "policy_threshold: how many of the policy_keys must sign"},
+		{KEYS_AB "policy_threshold: 0\n", "policy_threshold: 0: must be 1 or more"},
+		{KEYS_AB "policy_threshold: -1\n", "policy_threshold: -1: must be 1 or more"},
+		{KEYS_AB "policy_threshold: 3\n", "policy_threshold: 3: there are only 2 keys"},
+		{KEYS_AB "policy_threshold: two\n", "v.yaml"},
+		{"policy_threshold: 1\n", "policy_threshold: there are no policy_keys"},
+		{"policy_keys: []\npolicy_threshold: 1\n", "v.yaml"},
+		{"policy_keys: [ {name: anna} ]\npolicy_threshold: 1\n", "v.yaml"},
+		{"policy_keys: [ {name: anna, key: none.pub} ]\npolicy_threshold: 1\n",
+			"policy_keys: anna: "},
+		{"policy_keys:\n  - name: a\n    key: " PEM_A "  - name: b\n    key: " PEM_A
+		 "policy_threshold: 1\n",
+			"policy_keys: b: the same key as a"},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct buf text = {0};
+		buf_printf(&text, "%s%s", GOOD, bad[i].text);
+		err = (struct err){0};
+		if (config_parse(buf_bytes(&text), "v.yaml", "/nonexistent", &config, &err))
+			fail_msg("accepted: %s", bad[i].text);
+		assert_int_equal(err.code, ERR_CONFIG);
+		if (!strstr(err.text, bad[i].message))
+			fail_msg("\"%s\" is not in: %s", bad[i].message, err.text);
+		assert_null(config.trust_domain);
+		assert_int_equal(config.policy_signers.count, 0);
+		buf_release(&text);
+	}
+}
+
 static void config__tls_key_that_is_no_file__refused(void **state)
 {
 	(void)state;
@@ -185,6 +242,9 @@ int main(void)
 		cmocka_unit_test_teardown(config__minimal__defaults_and_paths, teardown),
 		cmocka_unit_test_teardown(config__full__read, teardown),
 		cmocka_unit_test_teardown(config__garbled__refused, teardown),
+		cmocka_unit_test_teardown(config__policy_keys__taken, teardown),
+		cmocka_unit_test_teardown(
+			P6__policy_keys_that_make_no_threshold__refused, teardown),
 		cmocka_unit_test_teardown(config__tls_key_that_is_no_file__refused, teardown),
 		cmocka_unit_test_teardown(config__missing_file__refused, teardown),
 		cmocka_unit_test_teardown(listen__forms__parsed_or_refused, teardown),

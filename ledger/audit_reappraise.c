@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ledger/audit_reappraise.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "crypto/cose.h"
+
+struct again {
+	struct audit_bundle bundle;
+	uint8_t digests[AUDIT_OBJECTS_MAX][SHA256_LEN];
+	struct record record;
+	struct policy_frozen frozen;
+	struct policy_state state_out;
+};
+
+static void again_free(struct again **a)
+{
+	if (*a)
+		policy_frozen_release(&(*a)->frozen);
+	free(*a);
+	*a = NULL;
+}
+
+static bool find(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret)
+{
+	const struct again *a = arg;
+
+	for (size_t i = 0; i < a->bundle.object_count; i++)
+		if (memcmp(a->digests[i], digest, SHA256_LEN) == 0) {
+			*ret = a->bundle.objects[i];
+			return true;
+		}
+	return false;
+}
+
+static bool record_read(struct bytes cose, struct record *ret, struct err *err)
+{
+	struct cose_sign1 message;
+
+	return (cose_sign1_parse(cose, &message, err) &&
+		       record_decode(message.payload, ret, err)) ||
+	       err_wrap(err, "record");
+}
+
+/* The record says which object is the context; by which key it is signed is the audit's to ask. */
+static bool open_context(struct again *a, struct err *err)
+{
+	struct bytes context;
+
+	for (size_t i = 0; i < a->record.input_count; i++)
+		if (strcmp(a->record.inputs[i].name, "context") == 0) {
+			if (!find(a, a->record.inputs[i].digest, &context))
+				break;
+			return policy_context_decode(context, find, a, &a->frozen, err);
+		}
+	return err_set(err, ERR_NOT_FOUND, "context: the bundle has none");
+}
+
+static bool attach_objects(const struct again *a, struct policy *policy, struct err *err)
+{
+	struct err why = {0};
+
+	for (size_t i = 0; i < a->bundle.object_count; i++)
+		if (a->bundle.objects[i].len <= REFERENCE_MAX &&
+			!policy_attach(policy, a->bundle.objects[i], &why) &&
+			why.code != ERR_NOT_FOUND)
+			return err_set(err, why.code, "%s", why.text);
+	return policy_complete(policy, err);
+}
+
+static bool judge(struct again *a, const struct policy_context *context,
+	const struct policy_state *state, struct verdict *ret, struct err *err)
+{
+	if (context->challenge.purpose == PURPOSE_ENROLL)
+		return policy_appraise_enrolment(a->frozen.evidence, context, ret, err);
+	return policy_appraise(a->frozen.evidence, context, state, ret, &a->state_out, err);
+}
+
+static bool judges_boot(const struct policy *policy, struct bytes class)
+{
+	const struct policy_class *c = policy_class_find(policy, class);
+
+	return c && c->host_count > 0;
+}
+
+static bool judge_after(
+	struct again *a, const struct policy *policy, struct reappraisal *ret, struct err *err)
+{
+	struct policy_context context = a->frozen.context;
+	struct policy_state state = a->frozen.state_in;
+	bool renewal = context.challenge.purpose != PURPOSE_ENROLL && !ret->before.full &&
+		       state.established;
+
+	context.policy = policy;
+	if (renewal && (state.host_class > 0 || judges_boot(policy, context.workload.risk_class))) {
+		ret->why = "a renewal: the boot was judged at its launch; take that record";
+		return true;
+	}
+	/* As if the launch that it stands on had been judged by this policy too. */
+	if (renewal && memcmp(state.policy, a->frozen.policy->digest, SHA256_LEN) == 0)
+		memcpy(state.policy, policy->digest, SHA256_LEN);
+	if (!judge(a, &context, &state, &ret->after, err))
+		return err_wrap(err, "under the other policy");
+	if (renewal && verdict_wants_full(&ret->after)) {
+		memset(&ret->after, 0, sizeof(ret->after));
+		ret->why =
+			"a renewal: this policy asks for the whole log; take its launch's record";
+		return true;
+	}
+	ret->decided = true;
+	return true;
+}
+
+bool audit_reappraise(
+	struct bytes bundle, struct policy *policy, struct reappraisal *ret, struct err *err)
+{
+	OWNED(again_free) struct again *a = calloc(1, sizeof(*a));
+
+	memset(ret, 0, sizeof(*ret));
+	if (!a)
+		return err_set(err, ERR_NOMEM, "no memory");
+	if (!audit_bundle_decode(bundle, &a->bundle, err))
+		return false;
+	for (size_t i = 0; i < a->bundle.object_count; i++)
+		if (!sha256_of(a->bundle.objects[i], a->digests[i], err))
+			return false;
+	if (!record_read(a->bundle.record, &a->record, err) || !open_context(a, err) ||
+		!attach_objects(a, policy, err) ||
+		!judge(a, &a->frozen.context, &a->frozen.state_in, &ret->before, err))
+		return false;
+	ret->purpose = a->frozen.context.challenge.purpose;
+	ret->time = a->frozen.context.now;
+	text_escape(a->record.workload, ret->workload, sizeof(ret->workload));
+	hex_encode(BYTES_OF(a->record.release), ret->release);
+	return judge_after(a, policy, ret, err);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a policy says, and what one of its classes demands. */
+#include "policy/words.h"
+
+#include "base/text.h"
+#include "policy/words_private.h"
+
+const char *words_duration(int64_t seconds, char out[WORDS_DURATION_MAX])
+{
+	static const struct {
+		int64_t seconds;
+		char unit;
+	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+	size_t i = 0;
+
+	while (seconds % units[i].seconds != 0)
+		i++;
+	(void)snprintf(out, WORDS_DURATION_MAX, "%lld%c", (long long)(seconds / units[i].seconds),
+		units[i].unit);
+	return out;
+}
+
+void words_say(struct words *w, const char *format, ...)
+{
+	OWNED(free_ptr) char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (!text || json_array_append_new(w->lines, json_string(text)) != 0)
+		w->failed = true;
+}
+
+void words_put_name(struct buf *out, const char *name)
+{
+	buf_printf(out, "%s%s", out->len ? ", " : "", ESC(bytes_str(name)));
+}
+
+/* ---- one class ---- */
+
+static void explain_approvals(struct words *w, const struct policy *p, const struct policy_class *c)
+{
+	char age[WORDS_DURATION_MAX];
+
+	if (c->approval_count == 0)
+		words_say(w, "release: nobody has to approve it");
+	for (size_t i = 0; i < c->approval_count; i++) {
+		OWNED(buf_release) struct buf persons = {0};
+		const char *role = c->approvals[i].role;
+
+		for (size_t k = 0; k < p->approver_count; k++)
+			for (size_t r = 0; r < p->approvers[k].role_count; r++)
+				if (strcmp(p->approvers[k].roles[r], role) == 0)
+					words_put_name(&persons, p->approvers[k].person);
+		words_say(w,
+			"release: approved by %u as %s, for its environment and this clause; "
+			"who may: %s",
+			c->approvals[i].count, role, persons.len ? buf_str(&persons) : "nobody");
+	}
+	if (c->approval_count > 0)
+		words_say(w, c->differ_from_author
+				     ? "release: no approver is its author or signer"
+				     : "release: its author and signer may approve it too");
+	if (c->approval_count > 0 && c->approval_age_max > 0)
+		words_say(w, "release: no approval is older than %s",
+			words_duration(c->approval_age_max, age));
+}
+
+static void explain_release(struct words *w, const struct policy *p, const struct policy_class *c)
+{
+	OWNED(buf_release) struct buf keys = {0};
+
+	for (size_t i = 0; i < p->release_key_count; i++)
+		words_put_name(&keys, p->release_keys[i].name);
+	words_say(w, "release: signed by one of: %s", keys.len ? buf_str(&keys) : "nobody");
+	explain_approvals(w, p, c);
+	words_say(w, c->pinned ? "agent: every component is pinned, not only measured"
+			       : "agent: every component is measured; pinning is not demanded");
+	words_say(w, c->key == KEY_TPM ? "agent: its key lives in the TPM"
+				       : "agent: its key may live in memory");
+}
+
+static void explain_hosts(struct words *w, const struct policy *p, const struct policy_class *c)
+{
+	OWNED(buf_release) struct buf names = {0};
+
+	for (size_t i = 0; i < c->host_count; i++)
+		words_put_name(&names, p->host_classes[c->hosts[i]].name);
+	if (c->host_count == 0)
+		words_say(w, "host: any that is enrolled; nothing of its boot is judged");
+	else
+		words_say(w, "host: of the first class that its boot satisfies: %s",
+			names.len ? buf_str(&names) : "none");
+	words_say(w, "host: shown to be at least %s", assurance_name(c->minimum_assurance));
+	if (c->clock_safe)
+		words_say(w, "host: its TPM was shut down in order (clock safe)");
+}
+
+bool policy_class_explain(const struct policy *policy, const struct policy_class *class,
+	json_t **ret, struct err *err)
+{
+	OWNED(json_release) json_t *lines = json_array();
+	struct words w = {.lines = lines, .failed = !lines};
+	char hex[2 * SHA256_LEN + 1];
+	char lifetime[WORDS_DURATION_MAX], renew[WORDS_DURATION_MAX];
+
+	explain_release(&w, policy, class);
+	explain_hosts(&w, policy, class);
+	words_say(&w, "credential: lives %s, renewed after %s",
+		words_duration(class->credential_lifetime, lifetime),
+		words_duration(class->renew_after, renew));
+	hex_encode(BYTES_OF(class->clause), hex);
+	words_say(&w, "clause: %s", hex);
+	if (w.failed)
+		return err_set(err, ERR_NOMEM, "no memory");
+	*ret = TAKE(lines);
+	return true;
+}
+
+/* ---- the whole ---- */
+
+static void say_keys(struct words *w, const struct policy *p)
+{
+	OWNED(buf_release) struct buf roots = {0}, keys = {0};
+
+	for (size_t i = 0; i < p->root_count; i++)
+		words_put_name(&roots, p->roots[i].name);
+	words_say(w, "TPM makers: %s",
+		roots.len ? buf_str(&roots) : "none: an operator confirms each host");
+	words_say(w, "TPM makers: %zu intermediates, %zu revocation lists, %zu keys distrusted",
+		p->intermediate_count, crls_count(p->ek_crls), p->ek_distrusted_count);
+	for (size_t i = 0; i < p->release_key_count; i++)
+		words_put_name(&keys, p->release_keys[i].name);
+	words_say(w, "release keys: %s", keys.len ? buf_str(&keys) : "none");
+}
+
+static void say_approvers(struct words *w, const struct policy *p)
+{
+	for (size_t i = 0; i < p->approver_count; i++) {
+		const struct policy_approver *a = &p->approvers[i];
+		OWNED(buf_release) struct buf roles = {0};
+
+		for (size_t k = 0; k < a->role_count; k++)
+			words_put_name(&roles, a->roles[k]);
+		words_say(w, "approver %s: %s; %zu key%s", ESC(bytes_str(a->person)),
+			roles.len ? buf_str(&roles) : "no role", a->key_count,
+			a->key_count == 1 ? "" : "s");
+	}
+}
+
+static void say_classes(struct words *w, const struct policy *p)
+{
+	char lifetime[WORDS_DURATION_MAX];
+
+	for (size_t i = 0; i < p->class_count; i++) {
+		const struct policy_class *c = &p->classes[i];
+		OWNED(buf_release) struct buf who = {0}, hosts = {0};
+
+		for (size_t k = 0; k < c->approval_count; k++)
+			buf_printf(&who, "%s%u %s", k ? ", " : "", c->approvals[k].count,
+				c->approvals[k].role);
+		for (size_t k = 0; k < c->host_count; k++)
+			words_put_name(&hosts, p->host_classes[c->hosts[k]].name);
+		words_say(w,
+			"risk class %s: approvals: %s; hosts: %s; at least %s; credentials of %s",
+			c->name, who.len ? buf_str(&who) : "none",
+			hosts.len ? buf_str(&hosts) : "any enrolled",
+			assurance_name(c->minimum_assurance),
+			words_duration(c->credential_lifetime, lifetime));
+	}
+	for (size_t i = 0; i < p->host_class_count; i++) {
+		const struct host_class *h = &p->host_classes[i];
+
+		words_say(w, "host class %s: reaches %s at most; Secure Boot %s; %zu reference%s%s",
+			ESC(bytes_str(h->name)), assurance_name(h->ceiling),
+			h->secure_boot == SECURE_BOOT_REQUIRED ? "required" : "any",
+			h->reference_count, h->reference_count == 1 ? "" : "s",
+			h->ima.judged ? "; IMA judged" : "");
+	}
+}
+
+static json_t *references_json(const struct policy *policy)
+{
+	json_t *array = json_array();
+	const uint8_t *digest;
+
+	for (size_t i = 0; array && (digest = policy_reference(policy, i)); i++) {
+		char hex[2 * SHA256_LEN + 1];
+
+		hex_encode(bytes_of(digest, SHA256_LEN), hex);
+		if (json_array_append_new(array, json_string(hex)) != 0) {
+			json_decref(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+bool policy_summary(const struct policy *policy, json_t **ret, struct err *err)
+{
+	json_t *lines = json_array();
+	struct words w = {.lines = lines, .failed = !lines};
+	char hex[2 * SHA256_LEN + 1];
+
+	say_keys(&w, policy);
+	say_approvers(&w, policy);
+	say_classes(&w, policy);
+	hex_encode(BYTES_OF(policy->digest), hex);
+	/* json_pack frees what it was given when it fails. */
+	*ret = json_pack("{s:I,s:s,s:s,s:o,s:o}", "version", (json_int_t)policy->version, "sha256",
+		hex, "trust_domain", policy->trust_domain, "summary", lines, "references",
+		references_json(policy));
+	if (*ret && !w.failed)
+		return true;
+	json_decref(*ret);
+	*ret = NULL;
+	return err_set(err, ERR_NOMEM, "no memory");
+}

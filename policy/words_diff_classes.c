@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Risk classes that were tightened or loosened, and the approvals that this voids. */
+#include "base/text.h"
+#include "policy/words_private.h"
+
+static unsigned demanded(const struct policy_class *class, const char *role)
+{
+	for (size_t i = 0; i < class->approval_count; i++)
+		if (strcmp(class->approvals[i].role, role) == 0)
+			return class->approvals[i].count;
+	return 0;
+}
+
+static void diff_approvals(struct diff *d, const char *subject, const struct policy_class *old,
+	const struct policy_class *new)
+{
+	const struct policy_class *both[] = {new, old};
+
+	for (size_t k = 0; k < 2; k++)
+		for (size_t i = 0; i < both[k]->approval_count; i++) {
+			const char *role = both[k]->approvals[i].role;
+			char key[160];
+
+			/* Of the old one only the roles that the new one has not. */
+			if (k == 1 && demanded(new, role) > 0)
+				continue;
+			(void)snprintf(key, sizeof(key), "approvals as %s", role);
+			diff_number(d, subject, key, demanded(old, role), demanded(new, role),
+				DIFF_TIGHTER, "persons that must approve a release");
+		}
+}
+
+static void diff_time(struct diff *d, const char *subject, const char *key, int64_t old,
+	int64_t new, enum direction direction, const char *effect)
+{
+	char now[WORDS_DURATION_MAX], was[WORDS_DURATION_MAX];
+
+	if (old != new)
+		diff_note(d, direction, subject, effect, "%s: %s, was %s", key,
+			new ? words_duration(new, now) : "none",
+			old ? words_duration(old, was) : "none");
+}
+
+/* Fewer classes of hosts are tighter, but for none: that is any host. */
+static void diff_hosts(struct diff *d, const char *subject, const struct policy_class *old,
+	const struct policy_class *new)
+{
+	OWNED(buf_release) struct buf now = {0}, was = {0};
+	enum direction direction = DIFF_OTHER;
+
+	for (size_t i = 0; i < old->host_count; i++)
+		words_put_name(&was, d->old->host_classes[old->hosts[i]].name);
+	for (size_t i = 0; i < new->host_count; i++)
+		words_put_name(&now, d->new->host_classes[new->hosts[i]].name);
+	if (!buf_ok(&now, NULL) || !buf_ok(&was, NULL))
+		d->w.failed = true;
+	if (old->host_count == 0 && new->host_count > 0)
+		direction = DIFF_TIGHTER;
+	else if (new->host_count == 0 && old->host_count > 0)
+		direction = DIFF_LOOSER;
+	diff_text(d, subject, "host_classes", was.len ? buf_str(&was) : "any enrolled host",
+		now.len ? buf_str(&now) : "any enrolled host", direction,
+		"which hosts its workloads may run on");
+}
+
+static enum direction shorter_is_tighter(int64_t old, int64_t new)
+{
+	if (old == 0 || new == 0)
+		return old == 0 ? DIFF_TIGHTER : DIFF_LOOSER;
+	return new < old ? DIFF_TIGHTER : DIFF_LOOSER;
+}
+
+static void diff_class(
+	struct diff *d, const struct policy_class *old, const struct policy_class *new)
+{
+	char subject[160];
+
+	(void)snprintf(subject, sizeof(subject), "risk class %s", new->name);
+	diff_approvals(d, subject, old, new);
+	diff_flag(d, subject, "differ_from_author", old->differ_from_author,
+		new->differ_from_author, DIFF_TIGHTER,
+		"whether a release's author or signer may approve it");
+	diff_time(d, subject, "approval_age_max", old->approval_age_max, new->approval_age_max,
+		shorter_is_tighter(old->approval_age_max, new->approval_age_max),
+		"how old an approval may be");
+	diff_time(d, subject, "credential_lifetime", old->credential_lifetime,
+		new->credential_lifetime,
+		shorter_is_tighter(old->credential_lifetime, new->credential_lifetime),
+		"how long a service that checks offline goes on accepting");
+	diff_time(d, subject, "renew_after", old->renew_after, new->renew_after,
+		shorter_is_tighter(old->renew_after, new->renew_after),
+		"how often agents are appraised");
+	if (old->minimum_assurance != new->minimum_assurance)
+		diff_note(d,
+			new->minimum_assurance > old->minimum_assurance ? DIFF_TIGHTER
+									: DIFF_LOOSER,
+			subject, "what hosts must show", "minimum_assurance: %s, was %s",
+			assurance_name(new->minimum_assurance),
+			assurance_name(old->minimum_assurance));
+	diff_flag(d, subject, "key in the TPM", old->key == KEY_TPM, new->key == KEY_TPM,
+		DIFF_TIGHTER, "where the agent's key must live");
+	diff_flag(d, subject, "pinned", old->pinned, new->pinned, DIFF_TIGHTER,
+		"whether components that are measured but not pinned are refused");
+	diff_flag(d, subject, "clock_safe", old->clock_safe, new->clock_safe, DIFF_TIGHTER,
+		"whether quotes after an unclean stop of the TPM are refused");
+	diff_hosts(d, subject, old, new);
+}
+
+static void diff_clause(struct diff *d, const struct policy_class *old,
+	const struct policy_class *new, json_t *approvals_void)
+{
+	char subject[160], hex[17];
+
+	if (memcmp(old->clause, new->clause, SHA256_LEN) == 0)
+		return;
+	(void)snprintf(subject, sizeof(subject), "risk class %s", new->name);
+	diff_note(d, DIFF_OTHER, subject,
+		old->approval_count + new->approval_count > 0
+			? "approvals given under the old clause are void: releases must be "
+			  "approved "
+			  "again"
+			: "no approvals are demanded, so none are void",
+		"its clause changes to %s…", text_short_hex(BYTES_OF(new->clause), hex));
+	if (json_array_append_new(approvals_void, json_string(new->name)) != 0)
+		d->w.failed = true;
+}
+
+void diff_classes(struct diff *d, json_t *approvals_void)
+{
+	char subject[160];
+
+	for (size_t i = 0; i < d->new->class_count; i++) {
+		const struct policy_class *new = &d->new->classes[i];
+		const struct policy_class *old = policy_class_find(d->old, bytes_str(new->name));
+
+		(void)snprintf(subject, sizeof(subject), "risk class %s", new->name);
+		if (!old) {
+			diff_note(d, DIFF_OTHER, subject, "workloads may be registered under it",
+				"added");
+			continue;
+		}
+		diff_class(d, old, new);
+		diff_clause(d, old, new, approvals_void);
+	}
+	for (size_t i = 0; i < d->old->class_count; i++)
+		if (!policy_class_find(d->new, bytes_str(d->old->classes[i].name))) {
+			(void)snprintf(
+				subject, sizeof(subject), "risk class %s", d->old->classes[i].name);
+			diff_note(d, DIFF_TIGHTER, subject, "its workloads are refused", "removed");
+		}
+}
