@@ -113,6 +113,10 @@ static const cyaml_schema_field_t class_fields[] = {
 	CYAML_FIELD_BOOL("clock_safe", CYAML_FLAG_OPTIONAL, struct file_class, clock_safe),
 	CYAML_FIELD_SEQUENCE("host_classes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_class, host_classes, &text_entry, 1, HOST_CLASSES_MAX),
+	CYAML_FIELD_STRING_PTR("review_every", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, review_every, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR("review_grace", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, review_grace, 1, TEXT_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t class_entry = {

@@ -33,6 +33,7 @@ struct file_class {
 	bool pinned, clock_safe;
 	char **host_classes;
 	unsigned host_classes_count;
+	char *review_every, *review_grace;
 };
 struct file_reference {
 	enum reference_kind kind;
