@@ -215,6 +215,16 @@ static bool append_object(json_t *array, struct bytes text, size_t max, struct e
 	       (json_array_append_new(array, value) == 0 || err_set(err, ERR_NOMEM, "release"));
 }
 
+static void judge_review(
+	struct call *call, const struct workload_row *workload, struct verdict *verdict)
+{
+	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(call->app);
+	const struct context_workload reviewed = {
+		.reviewed = workload->reviewed, .review_next = workload->review_next};
+	policy_review_appraise(policy_class_find(policy->policy, bytes_str(workload->risk_class)),
+		&reviewed, clock_wall(call->app->clock), verdict);
+}
+
 static bool appraisal_json(struct call *call, const struct loaded *l, json_t **ret, struct err *err)
 {
 	OWNED(judged_release) struct judged judged = {0};
@@ -236,6 +246,7 @@ static bool appraisal_json(struct call *call, const struct loaded *l, json_t **r
 	if (l->workload.state != WORKLOAD_ACTIVE)
 		verdict_refuse(judged.verdict, REASON_WORKLOAD_RETIRED, l->release.workload,
 			"active", workload_state_name(l->workload.state), NULL, NULL);
+	judge_review(call, &l->workload, judged.verdict);
 	verdict_conclude(judged.verdict);
 	return verdict_json(judged.verdict, &text, err) &&
 	       json_open(buf_bytes(&text), JSON_INPUT_MAX, ret, err);

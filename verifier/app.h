@@ -155,6 +155,7 @@ bool serve_host_retire(struct call *call, struct err *err);
 bool serve_workload_add(struct call *call, struct err *err);
 bool serve_workloads(struct call *call, struct err *err);
 bool serve_workload(struct call *call, struct err *err);
+bool serve_workload_review(struct call *call, struct err *err);
 bool serve_workload_retire(struct call *call, struct err *err);
 bool serve_release_publish(struct call *call, struct err *err);
 bool serve_releases(struct call *call, struct err *err);

@@ -51,6 +51,7 @@ const struct route app_routes[] = {
 	POST("/v1/workloads", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_add),
 	GET("/v1/workloads", EVERY_OPERATOR, serve_workloads),
 	GET("/v1/workloads/{name}", EVERY_OPERATOR, serve_workload),
+	POST("/v1/workloads/{name}/review", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_review),
 	POST("/v1/workloads/{name}/retire", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_retire),
 
 	POST("/v1/releases", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, DSSE_MAX, serve_release_publish),

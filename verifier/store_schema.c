@@ -109,10 +109,23 @@ static const char schema_1[] =
 	"CREATE TRIGGER approvals_fixed BEFORE UPDATE ON approvals"
 	" BEGIN SELECT RAISE(ABORT, 'an approval is immutable'); END;";
 
+/* The register's facts. Whoever was registered before counts as reviewed then. */
+static const char schema_2[] =
+	"ALTER TABLE workloads ADD COLUMN unit TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE workloads ADD COLUMN controls TEXT NOT NULL DEFAULT '[]';"
+	"ALTER TABLE workloads ADD COLUMN third_parties TEXT NOT NULL DEFAULT '[]';"
+	"ALTER TABLE workloads ADD COLUMN review_interval INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE workloads ADD COLUMN reviewed INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE workloads ADD COLUMN review_next INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE workloads ADD COLUMN reviewer TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE workloads ADD COLUMN review_reason TEXT NOT NULL DEFAULT '';"
+	"UPDATE workloads SET reviewed=created;";
+
 static const struct {
 	const char *script;
 } steps[] = {
 	{schema_1},
+	{schema_2},
 };
 
 int store_schema_version(void)
