@@ -58,7 +58,8 @@ static void read_controls(struct json_fields *f, const json_t *body, struct work
 		const json_t *id = json_array_get(list, i);
 		if (!control_ok(bytes_of(json_string_value(id), json_string_length(id))))
 			json_fields_fail(f, "controls",
-				"expected control ids of 1 to 64 letters, digits and . _ - / : ( )");
+				"expected control ids of 1 to 64 letters, digits and . _ - / : ( "
+				")");
 		else if (listed_before(list, i))
 			json_fields_fail(f, "controls", "a control is given twice");
 	}
@@ -81,8 +82,8 @@ static void read_parties(struct json_fields *f, const json_t *body, struct workl
 		keep_list(f, "third_parties", list, row->third_parties);
 }
 
-void register_read_facts(struct json_fields *f, const json_t *body, struct workload_row *row,
-	int64_t *ret_next)
+void register_read_facts(
+	struct json_fields *f, const json_t *body, struct workload_row *row, int64_t *ret_next)
 {
 	const char *unit = json_want_str(f, body, "unit", ROW_TEXT_MAX - 1);
 	const char *next = json_want_str(f, body, "next_review", TIME_TEXT_MAX);
@@ -90,8 +91,8 @@ void register_read_facts(struct json_fields *f, const json_t *body, struct workl
 		(void)snprintf(row->unit, sizeof(row->unit), "%s", unit);
 	read_controls(f, body, row);
 	read_parties(f, body, row);
-	row->review_interval = json_want_int(
-		f, body, "review_interval", 0, INTERVAL_MAX, row->review_interval);
+	row->review_interval =
+		json_want_int(f, body, "review_interval", 0, INTERVAL_MAX, row->review_interval);
 	*ret_next = 0;
 	if (next && !time_parse(bytes_str(next), ret_next, NULL))
 		json_fields_fail(f, "next_review", "expected a form like 2027-06-01T00:00:00Z");
@@ -111,8 +112,8 @@ bool register_set_next(struct workload_row *row, const struct policy_class *clas
 		return err_set(err, ERR_FORMAT, "body: next_review: must lie ahead");
 	if (every > 0 && given > now + every)
 		return err_set(err, ERR_FORMAT,
-			"body: next_review: risk class %s asks for a review by %s",
-			row->risk_class, time_format(now + every, latest));
+			"body: next_review: risk class %s asks for a review by %s", row->risk_class,
+			time_format(now + every, latest));
 	row->review_next = given > 0 ? given : interval > 0 ? now + interval : 0;
 	return true;
 }
@@ -134,9 +135,9 @@ json_t *register_entry(const struct workload_row *row)
 		"owner", row->owner, "purpose", row->purpose, "state",
 		workload_state_name(row->state), "created", time_json(row->created, created),
 		"unit", row->unit, "controls", list_json(row->controls), "third_parties",
-		list_json(row->third_parties), "review_interval",
-		(json_int_t)row->review_interval, "reviewed", time_json(row->reviewed, reviewed),
-		"reviewed_by", row->reviewer, "review_reason", row->review_reason, "next_review",
+		list_json(row->third_parties), "review_interval", (json_int_t)row->review_interval,
+		"reviewed", time_json(row->reviewed, reviewed), "reviewed_by", row->reviewer,
+		"review_reason", row->review_reason, "next_review",
 		time_json(row->review_next, next));
 }
 
@@ -156,8 +157,8 @@ static bool release_seen(void *arg, const struct release_row *row, struct err *e
 	char digest[2 * SHA256_LEN + 1], published[TIME_TEXT_MAX];
 	hex_encode(BYTES_OF(row->digest), digest);
 	json_t *release = json_pack("{s:s, s:s, s:s, s:s, s:s}", "digest", digest, "name",
-		row->name, "version", row->release_version, "state",
-		release_state_name(row->state), "published", time_json(row->published, published));
+		row->name, "version", row->release_version, "state", release_state_name(row->state),
+		"published", time_json(row->published, published));
 	if (!release)
 		return err_set(err, ERR_NOMEM, "releases");
 	if (!seen->current && row->state == RELEASE_PUBLISHED)
@@ -169,8 +170,7 @@ static bool release_seen(void *arg, const struct release_row *row, struct err *e
 	return true;
 }
 
-static json_t *review_json(
-	const struct workload_row *row, const struct policy *policy, int64_t now)
+static json_t *review_json(const struct workload_row *row, const struct policy *policy, int64_t now)
 {
 	const struct context_workload reviewed = {
 		.reviewed = row->reviewed, .review_next = row->review_next};
@@ -192,8 +192,8 @@ bool register_view(struct sql *sql, const struct workload_row *row, const struct
 	if (!releases_each(sql, bytes_str(row->name), release_seen, &seen, err))
 		return false;
 	if (json_object_set_new(view, "review", review_json(row, policy, now)) != 0 ||
-		json_object_set(view, "current_release",
-			seen.current ? seen.current : json_null()) != 0 ||
+		json_object_set(
+			view, "current_release", seen.current ? seen.current : json_null()) != 0 ||
 		json_object_set(view, "previous_releases", seen.previous) != 0)
 		return err_set(err, ERR_NOMEM, "workload %s", row->name);
 	*ret = TAKE(view);

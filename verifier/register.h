@@ -14,8 +14,8 @@
 /* What a body may say of a workload besides what names it: unit, controls, third_parties,
  * review_interval, next_review. What it leaves out stays as it is in the row; lists begin as "[]".
  * ret_next is 0 when no date was given. */
-void register_read_facts(struct json_fields *f, const json_t *body, struct workload_row *row,
-	int64_t *ret_next);
+void register_read_facts(
+	struct json_fields *f, const json_t *body, struct workload_row *row, int64_t *ret_next);
 /* Sets the row's next review: the date given, or the interval of the workload, else of its class,
  * from now. ERR_FORMAT when the date has passed or is later than the class allows, or when the
  * interval is longer. No date and no interval: none is set. */

@@ -32,8 +32,8 @@ static int teardown(void **state)
 }
 
 #define NEW(name, class, more)                                                                     \
-	"{\"name\":\"" name "\",\"risk_class\":\"" class                                           \
-	"\",\"environment\":\"prod\",\"owner\":\"o\",\"purpose\":\"p\"" more "}"
+	"{\"name\":\"" name "\",\"risk_class\":\"" class "\",\"environment\":\"prod\",\"owner\":"  \
+							 "\"o\",\"purpose\":\"p\"" more "}"
 
 static const char *text_at(const json_t *object, const char *key)
 {
@@ -94,11 +94,9 @@ static void workload__bad_facts__refused(void **state)
 		{NEW("b", "easy", ",\"controls\":\"A\""), "controls"},
 		{NEW("b", "easy", ",\"controls\":[\"A\",\"A\"]"), "given twice"},
 		{NEW("b", "easy", ",\"third_parties\":[{\"name\":\"x\"}]"), "third_parties"},
-		{NEW("b", "easy",
-			 ",\"third_parties\":[{\"name\":\"x\",\"jurisdiction\":\"ch\"}]"),
+		{NEW("b", "easy", ",\"third_parties\":[{\"name\":\"x\",\"jurisdiction\":\"ch\"}]"),
 			"capital letters"},
-		{NEW("b", "easy",
-			 ",\"third_parties\":[{\"name\":\"x\",\"jurisdiction\":\"CHE\"}]"),
+		{NEW("b", "easy", ",\"third_parties\":[{\"name\":\"x\",\"jurisdiction\":\"CHE\"}]"),
 			"capital letters"},
 		{NEW("b", "easy", ",\"third_parties\":[{\"name\":\"\",\"jurisdiction\":\"CH\"}]"),
 			"third_parties"},
@@ -226,8 +224,8 @@ static void review__in_the_ledger__with_who_why_and_what(void **state)
 	store_read_done(w.app->store, &sql);
 	assert_true(found);
 	static const char *const parts[] = {"\"event\":\"workload-reviewed\"",
-		"\"reason\":\"quarterly\"", "\"by\":\"spiffe://" WORLD_DOMAIN "/operator/admin/test\"",
-		"\"next_review\":\"2"};
+		"\"reason\":\"quarterly\"",
+		"\"by\":\"spiffe://" WORLD_DOMAIN "/operator/admin/test\"", "\"next_review\":\"2"};
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		assert_non_null(
 			memmem(leaf.content.data, leaf.content.len, parts[i], strlen(parts[i])));
@@ -257,8 +255,8 @@ static void review__bad_or_by_others__refused(void **state)
 	world_do(&w, &w.admin, "POST", "/v1/workloads", NEW("c", "easy", ""), 201);
 	json_t *answer = world_json(
 		&w, &w.admin, "POST", "/v1/workloads/c/review", "{\"reason\":\"r\"}", 400);
-	assert_non_null(strstr(text_at(json_object_get(answer, "error"), "message"),
-		"next_review is needed"));
+	assert_non_null(strstr(
+		text_at(json_object_get(answer, "error"), "message"), "next_review is needed"));
 	json_decref(answer);
 	world_do(&w, &w.admin, "POST", "/v1/workloads/ocr-agent/retire", "{\"reason\":\"r\"}", 200);
 	world_do(&w, &w.admin, "POST", REVIEW, "{\"reason\":\"r\"}", 409);
