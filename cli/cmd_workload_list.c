@@ -23,7 +23,8 @@ static const char *text_of(const json_t *object, const char *key)
 }
 
 /* "a; b": strings, or what `show` makes of objects. */
-static void put_list(struct buf *out, const json_t *list, void (*show)(struct buf *, const json_t *))
+static void put_list(
+	struct buf *out, const json_t *list, void (*show)(struct buf *, const json_t *))
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		buf_put_str(out, i ? "; " : "");
@@ -60,8 +61,8 @@ static void show_release(struct buf *out, const json_t *release)
 /* One row of the register as flat text, in the order of the export. Keys are the columns. */
 static bool flatten(const json_t *workload, json_t **ret, struct err *err)
 {
-	static const char *const plain[] = {"name", "state", "risk_class", "environment", "unit",
-		"owner", "purpose"};
+	static const char *const plain[] = {
+		"name", "state", "risk_class", "environment", "unit", "owner", "purpose"};
 	static const struct {
 		const char *key;
 		void (*show)(struct buf *, const json_t *);
@@ -69,13 +70,14 @@ static bool flatten(const json_t *workload, json_t **ret, struct err *err)
 	} shown[] = {{"controls", show_text, true}, {"third_parties", show_party, true},
 		{"created", show_text, false}, {"reviewed", show_text, false},
 		{"reviewed_by", show_text, false}, {"review_reason", show_text, false},
-		{"current_release", show_release, false}, {"previous_releases", show_release, true}};
+		{"current_release", show_release, false},
+		{"previous_releases", show_release, true}};
 	OWNED(json_release) json_t *flat = json_object();
 	const json_t *review = json_object_get(workload, "review");
 	bool ok = flat != NULL;
 	for (size_t i = 0; ok && i < ARRAY_LEN(plain); i++)
-		ok = json_object_set_new(flat, plain[i], json_string(text_of(workload, plain[i]))) ==
-		     0;
+		ok = json_object_set_new(
+			     flat, plain[i], json_string(text_of(workload, plain[i]))) == 0;
 	for (size_t i = 0; ok && i < ARRAY_LEN(shown); i++) {
 		OWNED(buf_release) struct buf text = {0};
 		const json_t *value = json_object_get(workload, shown[i].key);
@@ -83,8 +85,8 @@ static bool flatten(const json_t *workload, json_t **ret, struct err *err)
 			put_list(&text, value, shown[i].show);
 		else
 			shown[i].show(&text, value);
-		ok = buf_str(&text) && json_object_set_new(flat, shown[i].key,
-					       json_string(buf_str(&text))) == 0;
+		ok = buf_str(&text) &&
+		     json_object_set_new(flat, shown[i].key, json_string(buf_str(&text))) == 0;
 	}
 	ok = ok &&
 	     json_object_set_new(flat, "review_due", json_string(text_of(review, "due"))) == 0 &&

@@ -12,8 +12,8 @@ static bool begins(struct bytes text, const char *with)
 /* What spreadsheets begin a formula with, as they are and in full width (U+FF1D, FF0B, FF0D, FF20). */
 static bool is_formula(struct bytes text)
 {
-	static const char *const starts[] = {"=", "+", "-", "@", "\t", "\r", "\n",
-		"\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0"};
+	static const char *const starts[] = {"=", "+", "-", "@", "\t", "\r", "\n", "\xef\xbc\x9d",
+		"\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0"};
 	/* Some look behind spaces. */
 	while (text.len && text.data[0] == ' ') {
 		text.data++;

@@ -2,21 +2,11 @@
 #include "verifier/register.h"
 
 #include "base/text.h"
+#include "policy/control_map.h"
 
 #define INTERVAL_MAX (100 * 366 * (int64_t)86400)
 
 /* ---- reading ---- */
-
-static bool control_ok(struct bytes id)
-{
-	for (size_t i = 0; i < id.len; i++)
-		if (!(id.data[i] >= 'a' && id.data[i] <= 'z') &&
-			!(id.data[i] >= 'A' && id.data[i] <= 'Z') &&
-			!(id.data[i] >= '0' && id.data[i] <= '9') &&
-			!memchr("._-/:()", id.data[i], 7))
-			return false;
-	return id.len > 0 && id.len <= REGISTER_CONTROL_LEN;
-}
 
 static bool party_ok(const json_t *party)
 {
@@ -56,7 +46,7 @@ static void read_controls(struct json_fields *f, const json_t *body, struct work
 	const json_t *list = json_want_array(f, body, "controls", REGISTER_CONTROLS_MAX);
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *id = json_array_get(list, i);
-		if (!control_ok(bytes_of(json_string_value(id), json_string_length(id))))
+		if (!control_id_ok(bytes_of(json_string_value(id), json_string_length(id))))
 			json_fields_fail(f, "controls",
 				"expected control ids of 1 to 64 letters, digits and . _ - / : ( "
 				")");

@@ -6,7 +6,6 @@
 #include "verifier/app.h"
 
 #define REGISTER_CONTROLS_MAX 64u
-#define REGISTER_CONTROL_LEN  64u /* letters, digits and . _ - / : ( ) */
 #define REGISTER_PARTIES_MAX  32u
 #define REGISTER_PARTY_LEN    128u
 #define REGISTER_RELEASES_MAX 16u /* previous ones shown */

@@ -47,10 +47,22 @@ static void cell__formula_first__made_text(void **state)
 		{"\r=1", "\"'\r=1\""},
 		{"\n=1", "\"'\n=1\""},
 		{" =1", "\"' =1\""},
-		{"\xef\xbc\x9d" "1", "'\xef\xbc\x9d" "1"},
-		{"\xef\xbc\x8b" "1", "'\xef\xbc\x8b" "1"},
-		{"\xef\xbc\x8d" "1", "'\xef\xbc\x8d" "1"},
-		{"\xef\xbc\xa0" "1", "'\xef\xbc\xa0" "1"},
+		{"\xef\xbc\x9d"
+		 "1",
+			"'\xef\xbc\x9d"
+			"1"},
+		{"\xef\xbc\x8b"
+		 "1",
+			"'\xef\xbc\x8b"
+			"1"},
+		{"\xef\xbc\x8d"
+		 "1",
+			"'\xef\xbc\x8d"
+			"1"},
+		{"\xef\xbc\xa0"
+		 "1",
+			"'\xef\xbc\xa0"
+			"1"},
 		{"1=1", "1=1"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -3,6 +3,8 @@
  * review falls due. */
 #include "verifier/register.h"
 
+#include "policy/control_map.h"
+
 #include "tests/unit/verifier/fakes.h"
 #include "tests/unit/verifier/world.h"
 
@@ -140,8 +142,8 @@ static void workload__lists_over_their_bounds__refused(void **state)
 		const char *open, *close;
 	} cases[] = {
 		{"controls", REGISTER_CONTROLS_MAX + 1, 4, "\"", "\""},
-		{"controls", 1, REGISTER_CONTROL_LEN + 1, "\"", "\""},
-		{"controls", REGISTER_CONTROLS_MAX, REGISTER_CONTROL_LEN, "\"", "\""}, /* bytes */
+		{"controls", 1, CONTROL_ID_MAX + 1, "\"", "\""},
+		{"controls", REGISTER_CONTROLS_MAX, CONTROL_ID_MAX, "\"", "\""}, /* bytes */
 		{"third_parties", REGISTER_PARTIES_MAX + 1, 4, "{\"name\":\"",
 			"\",\"jurisdiction\":\"CH\"}"},
 		{"third_parties", 1, REGISTER_PARTY_LEN + 1, "{\"name\":\"",
