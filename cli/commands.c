@@ -22,6 +22,7 @@ const struct command *const commands[] = {
 	&cmd_workload_export,
 	&cmd_workload_review,
 	&cmd_workload_retire,
+	&cmd_compliance_report,
 	&cmd_host_invite,
 	&cmd_host_list,
 	&cmd_host_show,

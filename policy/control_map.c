@@ -79,8 +79,7 @@ static bool check_control(const struct control_map *map, const struct control *c
 			"%s: controls: %s: an id is 1 to 64 letters, digits and . _ - / : ( )",
 			name, ESC(bytes_str(control->id)));
 	if (control_map_find(map, control->id) != control)
-		return err_set(
-			err, ERR_CONFIG, "%s: controls: %s: given twice", name, control->id);
+		return err_set(err, ERR_CONFIG, "%s: controls: %s: given twice", name, control->id);
 	for (unsigned i = 0; i < control->evidence_count; i++)
 		for (unsigned k = 0; k < i; k++)
 			if (control->evidence[i] == control->evidence[k])

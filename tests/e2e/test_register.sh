@@ -77,5 +77,41 @@ PYTHON
 expect 2 'csv or json' operator workload export --format xlsx
 ok "the export: RFC 4180 without formulas, and JSON"
 
+# What runs is 1.0.0 still, so nothing is decided yet about the current release.
+expect 0 'offline-audit: no trusted decision about the current release' operator compliance report ocr-agent
+expect 0 'Orchard Bank' run_agent
+expect 0 '' operator compliance report ocr-agent
+grep -q '^Evidence is not compliance' "$W/out" || die "the report claims more than evidence"
+! grep -qiw 'compliant\|complies\|certified' "$W/out" || die "the report claims compliance"
+expect 0 '' operator compliance report --json
+python3 - "$W/out" "$RELEASE" <<-'PYTHON' || die "the compliance report"
+	import json, sys
+	report = json.load(open(sys.argv[1]))
+	assert report["map"]["name"] == "assay-default"
+	workloads = {w["workload"]: {c["id"]: c for c in w["controls"]} for w in report["workloads"]}
+	ocr, other = workloads["ocr-agent"], workloads["other-agent"]
+	by = lambda c: {e["kind"]: e.get("by") for e in c["evidence"]}
+	change = ocr["SOC2/CC8.1"]
+	assert change["status"] == "evidenced" and change["declared"], change
+	assert by(change)["release-signed"][0].startswith("release " + sys.argv[2])
+	assert by(change)["release-approved"] == ["release " + sys.argv[2] + ": approval as model-risk: alice"]
+	assert "0123456789abcdef" in by(change)["change-recorded"][0]
+	kept = ocr["EU-AI-Act/12"]
+	assert kept["status"] == "evidenced" and "reached again" in by(kept)["offline-audit"][0], kept
+	boot = ocr["SOC2/CC6.8"]
+	assert boot["status"] == "partly evidenced" and by(boot)["boot-appraised"] is None, boot
+	data = ocr["ISO-42001/A.7.5"]
+	assert data["status"] == "not evidenced here" and "names no data set" in data["evidence"][0]["why"], data
+	assert other["SOC2/CC8.1"]["status"] == "not evidenced here"
+	assert other["NIST-AI-RMF/GOVERN-1.6"]["status"] == "evidenced"
+PYTHON
+printf 'map: 1\nname: own\nversion: "1"\ncontrols:\n  - {id: OWN/1, framework: f, clause: c, title: t, evidence: [reviewed]}\n' >"$W/map.yaml"
+expect 0 'OWN/1 t: evidenced' operator compliance report ocr-agent --map "$W/map.yaml"
+grep -q 'SOC2/CC8.1: in the register, but not in the map' "$W/out" || die "a declared control that the map lacks is not named"
+echo 'met: true' >>"$W/map.yaml"
+expect 3 'unknown key' operator compliance report ocr-agent --map "$W/map.yaml"
+expect 3 'no workload nobody' operator compliance report nobody
+ok "the compliance report: what is evidenced, by what, and what is not"
+
 verifier_stop
 printf '%d passed, 0 failed\n' "$CHECKS"

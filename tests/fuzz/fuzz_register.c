@@ -6,10 +6,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct workload_row row = {.name = "w",
-		.state = WORKLOAD_ACTIVE,
-		.controls = "[]",
-		.third_parties = "[]"};
+	struct workload_row row = {
+		.name = "w", .state = WORKLOAD_ACTIVE, .controls = "[]", .third_parties = "[]"};
 	struct err err = {0};
 	json_t *body = NULL;
 	int64_t next = 0;

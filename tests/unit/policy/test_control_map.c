@@ -18,16 +18,16 @@ static int teardown(void **state)
 
 #define HEAD "map: 1\nname: n\nversion: \"1\"\ncontrols:\n"
 #define CONTROL(id, evidence)                                                                      \
-	"  - id: \"" id "\"\n    framework: f\n    clause: c\n    title: t\n    evidence: [" evidence  \
-	"]\n"
+	"  - id: \"" id                                                                            \
+	"\"\n    framework: f\n    clause: c\n    title: t\n    evidence: [" evidence "]\n"
 
 static void map__shipped__parses_and_uses_every_kind(void **state)
 {
 	(void)state;
 	struct buf text = {0};
 	bool used[EVIDENCE_KINDS] = {false};
-	assert_ok(file_read("docs/compliance/controls.yaml", CONTROL_MAP_TEXT_MAX, &text, &err),
-		err);
+	assert_ok(
+		file_read("docs/compliance/controls.yaml", CONTROL_MAP_TEXT_MAX, &text, &err), err);
 	assert_ok(control_map_parse(buf_bytes(&text), "controls.yaml", &map, &err), err);
 	buf_release(&text);
 	for (unsigned i = 0; i < map->controls_count; i++)
@@ -63,8 +63,7 @@ static void map__bad__refused_with_what_is_wrong(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		err = (struct err){0};
-		assert_false(
-			control_map_parse(bytes_str(cases[i].text), "map.yaml", &map, &err));
+		assert_false(control_map_parse(bytes_str(cases[i].text), "map.yaml", &map, &err));
 		assert_null(map);
 		if (!strstr(err.text, cases[i].why))
 			fail_msg("case %zu: %s", i, err.text);
