@@ -6,7 +6,8 @@
 
 #define RECORDS_READ 1000
 #define NOTE                                                                                       \
-	"Evidence is not compliance: whether a control is met is for the people who answer for it."
+	"Evidence is not compliance: whether a control is met is for the people who answer for "   \
+	"it."
 
 static const struct option_spec report_options[] = {
 	{"map", "FILE", OPTION_VALUE, "control map (default: the one built in)"},
@@ -25,8 +26,7 @@ static bool map_load(struct cli *cli, struct control_map **ret)
 	OWNED(buf_release) struct buf text = {0};
 	const char *path = option(cli, "map");
 	if (!path)
-		return control_map_parse(
-			bytes_of(control_map_shipped, control_map_shipped_len),
+		return control_map_parse(bytes_of(control_map_shipped, control_map_shipped_len),
 			"controls.yaml (built in)", ret, &cli->err);
 	return cli_read(path, CONTROL_MAP_TEXT_MAX, &text, &cli->err) &&
 	       control_map_parse(buf_bytes(&text), path, ret, &cli->err);
@@ -86,14 +86,14 @@ static bool gather(struct cli *cli, const json_t *workload, struct gathered *g)
 	       api_bytes(cli, bundle, NULL, NULL, &g->bundle);
 }
 
-static bool report_one(struct cli *cli, const struct control_map *map, const json_t *workload,
-	json_t *list)
+static bool report_one(
+	struct cli *cli, const struct control_map *map, const json_t *workload, json_t *list)
 {
 	OWNED(gathered_release) struct gathered g = {0};
 	json_t *report = NULL;
 	if (!gather(cli, workload, &g))
-		return err_wrap(&cli->err, "workload %s",
-			ESC(bytes_str(text_of(workload, "name"))));
+		return err_wrap(
+			&cli->err, "workload %s", ESC(bytes_str(text_of(workload, "name"))));
 	const struct compliance_facts facts = {
 		.workload = workload,
 		.release = g.release,

@@ -112,8 +112,8 @@ static bool release_known(const struct compliance_facts *facts, struct finding *
 
 static bool release_stands(const struct compliance_facts *facts, struct finding *f)
 {
-	const json_t *appraisal = facts->release ? json_object_get(facts->release, "appraisal")
-						 : NULL;
+	const json_t *appraisal =
+		facts->release ? json_object_get(facts->release, "appraisal") : NULL;
 	if (!release_known(facts, f))
 		return false;
 	if (json_is_object(appraisal) && !refused_for(appraisal, "release-signature") &&
@@ -206,8 +206,7 @@ static bool decision_known(const struct compliance_facts *facts, struct finding 
 	return facts->record != NULL;
 }
 
-static void found_record(
-	const struct compliance_facts *facts, struct finding *f, const char *what)
+static void found_record(const struct compliance_facts *facts, struct finding *f, const char *what)
 {
 	found(f, "record %s: %s at %s, assurance %s", text_of(facts->record, "id"), what,
 		text_of(facts->record, "time"),
@@ -316,15 +315,16 @@ static bool put_control(const struct compliance_facts *facts, const struct contr
 		n += json_is_true(json_object_get(one, "evidenced"));
 		ok = json_array_append(evidence, one) == 0;
 	}
-	const char *status = n == 0 ? "not evidenced here"
+	const char *status = n == 0                         ? "not evidenced here"
 			     : n == control->evidence_count ? "evidenced"
 							    : "partly evidenced";
-	return json_array_append_new(list,
-		       json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:o}", "id", control->id,
-			       "framework", control->framework, "clause", control->clause, "title",
-			       control->title, "declared",
-			       (int)is_declared(facts->workload, control->id), "status", status,
-			       "evidence", evidence)) == 0 && ok
+	return json_array_append_new(
+		       list, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:o}", "id", control->id,
+				     "framework", control->framework, "clause", control->clause,
+				     "title", control->title, "declared",
+				     (int)is_declared(facts->workload, control->id), "status",
+				     status, "evidence", evidence)) == 0 &&
+			       ok
 		       ? true
 		       : err_set(err, ERR_NOMEM, "report");
 }
@@ -360,8 +360,7 @@ bool compliance_report(const struct compliance_facts *facts, const struct contro
 	if (!controls)
 		return err_set(err, ERR_NOMEM, "report");
 	for (int kind = EVIDENCE_NONE + 1; kind < EVIDENCE_KINDS; kind++)
-		if (!compliance_evidence(
-			    facts, (enum evidence_kind)kind, &kinds.of[kind], err))
+		if (!compliance_evidence(facts, (enum evidence_kind)kind, &kinds.of[kind], err))
 			return false;
 	for (unsigned i = 0; i < map->controls_count; i++)
 		if (!put_control(facts, &map->controls[i], kinds.of, controls, err))

@@ -28,7 +28,7 @@ static bool is_formula(struct bytes text)
 static bool needs_quotes(struct bytes text)
 {
 	for (size_t i = 0; i < text.len; i++)
-		if (memchr("\",\r\n", text.data[i], 4))
+		if (text.data[i] && strchr("\",\r\n", text.data[i]))
 			return true;
 	return text.len && (text.data[0] == ' ' || text.data[text.len - 1] == ' ');
 }

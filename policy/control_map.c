@@ -66,7 +66,7 @@ bool control_id_ok(struct bytes id)
 		if (!(id.data[i] >= 'a' && id.data[i] <= 'z') &&
 			!(id.data[i] >= 'A' && id.data[i] <= 'Z') &&
 			!(id.data[i] >= '0' && id.data[i] <= '9') &&
-			!memchr("._-/:()", id.data[i], 7))
+			(id.data[i] == 0 || !strchr("._-/:()", id.data[i])))
 			return false;
 	return id.len > 0 && id.len <= CONTROL_ID_MAX;
 }

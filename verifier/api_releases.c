@@ -79,7 +79,7 @@ static bool publish_store(struct publishing *p, struct store_tx *tx, struct err 
 	hex_encode(BYTES_OF(p->row.digest), digest);
 	return sha256_of(buf_bytes(&p->row.envelope), object, err) &&
 	       object_put(tx->sql, object, buf_bytes(&p->row.envelope), err) &&
-	       release_insert(tx->sql, &p->row, err) &&
+	       release_insert(tx->sql, &p->row, err) && subjects_put(tx->sql, p->release, err) &&
 	       entry_append(p->call->app, tx, LEAF_RELEASE, p->row.published,
 		       json_pack("{s:s, s:s, s:s, s:s}", "event", "release", "digest", digest,
 			       "workload", p->row.workload, "by", p->call->who.uri),
@@ -225,10 +225,10 @@ static void judge_review(
 		&reviewed, clock_wall(call->app->clock), verdict);
 }
 
-static bool appraisal_json(struct call *call, const struct loaded *l, json_t **ret, struct err *err)
+/* What the policy and the registers say of it now. */
+static bool appraise(
+	struct call *call, const struct loaded *l, struct judged *judged, struct err *err)
 {
-	OWNED(judged_release) struct judged judged = {0};
-	OWNED(buf_release) struct buf text = {0};
 	struct bytes views[APPROVALS_MAX];
 	for (size_t i = 0; i < l->count; i++)
 		views[i] = buf_bytes(&l->approvals[i]);
@@ -238,18 +238,50 @@ static bool appraisal_json(struct call *call, const struct loaded *l, json_t **r
 		.approval_count = l->count,
 		.environment = bytes_str(l->workload.environment),
 	};
-	if (!judge(call, &input, &judged, err))
+	if (!judge(call, &input, judged, err))
 		return false;
 	if (l->release.state == RELEASE_REVOKED)
-		verdict_refuse(judged.verdict, REASON_RELEASE_REVOKED, l->release.name, "published",
-			"revoked", NULL, NULL);
+		verdict_refuse(judged->verdict, REASON_RELEASE_REVOKED, l->release.name,
+			"published", "revoked", NULL, NULL);
 	if (l->workload.state != WORKLOAD_ACTIVE)
-		verdict_refuse(judged.verdict, REASON_WORKLOAD_RETIRED, l->release.workload,
+		verdict_refuse(judged->verdict, REASON_WORKLOAD_RETIRED, l->release.workload,
 			"active", workload_state_name(l->workload.state), NULL, NULL);
-	judge_review(call, &l->workload, judged.verdict);
-	verdict_conclude(judged.verdict);
-	return verdict_json(judged.verdict, &text, err) &&
+	judge_review(call, &l->workload, judged->verdict);
+	verdict_conclude(judged->verdict);
+	return true;
+}
+
+static bool appraisal_json(struct call *call, const struct loaded *l, json_t **ret, struct err *err)
+{
+	OWNED(judged_release) struct judged judged = {0};
+	OWNED(buf_release) struct buf text = {0};
+	return appraise(call, l, &judged, err) && verdict_json(judged.verdict, &text, err) &&
 	       json_open(buf_bytes(&text), JSON_INPUT_MAX, ret, err);
+}
+
+bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], struct bytes environment,
+	bool *ret_stands, char why[RELEASE_WHY_MAX], struct err *err)
+{
+	OWNED(judged_release) struct judged judged = {0};
+	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
+	char hex[2 * SHA256_LEN + 1];
+	*ret_stands = false;
+	why[0] = '\0';
+	if (!l)
+		return err_set(err, ERR_NOMEM, "release");
+	if (!load(call, digest, l, err) || !appraise(call, l, &judged, err))
+		return false;
+	hex_encode(bytes_of(digest, SHA256_LEN), hex);
+	const struct verdict *v = judged.verdict;
+	if (!bytes_equal_str(environment, l->workload.environment))
+		(void)snprintf(why, RELEASE_WHY_MAX, "release %s is of another environment", hex);
+	else if (!v->trusted)
+		(void)snprintf(why, RELEASE_WHY_MAX, "release %s: %s: %s", hex,
+			reason_code_name(v->reason_count ? v->reasons[0].code : REASON_NONE),
+			v->reason_count ? v->reasons[0].subject : "nothing was checked");
+	else
+		*ret_stands = true;
+	return true;
 }
 
 bool serve_release(struct call *call, struct err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every route, who may call it, how large its body may be. docs/openapi.yaml describes the same; a
  * test compares them. */
+#include "verifier/admission.h"
 #include "verifier/app.h"
 
 #define JSON_TYPE      "application/json"
@@ -59,6 +60,9 @@ const struct route app_routes[] = {
 	GET("/v1/releases/{digest}", EVERY_OPERATOR, serve_release),
 	POST("/v1/releases/{digest}/revoke", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_release_revoke),
 	POST("/v1/approvals", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, DSSE_MAX, serve_approval),
+
+	POST("/v1/kubernetes/admission", ROLE_ADMISSION, JSON_TYPE, ADMISSION_REVIEW_MAX,
+		serve_admission),
 
 	GET("/v1/records", READERS, serve_records),
 	GET("/v1/records/{id}", READERS, serve_record),

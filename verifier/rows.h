@@ -167,6 +167,16 @@ must_use bool approval_insert(
 must_use bool approvals_get(struct sql *sql, const uint8_t release[SHA256_LEN],
 	struct buf ret[APPROVALS_MAX], size_t *ret_count, struct err *err);
 
+/* The digests that a release names: its components by SHA-256. */
+must_use bool subjects_put(struct sql *sql, const struct release *release, struct err *err);
+/* Those of every release stored. */
+must_use bool subjects_fill(struct sql *sql, struct err *err);
+/* Releases that name the digest, published and of an active workload in that environment, newest
+ * first, at most max. */
+must_use bool subjects_find(struct sql *sql, const uint8_t digest[SHA256_LEN],
+	struct bytes environment, uint8_t ret[][SHA256_LEN], size_t max, size_t *ret_count,
+	struct err *err);
+
 /* ---- instances, counters, credentials ---- */
 
 enum instance_state {

@@ -32,8 +32,8 @@ static void put_envelope(struct bytes statement)
 
 static void put_statement(char *commit, char *change, char **datasets, size_t count)
 {
-	static char r[] = "r", one[] = "1", w[] = "w", o[] = "o", a[] = "a", p[] = "p", low[] = "low",
-		    binary[] = "binary", path[] = "/opt/agent";
+	static char r[] = "r", one[] = "1", w[] = "w", o[] = "o", a[] = "a", p[] = "p",
+		    low[] = "low", binary[] = "binary", path[] = "/opt/agent";
 	struct release_component component = {
 		.name = binary, .role = binary, .path = path, .kind = COMPONENT_SHA256, .files = 1};
 	struct release statement = {.name = r,
@@ -61,15 +61,17 @@ static int setup(void **state)
 {
 	(void)state;
 	err = (struct err){0};
-	workload = parse("{\"name\":\"w\",\"risk_class\":\"low\",\"environment\":\"prod\",\"owner\":\"o\","
-			 "\"purpose\":\"p\",\"created\":\"2026-01-01T00:00:00Z\",\"reviewed\":"
-			 "\"2026-02-01T00:00:00Z\",\"reviewed_by\":\"spiffe://x/operator/admin/a\","
-			 "\"review_reason\":\"yearly\",\"review\":{\"state\":\"ahead\",\"due\":\"\"},"
-			 "\"controls\":[\"A/1\",\"B/9\"],\"third_parties\":[{\"name\":\"Acme\","
-			 "\"jurisdiction\":\"CH\"}]}");
-	release = parse("{\"digest\":\"dd\",\"name\":\"r\",\"version\":\"1\",\"published\":"
-			"\"2026-01-02T00:00:00Z\",\"appraisal\":{\"outcome\":\"trusted\",\"reasons\":[],"
-			"\"checked\":[\"release r 1: signed by b\",\"approval as risk: alice\"]}}");
+	workload = parse(
+		"{\"name\":\"w\",\"risk_class\":\"low\",\"environment\":\"prod\",\"owner\":\"o\","
+		"\"purpose\":\"p\",\"created\":\"2026-01-01T00:00:00Z\",\"reviewed\":"
+		"\"2026-02-01T00:00:00Z\",\"reviewed_by\":\"spiffe://x/operator/admin/a\","
+		"\"review_reason\":\"yearly\",\"review\":{\"state\":\"ahead\",\"due\":\"\"},"
+		"\"controls\":[\"A/1\",\"B/9\"],\"third_parties\":[{\"name\":\"Acme\","
+		"\"jurisdiction\":\"CH\"}]}");
+	release = parse(
+		"{\"digest\":\"dd\",\"name\":\"r\",\"version\":\"1\",\"published\":"
+		"\"2026-01-02T00:00:00Z\",\"appraisal\":{\"outcome\":\"trusted\",\"reasons\":[],"
+		"\"checked\":[\"release r 1: signed by b\",\"approval as risk: alice\"]}}");
 	records = parse("[{\"id\":\"aa\",\"time\":\"2026-03-01T00:00:00Z\",\"trusted\":false},"
 			"{\"id\":\"bb\",\"time\":\"2026-02-01T00:00:00Z\",\"trusted\":true}]");
 	record = parse("{\"id\":\"bb\",\"time\":\"2026-02-01T00:00:00Z\",\"trusted\":true,"
@@ -103,8 +105,7 @@ static const char *found(enum evidence_kind kind, char out[512])
 	if (json_array_size(by) > 0)
 		(void)snprintf(out, 512, "%s", json_string_value(json_array_get(by, 0)));
 	else
-		(void)snprintf(
-			out, 512, "!%s", json_string_value(json_object_get(result, "why")));
+		(void)snprintf(out, 512, "!%s", json_string_value(json_object_get(result, "why")));
 	return out;
 }
 
@@ -136,8 +137,7 @@ static void register__facts_there_or_not__said(void **state)
 	set(workload, "third_parties", "[]");
 	assert_found(EVIDENCE_THIRD_PARTIES, "!the register lists no third party");
 	(void)json_object_del(workload, "owner");
-	assert_found(
-		EVIDENCE_REGISTERED, "!the register names no owner, purpose or risk class");
+	assert_found(EVIDENCE_REGISTERED, "!the register names no owner, purpose or risk class");
 }
 
 static void release__signed_and_approved__said(void **state)
@@ -145,8 +145,9 @@ static void release__signed_and_approved__said(void **state)
 	(void)state;
 	assert_found(EVIDENCE_RELEASE_SIGNED, "release dd: r 1, published 2026-01-02T00:00:00Z");
 	assert_found(EVIDENCE_RELEASE_APPROVED, "release dd: approval as risk: alice");
-	set(release, "appraisal", "{\"reasons\":[{\"code\":\"approval-missing\"}],\"checked\":["
-				  "\"approval as risk: alice\"]}");
+	set(release, "appraisal",
+		"{\"reasons\":[{\"code\":\"approval-missing\"}],\"checked\":["
+		"\"approval as risk: alice\"]}");
 	assert_found(EVIDENCE_RELEASE_APPROVED,
 		"!release dd: approvals that its risk class asks for are missing");
 	assert_found(EVIDENCE_RELEASE_SIGNED, "release dd: r 1, published 2026-01-02T00:00:00Z");
@@ -180,9 +181,9 @@ static void release__commit_change_and_data__said_or_missed(void **state)
 	char data[] = "invoices-2026-01";
 	char *datasets[] = {data};
 	put_statement(commit, change, datasets, 1);
-	assert_found(EVIDENCE_CHANGE, "release dd: code commit 0123456789abcdef0123456789abcdef01234567");
-	assert_string_equal(
-		json_string_value(json_array_get(json_object_get(result, "by"), 1)),
+	assert_found(EVIDENCE_CHANGE,
+		"release dd: code commit 0123456789abcdef0123456789abcdef01234567");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(result, "by"), 1)),
 		"release dd: change request CHG-7");
 	assert_found(EVIDENCE_DATASETS, "release dd: data set invoices-2026-01");
 	put_statement(NULL, NULL, NULL, 0);
@@ -239,12 +240,12 @@ static void report__statuses__by_what_is_evidenced(void **state)
 	(void)state;
 	static const char text[] =
 		"map: 1\nname: n\nversion: \"1\"\ncontrols:\n"
-		"  - {id: A/1, framework: f, clause: c, title: t, evidence: [registered, reviewed]}\n"
+		"  - {id: A/1, framework: f, clause: c, title: t, evidence: [registered, "
+		"reviewed]}\n"
 		"  - {id: A/2, framework: f, clause: c, title: t, evidence: [registered, "
 		"offline-audit]}\n"
 		"  - {id: A/3, framework: f, clause: c, title: t, evidence: [offline-audit]}\n";
-	static const char *const status[] = {
-		"evidenced", "partly evidenced", "not evidenced here"};
+	static const char *const status[] = {"evidenced", "partly evidenced", "not evidenced here"};
 	struct control_map *map = NULL;
 	assert_ok(control_map_parse(bytes_str(text), "m", &map, &err), err);
 	assert_ok(compliance_report(&facts, map, &result, &err), err);
@@ -265,8 +266,8 @@ static void map__built_in__is_the_one_in_docs(void **state)
 {
 	(void)state;
 	struct control_map *map = NULL;
-	assert_ok(control_map_parse(bytes_of(control_map_shipped, control_map_shipped_len), "m",
-			  &map, &err),
+	assert_ok(control_map_parse(
+			  bytes_of(control_map_shipped, control_map_shipped_len), "m", &map, &err),
 		err);
 	assert_string_equal(map->name, "assay-default");
 	control_map_free(&map);

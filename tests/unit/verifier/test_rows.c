@@ -318,6 +318,7 @@ static void migrate__database_of_schema_1__opens_with_what_it_held(void **state)
 	bool found = false;
 	assert_ok(workload_insert(sql, &row, &err), err);
 	assert_ok(sql->ops->script(sql,
+			  "DROP TABLE subjects;"
 			  "ALTER TABLE workloads DROP COLUMN unit;"
 			  "ALTER TABLE workloads DROP COLUMN controls;"
 			  "ALTER TABLE workloads DROP COLUMN third_parties;"
