@@ -18,6 +18,8 @@ bool check_workload(struct appraisal *a, struct err *err)
 			bytes_str("retired"), "register of workloads");
 	else
 		verdict_checked(a->verdict, "workload: active in the register");
+	if (w->state == WORKLOAD_ACTIVE)
+		policy_review_appraise(a->class, w, a->context->now, a->verdict);
 	if (w->name.len > 0 && !a->class)
 		refuse_text(a->verdict, REASON_RISK_CLASS, "risk class of the workload",
 			bytes_str("a class of the policy"), w->risk_class, "register of workloads");

@@ -51,7 +51,14 @@ enum {
 	CHALLENGE_TREE_SIZE,
 	CHALLENGE_TREE_ROOT
 };
-enum { WORKLOAD_NAME = 1, WORKLOAD_STATE, WORKLOAD_CLASS, WORKLOAD_ENVIRONMENT };
+enum {
+	WORKLOAD_NAME = 1,
+	WORKLOAD_STATE,
+	WORKLOAD_CLASS,
+	WORKLOAD_ENVIRONMENT,
+	WORKLOAD_REVIEWED,
+	WORKLOAD_REVIEW_NEXT
+};
 
 static const int64_t KEYS[] = {KEY_FORMAT, KEY_NOW, KEY_VERIFIER_ID, KEY_POLICY, KEY_HOST,
 	KEY_CHALLENGE, KEY_EXPORTER, KEY_WORKLOAD, KEY_RELEASE_STATE, KEY_RELEASE, KEY_APPROVALS,
@@ -62,8 +69,9 @@ static const int64_t SEEN_KEYS[] = {SEEN_RESET, SEEN_RESTART, SEEN_CLOCK, SEEN_F
 static const int64_t CHALLENGE_KEYS[] = {CHALLENGE_NONCE, CHALLENGE_HOST, CHALLENGE_INSTANCE,
 	CHALLENGE_PURPOSE, CHALLENGE_COUNTER, CHALLENGE_ISSUED, CHALLENGE_EXPIRES,
 	CHALLENGE_TREE_SIZE, CHALLENGE_TREE_ROOT};
-static const int64_t WORKLOAD_KEYS[] = {
-	WORKLOAD_NAME, WORKLOAD_STATE, WORKLOAD_CLASS, WORKLOAD_ENVIRONMENT};
+static const int64_t WORKLOAD_KEYS[] = {WORKLOAD_NAME, WORKLOAD_STATE, WORKLOAD_CLASS,
+	WORKLOAD_ENVIRONMENT, WORKLOAD_REVIEWED, WORKLOAD_REVIEW_NEXT};
+#define WORKLOAD_KEYS_ALWAYS 4u
 
 static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
 {
@@ -142,11 +150,16 @@ static void put_challenge(struct cbor_writer *w, const struct context_challenge 
 static void put_workload(struct cbor_writer *w, const struct context_workload *workload)
 {
 	cbor_put_int(w, KEY_WORKLOAD);
-	cbor_put_map(w, ARRAY_LEN(WORKLOAD_KEYS));
+	cbor_put_map(
+		w, WORKLOAD_KEYS_ALWAYS + (workload->reviewed != 0) + (workload->review_next != 0));
 	put_text(w, WORKLOAD_NAME, workload->name);
 	put_number(w, WORKLOAD_STATE, workload->state);
 	put_text(w, WORKLOAD_CLASS, workload->risk_class);
 	put_text(w, WORKLOAD_ENVIRONMENT, workload->environment);
+	if (workload->reviewed != 0)
+		put_number(w, WORKLOAD_REVIEWED, (uint64_t)workload->reviewed);
+	if (workload->review_next != 0)
+		put_number(w, WORKLOAD_REVIEW_NEXT, (uint64_t)workload->review_next);
 }
 
 static bool put_objects(struct cbor_writer *w, int64_t key, const struct bytes *objects,
@@ -196,7 +209,8 @@ bool policy_context_encode(const struct policy_context *context, struct bytes ev
 	struct cbor_writer w = cbor_writer_of(out);
 
 	const int64_t times[] = {context->now, context->host.enrolled, context->challenge.issued,
-		context->challenge.expires};
+		context->challenge.expires, context->workload.reviewed,
+		context->workload.review_next};
 
 	if (!context->policy || context->approval_count > APPROVALS_MAX ||
 		context->statement_count > STATEMENTS_MAX)
@@ -311,6 +325,20 @@ static void read_challenge(struct cbor_item item, struct context_challenge *c)
 		"tree root");
 }
 
+/* Absent, as in records from before there were reviews: 0, which is written in no other way. */
+static int64_t read_review(struct cbor_item workload, int64_t key, const char *field)
+{
+	struct cbor_item item = cbor_key_optional(workload, key);
+	int64_t time = 0;
+
+	if (item.kind == CBOR_ABSENT)
+		return 0;
+	time = (int64_t)cbor_uint(item, (uint64_t)POLICY_TIME_MAX, field);
+	if (time == 0)
+		cbor_fail(item, field, "0 is said by leaving it out");
+	return time;
+}
+
 static void read_workload(struct cbor_item item, struct context_workload *w)
 {
 	cbor_only_keys(item, WORKLOAD_KEYS, ARRAY_LEN(WORKLOAD_KEYS), "workload");
@@ -322,6 +350,8 @@ static void read_workload(struct cbor_item item, struct context_workload *w)
 		cbor_key(item, WORKLOAD_CLASS, "risk class"), 0, CONTEXT_NAME_MAX, "risk class");
 	w->environment = cbor_text(cbor_key(item, WORKLOAD_ENVIRONMENT, "environment"), 0,
 		CONTEXT_NAME_MAX, "environment");
+	w->reviewed = read_review(item, WORKLOAD_REVIEWED, "reviewed");
+	w->review_next = read_review(item, WORKLOAD_REVIEW_NEXT, "next review");
 }
 
 /* The digests that the map names, before anything is looked up. */

@@ -102,6 +102,8 @@ struct policy_class {
 	size_t *hosts; /* indices into policy->host_classes */
 	struct policy_demand *demands; /* statements it asks for */
 	size_t demand_count;
+	int64_t review_every; /* seconds from one review of the workload to the next; 0: none asked */
+	int64_t review_grace; /* seconds for which a review that fell due only warns */
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };
@@ -257,7 +259,30 @@ struct context_workload {
 	enum workload_state state;
 	struct bytes risk_class; /* the register's; must equal the release's */
 	struct bytes environment;
+	int64_t reviewed; /* last review, or else the registration; 0: never */
+	int64_t review_next; /* date set for the next review; 0: none */
 };
+/* The next review of a workload: due at the earlier of the date set and what the class allows since
+ * the last one. */
+enum review_state {
+	REVIEW_NONE = 0, /* nobody asks for one */
+	REVIEW_AHEAD,
+	REVIEW_DUE, /* warned of: within the grace, or of a class that asks for none */
+	REVIEW_OVERDUE /* refused */
+};
+struct review {
+	enum review_state state;
+	int64_t due; /* 0: none */
+	int64_t refused_from; /* 0: never */
+};
+const char *review_state_name(enum review_state state); /* "none", "ahead", "due", "overdue" */
+/* class NULL: one that asks for no review. Times beyond the year 9999 are its last second. */
+struct review policy_review(
+	const struct policy_class *class, const struct context_workload *workload, int64_t now);
+/* Notes the review in a verdict: held, warned of (among what is not checked), or refused as
+ * review-overdue. */
+void policy_review_appraise(const struct policy_class *class,
+	const struct context_workload *workload, int64_t now, struct verdict *verdict);
 struct policy_context {
 	int64_t now; /* verifier's clock */
 	struct bytes verifier_id;

@@ -9,6 +9,7 @@
 #include "policy/policy_file.h"
 
 #define APPROVAL_AGE_MAX (100 * 366 * (int64_t)86400)
+#define REVIEW_MAX       (100 * 366 * (int64_t)86400)
 #define CLAUSE_TYPE      "assay/risk-class/1"
 
 static unsigned persons_in_role(const struct policy *policy, const char *role)
@@ -95,6 +96,15 @@ static bool build_times(struct policy_class *to, const struct file_class *from, 
 	return true;
 }
 
+static bool build_review(struct policy_class *to, const struct file_class *from, struct err *err)
+{
+	if (from->review_grace && !from->review_every)
+		return err_set(
+			err, ERR_CONFIG, "review_grace: without review_every nothing falls due");
+	return duration(from->review_every, "review_every", REVIEW_MAX, &to->review_every, err) &&
+	       duration(from->review_grace, "review_grace", REVIEW_MAX, &to->review_grace, err);
+}
+
 static bool build_hosts(const struct policy *policy, struct policy_class *to,
 	const struct file_class *from, struct err *err)
 {
@@ -154,6 +164,16 @@ static json_t *clause_rules(const struct policy_class *class)
 	return rules;
 }
 
+/* Left out of the clauses of classes that ask for no review: what was approved before there were
+ * reviews stays approved, and old records are judged as they were. */
+static bool clause_review(json_t *clause, const struct policy_class *class)
+{
+	return class->review_every == 0 || (json_object_set_new(clause, "review_every",
+						    json_integer(class->review_every)) == 0 &&
+						   json_object_set_new(clause, "review_grace",
+							   json_integer(class->review_grace)) == 0);
+}
+
 /* docs/formats/policy.md, "Clause". Everything of the class and nothing else of the file, so that
  * an unrelated edit of the policy leaves approvals standing and a loosened class voids them. */
 static bool clause_digest(const struct policy *policy, struct policy_class *class, struct err *err)
@@ -170,7 +190,7 @@ static bool clause_digest(const struct policy *policy, struct policy_class *clas
 		assurance_name(class->minimum_assurance), "key", key_protection_name(class->key),
 		"pinned", (int)class->pinned, "clock_safe", (int)class->clock_safe);
 
-	if (!clause)
+	if (!clause || !clause_review(clause, class))
 		return err_set(err, ERR_NOMEM, "no memory");
 	return json_write(clause, false, &text, err) &&
 	       sha256_of(buf_bytes(&text), class->clause, err);
@@ -186,8 +206,8 @@ static bool build_class(const struct policy *policy, struct policy_class *to,
 	to->pinned = from->pinned;
 	to->clock_safe = from->clock_safe;
 	return build_rules(policy, to, from, err) && build_times(to, from, err) &&
-	       build_hosts(policy, to, from, err) && policy_build_demands(policy, to, from, err) &&
-	       clause_digest(policy, to, err);
+	       build_review(to, from, err) && build_hosts(policy, to, from, err) &&
+	       policy_build_demands(policy, to, from, err) && clause_digest(policy, to, err);
 }
 
 bool policy_build_classes(struct policy *policy, const struct file_policy *file, struct err *err)

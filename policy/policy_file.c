@@ -173,6 +173,10 @@ static const cyaml_schema_field_t class_fields[] = {
 		struct file_class, host_classes, &text_entry, 1, HOST_CLASSES_MAX),
 	CYAML_FIELD_SEQUENCE("statements", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_class, statements, &demand_entry, 0, POLICY_DEMANDS_MAX),
+	CYAML_FIELD_STRING_PTR("review_every", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, review_every, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR("review_grace", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, review_grace, 1, TEXT_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t class_entry = {

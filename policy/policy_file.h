@@ -53,6 +53,7 @@ struct file_class {
 	unsigned host_classes_count;
 	struct file_demand *statements;
 	unsigned statements_count;
+	char *review_every, *review_grace;
 };
 struct file_reference {
 	enum reference_kind kind;

@@ -79,6 +79,8 @@ static const struct {
 		"start the agent again: its process is gone"},
 	[REASON_WORKLOAD_UNKNOWN] = {"workload-unknown", "register it: assay workload add"},
 	[REASON_WORKLOAD_RETIRED] = {"workload-retired", "register a workload that is to run"},
+	[REASON_REVIEW_OVERDUE] = {"review-overdue",
+		"review the workload, then record that: assay workload review"},
 	[REASON_RELEASE_UNKNOWN] = {"release-unknown", "publish it: assay release publish"},
 	[REASON_RELEASE_REVOKED] = {"release-revoked", "deploy a release that stands"},
 	[REASON_RELEASE_MALFORMED] = {"release-malformed", "make it again: assay release create"},

@@ -83,7 +83,7 @@ static bool publish_store(struct publishing *p, struct store_tx *tx, struct err 
 	hex_encode(BYTES_OF(p->row.digest), digest);
 	return sha256_of(buf_bytes(&p->row.envelope), object, err) &&
 	       object_put(tx->sql, object, buf_bytes(&p->row.envelope), err) &&
-	       release_insert(tx->sql, &p->row, err) &&
+	       release_insert(tx->sql, &p->row, err) && subjects_put(tx->sql, p->release, err) &&
 	       entry_append(p->call->app, tx, LEAF_RELEASE, p->row.published,
 		       json_pack("{s:s, s:s, s:s, s:s}", "event", "release", "digest", digest,
 			       "workload", p->row.workload, "by", p->call->who.uri),
@@ -215,7 +215,18 @@ static bool load(
 	return ok;
 }
 
-/* What is stored of a release, judged for an environment. */
+static void judge_review(
+	struct call *call, const struct workload_row *workload, struct verdict *verdict)
+{
+	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(call->app);
+	const struct context_workload reviewed = {
+		.reviewed = workload->reviewed, .review_next = workload->review_next};
+	policy_review_appraise(policy_class_find(policy->policy, bytes_str(workload->risk_class)),
+		&reviewed, clock_wall(call->app->clock), verdict);
+}
+
+/* What is stored of a release, judged for an environment: what the policy and the registers say of
+ * it now. */
 static bool judge_loaded(struct call *call, const struct loaded *l, const char *environment,
 	struct judged *ret, struct err *err)
 {
@@ -240,6 +251,7 @@ static bool judge_loaded(struct call *call, const struct loaded *l, const char *
 	if (l->workload.state != WORKLOAD_ACTIVE)
 		verdict_refuse(ret->verdict, REASON_WORKLOAD_RETIRED, l->release.workload, "active",
 			workload_state_name(l->workload.state), NULL, NULL);
+	judge_review(call, &l->workload, ret->verdict);
 	verdict_conclude(ret->verdict);
 	return true;
 }
@@ -281,6 +293,32 @@ bool serve_release_gate(struct call *call, struct err *err)
 		!gate_json(judged.release, environment, judged.list, judged.verdict, &answer, err))
 		return false;
 	return call_json(call, 200, answer, err);
+}
+
+bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], struct bytes environment,
+	bool *ret_stands, char why[RELEASE_WHY_MAX], struct err *err)
+{
+	OWNED(judged_release) struct judged judged = {0};
+	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
+	char hex[2 * SHA256_LEN + 1];
+	*ret_stands = false;
+	why[0] = '\0';
+	if (!l)
+		return err_set(err, ERR_NOMEM, "release");
+	if (!load(call, digest, l, err) ||
+		!judge_loaded(call, l, l->workload.environment, &judged, err))
+		return false;
+	hex_encode(bytes_of(digest, SHA256_LEN), hex);
+	const struct verdict *v = judged.verdict;
+	if (!bytes_equal_str(environment, l->workload.environment))
+		(void)snprintf(why, RELEASE_WHY_MAX, "release %s is of another environment", hex);
+	else if (!v->trusted)
+		(void)snprintf(why, RELEASE_WHY_MAX, "release %s: %s: %s", hex,
+			reason_code_name(v->reason_count ? v->reasons[0].code : REASON_NONE),
+			v->reason_count ? v->reasons[0].subject : "nothing was checked");
+	else
+		*ret_stands = true;
+	return true;
 }
 
 bool serve_release(struct call *call, struct err *err)

@@ -36,6 +36,19 @@ struct file_config {
 	unsigned connections_max, connections_per_peer;
 	enum log_format log_format;
 	enum log_level *log_level;
+	struct config_namespace *kubernetes;
+	unsigned kubernetes_count;
+};
+
+static const cyaml_schema_field_t namespace_fields[] = {
+	CYAML_FIELD_STRING_PTR(
+		"namespace", CYAML_FLAG_POINTER, struct config_namespace, name, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR("environment", CYAML_FLAG_POINTER, struct config_namespace,
+		environment, 1, TEXT_MAX),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t namespace_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_namespace, namespace_fields),
 };
 
 static const cyaml_strval_t formats[] = {
@@ -95,6 +108,8 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_ENUM_PTR("log_level",
 		CYAML_FLAG_POINTER | CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_config,
 		log_level, levels, ARRAY_LEN(levels)),
+	CYAML_FIELD_SEQUENCE("kubernetes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_config, kubernetes, &namespace_entry, 0, CONFIG_NAMESPACES_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {
@@ -262,6 +277,35 @@ static bool limits_take(const struct file_config *file, struct config *config, s
 	return true;
 }
 
+/* A namespace is named exactly and once: a pattern would admit more than somebody thought of. */
+static bool namespaces_take(const struct file_config *file, struct config *config, struct err *err)
+{
+	config->namespaces = calloc(file->kubernetes_count + 1u, sizeof(*config->namespaces));
+	if (!config->namespaces)
+		return err_set(err, ERR_NOMEM, "configuration");
+	for (unsigned i = 0; i < file->kubernetes_count; i++) {
+		const struct config_namespace *from = &file->kubernetes[i];
+		struct config_namespace *to = &config->namespaces[i];
+		if (!text_is_name(bytes_str(from->name)) ||
+			!text_is_name(bytes_str(from->environment)))
+			return err_set(err, ERR_CONFIG,
+				"kubernetes: %s: expected a namespace and an environment of 1 to "
+				"64 "
+				"of a-z 0-9 . _ -",
+				ESC(bytes_str(from->name)));
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(file->kubernetes[k].name, from->name) == 0)
+				return err_set(
+					err, ERR_CONFIG, "kubernetes: %s: given twice", from->name);
+		config->namespace_count = i + 1;
+		to->name = bytes_strdup(bytes_str(from->name));
+		to->environment = bytes_strdup(bytes_str(from->environment));
+		if (!to->name || !to->environment)
+			return err_set(err, ERR_NOMEM, "configuration");
+	}
+	return true;
+}
+
 bool config_parse(struct bytes yaml, const char *name, const char *directory, struct config *ret,
 	struct err *err)
 {
@@ -272,7 +316,7 @@ bool config_parse(struct bytes yaml, const char *name, const char *directory, st
 	struct file_config *file = data;
 	bool ok = names_take(file, &config, err) && paths_take(file, directory, &config, err) &&
 		  policy_keys_take(file, directory, &config, err) &&
-		  limits_take(file, &config, err) &&
+		  limits_take(file, &config, err) && namespaces_take(file, &config, err) &&
 		  config_listen_parse(file->listen, &config.address, &config.port, err);
 	yaml_free(&schema, data, 0);
 	if (!ok) {
@@ -310,5 +354,10 @@ void config_release(struct config *config)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	policy_signers_release(&config->policy_signers);
+	for (size_t i = 0; i < config->namespace_count; i++) {
+		free(config->namespaces[i].name);
+		free(config->namespaces[i].environment);
+	}
+	free(config->namespaces);
 	memset(config, 0, sizeof(*config));
 }

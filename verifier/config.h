@@ -12,6 +12,10 @@
 #include "base/yaml.h"
 #include "policy/signature.h"
 
+#define CONFIG_NAMESPACES_MAX 1024u
+struct config_namespace { /* of a Kubernetes cluster */
+	char *name, *environment;
+};
 struct config {
 	char *trust_domain;
 	char *verifier_id; /* default: spiffe://TRUST-DOMAIN/verifier */
@@ -32,6 +36,8 @@ struct config {
 	char *token_key;
 	int64_t host_certificate_lifetime; /* seconds; default 7 days */
 	unsigned connections_max, connections_per_peer; /* 0: the front's defaults */
+	struct config_namespace *namespaces; /* whose Pods are admitted, into which environment */
+	size_t namespace_count;
 	bool log_json;
 	enum log_level log_level;
 };

@@ -15,6 +15,7 @@ static const struct {
 	{"admin", ROLE_ADMIN},
 	{"ci", ROLE_CI},
 	{"auditor", ROLE_AUDITOR},
+	{"admission", ROLE_ADMISSION},
 };
 
 static const char *const kinds[] = {
@@ -134,7 +135,7 @@ bool identity_operator_uri(const char *trust_domain, const char *role, const cha
 	char out[X509_URI_MAX], struct err *err)
 {
 	if (role_of_name(bytes_str(role)) == 0)
-		return err_set(err, ERR_USAGE, "role %s: expected admin, ci or auditor",
+		return err_set(err, ERR_USAGE, "role %s: expected admin, ci, auditor or admission",
 			ESC(bytes_str(role)));
 	if (!text_is_name(bytes_str(name)))
 		return err_set(err, ERR_USAGE,

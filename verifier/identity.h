@@ -16,9 +16,11 @@ enum role {
 	ROLE_AUDITOR = 1u << 2,
 	ROLE_HOST = 1u << 3,
 	ROLE_WORKLOAD = 1u << 4,
+	ROLE_ADMISSION = 1u << 5, /* a cluster's API server */
 };
-#define ROLE_ANY_CERTIFICATE (ROLE_ADMIN | ROLE_CI | ROLE_AUDITOR | ROLE_HOST | ROLE_WORKLOAD)
-/* "admin", "ci", "auditor" to a bit; 0 for any other. */
+#define ROLE_ANY_CERTIFICATE                                                                       \
+	(ROLE_ADMIN | ROLE_CI | ROLE_AUDITOR | ROLE_HOST | ROLE_WORKLOAD | ROLE_ADMISSION)
+/* "admin", "ci", "auditor", "admission" to a bit; 0 for any other. */
 unsigned role_of_name(struct bytes name);
 
 struct identity {

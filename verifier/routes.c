@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every route, who may call it, how large its body may be. docs/openapi.yaml describes the same; a
  * test compares them. */
+#include "verifier/admission.h"
 #include "verifier/app.h"
 
 #define JSON_TYPE      "application/json"
@@ -51,6 +52,7 @@ const struct route app_routes[] = {
 	POST("/v1/workloads", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_add),
 	GET("/v1/workloads", EVERY_OPERATOR, serve_workloads),
 	GET("/v1/workloads/{name}", EVERY_OPERATOR, serve_workload),
+	POST("/v1/workloads/{name}/review", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_review),
 	POST("/v1/workloads/{name}/retire", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_retire),
 
 	POST("/v1/releases", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, DSSE_MAX, serve_release_publish),
@@ -61,6 +63,9 @@ const struct route app_routes[] = {
 	POST("/v1/releases/{digest}/statements", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE,
 		STATEMENTS_BYTES_MAX, serve_statement),
 	POST("/v1/approvals", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, DSSE_MAX, serve_approval),
+
+	POST("/v1/kubernetes/admission", ROLE_ADMISSION, JSON_TYPE, ADMISSION_REVIEW_MAX,
+		serve_admission),
 
 	GET("/v1/records", READERS, serve_records),
 	GET("/v1/records/{id}", READERS, serve_record),

@@ -13,8 +13,10 @@
 
 #define ROW_NAME_MAX   65 /* text_is_name, and a NUL */
 #define ROW_TEXT_MAX   257 /* owner, purpose: free text, escaped when shown */
+#define ROW_URI_MAX    512 /* X509_URI_MAX */
 #define ROW_SERIAL_MAX 72
 #define ROW_LIST_MAX   1000u
+#define ROW_FACTS_MAX  4097 /* a list of the register as JSON, and a NUL */
 
 /* ---- hosts ---- */
 
@@ -104,6 +106,13 @@ struct workload_row {
 	char owner[ROW_TEXT_MAX], purpose[ROW_TEXT_MAX];
 	int64_t created, version;
 	enum workload_state state;
+	char unit[ROW_TEXT_MAX]; /* business unit; may be empty */
+	char controls[ROW_FACTS_MAX]; /* JSON: ["EU-AI-Act/12", …] */
+	char third_parties[ROW_FACTS_MAX]; /* JSON: [{"name":…, "jurisdiction":"CH"}, …] */
+	int64_t review_interval; /* seconds; 0: what the risk class says */
+	int64_t reviewed; /* last review, or else the registration */
+	int64_t review_next; /* date set for the next one; 0: none */
+	char reviewer[ROW_URI_MAX], review_reason[ROW_TEXT_MAX]; /* empty: never reviewed */
 };
 const char *workload_state_name(enum workload_state state);
 must_use bool workload_get(struct sql *sql, struct bytes name, struct workload_row *ret,
@@ -112,6 +121,8 @@ must_use bool workload_get(struct sql *sql, struct bytes name, struct workload_r
 must_use bool workload_recheck(
 	struct sql *sql, struct bytes name, int64_t version, struct err *err);
 must_use bool workload_insert(struct sql *sql, const struct workload_row *row, struct err *err);
+/* Everything from unit on. ERR_CONFLICT when the row's version is no longer the one given. */
+must_use bool workload_set_facts(struct sql *sql, const struct workload_row *row, struct err *err);
 must_use bool workload_set_state(struct sql *sql, struct bytes name, int64_t version,
 	enum workload_state state, struct err *err);
 typedef bool (*workload_visit)(void *arg, const struct workload_row *row, struct err *err);
@@ -166,6 +177,16 @@ must_use bool statement_insert(
 	struct sql *sql, const struct statement_row *row, bool *ret_new, struct err *err);
 must_use bool statements_get(struct sql *sql, const uint8_t release[SHA256_LEN],
 	struct buf ret[STATEMENTS_MAX], size_t *ret_count, struct err *err);
+
+/* The digests that a release names: its components by SHA-256. */
+must_use bool subjects_put(struct sql *sql, const struct release *release, struct err *err);
+/* Those of every release stored. */
+must_use bool subjects_fill(struct sql *sql, struct err *err);
+/* Releases that name the digest, published and of an active workload in that environment, newest
+ * first, at most max. */
+must_use bool subjects_find(struct sql *sql, const uint8_t digest[SHA256_LEN],
+	struct bytes environment, uint8_t ret[][SHA256_LEN], size_t max, size_t *ret_count,
+	struct err *err);
 
 /* ---- instances, counters, credentials ---- */
 

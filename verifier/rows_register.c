@@ -27,7 +27,24 @@ const char *release_state_name(enum release_state state)
 
 /* ---- workloads ---- */
 
-#define WORKLOAD_COLUMNS "name, risk_class, environment, owner, purpose, created, state, version"
+#define WORKLOAD_COLUMNS                                                                           \
+	"name, risk_class, environment, owner, purpose, created, state, version, unit, controls, " \
+	"third_parties, review_interval, reviewed, review_next, reviewer, review_reason"
+
+static bool workload_read_facts(
+	const struct sql_query *q, struct workload_row *ret, struct err *err)
+{
+	ret->review_interval = sql_int(q, 11);
+	ret->reviewed = sql_int(q, 12);
+	ret->review_next = sql_int(q, 13);
+	return sql_text(q, 8, "unit", ret->unit, sizeof(ret->unit), err) &&
+	       sql_text(q, 9, "controls", ret->controls, sizeof(ret->controls), err) &&
+	       sql_text(q, 10, "third parties", ret->third_parties, sizeof(ret->third_parties),
+		       err) &&
+	       sql_text(q, 14, "reviewer", ret->reviewer, sizeof(ret->reviewer), err) &&
+	       sql_text(q, 15, "reason of the review", ret->review_reason,
+		       sizeof(ret->review_reason), err);
+}
 
 static bool workload_read(const struct sql_query *q, struct workload_row *ret, struct err *err)
 {
@@ -42,7 +59,8 @@ static bool workload_read(const struct sql_query *q, struct workload_row *ret, s
 	       sql_text(q, 1, "risk class", ret->risk_class, sizeof(ret->risk_class), err) &&
 	       sql_text(q, 2, "environment", ret->environment, sizeof(ret->environment), err) &&
 	       sql_text(q, 3, "owner", ret->owner, sizeof(ret->owner), err) &&
-	       sql_text(q, 4, "purpose", ret->purpose, sizeof(ret->purpose), err);
+	       sql_text(q, 4, "purpose", ret->purpose, sizeof(ret->purpose), err) &&
+	       workload_read_facts(q, ret, err);
 }
 
 bool workload_get(struct sql *sql, struct bytes name, struct workload_row *ret, bool *ret_found,
@@ -88,11 +106,39 @@ bool release_recheck(
 bool workload_insert(struct sql *sql, const struct workload_row *row, struct err *err)
 {
 	return sql_exec(sql,
-		"INSERT INTO workloads(" WORKLOAD_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,1)",
+		"INSERT INTO workloads(" WORKLOAD_COLUMNS
+		") VALUES(?1,?2,?3,?4,?5,?6,?7,1,?8,?9,?10,?11,?12,?13,?14,?15)",
 		SQL_ARGS(sql_t(bytes_str(row->name)), sql_t(bytes_str(row->risk_class)),
 			sql_t(bytes_str(row->environment)), sql_t(bytes_str(row->owner)),
-			sql_t(bytes_str(row->purpose)), sql_i(row->created), sql_i(row->state)),
+			sql_t(bytes_str(row->purpose)), sql_i(row->created), sql_i(row->state),
+			sql_t(bytes_str(row->unit)), sql_t(bytes_str(row->controls)),
+			sql_t(bytes_str(row->third_parties)), sql_i(row->review_interval),
+			sql_i(row->reviewed), sql_i(row->review_next),
+			sql_t(bytes_str(row->reviewer)), sql_t(bytes_str(row->review_reason))),
 		NULL, err);
+}
+
+static bool workload_changed(int64_t changed, struct err *err)
+{
+	return changed == 1 ? true
+			    : err_set(err, ERR_CONFLICT, "the workload was changed meanwhile");
+}
+
+bool workload_set_facts(struct sql *sql, const struct workload_row *row, struct err *err)
+{
+	int64_t changed = 0;
+	return sql_exec(sql,
+		       "UPDATE workloads SET version=version+1, unit=?3, controls=?4, "
+		       "third_parties=?5, review_interval=?6, reviewed=?7, review_next=?8, "
+		       "reviewer=?9, review_reason=?10 WHERE name=?1 AND version=?2",
+		       SQL_ARGS(sql_t(bytes_str(row->name)), sql_i(row->version),
+			       sql_t(bytes_str(row->unit)), sql_t(bytes_str(row->controls)),
+			       sql_t(bytes_str(row->third_parties)), sql_i(row->review_interval),
+			       sql_i(row->reviewed), sql_i(row->review_next),
+			       sql_t(bytes_str(row->reviewer)),
+			       sql_t(bytes_str(row->review_reason))),
+		       &changed, err) &&
+	       workload_changed(changed, err);
 }
 
 bool workload_set_state(struct sql *sql, struct bytes name, int64_t version,
@@ -103,8 +149,7 @@ bool workload_set_state(struct sql *sql, struct bytes name, int64_t version,
 		    "UPDATE workloads SET state=?3, version=version+1 WHERE name=?1 AND version=?2",
 		    SQL_ARGS(sql_t(name), sql_i(version), sql_i(state)), &changed, err))
 		return false;
-	return changed == 1 ? true
-			    : err_set(err, ERR_CONFLICT, "the workload was changed meanwhile");
+	return workload_changed(changed, err);
 }
 
 bool workloads_each(struct sql *sql, workload_visit visit, void *arg, struct err *err)

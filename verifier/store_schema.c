@@ -4,7 +4,7 @@
  * user_version is the number of steps taken. Identity rows, leaves and records are immutable, and
  * triggers hold even this program to it.
  */
-#include "verifier/store.h"
+#include "verifier/rows.h"
 
 #include <stdio.h>
 
@@ -117,11 +117,44 @@ static const char schema_2[] =
 	"CREATE TRIGGER statements_fixed BEFORE UPDATE ON statements"
 	" BEGIN SELECT RAISE(ABORT, 'a statement is immutable'); END;";
 
+/* The register's facts. Whoever was registered before counts as reviewed then. */
+static const char schema_3[] =
+	"ALTER TABLE workloads ADD COLUMN unit TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE workloads ADD COLUMN controls TEXT NOT NULL DEFAULT '[]';"
+	"ALTER TABLE workloads ADD COLUMN third_parties TEXT NOT NULL DEFAULT '[]';"
+	"ALTER TABLE workloads ADD COLUMN review_interval INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE workloads ADD COLUMN reviewed INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE workloads ADD COLUMN review_next INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE workloads ADD COLUMN reviewer TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE workloads ADD COLUMN review_reason TEXT NOT NULL DEFAULT '';"
+	"UPDATE workloads SET reviewed=created;";
+
+/* Which releases name a digest. */
+static const char schema_4[] =
+	"CREATE TABLE subjects(digest BLOB NOT NULL, release BLOB NOT NULL REFERENCES "
+	"releases(digest), PRIMARY KEY(digest, release)) STRICT, WITHOUT ROWID;";
+
+static bool meta_make(struct sql *sql, struct err *err)
+{
+	static const uint8_t none[SHA256_LEN];
+	OWNED(buf_release) struct buf edge = {0};
+	struct tree_edge empty = {0};
+	return tree_edge_encode(&empty, &edge, err) &&
+	       sql_exec(sql,
+		       "INSERT INTO meta(id, edge, policy, policy_version, probe) VALUES(1, ?1, "
+		       "?2, 0, 0)"
+		       " ON CONFLICT DO NOTHING",
+		       SQL_ARGS(sql_b(buf_bytes(&edge)), sql_b(BYTES_OF(none))), NULL, err);
+}
+
 static const struct {
 	const char *script;
+	bool (*fill)(struct sql *sql, struct err *err); /* what SQL alone cannot; may be NULL */
 } steps[] = {
-	{schema_1},
-	{schema_2},
+	{schema_1, meta_make},
+	{schema_2, NULL},
+	{schema_3, NULL},
+	{schema_4, subjects_fill},
 };
 
 int store_schema_version(void)
@@ -138,25 +171,13 @@ static bool version_read(struct sql *sql, int64_t *ret, struct err *err)
 	return true;
 }
 
-static bool meta_make(struct sql *sql, struct err *err)
-{
-	static const uint8_t none[SHA256_LEN];
-	OWNED(buf_release) struct buf edge = {0};
-	struct tree_edge empty = {0};
-	return tree_edge_encode(&empty, &edge, err) &&
-	       sql_exec(sql,
-		       "INSERT INTO meta(id, edge, policy, policy_version, probe) VALUES(1, ?1, "
-		       "?2, 0, 0)"
-		       " ON CONFLICT DO NOTHING",
-		       SQL_ARGS(sql_b(buf_bytes(&edge)), sql_b(BYTES_OF(none))), NULL, err);
-}
-
 static bool step_take(struct sql *sql, int64_t step, struct err *err)
 {
 	char pragma[48];
 	(void)snprintf(pragma, sizeof(pragma), "PRAGMA user_version=%lld", (long long)step + 1);
 	if (!sql->ops->script(sql, steps[step].script, err) ||
-		(step == 0 && !meta_make(sql, err)) || !sql->ops->script(sql, pragma, err))
+		(steps[step].fill && !steps[step].fill(sql, err)) ||
+		!sql->ops->script(sql, pragma, err))
 		return err_wrap(err, "schema step %lld", (long long)step + 1);
 	return true;
 }

@@ -191,6 +191,40 @@ static void context__nothing_known__reproducible(void **state)
 	assert_reproducible();
 }
 
+static void context__review_times__kept_and_reproducible(void **state)
+{
+	(void)state;
+	s->context.workload.reviewed = SCENE_NOW - 5;
+	s->context.workload.review_next = SCENE_NOW + 5;
+	scene_run(s);
+	assert_trusted(s);
+	assert_reproducible();
+	assert_int_equal(thawed.context.workload.reviewed, SCENE_NOW - 5);
+	assert_int_equal(thawed.context.workload.review_next, SCENE_NOW + 5);
+}
+
+/* One value, one encoding: no review is a key that is not there. */
+static void context__review_time_of_zero__refused(void **state)
+{
+	static const uint8_t key[] = {0x05, 0x1a};
+
+	(void)state;
+	s->context.workload.reviewed = SCENE_NOW;
+	scene_run(s);
+	freeze();
+	uint8_t *at = memmem(frozen.data, frozen.len, "\x07\xa5", 2);
+	assert_non_null(at);
+	at = memmem(at, (size_t)(frozen.data + frozen.len - at), key, sizeof(key));
+	assert_non_null(at);
+	buf_clear(&again);
+	buf_put(&again, bytes_of(frozen.data, (size_t)(at - frozen.data) + 1));
+	buf_put_u8(&again, 0);
+	at += 6;
+	buf_put(&again, bytes_of(at, (size_t)(frozen.data + frozen.len - at)));
+	assert_false(policy_context_decode(buf_bytes(&again), find, &shelf, &thawed, &s->err));
+	assert_non_null(strstr(s->err.text, "reviewed: 0 is said by leaving it out"));
+}
+
 /* T10: each object that the context names is needed, and a missing one is named. */
 static void T10__object_missing__named(void **state)
 {
@@ -348,6 +382,8 @@ int main(void)
 		T(context__renewal_with_host_seen__reproducible),
 		T(context__refusal_with_ek_certificate__reproducible),
 		T(context__nothing_known__reproducible),
+		T(context__review_times__kept_and_reproducible),
+		T(context__review_time_of_zero__refused),
 		T(T10__object_missing__named),
 		T(context__object_with_another_digest__refused),
 		T(context__truncated_or_longer__refused),

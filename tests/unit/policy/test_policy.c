@@ -430,6 +430,8 @@ static void clause__any_term_changed__differs(void **state)
 		"    key: tpm\n",
 		"    pinned: true\n",
 		"    clock_safe: true\n",
+		"    review_every: 90d\n",
+		"    review_every: 90d\n    review_grace: 14d\n",
 	};
 	uint8_t before[SHA256_LEN], after[SHA256_LEN];
 	char lines[512];
@@ -468,6 +470,29 @@ static void clause__known_text__known_digest(void **state)
 	assert_memory_equal(clause, wanted, SHA256_LEN);
 }
 
+/* Reviews stand in the clause of a class that asks for them, and in no other. */
+static void clause__class_with_reviews__known_digest(void **state)
+{
+	static const char canonical[] =
+		"{\"approval_age_max\":7776000,\"approvals\":[{\"count\":1,\"role\":\"model-risk\"}"
+		"],"
+		"\"clock_safe\":false,\"credential_lifetime\":600,\"differ_from_author\":true,"
+		"\"host_classes\":[],"
+		"\"key\":\"software\",\"minimum_assurance\":\"reported\",\"name\":\"low\","
+		"\"pinned\":false,\"renew_after\":300,\"review_every\":7776000,\"review_grace\":0,"
+		"\"statements\":[],"
+		"\"type\":\"assay/risk-class/1\"}";
+	uint8_t wanted[SHA256_LEN], clause[SHA256_LEN];
+
+	(void)state;
+	assert_ok(sha256_of(bytes_str(canonical), wanted, &err), err);
+	clause_of("    approvals: [ {role: model-risk, count: 1} ]\n"
+		  "    approval_age_max: 90d\n    credential_lifetime: 10m\n"
+		  "    review_every: 90d\n",
+		"", clause);
+	assert_memory_equal(clause, wanted, SHA256_LEN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -491,6 +516,7 @@ int main(void)
 		T(clause__unrelated_edit__stays),
 		T(clause__any_term_changed__differs),
 		T(clause__known_text__known_digest),
+		T(clause__class_with_reviews__known_digest),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

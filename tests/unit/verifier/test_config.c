@@ -40,6 +40,36 @@ static void config__minimal__defaults_and_paths(void **state)
 	assert_false(config.log_json);
 }
 
+static void config__namespaces__exact_and_once(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *list, *why;
+	} bad[] = {
+		{"  - {namespace: \"*\", environment: prod}\n", "expected a namespace"},
+		{"  - {namespace: a, environment: \"p d\"}\n", "expected a namespace"},
+		{"  - {namespace: a, environment: p}\n  - {namespace: a, environment: q}\n",
+			"kubernetes: a: given twice"},
+		{"  - {namespace: a}\n", "environment"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct buf text = {0};
+		buf_printf(&text, "%skubernetes:\n%s", GOOD, bad[i].list);
+		assert_false(config_parse(buf_bytes(&text), "v.yaml", "/e", &config, &err));
+		assert_non_null(strstr(err.text, bad[i].why));
+		buf_release(&text);
+		err = (struct err){0};
+	}
+	assert_ok(config_parse(BYTES_LIT(GOOD "kubernetes:\n"
+					      "  - {namespace: pay, environment: prod}\n"
+					      "  - {namespace: test, environment: prod}\n"),
+			  "v.yaml", "/e", &config, &err),
+		err);
+	assert_int_equal(config.namespace_count, 2);
+	assert_string_equal(config.namespaces[1].name, "test");
+	assert_string_equal(config.namespaces[1].environment, "prod");
+}
+
 static void config__full__read(void **state)
 {
 	(void)state;
@@ -241,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(config__minimal__defaults_and_paths, teardown),
 		cmocka_unit_test_teardown(config__full__read, teardown),
+		cmocka_unit_test_teardown(config__namespaces__exact_and_once, teardown),
 		cmocka_unit_test_teardown(config__garbled__refused, teardown),
 		cmocka_unit_test_teardown(config__policy_keys__taken, teardown),
 		cmocka_unit_test_teardown(

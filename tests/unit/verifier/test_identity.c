@@ -97,7 +97,7 @@ static void identity__bad_names__not_written(void **state)
 	char uri[X509_URI_MAX];
 	uint8_t instance[INSTANCE_ID_LEN] = {0};
 	assert_fails(identity_operator_uri("d", "root", "x", uri, &err), err, ERR_USAGE,
-		"role root: expected admin, ci or auditor");
+		"role root: expected admin, ci, auditor or admission");
 	assert_fails(identity_operator_uri("d", "ci", "../x", uri, &err), err, ERR_USAGE,
 		"operator name ../x: expected 1 to 64 of a-z 0-9 . _ -");
 	assert_fails(identity_workload_uri("d", BYTES_LIT("a/b"), instance, uri, &err), err,

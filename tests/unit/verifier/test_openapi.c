@@ -29,7 +29,8 @@ static unsigned roles_read(const char *at)
 		const char *name;
 		unsigned bit;
 	} names[] = {{"admin", ROLE_ADMIN}, {"ci", ROLE_CI}, {"auditor", ROLE_AUDITOR},
-		{"host", ROLE_HOST}, {"workload", ROLE_WORKLOAD}, {"anyone", 0}};
+		{"host", ROLE_HOST}, {"workload", ROLE_WORKLOAD}, {"admission", ROLE_ADMISSION},
+		{"anyone", 0}};
 	unsigned roles = 0;
 	const char *end = strchr(at, ']');
 	assert_non_null(end);

@@ -252,6 +252,169 @@ static void rows__expired__deleted(void **state)
 	assert_false(found);
 }
 
+/* ---- the register ---- */
+
+static struct workload_row workload(void)
+{
+	return (struct workload_row){.name = "w",
+		.risk_class = "low",
+		.environment = "prod",
+		.owner = "o",
+		.purpose = "p",
+		.created = 1000,
+		.state = WORKLOAD_ACTIVE,
+		.unit = "claims",
+		.controls = "[\"A/1\"]",
+		.third_parties = "[]",
+		.review_interval = 7,
+		.reviewed = 1000,
+		.review_next = 1007};
+}
+
+static void assert_workload(const struct workload_row *read, const struct workload_row *row)
+{
+	assert_string_equal(read->name, row->name);
+	assert_string_equal(read->risk_class, row->risk_class);
+	assert_string_equal(read->owner, row->owner);
+	assert_string_equal(read->unit, row->unit);
+	assert_string_equal(read->controls, row->controls);
+	assert_string_equal(read->third_parties, row->third_parties);
+	assert_string_equal(read->reviewer, row->reviewer);
+	assert_string_equal(read->review_reason, row->review_reason);
+	assert_int_equal(read->review_interval, row->review_interval);
+	assert_int_equal(read->reviewed, row->reviewed);
+	assert_int_equal(read->review_next, row->review_next);
+	assert_int_equal(read->version, row->version);
+}
+
+static void workload__facts__kept_and_set_by_version_only(void **state)
+{
+	(void)state;
+	struct workload_row row = workload(), read = {0};
+	bool found = false;
+	assert_ok(workload_insert(sql, &row, &err), err);
+	assert_ok(workload_get(sql, bytes_str("w"), &read, &found, &err), err);
+	assert_true(found);
+	row.version = 1;
+	assert_workload(&read, &row);
+	(void)snprintf(row.unit, sizeof(row.unit), "loans");
+	(void)snprintf(row.reviewer, sizeof(row.reviewer), "spiffe://x/operator/admin/a");
+	(void)snprintf(row.review_reason, sizeof(row.review_reason), "yearly");
+	row.reviewed = 2000;
+	row.review_next = 0;
+	assert_ok(workload_set_facts(sql, &row, &err), err);
+	assert_fails(workload_set_facts(sql, &row, &err), err, ERR_CONFLICT,
+		"the workload was changed meanwhile");
+	assert_ok(workload_get(sql, bytes_str("w"), &read, &found, &err), err);
+	row.version = 2;
+	assert_workload(&read, &row);
+}
+
+/* Databases as earlier schemas left them: the steps since are undone by hand. */
+#define UNDO_4 "DROP TABLE subjects;"
+#define UNDO_3                                                                                     \
+	"ALTER TABLE workloads DROP COLUMN unit;"                                                  \
+	"ALTER TABLE workloads DROP COLUMN controls;"                                              \
+	"ALTER TABLE workloads DROP COLUMN third_parties;"                                         \
+	"ALTER TABLE workloads DROP COLUMN review_interval;"                                       \
+	"ALTER TABLE workloads DROP COLUMN reviewed;"                                              \
+	"ALTER TABLE workloads DROP COLUMN review_next;"                                           \
+	"ALTER TABLE workloads DROP COLUMN reviewer;"                                              \
+	"ALTER TABLE workloads DROP COLUMN review_reason;"
+#define UNDO_2 "DROP TABLE statements;"
+
+static void reopen_old(const char *undo)
+{
+	assert_ok(sql->ops->script(sql, undo, &err), err);
+	sql_close(&sql);
+	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(store_migrate(sql, &err), err);
+}
+
+static void assert_newest_schema(void)
+{
+	OWNED(sql_finish) struct sql_query *query = NULL;
+	struct buf none[STATEMENTS_MAX] = {0};
+	uint8_t digest[SHA256_LEN] = {9}, found[1][SHA256_LEN];
+	size_t count = 9;
+	assert_ok(sql_first(sql, "PRAGMA user_version", SQL_NO_ARGS, &query, &err), err);
+	assert_int_equal(sql_int(query, 0), store_schema_version());
+	assert_ok(statements_get(sql, digest, none, &count, &err), err);
+	assert_int_equal(count, 0);
+	assert_ok(subjects_find(sql, digest, bytes_str("e"), found, 1, &count, &err), err);
+	assert_int_equal(count, 0);
+}
+
+static void assert_workload_of_old(void)
+{
+	struct workload_row read = {0};
+	bool found = false;
+	assert_ok(workload_get(sql, bytes_str("w"), &read, &found, &err), err);
+	assert_true(found);
+	assert_string_equal(read.owner, "o");
+	assert_string_equal(read.unit, "");
+	assert_string_equal(read.controls, "[]");
+	assert_string_equal(read.third_parties, "[]");
+	assert_int_equal(read.reviewed, 1000);
+	assert_int_equal(read.review_next, 0);
+	assert_int_equal(read.review_interval, 0);
+}
+
+static void migrate__database_of_schema_1__opens_with_what_it_held(void **state)
+{
+	(void)state;
+	struct workload_row row = workload();
+	assert_ok(workload_insert(sql, &row, &err), err);
+	reopen_old(UNDO_4 UNDO_3 UNDO_2 "PRAGMA user_version=1");
+	assert_workload_of_old();
+	assert_newest_schema();
+}
+
+static void put_statement(void)
+{
+	struct release_row release = {.digest = {1}, .workload = "w", .state = RELEASE_PUBLISHED};
+	const struct statement_row row = {
+		.release = {1}, .envelope = bytes_str("an envelope"), .time = 5};
+	bool new = false;
+	buf_put_str(&release.envelope, "{}");
+	assert_ok(release_insert(sql, &release, &err), err);
+	assert_ok(statement_insert(sql, &row, &new, &err), err);
+	assert_true(new);
+	release_row_release(&release);
+}
+
+static void migrate__database_of_schema_2__opens_with_what_it_held(void **state)
+{
+	(void)state;
+	struct workload_row row = workload();
+	const uint8_t release[SHA256_LEN] = {1};
+	struct buf kept[STATEMENTS_MAX] = {0};
+	size_t count = 0;
+	assert_ok(workload_insert(sql, &row, &err), err);
+	put_statement();
+	reopen_old(UNDO_4 UNDO_3 "PRAGMA user_version=2");
+	assert_workload_of_old();
+	assert_newest_schema();
+	assert_ok(statements_get(sql, release, kept, &count, &err), err);
+	assert_int_equal(count, 1);
+	assert_true(bytes_equal_str(buf_bytes(&kept[0]), "an envelope"));
+	buf_release(&kept[0]);
+}
+
+static void migrate__database_of_schema_3__opens_with_what_it_held(void **state)
+{
+	(void)state;
+	struct workload_row row = workload(), read = {0};
+	bool found = false;
+	assert_ok(workload_insert(sql, &row, &err), err);
+	reopen_old(UNDO_4 "PRAGMA user_version=3");
+	assert_ok(workload_get(sql, bytes_str("w"), &read, &found, &err), err);
+	assert_true(found);
+	row.version = 1;
+	assert_workload(&read, &row);
+	assert_newest_schema();
+}
+
 static void instance__state__kept_and_unreadable_means_none(void **state)
 {
 	(void)state;
@@ -301,6 +464,10 @@ int main(void)
 		T(token__used__by_one),
 		T(object__altered__noticed),
 		T(rows__expired__deleted),
+		T(workload__facts__kept_and_set_by_version_only),
+		T(migrate__database_of_schema_1__opens_with_what_it_held),
+		T(migrate__database_of_schema_2__opens_with_what_it_held),
+		T(migrate__database_of_schema_3__opens_with_what_it_held),
 		T(instance__state__kept_and_unreadable_means_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verifier/admission.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+
+#define API_VERSION "admission.k8s.io/v1"
+#define KIND        "AdmissionReview"
+#define IMAGE_MAX   1024u
+#define MESSAGE_MAX 1024u
+
+static void expect(struct json_fields *f, const json_t *object, const char *key, const char *wanted)
+{
+	if (strcmp(json_need_str(f, object, key, 256), wanted) != 0)
+		json_fields_fail(f, key, "expected another value: only Pods are judged, in v1");
+}
+
+/* NAME@sha256:HEX, the digest last and in lower case, as the runtime resolves it. */
+static bool image_digest(const char *image, uint8_t out[SHA256_LEN])
+{
+	static const char scheme[] = "@sha256:";
+	const char *at = strchr(image, '@');
+	return at && at != image && strncmp(at, scheme, sizeof(scheme) - 1) == 0 &&
+	       hex_decode_exact(bytes_str(at + sizeof(scheme) - 1), out, SHA256_LEN, NULL);
+}
+
+static const char *const lists[] = {"containers", "initContainers", "ephemeralContainers"};
+
+/* Whether the Pod as it was holds this very image. */
+static bool holds(const json_t *pod, const char *image)
+{
+	const json_t *spec = json_object_get(pod, "spec");
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+		const json_t *list = json_object_get(spec, lists[l]);
+		for (size_t i = 0; i < json_array_size(list); i++) {
+			const char *old = json_string_value(
+				json_object_get(json_array_get(list, i), "image"));
+			if (old && strcmp(old, image) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void take_image(
+	struct json_fields *f, const json_t *container, const json_t *before, struct admission *to)
+{
+	const char *name = json_need_str(f, container, "name", 253);
+	const char *image = json_need_str(f, container, "image", IMAGE_MAX);
+	if (f->why || holds(before, image))
+		return;
+	if (to->count == ADMISSION_IMAGES_MAX) {
+		json_fields_fail(f, "containers", "more than 256 images");
+		return;
+	}
+	struct admission_image *entry = &to->images[to->count++];
+	entry->container = name;
+	entry->image = image;
+	entry->pinned = image_digest(image, entry->digest);
+}
+
+static void take_images(
+	struct json_fields *f, const json_t *pod, const json_t *before, struct admission *to)
+{
+	const json_t *spec = json_need_object(f, pod, "spec");
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+		const json_t *list =
+			l == 0 ? json_need_array(f, spec, lists[l], ADMISSION_IMAGES_MAX)
+			       : json_want_array(f, spec, lists[l], ADMISSION_IMAGES_MAX);
+		if (l == 0 && json_array_size(list) == 0)
+			json_fields_fail(f, lists[l], "a Pod has at least one");
+		for (size_t i = 0; i < json_array_size(list); i++)
+			take_image(f, json_array_get(list, i), before, to);
+	}
+}
+
+static void take_request(struct json_fields *f, const json_t *request, struct admission *to)
+{
+	const json_t *kind = json_need_object(f, request, "kind");
+	const char *operation = json_need_str(f, request, "operation", 16);
+	to->uid = json_need_str(f, request, "uid", ADMISSION_UID_MAX);
+	to->ns = json_need_str(f, request, "namespace", ADMISSION_NAME_MAX - 1);
+	expect(f, kind, "group", "");
+	expect(f, kind, "version", "v1");
+	expect(f, kind, "kind", "Pod");
+	if (!to->uid[0])
+		json_fields_fail(f, "uid", "must not be empty");
+	if (!to->ns[0])
+		json_fields_fail(f, "namespace", "must not be empty");
+	to->starts = strcmp(operation, "DELETE") != 0;
+	if (!to->starts || f->why)
+		return;
+	bool update = strcmp(operation, "UPDATE") == 0;
+	if (!update && strcmp(operation, "CREATE") != 0) {
+		json_fields_fail(f, "operation", "expected CREATE, UPDATE or DELETE");
+		return;
+	}
+	const json_t *before = update ? json_need_object(f, request, "oldObject") : NULL;
+	const json_t *pod = json_need_object(f, request, "object");
+	if (!f->why)
+		take_images(f, pod, before, to);
+}
+
+bool admission_parse(struct bytes review, struct admission *ret, struct err *err)
+{
+	struct admission a = {0};
+	struct json_fields f = json_fields_of("review");
+	if (!json_open(review, ADMISSION_REVIEW_MAX, &a.root, err))
+		return err_wrap(err, "review");
+	expect(&f, a.root, "apiVersion", API_VERSION);
+	expect(&f, a.root, "kind", KIND);
+	const json_t *request = json_need_object(&f, a.root, "request");
+	if (!f.why)
+		take_request(&f, request, &a);
+	if (!json_fields_ok(&f, err)) {
+		admission_release(&a);
+		return false;
+	}
+	*ret = a;
+	return true;
+}
+
+void admission_release(struct admission *admission)
+{
+	json_decref(admission->root);
+	memset(admission, 0, sizeof(*admission));
+}
+
+json_t *admission_answer(const char *uid, bool allowed, const char *message)
+{
+	char text[MESSAGE_MAX];
+	/* Escaped, so that it is text whatever it held, and can be cut anywhere. */
+	(void)text_escape(bytes_str(message ? message : ""), text, sizeof(text));
+	json_t *response = json_pack("{s:s, s:b}", "uid", uid, "allowed", (int)allowed);
+	if (response && message &&
+		json_object_set_new(response, "status",
+			json_pack("{s:i, s:s}", "code", allowed ? 200 : 403, "message", text)) !=
+			0) {
+		json_decref(response);
+		return NULL;
+	}
+	return json_pack(
+		"{s:s, s:s, s:o}", "apiVersion", API_VERSION, "kind", KIND, "response", response);
+}
