@@ -59,8 +59,8 @@ static bool judge_chain(
 	struct chain_result result = {0};
 	for (size_t i = 1; i < v->bundle->chain_count; i++) {
 		if (store->intermediate_count == CERT_STORE_CERTS_MAX)
-			return err_set(
-				&cli->err, ERR_LIMIT, "more than %u certificates", CERT_STORE_CERTS_MAX);
+			return err_set(&cli->err, ERR_LIMIT, "more than %u certificates",
+				CERT_STORE_CERTS_MAX);
 		store->intermediates[store->intermediate_count++] = cert_ref(chain[i]);
 	}
 	const struct chain_options how = {
