@@ -12,7 +12,7 @@
 		{"approval", "FILE", OPTION_REPEATED, "a signed approval; or several, as .jsonl"}, \
 	{                                                                                          \
 		"statement", "FILE", OPTION_REPEATED,                                              \
-			"a signed statement; or several, as .jsonl (also: "                        \
+			"a signed statement, or a .jsonl (also: "                                  \
 			"RELEASE" STATEMENTS_SUFFIX ")"                                            \
 	}
 

@@ -12,8 +12,8 @@
 			"leave out, with what is below; relative to the model, no pattern"},       \
 	{                                                                                          \
 		"as", "spec|reference", OPTION_VALUE,                                              \
-			"order and names by the specification (default) or as the reference "      \
-			"implementation writes them"                                               \
+			"order and names by the specification (default) or the reference "         \
+			"implementation"                                                           \
 	}
 
 static const struct option_spec digest_options[] = {METHOD_OPTIONS, OPTIONS_END};
