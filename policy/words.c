@@ -98,6 +98,16 @@ static void explain_hosts(struct words *w, const struct policy *p, const struct 
 		words_say(w, "host: its TPM was shut down in order (clock safe)");
 }
 
+static void explain_review(struct words *w, const struct policy_class *c)
+{
+	char every[WORDS_DURATION_MAX], grace[WORDS_DURATION_MAX];
+
+	if (c->review_every > 0)
+		words_say(w, "workload: reviewed every %s, with a grace of %s",
+			words_duration(c->review_every, every),
+			c->review_grace ? words_duration(c->review_grace, grace) : "none");
+}
+
 bool policy_class_explain(const struct policy *policy, const struct policy_class *class,
 	json_t **ret, struct err *err)
 {
@@ -108,6 +118,7 @@ bool policy_class_explain(const struct policy *policy, const struct policy_class
 
 	explain_release(&w, policy, class);
 	explain_hosts(&w, policy, class);
+	explain_review(&w, class);
 	words_say(&w, "credential: lives %s, renewed after %s",
 		words_duration(class->credential_lifetime, lifetime),
 		words_duration(class->renew_after, renew));

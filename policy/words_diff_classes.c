@@ -70,6 +70,17 @@ static enum direction shorter_is_tighter(int64_t old, int64_t new)
 	return new < old ? DIFF_TIGHTER : DIFF_LOOSER;
 }
 
+static void diff_review(struct diff *d, const char *subject, const struct policy_class *old,
+	const struct policy_class *new)
+{
+	diff_time(d, subject, "review_every", old->review_every, new->review_every,
+		shorter_is_tighter(old->review_every, new->review_every),
+		"how often its workloads must be reviewed");
+	diff_time(d, subject, "review_grace", old->review_grace, new->review_grace,
+		new->review_grace < old->review_grace ? DIFF_TIGHTER : DIFF_LOOSER,
+		"how long a review that fell due only warns");
+}
+
 static void diff_class(
 	struct diff *d, const struct policy_class *old, const struct policy_class *new)
 {
@@ -103,6 +114,7 @@ static void diff_class(
 		"whether components that are measured but not pinned are refused");
 	diff_flag(d, subject, "clock_safe", old->clock_safe, new->clock_safe, DIFF_TIGHTER,
 		"whether quotes after an unclean stop of the TPM are refused");
+	diff_review(d, subject, old, new);
 	diff_hosts(d, subject, old, new);
 }
 

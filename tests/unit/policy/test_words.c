@@ -132,7 +132,7 @@ static void diff__a_comment__other_bytes_said(void **state)
 #define CLASS_NEW                                                                                  \
 	"    approvals: [ {role: security, count: 2} ]\n    credential_lifetime: 1h\n"             \
 	"    renew_after: 4m\n    differ_from_author: false\n    key: tpm\n    pinned: true\n"     \
-	"    clock_safe: true\n"
+	"    clock_safe: true\n    review_every: 90d\n    review_grace: 14d\n"
 
 static void diff__every_field_of_a_class__said_and_approvals_void(void **state)
 {
@@ -148,6 +148,8 @@ static void diff__every_field_of_a_class__said_and_approvals_void(void **state)
 		{"key in the TPM: true, was false", "tighter"},
 		{"pinned: true, was false", "tighter"},
 		{"clock_safe: true, was false", "tighter"},
+		{"review_every: 90d, was none", "tighter"},
+		{"review_grace: 14d, was none", "looser"},
 	};
 
 	(void)state;
@@ -376,7 +378,7 @@ static void explain__a_class__all_it_demands(void **state)
 	(void)state;
 	parse(0,
 		CLASS_OLD "    key: tpm\n    pinned: true\n    clock_safe: true\n    host_classes: "
-			  "[server]\n",
+			  "[server]\n    review_every: 90d\n    review_grace: 14d\n",
 		HOST_OLD);
 	assert_ok(policy_class_explain(policy[0], &policy[0]->classes[0], &json, &err), err);
 	assert_line("release: signed by one of: builder-1");
@@ -389,6 +391,7 @@ static void explain__a_class__all_it_demands(void **state)
 	assert_line("host: of the first class that its boot satisfies: server");
 	assert_line("host: shown to be at least reported");
 	assert_line("host: its TPM was shut down in order (clock safe)");
+	assert_line("workload: reviewed every 90d, with a grace of 14d");
 	assert_line("credential: lives 10m, renewed after 5m");
 }
 
