@@ -297,7 +297,14 @@ static void launch__review_due_then_overdue_then_made__warned_refused_trusted(vo
 	https_close(&c);
 }
 
-static void release__review_overdue__its_appraisal_says_so(void **state)
+static void assert_overdue(json_t *verdict)
+{
+	assert_string_equal(text_at(verdict, "outcome"), "untrusted");
+	assert_string_equal(text_at(json_array_get(json_object_get(verdict, "reasons"), 0), "code"),
+		"review-overdue");
+}
+
+static void release__review_overdue__its_appraisal_and_the_gate_say_so(void **state)
 {
 	(void)state;
 	char digest[2 * SHA256_LEN + 1], path[128];
@@ -305,12 +312,12 @@ static void release__review_overdue__its_appraisal_says_so(void **state)
 	(void)snprintf(path, sizeof(path), "/v1/releases/%s", digest);
 	moved.shift = 2 * PERIOD + 1;
 	json_t *release = world_json(&w, &w.ci, "GET", path, NULL, 200);
-	json_t *appraisal = json_object_get(release, "appraisal");
-	assert_string_equal(text_at(appraisal, "outcome"), "untrusted");
-	assert_string_equal(
-		text_at(json_array_get(json_object_get(appraisal, "reasons"), 0), "code"),
-		"review-overdue");
+	assert_overdue(json_object_get(release, "appraisal"));
 	json_decref(release);
+	(void)snprintf(path, sizeof(path), "/v1/releases/%s/gate?environment=prod", digest);
+	json_t *gate = world_json(&w, &w.ci, "GET", path, NULL, 200);
+	assert_overdue(json_object_get(gate, "verdict"));
+	json_decref(gate);
 }
 
 int main(void)
@@ -325,7 +332,7 @@ int main(void)
 		T(review__in_the_ledger__with_who_why_and_what),
 		T(review__bad_or_by_others__refused),
 		T(launch__review_due_then_overdue_then_made__warned_refused_trusted),
-		T(release__review_overdue__its_appraisal_says_so),
+		T(release__review_overdue__its_appraisal_and_the_gate_say_so),
 #undef T
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
