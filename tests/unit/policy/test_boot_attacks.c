@@ -261,7 +261,7 @@ static void boot__reference_over_or_missing__an_empty_pcr_is_still_refused(void 
 	log_maker_separators(&m, 0, 7);
 	log_maker_text(&m, 9, EV_IPL, "initrd");
 	buf_put(&golden, buf_bytes(&m.out));
-	buf_clear(&m.out);
+	buf_release(&m.out);
 	log_maker_start(&m, banks, ARRAY_LEN(banks));
 	log_maker_separators(&m, 0, 7);
 	boot_made(&m, BOOT_RISK, "    secure_boot: any\n");
@@ -308,7 +308,7 @@ static void boot__findings_cut__accept_no_pcr(void **state)
 	log_maker_separators(&m, 0, 7);
 	log_maker_text(&m, 9, EV_IPL, "initrd");
 	buf_put(&golden, buf_bytes(&m.out));
-	buf_clear(&m.out);
+	buf_release(&m.out);
 	log_maker_start(&m, banks, ARRAY_LEN(banks));
 	log_maker_separators(&m, 0, 7);
 	for (unsigned i = 0; i < 300; i++)
