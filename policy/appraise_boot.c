@@ -34,11 +34,12 @@ static void note_open(struct verdict *v, const struct host_class *class)
 }
 
 static bool judge_ima(struct appraisal *a, const struct host_class *class,
-	const struct ima_state *from, struct candidate *c, struct err *err)
+	const struct ima_state *from, const struct pcr_bank *boot_pcrs, struct candidate *c,
+	struct err *err)
 {
 	if (!class->ima.judged)
 		return true;
-	return boot_judge_ima(a, class, from, &c->verdict, &c->ima, &c->until, err);
+	return boot_judge_ima(a, class, from, boot_pcrs, &c->verdict, &c->ima, &c->until, err);
 }
 
 static bool judge_class(struct appraisal *a, const struct boot_facts *facts, size_t index,
@@ -56,7 +57,7 @@ static bool judge_class(struct appraisal *a, const struct boot_facts *facts, siz
 	if (class->ima.judged && !ima_state_start(&start, a->policy->bank, DIGEST_SHA1, err))
 		return false;
 	note_open(&c->verdict, class);
-	return judge_ima(a, class, &start, c, err);
+	return judge_ima(a, class, &start, &facts->firmware, c, err);
 }
 
 /* Takes over a class's findings: against, or in favour of, the evidence. */
@@ -123,6 +124,15 @@ static bool judge_fully(struct appraisal *a, struct err *err)
 	return boot_facts_of(a, &facts, err) && (!facts || judge_classes(a, facts, err));
 }
 
+/* The host's class is one that the risk class names today: a workload can have moved to another. */
+static bool class_named(const struct appraisal *a, size_t host_class)
+{
+	for (size_t i = 0; i < a->class->host_count; i++)
+		if (a->class->hosts[i] + 1 == host_class)
+			return true;
+	return false;
+}
+
 /* The PCRs of the boot are as they were (check_other_pcrs), under the same policy and in the same
  * boot (check_continuity). */
 static bool judge_further(struct appraisal *a, struct err *err)
@@ -131,9 +141,10 @@ static bool judge_further(struct appraisal *a, struct err *err)
 	OWNED(free_ptr) struct candidate *c = NULL;
 	char until[TIME_TEXT_MAX], now[TIME_TEXT_MAX];
 
-	if (s->host_class == 0 || s->host_class > a->policy->host_class_count) {
-		verdict_refuse(a->verdict, REASON_STATE_STALE, "host class", "one that was shown",
-			"none", "state of the last appraisal", NULL);
+	if (!class_named(a, s->host_class)) {
+		verdict_refuse(a->verdict, REASON_STATE_STALE, "host class",
+			"one that the risk class names", "none or another",
+			"state of the last appraisal", NULL);
 		return true;
 	}
 	if (s->boot_until > 0 && a->context->now > s->boot_until) {
@@ -148,7 +159,7 @@ static bool judge_further(struct appraisal *a, struct err *err)
 	c->index = s->host_class - 1;
 	c->until = s->boot_until;
 	note_open(&c->verdict, &a->policy->host_classes[c->index]);
-	if (!judge_ima(a, &a->policy->host_classes[c->index], &s->ima, c, err))
+	if (!judge_ima(a, &a->policy->host_classes[c->index], &s->ima, &a->pcrs, c, err))
 		return false;
 	adopt(a, c);
 	if (c->verdict.reason_count == 0)

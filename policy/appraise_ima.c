@@ -35,6 +35,7 @@ struct ima_case {
 	struct appraisal *a;
 	const struct host_class *class;
 	const struct ima_state *from;
+	const struct pcr_bank *boot;
 	struct verdict *verdict; /* of this class */
 	struct ima_state state; /* out, of the rules that did best */
 };
@@ -55,7 +56,7 @@ static void fill_input(const struct ima_case *c, struct ima_input *in)
 	for (size_t i = 0; i < c->from->tracked && i < IMA_TRACKED; i++)
 		in->quoted[i] = bytes_of(a->pcrs.values[c->from->pcr[i]], len);
 	for (size_t i = 0; i < ARRAY_LEN(in->boot); i++)
-		in->boot[i] = bytes_of(a->pcrs.values[i], len);
+		in->boot[i] = bytes_of(c->boot->values[i], len);
 }
 
 static bool add_finding(struct verdict *verdict, const struct ima_finding *finding, struct err *err)
@@ -197,10 +198,11 @@ static bool conclude(struct ima_case *c, struct best *best, int64_t *until, stru
 }
 
 bool boot_judge_ima(struct appraisal *a, const struct host_class *class,
-	const struct ima_state *from, struct verdict *verdict, struct ima_state *ret_state,
-	int64_t *until, struct err *err)
+	const struct ima_state *from, const struct pcr_bank *boot, struct verdict *verdict,
+	struct ima_state *ret_state, int64_t *until, struct err *err)
 {
-	struct ima_case c = {.a = a, .class = class, .from = from, .verdict = verdict};
+	struct ima_case c = {
+		.a = a, .class = class, .from = from, .boot = boot, .verdict = verdict};
 	struct best best = {0};
 	bool ok = false;
 

@@ -14,11 +14,12 @@
 struct boot_facts {
 	enum digest_alg bank;
 	struct pcr_bank quoted;
+	struct pcr_bank firmware; /* as the firmware's log left them, before systemd's */
 	uint32_t judged; /* PCRs that the boot fills: 0-9 and 11-14, but the runtime PCR */
 	struct event_log log;
 	struct boot_chain chain; /* owned */
 	struct secure_boot *secure_boot; /* owned */
-	uint32_t logged; /* PCRs that a log extends */
+	uint32_t logged; /* PCRs that a log extends, systemd's separators apart */
 	uint32_t later; /* those that systemd extended after the firmware */
 };
 
@@ -35,16 +36,21 @@ struct boot_case {
 	int64_t now;
 	int64_t until; /* out: the earliest end of a reference that was needed; 0: none ends */
 };
-/* boot_rules.c: Secure Boot, authorities, dbx, command lines. */
+/* boot_rules.c: Secure Boot, authorities, dbx, command lines. boot_refuse_at names the event. */
 must_use bool boot_judge_rules(struct boot_case *c, struct err *err);
+/* boot_lines.c, called by the rules: kernel command lines and lockdown. */
+void boot_judge_lines(struct boot_case *c);
+void boot_refuse_at(struct boot_case *c, enum reason_code code, const char *subject,
+	const char *expected, const char *actual, uint32_t event);
 /* boot_references.c: what was measured, against golden logs, baselines and CoRIMs. */
 must_use bool boot_judge_references(struct boot_case *c, struct err *err);
 
 /* appraise_ima.c: the IMA log of the evidence from a state on, under a class whose `ima.judged` is
- * set; *until is narrowed to the end of the rules that accepted it. */
+ * set; *until is narrowed to the end of the rules that accepted it. boot: PCRs 0-9 when the kernel
+ * started, which the log's first entry is about. */
 must_use bool boot_judge_ima(struct appraisal *a, const struct host_class *class,
-	const struct ima_state *from, struct verdict *verdict, struct ima_state *ret_state,
-	int64_t *until, struct err *err);
+	const struct ima_state *from, const struct pcr_bank *boot, struct verdict *verdict,
+	struct ima_state *ret_state, int64_t *until, struct err *err);
 /* Whether a reference may still be used; a narrower end than *until replaces it. */
 bool reference_current(const struct host_reference *reference, int64_t now);
 void reference_narrow(const struct host_reference *reference, int64_t *until);

@@ -12,6 +12,8 @@
 #define BOOT_PCRS       (0x3ffu | 0x7800u) /* 0-9, 11-14 */
 #define FIRMWARE_PCRS   0xffu
 #define FIRMWARE_PCRS_N 8u
+#define PHASES_PCR      11u
+#define SEPARATED_PCRS  (0xffu | 1u << 9 | 0x7000u)
 
 void boot_facts_free(struct boot_facts **facts)
 {
@@ -26,22 +28,58 @@ void boot_facts_free(struct boot_facts **facts)
 	*facts = NULL;
 }
 
+/* Text of which the digest is known to be the hash, and in which no name of a unified kernel image's
+ * section can stand: those are measured with their NUL. */
+static bool is_phase(const struct systemd_event *event)
+{
+	if (event->coverage != SYSTEMD_COVERED || event->string.len == 0)
+		return false;
+	for (size_t i = 0; i < event->string.len; i++)
+		if (event->string.data[i] <= ' ' || event->string.data[i] > '~' ||
+			event->string.data[i] == '\\')
+			return false;
+	return true;
+}
+
+/* The word by which systemd (259 and later) closes the PCRs of firmware and boot loader. */
+static bool is_os_separator(const struct systemd_event *event)
+{
+	return event->coverage == SYSTEMD_COVERED && bytes_equal_str(event->string, "os-separator");
+}
+
+/* No reference judges systemd's log, so it may explain nothing that decides what boots: else whoever
+ * writes it moves events there from the firmware's. What is left are phases of the boot in PCR 11 and
+ * separators. */
+static bool systemd_event_fits(void *context, const struct systemd_event *event, struct err *err)
+{
+	const struct boot_facts *f = context;
+
+	if (event->nv || !(f->judged >> event->pcr & 1))
+		return true;
+	if ((event->pcr == PHASES_PCR && is_phase(event)) ||
+		(SEPARATED_PCRS >> event->pcr & 1 && is_os_separator(event)))
+		return true;
+	return err_set(err, ERR_MISMATCH,
+		"PCR %u: explains nothing here but separators, and phases of the boot in PCR 11",
+		event->pcr);
+}
+
 /* systemd goes on where the firmware's log ends. */
-static bool replay_systemd(struct appraisal *a, struct pcr_bank *pcrs, uint32_t *ret_touched,
+static bool replay_systemd(struct appraisal *a, struct boot_facts *f, struct pcr_bank *pcrs,
 	bool *ret_ok, struct err *err)
 {
 	struct digest values[SYSTEMD_LOG_PCRS];
 	size_t len = digest_alg_len(pcrs->alg);
 
 	*ret_ok = true;
-	*ret_touched = 0;
 	if (a->evidence.systemd_log.len == 0)
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
 		values[i] = (struct digest){.alg = pcrs->alg, .len = (uint8_t)len};
 		memcpy(values[i].bytes, pcrs->values[i], len);
 	}
-	if (!systemd_log_replay(a->evidence.systemd_log, pcrs->alg, values, ret_touched, err)) {
+	if (!systemd_log_walk(a->evidence.systemd_log, systemd_event_fits, f, err) ||
+		!systemd_log_replay(a->evidence.systemd_log, pcrs->alg, values, &f->later, err)) {
 		*ret_ok = false;
 		return refuse_malformed(
 			a->verdict, REASON_FIRMWARE_LOG, "systemd's measurement log", err);
@@ -79,9 +117,11 @@ static bool compare(struct appraisal *a, struct boot_facts *f, bool *ret_ok, str
 		*ret_ok = false;
 		return refuse_malformed(a->verdict, REASON_FIRMWARE_LOG, "firmware log", err);
 	}
-	if (!replay_systemd(a, &pcrs, &f->later, ret_ok, err))
+	f->firmware = pcrs;
+	if (!replay_systemd(a, f, &pcrs, ret_ok, err))
 		return false;
-	f->logged = pcrs.present | f->later;
+	/* Separators are everywhere and say nothing. */
+	f->logged = pcrs.present | (f->later & 1u << PHASES_PCR);
 	if (!*ret_ok)
 		return true;
 	for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++) {
@@ -104,6 +144,21 @@ static void not_whole(struct appraisal *a, const char *expected, const char *act
 		a->verdict, REASON_FIRMWARE_LOG, "firmware log", expected, actual, where, NULL);
 }
 
+/* The first event in a PCR that is not held against the quote: it could say anything. -1: none. */
+static int64_t unproven_event(const struct boot_facts *f)
+{
+	struct digest digest;
+
+	for (size_t i = 0; i < f->log.count; i++) {
+		const struct firmware_event *event = &f->log.events[i];
+
+		if (event->type != EV_NO_ACTION && !(f->judged >> event->pcr & 1) &&
+			event_digest(&f->log, event, f->bank, &digest))
+			return event->number;
+	}
+	return -1;
+}
+
 /* A log may replay and still not be the one that the firmware wrote: types of events are in no
  * digest. The separators show where firmware ended in each PCR, and that the bank was filled by it. */
 static bool check_whole(struct appraisal *a, const struct boot_facts *f)
@@ -111,8 +166,12 @@ static bool check_whole(struct appraisal *a, const struct boot_facts *f)
 	const struct boot_chain *chain = &f->chain;
 	char missing[64] = "no separator in PCR";
 	size_t at = strlen(missing);
+	int64_t unproven = unproven_event(f);
 
-	if (chain->separator_error)
+	if (unproven >= 0)
+		not_whole(a, "events in PCRs 0-9 and 11-14 without the runtime PCR",
+			"one in another PCR, which no quote proves", unproven);
+	else if (chain->separator_error)
 		not_whole(a, "separators without an error", "the firmware reports one", -1);
 	else if ((chain->separators & FIRMWARE_PCRS) != FIRMWARE_PCRS) {
 		for (unsigned pcr = 0; pcr < FIRMWARE_PCRS_N; pcr++)

@@ -107,12 +107,16 @@ static bool ask(struct boot_case *c, const struct host_reference *reference, str
 {
 	OWNED(opinion_release) struct opinion opinion = {0};
 
-	if (!reference->attached)
-		return true; /* accepts nothing */
+	if (!reference->attached) {
+		j->covered |= j->wanted; /* accepts nothing, and may speak of anything */
+		return true;
+	}
 	if (reference->corim)
 		opinion_of_corim(c, reference->corim, j->wanted, &opinion);
 	else if (!opinion_of_baseline(c, reference->baseline, j->wanted, &opinion, err))
-		return false;
+		return refuse_malformed(c->verdict, REASON_FIRMWARE_LOG, "firmware log", err);
+	/* Once its time is over it accepts nothing, but it has still said that something belongs here. */
+	j->covered |= opinion.covered;
 	if (!reference_current(reference, c->now)) {
 		j->accepted_once |= opinion.accepted;
 		return true;
@@ -120,7 +124,6 @@ static bool ask(struct boot_case *c, const struct host_reference *reference, str
 	if (opinion.accepted & ~j->accepted)
 		reference_narrow(reference, &j->until);
 	j->accepted |= opinion.accepted;
-	j->covered |= opinion.covered;
 	keep_nearest(j, reference, &opinion);
 	return true;
 }

@@ -28,6 +28,9 @@ const char *assurance_name(enum assurance assurance);
 #define HOST_LIST_MAX       IMA_WANTED_MAX
 #define REFERENCE_MAX       (16u << 20)
 
+/* Where loaders measure kernel command lines: GRUB, systemd. */
+#define COMMAND_LINE_PCRS (1u << 8 | 1u << 12)
+
 enum reference_kind {
 	REFERENCE_NONE = 0,
 	REFERENCE_GOLDEN_LOG = 1, /* a TCG event log */

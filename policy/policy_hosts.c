@@ -13,10 +13,11 @@
 #define VARY_LAST     14u /* PCRs that a class may leave open: 0-9 and 11-14 */
 
 /* What no rule but a reference can vouch for: firmware and its configuration of Secure Boot (0, 2,
- * 7), kernel and initramfs as loaded by GRUB or as sections of a UKI (9, 11). */
-#define ONLY_BY_REFERENCE (1u << 0 | 1u << 2 | 1u << 7 | 1u << 9 | 1u << 11)
+ * 7), kernel and initramfs as loaded by GRUB or as sections of a UKI (9, 11), system extensions that
+ * are laid over the initramfs (13). */
+#define ONLY_BY_REFERENCE (1u << 0 | 1u << 2 | 1u << 7 | 1u << 9 | 1u << 11 | EXTENSIONS)
+#define EXTENSIONS        (1u << 13)
 #define BOOT_IMAGES       (1u << 4)
-#define COMMAND_LINES     (1u << 8 | 1u << 12)
 
 static bool copy_text(const char *from, size_t max, char **ret, struct err *err)
 {
@@ -208,15 +209,17 @@ static bool build_ima(struct host_class *class, const struct file_ima *from, str
 
 /* A PCR that is left open can still be vouched for: boot images by who verified them, command lines
  * by rules. What is then open caps the level. */
-static enum assurance ceiling(const struct host_class *class)
+static enum assurance ceiling(const struct host_class *class, uint32_t runtime_pcr)
 {
-	uint32_t open = class->may_vary;
+	/* The runtime log starts from zero: nothing was measured there, and no reference was asked
+	 * whether something should have been. Of extensions, none is what is wanted. */
+	uint32_t open = class->may_vary | (1u << runtime_pcr & ~EXTENSIONS);
 
 	if (class->authority_count > 0 && class->secure_boot == SECURE_BOOT_REQUIRED)
 		open &= ~BOOT_IMAGES;
 	if (class->command_line.allow_count > 0)
-		open &= ~COMMAND_LINES;
-	if (open & (ONLY_BY_REFERENCE | BOOT_IMAGES | COMMAND_LINES))
+		open &= ~COMMAND_LINE_PCRS;
+	if (open & (ONLY_BY_REFERENCE | BOOT_IMAGES | COMMAND_LINE_PCRS))
 		return ASSURANCE_REPORTED;
 	if (!class->ima.judged || class->ima.lockdown == LOCKDOWN_NONE)
 		return ASSURANCE_BOOTED;
@@ -226,8 +229,8 @@ static enum assurance ceiling(const struct host_class *class)
 	return ASSURANCE_MEASURED;
 }
 
-static bool build_host_class(
-	struct host_class *to, const struct file_host_class *from, struct err *err)
+static bool build_host_class(struct host_class *to, const struct file_host_class *from,
+	uint32_t runtime_pcr, struct err *err)
 {
 	to->secure_boot = from->secure_boot;
 	to->dbx_minimum = from->dbx_minimum;
@@ -239,7 +242,7 @@ static bool build_host_class(
 	if (to->authority_count > 0 && to->secure_boot != SECURE_BOOT_REQUIRED)
 		return err_set(err, ERR_CONFIG,
 			"authorities: mean something only with secure_boot: required");
-	to->ceiling = ceiling(to);
+	to->ceiling = ceiling(to, runtime_pcr);
 	return true;
 }
 
@@ -264,7 +267,7 @@ bool policy_build_hosts(struct policy *policy, const struct file_policy *file, s
 		to->name = bytes_strdup(bytes_str(from->name));
 		if (!to->name)
 			return err_set(err, ERR_NOMEM, "no memory");
-		if (!build_host_class(to, from, err))
+		if (!build_host_class(to, from, policy->runtime_pcr, err))
 			return err_wrap(err, "host_classes: %s", to->name);
 	}
 	return true;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "firmware/ima_rules.h"
 #include "scene.h"
+#include "tests/support/event_log_make.h"
 
 #define BOOT_DATA     "tests/data/vm/"
 #define BOOT_FILE_MAX (1u << 20)
@@ -144,6 +145,49 @@ static inline void boot_golden(const char *name, const char *extra, const char *
 	boot_policy(BOOT_RISK, class_lines);
 	boot_attach(buf_bytes(&golden));
 	buf_release(&golden);
+}
+
+/* The log is what the host measured, and what its class expects. */
+static inline void boot_made(struct log_maker *m, const char *risk, const char *class_lines)
+{
+	struct event_log log;
+	struct pcr_bank pcrs;
+	struct err err = {0};
+
+	buf_clear(&boot.firmware);
+	buf_put(&boot.firmware, buf_bytes(&m->out));
+	for (unsigned pcr = 0; pcr < SCENE_PCR; pcr++)
+		memset(boot.s->pcrs.values[pcr], 0, SHA256_LEN);
+	assert_ok(
+		event_log_open(buf_bytes(&boot.firmware), EVENT_LOG_TPM, DIGEST_SHA256, &log, &err),
+		err);
+	if (event_log_replay(&log, DIGEST_SHA256, &pcrs, &err))
+		for (unsigned pcr = 0; pcr < SCENE_PCR; pcr++)
+			memcpy(boot.s->pcrs.values[pcr], pcrs.values[pcr], SHA256_LEN);
+	event_log_release(&log);
+	boot_claims();
+	buf_clear(&boot.lines);
+	boot_reference("golden-log", buf_bytes(&boot.firmware), "");
+	boot_policy(risk, class_lines);
+	buf_release(&m->out);
+}
+
+/* One record of systemd's log, and what it extends: the hash of `measured`. */
+static inline void boot_systemd(
+	unsigned pcr, const char *type, const char *string, struct bytes measured)
+{
+	uint8_t digest[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+
+	assert_ok(sha256_of(measured, digest, &boot.s->err), boot.s->err);
+	hex_encode(BYTES_OF(digest), hex);
+	buf_printf(&boot.systemd,
+		"\x1e{\"pcr\":%u,\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"%s\"}],"
+		"\"content_type\":\"systemd\",\"content\":{\"string\":\"%s\",\"bootId\":"
+		"\"00112233445566778899aabbccddeeff\",\"timestamp\":5,\"eventType\":\"%s\"}}\n",
+		pcr, hex, string, type);
+	assert_ok(pcr_extend(DIGEST_SHA256, boot.s->pcrs.values[pcr], digest, &boot.s->err),
+		boot.s->err);
 }
 
 static inline const struct reason *boot_reason(enum reason_code code)

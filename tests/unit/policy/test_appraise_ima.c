@@ -239,6 +239,58 @@ static void I8__boot_aggregate_of_other_pcrs__refused(void **state)
 	assert_refused_among(boot.s, REASON_BOOT_AGGREGATE);
 }
 
+/* A first entry that cannot be compared binds no boot: one of another bank than the quote's. */
+static void I8__boot_aggregate_of_another_bank__refused(void **state)
+{
+	struct buf log = {0}, data = {0};
+	struct ima_log cursor;
+	struct ima_entry entry;
+	struct err err = {0};
+
+	(void)state;
+	ima_make_digest(&data, "sha1:", BYTES_LIT("0123456789abcdef0123"));
+	ima_make_path(&data, "boot_aggregate");
+	ima_make_entry(&log, DIGEST_SHA1, IMA_PCR, "ima-ng", buf_bytes(&data));
+	assert_ok(ima_log_open(buf_bytes(&boot.ima), DIGEST_SHA1, 0, &cursor, &err), err);
+	assert_ok(ima_log_next(&cursor, &entry, &err), err);
+	buf_put(&log, bytes_of(boot.ima.data + entry.len, boot.ima.len - entry.len));
+	buf_clear(&boot.ima);
+	buf_put(&boot.ima, buf_bytes(&log));
+	ima_make_replay(
+		buf_bytes(&log), DIGEST_SHA1, DIGEST_SHA256, IMA_PCR, boot.s->pcrs.values[IMA_PCR]);
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_BOOT_AGGREGATE);
+	assert_string_equal(boot.s->verdict->reasons[0].actual, "not shown");
+	buf_release(&log);
+	buf_release(&data);
+}
+
+/* What rules leave out is not checked, and the verdict says so. */
+static void ima__program_that_the_rules_ignore__said_to_be_unchecked(void **state)
+{
+	(void)state;
+	boot_machine("unlisted-program");
+	buf_put_str(&rules, "ignore /opt/**\n");
+	policy_with("");
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_true(boot_says(boot.s->verdict->not_checked, boot.s->verdict->not_checked_count,
+		"files that the IMA rules leave out"));
+	assert_true(boot_says(
+		boot.s->verdict->checked, boot.s->verdict->checked_count, "approved by rules"));
+}
+
+/* The kernel read PCRs 0-9 before systemd closed them. */
+static void ima__boot_closed_by_systemd__boot_aggregate_is_of_before(void **state)
+{
+	(void)state;
+	boot_systemd(0, "os-separator", "os-separator", BYTES_LIT("os-separator"));
+	boot_systemd(9, "os-separator", "os-separator", BYTES_LIT("os-separator"));
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_int_equal(boot.s->verdict->assurance, ASSURANCE_MEASURED);
+}
+
 /* ---- renewals ---- */
 
 /* Renewal after the machine wrote more: the log from the state's next entry on. */
@@ -322,6 +374,9 @@ int main(void)
 		T(ima__rules_over__refused),
 		T(ima__two_rule_sets__either_will_do),
 		T(I8__boot_aggregate_of_other_pcrs__refused),
+		T(I8__boot_aggregate_of_another_bank__refused),
+		T(ima__program_that_the_rules_ignore__said_to_be_unchecked),
+		T(ima__boot_closed_by_systemd__boot_aggregate_is_of_before),
 		T(renewal__nothing_new__trusted),
 		T(renewal__new_entry_unlisted__refused),
 		T(renewal__from_another_entry__stale),

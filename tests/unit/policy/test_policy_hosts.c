@@ -109,7 +109,8 @@ static void hosts__ceiling__follows_what_is_left_open(void **state)
 		enum assurance ceiling;
 	} cases[] = {
 		{GOLDEN, ASSURANCE_BOOTED},
-		{GOLDEN "    may_vary: [1, 3, 5, 6, 13, 14]\n", ASSURANCE_BOOTED},
+		{GOLDEN "    may_vary: [1, 3, 5, 6, 14]\n", ASSURANCE_BOOTED},
+		{GOLDEN "    may_vary: [13]\n", ASSURANCE_REPORTED},
 		{GOLDEN "    may_vary: [0]\n", ASSURANCE_REPORTED},
 		{GOLDEN "    may_vary: [2]\n", ASSURANCE_REPORTED},
 		{GOLDEN "    may_vary: [7]\n", ASSURANCE_REPORTED},
@@ -129,6 +130,12 @@ static void hosts__ceiling__follows_what_is_left_open(void **state)
 		{WITH_RULES IMA "      lockdown: secure-boot\n", ASSURANCE_MEASURED},
 		{WITH_RULES "    secure_boot: any\n" IMA "      lockdown: secure-boot\n",
 			ASSURANCE_BOOTED},
+		/* The runtime log's PCR is asked of no reference. */
+		{GOLDEN "runtime_pcr: 9\n", ASSURANCE_REPORTED},
+		{GOLDEN "runtime_pcr: 4\n", ASSURANCE_REPORTED},
+		{GOLDEN "runtime_pcr: 8\n", ASSURANCE_REPORTED},
+		{GOLDEN "runtime_pcr: 13\n", ASSURANCE_BOOTED},
+		{GOLDEN "runtime_pcr: 14\n", ASSURANCE_BOOTED},
 	};
 	char lines[1024];
 
