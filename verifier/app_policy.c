@@ -49,8 +49,12 @@ static bool reference_read(const char *path, struct policy_ref *ref, struct err 
 	if (!policy_attach(ref->policy, buf_bytes(&content), &why))
 		return why.code == ERR_NOT_FOUND ||
 		       err_set(err, why.code, "%s: %s", path, why.text);
+	for (size_t i = 0; i < ref->reference_count; i++)
+		if (bytes_equal(buf_bytes(&ref->references[i]), buf_bytes(&content)))
+			return true; /* the same content under another name */
 	if (ref->reference_count == ARRAY_LEN(ref->references))
-		return true; /* the same content under many names */
+		return err_set(
+			err, ERR_INTERNAL, "%s: more references than a policy can name", path);
 	ref->references[ref->reference_count++] = TAKE_STRUCT(content);
 	return true;
 }

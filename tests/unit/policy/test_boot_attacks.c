@@ -172,6 +172,56 @@ static void authority(struct log_maker *m, struct bytes entry)
 	buf_release(&data);
 }
 
+/* "On" alone says nothing of what was booted. */
+static void L12__secure_boot_on_but_not_shown_to_verify__refused(void **state)
+{
+	static const enum digest_alg banks[] = {DIGEST_SHA256};
+	static const struct {
+		bool measured, vouched;
+		const char *minimum, *actual; /* NULL: accepted */
+		enum reason_code code;
+	} cases[] = {
+		{true, true, "2", NULL, REASON_NONE},
+		{true, true, "3", "2 entries", REASON_DBX_OLD},
+		{true, false, "2", "image without an authority", REASON_SECURE_BOOT},
+		{false, true, "2", "SecureBoot is unknown", REASON_SECURE_BOOT},
+	};
+	struct buf certificate = {0}, list = {0}, hashes = {0};
+
+	(void)state;
+	assert_true(firmware_data_read("golden-ca.der", &certificate));
+	certificate_list_put(buf_bytes(&certificate), &list);
+	hash_list_put(2, &hashes);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct log_maker m = {0};
+		char lines[64];
+
+		log_maker_start(&m, banks, ARRAY_LEN(banks));
+		if (cases[i].measured)
+			config(&m, maker_global_guid, "SecureBoot", BYTES_LIT("\1"));
+		config(&m, maker_global_guid, "PK", buf_bytes(&list));
+		config(&m, maker_database_guid, "db", buf_bytes(&list));
+		config(&m, maker_database_guid, "dbx", buf_bytes(&hashes));
+		log_maker_separators(&m, 0, 7);
+		if (cases[i].vouched)
+			authority(&m, buf_bytes(&certificate));
+		log_maker_image(&m, 4, EV_EFI_BOOT_SERVICES_APPLICATION, "image", "\\a.efi");
+		snprintf(lines, sizeof(lines), "    dbx_minimum: %s\n", cases[i].minimum);
+		boot_made(&m, BOOT_RISK, lines);
+		boot_attach(buf_bytes(&boot.firmware));
+		scene_run(boot.s);
+		if (!cases[i].actual) {
+			assert_trusted(boot.s);
+			continue;
+		}
+		assert_refused(boot.s, cases[i].code);
+		assert_non_null(strstr(boot.s->verdict->reasons[0].actual, cases[i].actual));
+	}
+	buf_release(&certificate);
+	buf_release(&list);
+	buf_release(&hashes);
+}
+
 /* The order between PCRs is in no digest: an image that a later authority verified is put before it,
  * and a renamed event behind, so that the named one alone seems to be left. */
 static void L12__image_moved_before_its_authority__every_authority_counts(void **state)
@@ -261,7 +311,7 @@ static void boot__reference_over_or_missing__an_empty_pcr_is_still_refused(void 
 	log_maker_separators(&m, 0, 7);
 	log_maker_text(&m, 9, EV_IPL, "initrd");
 	buf_put(&golden, buf_bytes(&m.out));
-	buf_clear(&m.out);
+	buf_release(&m.out);
 	log_maker_start(&m, banks, ARRAY_LEN(banks));
 	log_maker_separators(&m, 0, 7);
 	boot_made(&m, BOOT_RISK, "    secure_boot: any\n");
@@ -308,7 +358,7 @@ static void boot__findings_cut__accept_no_pcr(void **state)
 	log_maker_separators(&m, 0, 7);
 	log_maker_text(&m, 9, EV_IPL, "initrd");
 	buf_put(&golden, buf_bytes(&m.out));
-	buf_clear(&m.out);
+	buf_release(&m.out);
 	log_maker_start(&m, banks, ARRAY_LEN(banks));
 	log_maker_separators(&m, 0, 7);
 	for (unsigned i = 0; i < 300; i++)
@@ -460,6 +510,7 @@ int main(void)
 		T(boot__systemds_nv_indices__passed_over),
 		T(boot__note_in_any_pcr__passed_over),
 		T(L21__event_in_a_pcr_that_no_quote_proves__refused),
+		T(L12__secure_boot_on_but_not_shown_to_verify__refused),
 		T(L12__image_moved_before_its_authority__every_authority_counts),
 		T(boot__reference_over_or_missing__an_empty_pcr_is_still_refused),
 		T(boot__findings_cut__accept_no_pcr),
