@@ -274,14 +274,18 @@ bool checkpoint_parse(struct bytes text, struct checkpoint *ret, struct err *err
 	OWNED(buf_release) struct buf root = {0};
 	struct checkpoint made = {0};
 	struct bytes size, hash;
+	struct err why = {0};
 
 	if (!next_line(&text, &made.origin) || made.origin.len == 0)
 		return err_set(err, ERR_FORMAT, "checkpoint: origin: missing");
 	if (!next_line(&text, &size) || !read_size(size, &made.size))
 		return err_set(err, ERR_FORMAT, "checkpoint: size: not a number");
-	if (!next_line(&text, &hash) || !base64_decode(hash, false, SHA256_LEN, &root, NULL) ||
-		root.len != SHA256_LEN)
+	if (!next_line(&text, &hash) || !base64_decode(hash, false, SHA256_LEN, &root, &why) ||
+		root.len != SHA256_LEN) {
+		if (why.code == ERR_NOMEM)
+			return err_set(err, why.code, "checkpoint: %s", why.text);
 		return err_set(err, ERR_FORMAT, "checkpoint: root: not a SHA-256 in base64");
+	}
 	memcpy(made.root, root.data, SHA256_LEN);
 	*ret = made;
 	return true;

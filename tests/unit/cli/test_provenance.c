@@ -159,8 +159,8 @@ static void envelope__by_a_trusted_key__told(void **state)
 {
 	(void)state;
 	put_envelope(PROVENANCE_TEXT);
-	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[OTHER_PEM], "--key",
-				 t.path[KEY_PEM], "--subject", "sha256:" HEX_A, "--json"),
+	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[OTHER_PEM], "--key", t.path[KEY_PEM],
+				 "--subject", "sha256:" HEX_A, "--json"),
 		STATUS_DONE);
 	assert_member("kind", "provenance");
 	assert_member("builder", "https://ci.example/builder@v2");
@@ -192,8 +192,8 @@ static void envelope__by_another_key__refused_and_nothing_told(void **state)
 {
 	(void)state;
 	put_envelope(PROVENANCE_TEXT);
-	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[OTHER_PEM], "--json"),
-		STATUS_REFUSED);
+	assert_int_equal(
+		RUN(t.path[ENVELOPE], "--key", t.path[OTHER_PEM], "--json"), STATUS_REFUSED);
 	assert_member("reason", "no signature verifies with a key that is trusted");
 	assert_null(json_object_get(t.json, "builder"));
 	assert_null(json_object_get(t.json, "subjects"));
@@ -217,13 +217,11 @@ static void P3__payload_that_is_no_statement__refused_though_signed(void **state
 {
 	(void)state;
 	put_envelope("{\"_type\":");
-	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--json"),
-		STATUS_REFUSED);
+	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--json"), STATUS_REFUSED);
 	assert_false(json_is_true(json_object_get(t.json, "verified")));
 	assert_says("statement: JSON: ");
 	put_envelope("{\"_type\":\"https://in-toto.io/Statement/v0.1\"}");
-	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--json"),
-		STATUS_REFUSED);
+	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--json"), STATUS_REFUSED);
 	assert_says("not an in-toto Statement v1");
 }
 
@@ -233,9 +231,9 @@ static void bundle__by_certificate_and_logged__told(void **state)
 
 	(void)state;
 	put_bundle(&recipe);
-	assert_int_equal(RUN(t.path[BUNDLE], "--roots", t.roots, "--identity", SIGSTORE_NAME,
-				 "--issuer", SIGSTORE_ISSUER, "--log-key", buf_str(&t.vkey),
-				 "--json"),
+	assert_int_equal(
+		RUN(t.path[BUNDLE], "--roots", t.roots, "--identity", SIGSTORE_NAME, "--issuer",
+			SIGSTORE_ISSUER, "--log-key", buf_str(&t.vkey), "--json"),
 		STATUS_DONE);
 	assert_member("identity", SIGSTORE_NAME);
 	assert_member("log", "log.example");
@@ -261,8 +259,8 @@ static void bundle__over_a_file__compared_with_it(void **state)
 	(void)state;
 	put_bundle(&recipe);
 	put(SUBJECT, BYTES_LIT("content"));
-	assert_int_equal(RUN(t.path[BUNDLE], "--key", t.path[KEY_PEM], "--subject",
-				 t.path[SUBJECT], "--json"),
+	assert_int_equal(RUN(t.path[BUNDLE], "--key", t.path[KEY_PEM], "--subject", t.path[SUBJECT],
+				 "--json"),
 		STATUS_DONE);
 	assert_member("kind", "file");
 	assert_int_equal(RUN(t.path[BUNDLE], "--key", t.path[KEY_PEM]), STATUS_REFUSED);
@@ -289,8 +287,8 @@ static void command_line__without_sense__usage(void **state)
 	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--subject", "sha256:0"),
 		STATUS_USAGE);
 	assert_says("--subject: sha256: and 64 lower-case hex digits");
-	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--log-key", "x"),
-		STATUS_USAGE);
+	assert_int_equal(
+		RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--log-key", "x"), STATUS_USAGE);
 	assert_says("--log-key: note key: not name+id+key");
 	assert_int_equal(
 		RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--at", "x"), STATUS_USAGE);

@@ -411,6 +411,63 @@ static void P15__entry_about_another_signature_or_signer__refused(void **state)
 	}
 }
 
+/* Both keys are trusted, but it was not the other one that signed. */
+static void P15__entry_about_another_trusted_key__refused(void **state)
+{
+	struct key *const keys[] = {maker.signer_key, other_key};
+	static const char *const versions[] = {"0.0.1", "0.0.2"};
+
+	(void)state;
+	recipe.leaf = NULL;
+	trust.keys = keys;
+	trust.key_count = 2;
+	recipe.logged_key = other_key;
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		recipe.version = versions[i];
+		refused("log log.example: log entry: is about another signature or signer");
+	}
+}
+
+static void P11__entry_with_a_digest_of_another_algorithm__refused(void **state)
+{
+	static const char *const cases[][2] = {
+		{"0.0.1", "sha512"}, {"0.0.1", "SHA2_256"}, {"0.0.2", "sha256"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		recipe.version = cases[i][0];
+		recipe.algorithm = cases[i][1];
+		refused("log log.example: log entry: is about another artefact");
+	}
+}
+
+static void trust__beyond_the_limits__an_error(void **state)
+{
+	struct cert *certs[SIGSTORE_KEYS_MAX + 1];
+	struct key *keys[SIGSTORE_KEYS_MAX + 1];
+
+	(void)state;
+	make();
+	assert_ok(sigstore_bundle_parse(buf_bytes(&text), &bundle, &err), err);
+	for (size_t i = 0; i < ARRAY_LEN(certs); i++) {
+		certs[i] = maker.root;
+		keys[i] = other_key;
+	}
+	trust.intermediates = certs;
+	trust.intermediate_count = ARRAY_LEN(certs);
+	assert_fails(sigstore_verify(bundle, &trust, &verdict, &err), err, ERR_USAGE,
+		"Sigstore bundle: more than 64 intermediates");
+	assert_false(verdict.verified);
+	recipe.leaf = NULL;
+	make();
+	sigstore_bundle_free(&bundle);
+	assert_ok(sigstore_bundle_parse(buf_bytes(&text), &bundle, &err), err);
+	trust.keys = keys;
+	trust.key_count = ARRAY_LEN(keys);
+	assert_fails(sigstore_verify(bundle, &trust, &verdict, &err), err, ERR_USAGE,
+		"Sigstore bundle: 65 keys, at most 64");
+}
+
 static void log__without_entry_or_proof__refused(void **state)
 {
 	(void)state;
@@ -561,7 +618,7 @@ static void P3__bundle_that_does_not_parse__refused(void **state)
 		{"\"canonicalizedBody\"", "\"body\"", ERR_FORMAT,
 			"Sigstore bundle: tlogEntries 0: entry: canonicalizedBody: missing"},
 		{"\"hashes\":[", "\"hashes\":[\"AAAA\",", ERR_FORMAT,
-			"Sigstore bundle: tlogEntries 0: entry: hashes: not a SHA-256 in base64"},
+			"Sigstore bundle: tlogEntries 0: entry: hashes: not a SHA-256"},
 		{"\"rootHash\":\"", "\"rootHash\":\"AAAA\",\"x\":\"", ERR_FORMAT,
 			"Sigstore bundle: tlogEntries 0: entry: rootHash: not a SHA-256"},
 		{"\"checkpoint\":", "\"c\":", ERR_FORMAT,
@@ -656,6 +713,9 @@ int main(void)
 		TEST(P15__message_digest_changed_with_the_file__refused),
 		TEST(P15__entry_about_another_statement__refused),
 		TEST(P15__entry_about_another_signature_or_signer__refused),
+		TEST(P15__entry_about_another_trusted_key__refused),
+		TEST(P11__entry_with_a_digest_of_another_algorithm__refused),
+		TEST(trust__beyond_the_limits__an_error),
 		TEST(log__without_entry_or_proof__refused),
 		TEST(log__of_another_key__refused),
 		TEST(log__proof_of_another_place_or_tree__refused),
