@@ -55,8 +55,8 @@ static void check_predicate(void)
 {
 	assert_int_equal(predicate->kind, whole->kind);
 	assert_string_equal(predicate->subjects[0].name, whole->subjects[0].name);
-	assert_int_equal(predicate->provenance.dependency_count,
-		whole->provenance.dependency_count);
+	assert_int_equal(
+		predicate->provenance.dependency_count, whole->provenance.dependency_count);
 	assert_int_equal(predicate->assessment.metric_count, whole->assessment.metric_count);
 	assert_int_equal(predicate->vsa.levels.count, whole->vsa.levels.count);
 	assert_int_equal(predicate->test_result.passed.count, whole->test_result.passed.count);

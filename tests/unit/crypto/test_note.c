@@ -189,6 +189,25 @@ static void note_key__rsa__refused(void **state)
 		"note key: an RSA key signs no notes");
 }
 
+static void note_key__name_that_breaks_lines_or_keys__refused(void **state)
+{
+	char name[NOTE_NAME_MAX + 2];
+	static const char *const bad[] = {"", "a+b", "a b", "a\nb", "caf\xc3\xa9"};
+
+	(void)state;
+	assert_ok(key_generate(KEY_ED25519, &pair, &err), err);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_false(note_key_of(bad[i], pair, &made, &err));
+		assert_int_equal(err.code, ERR_USAGE);
+	}
+	memset(name, 'a', sizeof(name));
+	name[NOTE_NAME_MAX + 1] = '\0';
+	assert_false(note_key_of(name, pair, &made, &err));
+	assert_int_equal(err.code, ERR_USAGE);
+	name[NOTE_NAME_MAX] = '\0';
+	assert_ok(note_key_of(name, pair, &made, &err), err);
+}
+
 static void checkpoint__malformed__refused(void **state)
 {
 #define ROOT "SBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=\n"
@@ -241,6 +260,7 @@ int main(void)
 		TEST(note__beyond_the_limits__refused),
 		TEST(note_key__malformed__refused),
 		TEST(note_key__rsa__refused),
+		TEST(note_key__name_that_breaks_lines_or_keys__refused),
 		TEST(checkpoint__malformed__refused),
 		TEST(note_sign__text_without_end_of_line__refused),
 	};

@@ -236,6 +236,25 @@ static void certificate__valid_now_and_no_log_pinned__verified(void **state)
 		"valid");
 }
 
+static void certificate__as_a_chain__verified(void **state)
+{
+	json_t *root = NULL, *material, *chain;
+
+	(void)state;
+	make();
+	assert_ok(json_open(buf_bytes(&text), 1u << 22, &root, &err), err);
+	material = json_object_get(root, "verificationMaterial");
+	chain = json_pack("{s:[O]}", "certificates", json_object_get(material, "certificate"));
+	assert_int_equal(json_object_del(material, "certificate"), 0);
+	assert_int_equal(json_object_set_new(material, "x509CertificateChain", chain), 0);
+	buf_clear(&text);
+	assert_ok(json_write(root, false, &text, &err), err);
+	json_decref(root);
+	judge();
+	assert_string_equal(verdict.reason, "");
+	assert_string_equal(verdict.identity, SIGSTORE_NAME);
+}
+
 static void envelope__with_a_chain_beside_it__verified(void **state)
 {
 	(void)state;
@@ -700,6 +719,7 @@ int main(void)
 		TEST(message__over_the_file_given__verified),
 		TEST(key__logged_without_a_time__verified),
 		TEST(certificate__valid_now_and_no_log_pinned__verified),
+		TEST(certificate__as_a_chain__verified),
 		TEST(envelope__with_a_chain_beside_it__verified),
 		TEST(key__not_trusted__refused),
 		TEST(certificate__without_roots__refused_whatever_the_keys),
