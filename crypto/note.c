@@ -116,6 +116,10 @@ bool note_key_parse(struct bytes vkey, struct note_key *ret, struct err *err)
 		plus[1 + 2 * ID_LEN] != '+' ||
 		!hex_decode_exact(bytes_of(plus + 1, 2 * ID_LEN), id, ID_LEN, NULL))
 		return err_set(err, ERR_FORMAT, "note key: not name+id+key");
+	/* Before a NUL in it could end it early: an ECDSA key's id does not cover the name. */
+	if (!name_ok(bytes_of(vkey.data, len)))
+		return err_set(err, ERR_FORMAT, "note key: \"%s\" is no name",
+			ESC(bytes_of(vkey.data, len)));
 	memcpy(name, vkey.data, len);
 	len += 2 + 2 * ID_LEN;
 	if (!base64_decode(bytes_of(vkey.data + len, vkey.len - len), false, NOTE_VKEY_MAX,
