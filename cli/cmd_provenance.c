@@ -79,6 +79,8 @@ static bool load_certificates(struct job *job)
 			     !certs_from_bytes(buf_bytes(&text), X509_CHAIN_MAX, job->chain,
 				     &job->chain_count, err)))
 		return err_wrap(err, "--chain %s", chain);
+	if (chain && job->chain_count == 0)
+		return err_set(err, ERR_FORMAT, "--chain %s: no certificate in it", chain);
 	if (!roots)
 		return true;
 	job->store = calloc(1, sizeof(*job->store));
@@ -146,10 +148,12 @@ static bool load_bundle(struct job *job)
 	if (!cli_read(job->cli->arguments->values[0], JSON_INPUT_MAX, &in, err) ||
 		!json_open(buf_bytes(&in), JSON_INPUT_MAX, &root, err))
 		return false;
-	if (json_object_get(root, "mediaType"))
-		return sigstore_bundle_parse(buf_bytes(&in), &job->bundle, err);
-	return sigstore_bundle_of_dsse(
-		buf_bytes(&in), job->chain, job->chain_count, &job->bundle, err);
+	if (!json_object_get(root, "mediaType"))
+		return sigstore_bundle_of_dsse(
+			buf_bytes(&in), job->chain, job->chain_count, &job->bundle, err);
+	if (job->chain_count)
+		return err_set(err, ERR_USAGE, "--chain goes with an envelope, not with a bundle");
+	return sigstore_bundle_parse(buf_bytes(&in), &job->bundle, err);
 }
 
 static void refuse(struct job *job, const char *why)

@@ -116,6 +116,10 @@ bool note_key_parse(struct bytes vkey, struct note_key *ret, struct err *err)
 		plus[1 + 2 * ID_LEN] != '+' ||
 		!hex_decode_exact(bytes_of(plus + 1, 2 * ID_LEN), id, ID_LEN, NULL))
 		return err_set(err, ERR_FORMAT, "note key: not name+id+key");
+	/* Before a NUL in it could end it early: an ECDSA key's id does not cover the name. */
+	if (!name_ok(bytes_of(vkey.data, len)))
+		return err_set(err, ERR_FORMAT, "note key: \"%s\" is no name",
+			ESC(bytes_of(vkey.data, len)));
 	memcpy(name, vkey.data, len);
 	len += 2 + 2 * ID_LEN;
 	if (!base64_decode(bytes_of(vkey.data + len, vkey.len - len), false, NOTE_VKEY_MAX,
@@ -274,14 +278,18 @@ bool checkpoint_parse(struct bytes text, struct checkpoint *ret, struct err *err
 	OWNED(buf_release) struct buf root = {0};
 	struct checkpoint made = {0};
 	struct bytes size, hash;
+	struct err why = {0};
 
 	if (!next_line(&text, &made.origin) || made.origin.len == 0)
 		return err_set(err, ERR_FORMAT, "checkpoint: origin: missing");
 	if (!next_line(&text, &size) || !read_size(size, &made.size))
 		return err_set(err, ERR_FORMAT, "checkpoint: size: not a number");
-	if (!next_line(&text, &hash) || !base64_decode(hash, false, SHA256_LEN, &root, NULL) ||
-		root.len != SHA256_LEN)
+	if (!next_line(&text, &hash) || !base64_decode(hash, false, SHA256_LEN, &root, &why) ||
+		root.len != SHA256_LEN) {
+		if (why.code == ERR_NOMEM)
+			return err_set(err, why.code, "checkpoint: %s", why.text);
 		return err_set(err, ERR_FORMAT, "checkpoint: root: not a SHA-256 in base64");
+	}
 	memcpy(made.root, root.data, SHA256_LEN);
 	*ret = made;
 	return true;

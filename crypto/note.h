@@ -21,7 +21,7 @@ struct note_key {
 /* A verifier key, "name+hex(id)+base64(type || key)"; for ECDSA the key is its SPKI DER. The id must
  * be the key's own. */
 must_use bool note_key_parse(struct bytes vkey, struct note_key *ret, struct err *err);
-/* The other way; for a name with '+' or white space, or a key of another kind, ERR_USAGE. */
+/* The other way; for a name that is not 1..NOTE_NAME_MAX printable ASCII characters without '+' and space, or a key of another kind, ERR_USAGE. */
 must_use bool note_key_of(const char *name, struct key *key, struct note_key *ret, struct err *err);
 must_use bool note_key_write(const struct note_key *key, struct buf *out, struct err *err);
 void note_key_release(struct note_key *key);

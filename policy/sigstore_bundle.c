@@ -8,6 +8,8 @@
 
 #define BASE64_MAX(len) (((len) + 2) / 3 * 4)
 
+static const char no_memory[] = "no memory"; /* compared by address */
+
 static const char *const media_types[] = {
 	"application/vnd.dev.sigstore.bundle.v0.3+json",
 	"application/vnd.dev.sigstore.bundle+json;version=0.3",
@@ -30,14 +32,29 @@ int64_t sigstore_int(struct json_fields *f, const json_t *object, const char *ke
 	return number;
 }
 
+void sigstore_decode(
+	struct json_fields *f, const char *key, const char *text, size_t max, struct buf *ret)
+{
+	struct err why = {0};
+
+	if (!base64_decode(bytes_str(text), false, max, ret, &why))
+		json_fields_fail(f, key, why.code == ERR_NOMEM ? no_memory : "expected base64");
+}
+
 void sigstore_bytes(
 	struct json_fields *f, const json_t *object, const char *key, size_t max, struct buf *ret)
 {
 	const char *text = json_want_str(f, object, key, BASE64_MAX(max));
-	struct err why = {0};
 
-	if (text && !base64_decode(bytes_str(text), false, max, ret, &why))
-		json_fields_fail(f, key, why.code == ERR_NOMEM ? "no memory" : "expected base64");
+	if (text)
+		sigstore_decode(f, key, text, max, ret);
+}
+
+bool sigstore_fields_ok(const struct json_fields *f, struct err *err)
+{
+	if (f->why == no_memory)
+		return err_set(err, ERR_NOMEM, "%s: %s: %s", f->what, f->where, no_memory);
+	return json_fields_ok(f, err);
 }
 
 const json_t *sigstore_object(struct json_fields *f, const json_t *object, const char *key)
@@ -53,7 +70,7 @@ static bool read_cert(const json_t *object, struct sigstore_bundle *bundle, stru
 	struct json_fields f = json_fields_of("Sigstore bundle: certificate");
 
 	sigstore_bytes(&f, object, "rawBytes", X509_DER_MAX, &der);
-	if (!json_fields_ok(&f, err))
+	if (!sigstore_fields_ok(&f, err))
 		return false;
 	if (!cert_from_der(buf_bytes(&der), false, &bundle->certs[bundle->cert_count], err))
 		return err_wrap(err, "Sigstore bundle");
@@ -68,7 +85,7 @@ static bool read_chain(const json_t *object, struct sigstore_bundle *bundle, str
 
 	if (json_array_size(certs) == 0)
 		json_fields_fail(&f, "certificates", "empty");
-	if (!json_fields_ok(&f, err))
+	if (!sigstore_fields_ok(&f, err))
 		return false;
 	for (size_t i = 0; i < json_array_size(certs); i++)
 		if (!read_cert(json_array_get(certs, i), bundle, err))
@@ -98,7 +115,7 @@ static bool read_material(const json_t *root, struct sigstore_bundle *bundle, st
 
 	if ((key != NULL) + (cert != NULL) + (chain != NULL) != 1)
 		json_fields_fail(&f, "verificationMaterial", "not exactly one kind");
-	if (!json_fields_ok(&f, err))
+	if (!sigstore_fields_ok(&f, err))
 		return false;
 	bundle->material = key ? SIGSTORE_KEY : SIGSTORE_CERTIFICATE;
 	(void)snprintf(bundle->hint, sizeof(bundle->hint), "%s", hint ? hint : "");
@@ -138,7 +155,7 @@ static bool read_message(const json_t *message, struct sigstore_bundle *bundle, 
 	sigstore_bytes(&f, message, "signature", SIGSTORE_SIGNATURE_MAX, &bundle->signature);
 	if (bundle->signature.len == 0)
 		json_fields_fail(&f, "signature", "missing");
-	if (!json_fields_ok(&f, err))
+	if (!sigstore_fields_ok(&f, err))
 		return false;
 	bundle->content = SIGSTORE_MESSAGE;
 	return true;
@@ -152,7 +169,7 @@ static bool read_content(const json_t *root, struct sigstore_bundle *bundle, str
 
 	if ((envelope != NULL) + (message != NULL) != 1)
 		json_fields_fail(&f, "content", "not exactly one of envelope and message");
-	if (!json_fields_ok(&f, err))
+	if (!sigstore_fields_ok(&f, err))
 		return false;
 	return envelope ? read_dsse(envelope, bundle, err) : read_message(message, bundle, err);
 }
@@ -162,7 +179,7 @@ static bool check_version(const json_t *root, struct err *err)
 	struct json_fields f = json_fields_of("Sigstore bundle");
 	const char *type = json_need_str(&f, root, "mediaType", 128);
 
-	if (!json_fields_ok(&f, err))
+	if (!sigstore_fields_ok(&f, err))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(media_types); i++)
 		if (strcmp(type, media_types[i]) == 0)

@@ -16,9 +16,10 @@ static void read_hashes(struct json_fields *f, const json_t *proof, struct buf *
 		const char *text = json_string_value(json_array_get(hashes, i));
 		struct buf hash = {0};
 
-		if (!text || !base64_decode(bytes_str(text), false, SHA256_LEN, &hash, NULL) ||
-			hash.len != SHA256_LEN)
-			json_fields_fail(f, "hashes", "not a SHA-256 in base64");
+		if (text)
+			sigstore_decode(f, "hashes", text, SHA256_LEN, &hash);
+		if (hash.len != SHA256_LEN)
+			json_fields_fail(f, "hashes", "not a SHA-256");
 		buf_put(ret, buf_bytes(&hash));
 		buf_release(&hash);
 	}
@@ -66,7 +67,7 @@ bool sigstore_entry_read(const json_t *object, struct sigstore_entry *ret, struc
 			&f, promise, "signedEntryTimestamp", SIGSTORE_SIGNATURE_MAX, &ret->promise);
 	if (proof)
 		read_proof(&f, proof, ret);
-	return json_fields_ok(&f, err) && buf_ok(&ret->hashes, err) &&
+	return sigstore_fields_ok(&f, err) && buf_ok(&ret->hashes, err) &&
 	       buf_ok(&ret->checkpoint, err);
 }
 

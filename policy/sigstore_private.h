@@ -11,6 +11,11 @@
 int64_t sigstore_int(struct json_fields *f, const json_t *object, const char *key);
 void sigstore_bytes(
 	struct json_fields *f, const json_t *object, const char *key, size_t max, struct buf *ret);
+/* Decodes a text; a fault of the field unless it is base64 of at most max bytes. */
+void sigstore_decode(
+	struct json_fields *f, const char *key, const char *text, size_t max, struct buf *ret);
+/* As json_fields_ok, but tells want of memory in sigstore_decode apart. */
+must_use bool sigstore_fields_ok(const struct json_fields *f, struct err *err);
 /* The member as an object; NULL when absent or null. */
 const json_t *sigstore_object(struct json_fields *f, const json_t *object, const char *key);
 

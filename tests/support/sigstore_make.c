@@ -136,15 +136,15 @@ static bool sign_content(const struct sigstore_maker *m, const char *type, const
 	return buf_ok(&c->signature, err);
 }
 
-static json_t *verifier(const struct sigstore_maker *m, const struct cert *leaf, bool typed)
+static json_t *verifier(const struct key *key, const struct cert *leaf, bool typed)
 {
 	struct buf pem = {0};
 	json_t *made = NULL;
 
 	if (typed)
 		return json_pack("{s:{s:o}}", leaf ? "x509Certificate" : "publicKey", "rawBytes",
-			base64(leaf ? cert_der(leaf) : key_spki(m->signer_key)));
-	if (leaf ? cert_pem(leaf, &pem, NULL) : key_public_pem(m->signer_key, &pem, NULL))
+			base64(leaf ? cert_der(leaf) : key_spki(key)));
+	if (leaf ? cert_pem(leaf, &pem, NULL) : key_public_pem(key, &pem, NULL))
 		made = base64(buf_bytes(&pem));
 	buf_release(&pem);
 	return made;
@@ -158,11 +158,14 @@ static json_t *make_body(const struct sigstore_maker *m, const struct sigstore_r
 	bool typed = strcmp(version, "0.0.2") == 0, dsse = strcmp(kind, "dsse") == 0;
 	struct bytes other = BYTES_LIT("other");
 	json_t *signature = base64(r->other_signature ? other : buf_bytes(&c->signature));
-	json_t *signer = verifier(m, leaf, typed), *digest, *spec;
+	json_t *signer = verifier(r->logged_key ? r->logged_key : m->signer_key, leaf, typed),
+	       *digest, *spec;
 
 	digest = sha256(
 		!r->statement ? r->content : buf_bytes(dsse ? &c->dsse->payload : &c->message),
 		typed);
+	if (r->algorithm)
+		json_object_set_new(digest, "algorithm", json_string(r->algorithm));
 	if (dsse)
 		spec = json_pack("{s:o,s:[{s:o,s:o}]}", "payloadHash", digest, "signatures",
 			typed ? "content" : "signature", signature, "verifier", signer);

@@ -38,7 +38,9 @@ struct sigstore_recipe {
 	const char *kind, *version; /* NULL: dsse or hashedrekord, 0.0.1 */
 	struct key *log_signer; /* NULL: the log's own key */
 	const char *logged_statement; /* the entry is about this one; NULL: about the same */
-	const struct cert *logged_leaf; /* and by this signer */
+	const struct cert *logged_leaf; /* and by this signer, */
+	const struct key *logged_key; /* or this one; NULL: by the same */
+	const char *algorithm; /* of the digest in the entry; NULL: the true one */
 	bool no_entry, no_promise, no_proof, other_signature;
 	int64_t integrated; /* 0: SIGSTORE_LOGGED */
 	int64_t promised; /* the time that is signed; 0: the same */

@@ -169,7 +169,7 @@ static void note_key__malformed__refused(void **state)
 		{"log+60f5a977+BaUnronv9mCQfIku+sPap4J5/dqA+TiEc5Vq2gWkOAGH",
 			"note key: note key: type 5, not 1 or 2", ERR_UNSUPPORTED},
 		{" +60f5a977+AaUnronv9mCQfIku+sPap4J5/dqA+TiEc5Vq2gWkOAGH",
-			"note key: \" \" is no name", ERR_USAGE},
+			"note key: \" \" is no name", ERR_FORMAT},
 	};
 
 	(void)state;
@@ -181,12 +181,43 @@ static void note_key__malformed__refused(void **state)
 		"note key: longer than 2048");
 }
 
+/* An ECDSA key's id does not cover the name, so nothing else would notice. */
+static void note_key__nul_in_the_name__refused(void **state)
+{
+	(void)state;
+	assert_ok(key_generate(KEY_EC_P256, &pair, &err), err);
+	assert_ok(note_key_of("log.example", pair, &made, &err), err);
+	assert_ok(note_key_write(&made, &out, &err), err);
+	out.data[3] = '\0';
+	assert_fails(note_key_parse(buf_bytes(&out), &key, &err), err, ERR_FORMAT,
+		"note key: \"log\\x00example\" is no name");
+}
+
 static void note_key__rsa__refused(void **state)
 {
 	(void)state;
 	assert_ok(key_generate(KEY_RSA, &pair, &err), err);
 	assert_fails(note_key_of("log", pair, &made, &err), err, ERR_USAGE,
 		"note key: an RSA key signs no notes");
+}
+
+static void note_key__name_that_breaks_lines_or_keys__refused(void **state)
+{
+	char name[NOTE_NAME_MAX + 2];
+	static const char *const bad[] = {"", "a+b", "a b", "a\nb", "caf\xc3\xa9"};
+
+	(void)state;
+	assert_ok(key_generate(KEY_ED25519, &pair, &err), err);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_false(note_key_of(bad[i], pair, &made, &err));
+		assert_int_equal(err.code, ERR_USAGE);
+	}
+	memset(name, 'a', sizeof(name));
+	name[NOTE_NAME_MAX + 1] = '\0';
+	assert_false(note_key_of(name, pair, &made, &err));
+	assert_int_equal(err.code, ERR_USAGE);
+	name[NOTE_NAME_MAX] = '\0';
+	assert_ok(note_key_of(name, pair, &made, &err), err);
 }
 
 static void checkpoint__malformed__refused(void **state)
@@ -240,7 +271,9 @@ int main(void)
 		TEST(note__malformed__refused),
 		TEST(note__beyond_the_limits__refused),
 		TEST(note_key__malformed__refused),
+		TEST(note_key__nul_in_the_name__refused),
 		TEST(note_key__rsa__refused),
+		TEST(note_key__name_that_breaks_lines_or_keys__refused),
 		TEST(checkpoint__malformed__refused),
 		TEST(note_sign__text_without_end_of_line__refused),
 	};

@@ -236,6 +236,25 @@ static void certificate__valid_now_and_no_log_pinned__verified(void **state)
 		"valid");
 }
 
+static void certificate__as_a_chain__verified(void **state)
+{
+	json_t *root = NULL, *material, *chain;
+
+	(void)state;
+	make();
+	assert_ok(json_open(buf_bytes(&text), 1u << 22, &root, &err), err);
+	material = json_object_get(root, "verificationMaterial");
+	chain = json_pack("{s:[O]}", "certificates", json_object_get(material, "certificate"));
+	assert_int_equal(json_object_del(material, "certificate"), 0);
+	assert_int_equal(json_object_set_new(material, "x509CertificateChain", chain), 0);
+	buf_clear(&text);
+	assert_ok(json_write(root, false, &text, &err), err);
+	json_decref(root);
+	judge();
+	assert_string_equal(verdict.reason, "");
+	assert_string_equal(verdict.identity, SIGSTORE_NAME);
+}
+
 static void envelope__with_a_chain_beside_it__verified(void **state)
 {
 	(void)state;
@@ -411,6 +430,63 @@ static void P15__entry_about_another_signature_or_signer__refused(void **state)
 	}
 }
 
+/* Both keys are trusted, but it was not the other one that signed. */
+static void P15__entry_about_another_trusted_key__refused(void **state)
+{
+	struct key *const keys[] = {maker.signer_key, other_key};
+	static const char *const versions[] = {"0.0.1", "0.0.2"};
+
+	(void)state;
+	recipe.leaf = NULL;
+	trust.keys = keys;
+	trust.key_count = 2;
+	recipe.logged_key = other_key;
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		recipe.version = versions[i];
+		refused("log log.example: log entry: is about another signature or signer");
+	}
+}
+
+static void P11__entry_with_a_digest_of_another_algorithm__refused(void **state)
+{
+	static const char *const cases[][2] = {
+		{"0.0.1", "sha512"}, {"0.0.1", "SHA2_256"}, {"0.0.2", "sha256"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		recipe.version = cases[i][0];
+		recipe.algorithm = cases[i][1];
+		refused("log log.example: log entry: is about another artefact");
+	}
+}
+
+static void trust__beyond_the_limits__an_error(void **state)
+{
+	struct cert *certs[SIGSTORE_KEYS_MAX + 1];
+	struct key *keys[SIGSTORE_KEYS_MAX + 1];
+
+	(void)state;
+	make();
+	assert_ok(sigstore_bundle_parse(buf_bytes(&text), &bundle, &err), err);
+	for (size_t i = 0; i < ARRAY_LEN(certs); i++) {
+		certs[i] = maker.root;
+		keys[i] = other_key;
+	}
+	trust.intermediates = certs;
+	trust.intermediate_count = ARRAY_LEN(certs);
+	assert_fails(sigstore_verify(bundle, &trust, &verdict, &err), err, ERR_USAGE,
+		"Sigstore bundle: more than 64 intermediates");
+	assert_false(verdict.verified);
+	recipe.leaf = NULL;
+	make();
+	sigstore_bundle_free(&bundle);
+	assert_ok(sigstore_bundle_parse(buf_bytes(&text), &bundle, &err), err);
+	trust.keys = keys;
+	trust.key_count = ARRAY_LEN(keys);
+	assert_fails(sigstore_verify(bundle, &trust, &verdict, &err), err, ERR_USAGE,
+		"Sigstore bundle: 65 keys, at most 64");
+}
+
 static void log__without_entry_or_proof__refused(void **state)
 {
 	(void)state;
@@ -561,7 +637,7 @@ static void P3__bundle_that_does_not_parse__refused(void **state)
 		{"\"canonicalizedBody\"", "\"body\"", ERR_FORMAT,
 			"Sigstore bundle: tlogEntries 0: entry: canonicalizedBody: missing"},
 		{"\"hashes\":[", "\"hashes\":[\"AAAA\",", ERR_FORMAT,
-			"Sigstore bundle: tlogEntries 0: entry: hashes: not a SHA-256 in base64"},
+			"Sigstore bundle: tlogEntries 0: entry: hashes: not a SHA-256"},
 		{"\"rootHash\":\"", "\"rootHash\":\"AAAA\",\"x\":\"", ERR_FORMAT,
 			"Sigstore bundle: tlogEntries 0: entry: rootHash: not a SHA-256"},
 		{"\"checkpoint\":", "\"c\":", ERR_FORMAT,
@@ -643,6 +719,7 @@ int main(void)
 		TEST(message__over_the_file_given__verified),
 		TEST(key__logged_without_a_time__verified),
 		TEST(certificate__valid_now_and_no_log_pinned__verified),
+		TEST(certificate__as_a_chain__verified),
 		TEST(envelope__with_a_chain_beside_it__verified),
 		TEST(key__not_trusted__refused),
 		TEST(certificate__without_roots__refused_whatever_the_keys),
@@ -656,6 +733,9 @@ int main(void)
 		TEST(P15__message_digest_changed_with_the_file__refused),
 		TEST(P15__entry_about_another_statement__refused),
 		TEST(P15__entry_about_another_signature_or_signer__refused),
+		TEST(P15__entry_about_another_trusted_key__refused),
+		TEST(P11__entry_with_a_digest_of_another_algorithm__refused),
+		TEST(trust__beyond_the_limits__an_error),
 		TEST(log__without_entry_or_proof__refused),
 		TEST(log__of_another_key__refused),
 		TEST(log__proof_of_another_place_or_tree__refused),
