@@ -12,8 +12,7 @@
 			"leave out, with what is below; relative to the model, no pattern"},       \
 	{                                                                                          \
 		"as", "spec|reference", OPTION_VALUE,                                              \
-			"order and names by the specification (default) or the reference "         \
-			"implementation"                                                           \
+			"order and names of the specification (default) or its reference program"  \
 	}
 
 static const struct option_spec digest_options[] = {METHOD_OPTIONS, OPTIONS_END};

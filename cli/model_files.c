@@ -49,9 +49,11 @@ bool model_files_open(struct model_files *files, const char *path, const char *s
 	const char *slash = strrchr(files->path, '/');
 	files->name = slash && slash[1] ? slash + 1 : "model";
 	files->directory = S_ISDIR(status.st_mode);
-	files->ignores = calloc(MODEL_DEFAULT_IGNORES + 1 + ignore_count, sizeof(*files->ignores));
-	if (!files->ignores)
+	const char **list = calloc(MODEL_DEFAULT_IGNORES + 1 + ignore_count, sizeof(*list));
+	if (!list)
 		return err_set(err, ERR_NOMEM, "out of memory");
+	files->ignores = list;
+	files->ignore_count = 0;
 	if (!files->directory)
 		return true;
 	for (size_t i = 0; i < MODEL_DEFAULT_IGNORES; i++)

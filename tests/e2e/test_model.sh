@@ -216,4 +216,21 @@ expect 0 '' assay model sign "$M/weights" --key key.pem --out one.sig --as refer
 expect 0 '^verified: 1 file' assay model verify renamed --signature one.sig --key key.pub
 expect 1 '^refused' assay model verify "$M/a.b" --signature one.sig --key key.pub
 ok "model__one_file__by_its_name_or_by_none"
+
+# ---- a key in a TPM ----
+MODULES=$(openssl version -m | cut -d'"' -f2)
+if [ -e "$MODULES/tpm2.so" ] && command -v tpm2_createprimary >/dev/null; then
+	tpm_make signer
+	export TPM2OPENSSL_TCTI=swtpm:path=$W/tpm-signer.sock
+	tpm2() { TPM2TOOLS_TCTI=$TPM2OPENSSL_TCTI "tpm2_$@" >/dev/null; }
+	tpm2 createprimary -C o -G ecc256:ecdsa-sha256:null -a 'sign|fixedtpm|fixedparent|sensitivedataorigin|userwithauth' -c signer.ctx
+	tpm2 evictcontrol -C o -c signer.ctx 0x81000010
+	tpm2 flushcontext -t
+	tpm2 readpublic -c 0x81000010 -f pem -o signer.pub
+	expect 0 '' assay model sign "$M" --key handle:0x81000010 --out "$SIG"
+	expect 0 '^verified' assay model verify "$M" --signature "$SIG" --key signer.pub
+	ok "model__key_in_a_tpm__signs"
+else
+	echo "skipped: tpm2-openssl or tpm2-tools is not installed"
+fi
 printf '%d passed, 0 failed\n' "$CHECKS"

@@ -2,6 +2,9 @@
 /* Directories measured otherwise: paths left out, links followed below the root, files in runs. */
 #include "tests/unit/attest/scratch_tree.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "attest/measure.h"
 #include "tests/support/unit.h"
 
@@ -208,6 +211,43 @@ static void shards__more_than_can_be__refused_before_reading(void **state)
 	assert_refused(&options, ERR_LIMIT, "more than 1000000 shards");
 }
 
+static atomic_bool done;
+
+static void *write_on(void *context)
+{
+	int fd = *(const int *)context;
+	for (unsigned i = 0; !done; i++)
+		if (pwrite(fd, &i, sizeof(i), 0) != sizeof(i))
+			break;
+	return NULL;
+}
+
+/* No second listing stands behind a single file: the stamps alone tell. */
+static void M7__file_written_while_hashed_in_runs__refused(void **state)
+{
+	pthread_t writer;
+	bool measured = true;
+	int fd = -1, to = -1;
+	(void)state;
+	tree_big("f", 4u << 20);
+	to = open(tree_path("f"), O_WRONLY | O_CLOEXEC);
+	assert_true(to >= 0);
+	assert_ok(measure_open(tree_path("f"), &fd, &err), err);
+	done = false;
+	assert_int_equal(pthread_create(&writer, NULL, write_on, &to), 0);
+	for (int i = 0; measured && i < 500; i++) {
+		measured_tree_release(&tree);
+		measured = measure_fd_shards(fd, "f", 1u << 20, 2, &tree, &err);
+	}
+	done = true;
+	pthread_join(writer, NULL);
+	close(fd);
+	close(to);
+	assert_false(measured);
+	assert_int_equal(err.code, ERR_CONFLICT);
+	assert_non_null(strstr(err.text, "f: changed since it was listed ("));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -223,6 +263,7 @@ int main(void)
 		TEST(shards__large_small_and_empty__each_run_its_digest),
 		TEST(shards__one_open_file__the_same),
 		TEST(shards__more_than_can_be__refused_before_reading),
+		TEST(M7__file_written_while_hashed_in_runs__refused),
 	};
 	return cmocka_run_group_tests_name("attest/measure_shards", tests, NULL, NULL);
 }
