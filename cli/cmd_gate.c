@@ -12,8 +12,7 @@
 		{"approval", "FILE", OPTION_REPEATED, "a signed approval; or several, as .jsonl"}, \
 	{                                                                                          \
 		"statement", "FILE", OPTION_REPEATED,                                              \
-			"a signed statement, or a .jsonl (also: "                                  \
-			"RELEASE" STATEMENTS_SUFFIX ")"                                            \
+			"statement besides RELEASE" STATEMENTS_SUFFIX                              \
 	}
 
 static const struct option_spec gate_options[] = {

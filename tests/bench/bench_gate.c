@@ -201,7 +201,7 @@ static double signatures(const struct world *w)
 int main(int argc, char **argv)
 {
 	static struct world w;
-	int runs = argc > 1 ? atoi(argv[1]) : 200;
+	int runs = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 200;
 	double best = 1e12, total = 0, alone = 1e12;
 
 	need(key_generate(KEY_EC_P256, &w.builder, &err));

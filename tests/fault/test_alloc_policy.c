@@ -3,6 +3,7 @@
 #include "tests/fault/alloc.h"
 
 #include "base/time.h"
+#include "policy/checklist.h"
 #include "tests/support/ek_ca.h"
 #include "tests/unit/policy/scene.h"
 
@@ -240,6 +241,116 @@ static void S12__appraisal_of_a_key_in_the_tpm__undecided_or_trusted(void **igno
 	assert_true(true_verdict.trusted);
 }
 
+static struct buf top, statement_envelope;
+static struct bytes statement_view;
+
+/* A class that demands a statement, and the statement. */
+static void demand_statement(void)
+{
+	struct buf text = {0};
+	char hex[2 * SHA256_LEN + 1];
+
+	buf_clear(&top);
+	buf_put_str(&top, "statement_keys:\n  - name: lab\n    kinds: [assessment]\n    pem: ");
+	scene_put_pem(&top, keys.other, 6);
+	s->class_lines =
+		SCENE_CLASS_LINES "    statements:\n      - kind: assessment\n        name: eval\n"
+				  "        type: https://assay.example/assessment/evaluation/v1\n"
+				  "        covers: [binary]\n        metrics: [ {name: accuracy, "
+				  "min: 0.9, max: 1} ]\n";
+	s->top_lines = buf_str(&top);
+	scene_policy(s);
+	for (size_t i = 0; i < SCENE_APPROVALS; i++)
+		memcpy(s->approvals[i].approval.clause, s->policy->classes[0].clause, SHA256_LEN);
+	scene_approve(s);
+	hex_encode(BYTES_OF(s->components[0].digest), hex);
+	buf_printf(&text,
+		"{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{\"name\":\"x\","
+		"\"digest\":{\"sha256\":\"%s\"}}],\"predicateType\":"
+		"\"https://assay.example/assessment/evaluation/v1\",\"predicate\":{\"result\":"
+		"\"passed\",\"by\":\"lab\",\"issued\":\"2026-01-01T00:00:00Z\",\"expires\":"
+		"\"2099-01-01T00:00:00Z\",\"report\":{\"digest\":{\"sha256\":\"%s\"}},"
+		"\"metrics\":{\"accuracy\":0.95}}}",
+		hex, hex);
+	buf_clear(&statement_envelope);
+	assert_ok(dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&text), keys.other, &statement_envelope,
+			  &s->err),
+		s->err);
+	buf_release(&text);
+	statement_view = buf_bytes(&statement_envelope);
+	s->context.statements = &statement_view;
+	s->context.statement_count = 1;
+}
+
+static void S12__appraisal_with_a_statement__undecided_or_trusted(void **ignored)
+{
+	(void)ignored;
+	demand_statement();
+	scene_attest(s);
+	appraise_and_fail();
+	assert_true(true_verdict.trusted);
+	buf_release(&top);
+	buf_release(&statement_envelope);
+}
+
+static void S12__policy_with_demands__out_of_memory_or_whole(void **ignored)
+{
+	const struct fault_case c = {run_policy, check_policy, release_policy};
+	(void)ignored;
+	demand_statement();
+	fault_case_run(&c);
+	buf_release(&top);
+	buf_release(&statement_envelope);
+}
+
+static size_t members;
+static void check_three(void)
+{
+	assert_int_equal(members, 3);
+}
+static bool checklist_as_json(struct err *err)
+{
+	struct checklist list = {.met = true, .count = 2, .items = {{.met = true}, {.met = true}}};
+	json_t *json = NULL;
+	if (!gate_json(NULL, "prod", &list, &verdict, &json, err))
+		return false;
+	members = json_object_size(json);
+	json_decref(json);
+	return true;
+}
+
+static void S12__gate_answer__out_of_memory_or_whole(void **ignored)
+{
+	const struct fault_case c = {checklist_as_json, check_three, NULL};
+	(void)ignored;
+	memset(&verdict, 0, sizeof(verdict));
+	fault_case_run(&c);
+}
+
+static void check_two(void)
+{
+	assert_int_equal(members, 2);
+}
+static bool differences(struct err *err)
+{
+	struct release other = s->release;
+	other.component_count--;
+	other.purpose = (char *)(uintptr_t) "another";
+	json_t *json = release_diff(&s->release, &other);
+	if (!json)
+		return err_set(err, ERR_NOMEM, "no memory");
+	members = json_array_size(json);
+	json_decref(json);
+	return true;
+}
+
+static void S12__release_diff__out_of_memory_or_whole(void **ignored)
+{
+	const struct fault_case c = {differences, check_two, NULL};
+	(void)ignored;
+	fault_case_run(&c);
+}
+
 /* Never another reason than the true one, and never fewer. */
 static void S12__appraisal_of_the_untrusted__undecided_or_the_same_reasons(void **ignored)
 {
@@ -392,6 +503,10 @@ int main(void)
 		T(S12__appraisal_of_the_trusted__undecided_or_trusted),
 		T(S12__appraisal_of_a_renewal__undecided_or_trusted),
 		T(S12__appraisal_of_a_key_in_the_tpm__undecided_or_trusted),
+		T(S12__appraisal_with_a_statement__undecided_or_trusted),
+		T(S12__policy_with_demands__out_of_memory_or_whole),
+		T(S12__gate_answer__out_of_memory_or_whole),
+		T(S12__release_diff__out_of_memory_or_whole),
 		T(S12__appraisal_of_the_untrusted__undecided_or_the_same_reasons),
 		T(S12__evidence_authentic__undecided_or_so),
 		T(S12__verdict_json__out_of_memory_or_whole),

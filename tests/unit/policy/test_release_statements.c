@@ -226,6 +226,25 @@ static void demand__signed_by_another_key_than_demanded__refused(void **state)
 	assert_trusted(s);
 }
 
+static void demand__each_with_its_own_keys__one_key_meets_its_own_only(void **state)
+{
+	(void)state;
+	say_tested("PASSED", keys.other);
+	demand("      - {kind: test-result, name: a, keys: [ci]}\n"
+	       "      - {kind: test-result, name: b, keys: [lab]}\n");
+	assert_unmet(REASON_STATEMENT_SIGNATURE, "not signed by any of them");
+	assert_true(list.items[2].met);
+	assert_false(list.items[3].met);
+}
+
+static void demand__several_faults__the_first_is_said(void **state)
+{
+	(void)state;
+	say(ELSEWHERE, TEST_RESULT, "{\"result\":\"FAILED\",\"configuration\":[]}", keys.alice);
+	demand("      - {kind: test-result, name: tests}\n");
+	assert_unmet(REASON_STATEMENT_SIGNATURE, "not signed by any of them");
+}
+
 static void demand__signed_by_the_release_key_only__refused(void **state)
 {
 	(void)state;
@@ -607,6 +626,26 @@ static void checklist__approvals__end_when_too_few_persons_are_left(void **state
 	scene_approve(s);
 	judge_at(SCENE_NOW);
 	assert_int_equal(list.items[2].expires, SCENE_NOW + 101);
+	s->approvals[1].approval.expires = SCENE_NOW + 50;
+	scene_approve(s);
+	judge_at(SCENE_NOW);
+	assert_int_equal(list.items[2].expires, SCENE_NOW + 50);
+}
+
+static void checklist__approval_that_does_not_count__puts_off_no_end(void **state)
+{
+	(void)state;
+	s->class_lines = "    approvals: [ {role: security, count: 1} ]\n"
+			 "    credential_lifetime: 10m\n";
+	scene_policy(s);
+	scene_approval_set(s, 0, "alice", "security", keys.alice);
+	scene_approval_set(s, 1, "bob", "security", keys.bob);
+	s->approvals[1].approval.expires = SCENE_NOW + 9000;
+	s->approvals[1].approval.environment = (char *)(uintptr_t) "test";
+	scene_approve(s);
+	judge_at(SCENE_NOW);
+	assert_string_equal(list.items[2].by, "alice");
+	assert_int_equal(list.items[2].expires, SCENE_NOW + 1000);
 }
 
 static void checklist__approval_lacking__not_met(void **state)
@@ -679,6 +718,8 @@ int main(void)
 		T(P2__statement_of_another_kind__refused),
 		T(demand__signed_by_a_key_not_trusted_for_the_kind__refused),
 		T(demand__signed_by_another_key_than_demanded__refused),
+		T(demand__each_with_its_own_keys__one_key_meets_its_own_only),
+		T(demand__several_faults__the_first_is_said),
 		T(demand__signed_by_the_release_key_only__refused),
 		T(P15__statement_of_something_else__refused),
 		T(P11__digest_of_another_kind_as_subject__refused),
@@ -709,6 +750,7 @@ int main(void)
 		T(demand__none__statements_are_not_looked_at),
 		T(demand__one_of_two_unmet__refused),
 		T(checklist__approvals__end_when_too_few_persons_are_left),
+		T(checklist__approval_that_does_not_count__puts_off_no_end),
 		T(checklist__approval_lacking__not_met),
 		T(checklist__not_signed_or_class_unknown__not_met),
 		T(checklist__release_that_does_not_parse__empty_and_not_met),
