@@ -186,6 +186,9 @@ static bool sign_with(EVP_MD_CTX *ctx, const struct key *key, enum signature_sch
 
 	if (EVP_DigestSign(ctx, signature, &len, message.data, message.len) != 1)
 		return openssl_fail(err, key->home ? ERR_TPM : ERR_CRYPTO, "signing");
+	/* ECDSA in OpenSSL 3.0 says done, with a length of -1, when memory runs out as it encodes. */
+	if (len > sizeof(signature))
+		return err_set(err, ERR_NOMEM, "signing: no memory");
 	if (scheme != SIGN_ECDSA_RAW) {
 		buf_put(ret, bytes_of(signature, len));
 		return buf_ok(ret, err);
