@@ -138,8 +138,8 @@ static void S12__signer_inside_the_policy__never_outside(void **ignored)
 static bool run_add(struct err *e)
 {
 	buf_clear(&out);
-	return policy_signature_add(buf_bytes(&envelope), buf_bytes(&s->policy_text),
-		keys.other, &out, e);
+	return policy_signature_add(
+		buf_bytes(&envelope), buf_bytes(&s->policy_text), keys.other, &out, e);
 }
 static void check_add(void)
 {
@@ -183,7 +183,7 @@ static bool run_explain(struct err *e)
 
 static void S12__policy_in_words__out_of_memory_or_whole(void **ignored)
 {
-	bool (*const runs[])(struct err *e) = {run_diff, run_summary, run_explain};
+	bool (*const runs[])(struct err * e) = {run_diff, run_summary, run_explain};
 	(void)ignored;
 	for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
 		const struct fault_case c = {runs[i], check_json, release_json};
