@@ -38,6 +38,14 @@ void words_put_name(struct buf *out, const char *name)
 	buf_printf(out, "%s%s", out->len ? ", " : "", ESC(bytes_str(name)));
 }
 
+/* The names put together, or what stands for none of them. */
+static const char *names_or(struct words *w, struct buf *names, const char *none)
+{
+	if (!buf_ok(names, NULL))
+		w->failed = true;
+	return !w->failed && names->len > 0 ? buf_str(names) : none;
+}
+
 /* ---- one class ---- */
 
 static void explain_approvals(struct words *w, const struct policy *p, const struct policy_class *c)
@@ -57,7 +65,7 @@ static void explain_approvals(struct words *w, const struct policy *p, const str
 		words_say(w,
 			"release: approved by %u as %s, for its environment and this clause; "
 			"who may: %s",
-			c->approvals[i].count, role, persons.len ? buf_str(&persons) : "nobody");
+			c->approvals[i].count, role, names_or(w, &persons, "nobody"));
 	}
 	if (c->approval_count > 0)
 		words_say(w, c->differ_from_author
@@ -74,7 +82,7 @@ static void explain_release(struct words *w, const struct policy *p, const struc
 
 	for (size_t i = 0; i < p->release_key_count; i++)
 		words_put_name(&keys, p->release_keys[i].name);
-	words_say(w, "release: signed by one of: %s", keys.len ? buf_str(&keys) : "nobody");
+	words_say(w, "release: signed by one of: %s", names_or(w, &keys, "nobody"));
 	explain_approvals(w, p, c);
 	words_say(w, c->pinned ? "agent: every component is pinned, not only measured"
 			       : "agent: every component is measured; pinning is not demanded");
@@ -92,7 +100,7 @@ static void explain_hosts(struct words *w, const struct policy *p, const struct 
 		words_say(w, "host: any that is enrolled; nothing of its boot is judged");
 	else
 		words_say(w, "host: of the first class that its boot satisfies: %s",
-			names.len ? buf_str(&names) : "none");
+			names_or(w, &names, "none"));
 	words_say(w, "host: shown to be at least %s", assurance_name(c->minimum_assurance));
 	if (c->clock_safe)
 		words_say(w, "host: its TPM was shut down in order (clock safe)");
@@ -138,13 +146,12 @@ static void say_keys(struct words *w, const struct policy *p)
 
 	for (size_t i = 0; i < p->root_count; i++)
 		words_put_name(&roots, p->roots[i].name);
-	words_say(w, "TPM makers: %s",
-		roots.len ? buf_str(&roots) : "none: an operator confirms each host");
+	words_say(w, "TPM makers: %s", names_or(w, &roots, "none: an operator confirms each host"));
 	words_say(w, "TPM makers: %zu intermediates, %zu revocation lists, %zu keys distrusted",
 		p->intermediate_count, crls_count(p->ek_crls), p->ek_distrusted_count);
 	for (size_t i = 0; i < p->release_key_count; i++)
 		words_put_name(&keys, p->release_keys[i].name);
-	words_say(w, "release keys: %s", keys.len ? buf_str(&keys) : "none");
+	words_say(w, "release keys: %s", names_or(w, &keys, "none"));
 }
 
 static void say_approvers(struct words *w, const struct policy *p)
@@ -156,8 +163,7 @@ static void say_approvers(struct words *w, const struct policy *p)
 		for (size_t k = 0; k < a->role_count; k++)
 			words_put_name(&roles, a->roles[k]);
 		words_say(w, "approver %s: %s; %zu key%s", ESC(bytes_str(a->person)),
-			roles.len ? buf_str(&roles) : "no role", a->key_count,
-			a->key_count == 1 ? "" : "s");
+			names_or(w, &roles, "no role"), a->key_count, a->key_count == 1 ? "" : "s");
 	}
 }
 
@@ -176,8 +182,7 @@ static void say_classes(struct words *w, const struct policy *p)
 			words_put_name(&hosts, p->host_classes[c->hosts[k]].name);
 		words_say(w,
 			"risk class %s: approvals: %s; hosts: %s; at least %s; credentials of %s",
-			c->name, who.len ? buf_str(&who) : "none",
-			hosts.len ? buf_str(&hosts) : "any enrolled",
+			c->name, names_or(w, &who, "none"), names_or(w, &hosts, "any enrolled"),
 			assurance_name(c->minimum_assurance),
 			words_duration(c->credential_lifetime, lifetime));
 	}

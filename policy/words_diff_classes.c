@@ -52,8 +52,10 @@ static void diff_hosts(struct diff *d, const char *subject, const struct policy_
 		words_put_name(&was, d->old->host_classes[old->hosts[i]].name);
 	for (size_t i = 0; i < new->host_count; i++)
 		words_put_name(&now, d->new->host_classes[new->hosts[i]].name);
-	if (!buf_ok(&now, NULL) || !buf_ok(&was, NULL))
+	if (!buf_ok(&now, NULL) || !buf_ok(&was, NULL)) {
 		d->w.failed = true;
+		return;
+	}
 	if (old->host_count == 0 && new->host_count > 0)
 		direction = DIFF_TIGHTER;
 	else if (new->host_count == 0 && old->host_count > 0)
