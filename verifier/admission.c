@@ -135,7 +135,8 @@ json_t *admission_answer(const char *uid, bool allowed, const char *message)
 	json_t *response = json_pack("{s:s, s:b}", "uid", uid, "allowed", (int)allowed);
 	if (response && message &&
 		json_object_set_new(response, "status",
-			json_pack("{s:i, s:s}", "code", allowed ? 200 : 403, "message", text)) != 0) {
+			json_pack("{s:i, s:s}", "code", allowed ? 200 : 403, "message", text)) !=
+			0) {
 		json_decref(response);
 		return NULL;
 	}

@@ -26,8 +26,8 @@ static bool find_releases(struct call *call, const uint8_t digest[SHA256_LEN],
 	struct sql *sql = NULL;
 	if (!call_read(call, &sql, err))
 		return false;
-	bool ok = subjects_find(sql, digest, bytes_str(environment), releases, CANDIDATES_MAX,
-		ret_count, err);
+	bool ok = subjects_find(
+		sql, digest, bytes_str(environment), releases, CANDIDATES_MAX, ret_count, err);
 	store_read_done(call->app->store, &sql);
 	return ok;
 }
@@ -43,8 +43,8 @@ static bool judge_image(struct call *call, const struct admission_image *image,
 	*ret_admitted = false;
 	(void)text_escape(bytes_str(image->image), shown, sizeof(shown));
 	if (!image->pinned) {
-		(void)snprintf(why, WHY_MAX, "image %s is not by digest: expected NAME@sha256:…",
-			shown);
+		(void)snprintf(
+			why, WHY_MAX, "image %s is not by digest: expected NAME@sha256:…", shown);
 		return true;
 	}
 	if (!find_releases(call, image->digest, environment, releases, &count, err))
@@ -52,8 +52,8 @@ static bool judge_image(struct call *call, const struct admission_image *image,
 	(void)snprintf(why, WHY_MAX, "image %s: no published release for environment %s names it",
 		shown, environment);
 	for (size_t i = 0; i < count && !*ret_admitted; i++) {
-		if (!release_stands(call, releases[i], bytes_str(environment), ret_admitted, reason,
-			    err))
+		if (!release_stands(
+			    call, releases[i], bytes_str(environment), ret_admitted, reason, err))
 			return false;
 		if (!*ret_admitted && i == 0)
 			(void)snprintf(why, WHY_MAX, "image %s: %s", shown, reason);

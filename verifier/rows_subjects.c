@@ -10,7 +10,8 @@ bool subjects_put(struct sql *sql, const struct release *release, struct err *er
 		const struct release_component *c = &release->components[i];
 		if (c->kind == COMPONENT_SHA256 &&
 			!sql_exec(sql,
-				"INSERT INTO subjects(digest, release) VALUES(?1, ?2) ON CONFLICT DO "
+				"INSERT INTO subjects(digest, release) VALUES(?1, ?2) ON CONFLICT "
+				"DO "
 				"NOTHING",
 				SQL_ARGS(sql_b(BYTES_OF(c->digest)),
 					sql_b(BYTES_OF(release->digest))),
@@ -21,8 +22,7 @@ bool subjects_put(struct sql *sql, const struct release *release, struct err *er
 }
 
 /* The statement of an envelope stored before there was an index. */
-static bool subjects_add(
-	struct sql *sql, const uint8_t digest[SHA256_LEN], struct err *err)
+static bool subjects_add(struct sql *sql, const uint8_t digest[SHA256_LEN], struct err *err)
 {
 	OWNED(release_row_release) struct release_row row = {0};
 	OWNED(dsse_free) struct dsse *dsse = NULL;

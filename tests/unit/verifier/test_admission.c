@@ -228,17 +228,16 @@ static void answer__untrusted_text__escaped_and_cut(void **state)
 /* Sends the review; the message of the answer, "" when it is admitted. */
 static const char *asked(char out[1200])
 {
-	json_t *answer = world_json(&w, &cluster, "POST", "/v1/kubernetes/admission?timeout=10s",
-		buf_str(&text), 200);
+	json_t *answer = world_json(
+		&w, &cluster, "POST", "/v1/kubernetes/admission?timeout=10s", buf_str(&text), 200);
 	const json_t *response = json_object_get(answer, "response");
-	assert_string_equal(json_string_value(json_object_get(answer, "apiVersion")),
-		"admission.k8s.io/v1");
 	assert_string_equal(
-		json_string_value(json_object_get(answer, "kind")), "AdmissionReview");
+		json_string_value(json_object_get(answer, "apiVersion")), "admission.k8s.io/v1");
+	assert_string_equal(json_string_value(json_object_get(answer, "kind")), "AdmissionReview");
 	assert_string_equal(json_string_value(json_object_get(response, "uid")),
 		"705ab4f5-6393-11e8-b7cc-42010a800002");
-	const char *message = json_string_value(
-		json_object_get(json_object_get(response, "status"), "message"));
+	const char *message =
+		json_string_value(json_object_get(json_object_get(response, "status"), "message"));
 	bool allowed = json_is_true(json_object_get(response, "allowed"));
 	if (allowed == (message != NULL))
 		fail_msg("allowed and a reason, or neither");
@@ -284,7 +283,8 @@ static void admission__any_image_not_of_a_release__denied(void **state)
 	edit("@sha256:c2", "@sha256:d2"); /* the init container alone */
 	assert_denied("agents/fetch@sha256:d2");
 	load("create");
-	edit("@sha256:" HEX64, "@sha256:" FSVERITY64); /* the model's, which is an fs-verity digest */
+	edit("@sha256:" HEX64,
+		"@sha256:" FSVERITY64); /* the model's, which is an fs-verity digest */
 	assert_denied("no published release for environment prod names it");
 }
 
