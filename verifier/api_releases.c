@@ -259,8 +259,8 @@ static bool appraisal_json(struct call *call, const struct loaded *l, json_t **r
 	       json_open(buf_bytes(&text), JSON_INPUT_MAX, ret, err);
 }
 
-bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], struct bytes environment,
-	bool *ret_stands, char why[RELEASE_WHY_MAX], struct err *err)
+bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool *ret_stands,
+	char why[RELEASE_WHY_MAX], struct err *err)
 {
 	OWNED(judged_release) struct judged judged = {0};
 	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
@@ -273,9 +273,7 @@ bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], struct 
 		return false;
 	hex_encode(bytes_of(digest, SHA256_LEN), hex);
 	const struct verdict *v = judged.verdict;
-	if (!bytes_equal_str(environment, l->workload.environment))
-		(void)snprintf(why, RELEASE_WHY_MAX, "release %s is of another environment", hex);
-	else if (!v->trusted)
+	if (!v->trusted)
 		(void)snprintf(why, RELEASE_WHY_MAX, "release %s: %s: %s", hex,
 			reason_code_name(v->reason_count ? v->reasons[0].code : REASON_NONE),
 			v->reason_count ? v->reasons[0].subject : "nothing was checked");
