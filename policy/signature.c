@@ -175,6 +175,10 @@ bool policy_signers_outside(
 		if (!outside(signers, policy->release_keys[i].key, "the release key",
 			    policy->release_keys[i].name, err))
 			return false;
+	for (size_t i = 0; i < policy->statement_key_count; i++)
+		if (!outside(signers, policy->statement_keys[i].key, "the statement key",
+			    policy->statement_keys[i].name, err))
+			return false;
 	for (size_t i = 0; i < policy->approver_count; i++)
 		for (size_t k = 0; k < policy->approvers[i].key_count; k++)
 			if (!outside(signers, policy->approvers[i].keys[k], "a key of approver",

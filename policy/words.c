@@ -76,6 +76,31 @@ static void explain_approvals(struct words *w, const struct policy *p, const str
 			words_duration(c->approval_age_max, age));
 }
 
+static void explain_demands(struct words *w, const struct policy *p, const struct policy_class *c)
+{
+	for (size_t i = 0; i < c->demand_count; i++) {
+		const struct policy_demand *demand = &c->demands[i];
+		OWNED(buf_release) struct buf keys = {0};
+		char age[WORDS_DURATION_MAX];
+
+		for (size_t k = 0; k < p->statement_key_count; k++)
+			if (demand->keys >> k & 1)
+				words_put_name(&keys, p->statement_keys[k].name);
+		words_say(w, "release: %s %s, signed by one of: %s",
+			predicate_kind_name(demand->kind), demand->name,
+			names_or(w, &keys, "nobody"));
+		if (demand->age_max > 0)
+			words_say(w, "release: %s is not older than %s", demand->name,
+				words_duration(demand->age_max, age));
+		if (demand->builder_count > 0)
+			words_say(w, "release: %s was made by one of %zu builders", demand->name,
+				demand->builder_count);
+		if (demand->metric_count > 0)
+			words_say(w, "release: %s keeps %zu metrics within bounds", demand->name,
+				demand->metric_count);
+	}
+}
+
 static void explain_release(struct words *w, const struct policy *p, const struct policy_class *c)
 {
 	OWNED(buf_release) struct buf keys = {0};
@@ -83,6 +108,7 @@ static void explain_release(struct words *w, const struct policy *p, const struc
 	for (size_t i = 0; i < p->release_key_count; i++)
 		words_put_name(&keys, p->release_keys[i].name);
 	words_say(w, "release: signed by one of: %s", names_or(w, &keys, "nobody"));
+	explain_demands(w, p, c);
 	explain_approvals(w, p, c);
 	words_say(w, c->pinned ? "agent: every component is pinned, not only measured"
 			       : "agent: every component is measured; pinning is not demanded");

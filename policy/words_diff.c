@@ -154,6 +154,23 @@ static void collect_release_keys(
 			d, ret, key_id(policy->release_keys[i].key), policy->release_keys[i].name);
 }
 
+/* A key with what it is trusted for: another kind makes it another member. */
+static void collect_statement_keys(
+	struct diff *d, const struct policy *policy, struct diff_items *ret)
+{
+	for (size_t i = 0; i < policy->statement_key_count; i++) {
+		const struct policy_statement_key *key = &policy->statement_keys[i];
+		const struct bytes parts[] = {
+			key_spki(key->key), bytes_of(&key->kinds, sizeof(key->kinds))};
+		struct digest id;
+
+		if (digest_of_parts(DIGEST_SHA256, parts, ARRAY_LEN(parts), &id, NULL))
+			diff_items_add(d, ret, id.bytes, key->name);
+		else
+			d->w.failed = true;
+	}
+}
+
 static void collect_roots(struct diff *d, const struct policy *policy, struct diff_items *ret)
 {
 	for (size_t i = 0; i < policy->root_count; i++)
@@ -223,6 +240,10 @@ static void diff_collected(struct diff *d)
 		{{"release_keys", "release key", DIFF_LOOSER, "may sign releases from now on",
 			 "releases that it alone signed are refused at the next full appraisal"},
 			collect_release_keys},
+		{{"statement_keys", "statement key", DIFF_LOOSER,
+			 "its statements count for the kinds it is trusted for",
+			 "what it alone stated counts no more"},
+			collect_statement_keys},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Risk classes that were tightened or loosened, and the approvals that this voids. */
 #include "base/text.h"
+#include "policy/policy_file.h"
 #include "policy/words_private.h"
 
 static unsigned demanded(const struct policy_class *class, const char *role)
@@ -83,6 +84,52 @@ static void diff_review(struct diff *d, const char *subject, const struct policy
 		"how long a review that fell due only warns");
 }
 
+static const json_t *demand_of(const json_t *demands, const char *name)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(demands, i,
+		one) if (strcmp(json_string_value(json_object_get(one, "name")), name) ==
+			 0) return one;
+	return NULL;
+}
+
+/* As the clause has them: each demand by its name, with all that it asks. */
+static void diff_demands(struct diff *d, const char *subject, const struct policy_class *old,
+	const struct policy_class *new)
+{
+	OWNED(json_release) json_t *before = policy_clause_demands(d->old, old);
+	OWNED(json_release) json_t *after = policy_clause_demands(d->new, new);
+	const json_t *one, *twin;
+	size_t i;
+
+	if (!before || !after) {
+		d->w.failed = true;
+		return;
+	}
+	json_array_foreach(after, i, one)
+	{
+		const char *name = json_string_value(json_object_get(one, "name"));
+
+		twin = demand_of(before, name);
+		if (!twin)
+			diff_note(d, DIFF_TIGHTER, subject, "releases without it are refused",
+				"statement %s: demanded", name);
+		else if (!json_equal(one, twin))
+			diff_note(d, DIFF_OTHER, subject, "what counts as meeting it",
+				"statement %s: changed", name);
+	}
+	json_array_foreach(before, i, one)
+	{
+		const char *name = json_string_value(json_object_get(one, "name"));
+
+		if (!demand_of(after, name))
+			diff_note(d, DIFF_LOOSER, subject, "releases need it no more",
+				"statement %s: not demanded any more", name);
+	}
+}
+
 static void diff_class(
 	struct diff *d, const struct policy_class *old, const struct policy_class *new)
 {
@@ -117,6 +164,7 @@ static void diff_class(
 	diff_flag(d, subject, "clock_safe", old->clock_safe, new->clock_safe, DIFF_TIGHTER,
 		"whether quotes after an unclean stop of the TPM are refused");
 	diff_review(d, subject, old, new);
+	diff_demands(d, subject, old, new);
 	diff_hosts(d, subject, old, new);
 }
 

@@ -295,8 +295,8 @@ bool serve_release_gate(struct call *call, struct err *err)
 	return call_json(call, 200, answer, err);
 }
 
-bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], struct bytes environment,
-	bool *ret_stands, char why[RELEASE_WHY_MAX], struct err *err)
+bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool *ret_stands,
+	char why[RELEASE_WHY_MAX], struct err *err)
 {
 	OWNED(judged_release) struct judged judged = {0};
 	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
@@ -310,9 +310,7 @@ bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], struct 
 		return false;
 	hex_encode(bytes_of(digest, SHA256_LEN), hex);
 	const struct verdict *v = judged.verdict;
-	if (!bytes_equal_str(environment, l->workload.environment))
-		(void)snprintf(why, RELEASE_WHY_MAX, "release %s is of another environment", hex);
-	else if (!v->trusted)
+	if (!v->trusted)
 		(void)snprintf(why, RELEASE_WHY_MAX, "release %s: %s: %s", hex,
 			reason_code_name(v->reason_count ? v->reasons[0].code : REASON_NONE),
 			v->reason_count ? v->reasons[0].subject : "nothing was checked");

@@ -156,11 +156,11 @@ bool serve_host_confirm(struct call *call, struct err *err);
 bool serve_host_quarantine(struct call *call, struct err *err);
 bool serve_host_retire(struct call *call, struct err *err);
 bool serve_admission(struct call *call, struct err *err);
-/* api_releases.c: whether a release would be trusted now in an environment: signed, approved, not
- * revoked, its workload active, of that environment and reviewed. why: the first thing against it. */
+/* api_releases.c: whether a release would be trusted now in its workload's environment: signed,
+ * approved, not revoked, its workload active and reviewed. why: the first thing against it. */
 #define RELEASE_WHY_MAX 512u
-must_use bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN],
-	struct bytes environment, bool *ret_stands, char why[RELEASE_WHY_MAX], struct err *err);
+must_use bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool *ret_stands,
+	char why[RELEASE_WHY_MAX], struct err *err);
 bool serve_workload_add(struct call *call, struct err *err);
 bool serve_workloads(struct call *call, struct err *err);
 bool serve_workload(struct call *call, struct err *err);

@@ -6,6 +6,7 @@ world_open
 tpm_make one
 verifier_make
 printf '    review_every: 30d\n    review_grace: 1s\n' >>"$W/verifier/policy.yaml"
+printf 'kubernetes:\n  - {namespace: payments, environment: prod}\n' >>"$W/verifier/verifierd.yaml"
 verifier_start
 host_start one
 agent_make one
@@ -112,6 +113,22 @@ echo 'met: true' >>"$W/map.yaml"
 expect 3 'unknown key' operator compliance report ocr-agent --map "$W/map.yaml"
 expect 3 'no workload nobody' operator compliance report nobody
 ok "the compliance report: what is evidenced, by what, and what is not"
+
+assay-verifierd issue-operator --config "$W/verifier/verifierd.yaml" --role admission --name cluster --out "$W/cluster" >/dev/null
+digest() { sha256sum "$1" | cut -d' ' -f1; }
+hex64() { printf "$1%.0s" $(seq 32); }
+ask() { # REVIEW: the API server's question over its certificate
+	curl -s --cacert "$W/verifier/ca.pem" --cert "$W/cluster/cert.pem" --key "$W/cluster/key.pem" \
+		-H 'Content-Type: application/json' --data-binary "@$1" "https://127.0.0.1:$PORT/v1/kubernetes/admission?timeout=10s"
+}
+sed "s/$(hex64 c0)/$(digest "$W/agent/bin/tesseract")/; s/$(hex64 c2)/$(digest "$W/agent/config/ocr.config")/" \
+	"$ROOT/tests/fuzz/corpus/admission/create.json" >"$W/review.json"
+expect 0 '"response":\{"allowed":true,"uid":"705ab4f5-' ask "$W/review.json"
+expect 0 '"allowed":false,"status":\{"code":403,"message":"image [^"]*no published release' ask "$ROOT/tests/fuzz/corpus/admission/create.json"
+operator release revoke "$RELEASE" --reason test >/dev/null
+operator release revoke "$FIRST" --reason test >/dev/null
+expect 0 '"allowed":false' ask "$W/review.json"
+ok "Kubernetes admission: images of an approved release, and no others"
 
 verifier_stop
 printf '%d passed, 0 failed\n' "$CHECKS"

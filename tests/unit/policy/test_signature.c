@@ -292,6 +292,22 @@ static void outside__release_key__refused_by_name(void **state)
 		"stand outside it");
 }
 
+static void outside__statement_key__refused_by_name(void **state)
+{
+	struct buf lines = {0};
+
+	(void)state;
+	buf_put_str(&lines, "statement_keys:\n  - name: ci\n    kinds: [test-result]\n    pem: ");
+	scene_put_pem(&lines, keys.other, 6);
+	reparse(buf_str(&lines));
+	assert_ok(policy_signers_outside(&signers, policy, &err), err);
+	assert_ok(add("pipeline", keys.other), err);
+	assert_fails(policy_signers_outside(&signers, policy, &err), err, ERR_DENIED,
+		"policy key pipeline is the statement key ci of this policy: its signers must "
+		"stand outside it");
+	buf_release(&lines);
+}
+
 static void outside__approver__refused_by_name(void **state)
 {
 	(void)state;
@@ -420,6 +436,7 @@ int main(void)
 		T(add__more_than_the_most__refused),
 		T(outside__strangers__fine),
 		T(outside__release_key__refused_by_name),
+		T(outside__statement_key__refused_by_name),
 		T(outside__approver__refused_by_name),
 		T(outside__ek_root__refused_by_name),
 		T(outside__ek_intermediate__refused),

@@ -84,6 +84,16 @@ static void assert_change(const char *subject, const char *wanted, const char *d
 	assert_true(json_string_length(json_object_get(one, "effect")) > 0);
 }
 
+static size_t of_subject(const char *subject)
+{
+	size_t i, n = 0;
+	json_t *one;
+
+	json_array_foreach(json_object_get(json, "changes"), i, one) n +=
+		strcmp(json_string_value(json_object_get(one, "subject")), subject) == 0;
+	return n;
+}
+
 static size_t count(const char *key)
 {
 	return json_array_size(json_object_get(json, key));
@@ -316,6 +326,47 @@ static void diff__classes_added_and_removed__said(void **state)
 	assert_int_equal(count("approvals_void"), 0);
 }
 
+/* Keys that statements count by, and what a class asks to be stated. */
+static void statement_key(struct buf *top, const char *kinds, const struct key *key)
+{
+	buf_clear(top);
+	buf_printf(top, "statement_keys:\n  - name: ci\n    kinds: [%s]\n    pem: ", kinds);
+	scene_put_pem(top, key, 6);
+}
+
+#define DEMANDS SCENE_CLASS_LINES "    statements:\n"
+#define TESTED  "      - {kind: test-result, name: tests, keys: [ci]}\n"
+#define BUILT   "      - {kind: provenance, name: build, max_age: 90d}\n"
+
+static void diff__statements__keys_and_demands_said(void **state)
+{
+	struct buf top = {0};
+
+	(void)state;
+	statement_key(&top, "test-result, provenance", keys.other);
+	parse(0, DEMANDS TESTED, buf_str(&top));
+	parse(1, DEMANDS BUILT, buf_str(&top));
+	compare();
+	assert_change("risk class low", "statement build: demanded", "tighter");
+	assert_change("risk class low", "statement tests: not demanded any more", "looser");
+	parse(1, DEMANDS "      - {kind: test-result, name: tests, keys: [ci], passed: false}\n",
+		buf_str(&top));
+	compare();
+	assert_change("risk class low", "statement tests: changed", "other");
+	/* Another key under the same name, or the same for another kind. */
+	parse(0, DEMANDS TESTED, buf_str(&top));
+	statement_key(&top, "test-result, provenance", keys.instance);
+	parse(1, DEMANDS TESTED, buf_str(&top));
+	compare();
+	assert_int_equal(of_subject("statement_keys"), 2);
+	assert_int_equal(count("approvals_void"), 0);
+	statement_key(&top, "test-result", keys.other);
+	parse(1, DEMANDS TESTED, buf_str(&top));
+	compare();
+	assert_int_equal(of_subject("statement_keys"), 2);
+	buf_release(&top);
+}
+
 static void diff__distrusted_and_lists__said(void **state)
 {
 	(void)state;
@@ -405,6 +456,20 @@ static void explain__the_least__said_too(void **state)
 	assert_line("host: any that is enrolled; nothing of its boot is judged");
 }
 
+static void explain__statements__said(void **state)
+{
+	struct buf top = {0};
+
+	(void)state;
+	statement_key(&top, "test-result, provenance", keys.other);
+	parse(0, DEMANDS TESTED BUILT, buf_str(&top));
+	assert_ok(policy_class_explain(policy[0], &policy[0]->classes[0], &json, &err), err);
+	assert_line("release: test-result tests, signed by one of: ci");
+	assert_line("release: provenance build, signed by one of: ci");
+	assert_line("release: build is not older than 90d");
+	buf_release(&top);
+}
+
 static void summary__a_policy__names_and_references(void **state)
 {
 	(void)state;
@@ -442,6 +507,8 @@ int main(void)
 		T(diff__a_revocation_list__said),
 		T(explain__a_class__all_it_demands),
 		T(explain__the_least__said_too),
+		T(explain__statements__said),
+		T(diff__statements__keys_and_demands_said),
 		T(summary__a_policy__names_and_references),
 	};
 
