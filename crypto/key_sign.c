@@ -307,10 +307,12 @@ bool key_verify_digest(const struct key *key, enum signature_scheme scheme, enum
 		return openssl_fail(err, ERR_CRYPTO, "verifying");
 	if (!set_digest(ctx, scheme, alg, err))
 		return false;
+	openssl_begin();
 	verified = EVP_PKEY_verify(ctx, signature.data, signature.len, digest.data, digest.len);
 	if (verified == 1)
 		return true;
-	openssl_forget();
+	if (!openssl_answer(err, "verifying"))
+		return false;
 	return err_set(
 		err, ERR_MISMATCH, "signature: does not verify with this %s key", key->kind->name);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* S12: memory runs out at every allocation of reading reference values, baselines and systemd's log, of judging by them, and of
  * predicting. Nothing is accepted then that would not be, and no note is lost. */
+#include "tests/support/ima_make.h"
 #include "tests/fault/alloc.h"
 
 #include "base/file.h"
+#include "firmware/ima_rules.h"
 #include "firmware/baseline.h"
 #include "firmware/corim.h"
 #include "firmware/pe.h"
@@ -310,6 +312,73 @@ static void S12__predict_command_line__out_of_memory_or_whole(void **state)
 	run(predict_line, check_predicted, release_predicted);
 }
 
+/* ---- IMA rules ---- */
+
+static struct ima_rules *rules;
+static const char rule_lines[] =
+	"0011223344556677001122334455667700112233445566770011223344556677  /usr/bin/a\n"
+	"sha384:00112233445566770011223344556677001122334455667700112233445566770011223344556677"
+	"0011223344556677  /usr/bin/b\n"
+	"glob sha256:0011223344556677001122334455667700112233445566770011223344556677 /opt/**\n"
+	"signed distribution /usr/**\nignore /var/log/**\nbuffer dm_table_load *\n"
+	"keyring .ima *\npolicy /etc/ima/other\nkernel 6.1\nmodules signed\nkexec allow\n";
+static bool parse_rules(struct err *why)
+{
+	return ima_rules_parse(bytes_str(rule_lines), &rules, why);
+}
+static void check_rules(void)
+{
+	assert_int_equal(ima_rules_file_count(rules), 2);
+}
+static void release_rules(void)
+{
+	ima_rules_free(&rules);
+}
+static void S12__ima_rules__out_of_memory_or_whole(void **state)
+{
+	(void)state;
+	run(parse_rules, check_rules, release_rules);
+}
+
+/* A list with two signed entries, appraised: nothing is approved for want of memory. */
+static struct ima_rules *signers;
+static struct buf list;
+static uint8_t quoted[SHA256_LEN];
+static struct ima_state attested;
+static struct ima_result appraised;
+static bool appraise_list(struct err *why)
+{
+	struct ima_state start;
+	const struct ima_key known = {.name = "distribution", .key = key, .keyid = 7};
+	const struct ima_input input = {.log = buf_bytes(&list),
+		.quoted = {BYTES_OF(quoted)},
+		.rules = signers,
+		.keys = &known,
+		.key_count = 1};
+
+	return ima_state_start(&start, DIGEST_SHA256, DIGEST_SHA1, why) &&
+	       ima_appraise(&start, &input, &attested, &appraised, why);
+}
+static void check_appraised(void)
+{
+	assert_true(appraised.advance.matched);
+	assert_int_equal(appraised.advance.attested, 2);
+	/* The first entry is no boot_aggregate; both files are approved by their signer. */
+	assert_int_equal(appraised.findings.total, appraised.findings.by_kind[IMA_BOOT_AGGREGATE]);
+}
+static void S12__ima_appraise__out_of_memory_or_judged(void **state)
+{
+	(void)state;
+	ima_make_signed(&list, "/usr/bin/a", "content", key, 7, false);
+	ima_make_signed(&list, "/usr/bin/b", "content", key, 7, true);
+	ima_make_replay(buf_bytes(&list), DIGEST_SHA1, DIGEST_SHA256, IMA_PCR, quoted);
+	assert_ok(ima_rules_parse(BYTES_LIT("signed distribution /usr/bin/*\n"), &signers, &err),
+		err);
+	run(appraise_list, check_appraised, release_out);
+	ima_rules_free(&signers);
+	buf_release(&list);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -320,6 +389,8 @@ int main(void)
 		cmocka_unit_test(S12__corim_sign__out_of_memory_or_whole),
 		cmocka_unit_test(S12__corim_read__out_of_memory_or_whole),
 		cmocka_unit_test(S12__systemd_log__out_of_memory_or_whole),
+		cmocka_unit_test(S12__ima_rules__out_of_memory_or_whole),
+		cmocka_unit_test(S12__ima_appraise__out_of_memory_or_judged),
 		cmocka_unit_test(S12__predict__out_of_memory_or_whole),
 		cmocka_unit_test(S12__predict_command_line__out_of_memory_or_whole),
 	};

@@ -64,6 +64,11 @@ static void node__every_kind__in_words(void **state)
 		{3, 10, BODY(GUID), "VenMsg(" GUID_TEXT ")"},
 		{3, 11, BODY("\1\2\3\4\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"),
 			"MAC(010203040506,0x1)"},
+		{3, 11,
+			BODY("\1\2\3\4\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+			     "\x20"),
+			"MAC(0102030405060000000000000000000000000000000000000000000000000000,"
+			"0x20)"},
 		{3, 12, BODY("\1\2\3\4\x7f\0\0\1\0\0\0\0\0\0\0\0\0\0\0"), "IPv4(127.0.0.1)"},
 		{3, 13,
 			BODY("................"
@@ -98,6 +103,27 @@ static void node__every_kind__in_words(void **state)
 		node(cases[i].type, cases[i].subtype, cases[i].body, cases[i].len);
 		end();
 		assert_string_equal(text(), cases[i].wanted);
+	}
+}
+
+/* A node of another length than its kind has is refused before anything of it is read. */
+static void node__length_of_another_kind__refused(void **state)
+{
+	static const struct {
+		uint8_t type, subtype;
+		size_t len;
+	} cases[] = {{1, 4, 15}, {3, 11, 32}, {3, 12, 7}, {3, 13, 31}, {4, 1, 35}, {4, 3, 3}};
+	static const char zeros[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		buf_clear(&path);
+		buf_clear(&out);
+		node(cases[i].type, cases[i].subtype, zeros, cases[i].len);
+		end();
+		assert_false(device_path_text(buf_bytes(&path), &out, &err));
+		assert_int_equal(err.code, ERR_FORMAT);
+		assert_non_null(strstr(err.text, "node 0: length: not that of its kind"));
 	}
 }
 
@@ -167,6 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(node__every_kind__in_words, release),
+		cmocka_unit_test_teardown(node__length_of_another_kind__refused, release),
 		cmocka_unit_test_teardown(path__nodes_and_instances__joined, release),
 		cmocka_unit_test_teardown(path__malformed__refused, release),
 		cmocka_unit_test_teardown(path__more_than_the_maxima__refused, release),
