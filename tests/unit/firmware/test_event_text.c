@@ -173,6 +173,10 @@ static void variable_event(uint32_t type, const char *name, const char *data, si
 	log_maker_variable(&f.m, 1, type, maker_global_guid, name, bytes_of(data, len));
 }
 
+#define ORDER "\1\0\1\0\1\0\1\0\1\0\1\0\1\0\1\0\1\0\1\0\1\0\1\0\1\0\1\0\1\0\1\0"
+
+#define EIGHT "0001 0001 0001 0001 0001 0001 0001 0001"
+
 static void text__variables__by_their_name(void **state)
 {
 	static const struct {
@@ -183,10 +187,15 @@ static void text__variables__by_their_name(void **state)
 		{"SetupMode", DATA("\0"), "SetupMode: 0"},
 		{"SecureBoot", DATA(""), "SecureBoot: absent"},
 		{"SecureBoot", DATA("\7"), "SecureBoot: 07"},
+		{"SecureBoot", DATA("\1\0"), "SecureBoot: 0100"},
 		{"BootNext", DATA("\1\0\2"), "BootNext: 0001 …"},
 		{"Boot0001", DATA("\0\0\0\0\4\0a\0\0\0\x7f\xff\4\0"), "Boot0001: a (inactive), "},
 		{"Boot0001", DATA("\1\0\0\0\2\0a\0\0\0xy"), "Boot0001: a, 7879"},
 		{"Boot0001", DATA("\1\0"), "Boot0001: 0100"},
+		{"Boot0001", DATA("\1\0\0\0\0\0a\0b\0"), "Boot0001: 01000000000061006200"},
+		{"Boot0001", DATA("\1\0\0\0\0\0\0\1\0\0"), "Boot0001: \xc4\x80, "},
+		{"BootOrder", ORDER ORDER ORDER ORDER, 4 * 32,
+			"BootOrder: " EIGHT " " EIGHT " " EIGHT " " EIGHT " …"},
 		{"Boot000x", DATA("ab"), "Boot000x: ab"},
 		{"dbx", DATA(""), "dbx: empty"},
 		{"db", DATA("\1"),
