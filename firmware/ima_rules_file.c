@@ -31,11 +31,6 @@ static struct bytes take_word(struct line *line)
 	return word;
 }
 
-static int hex_value(uint8_t c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Resolves \\ \n \r \t and \xNN in place, as sha256sum and text_escape write them. */
 static bool unescape(struct line *line, struct err *err)
 {
@@ -48,14 +43,15 @@ static bool unescape(struct line *line, struct err *err)
 		if (c == '\\') {
 			uint8_t next = at + 1 < line->len ? line->data[at + 1] : 0;
 			const char *found = next ? strchr(from, next) : NULL;
-			int high = at + 3 < line->len ? hex_value(line->data[at + 2]) : -1;
-			int low = at + 3 < line->len ? hex_value(line->data[at + 3]) : -1;
+			uint8_t byte;
 
 			if (found) {
 				c = (uint8_t)to[found - from];
 				at += 1;
-			} else if (next == 'x' && high >= 0 && low >= 0) {
-				c = (uint8_t)(high << 4 | low);
+			} else if (next == 'x' && at + 3 < line->len &&
+				   hex_decode_exact(
+					   bytes_of(line->data + at + 2, 2), &byte, 1, NULL)) {
+				c = byte;
 				at += 3;
 			} else {
 				return err_set(err, ERR_CONFIG, "escape that is none");
