@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Roots and proofs out of tiles: every node that a proof needs lies inside one tile, or is folded
+ * from nodes that do. */
+#include "ledger/tile.h"
+
+#define HEIGHT_MAX 64u
+
+/* Joins pairs of neighbours until one hash is left; count is a power of two. */
+static bool reduce(uint8_t *hashes, size_t count, struct err *err)
+{
+	for (; count > 1; count /= 2)
+		for (size_t i = 0; i < count; i += 2)
+			if (!tree_node_hash(hashes + i * SHA256_LEN, hashes + (i + 1) * SHA256_LEN,
+				    hashes + i / 2 * SHA256_LEN, err))
+				return false;
+	return true;
+}
+
+/* Root of the 2^height leaves from index * 2^height on, all of them in the source's tree. */
+static bool perfect_root(const struct tile_source *source, unsigned height, uint64_t index,
+	uint8_t out[SHA256_LEN], struct err *err)
+{
+	OWNED(buf_release) struct buf hashes = {0};
+	unsigned level = height / 8, within = height % 8;
+	uint64_t first = index << within; /* entry of its level */
+	struct tile tile = {.level = level, .index = first / TILE_WIDTH};
+	size_t offset = first % TILE_WIDTH;
+
+	tile.width = tile_width_in(source->size, level, tile.index);
+	if (!source->read(source->arg, &tile, &hashes, err) || !buf_ok(&hashes, err))
+		return false;
+	if (hashes.len != (size_t)tile.width * SHA256_LEN)
+		return err_set(err, ERR_FORMAT, "tile: %zu bytes where %u hashes belong",
+			hashes.len, tile.width);
+	if (!reduce(hashes.data + offset * SHA256_LEN, (size_t)1 << within, err))
+		return false;
+	memcpy(out, hashes.data + offset * SHA256_LEN, SHA256_LEN);
+	return true;
+}
+
+/* Root of `count` > 0 leaves from `start` on, where start is a multiple of a power of two that is
+ * at least count: the perfect subtrees, smallest last, folded from the right. */
+static bool range_root(const struct tile_source *source, uint64_t start, uint64_t count,
+	uint8_t out[SHA256_LEN], struct err *err)
+{
+	uint8_t roots[HEIGHT_MAX][SHA256_LEN];
+	size_t n = 0;
+
+	for (unsigned height = HEIGHT_MAX; height-- > 0;) {
+		if (!(count >> height & 1))
+			continue;
+		if (!perfect_root(source, height, start >> height, roots[n++], err))
+			return false;
+		start += UINT64_C(1) << height;
+	}
+	for (; n > 1; n--)
+		if (!tree_node_hash(roots[n - 2], roots[n - 1], roots[n - 2], err))
+			return false;
+	memcpy(out, roots[0], SHA256_LEN);
+	return true;
+}
+
+static bool size_ok(const struct tile_source *source, uint64_t size, struct err *err)
+{
+	return size <= source->size ||
+	       err_set(err, ERR_USAGE, "tiles: %llu leaves are asked for, and %llu are there",
+		       (unsigned long long)size, (unsigned long long)source->size);
+}
+
+bool tiles_root(const struct tile_source *source, uint64_t size, uint8_t out[SHA256_LEN],
+	struct err *err)
+{
+	if (!size_ok(source, size, err))
+		return false;
+	return size == 0 ? sha256_of((struct bytes){0}, out, err)
+			 : range_root(source, 0, size, out, err);
+}
+
+/* The largest power of two below n, for n > 1. */
+static uint64_t split_of(uint64_t n)
+{
+	return UINT64_C(1) << (63 - __builtin_clzll(n - 1));
+}
+
+/* A proof as it is found, from the root down. */
+struct path {
+	uint8_t hashes[HEIGHT_MAX + 1][SHA256_LEN];
+	size_t count;
+};
+
+static bool path_push(struct path *path, const struct tile_source *source, uint64_t start,
+	uint64_t count, struct err *err)
+{
+	return range_root(source, start, count, path->hashes[path->count++], err);
+}
+
+/* From the leaf up. */
+static bool path_put(const struct path *path, struct buf *out, struct err *err)
+{
+	for (size_t i = path->count; i > 0; i--)
+		buf_put(out, BYTES_OF(path->hashes[i - 1]));
+	return buf_ok(out, err);
+}
+
+bool tiles_inclusion(const struct tile_source *source, uint64_t index, uint64_t size,
+	struct buf *out, struct err *err)
+{
+	struct path path = {0};
+	uint64_t start = 0;
+
+	if (!size_ok(source, size, err))
+		return false;
+	if (index >= size)
+		return err_set(err, ERR_USAGE, "tiles: no leaf %llu in a tree of %llu",
+			(unsigned long long)index, (unsigned long long)size);
+	while (size > 1) {
+		uint64_t k = split_of(size);
+
+		if (index - start < k) {
+			if (!path_push(&path, source, start + k, size - k, err))
+				return false;
+			size = k;
+		} else {
+			if (!path_push(&path, source, start, k, err))
+				return false;
+			start += k;
+			size -= k;
+		}
+	}
+	return path_put(&path, out, err);
+}
+
+bool tiles_consistency(const struct tile_source *source, uint64_t old_size, uint64_t new_size,
+	struct buf *out, struct err *err)
+{
+	struct path path = {0};
+	uint64_t start = 0, size = new_size;
+	bool whole = true; /* the old tree's own root is known to who checks, and left out */
+
+	if (!size_ok(source, new_size, err))
+		return false;
+	if (old_size > new_size)
+		return err_set(err, ERR_USAGE, "tiles: a tree of %llu is no part of one of %llu",
+			(unsigned long long)old_size, (unsigned long long)new_size);
+	if (old_size == 0)
+		return true;
+	while (old_size != start + size) {
+		uint64_t k = split_of(size);
+
+		if (old_size - start <= k) {
+			if (!path_push(&path, source, start + k, size - k, err))
+				return false;
+			size = k;
+		} else {
+			if (!path_push(&path, source, start, k, err))
+				return false;
+			start += k;
+			size -= k;
+			whole = false;
+		}
+	}
+	if (!whole && !path_push(&path, source, start, size, err))
+		return false;
+	return path_put(&path, out, err);
+}
