@@ -294,3 +294,15 @@ bool checkpoint_parse(struct bytes text, struct checkpoint *ret, struct err *err
 	*ret = made;
 	return true;
 }
+
+bool checkpoint_write(const struct checkpoint *checkpoint, struct buf *out, struct err *err)
+{
+	if (!name_ok(checkpoint->origin))
+		return err_set(err, ERR_USAGE, "checkpoint: origin: \"%s\" is no name",
+			ESC(checkpoint->origin));
+	buf_put(out, checkpoint->origin);
+	buf_printf(out, "\n%llu\n", (unsigned long long)checkpoint->size);
+	buf_put_base64(out, BYTES_OF(checkpoint->root), false);
+	buf_put_u8(out, '\n');
+	return buf_ok(out, err);
+}

@@ -43,5 +43,8 @@ struct checkpoint {
 /* The text of a note: origin, size in decimal without leading zeros, root in base64, further lines
  * that are not looked into. */
 must_use bool checkpoint_parse(struct bytes text, struct checkpoint *ret, struct err *err);
+/* Appends that text, without further lines. ERR_USAGE for an origin that cannot be a line. */
+must_use bool checkpoint_write(
+	const struct checkpoint *checkpoint, struct buf *out, struct err *err);
 
 #endif

@@ -63,11 +63,6 @@ must_use bool tree_append(
 must_use bool tree_root(const struct tree_edge *edge, uint8_t out[SHA256_LEN], struct err *err);
 must_use bool tree_edge_encode(const struct tree_edge *edge, struct buf *out, struct err *err);
 must_use bool tree_edge_decode(struct bytes in, struct tree_edge *ret, struct err *err);
-/* Inclusion proof over all leaf hashes (first form; tiles come later), RFC 9162 section 2.1.3; its
- * check is tree_inclusion_check. */
-must_use bool tree_inclusion_proof(const uint8_t (*leaf_hashes)[SHA256_LEN], uint64_t size,
-	uint64_t index, struct buf *ret_hashes, struct err *err);
-
 /* What is kept of one decision: a COSE_Sign1 by the verifier (content type MEDIA_RECORD, iss =
  * verifier id, sub = host/…) over deterministic CBOR. Inputs are named by digest; the objects lie
  * beside. */

@@ -106,8 +106,8 @@ bool tile_path_write(const struct tile *tile, struct buf *out, struct err *err)
 	while (tile->index / groups >= INDEX_GROUP)
 		groups *= INDEX_GROUP;
 	for (; groups > 1; groups /= INDEX_GROUP)
-		buf_printf(out, "x%03llu/",
-			(unsigned long long)(tile->index / groups % INDEX_GROUP));
+		buf_printf(
+			out, "x%03llu/", (unsigned long long)(tile->index / groups % INDEX_GROUP));
 	buf_printf(out, "%03llu", (unsigned long long)(tile->index % INDEX_GROUP));
 	if (tile->width < TILE_WIDTH)
 		buf_printf(out, ".p/%u", tile->width);

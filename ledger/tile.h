@@ -33,6 +33,9 @@ must_use bool bundle_put(struct buf *bundle, struct bytes leaf, struct err *err)
 /* Cuts the next leaf, borrowed, off the bundle. ERR_FORMAT when it is cut short. */
 must_use bool bundle_next(struct bytes *bundle, struct bytes *ret_leaf, struct err *err);
 
+/* Root of a full tile's hashes: an entry of the level above. ERR_FORMAT unless they are 256. */
+must_use bool tile_fold(struct bytes hashes, uint8_t out[SHA256_LEN], struct err *err);
+
 /* Where tiles come from. read appends the tile's hashes, exactly tile->width * 32 bytes; it is asked
  * for tiles of the width they have in a tree of `size` leaves, and for no other. */
 struct tile_source {
@@ -41,8 +44,8 @@ struct tile_source {
 	void *arg;
 };
 /* Root of the tree's first `size` leaves, size at most the source's; of none SHA-256(""). */
-must_use bool tiles_root(const struct tile_source *source, uint64_t size, uint8_t out[SHA256_LEN],
-	struct err *err);
+must_use bool tiles_root(
+	const struct tile_source *source, uint64_t size, uint8_t out[SHA256_LEN], struct err *err);
 /* RFC 9162 sections 2.1.3.1 and 2.1.4.1; checked by tree_inclusion_check and
  * tree_consistency_check. Hashes from the leaf up are appended. Reads O(log size) tiles. ERR_USAGE
  * for a leaf outside the tree, or for a tree larger than the source or the new one. */

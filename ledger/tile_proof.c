@@ -16,6 +16,19 @@ static bool reduce(uint8_t *hashes, size_t count, struct err *err)
 	return true;
 }
 
+bool tile_fold(struct bytes hashes, uint8_t out[SHA256_LEN], struct err *err)
+{
+	uint8_t work[TILE_BYTES_MAX];
+
+	if (hashes.len != sizeof(work))
+		return err_set(err, ERR_FORMAT, "tile: %zu bytes are no full one", hashes.len);
+	memcpy(work, hashes.data, sizeof(work));
+	if (!reduce(work, TILE_WIDTH, err))
+		return false;
+	memcpy(out, work, SHA256_LEN);
+	return true;
+}
+
 /* Root of the 2^height leaves from index * 2^height on, all of them in the source's tree. */
 static bool perfect_root(const struct tile_source *source, unsigned height, uint64_t index,
 	uint8_t out[SHA256_LEN], struct err *err)
@@ -67,8 +80,8 @@ static bool size_ok(const struct tile_source *source, uint64_t size, struct err 
 		       (unsigned long long)size, (unsigned long long)source->size);
 }
 
-bool tiles_root(const struct tile_source *source, uint64_t size, uint8_t out[SHA256_LEN],
-	struct err *err)
+bool tiles_root(
+	const struct tile_source *source, uint64_t size, uint8_t out[SHA256_LEN], struct err *err)
 {
 	if (!size_ok(source, size, err))
 		return false;

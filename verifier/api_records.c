@@ -164,7 +164,7 @@ struct collection {
 	struct policy_frozen frozen;
 	struct audit_bundle bundle;
 	struct leaf_row leaf;
-	struct buf hashes, proof;
+	struct buf proof;
 	struct err err; /* of a lookup inside the decoder */
 };
 
@@ -177,7 +177,6 @@ static void collection_free(struct collection **c)
 		buf_release(&(*c)->objects[i]);
 	record_row_release(&(*c)->opened.row);
 	leaf_row_release(&(*c)->leaf);
-	buf_release(&(*c)->hashes);
 	buf_release(&(*c)->proof);
 	free(*c);
 	*c = NULL;
@@ -227,15 +226,14 @@ static bool prove(struct collection *c, struct store *store, struct err *err)
 	struct store_tree tree;
 	bool found = false;
 	store_tree(store, &tree);
-	if (!leaf_get(c->sql, c->opened.row.index, &c->leaf, &found, err) ||
-		!leaf_hashes(c->sql, tree.size, &c->hashes, err))
+	struct tile_source source = tile_rows(c->sql, tree.size);
+	if (!leaf_get(c->sql, c->opened.row.index, &c->leaf, &found, err))
 		return false;
 	if (!found || c->leaf.index >= tree.size)
 		return err_set(err, ERR_STORE, "the record's leaf is not stored");
 	c->bundle.tree_size = tree.size;
 	memcpy(c->bundle.tree_root, tree.root, SHA256_LEN);
-	return tree_inclusion_proof((const uint8_t(*)[SHA256_LEN])(const void *)c->hashes.data,
-		tree.size, c->leaf.index, &c->proof, err);
+	return tiles_inclusion(&source, c->leaf.index, tree.size, &c->proof, err);
 }
 
 static void fill(struct collection *c, const struct issuer *issuer)

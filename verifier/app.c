@@ -37,8 +37,14 @@ static bool tls_load(struct app *app, struct err *err)
 static bool store_load(struct app *app, const struct sql_ops *ops, struct err *err)
 {
 	struct store_config config = {
-		.ops = ops, .location = app->config.database, .clock = app->clock};
-	return store_open(&config, &app->store, err);
+		.ops = ops,
+		.location = app->config.database,
+		.clock = app->clock,
+		.seal = ledger_log_seal,
+		.seal_arg = &app->ledger_log,
+	};
+	return store_open(&config, &app->store, err) &&
+	       ledger_log_check(&app->ledger_log, app->store, app->config.log_directory, err);
 }
 
 bool app_open(
@@ -57,8 +63,13 @@ bool app_open(
 		return err_set(err, ERR_NOMEM, "service");
 	if (!token_key_load(app, err) ||
 		!issuer_load(&app->config, app->random, app->clock, &app->issuer, err) ||
-		!tls_load(app, err) || !store_load(app, options->sql, err) ||
-		!app_policy_load(app, err) ||
+		!tls_load(app, err) ||
+		!ledger_log_load(
+			app->config.log_key, app->config.log_origin, &app->ledger_log, err) ||
+		!store_load(app, options->sql, err) || !app_policy_load(app, err) ||
+		(app->config.log_directory &&
+			!log_publisher_start(app->config.log_directory, app->store, &app->log,
+				&app->publisher, err)) ||
 		!workers_new(app->config.workers, QUEUE_MAX, &app->workers, err))
 		return false;
 	*ret = TAKE(app);
@@ -118,7 +129,9 @@ void app_close(struct app **app)
 	if (self->server)
 		http_server_stop(self->server);
 	workers_free(&self->workers);
+	log_publisher_stop(&self->publisher);
 	store_close(&self->store);
+	ledger_log_release(&self->ledger_log);
 	http_server_free(&self->server);
 	policy_ref_drop(&self->policy);
 	(void)pthread_mutex_destroy(&self->policy_lock);

@@ -9,6 +9,8 @@
 #include "verifier/http.h"
 #include "verifier/identity.h"
 #include "verifier/issuer.h"
+#include "verifier/ledger_log.h"
+#include "verifier/log_publish.h"
 #include "verifier/rows.h"
 #include "verifier/token.h"
 #include "verifier/workers.h"
@@ -38,6 +40,8 @@ struct app {
 	struct workers *workers;
 	struct token_key token_key;
 	struct issuer issuer;
+	struct ledger_log ledger_log;
+	struct log_publisher *publisher; /* NULL: no log_directory */
 	pthread_mutex_t policy_lock;
 	struct policy_ref *policy;
 	SSL_CTX *tls;
@@ -145,6 +149,8 @@ bool serve_bundle(struct call *call, struct err *err);
 bool serve_jwks(struct call *call, struct err *err);
 bool serve_whoami(struct call *call, struct err *err);
 bool serve_policy(struct call *call, struct err *err);
+bool serve_checkpoint(struct call *call, struct err *err);
+bool serve_tile(struct call *call, struct err *err);
 bool serve_enroll_begin(struct call *call, struct err *err);
 bool serve_enroll_finish(struct call *call, struct err *err);
 bool serve_challenge(struct call *call, struct err *err);

@@ -34,8 +34,8 @@ static const struct option_spec specs[OPTIONS] = {
 };
 
 static const char *const files[] = {"verifierd.yaml", "policy.yaml", "ca.pem", "ca.key", "tls.pem",
-	"tls.key", "signing.pem", "signing.key", "token.key", "operator/cert.pem",
-	"operator/key.pem", "operator/ca.pem", "operator/config.yaml"};
+	"tls.key", "signing.pem", "signing.key", "token.key", "log.key", "log.pub",
+	"operator/cert.pem", "operator/key.pem", "operator/ca.pem", "operator/config.yaml"};
 
 static bool refuse_overwrite(const char *dir, struct err *err)
 {
@@ -120,7 +120,7 @@ static bool init(
 	return refuse_overwrite(dir, err) && file_make_dirs(dir, 0755, err) &&
 	       init_authority_make(dir, names, &authority, err) &&
 	       init_services_make(dir, address, names, &authority, err) &&
-	       put_token_key(dir, err) &&
+	       init_log_key_make(dir, names, err) && put_token_key(dir, err) &&
 	       put_operator(dir, operator_name, names, &authority, err) &&
 	       put_texts(dir, names, err);
 }
@@ -132,6 +132,7 @@ static void say(const char *dir, const struct init_names *names)
 	       "  policy.yaml      who may sign what: add EK roots, release keys and approvers "
 	       "before the first start\n"
 	       "  ca.pem           what hosts and relying services pin\n"
+	       "  log.pub          the ledger's key, for auditors and witnesses\n"
 	       "  %s\n"
 	       "  operator/        the first operator: assay host list --config "
 	       "%s/operator/config.yaml\n\n"

@@ -33,6 +33,7 @@ struct file_config {
 	int64_t *policy_threshold; /* NULL: not given */
 	char *database, *policy, *references, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
+	char *log_key, *log_origin, *log_directory;
 	unsigned connections_max, connections_per_peer;
 	enum log_format log_format;
 	enum log_level *log_level;
@@ -100,6 +101,9 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT(signing_key),
 	TEXT(signing_certificate),
 	TEXT(token_key),
+	TEXT_OPTIONAL(log_key),
+	TEXT_OPTIONAL(log_origin),
+	TEXT_OPTIONAL(log_directory),
 	TEXT_OPTIONAL(host_certificate_lifetime),
 	NUMBER_OPTIONAL(connections_max),
 	NUMBER_OPTIONAL(connections_per_peer),
@@ -193,7 +197,11 @@ static bool paths_take(const struct file_config *file, const char *directory, st
 	       path_take(directory, file->token_key, &config->token_key, err) &&
 	       uri_take(directory, file->ca_key, &config->ca_key, err) &&
 	       tls_key_take(directory, file->tls_key, &config->tls_key, err) &&
-	       uri_take(directory, file->signing_key, &config->signing_key, err);
+	       uri_take(directory, file->signing_key, &config->signing_key, err) &&
+	       uri_take(directory, file->log_key ? file->log_key : "file:log.key", &config->log_key,
+		       err) &&
+	       (!file->log_directory ||
+		       path_take(directory, file->log_directory, &config->log_directory, err));
 }
 
 static bool names_take(struct file_config *file, struct config *config, struct err *err)
@@ -209,7 +217,11 @@ static bool names_take(struct file_config *file, struct config *config, struct e
 		return err_set(err, ERR_CONFIG, "verifier_id: expected at most 255 bytes of UTF-8");
 	config->trust_domain = bytes_strdup(bytes_str(file->trust_domain));
 	config->verifier_id = text ? bytes_strdup(bytes_str(text)) : NULL;
-	return config->trust_domain && config->verifier_id
+	buf_clear(&id);
+	buf_printf(&id, "%s/log", file->trust_domain);
+	const char *origin = file->log_origin ? file->log_origin : buf_str(&id);
+	config->log_origin = origin ? bytes_strdup(bytes_str(origin)) : NULL;
+	return config->trust_domain && config->verifier_id && config->log_origin
 		       ? true
 		       : err_set(err, ERR_NOMEM, "configuration");
 }
@@ -350,7 +362,8 @@ void config_release(struct config *config)
 	char *const texts[] = {config->trust_domain, config->verifier_id, config->address,
 		config->database, config->policy, config->references, config->ca_key,
 		config->ca_certificate, config->tls_key, config->tls_certificate,
-		config->signing_key, config->signing_certificate, config->token_key};
+		config->signing_key, config->signing_certificate, config->token_key,
+		config->log_key, config->log_origin, config->log_directory};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	policy_signers_release(&config->policy_signers);

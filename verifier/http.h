@@ -27,7 +27,7 @@ struct http_server;
 struct http_route {
 	enum http_method method;
 	const char *
-		pattern; /* "/v1/hosts/{id}/confirm"; {…} matches one segment of 1..127 unreserved characters */
+		pattern; /* "/v1/hosts/{id}/confirm"; {…} matches one segment of 1..127 unreserved characters, {…*} at the end all segments that are left */
 	unsigned roles; /* bit mask handed to the authorize callback; 0 = anyone */
 	size_t body_max; /* bytes; 0 = no body allowed */
 	const char *content_type; /* demanded of the body; NULL when there is none */

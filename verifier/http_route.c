@@ -15,13 +15,14 @@ static size_t segment_len(const char *text)
 	return strcspn(text, "/");
 }
 
-/* One segment taken as a parameter: 1..127 unreserved characters, and no dot-segment. */
-static bool param_take(const char *path, size_t len, char *out)
+/* A parameter: 1..127 unreserved characters, in one segment that is no dot-segment; of "{…*}" the
+ * whole rest of the path, whose form its handler checks. */
+static bool param_take(const char *path, size_t len, bool rest, char *out)
 {
 	if (len == 0 || len >= HTTP_PARAM_MAX)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!unreserved(path[i]))
+		if (!unreserved(path[i]) && !(rest && path[i] == '/'))
 			return false;
 	if (path[0] == '.' && (len == 1 || (len == 2 && path[1] == '.')))
 		return false;
@@ -39,7 +40,11 @@ static bool pattern_match(
 		path++;
 		size_t want = segment_len(pattern), have = segment_len(path);
 		if (*pattern == '{') {
-			if (param == HTTP_PARAMS_MAX || !param_take(path, have, params[param++]))
+			bool rest = pattern[want - 2] == '*';
+			if (rest)
+				have = strlen(path);
+			if (param == HTTP_PARAMS_MAX ||
+				!param_take(path, have, rest, params[param++]))
 				return false;
 		} else if (want != have || memcmp(pattern, path, want) != 0) {
 			return false;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "crypto/note.h"
 #include "verifier/init.h"
 
 #define YEAR          (365 * 86400)
@@ -123,6 +124,22 @@ bool init_services_make(const char *dir, const char *address, const struct init_
 	return (make(dir, "tls.pem", "tls.key", &tls, authority, err) &&
 		       make(dir, "signing.pem", "signing.key", &signing, authority, err)) ||
 	       err_wrap(err, "service keys");
+}
+
+bool init_log_key_make(const char *dir, const struct init_names *names, struct err *err)
+{
+	OWNED(key_unref) struct key *key = NULL;
+	OWNED(note_key_release) struct note_key note = {0};
+	OWNED(buf_release) struct buf secret = {0};
+	OWNED(buf_release) struct buf text = {0};
+	char origin[NOTE_NAME_MAX + 8];
+	(void)snprintf(origin, sizeof(origin), "%.*s/log", NOTE_NAME_MAX - 4, names->trust_domain);
+	if (!key_generate(KEY_ED25519, &key, err) || !note_key_of(origin, key, &note, err) ||
+		!note_key_write(&note, &text, err) || !key_private_pem(key, &secret, err))
+		return err_wrap(err, "log key");
+	buf_put_u8(&text, '\n');
+	return buf_ok(&text, err) && init_put(dir, "log.key", 0600, buf_bytes(&secret), err) &&
+	       init_put(dir, "log.pub", 0644, buf_bytes(&text), err);
 }
 
 static bool put_client_config(const char *dir, const struct init_names *names, struct err *err)

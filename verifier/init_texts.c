@@ -48,6 +48,15 @@ static const char config_text[] =
 	"# Signs records and JWT-SVIDs (P-256); its certificate goes into every audit bundle.\n"
 	"signing_certificate: signing.pem\n"
 	"signing_key: file:signing.key\n"
+	"# Signs the ledger's checkpoints (Ed25519); log.pub is its public key as auditors and "
+	"witnesses want it.\n"
+	"log_key: file:log.key\n"
+	"# The ledger's name in its checkpoints (default: TRUST-DOMAIN/log); never change it.\n"
+	"# log_origin: %s/log\n"
+	"# Its tiles as files, for any web server to serve; GET /log/… serves them too. What was "
+	"published here is what\n"
+	"# the database is held against at start.\n"
+	"log_directory: log\n"
 	"# Authenticates challenges: 32 bytes as hex. Verifiers of one pool share it.\n"
 	"token_key: token.key\n"
 	"\n"
@@ -61,7 +70,7 @@ static const char config_text[] =
 void init_config_text(const struct init_names *names, struct buf *out)
 {
 	buf_printf(out, config_text, names->trust_domain, names->trust_domain, names->listen,
-		names->ca_key ? names->ca_key : "file:ca.key");
+		names->ca_key ? names->ca_key : "file:ca.key", names->trust_domain);
 }
 
 static const char policy_head[] =

@@ -71,6 +71,10 @@ const struct route app_routes[] = {
 	GET("/v1/records/{id}", READERS, serve_record),
 	GET("/v1/records/{id}/bundle", READERS, serve_record_bundle),
 	GET("/v1/policy", READERS, serve_policy),
+
+	/* Leaves tell nothing but that something happened: they are public. */
+	GET("/log/checkpoint", 0, serve_checkpoint),
+	GET("/log/tile/{path*}", 0, serve_tile),
 };
 
 size_t app_route_count(void)

@@ -8,6 +8,7 @@
 #ifndef ASSAY_VERIFIER_ROWS_H
 #define ASSAY_VERIFIER_ROWS_H
 
+#include "ledger/tile.h"
 #include "policy/policy.h"
 #include "verifier/store.h"
 
@@ -270,8 +271,22 @@ void leaf_row_release(struct leaf_row *row);
 must_use bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err);
 must_use bool leaf_get(
 	struct sql *sql, uint64_t index, struct leaf_row *ret, bool *ret_found, struct err *err);
-/* Hashes of leaves 0..size-1, appended one behind the other. ERR_STORE when one is missing. */
-must_use bool leaf_hashes(struct sql *sql, uint64_t size, struct buf *ret, struct err *err);
+
+/* ---- tiles and the checkpoint (rows_tiles.c) ---- */
+
+/* Stores what the tree of now `size` leaves completed: the root of its last full tile, and of the
+ * tile that this one completed, and so on. */
+must_use bool tiles_grow(struct sql *sql, uint64_t size, struct err *err);
+/* For the step of the schema that brought tiles. */
+must_use bool tiles_fill(struct sql *sql, struct err *err);
+/* Hashes of a tile, or a bundle of leaves, appended. ERR_NOT_FOUND when the ledger has not grown so
+ * far. */
+must_use bool tile_get(struct sql *sql, const struct tile *tile, struct buf *out, struct err *err);
+/* What proofs are made from; for trees of at most `size` leaves. */
+struct tile_source tile_rows(struct sql *sql, uint64_t size);
+/* The signed note over the ledger as of the last commit; empty when none was ever signed. */
+must_use bool checkpoint_get(struct sql *sql, struct buf *ret_note, struct err *err);
+must_use bool checkpoint_set(struct sql *sql, struct bytes note, struct err *err);
 
 struct record_row {
 	uint64_t index;

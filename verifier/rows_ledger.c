@@ -49,7 +49,7 @@ bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err)
 		    NULL, err))
 		return err_wrap(err, "ledger leaf");
 	tx->edge_changed = true;
-	return tree_append(&tx->edge, row->hash, err);
+	return tree_append(&tx->edge, row->hash, err) && tiles_grow(tx->sql, tx->edge.size, err);
 }
 
 bool leaf_get(
@@ -71,30 +71,6 @@ bool leaf_get(
 		return false;
 	*ret = TAKE_STRUCT(row);
 	return true;
-}
-
-bool leaf_hashes(struct sql *sql, uint64_t size, struct buf *ret, struct err *err)
-{
-	OWNED(sql_finish) struct sql_query *q = NULL;
-	bool more = true;
-	uint64_t expected = 0;
-	if (!sql_start(sql, "SELECT idx, hash FROM leaves WHERE idx<?1 ORDER BY idx",
-		    SQL_ARGS(sql_u(size)), &q, err))
-		return false;
-	while (more) {
-		if (!sql_next(q, &more, err))
-			return false;
-		if (!more)
-			break;
-		if ((uint64_t)sql_int(q, 0) != expected++ || sql_bytes(q, 1).len != SHA256_LEN)
-			return err_set(err, ERR_STORE, "ledger leaf %llu is missing",
-				(unsigned long long)expected - 1);
-		sql_put(q, 1, ret);
-	}
-	if (expected != size)
-		return err_set(err, ERR_STORE, "the ledger has %llu leaves of %llu",
-			(unsigned long long)expected, (unsigned long long)size);
-	return buf_ok(ret, err);
 }
 
 /* ---- records ---- */

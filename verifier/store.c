@@ -43,6 +43,11 @@ void store_tree(struct store *store, struct store_tree *ret)
 	(void)pthread_mutex_unlock(&store->lock);
 }
 
+int64_t store_migrated_from(const struct store *store)
+{
+	return store->migrated_from;
+}
+
 bool store_ready(struct store *store)
 {
 	(void)pthread_mutex_lock(&store->lock);
@@ -82,6 +87,8 @@ bool store_open(const struct store_config *config, struct store **ret, struct er
 		return err_set(err, ERR_NOMEM, "store");
 	store->ops = config->ops;
 	store->clock = config->clock;
+	store->seal = config->seal;
+	store->seal_arg = config->seal_arg;
 	store->last = &store->first;
 	store->location = bytes_strdup(bytes_str(config->location));
 	if (!store->location || !locks_init(store)) {
@@ -90,7 +97,8 @@ bool store_open(const struct store_config *config, struct store **ret, struct er
 		return err_set(err, ERR_NOMEM, "store");
 	}
 	if (!store->ops->open(store->location, true, &store->writer, err) ||
-		!store_migrate(store->writer, err) || !store_writer_start(store, err)) {
+		!store_migrate(store->writer, &store->migrated_from, err) ||
+		!store_writer_start(store, err)) {
 		store_free(store);
 		return err_wrap(err, "store %s", config->location);
 	}

@@ -26,10 +26,20 @@
 
 struct store;
 
+/* The ledger's tree. */
+struct store_tree {
+	uint64_t size;
+	uint8_t root[SHA256_LEN];
+};
+
 struct store_config {
 	const struct sql_ops *ops;
 	const char *location; /* path of the database */
 	const struct clock *clock;
+	/* On the writer's thread, inside the transaction that grew the ledger: appends the signed
+	 * note over the tree. NULL: nothing is signed. */
+	bool (*seal)(void *arg, const struct store_tree *tree, struct buf *note, struct err *err);
+	void *seal_arg;
 };
 /* Makes or migrates the schema and starts the writer. A schema newer than this program is refused.
  */
@@ -39,11 +49,7 @@ void store_close(struct store **store);
 /* The last write worked. */
 bool store_ready(struct store *store);
 
-/* The ledger's tree as of the last commit. */
-struct store_tree {
-	uint64_t size;
-	uint8_t root[SHA256_LEN];
-};
+/* As of the last commit. */
 void store_tree(struct store *store, struct store_tree *ret);
 
 /* Inside a job. */
@@ -70,7 +76,9 @@ void store_read_done(struct store *store, struct sql **sql);
 
 /* store_schema.c: brings a database to this program's schema, step by step, inside one transaction
  * each. */
-must_use bool store_migrate(struct sql *sql, struct err *err);
+must_use bool store_migrate(struct sql *sql, int64_t *ret_from, struct err *err);
 int store_schema_version(void);
+/* The schema that the database had when it was opened; 0: it was made. */
+int64_t store_migrated_from(const struct store *store);
 
 #endif

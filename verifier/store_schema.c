@@ -134,6 +134,16 @@ static const char schema_4[] =
 	"CREATE TABLE subjects(digest BLOB NOT NULL, release BLOB NOT NULL REFERENCES "
 	"releases(digest), PRIMARY KEY(digest, release)) STRICT, WITHOUT ROWID;";
 
+/* The ledger's tiles above the leaves, and the note that was last signed over it. */
+static const char schema_5[] =
+	"CREATE TABLE tile_hashes(level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT "
+	"NULL, PRIMARY KEY(level, idx)) STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER tile_hashes_fixed BEFORE UPDATE ON tile_hashes"
+	" BEGIN SELECT RAISE(ABORT, 'a tile is immutable'); END;"
+	"CREATE TRIGGER tile_hashes_kept BEFORE DELETE ON tile_hashes"
+	" BEGIN SELECT RAISE(ABORT, 'a tile is kept'); END;"
+	"ALTER TABLE meta ADD COLUMN checkpoint BLOB NOT NULL DEFAULT x'';";
+
 static bool meta_make(struct sql *sql, struct err *err)
 {
 	static const uint8_t none[SHA256_LEN];
@@ -155,6 +165,7 @@ static const struct {
 	{schema_2, NULL},
 	{schema_3, NULL},
 	{schema_4, subjects_fill},
+	{schema_5, tiles_fill},
 };
 
 int store_schema_version(void)
@@ -182,12 +193,13 @@ static bool step_take(struct sql *sql, int64_t step, struct err *err)
 	return true;
 }
 
-bool store_migrate(struct sql *sql, struct err *err)
+bool store_migrate(struct sql *sql, int64_t *ret_from, struct err *err)
 {
 	int64_t version = 0;
 	if (!sql->ops->begin(sql, err))
 		return false;
 	bool ok = version_read(sql, &version, err);
+	*ret_from = version;
 	if (ok && version > store_schema_version())
 		ok = err_set(err, ERR_STORE,
 			"the database has schema %lld, this program knows %d: use a newer one",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The writer thread: group commit, and what happens when a commit fails. */
+#include "verifier/rows.h"
 #include "verifier/store_private.h"
 
 #include <stdlib.h>
@@ -29,14 +30,24 @@ static bool tx_open(struct store *store, struct store_tx *tx, struct err *err)
 	       tree_edge_decode(sql_bytes(query, 0), &tx->edge, err);
 }
 
-static bool tx_commit(struct store *store, struct store_tx *tx, struct err *err)
+/* The tree as it now is, and the note over it. */
+static bool tree_put(struct store *store, struct store_tx *tx, struct err *err)
 {
 	OWNED(buf_release) struct buf edge = {0};
-	if (tx->edge_changed && (!tree_edge_encode(&tx->edge, &edge, err) ||
-					!sql_exec(tx->sql, "UPDATE meta SET edge=?1 WHERE id=1",
-						SQL_ARGS(sql_b(buf_bytes(&edge))), NULL, err)))
+	OWNED(buf_release) struct buf note = {0};
+	struct store_tree tree = {.size = tx->edge.size};
+	if (!tree_edge_encode(&tx->edge, &edge, err) ||
+		!sql_exec(tx->sql, "UPDATE meta SET edge=?1 WHERE id=1",
+			SQL_ARGS(sql_b(buf_bytes(&edge))), NULL, err))
 		return false;
-	return store->ops->commit(tx->sql, err);
+	return !store->seal || (tree_root(&tx->edge, tree.root, err) &&
+				       store->seal(store->seal_arg, &tree, &note, err) &&
+				       checkpoint_set(tx->sql, buf_bytes(&note), err));
+}
+
+static bool tx_commit(struct store *store, struct store_tx *tx, struct err *err)
+{
+	return (!tx->edge_changed || tree_put(store, tx, err)) && store->ops->commit(tx->sql, err);
 }
 
 /* False: the whole transaction is lost. A job that merely failed is undone alone. */

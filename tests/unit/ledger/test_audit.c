@@ -2,6 +2,7 @@
 /* The audit: one honest bundle proves itself, and whatever is taken away or bent shows. */
 #include "ledger/audit.h"
 
+#include "tests/support/tree_proof.h"
 #include "tests/unit/policy/extra_key.h"
 #include "tests/unit/policy/scene.h"
 

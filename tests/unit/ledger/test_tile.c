@@ -96,8 +96,8 @@ static void check_inclusion(uint64_t stored, uint64_t index, uint64_t size)
 
 	assert_ok(tiles_root(&source, size, root, &err), err);
 	assert_ok(tiles_inclusion(&source, index, size, &proof, &err), err);
-	assert_ok(tree_inclusion_check(index, size, levels[0][index], buf_bytes(&proof), root,
-			  &err),
+	assert_ok(
+		tree_inclusion_check(index, size, levels[0][index], buf_bytes(&proof), root, &err),
 		err);
 	buf_release(&proof);
 }
@@ -111,8 +111,8 @@ static void check_consistency(uint64_t stored, uint64_t old_size, uint64_t new_s
 	assert_ok(tiles_root(&source, old_size, old_root, &err), err);
 	assert_ok(tiles_root(&source, new_size, new_root, &err), err);
 	assert_ok(tiles_consistency(&source, old_size, new_size, &proof, &err), err);
-	assert_ok(tree_consistency_check(old_size, new_size, old_root, new_root, buf_bytes(&proof),
-			  &err),
+	assert_ok(tree_consistency_check(
+			  old_size, new_size, old_root, new_root, buf_bytes(&proof), &err),
 		err);
 	buf_release(&proof);
 }
@@ -314,13 +314,11 @@ static void bundle__leaves__come_back(void **state)
 	assert_ok(bundle_next(&rest, &leaf, &err), err);
 	assert_bytes(leaf, bytes_of(long_leaf, UINT16_MAX));
 	assert_int_equal(rest.len, 0);
-	assert_fails(bundle_next(&rest, &leaf, &err), err, ERR_FORMAT,
-		"bundle: ends in a length");
+	assert_fails(bundle_next(&rest, &leaf, &err), err, ERR_FORMAT, "bundle: ends in a length");
 	rest = bytes_of("\0\5four", 6);
 	assert_fails(bundle_next(&rest, &leaf, &err), err, ERR_FORMAT, "bundle: ends in a leaf");
 	rest = bytes_of("\0", 1);
-	assert_fails(bundle_next(&rest, &leaf, &err), err, ERR_FORMAT,
-		"bundle: ends in a length");
+	assert_fails(bundle_next(&rest, &leaf, &err), err, ERR_FORMAT, "bundle: ends in a length");
 	buf_release(&bundle);
 }
 

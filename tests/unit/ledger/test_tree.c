@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "tests/support/tree_proof.h"
 #include "tests/support/unit.h"
 #include "tests/unit/policy/extra_key.h"
 #include "tests/support/vectors.h"
@@ -150,7 +151,7 @@ static void inclusion__no_such_leaf__error(void **state)
 
 	(void)state;
 	assert_fails(tree_inclusion_proof((const uint8_t(*)[SHA256_LEN])leaves, 3, 3, &proof, &err),
-		err, ERR_USAGE, "tree: no leaf 3 in a tree of 3");
+		err, ERR_USAGE, "tiles: no leaf 3 in a tree of 3");
 	buf_release(&proof);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows: what may change, what may not, and a damaged one hides no other. */
+#include "tests/unit/verifier/schema_undo.h"
 #include "verifier/rows.h"
 
 #include <ftw.h>
@@ -10,6 +11,7 @@
 static char dir[64], path[96];
 static struct sql *sql;
 static struct err err;
+static int64_t from;
 
 static int setup(void **state)
 {
@@ -18,8 +20,8 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/v.db", dir);
 	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
-	assert_ok(store_migrate(sql, &err), err);
-	assert_ok(store_migrate(sql, &err), err); /* a second time changes nothing */
+	assert_ok(store_migrate(sql, &from, &err), err);
+	assert_ok(store_migrate(sql, &from, &err), err); /* a second time changes nothing */
 	return 0;
 }
 
@@ -310,25 +312,12 @@ static void workload__facts__kept_and_set_by_version_only(void **state)
 	assert_workload(&read, &row);
 }
 
-/* Databases as earlier schemas left them: the steps since are undone by hand. */
-#define UNDO_4 "DROP TABLE subjects;"
-#define UNDO_3                                                                                     \
-	"ALTER TABLE workloads DROP COLUMN unit;"                                                  \
-	"ALTER TABLE workloads DROP COLUMN controls;"                                              \
-	"ALTER TABLE workloads DROP COLUMN third_parties;"                                         \
-	"ALTER TABLE workloads DROP COLUMN review_interval;"                                       \
-	"ALTER TABLE workloads DROP COLUMN reviewed;"                                              \
-	"ALTER TABLE workloads DROP COLUMN review_next;"                                           \
-	"ALTER TABLE workloads DROP COLUMN reviewer;"                                              \
-	"ALTER TABLE workloads DROP COLUMN review_reason;"
-#define UNDO_2 "DROP TABLE statements;"
-
 static void reopen_old(const char *undo)
 {
 	assert_ok(sql->ops->script(sql, undo, &err), err);
 	sql_close(&sql);
 	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
-	assert_ok(store_migrate(sql, &err), err);
+	assert_ok(store_migrate(sql, &from, &err), err);
 }
 
 static void assert_newest_schema(void)
@@ -365,7 +354,7 @@ static void migrate__database_of_schema_1__opens_with_what_it_held(void **state)
 	(void)state;
 	struct workload_row row = workload();
 	assert_ok(workload_insert(sql, &row, &err), err);
-	reopen_old(UNDO_4 UNDO_3 UNDO_2 "PRAGMA user_version=1");
+	reopen_old(UNDO_TO_1);
 	assert_workload_of_old();
 	assert_newest_schema();
 }
@@ -392,7 +381,7 @@ static void migrate__database_of_schema_2__opens_with_what_it_held(void **state)
 	size_t count = 0;
 	assert_ok(workload_insert(sql, &row, &err), err);
 	put_statement();
-	reopen_old(UNDO_4 UNDO_3 "PRAGMA user_version=2");
+	reopen_old(UNDO_TO_2);
 	assert_workload_of_old();
 	assert_newest_schema();
 	assert_ok(statements_get(sql, release, kept, &count, &err), err);
@@ -407,12 +396,37 @@ static void migrate__database_of_schema_3__opens_with_what_it_held(void **state)
 	struct workload_row row = workload(), read = {0};
 	bool found = false;
 	assert_ok(workload_insert(sql, &row, &err), err);
-	reopen_old(UNDO_4 "PRAGMA user_version=3");
+	reopen_old(UNDO_TO_3);
 	assert_ok(workload_get(sql, bytes_str("w"), &read, &found, &err), err);
 	assert_true(found);
 	row.version = 1;
 	assert_workload(&read, &row);
 	assert_newest_schema();
+}
+
+/* 600 leaves that were there before tiles were: what a grown ledger would have is made. */
+static void migrate__leaves_of_schema_4__tiles_filled(void **state)
+{
+	(void)state;
+	struct buf before = {0}, after = {0};
+	struct tile tile = {.level = 1, .width = 2};
+	struct store_tx tx = {.sql = sql};
+	for (unsigned i = 0; i < 600; i++) {
+		struct leaf_row row = {.hash = {(uint8_t)i, (uint8_t)(i >> 8)}};
+		buf_put_u8(&row.bytes, (uint8_t)i);
+		assert_ok(leaf_append(&tx, &row, &err), err);
+		leaf_row_release(&row);
+	}
+	assert_ok(tile_get(sql, &tile, &before, &err), err);
+	reopen_old(UNDO_TO_4);
+	assert_ok(tile_get(sql, &tile, &after, &err), err);
+	assert_bytes(buf_bytes(&after), buf_bytes(&before));
+	tile.width = 3;
+	assert_fails(tile_get(sql, &tile, &after, &err), err, ERR_NOT_FOUND,
+		"the ledger has no such tile yet");
+	assert_newest_schema();
+	buf_release(&before);
+	buf_release(&after);
 }
 
 static void instance__state__kept_and_unreadable_means_none(void **state)
@@ -468,6 +482,7 @@ int main(void)
 		T(migrate__database_of_schema_1__opens_with_what_it_held),
 		T(migrate__database_of_schema_2__opens_with_what_it_held),
 		T(migrate__database_of_schema_3__opens_with_what_it_held),
+		T(migrate__leaves_of_schema_4__tiles_filled),
 		T(instance__state__kept_and_unreadable_means_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

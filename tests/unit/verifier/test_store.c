@@ -100,7 +100,14 @@ static uint64_t check_ledger(void)
 	uint8_t root[SHA256_LEN];
 	store_tree(store, &tree);
 	assert_ok(store_read(store, &sql, &err), err);
-	assert_ok(leaf_hashes(sql, tree.size, &hashes, &err), err);
+	for (uint64_t at = 0; at < tree.size; at += TILE_WIDTH) {
+		struct tile tile = {.index = at / TILE_WIDTH};
+		tile.width = tile_width_in(tree.size, 0, tile.index);
+		assert_ok(tile_get(sql, &tile, &hashes, &err), err);
+	}
+	struct tile_source source = tile_rows(sql, tree.size);
+	assert_ok(tiles_root(&source, tree.size, root, &err), err);
+	assert_memory_equal(root, tree.root, SHA256_LEN);
 	store_read_done(store, &sql);
 	for (uint64_t i = 0; i < tree.size; i++)
 		assert_ok(tree_append(&edge, hashes.data + i * SHA256_LEN, &err), err);

@@ -140,6 +140,7 @@ static inline void world_files(struct world *w)
 		.now = clock_wall(&clock_system)};
 	assert_ok(init_authority_make(w->dir, &names, &w->authority, &w->err), w->err);
 	assert_ok(init_services_make(w->dir, "127.0.0.1", &names, &w->authority, &w->err), w->err);
+	assert_ok(init_log_key_make(w->dir, &names, &w->err), w->err);
 	init_config_text(&names, &config);
 	buf_put_str(&config, "workers: 2\nthreads: 2\n");
 	(void)world_path(w, "verifierd.yaml", path);

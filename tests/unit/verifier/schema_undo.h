@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SQL that makes of a database of the newest schema one as an earlier schema left it. */
+#ifndef ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
+#define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
+
+#define UNDO_5 "DROP TABLE tile_hashes; ALTER TABLE meta DROP COLUMN checkpoint;"
+#define UNDO_4 "DROP TABLE subjects;"
+#define UNDO_3                                                                                     \
+	"ALTER TABLE workloads DROP COLUMN unit;"                                                  \
+	"ALTER TABLE workloads DROP COLUMN controls;"                                              \
+	"ALTER TABLE workloads DROP COLUMN third_parties;"                                         \
+	"ALTER TABLE workloads DROP COLUMN review_interval;"                                       \
+	"ALTER TABLE workloads DROP COLUMN reviewed;"                                              \
+	"ALTER TABLE workloads DROP COLUMN review_next;"                                           \
+	"ALTER TABLE workloads DROP COLUMN reviewer;"                                              \
+	"ALTER TABLE workloads DROP COLUMN review_reason;"
+#define UNDO_2 "DROP TABLE statements;"
+
+#define UNDO_TO_4 UNDO_5 "PRAGMA user_version=4;"
+#define UNDO_TO_3 UNDO_5 UNDO_4 "PRAGMA user_version=3;"
+#define UNDO_TO_2 UNDO_5 UNDO_4 UNDO_3 "PRAGMA user_version=2;"
+#define UNDO_TO_1 UNDO_5 UNDO_4 UNDO_3 UNDO_2 "PRAGMA user_version=1;"
+
+#endif

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger as a log: checkpoints, tiles as files and over HTTP, and ledgers that must not start. */
+#include "tests/unit/verifier/world.h"
+
+#define ORIGIN "bank.example/log"
+
+static char dir[64], db[96], copy[96], log_key[96], log_dir[96];
+static struct store *store;
+static struct ledger_log ledger;
+static struct err err;
+static const char *leaf_word = "leaf";
+
+/* ---- a store alone ---- */
+
+static bool reopen(void)
+{
+	struct store_config config = {.ops = &sql_sqlite,
+		.location = db,
+		.clock = &clock_system,
+		.seal = ledger_log_seal,
+		.seal_arg = &ledger};
+	store_close(&store);
+	err = (struct err){0};
+	return store_open(&config, &store, &err);
+}
+
+static void key_put(const char *path)
+{
+	struct key *key = NULL;
+	struct buf pem = {0};
+	assert_ok(key_generate(KEY_ED25519, &key, &err), err);
+	assert_ok(key_private_pem(key, &pem, &err), err);
+	assert_ok(file_write_atomic(path, buf_bytes(&pem), 0600, &err), err);
+	key_unref(&key);
+	buf_release(&pem);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	(void)snprintf(dir, sizeof(dir), "/tmp/assay-log-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(db, sizeof(db), "%s/v.db", dir);
+	(void)snprintf(copy, sizeof(copy), "%s/copy.db", dir);
+	(void)snprintf(log_key, sizeof(log_key), "%s/log.key", dir);
+	(void)snprintf(log_dir, sizeof(log_dir), "%s/log", dir);
+	key_put(log_key);
+	assert_ok(ledger_log_load(log_key, ORIGIN, &ledger, &err), err);
+	assert_int_equal(mkdir(log_dir, 0755), 0);
+	assert_true(reopen());
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	store_close(&store);
+	ledger_log_release(&ledger);
+	return nftw(dir, world_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static bool append_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	unsigned count = *(const unsigned *)arg;
+	for (unsigned i = 0; i < count; i++) {
+		struct leaf_row row = {0};
+		buf_printf(&row.bytes, "%s %llu", leaf_word, (unsigned long long)tx->edge.size);
+		bool ok = leaf_hash(buf_bytes(&row.bytes), row.hash, e) && leaf_append(tx, &row, e);
+		leaf_row_release(&row);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static void append(unsigned count)
+{
+	assert_ok(store_run(store, append_work, &count, &err), err);
+}
+
+static bool sql_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	return tx->sql->ops->script(tx->sql, arg, e);
+}
+
+static void tamper(const char *script)
+{
+	assert_ok(store_run(store, sql_work, (void *)(uintptr_t)script, &err), err);
+}
+
+static void read_in(const char *name, struct buf *out)
+{
+	char path[192];
+	(void)snprintf(path, sizeof(path), "%s/%s", log_dir, name);
+	assert_ok(file_read(path, 1u << 20, out, &err), err);
+}
+
+static bool is_there(const char *name)
+{
+	char path[192];
+	(void)snprintf(path, sizeof(path), "%s/%s", log_dir, name);
+	return access(path, F_OK) == 0;
+}
+
+static bool good(void)
+{
+	err = (struct err){0};
+	return ledger_log_check(&ledger, store, log_dir, &err);
+}
+
+static void assert_bad(const char *message)
+{
+	assert_false(good());
+	assert_string_equal(err.text, message);
+	assert_int_equal(err.code, ERR_STORE);
+}
+
+/* Roots of "leaf 0" … as two other implementations have them. */
+static void checkpoint__every_commit__signed_over_its_tree(void **state)
+{
+	(void)state;
+	struct sql *sql = NULL;
+	struct buf note = {0};
+	struct bytes text;
+	append(257);
+	append(43);
+	assert_ok(store_read(store, &sql, &err), err);
+	assert_ok(checkpoint_get(sql, &note, &err), err);
+	store_read_done(store, &sql);
+	assert_ok(note_open(buf_bytes(&note), &ledger.key, &text, &err), err);
+	assert_true(bytes_equal_str(
+		text, ORIGIN "\n300\n56/ILTiUT8eTBUUygJHUWCMojB9zTL2sBjlnE+vUtdU=\n"));
+	assert_ok(ledger_log_check(&ledger, store, log_dir, &err), err);
+	assert_true(reopen());
+	assert_ok(ledger_log_check(&ledger, store, log_dir, &err), err);
+	buf_release(&note);
+}
+
+static void publish__growing_ledger__tiles_then_checkpoint(void **state)
+{
+	(void)state;
+	struct buf a = {0}, b = {0};
+	assert_ok(log_publish(store, log_dir, &err), err);
+	assert_false(is_there("checkpoint"));
+	append(200);
+	assert_ok(log_publish(store, log_dir, &err), err);
+	read_in("tile/0/000.p/200", &a);
+	assert_int_equal(a.len, 200 * SHA256_LEN);
+	assert_true(is_there("tile/entries/000.p/200"));
+	append(100);
+	assert_ok(log_publish(store, log_dir, &err), err);
+	read_in("tile/0/000", &b);
+	assert_int_equal(b.len, TILE_BYTES_MAX);
+	assert_memory_equal(a.data, b.data, a.len);
+	read_in("tile/0/001.p/44", &b);
+	assert_int_equal(b.len, 44 * SHA256_LEN);
+	read_in("tile/1/000.p/1", &b);
+	assert_int_equal(b.len, SHA256_LEN);
+	assert_false(is_there("tile/0/000.p"));
+	assert_false(is_there("tile/entries/000.p"));
+	assert_false(is_there("tile/2"));
+	read_in("tile/entries/001.p/44", &b);
+	struct bytes rest = buf_bytes(&b), leaf;
+	assert_ok(bundle_next(&rest, &leaf, &err), err);
+	assert_true(bytes_equal_str(leaf, "leaf 256"));
+	read_in("checkpoint", &b);
+	assert_non_null(strstr(buf_str(&b), "\n300\n"));
+	assert_ok(ledger_log_check(&ledger, store, log_dir, &err), err);
+	buf_release(&a);
+	buf_release(&b);
+}
+
+static void publish__tile_lost__written_again_when_nothing_is_published(void **state)
+{
+	(void)state;
+	char path[192];
+	append(300);
+	assert_ok(log_publish(store, log_dir, &err), err);
+	(void)snprintf(path, sizeof(path), "%s/tile/0/000", log_dir);
+	assert_int_equal(unlink(path), 0);
+	(void)snprintf(path, sizeof(path), "%s/checkpoint", log_dir);
+	assert_int_equal(unlink(path), 0);
+	assert_ok(log_publish(store, log_dir, &err), err);
+	assert_true(is_there("tile/0/000"));
+	assert_true(is_there("checkpoint"));
+}
+
+static void publish__directory_cannot_be_written__says_so(void **state)
+{
+	(void)state;
+	append(1);
+	assert_false(log_publish(store, "/proc/assay", &err));
+	assert_non_null(strstr(err.text, "/proc/assay"));
+}
+
+static void publisher__ends__with_everything_written(void **state)
+{
+	(void)state;
+	const struct log log = {.fd = -1};
+	struct log_publisher *publisher = NULL;
+	char path[160];
+	(void)snprintf(path, sizeof(path), "%s/a/b", dir);
+	assert_ok(log_publisher_start(path, store, &log, &publisher, &err), err);
+	append(3);
+	log_publisher_stop(&publisher);
+	assert_null(publisher);
+	log_publisher_stop(&publisher);
+	(void)snprintf(path, sizeof(path), "%s/a/b/tile/0/000.p/3", dir);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_false(log_publisher_start("/proc/assay", store, &log, &publisher, &err));
+}
+
+/* ---- ledgers that must not start ---- */
+
+/* T1: the past is rewritten in the database. */
+static void T1__leaf_changed__refused_at_start(void **state)
+{
+	(void)state;
+	append(300);
+	tamper("DROP TRIGGER leaves_fixed; UPDATE leaves SET hash=zeroblob(32) WHERE idx=299");
+	assert_bad("ledger: its leaves do not make its tree: the database was changed by "
+		       "something else than this service; restore it, and see "
+		       "docs/operations.md");
+}
+
+static bool edge_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	return sql_exec(tx->sql, "UPDATE meta SET edge=?1 WHERE id=1",
+		SQL_ARGS(sql_b(buf_bytes(arg))), NULL, e);
+}
+
+/* T1: and the tree made to fit it. */
+static void T1__leaf_and_tree_changed__refused_at_start(void **state)
+{
+	(void)state;
+	struct tree_edge edge = {0};
+	struct buf forged = {0};
+	const uint8_t zeros[SHA256_LEN] = {0};
+	append(2);
+	assert_ok(tree_append(&edge, zeros, &err) && tree_append(&edge, zeros, &err) &&
+			  tree_edge_encode(&edge, &forged, &err),
+		err);
+	tamper("DROP TRIGGER leaves_fixed; UPDATE leaves SET hash=zeroblob(32)");
+	assert_ok(store_run(store, edge_work, &forged, &err), err);
+	buf_release(&forged);
+	assert_true(reopen());
+	assert_bad("ledger: its checkpoint is of another tree: the database was changed by "
+		       "something else than this service; restore it, and see "
+		       "docs/operations.md");
+}
+
+static void T1__checkpoint_taken_out__refused_at_start(void **state)
+{
+	(void)state;
+	append(2);
+	tamper("UPDATE meta SET checkpoint=x''");
+	assert_true(reopen());
+	assert_bad("ledger: its checkpoint is missing");
+}
+
+static void T1__checkpoint_by_another_key__refused_at_start(void **state)
+{
+	(void)state;
+	append(2);
+	ledger_log_release(&ledger);
+	key_put(log_key);
+	assert_ok(ledger_log_load(log_key, ORIGIN, &ledger, &err), err);
+	assert_bad("ledger: its checkpoint: note: no signature by " ORIGIN);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	struct buf content = {0};
+	assert_ok(file_read(from, 1u << 26, &content, &err), err);
+	assert_ok(file_write_atomic(to, buf_bytes(&content), 0600, &err), err);
+	buf_release(&content);
+}
+
+/* T2: an older database is put in the place of the newer one. */
+static void T2__database_rolled_back__refused_at_start(void **state)
+{
+	(void)state;
+	char message[320];
+	append(5);
+	store_close(&store);
+	copy_file(db, copy);
+	assert_true(reopen());
+	append(2);
+	assert_ok(log_publish(store, log_dir, &err), err);
+	store_close(&store);
+	copy_file(copy, db);
+	assert_true(reopen());
+	struct store_tree tree;
+	store_tree(store, &tree);
+	assert_int_equal(tree.size, 5);
+	(void)snprintf(message, sizeof(message),
+		"ledger: %s/checkpoint was signed over 7 leaves, and the database has 5: it is an "
+		"older copy; see docs/operations.md",
+		log_dir);
+	assert_bad(message);
+	/* Growing on, otherwise, does not help it. */
+	leaf_word = "other";
+	append(4);
+	leaf_word = "leaf";
+	assert_bad("ledger: not the one whose checkpoint was published: the database was "
+		       "changed by something else than this service; restore it, and see "
+		       "docs/operations.md");
+}
+
+static void T2__published_checkpoint_torn_or_of_another_log__refused(void **state)
+{
+	(void)state;
+	char path[192], message[320];
+	struct ledger_log other = {0};
+	struct store_tree tree = {.size = 1};
+	struct buf note = {0};
+	append(5);
+	(void)snprintf(path, sizeof(path), "%s/checkpoint", log_dir);
+	assert_ok(file_write_atomic(path, BYTES_LIT("bank.exam"), 0644, &err), err);
+	(void)snprintf(message, sizeof(message),
+		"ledger: %s: note: no signatures behind an empty line", path);
+	assert_bad(message);
+	assert_ok(note_key_of("other.example/log", ledger.key.key, &other.key, &err), err);
+	assert_ok(ledger_log_seal(&other, &tree, &note, &err), err);
+	assert_ok(file_write_atomic(path, buf_bytes(&note), 0644, &err), err);
+	(void)snprintf(message, sizeof(message), "ledger: %s: note: no signature by " ORIGIN, path);
+	assert_bad(message);
+	/* Signed by our key, in our name, about another log. */
+	buf_clear(&note);
+	assert_ok(note_sign(BYTES_LIT("other\n1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"),
+			  &ledger.key, &note, &err),
+		err);
+	assert_ok(file_write_atomic(path, buf_bytes(&note), 0644, &err), err);
+	(void)snprintf(
+		message, sizeof(message), "ledger: %s: the checkpoint of another log", path);
+	assert_bad(message);
+	buf_release(&note);
+	ledger_log_release(&other);
+}
+
+static void log_key__not_ed25519_or_no_name__refused(void **state)
+{
+	(void)state;
+	struct ledger_log other = {0};
+	struct key *key = NULL;
+	struct buf pem = {0};
+	char message[256];
+	assert_ok(key_generate(KEY_EC_P256, &key, &err), err);
+	assert_ok(key_private_pem(key, &pem, &err), err);
+	assert_fails(ledger_log_load(log_key, "a name", &other, &err), err, ERR_USAGE,
+		"log_origin: note key: \"a name\" is no name");
+	assert_ok(file_write_atomic(log_key, buf_bytes(&pem), 0600, &err), err);
+	(void)snprintf(message, sizeof(message),
+		"log_key: %s: checkpoints are signed with an Ed25519 private key", log_key);
+	assert_fails(ledger_log_load(log_key, ORIGIN, &other, &err), err, ERR_CONFIG, message);
+	key_unref(&key);
+	buf_release(&pem);
+}
+
+/* ---- over HTTP ---- */
+
+static struct world w;
+
+static int world_setup(void **state)
+{
+	(void)state;
+	world_start(&w);
+	return 0;
+}
+
+static int world_teardown(void **state)
+{
+	(void)state;
+	world_stop(&w);
+	return 0;
+}
+
+static struct buf get(const char *path, int wanted)
+{
+	struct https_answer a = world_call(&w, NULL, "GET", path, NULL, (struct bytes){0});
+	if (a.status != wanted)
+		fail_msg("%s: %d, wanted %d: %s", path, a.status, wanted, buf_str(&a.body));
+	return a.body;
+}
+
+/* What a client without a certificate, and with the log's public key alone, can check. */
+static void http__checkpoint_and_tiles__fit_each_other(void **state)
+{
+	(void)state;
+	char path[128];
+	struct note_key key = {0};
+	struct buf vkey = {0}, note = get("/log/checkpoint", 200);
+	struct bytes text;
+	struct checkpoint checkpoint;
+	struct tree_edge edge = {0};
+	uint8_t root[SHA256_LEN];
+	(void)world_path(&w, "log.pub", path);
+	assert_ok(file_read(path, 4096, &vkey, &err), err);
+	assert_ok(note_key_parse(bytes_of(vkey.data, vkey.len - 1), &key, &err), err);
+	assert_ok(note_open(buf_bytes(&note), &key, &text, &err), err);
+	assert_ok(checkpoint_parse(text, &checkpoint, &err), err);
+	assert_true(bytes_equal_str(checkpoint.origin, ORIGIN));
+	assert_in_range(checkpoint.size, 2, 255);
+	(void)snprintf(path, sizeof(path), "/log/tile/entries/000.p/%u", (unsigned)checkpoint.size);
+	struct buf bundle = get(path, 200);
+	(void)snprintf(path, sizeof(path), "/log/tile/0/000.p/%u", (unsigned)checkpoint.size);
+	struct buf tile = get(path, 200);
+	struct bytes rest = buf_bytes(&bundle), leaf;
+	for (uint64_t i = 0; i < checkpoint.size; i++) {
+		struct leaf decoded;
+		uint8_t hash[SHA256_LEN];
+		assert_ok(bundle_next(&rest, &leaf, &err), err);
+		assert_ok(leaf_decode(leaf, &decoded, &err), err);
+		assert_ok(leaf_hash(leaf, hash, &err), err);
+		assert_memory_equal(hash, tile.data + i * SHA256_LEN, SHA256_LEN);
+		assert_ok(tree_append(&edge, hash, &err), err);
+	}
+	assert_int_equal(rest.len, 0);
+	assert_ok(tree_root(&edge, root, &err), err);
+	assert_memory_equal(root, checkpoint.root, SHA256_LEN);
+	note_key_release(&key);
+	struct buf *bufs[] = {&vkey, &note, &bundle, &tile};
+	for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
+		buf_release(bufs[i]);
+}
+
+static void http__no_tile__not_found(void **state)
+{
+	(void)state;
+	static const char *const paths[] = {"/log/tile/0/001", "/log/tile/0/000", "/log/tile/1/000.p/1",
+		"/log/tile/0/000.p/255", "/log/tile/0", "/log/tile/", "/log/tile/0/../0/000",
+		"/log/tile/7/x999/x999/x999/x999/x999/x999/999", "/log/tile/0/000.p/0", "/log/",
+		"/log/tile/entries/x999/x999/x999/x999/x999/999"};
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		struct buf body = get(paths[i], 404);
+		buf_release(&body);
+	}
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(checkpoint__every_commit__signed_over_its_tree),
+		T(publish__growing_ledger__tiles_then_checkpoint),
+		T(publish__tile_lost__written_again_when_nothing_is_published),
+		T(publish__directory_cannot_be_written__says_so),
+		T(publisher__ends__with_everything_written),
+		T(T1__leaf_changed__refused_at_start),
+		T(T1__leaf_and_tree_changed__refused_at_start),
+		T(T1__checkpoint_taken_out__refused_at_start),
+		T(T1__checkpoint_by_another_key__refused_at_start),
+		T(T2__database_rolled_back__refused_at_start),
+		T(T2__published_checkpoint_torn_or_of_another_log__refused),
+		T(log_key__not_ed25519_or_no_name__refused),
+		cmocka_unit_test_setup_teardown(
+			http__checkpoint_and_tiles__fit_each_other, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			http__no_tile__not_found, world_setup, world_teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A full tile never changes, so that one that is there is left alone. A partial tile goes when the
+ * full one is there. The checkpoint is written last: what it promises can be read.
+ */
+#include "verifier/log_publish.h"
+
+#include "base/file.h"
+#include "verifier/ledger_log.h"
+#include "verifier/rows.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PUBLISH_EVERY_S 1
+
+struct log_publisher {
+	char *directory;
+	struct store *store;
+	const struct log *log;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool closing; /* under lock */
+};
+
+/* ---- one round ---- */
+
+struct round {
+	struct sql *sql;
+	const char *directory;
+	struct checkpoint checkpoint;
+	uint64_t published; /* size of the tree whose checkpoint is there; all its tiles are too */
+};
+
+static bool tile_file(const struct round *round, const struct tile *tile, struct buf *out,
+	struct err *err)
+{
+	buf_clear(out);
+	buf_put_str(out, round->directory);
+	buf_put_u8(out, '/');
+	return tile_path_write(tile, out, err) && buf_str(out) != NULL;
+}
+
+static bool tile_write(const struct round *round, const struct tile *tile, struct err *err)
+{
+	OWNED(buf_release) struct buf path = {0};
+	OWNED(buf_release) struct buf parent = {0};
+	OWNED(buf_release) struct buf content = {0};
+
+	if (!tile_file(round, tile, &path, err))
+		return err_wrap(err, "log_directory");
+	if (access(buf_str(&path), F_OK) == 0)
+		return true;
+	buf_put(&parent, bytes_of(path.data, (size_t)(strrchr(buf_str(&path), '/') -
+						     (const char *)path.data)));
+	return tile_get(round->sql, tile, &content, err) && buf_ok(&parent, err) &&
+	       file_make_dirs(buf_str(&parent), 0755, err) &&
+	       file_write_atomic(buf_str(&path), buf_bytes(&content), 0644, err);
+}
+
+/* Partial tiles of one that is full now. Nobody misses one that could not be removed. */
+static void partials_remove(const struct round *round, struct tile tile)
+{
+	OWNED(buf_release) struct buf path = {0};
+
+	for (tile.width = 1; tile.width < TILE_WIDTH; tile.width++)
+		if (tile_file(round, &tile, &path, NULL))
+			(void)unlink(buf_str(&path));
+	tile.width = TILE_WIDTH;
+	if (!tile_file(round, &tile, &path, NULL))
+		return;
+	buf_put_str(&path, ".p");
+	if (buf_str(&path))
+		(void)rmdir(buf_str(&path));
+}
+
+/* What the tree has grown by on one level since the last round. */
+static bool level_write(const struct round *round, bool entries, unsigned level, struct err *err)
+{
+	uint64_t before = round->published >> (8 * level);
+
+	for (uint64_t index = before / TILE_WIDTH;; index++) {
+		struct tile tile = {.entries = entries, .level = level, .index = index};
+
+		tile.width = tile_width_in(round->checkpoint.size, level, index);
+		if (tile.width == 0)
+			return true;
+		if (!tile_write(round, &tile, err))
+			return false;
+		if (tile.width == TILE_WIDTH)
+			partials_remove(round, tile);
+	}
+}
+
+/* Size of the tree that is published; 0 when there is none, or when its checkpoint cannot be read:
+ * then all is looked at again. */
+static uint64_t published_size(const char *path)
+{
+	OWNED(buf_release) struct buf note = {0};
+	struct checkpoint checkpoint;
+
+	if (!file_read(path, NOTE_MAX, &note, NULL) ||
+		!checkpoint_parse(buf_bytes(&note), &checkpoint, NULL))
+		return 0;
+	return checkpoint.size;
+}
+
+static bool round_run(struct round *round, struct err *err)
+{
+	OWNED(buf_release) struct buf note = {0};
+	OWNED(buf_release) struct buf path = {0};
+
+	if (!checkpoint_get(round->sql, &note, err))
+		return false;
+	if (note.len == 0)
+		return true;
+	if (!checkpoint_parse(buf_bytes(&note), &round->checkpoint, err))
+		return err_wrap(err, "the stored checkpoint");
+	if (!path_join(&path, round->directory, LOG_CHECKPOINT_FILE))
+		return err_set(err, ERR_NOMEM, "log_directory");
+	round->published = published_size(buf_str(&path));
+	if (round->published == round->checkpoint.size)
+		return true;
+	if (!level_write(round, true, 0, err))
+		return false;
+	for (unsigned level = 0; level <= TILE_LEVEL_MAX; level++)
+		if (!level_write(round, false, level, err))
+			return false;
+	return file_write_atomic(buf_str(&path), buf_bytes(&note), 0644, err);
+}
+
+bool log_publish(struct store *store, const char *directory, struct err *err)
+{
+	struct round round = {.directory = directory};
+
+	if (!store_read(store, &round.sql, err))
+		return false;
+	bool ok = round_run(&round, err);
+	store_read_done(store, &round.sql);
+	return ok;
+}
+
+/* ---- the thread ---- */
+
+static void publish(const struct log_publisher *publisher)
+{
+	struct err err = {0};
+
+	if (!log_publish(publisher->store, publisher->directory, &err))
+		log_event(publisher->log, LOG_LEVEL_ERROR, "ledger-not-published",
+			{"directory", bytes_str(publisher->directory)},
+			{"error", bytes_str(err.text)});
+}
+
+static void *publisher_main(void *arg)
+{
+	struct log_publisher *publisher = arg;
+	bool closing = false;
+
+	while (!closing) {
+		struct timespec deadline;
+
+		publish(publisher);
+		(void)clock_gettime(CLOCK_MONOTONIC, &deadline);
+		deadline.tv_sec += PUBLISH_EVERY_S;
+		(void)pthread_mutex_lock(&publisher->lock);
+		while (!publisher->closing && pthread_cond_timedwait(&publisher->wake,
+						      &publisher->lock, &deadline) == 0)
+			continue;
+		closing = publisher->closing;
+		(void)pthread_mutex_unlock(&publisher->lock);
+	}
+	publish(publisher);
+	return NULL;
+}
+
+static bool wake_init(pthread_cond_t *wake)
+{
+	pthread_condattr_t monotonic;
+
+	if (pthread_condattr_init(&monotonic) != 0)
+		return false;
+	bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
+		  pthread_cond_init(wake, &monotonic) == 0;
+	(void)pthread_condattr_destroy(&monotonic);
+	return ok;
+}
+
+static void publisher_free(struct log_publisher *publisher)
+{
+	(void)pthread_mutex_destroy(&publisher->lock);
+	(void)pthread_cond_destroy(&publisher->wake);
+	free(publisher->directory);
+	free(publisher);
+}
+
+bool log_publisher_start(const char *directory, struct store *store, const struct log *log,
+	struct log_publisher **ret, struct err *err)
+{
+	if (!file_make_dirs(directory, 0755, err))
+		return err_wrap(err, "log_directory");
+	struct log_publisher *publisher = calloc(1, sizeof(*publisher));
+	if (!publisher)
+		return err_set(err, ERR_NOMEM, "log_directory");
+	publisher->store = store;
+	publisher->log = log;
+	publisher->directory = bytes_strdup(bytes_str(directory));
+	if (!publisher->directory || !wake_init(&publisher->wake)) {
+		free(publisher->directory);
+		free(publisher);
+		return err_set(err, ERR_NOMEM, "log_directory");
+	}
+	(void)pthread_mutex_init(&publisher->lock, NULL);
+	int code = pthread_create(&publisher->thread, NULL, publisher_main, publisher);
+	if (code != 0) {
+		publisher_free(publisher);
+		return err_errno(err, code, "publisher thread");
+	}
+	*ret = publisher;
+	return true;
+}
+
+void log_publisher_stop(struct log_publisher **publisher)
+{
+	if (!*publisher)
+		return;
+	(void)pthread_mutex_lock(&(*publisher)->lock);
+	(*publisher)->closing = true;
+	(void)pthread_cond_signal(&(*publisher)->wake);
+	(void)pthread_mutex_unlock(&(*publisher)->lock);
+	(void)pthread_join((*publisher)->thread, NULL);
+	publisher_free(*publisher);
+	*publisher = NULL;
+}
