@@ -204,3 +204,31 @@ const char *text_short_hex(struct bytes in, char out[17])
 	hex_encode(bytes_of(in.data, in.len < SHORT_HEX_BYTES ? in.len : SHORT_HEX_BYTES), out);
 	return out;
 }
+
+bool text_next_line(struct bytes *rest, struct bytes *ret_line)
+{
+	const uint8_t *end = rest->len ? memchr(rest->data, '\n', rest->len) : NULL;
+
+	if (!end)
+		return false;
+	*ret_line = bytes_of(rest->data, (size_t)(end - rest->data));
+	*rest = bytes_of(end + 1, rest->len - ret_line->len - 1);
+	return true;
+}
+
+bool text_decimal(struct bytes in, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (in.len == 0 || (in.len > 1 && in.data[0] == '0'))
+		return false;
+	for (size_t i = 0; i < in.len; i++) {
+		uint8_t digit = (uint8_t)(in.data[i] - '0');
+
+		if (digit > 9 || __builtin_mul_overflow(value, UINT64_C(10), &value) ||
+			__builtin_add_overflow(value, (uint64_t)digit, &value))
+			return false;
+	}
+	*ret = value;
+	return true;
+}

@@ -20,6 +20,11 @@ void buf_put_base64(struct buf *buf, struct bytes in, bool url);
 /* Strict: canonical alphabet and padding, zero pad bits, no white space. */
 must_use bool base64_decode(
 	struct bytes in, bool url, size_t max, struct buf *ret_out, struct err *err);
+/* Cuts the next line, without its newline, off the rest; false when there is none that ends. */
+bool text_next_line(struct bytes *rest, struct bytes *ret_line);
+/* A number in decimal as it is written in one way only: no sign, no leading zeros, at most
+ * UINT64_MAX. */
+bool text_decimal(struct bytes in, uint64_t *ret);
 bool utf8_valid(struct bytes in);
 /* Writes at most size-1 characters and a NUL: printable ASCII and valid UTF-8 beyond U+009F stay
  * (but for controls of layout: bidirectional marks, line separators, BOM), all else becomes \xNN or

@@ -3,7 +3,14 @@
 
 #include "base/text.h"
 
-enum { TYPE_ED25519 = 0x01, TYPE_ECDSA = 0x02, ID_LEN = 4, BLOB_MAX = 4096, SIZE_DIGITS_MAX = 20 };
+enum {
+	TYPE_ED25519 = 0x01,
+	TYPE_ECDSA = 0x02,
+	TYPE_COSIGNATURE = 0x04,
+	ID_LEN = 4,
+	TIME_LEN = 8,
+	BLOB_MAX = 4096
+};
 
 static const struct bytes dash = {(const uint8_t *)"\xe2\x80\x94 ", 4};
 
@@ -24,12 +31,12 @@ static bool is_ecdsa(enum key_type type)
 }
 
 /* type || key as in a vkey. */
-static bool put_material(const struct key *key, struct buf *out, struct err *err)
+static bool put_material(const struct key *key, bool cosigner, struct buf *out, struct err *err)
 {
 	if (key_type_of(key) == KEY_ED25519) {
-		buf_put_u8(out, TYPE_ED25519);
+		buf_put_u8(out, cosigner ? TYPE_COSIGNATURE : TYPE_ED25519);
 		buf_put(out, key_public_bits(key));
-	} else if (is_ecdsa(key_type_of(key))) {
+	} else if (is_ecdsa(key_type_of(key)) && !cosigner) {
 		buf_put_u8(out, TYPE_ECDSA);
 		buf_put(out, key_spki(key));
 	} else {
@@ -39,7 +46,8 @@ static bool put_material(const struct key *key, struct buf *out, struct err *err
 	return buf_ok(out, err);
 }
 
-bool note_key_of(const char *name, struct key *key, struct note_key *ret, struct err *err)
+static bool key_of(
+	const char *name, struct key *key, bool cosigner, struct note_key *ret, struct err *err)
 {
 	OWNED(buf_release) struct buf hashed = {0};
 	uint8_t digest[SHA256_LEN];
@@ -49,19 +57,29 @@ bool note_key_of(const char *name, struct key *key, struct note_key *ret, struct
 	if (key_type_of(key) == KEY_ED25519) {
 		buf_put_str(&hashed, name);
 		buf_put_u8(&hashed, '\n');
-		if (!put_material(key, &hashed, err))
+		if (!put_material(key, cosigner, &hashed, err))
 			return false;
-	} else if (is_ecdsa(key_type_of(key))) {
+	} else if (is_ecdsa(key_type_of(key)) && !cosigner) {
 		buf_put(&hashed, key_spki(key));
 	} else {
-		return put_material(key, &hashed, err);
+		return put_material(key, cosigner, &hashed, err);
 	}
 	if (!buf_ok(&hashed, err) || !sha256_of(buf_bytes(&hashed), digest, err))
 		return false;
-	*ret = (struct note_key){.key = key_ref(key)};
+	*ret = (struct note_key){.key = key_ref(key), .cosigner = cosigner};
 	memcpy(ret->name, name, strlen(name));
 	memcpy(ret->id, digest, ID_LEN);
 	return true;
+}
+
+bool note_key_of(const char *name, struct key *key, struct note_key *ret, struct err *err)
+{
+	return key_of(name, key, false, ret, err);
+}
+
+bool note_cosigner_of(const char *name, struct key *key, struct note_key *ret, struct err *err)
+{
+	return key_of(name, key, true, ret, err);
 }
 
 void note_key_release(struct note_key *key)
@@ -74,7 +92,7 @@ bool note_key_write(const struct note_key *key, struct buf *out, struct err *err
 {
 	OWNED(buf_release) struct buf material = {0};
 
-	if (!put_material(key->key, &material, err))
+	if (!put_material(key->key, key->cosigner, &material, err))
 		return false;
 	buf_printf(out, "%s+", key->name);
 	buf_put_hex(out, BYTES_OF(key->id));
@@ -92,10 +110,10 @@ static bool key_of_material(struct bytes material, struct key **ret, struct err 
 	uint8_t type = material.len ? material.data[0] : 0;
 	struct bytes rest = bytes_of(material.data + 1, material.len ? material.len - 1 : 0);
 
-	if (type == TYPE_ED25519)
+	if (type == TYPE_ED25519 || type == TYPE_COSIGNATURE)
 		buf_put(&spki, BYTES_OF(head));
 	else if (type != TYPE_ECDSA)
-		return err_set(err, ERR_UNSUPPORTED, "note key: type %u, not 1 or 2", type);
+		return err_set(err, ERR_UNSUPPORTED, "note key: type %u, not 1, 2 or 4", type);
 	buf_put(&spki, rest);
 	return buf_ok(&spki, err) && key_from_spki(buf_bytes(&spki), ret, err);
 }
@@ -126,7 +144,7 @@ bool note_key_parse(struct bytes vkey, struct note_key *ret, struct err *err)
 		    &material, err) ||
 		!key_of_material(buf_bytes(&material), &key, err))
 		return err_wrap(err, "note key");
-	if (!note_key_of(name, key, &made, err))
+	if (!key_of(name, key, material.data[0] == TYPE_COSIGNATURE, &made, err))
 		return false;
 	if (memcmp(made.id, id, ID_LEN) != 0)
 		return err_set(err, ERR_MISMATCH, "note key: the id is not this key's");
@@ -151,18 +169,6 @@ static bool split(struct bytes note, struct bytes *text, struct bytes *lines, st
 			return true;
 		}
 	return err_set(err, ERR_FORMAT, "note: no signatures behind an empty line");
-}
-
-/* Cuts the next line, without its newline, off the rest. */
-static bool next_line(struct bytes *rest, struct bytes *line)
-{
-	const uint8_t *end = rest->len ? memchr(rest->data, '\n', rest->len) : NULL;
-
-	if (!end)
-		return false;
-	*line = bytes_of(rest->data, (size_t)(end - rest->data));
-	*rest = bytes_of(end + 1, rest->len - line->len - 1);
-	return true;
 }
 
 /* "— name base64(id || signature)". */
@@ -192,8 +198,45 @@ static enum digest_alg digest_of_key(const struct key *key)
 	return key_type_of(key) == KEY_ED25519 ? DIGEST_NONE : DIGEST_SHA256;
 }
 
+/* What a cosigner signs: the text, and when. */
+static bool put_cosigned(struct bytes text, uint64_t time, struct buf *out, struct err *err)
+{
+	buf_printf(out, "cosignature/v1\ntime %llu\n", (unsigned long long)time);
+	buf_put(out, text);
+	return buf_ok(out, err);
+}
+
+static uint64_t be64(const uint8_t *at)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < TIME_LEN; i++)
+		value = value << 8 | at[i];
+	return value;
+}
+
+static bool check_signature(struct bytes blob, struct bytes text, const struct note_key *key,
+	int64_t *ret_time, struct err *err)
+{
+	OWNED(buf_release) struct buf signed_text = {0};
+	struct bytes signature = bytes_of(blob.data + ID_LEN, blob.len - ID_LEN);
+	uint64_t time;
+
+	if (key->cosigner) {
+		if (signature.len < TIME_LEN || (time = be64(signature.data)) > INT64_MAX)
+			return err_set(err, ERR_MISMATCH, "no cosignature");
+		if (!put_cosigned(text, time, &signed_text, err))
+			return false;
+		*ret_time = (int64_t)time;
+		text = buf_bytes(&signed_text);
+		signature = bytes_of(signature.data + TIME_LEN, signature.len - TIME_LEN);
+	}
+	return key_verify(key->key, key_default_scheme(key->key), digest_of_key(key->key), text,
+		signature, err);
+}
+
 static bool check_line(struct bytes line, struct bytes text, const struct note_key *key,
-	bool *verified, struct err *err)
+	bool *verified, int64_t *ret_time, struct err *err)
 {
 	OWNED(buf_release) struct buf blob = {0};
 	struct bytes name;
@@ -202,15 +245,33 @@ static bool check_line(struct bytes line, struct bytes text, const struct note_k
 		return false;
 	if (!bytes_equal_str(name, key->name) || memcmp(blob.data, key->id, ID_LEN) != 0)
 		return true;
-	if (!key_verify(key->key, key_default_scheme(key->key), digest_of_key(key->key), text,
-		    bytes_of(blob.data + ID_LEN, blob.len - ID_LEN), err))
+	if (!check_signature(buf_bytes(&blob), text, key, ret_time, err))
 		return err_wrap(err, "note: signature by %s", key->name);
 	*verified = true;
 	return true;
 }
 
-bool note_open(
-	struct bytes note, const struct note_key *key, struct bytes *ret_text, struct err *err)
+bool note_names(struct bytes note, const struct note_key *key, bool *ret_named, struct err *err)
+{
+	struct bytes text, lines, line, name;
+	bool named = false;
+
+	if (!split(note, &text, &lines, err))
+		return false;
+	while (text_next_line(&lines, &line)) {
+		OWNED(buf_release) struct buf blob = {0};
+
+		if (!read_signature(line, &name, &blob, err))
+			return false;
+		named = named || (bytes_equal_str(name, key->name) &&
+					 memcmp(blob.data, key->id, ID_LEN) == 0);
+	}
+	*ret_named = named;
+	return true;
+}
+
+static bool open_note(struct bytes note, const struct note_key *key, struct bytes *ret_text,
+	int64_t *ret_time, struct err *err)
 {
 	struct bytes text, lines, line;
 	bool verified = false;
@@ -218,11 +279,11 @@ bool note_open(
 
 	if (!split(note, &text, &lines, err))
 		return false;
-	while (next_line(&lines, &line)) {
+	while (text_next_line(&lines, &line)) {
 		if (++n > NOTE_SIGNATURES_MAX)
 			return err_set(err, ERR_LIMIT, "note: more than %d signatures",
 				NOTE_SIGNATURES_MAX);
-		if (!check_line(line, text, key, &verified, err))
+		if (!check_line(line, text, key, &verified, ret_time, err))
 			return false;
 	}
 	if (lines.len)
@@ -233,11 +294,60 @@ bool note_open(
 	return true;
 }
 
+bool note_open(
+	struct bytes note, const struct note_key *key, struct bytes *ret_text, struct err *err)
+{
+	int64_t time;
+
+	if (key->cosigner)
+		return err_set(err, ERR_USAGE, "note: %s is a cosigner", key->name);
+	return open_note(note, key, ret_text, &time, err);
+}
+
+bool note_cosigned(struct bytes note, const struct note_key *key, struct bytes *ret_text,
+	int64_t *ret_time, struct err *err)
+{
+	if (!key->cosigner)
+		return err_set(err, ERR_USAGE, "note: %s is no cosigner", key->name);
+	return open_note(note, key, ret_text, ret_time, err);
+}
+
+static bool put_line(
+	const struct note_key *key, struct bytes blob, struct buf *out, struct err *err)
+{
+	buf_put(out, dash);
+	buf_printf(out, "%s ", key->name);
+	buf_put_base64(out, blob, false);
+	buf_put_u8(out, '\n');
+	return buf_ok(out, err);
+}
+
+bool note_cosign(struct bytes text, const struct note_key *key, int64_t time, struct buf *out,
+	struct err *err)
+{
+	OWNED(buf_release) struct buf signed_text = {0};
+	OWNED(buf_release) struct buf signature = {0};
+	OWNED(buf_release) struct buf blob = {0};
+
+	if (!key->cosigner || time < 0)
+		return err_set(err, ERR_USAGE, "note: %s cannot cosign", key->name);
+	if (!put_cosigned(text, (uint64_t)time, &signed_text, err) ||
+		!key_sign(key->key, key_default_scheme(key->key), DIGEST_NONE,
+			buf_bytes(&signed_text), &signature, err))
+		return err_wrap(err, "note");
+	buf_put(&blob, BYTES_OF(key->id));
+	buf_put_be64(&blob, (uint64_t)time);
+	buf_put(&blob, buf_bytes(&signature));
+	return buf_ok(&blob, err) && put_line(key, buf_bytes(&blob), out, err);
+}
+
 bool note_sign(struct bytes text, const struct note_key *key, struct buf *out, struct err *err)
 {
 	OWNED(buf_release) struct buf signature = {0};
 	OWNED(buf_release) struct buf blob = {0};
 
+	if (key->cosigner)
+		return err_set(err, ERR_USAGE, "note: %s is a cosigner", key->name);
 	if (text.len == 0 || text.data[text.len - 1] != '\n')
 		return err_set(err, ERR_USAGE, "note: the text does not end its line");
 	if (!key_sign(key->key, key_default_scheme(key->key), digest_of_key(key->key), text,
@@ -249,28 +359,7 @@ bool note_sign(struct bytes text, const struct note_key *key, struct buf *out, s
 		return false;
 	buf_put(out, text);
 	buf_put_u8(out, '\n');
-	buf_put(out, dash);
-	buf_printf(out, "%s ", key->name);
-	buf_put_base64(out, buf_bytes(&blob), false);
-	buf_put_u8(out, '\n');
-	return buf_ok(out, err);
-}
-
-static bool read_size(struct bytes line, uint64_t *ret)
-{
-	uint64_t size = 0;
-
-	if (line.len == 0 || line.len > SIZE_DIGITS_MAX || (line.len > 1 && line.data[0] == '0'))
-		return false;
-	for (size_t i = 0; i < line.len; i++) {
-		uint8_t digit = (uint8_t)(line.data[i] - '0');
-
-		if (digit > 9 || __builtin_mul_overflow(size, UINT64_C(10), &size) ||
-			__builtin_add_overflow(size, (uint64_t)digit, &size))
-			return false;
-	}
-	*ret = size;
-	return true;
+	return put_line(key, buf_bytes(&blob), out, err);
 }
 
 bool checkpoint_parse(struct bytes text, struct checkpoint *ret, struct err *err)
@@ -280,11 +369,11 @@ bool checkpoint_parse(struct bytes text, struct checkpoint *ret, struct err *err
 	struct bytes size, hash;
 	struct err why = {0};
 
-	if (!next_line(&text, &made.origin) || made.origin.len == 0)
+	if (!text_next_line(&text, &made.origin) || made.origin.len == 0)
 		return err_set(err, ERR_FORMAT, "checkpoint: origin: missing");
-	if (!next_line(&text, &size) || !read_size(size, &made.size))
+	if (!text_next_line(&text, &size) || !text_decimal(size, &made.size))
 		return err_set(err, ERR_FORMAT, "checkpoint: size: not a number");
-	if (!next_line(&text, &hash) || !base64_decode(hash, false, SHA256_LEN, &root, &why) ||
+	if (!text_next_line(&text, &hash) || !base64_decode(hash, false, SHA256_LEN, &root, &why) ||
 		root.len != SHA256_LEN) {
 		if (why.code == ERR_NOMEM)
 			return err_set(err, why.code, "checkpoint: %s", why.text);

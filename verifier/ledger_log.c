@@ -47,15 +47,15 @@ static bool note_read(const struct ledger_log *log, struct bytes note, const cha
 	struct err why = {0};
 
 	if (!note_open(note, &log->key, &text, &why) || !checkpoint_parse(text, ret, &why))
-		return err_set(err, why.code == ERR_NOMEM ? ERR_NOMEM : ERR_STORE,
-			"ledger: %s: %s", name, why.text);
+		return err_set(err, why.code == ERR_NOMEM ? ERR_NOMEM : ERR_STORE, "ledger: %s: %s",
+			name, why.text);
 	if (!bytes_equal_str(ret->origin, log->key.name))
 		return err_set(err, ERR_STORE, "ledger: %s: the checkpoint of another log", name);
 	return true;
 }
 
-static bool same_root(const uint8_t a[SHA256_LEN], const uint8_t b[SHA256_LEN], const char *what,
-	struct err *err)
+static bool same_root(
+	const uint8_t a[SHA256_LEN], const uint8_t b[SHA256_LEN], const char *what, struct err *err)
 {
 	return memcmp(a, b, SHA256_LEN) == 0 ||
 	       err_set(err, ERR_STORE,
@@ -133,8 +133,8 @@ static bool check(const struct ledger_log *log, struct store *store, struct sql 
 	       (!directory || published_check(log, &source, directory, err));
 }
 
-bool ledger_log_check(struct ledger_log *log, struct store *store, const char *directory,
-	struct err *err)
+bool ledger_log_check(
+	struct ledger_log *log, struct store *store, const char *directory, struct err *err)
 {
 	struct sql *sql = NULL;
 	bool sealed = false;

@@ -26,7 +26,7 @@ must_use bool ledger_log_seal(
  * whether that tree contains the one whose checkpoint was last put into the directory (NULL: none).
  * ERR_STORE with what is wrong: then the service must not start. A ledger from before there were
  * checkpoints is signed. */
-must_use bool ledger_log_check(struct ledger_log *log, struct store *store, const char *directory,
-	struct err *err);
+must_use bool ledger_log_check(
+	struct ledger_log *log, struct store *store, const char *directory, struct err *err);
 
 #endif

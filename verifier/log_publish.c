@@ -38,8 +38,8 @@ struct round {
 	uint64_t published; /* size of the tree whose checkpoint is there; all its tiles are too */
 };
 
-static bool tile_file(const struct round *round, const struct tile *tile, struct buf *out,
-	struct err *err)
+static bool tile_file(
+	const struct round *round, const struct tile *tile, struct buf *out, struct err *err)
 {
 	buf_clear(out);
 	buf_put_str(out, round->directory);
@@ -57,8 +57,8 @@ static bool tile_write(const struct round *round, const struct tile *tile, struc
 		return err_wrap(err, "log_directory");
 	if (access(buf_str(&path), F_OK) == 0)
 		return true;
-	buf_put(&parent, bytes_of(path.data, (size_t)(strrchr(buf_str(&path), '/') -
-						     (const char *)path.data)));
+	buf_put(&parent, bytes_of(path.data,
+				 (size_t)(strrchr(buf_str(&path), '/') - (const char *)path.data)));
 	return tile_get(round->sql, tile, &content, err) && buf_ok(&parent, err) &&
 	       file_make_dirs(buf_str(&parent), 0755, err) &&
 	       file_write_atomic(buf_str(&path), buf_bytes(&content), 0644, err);
@@ -170,8 +170,8 @@ static void *publisher_main(void *arg)
 		(void)clock_gettime(CLOCK_MONOTONIC, &deadline);
 		deadline.tv_sec += PUBLISH_EVERY_S;
 		(void)pthread_mutex_lock(&publisher->lock);
-		while (!publisher->closing && pthread_cond_timedwait(&publisher->wake,
-						      &publisher->lock, &deadline) == 0)
+		while (!publisher->closing &&
+			pthread_cond_timedwait(&publisher->wake, &publisher->lock, &deadline) == 0)
 			continue;
 		closing = publisher->closing;
 		(void)pthread_mutex_unlock(&publisher->lock);

@@ -10,8 +10,8 @@
 struct log_publisher;
 /* Makes the directory. What is missing in it is written, at once and about every second from then
  * on; a fault is logged and tried again, and holds nothing else up. */
-must_use bool log_publisher_start(const char *directory, struct store *store,
-	const struct log *log, struct log_publisher **ret, struct err *err);
+must_use bool log_publisher_start(const char *directory, struct store *store, const struct log *log,
+	struct log_publisher **ret, struct err *err);
 /* Writes what is new once more, and ends. NULL is fine. */
 void log_publisher_stop(struct log_publisher **publisher);
 

@@ -132,6 +132,6 @@ bool checkpoint_get(struct sql *sql, struct buf *ret_note, struct err *err)
 
 bool checkpoint_set(struct sql *sql, struct bytes note, struct err *err)
 {
-	return sql_exec(sql, "UPDATE meta SET checkpoint=?1 WHERE id=1", SQL_ARGS(sql_b(note)),
-		NULL, err);
+	return sql_exec(
+		sql, "UPDATE meta SET checkpoint=?1 WHERE id=1", SQL_ARGS(sql_b(note)), NULL, err);
 }

@@ -167,7 +167,7 @@ static void note_key__malformed__refused(void **state)
 		{"log.example/notez+60f5a977+AaUnronv9mCQfIku+sPap4J5/dqA+TiEc5Vq2gWkOAGH",
 			"note key: the id is not this key's", ERR_MISMATCH},
 		{"log+60f5a977+BaUnronv9mCQfIku+sPap4J5/dqA+TiEc5Vq2gWkOAGH",
-			"note key: note key: type 5, not 1 or 2", ERR_UNSUPPORTED},
+			"note key: note key: type 5, not 1, 2 or 4", ERR_UNSUPPORTED},
 		{" +60f5a977+AaUnronv9mCQfIku+sPap4J5/dqA+TiEc5Vq2gWkOAGH",
 			"note key: \" \" is no name", ERR_FORMAT},
 	};
@@ -260,6 +260,88 @@ static void note_sign__text_without_end_of_line__refused(void **state)
 
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
 
+static void cosigner__note_of_a_log__cosigned_and_told_when(void **state)
+{
+	int64_t time = 0;
+	bool named = true;
+
+	(void)state;
+	log_key();
+	assert_ok(key_generate(KEY_ED25519, &pair, &err), err);
+	assert_ok(note_cosigner_of("w.example", pair, &made, &err), err);
+	buf_put(&note, BYTES_LIT(LOG_NOTE));
+	assert_ok(note_names(buf_bytes(&note), &made, &named, &err), err);
+	assert_false(named);
+	assert_fails(note_cosigned(buf_bytes(&note), &made, &text, &time, &err), err, ERR_MISMATCH,
+		"note: no signature by w.example");
+	assert_ok(note_cosign(BYTES_LIT(LOG_TEXT), &made, 1767139200, &note, &err), err);
+	assert_ok(note_names(buf_bytes(&note), &made, &named, &err), err);
+	assert_true(named);
+	assert_ok(note_cosigned(buf_bytes(&note), &made, &text, &time, &err), err);
+	assert_int_equal(time, 1767139200);
+	assert_bytes(text, BYTES_LIT(LOG_TEXT));
+	assert_ok(note_open(buf_bytes(&note), &key, &text, &err), err);
+	/* The time is signed too. */
+	size_t at = note.len - 1;
+	while (note.data[at - 1] != ' ')
+		at--;
+	assert_int_equal(note.data[at + 8], 'A');
+	note.data[at + 8] = 'B';
+	assert_false(note_cosigned(buf_bytes(&note), &made, &text, &time, &err));
+	assert_int_equal(err.code, ERR_MISMATCH);
+}
+
+/* A cosignature is no signature of a log, nor the other way round: ids and texts differ. */
+static void cosigner__taken_for_a_log_or_a_log_for_one__refused(void **state)
+{
+	struct note_key log = {0};
+	int64_t time = 0;
+
+	(void)state;
+	assert_ok(key_generate(KEY_ED25519, &pair, &err), err);
+	assert_ok(note_cosigner_of("w.example", pair, &made, &err), err);
+	assert_ok(note_key_of("w.example", pair, &log, &err), err);
+	assert_memory_not_equal(log.id, made.id, sizeof(log.id));
+	assert_fails(note_sign(BYTES_LIT("x\n"), &made, &note, &err), err, ERR_USAGE,
+		"note: w.example is a cosigner");
+	assert_fails(note_cosign(BYTES_LIT("x\n"), &log, 5, &note, &err), err, ERR_USAGE,
+		"note: w.example cannot cosign");
+	assert_fails(note_cosign(BYTES_LIT("x\n"), &made, -1, &note, &err), err, ERR_USAGE,
+		"note: w.example cannot cosign");
+	assert_ok(note_sign(BYTES_LIT("x\n"), &log, &note, &err), err);
+	assert_fails(note_open(buf_bytes(&note), &made, &text, &err), err, ERR_USAGE,
+		"note: w.example is a cosigner");
+	assert_fails(note_cosigned(buf_bytes(&note), &log, &text, &time, &err), err, ERR_USAGE,
+		"note: w.example is no cosigner");
+	/* The log's signature under the cosigner's id is too short to hold a time, or of another
+	 * text. */
+	memcpy(log.id, made.id, sizeof(log.id));
+	buf_release(&note);
+	assert_ok(note_sign(BYTES_LIT("x\n"), &log, &note, &err), err);
+	assert_false(note_cosigned(buf_bytes(&note), &made, &text, &time, &err));
+	note_key_release(&log);
+	key_unref(&pair);
+	assert_ok(key_generate(KEY_EC_P256, &pair, &err), err);
+	assert_fails(note_cosigner_of("w.example", pair, &log, &err), err, ERR_USAGE,
+		"note key: an ECDSA P-256 key signs no notes");
+}
+
+static void checkpoint__written__read_back(void **state)
+{
+	struct checkpoint to = {
+		.origin = BYTES_LIT("a.example/log"), .size = UINT64_MAX, .root = {7}};
+
+	(void)state;
+	assert_ok(checkpoint_write(&to, &out, &err), err);
+	assert_ok(checkpoint_parse(buf_bytes(&out), &checkpoint, &err), err);
+	assert_true(checkpoint.size == UINT64_MAX);
+	assert_bytes(checkpoint.origin, to.origin);
+	assert_memory_equal(checkpoint.root, to.root, SHA256_LEN);
+	to.origin = BYTES_LIT("two\nlines");
+	assert_fails(checkpoint_write(&to, &out, &err), err, ERR_USAGE,
+		"checkpoint: origin: \"two\\nlines\" is no name");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +358,9 @@ int main(void)
 		TEST(note_key__name_that_breaks_lines_or_keys__refused),
 		TEST(checkpoint__malformed__refused),
 		TEST(note_sign__text_without_end_of_line__refused),
+		TEST(cosigner__note_of_a_log__cosigned_and_told_when),
+		TEST(cosigner__taken_for_a_log_or_a_log_for_one__refused),
+		TEST(checkpoint__written__read_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,8 +219,8 @@ static void T1__leaf_changed__refused_at_start(void **state)
 	append(300);
 	tamper("DROP TRIGGER leaves_fixed; UPDATE leaves SET hash=zeroblob(32) WHERE idx=299");
 	assert_bad("ledger: its leaves do not make its tree: the database was changed by "
-		       "something else than this service; restore it, and see "
-		       "docs/operations.md");
+		   "something else than this service; restore it, and see "
+		   "docs/operations.md");
 }
 
 static bool edge_work(struct store_tx *tx, void *arg, struct err *e)
@@ -245,8 +245,8 @@ static void T1__leaf_and_tree_changed__refused_at_start(void **state)
 	buf_release(&forged);
 	assert_true(reopen());
 	assert_bad("ledger: its checkpoint is of another tree: the database was changed by "
-		       "something else than this service; restore it, and see "
-		       "docs/operations.md");
+		   "something else than this service; restore it, and see "
+		   "docs/operations.md");
 }
 
 static void T1__checkpoint_taken_out__refused_at_start(void **state)
@@ -303,8 +303,8 @@ static void T2__database_rolled_back__refused_at_start(void **state)
 	append(4);
 	leaf_word = "leaf";
 	assert_bad("ledger: not the one whose checkpoint was published: the database was "
-		       "changed by something else than this service; restore it, and see "
-		       "docs/operations.md");
+		   "changed by something else than this service; restore it, and see "
+		   "docs/operations.md");
 }
 
 static void T2__published_checkpoint_torn_or_of_another_log__refused(void **state)
@@ -331,8 +331,7 @@ static void T2__published_checkpoint_torn_or_of_another_log__refused(void **stat
 			  &ledger.key, &note, &err),
 		err);
 	assert_ok(file_write_atomic(path, buf_bytes(&note), 0644, &err), err);
-	(void)snprintf(
-		message, sizeof(message), "ledger: %s: the checkpoint of another log", path);
+	(void)snprintf(message, sizeof(message), "ledger: %s: the checkpoint of another log", path);
 	assert_bad(message);
 	buf_release(&note);
 	ledger_log_release(&other);
@@ -427,10 +426,10 @@ static void http__checkpoint_and_tiles__fit_each_other(void **state)
 static void http__no_tile__not_found(void **state)
 {
 	(void)state;
-	static const char *const paths[] = {"/log/tile/0/001", "/log/tile/0/000", "/log/tile/1/000.p/1",
-		"/log/tile/0/000.p/255", "/log/tile/0", "/log/tile/", "/log/tile/0/../0/000",
-		"/log/tile/7/x999/x999/x999/x999/x999/x999/999", "/log/tile/0/000.p/0", "/log/",
-		"/log/tile/entries/x999/x999/x999/x999/x999/999"};
+	static const char *const paths[] = {"/log/tile/0/001", "/log/tile/0/000",
+		"/log/tile/1/000.p/1", "/log/tile/0/000.p/255", "/log/tile/0", "/log/tile/",
+		"/log/tile/0/../0/000", "/log/tile/7/x999/x999/x999/x999/x999/x999/999",
+		"/log/tile/0/000.p/0", "/log/", "/log/tile/entries/x999/x999/x999/x999/x999/999"};
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		struct buf body = get(paths[i], 404);
 		buf_release(&body);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which logs are known, and whose cosignatures make a checkpoint one that everybody sees: C2SP
+ * tlog-policy v1.0.0. Pure.
+ */
+#ifndef ASSAY_LEDGER_TLOG_POLICY_H
+#define ASSAY_LEDGER_TLOG_POLICY_H
+
+#include "crypto/note.h"
+
+#define TLOG_POLICY_MAX       65536 /* bytes of the file */
+#define TLOG_POLICY_LOGS_MAX  32
+#define TLOG_POLICY_NAMES_MAX 64 /* witnesses and groups, each */
+#define TLOG_POLICY_NAME_MAX  255
+#define TLOG_POLICY_URL_MAX   1024
+
+struct tlog_party { /* a log or a witness */
+	char name[TLOG_POLICY_NAME_MAX + 1]; /* in the policy; a log has the key's */
+	struct note_key key;
+	char *url; /* NULL: none */
+};
+struct tlog_group {
+	char name[TLOG_POLICY_NAME_MAX + 1];
+	unsigned threshold; /* of members that must have witnessed */
+	uint64_t witnesses, groups; /* members: bits of their places in the lists */
+};
+struct tlog_policy {
+	size_t log_count, witness_count, group_count;
+	struct tlog_party logs[TLOG_POLICY_LOGS_MAX];
+	struct tlog_party witnesses[TLOG_POLICY_NAMES_MAX];
+	struct tlog_group groups[TLOG_POLICY_NAMES_MAX];
+	enum { QUORUM_NONE = 1, QUORUM_WITNESS, QUORUM_GROUP } quorum;
+	size_t quorum_index;
+};
+/* ERR_FORMAT with the line's number; ERR_LIMIT; keys as note_key_parse. *ret is malloc'd: the struct
+ * is large. */
+must_use bool tlog_policy_parse(struct bytes text, struct tlog_policy **ret, struct err *err);
+void tlog_policy_free(struct tlog_policy **policy); /* cleanup; NULL is fine */
+
+/* Whether a set of witnesses, bit i for witnesses[i], is a quorum. */
+bool tlog_policy_quorum(const struct tlog_policy *policy, uint64_t witnesses);
+/* A checkpoint signed by one of the logs, in its own name, and cosigned by a quorum. *ret_witnesses
+ * is who of them cosigned (valid or not at all: a known witness's wrong cosignature is an error).
+ * ERR_MISMATCH: no such log, or no quorum. The texts of ret_checkpoint are borrowed from the note.
+ * No log in the policy: `log` alone counts; NULL otherwise. */
+must_use bool tlog_policy_check(const struct tlog_policy *policy, const struct note_key *log,
+	struct bytes note, struct checkpoint *ret_checkpoint, uint64_t *ret_witnesses,
+	struct err *err);
+
+#endif
