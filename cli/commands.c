@@ -54,6 +54,8 @@ const struct command *const commands[] = {
 	&cmd_ima_check,
 	&cmd_log_inclusion,
 	&cmd_log_consistency,
+	&cmd_log_key,
+	&cmd_log_witness,
 	&cmd_firmware_replay,
 	&cmd_firmware_show,
 	&cmd_firmware_diff,

@@ -251,23 +251,53 @@ static bool check_line(struct bytes line, struct bytes text, const struct note_k
 	return true;
 }
 
+/* Whether a signature line is under the key's name and id. */
+static bool line_names(
+	struct bytes line, const struct note_key *key, bool *ret_named, struct err *err)
+{
+	OWNED(buf_release) struct buf blob = {0};
+	struct bytes name;
+
+	if (!read_signature(line, &name, &blob, err))
+		return false;
+	*ret_named = bytes_equal_str(name, key->name) && memcmp(blob.data, key->id, ID_LEN) == 0;
+	return true;
+}
+
 bool note_names(struct bytes note, const struct note_key *key, bool *ret_named, struct err *err)
 {
-	struct bytes text, lines, line, name;
-	bool named = false;
+	struct bytes text, lines, line;
+	bool any = false, named;
 
 	if (!split(note, &text, &lines, err))
 		return false;
 	while (text_next_line(&lines, &line)) {
-		OWNED(buf_release) struct buf blob = {0};
-
-		if (!read_signature(line, &name, &blob, err))
+		if (!line_names(line, key, &named, err))
 			return false;
-		named = named || (bytes_equal_str(name, key->name) &&
-					 memcmp(blob.data, key->id, ID_LEN) == 0);
+		any = any || named;
 	}
-	*ret_named = named;
+	*ret_named = any;
 	return true;
+}
+
+bool note_reduce(struct bytes note, const struct note_key *key, struct buf *out, struct err *err)
+{
+	struct bytes text, lines, line;
+	bool named;
+
+	if (!split(note, &text, &lines, err))
+		return false;
+	buf_put(out, text);
+	buf_put_u8(out, '\n');
+	while (text_next_line(&lines, &line)) {
+		if (!line_names(line, key, &named, err))
+			return false;
+		if (named) {
+			buf_put(out, line);
+			buf_put_u8(out, '\n');
+		}
+	}
+	return buf_ok(out, err);
 }
 
 static bool open_note(struct bytes note, const struct note_key *key, struct bytes *ret_text,

@@ -99,7 +99,8 @@ static bool name_take(const struct tlog_policy *policy, const struct line *line,
 
 /* ---- lines ---- */
 
-static bool party_take(const struct line *line, size_t at, struct tlog_party *party, struct err *err)
+static bool party_take(
+	const struct line *line, size_t at, struct tlog_party *party, struct err *err)
 {
 	if (line->count < at + 1 || line->count > at + 2)
 		return wrong(line, "expected a key, and perhaps a URL", err);
@@ -350,8 +351,8 @@ bool tlog_policy_check(const struct tlog_policy *policy, const struct note_key *
 		!checkpoint_parse(text, ret_checkpoint, err))
 		return false;
 	if (!bytes_equal_str(ret_checkpoint->origin, signer->name))
-		return err_set(err, ERR_MISMATCH, "checkpoint: of another log than %s",
-			signer->name);
+		return err_set(
+			err, ERR_MISMATCH, "checkpoint: of another log than %s", signer->name);
 	if (!witnesses_check(policy, note, ret_witnesses, err))
 		return false;
 	return tlog_policy_quorum(policy, *ret_witnesses) ||

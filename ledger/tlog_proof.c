@@ -39,7 +39,8 @@ static bool read_hashes(struct bytes *rest, const char *what, struct buf *ret, s
 
 	for (unsigned n = 0;; n++) {
 		if (!text_next_line(rest, &line))
-			return err_set(err, ERR_FORMAT, "%s: no empty line behind the hashes", what);
+			return err_set(
+				err, ERR_FORMAT, "%s: no empty line behind the hashes", what);
 		if (line.len == 0)
 			break;
 		if (n == TLOG_PROOF_HASHES_MAX)
@@ -48,7 +49,8 @@ static bool read_hashes(struct bytes *rest, const char *what, struct buf *ret, s
 		if (!base64_decode(line, false, SHA256_LEN, &hash, err))
 			return err_wrap(err, "%s: hash %u", what, n);
 		if (hash.len != SHA256_LEN)
-			return err_set(err, ERR_FORMAT, "%s: hash %u: %zu bytes", what, n, hash.len);
+			return err_set(
+				err, ERR_FORMAT, "%s: hash %u: %zu bytes", what, n, hash.len);
 		buf_put(ret, buf_bytes(&hash));
 	}
 	if (rest->len == 0)
@@ -56,8 +58,8 @@ static bool read_hashes(struct bytes *rest, const char *what, struct buf *ret, s
 	return buf_ok(ret, err);
 }
 
-static bool write_hashes(const struct buf *hashes, struct bytes checkpoint, struct buf *out,
-	struct err *err)
+static bool write_hashes(
+	const struct buf *hashes, struct bytes checkpoint, struct buf *out, struct err *err)
 {
 	if (hashes->len % SHA256_LEN != 0 || hashes->len / SHA256_LEN > TLOG_PROOF_HASHES_MAX)
 		return err_set(
@@ -155,8 +157,7 @@ bool witness_request_parse(struct bytes in, struct witness_request *ret, struct 
 	return true;
 }
 
-bool witness_request_write(
-	const struct witness_request *request, struct buf *out, struct err *err)
+bool witness_request_write(const struct witness_request *request, struct buf *out, struct err *err)
 {
 	buf_printf(out, "old %llu\n", (unsigned long long)request->old_size);
 	return write_hashes(&request->hashes, request->checkpoint, out, err);
@@ -191,8 +192,8 @@ static bool is_finding(const struct err *why)
 	return why->code == ERR_MISMATCH || why->code == ERR_FORMAT || why->code == ERR_LIMIT;
 }
 
-static bool answer(enum witness_answer *ret, enum witness_answer value, const struct err *why,
-	struct err *err)
+static bool answer(
+	enum witness_answer *ret, enum witness_answer value, const struct err *why, struct err *err)
 {
 	*ret = value;
 	(void)err_set(err, why->code, "%s", why->text);
@@ -206,6 +207,12 @@ static bool judge_tree(const struct witness_request *request, const struct check
 	uint8_t old_root[SHA256_LEN];
 	struct err why = {0};
 
+	if (state->size == checkpoint->size && state->size > 0 &&
+		memcmp(state->root, checkpoint->root, SHA256_LEN) != 0) {
+		(void)err_set(&why, ERR_MISMATCH, "another tree of size %llu was cosigned before",
+			(unsigned long long)state->size);
+		return answer(ret, WITNESS_FORK, &why, err);
+	}
 	if (request->old_size > checkpoint->size) {
 		(void)err_set(&why, ERR_FORMAT, "the old size %llu is above the new one, %llu",
 			(unsigned long long)request->old_size,
@@ -216,12 +223,6 @@ static bool judge_tree(const struct witness_request *request, const struct check
 		(void)err_set(&why, ERR_MISMATCH, "the last cosigned size is %llu, not %llu",
 			(unsigned long long)state->size, (unsigned long long)request->old_size);
 		return answer(ret, WITNESS_BEHIND, &why, err);
-	}
-	if (state->size == checkpoint->size && state->size > 0 &&
-		memcmp(state->root, checkpoint->root, SHA256_LEN) != 0) {
-		(void)err_set(&why, ERR_MISMATCH, "another tree of size %llu was cosigned before",
-			(unsigned long long)state->size);
-		return answer(ret, WITNESS_FORK, &why, err);
 	}
 	memcpy(old_root, state->root, sizeof(old_root));
 	if (state->size == 0 && !sha256_of((struct bytes){0}, old_root, err))

@@ -37,8 +37,7 @@ struct witness_request {
 	struct bytes checkpoint; /* the note, borrowed */
 };
 void witness_request_release(struct witness_request *request);
-must_use bool witness_request_parse(
-	struct bytes in, struct witness_request *ret, struct err *err);
+must_use bool witness_request_parse(struct bytes in, struct witness_request *ret, struct err *err);
 must_use bool witness_request_write(
 	const struct witness_request *request, struct buf *out, struct err *err);
 /* The origin that the request's checkpoint claims, before anything is verified; borrowed. */

@@ -281,6 +281,12 @@ static void cosigner__note_of_a_log__cosigned_and_told_when(void **state)
 	assert_int_equal(time, 1767139200);
 	assert_bytes(text, BYTES_LIT(LOG_TEXT));
 	assert_ok(note_open(buf_bytes(&note), &key, &text, &err), err);
+	/* One key's signature alone. */
+	assert_ok(note_reduce(buf_bytes(&note), &key, &out, &err), err);
+	assert_bytes(buf_bytes(&out), bytes_of(LOG_NOTE, out.len));
+	assert_ok(note_open(buf_bytes(&out), &key, &text, &err), err);
+	assert_ok(note_names(buf_bytes(&out), &made, &named, &err), err);
+	assert_false(named);
 	/* The time is signed too. */
 	size_t at = note.len - 1;
 	while (note.data[at - 1] != ' ')

@@ -88,8 +88,8 @@ static void note_make(unsigned mask)
 	assert_ok(note_sign(BYTES_LIT(TEXT), &log_key, &note, &err), err);
 	for (int i = 0; i < WITNESSES; i++)
 		if (mask >> i & 1)
-			assert_ok(note_cosign(BYTES_LIT(TEXT), &cosigners[i], 1000 + i, &note,
-					  &err),
+			assert_ok(
+				note_cosign(BYTES_LIT(TEXT), &cosigners[i], 1000 + i, &note, &err),
 				err);
 }
 
@@ -127,13 +127,13 @@ static void policy__none_any_and_one_witness__as_they_say(void **state)
 	assert_true(parse("log %L\nquorum none\n"));
 	assert_ok(check(NULL), err);
 	assert_true(parse("log %L\nwitness A %0\nwitness B %1\ngroup g any A B\nquorum g\n"));
-	assert_fails(check(NULL), err, ERR_MISMATCH,
-		"checkpoint: 0 of its witnesses are no quorum");
+	assert_fails(
+		check(NULL), err, ERR_MISMATCH, "checkpoint: 0 of its witnesses are no quorum");
 	note_make(2);
 	assert_ok(check(NULL), err);
 	assert_true(parse("log %L\nwitness A %0\nwitness B %1\nquorum A\n"));
-	assert_fails(check(NULL), err, ERR_MISMATCH,
-		"checkpoint: 1 of its witnesses are no quorum");
+	assert_fails(
+		check(NULL), err, ERR_MISMATCH, "checkpoint: 1 of its witnesses are no quorum");
 	note_make(1);
 	assert_ok(check(NULL), err);
 }
@@ -153,8 +153,8 @@ static void policy__log__given_or_among_its_own(void **state)
 	assert_fails(check(&other), err, ERR_MISMATCH, "checkpoint: signed by no known log");
 	buf_release(&note);
 	assert_ok(note_sign(BYTES_LIT(TEXT), &other, &note, &err), err);
-	assert_fails(check(&other), err, ERR_MISMATCH,
-		"checkpoint: of another log than other.example");
+	assert_fails(
+		check(&other), err, ERR_MISMATCH, "checkpoint: of another log than other.example");
 	note_key_release(&other);
 	/* A line in the log's name that does not verify. */
 	note_make(0);

@@ -98,8 +98,8 @@ static void proof__every_leaf__written_read_and_verified(void **state)
 			tlog_proof_release(&back);
 			assert_ok(tlog_proof_parse(buf_bytes(&out), &back, &err), err);
 			assert_bytes(buf_bytes(&back.extra), buf_bytes(&proof.extra));
-			assert_ok(tlog_proof_verify(&back, &key, leaves[i], &checkpoint, &err),
-				err);
+			assert_ok(
+				tlog_proof_verify(&back, &key, leaves[i], &checkpoint, &err), err);
 			assert_int_equal(checkpoint.size, size);
 			assert_false(tlog_proof_verify(
 				&back, &key, leaves[(i + 1) % LEAVES], NULL, &err));
@@ -299,6 +299,9 @@ static void T3__another_tree_of_the_same_size__a_fork(void **state)
 	request_make(20, 20);
 	assert_int_equal(judge(&now), WITNESS_FORK);
 	assert_string_equal(err.text, "another tree of size 20 was cosigned before");
+	/* Whatever is said of the old size. */
+	request_make(0, 20);
+	assert_int_equal(judge(&now), WITNESS_FORK);
 	/* And one that grew out of another tree. */
 	request_make(20, 30);
 	assert_int_equal(judge(&now), WITNESS_UNPROVEN);
