@@ -126,7 +126,7 @@ static CURLcode request_set(CURL *curl, const struct target *target, const char 
 		{CURLOPT_URL, url},
 		{CURLOPT_PROTOCOLS_STR, "https"},
 		{CURLOPT_PROXY, ""},
-		{CURLOPT_CAINFO, (const char *)target->ca.data},
+		{CURLOPT_CAINFO, target->ca.len ? (const char *)target->ca.data : NULL},
 		{CURLOPT_SSLCERT, target->cert.len ? (const char *)target->cert.data : NULL},
 		{CURLOPT_SSLKEY, target->key.len ? (const char *)target->key.data : NULL},
 		{CURLOPT_HTTPHEADER, headers},
@@ -140,7 +140,7 @@ static CURLcode request_set(CURL *curl, const struct target *target, const char 
 		if (pointers[i].value)
 			code = curl_easy_setopt(curl, pointers[i].option, pointers[i].value);
 	/* libcurl's default, the system's directory of CAs, would be trusted beside the file. */
-	if (code == CURLE_OK)
+	if (code == CURLE_OK && target->ca.len)
 		code = curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	if (code == CURLE_OK && body) {
 		code = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
@@ -204,8 +204,9 @@ static bool curl_error(
 		hint ? ")" : "");
 }
 
-static bool request_perform(struct cli *cli, const struct target *target, const char *path,
-	const char *content_type, const struct bytes *body, struct buf *ret)
+/* Any status is an answer. */
+static bool transfer(struct cli *cli, const struct target *target, const char *path,
+	const char *content_type, const struct bytes *body, struct buf *ret, long *ret_status)
 {
 	OWNED(buf_release) struct buf url = {0};
 	buf_put_str(&url, (const char *)target->verifier.data);
@@ -223,14 +224,35 @@ static bool request_perform(struct cli *cli, const struct target *target, const 
 		   : CURLE_OUT_OF_MEMORY;
 	if (code == CURLE_OK)
 		code = curl_easy_perform(curl);
-	long status = 0;
 	if (code == CURLE_OK)
-		(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+		(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(headers);
-	if (code != CURLE_OK)
-		return curl_error(cli, target, code, detail);
+	return code == CURLE_OK || curl_error(cli, target, code, detail);
+}
+
+static bool request_perform(struct cli *cli, const struct target *target, const char *path,
+	const char *content_type, const struct bytes *body, struct buf *ret)
+{
+	long status = 0;
+	if (!transfer(cli, target, path, content_type, body, ret, &status))
+		return false;
 	return status >= 200 && status < 300 ? true : http_error(cli, status, buf_bytes(ret));
+}
+
+bool api_elsewhere(struct cli *cli, const char *url, const char *ca, const char *path,
+	const char *content_type, const struct bytes *body, struct buf *ret, long *ret_status)
+{
+	OWNED(target_release) struct target target = {0};
+	if (strncmp(url, "https://", 8) != 0)
+		return err_set(&cli->err, ERR_USAGE, "%s: must be an https:// address",
+			ESC(bytes_str(url)));
+	buf_put_str(&target.verifier, url);
+	if (ca)
+		buf_put_str(&target.ca, ca);
+	if (!buf_str(&target.verifier) || (ca && !buf_str(&target.ca)))
+		return err_set(&cli->err, ERR_NOMEM, "%s", url);
+	return transfer(cli, &target, path, content_type, body, ret, ret_status);
 }
 
 bool api_bytes(struct cli *cli, const char *path, const char *content_type,

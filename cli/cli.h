@@ -131,6 +131,10 @@ must_use bool api_json(struct cli *cli, const char *path, const char *content_ty
 /* The same for answers that are not JSON. */
 must_use bool api_bytes(struct cli *cli, const char *path, const char *content_type,
 	const struct bytes *body, struct buf *ret);
+/* A request to somebody else's service, without a client certificate; ca: a file, or NULL for the
+ * system's. Any HTTP status is an answer. */
+must_use bool api_elsewhere(struct cli *cli, const char *url, const char *ca, const char *path,
+	const char *content_type, const struct bytes *body, struct buf *ret, long *ret_status);
 #define API_OPTIONS                                                                                \
 	{"config", "FILE", OPTION_VALUE,                                                           \
 		"connection settings (default: $ASSAY_CONFIG, ~/.config/assay/config.yaml)"},      \

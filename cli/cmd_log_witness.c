@@ -115,11 +115,12 @@ static enum status serve(struct cli *cli, const struct log *log, struct parts *p
 	char address[64], port[8];
 	sigset_t set;
 	int number = 0;
-	struct witness_serve_config config = {
-		.address = address, .chain_pem = buf_bytes(&parts->chain), .key = parts->tls_key,
+	struct witness_serve_config config = {.address = address,
+		.chain_pem = buf_bytes(&parts->chain),
+		.key = parts->tls_key,
 		.log = log};
-	if (!listen_parse(option_or(cli, "listen", "127.0.0.1:8444"), address, &config.port,
-		    &cli->err))
+	if (!listen_parse(
+		    option_or(cli, "listen", "127.0.0.1:8444"), address, &config.port, &cli->err))
 		return cli_fail(cli);
 	/* Before the threads that inherit it. */
 	(void)sigemptyset(&set);
@@ -157,7 +158,8 @@ const struct command cmd_log_key = {
 const struct command cmd_log_witness = {
 	.group = "log",
 	.name = "witness",
-	.synopsis = "--policy FILE --name NAME --key URI --state DIR --tls-cert FILE --tls-key FILE",
+	.synopsis =
+		"--policy FILE --name NAME --key URI --state DIR --tls-cert FILE --tls-key FILE",
 	.summary = "Runs a witness of ledgers: cosigns what only grows (C2SP tlog-witness).",
 	.options = witness_options,
 	.run = run_witness,

@@ -56,6 +56,8 @@ const struct command *const commands[] = {
 	&cmd_log_consistency,
 	&cmd_log_key,
 	&cmd_log_witness,
+	&cmd_log_feed,
+	&cmd_log_monitor,
 	&cmd_firmware_replay,
 	&cmd_firmware_show,
 	&cmd_firmware_diff,

@@ -280,18 +280,21 @@ bool note_names(struct bytes note, const struct note_key *key, bool *ret_named, 
 	return true;
 }
 
-bool note_reduce(struct bytes note, const struct note_key *key, struct buf *out, struct err *err)
+bool note_reduce(struct bytes note, const struct note_key *const *keys, size_t count,
+	struct buf *out, struct err *err)
 {
 	struct bytes text, lines, line;
-	bool named;
 
 	if (!split(note, &text, &lines, err))
 		return false;
 	buf_put(out, text);
 	buf_put_u8(out, '\n');
 	while (text_next_line(&lines, &line)) {
-		if (!line_names(line, key, &named, err))
-			return false;
+		bool named = false;
+
+		for (size_t i = 0; i < count && !named; i++)
+			if (!line_names(line, keys[i], &named, err))
+				return false;
 		if (named) {
 			buf_put(out, line);
 			buf_put_u8(out, '\n');

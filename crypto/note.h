@@ -34,9 +34,9 @@ void note_key_release(struct note_key *key);
 /* Whether a signature stands there under this key's name and id; nothing is verified. */
 must_use bool note_names(
 	struct bytes note, const struct note_key *key, bool *ret_named, struct err *err);
-/* Appends the note with the signatures under this key's name and id alone; nothing is verified. */
-must_use bool note_reduce(
-	struct bytes note, const struct note_key *key, struct buf *out, struct err *err);
+/* Appends the note with the signatures under these keys' names and ids alone; nothing is verified. */
+must_use bool note_reduce(struct bytes note, const struct note_key *const *keys, size_t count,
+	struct buf *out, struct err *err);
 /* The text that this key signed, borrowed from the note, its last newline included. Signatures by
  * others are ignored. ERR_MISMATCH: none by this key, or one that does not verify; ERR_FORMAT: not a
  * note; ERR_LIMIT. */

@@ -320,42 +320,40 @@ static bool log_check(const struct tlog_policy *policy, const struct note_key *l
 }
 
 static bool witnesses_check(const struct tlog_policy *policy, struct bytes note,
-	uint64_t *ret_witnesses, struct err *err)
+	struct tlog_cosigned *ret, struct err *err)
 {
-	*ret_witnesses = 0;
 	for (size_t i = 0; i < policy->witness_count; i++) {
 		const struct note_key *key = &policy->witnesses[i].key;
 		struct bytes text;
 		bool named = false;
-		int64_t time;
 
 		if (!note_names(note, key, &named, err))
 			return false;
 		if (!named)
 			continue;
-		if (!note_cosigned(note, key, &text, &time, err))
+		if (!note_cosigned(note, key, &text, &ret->times[i], err))
 			return false;
-		*ret_witnesses |= UINT64_C(1) << i;
+		ret->witnesses |= UINT64_C(1) << i;
 	}
 	return true;
 }
 
 bool tlog_policy_check(const struct tlog_policy *policy, const struct note_key *log,
-	struct bytes note, struct checkpoint *ret_checkpoint, uint64_t *ret_witnesses,
-	struct err *err)
+	struct bytes note, struct tlog_cosigned *ret, struct err *err)
 {
 	const struct note_key *signer = NULL;
 	struct bytes text;
 
+	memset(ret, 0, sizeof(*ret));
 	if (!log_check(policy, log, note, &text, &signer, err) ||
-		!checkpoint_parse(text, ret_checkpoint, err))
+		!checkpoint_parse(text, &ret->checkpoint, err))
 		return false;
-	if (!bytes_equal_str(ret_checkpoint->origin, signer->name))
+	if (!bytes_equal_str(ret->checkpoint.origin, signer->name))
 		return err_set(
 			err, ERR_MISMATCH, "checkpoint: of another log than %s", signer->name);
-	if (!witnesses_check(policy, note, ret_witnesses, err))
+	if (!witnesses_check(policy, note, ret, err))
 		return false;
-	return tlog_policy_quorum(policy, *ret_witnesses) ||
+	return tlog_policy_quorum(policy, ret->witnesses) ||
 	       err_set(err, ERR_MISMATCH, "checkpoint: %d of its witnesses are no quorum",
-		       __builtin_popcountll(*ret_witnesses));
+		       __builtin_popcountll(ret->witnesses));
 }

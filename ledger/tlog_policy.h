@@ -39,12 +39,17 @@ void tlog_policy_free(struct tlog_policy **policy); /* cleanup; NULL is fine */
 
 /* Whether a set of witnesses, bit i for witnesses[i], is a quorum. */
 bool tlog_policy_quorum(const struct tlog_policy *policy, uint64_t witnesses);
-/* A checkpoint signed by one of the logs, in its own name, and cosigned by a quorum. *ret_witnesses
- * is who of them cosigned (valid or not at all: a known witness's wrong cosignature is an error).
- * ERR_MISMATCH: no such log, or no quorum. The texts of ret_checkpoint are borrowed from the note.
- * No log in the policy: `log` alone counts; NULL otherwise. */
+/* A checkpoint with its cosignatures. */
+struct tlog_cosigned {
+	struct checkpoint checkpoint; /* its texts are borrowed from the note */
+	uint64_t witnesses; /* who of the policy's cosigned */
+	int64_t times[TLOG_POLICY_NAMES_MAX]; /* when, of each of them; seconds since 1970 */
+};
+/* A checkpoint signed by one of the logs, in its own name, and cosigned by a quorum. A known
+ * witness's cosignature that does not verify is an error. ERR_MISMATCH: no such log, or no quorum;
+ * *ret is filled in the latter case too. log: the one log that counts, instead of the policy's;
+ * NULL: none. */
 must_use bool tlog_policy_check(const struct tlog_policy *policy, const struct note_key *log,
-	struct bytes note, struct checkpoint *ret_checkpoint, uint64_t *ret_witnesses,
-	struct err *err);
+	struct bytes note, struct tlog_cosigned *ret, struct err *err);
 
 #endif

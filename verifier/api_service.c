@@ -11,10 +11,12 @@ bool serve_health(struct call *call, struct err *err)
 
 bool serve_ready(struct call *call, struct err *err)
 {
-	if (store_ready(call->app->store))
-		return call_json(call, 200, json_pack("{s:s}", "status", "ready"), err);
 	call->code = "not-ready";
-	return err_set(err, ERR_STORE, "the store cannot be written");
+	if (!store_ready(call->app->store))
+		return err_set(err, ERR_STORE, "the store cannot be written");
+	if (!ledger_log_fresh(&call->app->ledger_log, clock_wall(call->app->clock), err))
+		return false;
+	return call_json(call, 200, json_pack("{s:s}", "status", "ready"), err);
 }
 
 bool serve_bundle(struct call *call, struct err *err)

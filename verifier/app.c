@@ -66,6 +66,9 @@ bool app_open(
 		!tls_load(app, err) ||
 		!ledger_log_load(
 			app->config.log_key, app->config.log_origin, &app->ledger_log, err) ||
+		(app->config.log_policy &&
+			!ledger_log_witnesses(&app->ledger_log, app->config.log_policy,
+				app->config.log_quorum_age, clock_wall(app->clock), err)) ||
 		!store_load(app, options->sql, err) || !app_policy_load(app, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store, &app->log,

@@ -150,6 +150,8 @@ bool serve_jwks(struct call *call, struct err *err);
 bool serve_whoami(struct call *call, struct err *err);
 bool serve_policy(struct call *call, struct err *err);
 bool serve_checkpoint(struct call *call, struct err *err);
+bool serve_checkpoint_latest(struct call *call, struct err *err);
+bool serve_cosigned(struct call *call, struct err *err);
 bool serve_tile(struct call *call, struct err *err);
 bool serve_enroll_begin(struct call *call, struct err *err);
 bool serve_enroll_finish(struct call *call, struct err *err);

@@ -33,7 +33,7 @@ struct file_config {
 	int64_t *policy_threshold; /* NULL: not given */
 	char *database, *policy, *references, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
-	char *log_key, *log_origin, *log_directory;
+	char *log_key, *log_origin, *log_directory, *log_policy, *log_quorum_age;
 	unsigned connections_max, connections_per_peer;
 	enum log_format log_format;
 	enum log_level *log_level;
@@ -104,6 +104,8 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT_OPTIONAL(log_key),
 	TEXT_OPTIONAL(log_origin),
 	TEXT_OPTIONAL(log_directory),
+	TEXT_OPTIONAL(log_policy),
+	TEXT_OPTIONAL(log_quorum_age),
 	TEXT_OPTIONAL(host_certificate_lifetime),
 	NUMBER_OPTIONAL(connections_max),
 	NUMBER_OPTIONAL(connections_per_peer),
@@ -201,7 +203,9 @@ static bool paths_take(const struct file_config *file, const char *directory, st
 	       uri_take(directory, file->log_key ? file->log_key : "file:log.key", &config->log_key,
 		       err) &&
 	       (!file->log_directory ||
-		       path_take(directory, file->log_directory, &config->log_directory, err));
+		       path_take(directory, file->log_directory, &config->log_directory, err)) &&
+	       (!file->log_policy ||
+		       path_take(directory, file->log_policy, &config->log_policy, err));
 }
 
 static bool names_take(struct file_config *file, struct config *config, struct err *err)
@@ -256,6 +260,20 @@ static bool policy_keys_take(const struct file_config *file, const char *directo
 			"policy_threshold: how many of the policy_keys must sign the policy?");
 	return policy_signers_demand(&config->policy_signers, *file->policy_threshold, err) ||
 	       err_wrap(err, "policy_threshold");
+}
+
+static bool quorum_take(const struct file_config *file, struct config *config, struct err *err)
+{
+	if (!file->log_quorum_age)
+		return true;
+	if (!file->log_policy)
+		return err_set(err, ERR_CONFIG,
+			"log_quorum_age: whose quorum? log_policy names the witnesses");
+	if (!time_parse_duration(
+		    bytes_str(file->log_quorum_age), LIFETIME_MAX, &config->log_quorum_age, err))
+		return err_wrap(err, "log_quorum_age");
+	return config->log_quorum_age >= 5 ||
+	       err_set(err, ERR_CONFIG, "log_quorum_age: at least 5s");
 }
 
 static bool limits_take(const struct file_config *file, struct config *config, struct err *err)
@@ -328,7 +346,8 @@ bool config_parse(struct bytes yaml, const char *name, const char *directory, st
 	struct file_config *file = data;
 	bool ok = names_take(file, &config, err) && paths_take(file, directory, &config, err) &&
 		  policy_keys_take(file, directory, &config, err) &&
-		  limits_take(file, &config, err) && namespaces_take(file, &config, err) &&
+		  limits_take(file, &config, err) && quorum_take(file, &config, err) &&
+		  namespaces_take(file, &config, err) &&
 		  config_listen_parse(file->listen, &config.address, &config.port, err);
 	yaml_free(&schema, data, 0);
 	if (!ok) {
@@ -363,7 +382,7 @@ void config_release(struct config *config)
 		config->database, config->policy, config->references, config->ca_key,
 		config->ca_certificate, config->tls_key, config->tls_certificate,
 		config->signing_key, config->signing_certificate, config->token_key,
-		config->log_key, config->log_origin, config->log_directory};
+		config->log_key, config->log_origin, config->log_directory, config->log_policy};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	policy_signers_release(&config->policy_signers);

@@ -37,6 +37,9 @@ struct config {
 	char *log_key; /* OSSL_STORE URI of an Ed25519 key; default: file:log.key */
 	char *log_origin; /* the ledger's name in its checkpoints; default: TRUST-DOMAIN/log */
 	char *log_directory; /* where its tiles are put as files; NULL: nowhere */
+	char *log_policy; /* its witnesses and their quorum (C2SP tlog-policy); NULL: none */
+	int64_t log_quorum_age; /* seconds; nothing is decided on a ledger that no quorum saw for
+				   longer; 0: not demanded */
 	int64_t host_certificate_lifetime; /* seconds; default 7 days */
 	unsigned connections_max, connections_per_peer; /* 0: the front's defaults */
 	struct config_namespace *namespaces; /* whose Pods are admitted, into which environment */

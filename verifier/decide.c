@@ -116,7 +116,8 @@ bool serve_attest(struct call *call, struct err *err)
 	d->app = call->app;
 	d->started_ms = clock_monotonic_ms(call->app->clock);
 	call->data = d;
-	if (!decide_open(d, err)) {
+	if (!ledger_log_fresh(&d->app->ledger_log, clock_wall(d->app->clock), err) ||
+		!decide_open(d, err)) {
 		decision_free(d);
 		return false;
 	}

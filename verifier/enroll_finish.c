@@ -329,7 +329,7 @@ bool serve_enroll_finish(struct call *call, struct err *err)
 	struct finish f = {.call = call, .app = call->app, .now = clock_wall(call->app->clock)};
 	char host[2 * HOST_ID_LEN + 1];
 	f.policy = app_policy(call->app);
-	bool ok = finish_run(&f, err);
+	bool ok = ledger_log_fresh(&call->app->ledger_log, f.now, err) && finish_run(&f, err);
 	hex_encode(BYTES_OF(f.host.id), host);
 	log_event(&call->app->log, ok ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
 		ok ? "enrolled" : "enrolment-refused", {"host", bytes_str(host)},

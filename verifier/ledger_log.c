@@ -18,12 +18,37 @@ bool ledger_log_load(const char *uri, const char *origin, struct ledger_log *ret
 	if (!key_has_private(key) || key_type_of(key) != KEY_ED25519)
 		return err_set(err, ERR_CONFIG,
 			"log_key: %s: checkpoints are signed with an Ed25519 private key", uri);
-	return note_key_of(origin, key, &ret->key, err) || err_wrap(err, "log_origin");
+	if (!note_key_of(origin, key, &ret->key, err))
+		return err_wrap(err, "log_origin");
+	(void)pthread_mutex_init(&ret->lock, NULL);
+	return true;
 }
 
 void ledger_log_release(struct ledger_log *log)
 {
+	if (log->key.key)
+		(void)pthread_mutex_destroy(&log->lock);
 	note_key_release(&log->key);
+	tlog_policy_free(&log->policy);
+	memset(log, 0, sizeof(*log));
+}
+
+bool ledger_log_witnesses(
+	struct ledger_log *log, const char *path, int64_t quorum_age, int64_t now, struct err *err)
+{
+	OWNED(buf_release) struct buf text = {0};
+
+	if (!file_read(path, TLOG_POLICY_MAX, &text, err) ||
+		!tlog_policy_parse(buf_bytes(&text), &log->policy, err))
+		return err_wrap(err, "log_policy: %s", path);
+	if (quorum_age > 0 && log->policy->quorum == QUORUM_NONE)
+		return err_set(err, ERR_CONFIG,
+			"log_policy: %s: quorum none demands nothing: log_quorum_age has no "
+			"meaning with it",
+			path);
+	log->quorum_age = quorum_age;
+	log->started = now;
+	return true;
 }
 
 bool ledger_log_seal(void *arg, const struct store_tree *tree, struct buf *note, struct err *err)
@@ -148,4 +173,105 @@ bool ledger_log_check(
 	if (store_migrated_from(store) >= SCHEMA_WITH_CHECKPOINTS)
 		return err_set(err, ERR_STORE, "ledger: its checkpoint is missing");
 	return store_run(store, seal_work, NULL, err);
+}
+
+/* ---- cosignatures ---- */
+
+#define FUTURE_MAX 60 /* seconds by which a witness's clock may be ahead */
+
+static bool times_check(const struct ledger_log *log, const struct tlog_cosigned *cosigned,
+	int64_t now, struct err *err)
+{
+	for (size_t i = 0; i < log->policy->witness_count; i++)
+		if (cosigned->witnesses >> i & 1 && cosigned->times[i] > now + FUTURE_MAX)
+			return err_set(err, ERR_MISMATCH,
+				"checkpoint: cosigned by %s in the future: whose clock is wrong?",
+				log->policy->witnesses[i].name);
+	return true;
+}
+
+/* A tree that the witnesses saw, and that is not in this ledger, was signed with its key. */
+static bool tree_check(struct store *store, const struct checkpoint *checkpoint, struct err *err)
+{
+	struct store_tree tree;
+	struct sql *sql = NULL;
+	uint8_t root[SHA256_LEN];
+
+	store_tree(store, &tree);
+	if (checkpoint->size > tree.size)
+		return err_set(err, ERR_CONFLICT,
+			"the witnesses saw a ledger of %llu leaves, and this one has %llu: an "
+			"older copy of the database?",
+			(unsigned long long)checkpoint->size, (unsigned long long)tree.size);
+	if (!store_read(store, &sql, err))
+		return false;
+	struct tile_source source = tile_rows(sql, tree.size);
+	bool ok = tiles_root(&source, checkpoint->size, root, err);
+	store_read_done(store, &sql);
+	if (!ok)
+		return false;
+	return memcmp(root, checkpoint->root, SHA256_LEN) == 0 ||
+	       err_set(err, ERR_CONFLICT,
+		       "the witnesses saw another ledger of %llu leaves than this one",
+		       (unsigned long long)checkpoint->size);
+}
+
+static bool note_keep(
+	const struct ledger_log *log, struct bytes note, struct buf *out, struct err *err)
+{
+	const struct note_key *keys[TLOG_POLICY_NAMES_MAX + 1] = {&log->key};
+
+	for (size_t i = 0; i < log->policy->witness_count; i++)
+		keys[1 + i] = &log->policy->witnesses[i].key;
+	return note_reduce(note, keys, 1 + log->policy->witness_count, out, err);
+}
+
+static bool cosigned_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	const struct buf *note = arg;
+
+	return cosigned_set(tx->sql, buf_bytes(note), err);
+}
+
+bool ledger_log_accept(struct ledger_log *log, struct store *store, struct bytes note, int64_t now,
+	struct err *err)
+{
+	OWNED(buf_release) struct buf kept = {0};
+	struct tlog_cosigned cosigned;
+
+	if (!log->policy)
+		return err_set(err, ERR_NOT_FOUND, "no witnesses are configured (log_policy)");
+	if (!tlog_policy_check(log->policy, &log->key, note, &cosigned, err) ||
+		!times_check(log, &cosigned, now, err) ||
+		!tree_check(store, &cosigned.checkpoint, err) || !note_keep(log, note, &kept, err))
+		return false;
+	(void)pthread_mutex_lock(&log->lock);
+	bool newer = cosigned.checkpoint.size >= log->cosigned_size;
+	bool ok = !newer || store_run(store, cosigned_work, &kept, err);
+	if (ok && newer) {
+		log->cosigned_size = cosigned.checkpoint.size;
+		log->witnesses = cosigned.witnesses;
+		memcpy(log->times, cosigned.times, sizeof(log->times));
+	}
+	(void)pthread_mutex_unlock(&log->lock);
+	return ok;
+}
+
+bool ledger_log_fresh(struct ledger_log *log, int64_t now, struct err *err)
+{
+	uint64_t fresh = 0;
+
+	if (log->quorum_age == 0)
+		return true;
+	(void)pthread_mutex_lock(&log->lock);
+	for (size_t i = 0; i < log->policy->witness_count; i++)
+		if (log->witnesses >> i & 1 && log->times[i] >= log->started &&
+			log->times[i] >= now - log->quorum_age)
+			fresh |= UINT64_C(1) << i;
+	(void)pthread_mutex_unlock(&log->lock);
+	return tlog_policy_quorum(log->policy, fresh) ||
+	       err_set(err, ERR_BUSY,
+		       "no quorum of witnesses saw the ledger in the last %llds: is `assay log "
+		       "feed` running?",
+		       (long long)log->quorum_age);
 }

@@ -7,18 +7,30 @@
 #ifndef ASSAY_VERIFIER_LEDGER_LOG_H
 #define ASSAY_VERIFIER_LEDGER_LOG_H
 
-#include "crypto/note.h"
+#include "ledger/tlog_policy.h"
 #include "verifier/store.h"
+
+#include <pthread.h>
 
 #define LOG_CHECKPOINT_FILE "checkpoint"
 
 struct ledger_log {
 	struct note_key key; /* its name is the log's origin */
+	struct tlog_policy *policy; /* its witnesses; NULL: none are named */
+	int64_t quorum_age; /* see ledger_log_fresh; 0: not demanded */
+	int64_t started;
+	pthread_mutex_t lock; /* over what is below */
+	uint64_t cosigned_size; /* of the newest tree that a quorum saw */
+	uint64_t witnesses;
+	int64_t times[TLOG_POLICY_NAMES_MAX];
 };
 /* key: OSSL_STORE URI of an Ed25519 private key. */
 must_use bool ledger_log_load(
 	const char *key, const char *origin, struct ledger_log *ret, struct err *err);
 void ledger_log_release(struct ledger_log *log);
+/* Who witnesses it: a file of C2SP tlog-policy. now: when the service starts. */
+must_use bool ledger_log_witnesses(
+	struct ledger_log *log, const char *path, int64_t quorum_age, int64_t now, struct err *err);
 /* As struct store_config wants it; arg is a struct ledger_log. */
 must_use bool ledger_log_seal(
 	void *arg, const struct store_tree *tree, struct buf *note, struct err *err);
@@ -28,5 +40,15 @@ must_use bool ledger_log_seal(
  * checkpoints is signed. */
 must_use bool ledger_log_check(
 	struct ledger_log *log, struct store *store, const char *directory, struct err *err);
+
+/* Takes a checkpoint that a quorum of the witnesses cosigned, of a tree that this ledger's own
+ * contains, and keeps it unless a larger one is kept already. ERR_NOT_FOUND: no witnesses are
+ * named; ERR_FORMAT, ERR_MISMATCH: not so signed; ERR_CONFLICT: signed by this log's key, and no
+ * tree of this ledger: another history was shown to the witnesses. */
+must_use bool ledger_log_accept(struct ledger_log *log, struct store *store, struct bytes note,
+	int64_t now, struct err *err);
+/* Whether a quorum saw this ledger since the service started, and at most quorum_age ago; true when
+ * that is not demanded. ERR_BUSY otherwise: then nothing that is decided may leave. */
+must_use bool ledger_log_fresh(struct ledger_log *log, int64_t now, struct err *err);
 
 #endif

@@ -74,6 +74,8 @@ const struct route app_routes[] = {
 
 	/* Leaves tell nothing but that something happened: they are public. */
 	GET("/log/checkpoint", 0, serve_checkpoint),
+	GET("/log/latest", 0, serve_checkpoint_latest),
+	POST("/v1/log/cosigned", EVERY_OPERATOR, "text/plain", NOTE_MAX, serve_cosigned),
 	GET("/log/tile/{path*}", 0, serve_tile),
 };
 

@@ -287,6 +287,9 @@ struct tile_source tile_rows(struct sql *sql, uint64_t size);
 /* The signed note over the ledger as of the last commit; empty when none was ever signed. */
 must_use bool checkpoint_get(struct sql *sql, struct buf *ret_note, struct err *err);
 must_use bool checkpoint_set(struct sql *sql, struct bytes note, struct err *err);
+/* The newest note that a quorum of witnesses cosigned, with their lines; empty when there is none. */
+must_use bool cosigned_get(struct sql *sql, struct buf *ret_note, struct err *err);
+must_use bool cosigned_set(struct sql *sql, struct bytes note, struct err *err);
 
 struct record_row {
 	uint64_t index;

@@ -117,11 +117,11 @@ struct tile_source tile_rows(struct sql *sql, uint64_t size)
 
 /* ---- the checkpoint ---- */
 
-bool checkpoint_get(struct sql *sql, struct buf *ret_note, struct err *err)
+static bool note_get(struct sql *sql, const char *text, struct buf *ret_note, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 
-	if (!sql_first(sql, "SELECT checkpoint FROM meta WHERE id=1", SQL_NO_ARGS, &q, err))
+	if (!sql_first(sql, text, SQL_NO_ARGS, &q, err))
 		return false;
 	if (!q)
 		return err_set(err, ERR_STORE, "the database has no meta row");
@@ -130,8 +130,24 @@ bool checkpoint_get(struct sql *sql, struct buf *ret_note, struct err *err)
 	return buf_ok(ret_note, err);
 }
 
+bool checkpoint_get(struct sql *sql, struct buf *ret_note, struct err *err)
+{
+	return note_get(sql, "SELECT checkpoint FROM meta WHERE id=1", ret_note, err);
+}
+
 bool checkpoint_set(struct sql *sql, struct bytes note, struct err *err)
 {
 	return sql_exec(
 		sql, "UPDATE meta SET checkpoint=?1 WHERE id=1", SQL_ARGS(sql_b(note)), NULL, err);
+}
+
+bool cosigned_get(struct sql *sql, struct buf *ret_note, struct err *err)
+{
+	return note_get(sql, "SELECT cosigned FROM meta WHERE id=1", ret_note, err);
+}
+
+bool cosigned_set(struct sql *sql, struct bytes note, struct err *err)
+{
+	return sql_exec(
+		sql, "UPDATE meta SET cosigned=?1 WHERE id=1", SQL_ARGS(sql_b(note)), NULL, err);
 }

@@ -142,7 +142,8 @@ static const char schema_5[] =
 	" BEGIN SELECT RAISE(ABORT, 'a tile is immutable'); END;"
 	"CREATE TRIGGER tile_hashes_kept BEFORE DELETE ON tile_hashes"
 	" BEGIN SELECT RAISE(ABORT, 'a tile is kept'); END;"
-	"ALTER TABLE meta ADD COLUMN checkpoint BLOB NOT NULL DEFAULT x'';";
+	"ALTER TABLE meta ADD COLUMN checkpoint BLOB NOT NULL DEFAULT x'';"
+	"ALTER TABLE meta ADD COLUMN cosigned BLOB NOT NULL DEFAULT x'';";
 
 static bool meta_make(struct sql *sql, struct err *err)
 {

@@ -105,10 +105,10 @@ static bool lock_take(struct witness *witness, struct err *err)
 		return err_errno(err, errno, "%s", buf_str(&path));
 	if (flock(witness->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return true;
-	return errno == EWOULDBLOCK ? err_set(err, ERR_BUSY,
-					      "%s: another witness works on this directory",
-					      witness->directory)
-				    : err_errno(err, errno, "%s", buf_str(&path));
+	return errno == EWOULDBLOCK
+		       ? err_set(err, ERR_BUSY, "%s: another witness works on this directory",
+				 witness->directory)
+		       : err_errno(err, errno, "%s", buf_str(&path));
 }
 
 bool witness_open(const struct witness_config *config, struct witness **ret, struct err *err)
@@ -167,8 +167,8 @@ static void say(struct witness_reply *reply, int status, const char *type, const
 static void fault(const struct witness *witness, const char *origin, const struct err *why,
 	struct witness_reply *reply)
 {
-	log_event(witness->config.log, LOG_LEVEL_ERROR, "witness-fault",
-		{"log", bytes_str(origin)}, {"error", bytes_str(why->text)});
+	log_event(witness->config.log, LOG_LEVEL_ERROR, "witness-fault", {"log", bytes_str(origin)},
+		{"error", bytes_str(why->text)});
 	buf_clear(&reply->body);
 	say(reply, 500, TEXT_PLAIN, "this witness has a fault\n");
 }
@@ -185,7 +185,7 @@ static bool cosign(struct witness *witness, struct watched *log,
 	if (!note_cosign(text, witness->config.cosigner, clock_wall(witness->config.clock),
 		    ret_line, err))
 		return false;
-	if (!note_reduce(request->checkpoint, log->key, &note, err))
+	if (!note_reduce(request->checkpoint, &log->key, 1, &note, err))
 		return false;
 	buf_put(&note, buf_bytes(ret_line));
 	if (!buf_ok(&note, err) || !path_of(witness, log, STATE_FILE, &path, err) ||
@@ -300,7 +300,8 @@ void witness_latest(struct witness *witness, const char *origin_hex, struct witn
 	say(ret, 404, TEXT_PLAIN, "");
 	(void)pthread_mutex_lock(&witness->lock);
 	for (size_t i = 0; i < witness->count; i++)
-		if (strcmp(witness->logs[i].hex, origin_hex) == 0 && witness->logs[i].note.len > 0) {
+		if (strcmp(witness->logs[i].hex, origin_hex) == 0 &&
+			witness->logs[i].note.len > 0) {
 			ret->status = 200;
 			buf_put(&ret->body, buf_bytes(&witness->logs[i].note));
 		}

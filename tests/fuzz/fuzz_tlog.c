@@ -48,8 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct note_key key;
 	struct bytes in = bytes_of(data, size);
 	struct tlog_policy *policy = NULL;
-	struct checkpoint checkpoint;
-	uint64_t witnesses = 0;
+	struct tlog_cosigned cosigned;
 	struct err err = {0};
 
 	if (!pair && (!key_generate(KEY_ED25519, &pair, &err) ||
@@ -59,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	request_twice(in, &key);
 	if (tlog_policy_parse(in, &policy, &err)) {
 		assert(tlog_policy_quorum(policy, UINT64_MAX) || policy->quorum != QUORUM_NONE);
-		assert(!tlog_policy_check(policy, &key, in, &checkpoint, &witnesses, &err));
+		assert(!tlog_policy_check(policy, &key, in, &cosigned, &err));
 	}
 	tlog_policy_free(&policy);
 	return 0;

@@ -282,7 +282,9 @@ static void cosigner__note_of_a_log__cosigned_and_told_when(void **state)
 	assert_bytes(text, BYTES_LIT(LOG_TEXT));
 	assert_ok(note_open(buf_bytes(&note), &key, &text, &err), err);
 	/* One key's signature alone. */
-	assert_ok(note_reduce(buf_bytes(&note), &key, &out, &err), err);
+	assert_ok(note_reduce(
+			  buf_bytes(&note), (const struct note_key *const[]){&key}, 1, &out, &err),
+		err);
 	assert_bytes(buf_bytes(&out), bytes_of(LOG_NOTE, out.len));
 	assert_ok(note_open(buf_bytes(&out), &key, &text, &err), err);
 	assert_ok(note_names(buf_bytes(&out), &made, &named, &err), err);

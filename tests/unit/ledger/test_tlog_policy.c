@@ -11,8 +11,7 @@ static struct note_key log_key, cosigners[WITNESSES];
 static char log_vkey[200], vkeys[WITNESSES][200];
 static struct tlog_policy *policy;
 static struct buf note;
-static struct checkpoint checkpoint;
-static uint64_t witnesses;
+static struct tlog_cosigned cosigned;
 static struct err err;
 
 #define TEXT "log.example\n1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
@@ -95,7 +94,7 @@ static void note_make(unsigned mask)
 
 static bool check(const struct note_key *log)
 {
-	return tlog_policy_check(policy, log, buf_bytes(&note), &checkpoint, &witnesses, &err);
+	return tlog_policy_check(policy, log, buf_bytes(&note), &cosigned, &err);
 }
 
 static void policy__two_levels__every_set_of_witnesses_judged(void **state)
@@ -115,8 +114,10 @@ static void policy__two_levels__every_set_of_witnesses_judged(void **state)
 		note_make(mask);
 		assert_int_equal(tlog_policy_quorum(policy, mask), quorum);
 		assert_int_equal(check(NULL), quorum);
-		assert_int_equal(witnesses, mask);
-		assert_int_equal(checkpoint.size, 1);
+		assert_int_equal(cosigned.witnesses, mask);
+		assert_int_equal(cosigned.checkpoint.size, 1);
+		for (int i = 0; i < WITNESSES; i++)
+			assert_int_equal(cosigned.times[i], mask >> i & 1 ? 1000 + i : 0);
 	}
 }
 

@@ -3,7 +3,9 @@
 #ifndef ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
-#define UNDO_5 "DROP TABLE tile_hashes; ALTER TABLE meta DROP COLUMN checkpoint;"
+#define UNDO_5                                                                                     \
+	"DROP TABLE tile_hashes; ALTER TABLE meta DROP COLUMN checkpoint; ALTER TABLE meta DROP "  \
+	"COLUMN cosigned;"
 #define UNDO_4 "DROP TABLE subjects;"
 #define UNDO_3                                                                                     \
 	"ALTER TABLE workloads DROP COLUMN unit;"                                                  \

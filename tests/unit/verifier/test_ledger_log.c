@@ -356,6 +356,178 @@ static void log_key__not_ed25519_or_no_name__refused(void **state)
 	buf_release(&pem);
 }
 
+/* ---- witnesses ---- */
+
+enum { NOW = 1800000000 };
+static struct key *witness_pair;
+static struct note_key cosigner;
+
+static int witness_setup(void **state)
+{
+	struct buf text = {0};
+	char path[96];
+	if (setup(state) != 0)
+		return -1;
+	assert_ok(key_generate(KEY_ED25519, &witness_pair, &err), err);
+	assert_ok(note_cosigner_of("w.example", witness_pair, &cosigner, &err), err);
+	buf_put_str(&text, "witness w ");
+	assert_ok(note_key_write(&cosigner, &text, &err), err);
+	buf_put_str(&text, "\nquorum w\n");
+	(void)snprintf(path, sizeof(path), "%s/policy", dir);
+	assert_ok(file_write_atomic(path, buf_bytes(&text), 0600, &err), err);
+	assert_ok(ledger_log_witnesses(&ledger, path, 60, NOW, &err), err);
+	buf_release(&text);
+	return 0;
+}
+
+static int witness_teardown(void **state)
+{
+	note_key_release(&cosigner);
+	key_unref(&witness_pair);
+	return teardown(state);
+}
+
+/* The newest checkpoint, cosigned at that time. */
+static struct buf cosigned_at(int64_t time)
+{
+	struct sql *sql = NULL;
+	struct buf note = {0};
+	struct bytes text;
+	assert_ok(store_read(store, &sql, &err), err);
+	assert_ok(checkpoint_get(sql, &note, &err), err);
+	store_read_done(store, &sql);
+	assert_ok(note_open(buf_bytes(&note), &ledger.key, &text, &err), err);
+	struct buf body = {0};
+	buf_put(&body, text);
+	assert_ok(note_cosign(buf_bytes(&body), &cosigner, time, &note, &err), err);
+	buf_release(&body);
+	return note;
+}
+
+static bool accept_at(struct buf note, int64_t now)
+{
+	err = (struct err){0};
+	bool ok = ledger_log_accept(&ledger, store, buf_bytes(&note), now, &err);
+	buf_release(&note);
+	return ok;
+}
+
+static void witnesses__quorum_fresh__trusted_for_so_long(void **state)
+{
+	(void)state;
+	append(3);
+	assert_fails(ledger_log_fresh(&ledger, NOW, &err), err, ERR_BUSY,
+		"no quorum of witnesses saw the ledger in the last 60s: is `assay log feed` "
+		"running?");
+	/* From before this start: what a copy of the database brings along. */
+	assert_true(accept_at(cosigned_at(NOW - 1), NOW));
+	assert_false(ledger_log_fresh(&ledger, NOW, &err));
+	assert_true(accept_at(cosigned_at(NOW + 5), NOW + 5));
+	assert_ok(ledger_log_fresh(&ledger, NOW + 5, &err), err);
+	assert_ok(ledger_log_fresh(&ledger, NOW + 65, &err), err);
+	assert_false(ledger_log_fresh(&ledger, NOW + 66, &err));
+	append(2);
+	assert_true(accept_at(cosigned_at(NOW + 70), NOW + 70));
+	assert_ok(ledger_log_fresh(&ledger, NOW + 70, &err), err);
+	ledger.quorum_age = 0;
+	assert_ok(ledger_log_fresh(&ledger, NOW + 1000000, &err), err);
+}
+
+static void witnesses__cosigned_note__kept_with_known_lines_only(void **state)
+{
+	(void)state;
+	struct sql *sql = NULL;
+	struct buf kept = {0}, note, older;
+	struct key *pair = NULL;
+	struct note_key stranger = {0};
+	append(3);
+	older = cosigned_at(NOW);
+	append(2);
+	note = cosigned_at(NOW);
+	assert_ok(key_generate(KEY_ED25519, &pair, &err), err);
+	assert_ok(note_cosigner_of("stranger.example", pair, &stranger, &err), err);
+	assert_ok(note_cosign(BYTES_LIT("x\n"), &stranger, 5, &note, &err), err);
+	assert_true(accept_at(note, NOW));
+	/* An older one does not take its place. */
+	assert_true(accept_at(older, NOW));
+	assert_ok(store_read(store, &sql, &err), err);
+	assert_ok(cosigned_get(sql, &kept, &err), err);
+	store_read_done(store, &sql);
+	assert_non_null(strstr(buf_str(&kept), "\n5\n"));
+	assert_non_null(strstr(buf_str(&kept), " w.example "));
+	assert_null(strstr(buf_str(&kept), "stranger"));
+	note_key_release(&stranger);
+	key_unref(&pair);
+	buf_release(&kept);
+}
+
+static void witnesses__not_cosigned_or_from_the_future__refused(void **state)
+{
+	(void)state;
+	struct buf note = {0};
+	append(3);
+	struct store_tree tree;
+	store_tree(store, &tree);
+	assert_ok(ledger_log_seal(&ledger, &tree, &note, &err), err);
+	assert_false(accept_at(note, NOW));
+	assert_int_equal(err.code, ERR_MISMATCH);
+	assert_string_equal(err.text, "checkpoint: 0 of its witnesses are no quorum");
+	assert_true(accept_at(cosigned_at(NOW + 60), NOW));
+	assert_false(accept_at(cosigned_at(NOW + 61), NOW));
+	assert_string_equal(
+		err.text, "checkpoint: cosigned by w in the future: whose clock is wrong?");
+	note = cosigned_at(NOW);
+	note.data[note.len - 20] ^= 1;
+	assert_false(accept_at(note, NOW));
+	tlog_policy_free(&ledger.policy);
+	assert_false(accept_at(cosigned_at(NOW), NOW));
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+}
+
+/* T3: what this log's key signed, and this ledger does not contain. */
+static void T3__witnesses_saw_another_ledger__refused(void **state)
+{
+	(void)state;
+	struct store_tree other = {.size = 3};
+	struct buf note = {0}, body = {0};
+	append(3);
+	for (other.size = 3; other.size <= 9; other.size += 6) {
+		struct checkpoint made = {.origin = BYTES_LIT(ORIGIN), .size = other.size};
+		buf_clear(&body);
+		note = (struct buf){0};
+		assert_ok(ledger_log_seal(&ledger, &other, &note, &err), err);
+		assert_ok(checkpoint_write(&made, &body, &err), err);
+		assert_ok(note_cosign(buf_bytes(&body), &cosigner, NOW, &note, &err), err);
+		assert_false(accept_at(note, NOW));
+		assert_int_equal(err.code, ERR_CONFLICT);
+		assert_string_equal(err.text,
+			other.size == 3
+				? "the witnesses saw another ledger of 3 leaves than this one"
+				: "the witnesses saw a ledger of 9 leaves, and this one has 3: an "
+				  "older copy of the database?");
+	}
+	assert_false(ledger_log_fresh(&ledger, NOW, &err));
+	buf_release(&body);
+}
+
+static void witnesses__policy_that_demands_nothing__refused_with_an_age(void **state)
+{
+	(void)state;
+	char path[96], message[256];
+	(void)snprintf(path, sizeof(path), "%s/none", dir);
+	assert_ok(file_write_atomic(path, BYTES_LIT("quorum none\n"), 0600, &err), err);
+	(void)snprintf(message, sizeof(message),
+		"log_policy: %s: quorum none demands nothing: log_quorum_age has no meaning with "
+		"it",
+		path);
+	assert_fails(ledger_log_witnesses(&ledger, path, 60, NOW, &err), err, ERR_CONFIG, message);
+	tlog_policy_free(&ledger.policy);
+	assert_ok(ledger_log_witnesses(&ledger, path, 0, NOW, &err), err);
+	tlog_policy_free(&ledger.policy);
+	assert_ok(file_write_atomic(path, BYTES_LIT("quorum\n"), 0600, &err), err);
+	assert_false(ledger_log_witnesses(&ledger, path, 0, NOW, &err));
+}
+
 /* ---- over HTTP ---- */
 
 static struct world w;
@@ -452,6 +624,12 @@ int main(void)
 		T(T2__database_rolled_back__refused_at_start),
 		T(T2__published_checkpoint_torn_or_of_another_log__refused),
 		T(log_key__not_ed25519_or_no_name__refused),
+#define V(f) cmocka_unit_test_setup_teardown(f, witness_setup, witness_teardown)
+		V(witnesses__quorum_fresh__trusted_for_so_long),
+		V(witnesses__cosigned_note__kept_with_known_lines_only),
+		V(witnesses__not_cosigned_or_from_the_future__refused),
+		V(T3__witnesses_saw_another_ledger__refused),
+		T(witnesses__policy_that_demands_nothing__refused_with_an_age),
 		cmocka_unit_test_setup_teardown(
 			http__checkpoint_and_tiles__fit_each_other, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(

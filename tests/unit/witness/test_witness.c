@@ -217,8 +217,7 @@ static void witness__request_of_no_use__told_why(void **state)
 	(void)state;
 	witness_add(witness, BYTES_LIT("old x\n"), &reply);
 	assert_int_equal(reply.status, 400);
-	assert_string_equal(
-		buf_str(&reply.body), "request: does not begin with the old size\n");
+	assert_string_equal(buf_str(&reply.body), "request: does not begin with the old size\n");
 	witness_reply_release(&reply);
 	witness_add(witness, BYTES_LIT("old 0\n\nother.example\n1\n"), &reply);
 	assert_int_equal(reply.status, 404);
@@ -295,18 +294,16 @@ static void witness__state_of_another__does_not_start(void **state)
 static void witness__nothing_to_witness_or_to_sign_with__does_not_start(void **state)
 {
 	struct tlog_policy *none = NULL;
-	struct witness_config config = {.cosigner = &cosigner,
-		.directory = state_dir,
-		.clock = &fake.base,
-		.log = &quiet};
+	struct witness_config config = {
+		.cosigner = &cosigner, .directory = state_dir, .clock = &fake.base, .log = &quiet};
 	struct witness *other = NULL;
 
 	(void)state;
 	witness_close(&witness);
 	assert_ok(tlog_policy_parse(BYTES_LIT("quorum none\n"), &none, &err), err);
 	config.policy = none;
-	assert_fails(witness_open(&config, &other, &err), err, ERR_USAGE,
-		"witness: no log to witness");
+	assert_fails(
+		witness_open(&config, &other, &err), err, ERR_USAGE, "witness: no log to witness");
 	config.policy = policy;
 	config.cosigner = &log_key;
 	assert_fails(witness_open(&config, &other, &err), err, ERR_USAGE,

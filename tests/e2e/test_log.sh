@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The ledger before witnesses and monitors: two witnesses, a quorum, a database put back, a fork.
+. "$(dirname "$0")/lib.sh"
+world_open
+tpm_make one
+verifier_make
+
+witness_make() { # NAME
+	mkdir -p "$W/$1"
+	openssl genpkey -algorithm ed25519 -out "$W/$1/key.pem" 2>/dev/null
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$1" \
+		-addext subjectAltName=IP:127.0.0.1 -keyout "$W/$1/tls.key" -out "$W/$1/tls.pem" 2>/dev/null
+	eval "PORT_$1=$(port_free)"
+}
+
+witness_start() { # NAME
+	local port
+	eval "port=\$PORT_$1"
+	started "$W/$1/log" assay log witness --policy "$W/logs" --name "$1.example" --key "$W/$1/key.pem" --state "$W/$1/state" \
+		--listen "127.0.0.1:$port" --tls-cert "$W/$1/tls.pem" --tls-key "$W/$1/tls.key"
+	eval "WITNESS_$1=$!"
+	until_ok grep -q witnessing "$W/$1/log" || die "witness $1 does not start: $(cat "$W/$1/log")"
+}
+
+openssl genpkey -algorithm ed25519 -out "$W/some.pem" 2>/dev/null
+expect 0 "^a.example\\+[0-9a-f]{8}\\+B" assay log key a.example --key "$W/some.pem" --witness
+expect 2 'signs no notes' assay log key x --key "$W/keys/builder" --witness
+ok "keys as others name them"
+
+printf 'log %s\nquorum none\n' "$(cat "$W/verifier/log.pub")" >"$W/logs"
+for name in wa wb; do witness_make "$name"; witness_start "$name"; done
+cat "$W/wa/tls.pem" "$W/wb/tls.pem" >"$W/witness-ca.pem"
+cat >"$W/verifier/witnesses" <<-POLICY
+	log $(cat "$W/verifier/log.pub")
+	witness A $(assay log key wa.example --key "$W/wa/key.pem" --witness) https://127.0.0.1:$PORT_wa
+	witness B $(assay log key wb.example --key "$W/wb/key.pem" --witness) https://127.0.0.1:$PORT_wb
+	group both all A B
+	quorum both
+POLICY
+printf 'log_policy: witnesses\nlog_quorum_age: 60s\n' >>"$W/verifier/verifierd.yaml"
+started "$W/verifier.log" assay-verifierd --config "$W/verifier/verifierd.yaml"
+VERIFIER_PID=$!
+ready() { curl -s --cacert "$W/verifier/ca.pem" "https://127.0.0.1:$PORT/readyz"; }
+until_ok eval 'ready | grep -q "no quorum of witnesses"' || die "a ledger that nobody saw is trusted: $(ready)"
+host_start one
+operator host invite --out "$W/token" 2>/dev/null
+expect 3 'no quorum of witnesses saw the ledger' host_assay one enroll --token-file "$W/token" --name demo-host
+ok "nothing is decided on a ledger that no quorum saw"
+
+feed() { operator log feed --policy "$W/verifier/witnesses" --witness-ca "$W/witness-ca.pem" "$@"; }
+expect 0 'cosigned by 2 of 2 witnesses' feed
+ready | grep -q '"ready"' || die "not ready with a quorum: $(ready)"
+expect 0 'is active' host_assay one enroll --token-file "$W/token" --name demo-host
+curl -s --cacert "$W/verifier/ca.pem" "https://127.0.0.1:$PORT/log/checkpoint" >"$W/cosigned"
+grep -q '^— wa.example' "$W/cosigned" && grep -q '^— wb.example' "$W/cosigned" || die "the checkpoint is served without cosignatures"
+ok "with a quorum it decides"
+
+monitor() { operator log monitor --policy "$W/verifier/witnesses" --state "$W/monitor" "$@"; }
+expect 0 'consistent' monitor
+operator workload add m1 --class low --env prod --owner x --purpose y >/dev/null
+expect 0 'cosigned by 2 of 2' feed
+expect 0 '2 more than last time' monitor
+grep -q 'workload  *1' "$W/out" || die "the monitor does not tell what was added"
+expect 0 '"last_size"' monitor --json
+ok "a monitor follows"
+
+kill "$WITNESS_wb"; wait "$WITNESS_wb" 2>/dev/null || true
+operator workload add m2 --class low --env prod --owner x --purpose y >/dev/null
+expect 1 'are no quorum' feed
+grep -q 'witness B:' "$W/errors" || die "which witness is missing is not said"
+witness_start wb
+expect 0 'cosigned by 2 of 2' feed
+ok "one witness is no quorum of two; it goes on when it is back"
+
+verifier_stop
+cp "$W/verifier/verifier.db" "$W/old.db"
+verifier_restart() {
+	started "$W/verifier.log" assay-verifierd --config "$W/verifier/verifierd.yaml"
+	VERIFIER_PID=$!
+	until_ok eval 'ready | grep -qE "status|error"' || die "the verifier does not come back"
+}
+verifier_restart
+expect 0 'cosigned by 2 of 2' feed
+operator workload add m3 --class low --env prod --owner x --purpose y >/dev/null
+expect 0 'cosigned by 2 of 2' feed
+expect 0 'consistent' monitor
+verifier_stop
+cp "$W/old.db" "$W/verifier/verifier.db"
+rm -f "$W/verifier/verifier.db-wal" "$W/verifier/verifier.db-shm"
+expect 3 'it is an older copy' timeout 20 assay-verifierd --config "$W/verifier/verifierd.yaml"
+ok "a database put back is refused by what was published"
+
+rm -r "$W/verifier/log"
+verifier_restart
+expect 1 'it has seen [0-9]+ leaves, and the ledger has [0-9]+: an older copy' feed
+ready | grep -q 'no quorum' || die "a verifier whose past the witnesses deny is ready"
+operator workload add m4 --class low --env prod --owner other --purpose other >/dev/null 2>&1 || true
+for i in 5 6 7; do operator workload add "m$i" --class low --env prod --owner other --purpose other >/dev/null; done
+expect 1 'HTTP status 422|forked' feed
+ready | grep -q 'no quorum' || die "a fork became ready"
+expect 1 'the ledger is smaller than it was' monitor
+ok "and by the witnesses, where nothing was published"
+for name in wa wb; do eval "kill \$WITNESS_$name"; done
