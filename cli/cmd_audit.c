@@ -7,6 +7,8 @@
 static const struct option_spec options[] = {
 	{"ca", "FILE", OPTION_REPEATED, "the verifier's CA certificate, as you know it"},
 	{"key", "PEM", OPTION_REPEATED, "the verifier's signing key, as you know it"},
+	{"log-policy", "FILE", OPTION_VALUE,
+		"the ledger's key, witnesses and quorum, as you know them (tlog-policy)"},
 	{"extract", "DIR", OPTION_VALUE, "write every input of the record there, by name"},
 	OPTIONS_END,
 };
@@ -15,6 +17,7 @@ struct anchors {
 	struct key *keys[CLI_REPEATS_MAX];
 	struct cert *roots[CLI_REPEATS_MAX];
 	size_t key_count, root_count;
+	struct tlog_policy *log_policy;
 };
 
 static void anchors_release(struct anchors *anchors)
@@ -23,6 +26,18 @@ static void anchors_release(struct anchors *anchors)
 		key_unref(&anchors->keys[i]);
 	for (size_t i = 0; i < anchors->root_count; i++)
 		cert_unref(&anchors->roots[i]);
+	tlog_policy_free(&anchors->log_policy);
+}
+
+static bool log_policy_load(struct cli *cli, struct anchors *ret)
+{
+	OWNED(buf_release) struct buf text = {0};
+	const char *path = option(cli, "log-policy");
+	if (!path)
+		return true;
+	return (cli_read(path, TLOG_POLICY_MAX, &text, &cli->err) &&
+		       tlog_policy_parse(buf_bytes(&text), &ret->log_policy, &cli->err)) ||
+	       err_wrap(&cli->err, "--log-policy %s", path);
 }
 
 static bool anchors_load(struct cli *cli, struct anchors *ret)
@@ -42,7 +57,7 @@ static bool anchors_load(struct cli *cli, struct anchors *ret)
 			return err_wrap(&cli->err, "--ca %s", roots->values[i]);
 		ret->root_count++;
 	}
-	return true;
+	return log_policy_load(cli, ret);
 }
 
 /* Each input goes into a file of its name, found among the objects by its digest. */
@@ -78,8 +93,8 @@ static enum status run(struct cli *cli)
 	if (!anchors_load(cli, &anchors) ||
 		!cli_read(cli->arguments->values[0], AUDIT_BUNDLE_MAX, &bundle, &cli->err))
 		return cli_fail(cli);
-	const struct audit_anchors known = {
-		anchors.keys, anchors.key_count, anchors.roots, anchors.root_count};
+	const struct audit_anchors known = {anchors.keys, anchors.key_count, anchors.roots,
+		anchors.root_count, anchors.log_policy};
 	if (!audit_run(buf_bytes(&bundle), &known, &report, &cli->err)) {
 		(void)err_wrap(&cli->err, "%s", ESC(bytes_str(cli->arguments->values[0])));
 		return cli_fail(cli);

@@ -17,7 +17,8 @@
 
 static const struct option_spec options[] = {
 	{"policy", "FILE", OPTION_VALUE, "the log and its witnesses with their URLs (tlog-policy)"},
-	{"witness-ca", "FILE", OPTION_VALUE, "CA of the witnesses' servers (default: the system's)"},
+	{"witness-ca", "FILE", OPTION_VALUE,
+		"CA of the witnesses' servers (default: the system's)"},
 	{"every", "SECONDS", OPTION_VALUE, "go on, so often, until a signal (default: once)"},
 	API_OPTIONS,
 	OPTIONS_END,
@@ -81,8 +82,8 @@ static bool size_of(const struct buf *answer, uint64_t *ret)
 }
 
 /* A cosignature that does not verify would make the whole note worthless. */
-static bool cosignature_take(struct feed *feed, const struct tlog_party *witness,
-	struct bytes note, const struct buf *lines)
+static bool cosignature_take(struct feed *feed, const struct tlog_party *witness, struct bytes note,
+	const struct buf *lines)
 {
 	OWNED(buf_release) struct buf both = {0};
 	struct bytes text;
@@ -170,8 +171,8 @@ static bool say(struct feed *feed)
 			       json_pack("{s:I,s:i,s:i}", "size", (json_int_t)size, "asked",
 				       (int)feed->asked, "cosigned", (int)feed->answered),
 			       STATUS_DONE) == STATUS_DONE;
-	(void)printf("%llu leaves, cosigned by %u of %u witnesses\n", size, feed->answered,
-		feed->asked);
+	(void)printf(
+		"%llu leaves, cosigned by %u of %u witnesses\n", size, feed->answered, feed->asked);
 	return fflush(stdout) == 0;
 }
 

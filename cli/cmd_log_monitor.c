@@ -120,7 +120,8 @@ static bool leaf_look(struct monitor *m, struct bytes bytes)
 		return err_wrap(err, "leaf %llu", (unsigned long long)m->edge.size);
 	if (leaf.time < m->time) {
 		m->backwards++;
-		(void)fprintf(stderr, "assay: leaf %llu: its time lies %llds before the one before\n",
+		(void)fprintf(stderr,
+			"assay: leaf %llu: its time lies %llds before the one before\n",
 			(unsigned long long)m->edge.size, (long long)(m->time - leaf.time));
 	} else {
 		m->time = leaf.time;
@@ -208,8 +209,8 @@ static enum status run(struct cli *cli)
 		return say(&m);
 	if (cli->err.code != ERR_MISMATCH)
 		return cli_fail(cli);
-	(void)fprintf(stderr, "%srefused%s: %s\n", colour(cli, "red"), colour(cli, "off"),
-		cli->err.text);
+	(void)fprintf(
+		stderr, "%srefused%s: %s\n", colour(cli, "red"), colour(cli, "off"), cli->err.text);
 	return STATUS_REFUSED;
 }
 
@@ -217,7 +218,8 @@ const struct command cmd_log_monitor = {
 	.group = "log",
 	.name = "monitor",
 	.synopsis = "--policy FILE --state DIR [--url URL]",
-	.summary = "Follows a ledger: every leaf read, and the tree of last time inside the new one.",
+	.summary =
+		"Follows a ledger: every leaf read, and the tree of last time inside the new one.",
 	.options = options,
 	.run = run,
 };

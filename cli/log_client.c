@@ -10,15 +10,16 @@ void log_client_release(struct log_client *client)
 }
 
 /* One answer; 404 is told apart. */
-static bool get(struct log_client *client, const char *path, size_t max, struct buf *ret,
-	bool *ret_found)
+static bool get(
+	struct log_client *client, const char *path, size_t max, struct buf *ret, bool *ret_found)
 {
 	OWNED(buf_release) struct buf answer = {0};
 	OWNED(buf_release) struct buf own = {0};
 	struct cli *cli = client->cli;
 	long status = 200;
 	if (client->url) {
-		if (!api_elsewhere(cli, client->url, client->ca, path, NULL, NULL, &answer, &status))
+		if (!api_elsewhere(
+			    cli, client->url, client->ca, path, NULL, NULL, &answer, &status))
 			return false;
 	} else {
 		buf_printf(&own, "/log%s", path);
@@ -34,8 +35,8 @@ static bool get(struct log_client *client, const char *path, size_t max, struct 
 	if (status != 200 && status != 404)
 		return err_set(&cli->err, ERR_NET, "%s: HTTP status %ld", path, status);
 	if (answer.len > max)
-		return err_set(&cli->err, ERR_LIMIT, "%s: %zu bytes, at most %zu", path, answer.len,
-			max);
+		return err_set(
+			&cli->err, ERR_LIMIT, "%s: %zu bytes, at most %zu", path, answer.len, max);
 	buf_release(ret);
 	*ret = TAKE_STRUCT(answer);
 	return true;
@@ -65,8 +66,8 @@ static bool tile_fetch(struct log_client *client, const struct tile *tile, size_
 		if (found)
 			return true;
 		if (wanted.width == TILE_WIDTH)
-			return err_set(err, ERR_NOT_FOUND, "%s: the log has no such tile",
-				buf_str(&path));
+			return err_set(
+				err, ERR_NOT_FOUND, "%s: the log has no such tile", buf_str(&path));
 		wanted.width = TILE_WIDTH;
 	}
 }

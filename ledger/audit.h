@@ -2,13 +2,15 @@
 /*
  * The audit bundle: one file with a record and everything it names, from which the verdict is
  * reached again without network. {1: record (COSE_Sign1), 2: [objects], 3: leaf, 4: salt, 5: index,
- * 6: tree size, 7: tree root, 8: inclusion proof, 9: [verifier certificates, DER]}. Pure: bytes in,
+ * 6: tree size, 7: tree root, 8: inclusion proof, 9: [verifier certificates, DER],
+ * 10: checkpoint, if there is one}. Pure: bytes in,
  * report out.
  */
 #ifndef ASSAY_LEDGER_AUDIT_H
 #define ASSAY_LEDGER_AUDIT_H
 
 #include "ledger/ledger.h"
+#include "ledger/tlog_policy.h"
 #include "policy/policy.h"
 
 #define AUDIT_OBJECTS_MAX 128u
@@ -26,6 +28,7 @@ struct audit_bundle {
 	struct bytes proof; /* hashes, concatenated */
 	size_t cert_count;
 	struct bytes certs[CREDENTIAL_CERTS_MAX];
+	struct bytes checkpoint; /* a signed note over that tree; empty: none */
 };
 must_use bool audit_bundle_encode(
 	const struct audit_bundle *bundle, struct buf *out, struct err *err);
@@ -53,6 +56,9 @@ struct audit_anchors {
 	size_t key_count;
 	struct cert *const *roots;
 	size_t root_count;
+	/* The ledger's key, its witnesses and their quorum, as the auditor knows them; NULL: the tree
+	 * is the verifier's word. */
+	const struct tlog_policy *log_policy;
 };
 /* False only when the bundle is no bundle; whatever is wrong with what it holds is a step that
  * failed. The report borrows from the bundle's bytes. anchors may be NULL. */

@@ -15,9 +15,10 @@ enum {
 	KEY_TREE_ROOT = 7,
 	KEY_PROOF = 8,
 	KEY_CERTS = 9,
+	KEY_CHECKPOINT = 10,
 };
 static const int64_t KEYS[] = {KEY_RECORD, KEY_OBJECTS, KEY_LEAF, KEY_SALT, KEY_INDEX,
-	KEY_TREE_SIZE, KEY_TREE_ROOT, KEY_PROOF, KEY_CERTS};
+	KEY_TREE_SIZE, KEY_TREE_ROOT, KEY_PROOF, KEY_CERTS, KEY_CHECKPOINT};
 
 static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
 {
@@ -45,7 +46,7 @@ bool audit_bundle_encode(const struct audit_bundle *b, struct buf *out, struct e
 
 	if (b->object_count > AUDIT_OBJECTS_MAX || b->cert_count > CREDENTIAL_CERTS_MAX)
 		return err_set(err, ERR_LIMIT, "audit bundle: too many objects or certificates");
-	cbor_put_map(&w, ARRAY_LEN(KEYS));
+	cbor_put_map(&w, ARRAY_LEN(KEYS) - (b->checkpoint.len == 0));
 	put_bytes(&w, KEY_RECORD, b->record);
 	put_list(&w, KEY_OBJECTS, b->objects, b->object_count);
 	put_bytes(&w, KEY_LEAF, b->leaf);
@@ -55,6 +56,8 @@ bool audit_bundle_encode(const struct audit_bundle *b, struct buf *out, struct e
 	put_bytes(&w, KEY_TREE_ROOT, BYTES_OF(b->tree_root));
 	put_bytes(&w, KEY_PROOF, b->proof);
 	put_list(&w, KEY_CERTS, b->certs, b->cert_count);
+	if (b->checkpoint.len > 0)
+		put_bytes(&w, KEY_CHECKPOINT, b->checkpoint);
 	if (!cbor_writer_finish(&w, err))
 		return err_wrap(err, "audit bundle");
 	return out->len <= AUDIT_BUNDLE_MAX ||
@@ -76,7 +79,7 @@ bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *
 {
 	struct audit_bundle b = {0};
 	struct cbor_doc doc;
-	struct cbor_item root;
+	struct cbor_item root, checkpoint;
 
 	if (in.len > AUDIT_BUNDLE_MAX)
 		return err_set(err, ERR_LIMIT, "audit bundle: %zu bytes: more than %u", in.len,
@@ -97,6 +100,9 @@ bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *
 		cbor_key(root, KEY_PROOF, "proof"), 0, LEDGER_EDGE_MAX * SHA256_LEN, "proof");
 	b.cert_count = read_list(cbor_key(root, KEY_CERTS, "certificates"), b.certs,
 		CREDENTIAL_CERTS_MAX, X509_DER_MAX, "certificate");
+	checkpoint = cbor_key_optional(root, KEY_CHECKPOINT);
+	if (checkpoint.kind != CBOR_ABSENT)
+		b.checkpoint = cbor_bytes(checkpoint, 1, NOTE_MAX, "checkpoint");
 	if (!cbor_close(&doc, err))
 		return false;
 	*ret = b;

@@ -28,6 +28,8 @@ bool audit_input(const struct audit_case *c, const char *name, struct bytes *ret
 /* audit_chain.c: signature, leaf, inclusion. False: nothing further can be said. */
 must_use bool audit_record(struct audit_case *c, bool *ret_opened, struct err *err);
 must_use bool audit_leaf(struct audit_case *c, struct err *err);
+/* audit_checkpoint.c */
+must_use bool audit_checkpoint(struct audit_case *c, struct err *err);
 /* audit_verdict.c: inputs, context, appraisal, comparison. */
 must_use bool audit_verdict(struct audit_case *c, struct err *err);
 

@@ -164,7 +164,7 @@ struct collection {
 	struct policy_frozen frozen;
 	struct audit_bundle bundle;
 	struct leaf_row leaf;
-	struct buf proof;
+	struct buf proof, checkpoint;
 	struct err err; /* of a lookup inside the decoder */
 };
 
@@ -178,6 +178,7 @@ static void collection_free(struct collection **c)
 	record_row_release(&(*c)->opened.row);
 	leaf_row_release(&(*c)->leaf);
 	buf_release(&(*c)->proof);
+	buf_release(&(*c)->checkpoint);
 	free(*c);
 	*c = NULL;
 }
@@ -221,16 +222,35 @@ static bool collect_all(struct collection *c, struct err *err)
 	return policy_context_decode(context, find, c, &c->frozen, err);
 }
 
-static bool prove(struct collection *c, struct store *store, struct err *err)
+/* The tree that is proved from: the newest that a quorum of witnesses saw, if it has the leaf; the
+ * newest signed one otherwise. */
+static bool tree_choose(struct collection *c, struct store_tree *ret, struct err *err)
+{
+	struct checkpoint signed_tree = {0};
+	if (!cosigned_get(c->sql, &c->checkpoint, err))
+		return false;
+	if (c->checkpoint.len > 0 &&
+		!checkpoint_parse(buf_bytes(&c->checkpoint), &signed_tree, err))
+		return false;
+	if (signed_tree.size <= c->leaf.index &&
+		(!checkpoint_get(c->sql, &c->checkpoint, err) ||
+			!checkpoint_parse(buf_bytes(&c->checkpoint), &signed_tree, err)))
+		return false;
+	ret->size = signed_tree.size;
+	memcpy(ret->root, signed_tree.root, sizeof(ret->root));
+	return true;
+}
+
+static bool prove(struct collection *c, struct err *err)
 {
 	struct store_tree tree;
 	bool found = false;
-	store_tree(store, &tree);
-	struct tile_source source = tile_rows(c->sql, tree.size);
-	if (!leaf_get(c->sql, c->opened.row.index, &c->leaf, &found, err))
+	if (!leaf_get(c->sql, c->opened.row.index, &c->leaf, &found, err) ||
+		!tree_choose(c, &tree, err))
 		return false;
 	if (!found || c->leaf.index >= tree.size)
 		return err_set(err, ERR_STORE, "the record's leaf is not stored");
+	struct tile_source source = tile_rows(c->sql, tree.size);
 	c->bundle.tree_size = tree.size;
 	memcpy(c->bundle.tree_root, tree.root, SHA256_LEN);
 	return tiles_inclusion(&source, c->leaf.index, tree.size, &c->proof, err);
@@ -243,6 +263,7 @@ static void fill(struct collection *c, const struct issuer *issuer)
 	b->leaf = buf_bytes(&c->leaf.bytes);
 	b->index = c->leaf.index;
 	b->proof = buf_bytes(&c->proof);
+	b->checkpoint = buf_bytes(&c->checkpoint);
 	memcpy(b->salt, c->leaf.salt, sizeof(b->salt));
 	for (size_t i = 0; i < c->count; i++)
 		b->objects[b->object_count++] = buf_bytes(&c->objects[i]);
@@ -255,7 +276,7 @@ static bool bundle_make(struct call *call, struct collection *c, struct err *err
 {
 	if (!record_load(call, c->sql, &c->opened, err))
 		return false;
-	if (!collect_all(c, err) || !prove(c, call->app->store, err))
+	if (!collect_all(c, err) || !prove(c, err))
 		return err_set(err, ERR_STORE, "audit bundle: %.200s", err->text);
 	fill(c, &call->app->issuer);
 	buf_clear(&call->reply);

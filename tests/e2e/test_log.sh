@@ -56,11 +56,23 @@ curl -s --cacert "$W/verifier/ca.pem" "https://127.0.0.1:$PORT/log/checkpoint" >
 grep -q '^— wa.example' "$W/cosigned" && grep -q '^— wb.example' "$W/cosigned" || die "the checkpoint is served without cosignatures"
 ok "with a quorum it decides"
 
+agent_make one
+operator workload add ocr-agent --class low --env prod --owner claims --purpose "reads invoices" >/dev/null
+release_make one 1.0.0 >/dev/null 2>&1
+expect 0 '' host_assay one run ocr-agent -- "$ROOT/demo/invoice.png"
+record=$(operator record list --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["records"][0]["id"])')
+operator record get "$record" --out "$W/unseen.assay" 2>/dev/null
+expect 1 'tree root.*of its witnesses are no quorum' assay audit "$W/unseen.assay" --ca "$W/verifier/ca.pem" --log-policy "$W/verifier/witnesses"
+expect 0 'cosigned by 2 of 2' feed
+operator record get "$record" --out "$W/seen.assay" 2>/dev/null
+expect 0 'tree root.*seen by witnesses A, B' assay audit "$W/seen.assay" --ca "$W/verifier/ca.pem" --log-policy "$W/verifier/witnesses"
+ok "an audit proves that the witnesses saw the tree that the record is in"
+
 monitor() { operator log monitor --policy "$W/verifier/witnesses" --state "$W/monitor" "$@"; }
 expect 0 'consistent' monitor
 operator workload add m1 --class low --env prod --owner x --purpose y >/dev/null
 expect 0 'cosigned by 2 of 2' feed
-expect 0 '2 more than last time' monitor
+expect 0 '1 more than last time' monitor
 grep -q 'workload  *1' "$W/out" || die "the monitor does not tell what was added"
 expect 0 '"last_size"' monitor --json
 ok "a monitor follows"

@@ -403,6 +403,113 @@ static void T7__leaf_of_another_time_issuer_or_type__refused(void **state)
 	assert_failed_at("leaf type");
 }
 
+/* ---- the checkpoint ---- */
+
+static struct key *log_pair, *witness_pair;
+static struct note_key log_key, cosigner;
+static struct tlog_policy *log_policy;
+static struct buf note;
+
+static void checkpoint_release(void)
+{
+	note_key_release(&log_key);
+	note_key_release(&cosigner);
+	key_unref(&log_pair);
+	key_unref(&witness_pair);
+	tlog_policy_free(&log_policy);
+	buf_release(&note);
+}
+
+/* The bundle's tree, signed by a log; a policy that pins it, and demands a witness. */
+static void checkpoint_make(bool witnessed)
+{
+	struct buf text = {0};
+	struct checkpoint made = {.origin = BYTES_LIT("log.example"), .size = b.tree_size};
+
+	assert_ok(key_generate(KEY_ED25519, &log_pair, &err), err);
+	assert_ok(key_generate(KEY_ED25519, &witness_pair, &err), err);
+	assert_ok(note_key_of("log.example", log_pair, &log_key, &err), err);
+	assert_ok(note_cosigner_of("w.example", witness_pair, &cosigner, &err), err);
+	buf_put_str(&text, "log ");
+	assert_ok(note_key_write(&log_key, &text, &err), err);
+	buf_put_str(&text, "\nwitness W ");
+	assert_ok(note_key_write(&cosigner, &text, &err), err);
+	buf_put_str(&text, "\nquorum W\n");
+	assert_ok(tlog_policy_parse(buf_bytes(&text), &log_policy, &err), err);
+	buf_clear(&text);
+	memcpy(made.root, b.tree_root, SHA256_LEN);
+	assert_ok(checkpoint_write(&made, &text, &err), err);
+	assert_ok(note_sign(buf_bytes(&text), &log_key, &note, &err), err);
+	if (witnessed)
+		assert_ok(note_cosign(buf_bytes(&text), &cosigner, 1000, &note, &err), err);
+	b.checkpoint = buf_bytes(&note);
+	buf_release(&text);
+}
+
+static void audit_under(const struct tlog_policy *policy)
+{
+	struct audit_anchors with = *anchors;
+	const struct audit_anchors *before = anchors;
+
+	with.log_policy = policy;
+	anchors = &with;
+	audit();
+	anchors = before;
+}
+
+static void checkpoint__seen_by_a_witness_and_pinned__proved(void **state)
+{
+	(void)state;
+	checkpoint_make(true);
+	audit_under(log_policy);
+	assert_consistent();
+	assert_int_equal(step_of("tree root")->result, AUDIT_PROVED);
+	assert_string_equal(step_of("tree root")->detail,
+		"signed by log log.example over 5 leaves, seen by witnesses W");
+	/* Not pinned, it is what somebody says. */
+	audit();
+	assert_consistent();
+	assert_int_equal(step_of("tree root")->result, AUDIT_ASSERTED);
+	checkpoint_release();
+}
+
+static void T2__checkpoint_missing_or_unseen__refused_when_pinned(void **state)
+{
+	(void)state;
+	checkpoint_make(false);
+	audit_under(log_policy);
+	assert_failed_at("tree root");
+	assert_string_equal(
+		step_of("tree root")->detail, "checkpoint: 0 of its witnesses are no quorum");
+	b.checkpoint = (struct bytes){0};
+	audit_under(log_policy);
+	assert_failed_at("tree root");
+	assert_string_equal(step_of("tree root")->detail, "the bundle brings no checkpoint");
+	checkpoint_release();
+}
+
+static void T8__checkpoint_of_another_tree_or_log__refused(void **state)
+{
+	(void)state;
+	checkpoint_make(true);
+	b.tree_size = 6;
+	audit_under(log_policy);
+	assert_int_equal(step_of("tree root")->result, AUDIT_FAILED);
+	assert_string_equal(step_of("tree root")->detail, "the checkpoint is of another tree");
+	audit();
+	assert_int_equal(step_of("tree root")->result, AUDIT_FAILED);
+	b.tree_size = 5;
+	audit();
+	assert_consistent();
+	note.data[note.len - 150] ^= 1;
+	audit_under(log_policy);
+	assert_failed_at("tree root");
+	b.checkpoint = BYTES_LIT("nothing");
+	audit();
+	assert_failed_at("tree root");
+	checkpoint_release();
+}
+
 static void T1__leaf_not_in_the_tree__refused(void **state)
 {
 	(void)state;
@@ -698,6 +805,9 @@ int main(void)
 		T(T1__leaf_of_another_record__refused),
 		T(T7__leaf_of_another_time_issuer_or_type__refused),
 		T(T1__leaf_not_in_the_tree__refused),
+		T(checkpoint__seen_by_a_witness_and_pinned__proved),
+		T(T2__checkpoint_missing_or_unseen__refused_when_pinned),
+		T(T8__checkpoint_of_another_tree_or_log__refused),
 		T(audit__leaf_is_junk__refused),
 		T(T10__input_missing__not_reproducible),
 		T(T10__record_that_names_no_context_or_verdict__not_reproducible),

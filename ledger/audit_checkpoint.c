@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose signatures stand under the tree that the record is in. */
+#include "ledger/audit_case.h"
+
+#include <stdio.h>
+
+#include "base/text.h"
+
+#define STEP "tree root"
+
+static bool ours(const struct err *why)
+{
+	return why->code == ERR_NOMEM || why->code == ERR_CRYPTO || why->code == ERR_INTERNAL;
+}
+
+static bool same_tree(const struct audit_case *c, const struct checkpoint *checkpoint)
+{
+	return checkpoint->size == c->bundle.tree_size &&
+	       memcmp(checkpoint->root, c->bundle.tree_root, SHA256_LEN) == 0;
+}
+
+static void witnesses_list(const struct tlog_policy *policy, uint64_t witnesses, char *out, size_t size)
+{
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < policy->witness_count && at < size; i++)
+		if (witnesses >> i & 1)
+			at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "",
+				policy->witnesses[i].name);
+}
+
+static bool pinned(struct audit_case *c, const struct tlog_policy *policy, struct err *err)
+{
+	struct tlog_cosigned cosigned;
+	struct err why = {0};
+	char names[160], detail[REASON_TEXT_MAX];
+
+	if (!tlog_policy_check(policy, NULL, c->bundle.checkpoint, &cosigned, &why)) {
+		if (ours(&why))
+			return err_set(err, why.code, "%s", why.text);
+		audit_note(c, AUDIT_FAILED, STEP, "%s",
+			text_escape(bytes_str(why.text), detail, sizeof(detail)));
+		return true;
+	}
+	if (!same_tree(c, &cosigned.checkpoint)) {
+		audit_note(c, AUDIT_FAILED, STEP, "the checkpoint is of another tree");
+		return true;
+	}
+	witnesses_list(policy, cosigned.witnesses, names, sizeof(names));
+	audit_note(c, AUDIT_PROVED, STEP, "signed by log %s over %llu leaves%s%s",
+		ESC(cosigned.checkpoint.origin), (unsigned long long)cosigned.checkpoint.size,
+		cosigned.witnesses ? ", seen by witnesses " : "; no witness is demanded",
+		ESC(bytes_str(names)));
+	return true;
+}
+
+bool audit_checkpoint(struct audit_case *c, struct err *err)
+{
+	const struct tlog_policy *policy = c->anchors->log_policy;
+	struct checkpoint checkpoint;
+	struct err why = {0};
+
+	if (c->bundle.checkpoint.len == 0) {
+		audit_note(c, policy ? AUDIT_FAILED : AUDIT_ASSERTED, STEP,
+			policy ? "the bundle brings no checkpoint"
+			       : "the verifier's word: nobody else has signed it");
+		return true;
+	}
+	if (policy)
+		return pinned(c, policy, err);
+	/* A note begins with its text. */
+	if (!checkpoint_parse(c->bundle.checkpoint, &checkpoint, &why) ||
+		!same_tree(c, &checkpoint)) {
+		if (ours(&why))
+			return err_set(err, why.code, "%s", why.text);
+		audit_note(c, AUDIT_FAILED, STEP, "the checkpoint is of another tree");
+		return true;
+	}
+	audit_note(c, AUDIT_ASSERTED, STEP,
+		"the checkpoint of log %s; pin its key and witnesses with --log-policy to prove it",
+		ESC(checkpoint.origin));
+	return true;
+}
