@@ -9,6 +9,7 @@ static const struct option_spec options[] = {
 	{"key", "PEM", OPTION_REPEATED, "the verifier's signing key, as you know it"},
 	{"log-policy", "FILE", OPTION_VALUE,
 		"the ledger's key, witnesses and quorum, as you know them (tlog-policy)"},
+	{"html", NULL, OPTION_FLAG, "print a page for people"},
 	{"extract", "DIR", OPTION_VALUE, "write every input of the record there, by name"},
 	OPTIONS_END,
 };
@@ -103,7 +104,9 @@ static enum status run(struct cli *cli)
 		return cli_fail(cli);
 	enum status status = report.consistent ? STATUS_DONE : STATUS_REFUSED;
 	bool ok = cli->json ? audit_report_json(&report, &text, &cli->err)
-			    : audit_report_text(&report, cli->colour, &text, &cli->err);
+		  : option_given(cli, "html")
+			  ? audit_report_html(&report, &text, &cli->err)
+			  : audit_report_text(&report, cli->colour, &text, &cli->err);
 	if (!ok)
 		return cli_fail(cli);
 	(void)fwrite(text.data, 1, text.len, stdout);

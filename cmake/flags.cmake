@@ -29,6 +29,10 @@ if(ASSAY_FUZZ)
 	# The libraries are instrumented for coverage too; only the targets themselves link libFuzzer's main.
 	add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+if(NOT ASSAY_COVERAGE)
+	# Where a tree lies is no part of what is built from it: scripts/reproduce.
+	add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${CMAKE_BINARY_DIR}=build)
+endif()
 if(ASSAY_COVERAGE)
 	add_compile_options(--coverage)
 	add_link_options(--coverage)

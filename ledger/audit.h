@@ -68,6 +68,9 @@ must_use bool audit_report_json(
 	const struct audit_report *report, struct buf *out, struct err *err);
 must_use bool audit_report_text(
 	const struct audit_report *report, bool colour, struct buf *out, struct err *err);
+/* One self-contained page for people, that prints. */
+must_use bool audit_report_html(
+	const struct audit_report *report, struct buf *out, struct err *err);
 void audit_report_release(struct audit_report *report);
 
 #endif

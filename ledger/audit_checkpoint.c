@@ -19,7 +19,8 @@ static bool same_tree(const struct audit_case *c, const struct checkpoint *check
 	       memcmp(checkpoint->root, c->bundle.tree_root, SHA256_LEN) == 0;
 }
 
-static void witnesses_list(const struct tlog_policy *policy, uint64_t witnesses, char *out, size_t size)
+static void witnesses_list(
+	const struct tlog_policy *policy, uint64_t witnesses, char *out, size_t size)
 {
 	size_t at = 0;
 

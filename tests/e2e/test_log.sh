@@ -68,6 +68,43 @@ operator record get "$record" --out "$W/seen.assay" 2>/dev/null
 expect 0 'tree root.*seen by witnesses A, B' assay audit "$W/seen.assay" --ca "$W/verifier/ca.pem" --log-policy "$W/verifier/witnesses"
 ok "an audit proves that the witnesses saw the tree that the record is in"
 
+expert=(assay-audit "$W/seen.assay" --ca "$W/verifier/ca.pem" --log-policy "$W/verifier/witnesses")
+expect 0 'tree root.*seen by witnesses A, B' "${expert[@]}"
+expect 0 '<h1>Audit of a decision</h1>' "${expert[@]}" --html
+python3 - "$W/out" <<'PAGE' || die "the page is not whole, or asks for something elsewhere"
+import html.parser, re, sys
+text = open(sys.argv[1], encoding="utf-8").read()
+class Page(html.parser.HTMLParser):
+    open = []
+    def handle_starttag(self, tag, attrs):
+        assert tag not in ("script", "link", "img", "iframe", "object") and not [a for a, _ in attrs if a in ("src", "href", "style") or a.startswith("on")]
+        if tag != "meta": self.open.append(tag)
+    def handle_endtag(self, tag): assert self.open.pop() == tag
+page = Page(); page.feed(text); page.close()
+assert page.open == [] and "url(" not in text and "Consistent" in text
+PAGE
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+	OPENSSL_CONF=$W/openssl.cnf OPENSSL_MODULES=$W strace -f -o "$W/calls" "${expert[@]}" >"$W/out"
+	python3 - "$W/calls" "$W/seen.assay" "$W/verifier/ca.pem" "$W/verifier/witnesses" <<'CALLS' || die "assay-audit does more than it says"
+import re, sys
+given = set(sys.argv[2:])
+for line in open(sys.argv[1]):
+    call = re.match(r"\d+ +(\w+)\((.*)", line)
+    if not call: continue
+    name, rest = call.groups()
+    if name in ("socket", "connect", "bind", "fork", "vfork", "clone", "clone3", "unlink", "rename", "mkdir", "ptrace", "sendto"):
+        sys.exit(line)
+    if name == "write" and not rest.startswith("1,"): sys.exit(line)
+    if name in ("open", "openat", "creat"):
+        path = re.search(r'"([^"]*)"', rest).group(1)
+        if "O_WRONLY" in rest or "O_RDWR" in rest or "O_CREAT" in rest: sys.exit(line)
+        if path not in given and not re.match(r"/(usr/)?lib(64)?/|/etc/ld\.so|/usr/share/zoneinfo/UTC0$|lib[a-z]+\.so", path): sys.exit(line)
+CALLS
+	ok "assay-audit reads what it is given, and does nothing else"
+else
+	ok "assay-audit: its system calls were not watched: strace cannot be used here"
+fi
+
 monitor() { operator log monitor --policy "$W/verifier/witnesses" --state "$W/monitor" "$@"; }
 expect 0 'consistent' monitor
 operator workload add m1 --class low --env prod --owner x --purpose y >/dev/null
