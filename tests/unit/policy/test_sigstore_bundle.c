@@ -603,6 +603,28 @@ static void entries__one_of_several_holds__verified(void **state)
 
 /* ---- reading ---- */
 
+static void media_type__of_version_two_or_three__verified(void **state)
+{
+	static const char *const types[] = {"bundle+json;version=0.2", "bundle+json;version=0.3"};
+
+	(void)state;
+	make();
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		judge_edited("bundle.v0.3+json", types[i]);
+		assert_string_equal(verdict.reason, "");
+		assert_true(verdict.verified);
+	}
+}
+
+static void P15__older_bundle_without_a_proof__refused(void **state)
+{
+	(void)state;
+	recipe.no_proof = true;
+	make();
+	judge_edited("bundle.v0.3+json", "bundle+json;version=0.2");
+	assert_refused("log log.example: no inclusion proof");
+}
+
 static void P3__bundle_that_does_not_parse__refused(void **state)
 {
 	static const struct {
@@ -612,7 +634,11 @@ static void P3__bundle_that_does_not_parse__refused(void **state)
 	} cases[] = {
 		{"bundle.v0.3", "bundle.v0.4", ERR_UNSUPPORTED,
 			"Sigstore bundle: mediaType "
-			"\"application/vnd.dev.sigstore.bundle.v0.4+json\" is not v0.3"},
+			"\"application/vnd.dev.sigstore.bundle.v0.4+json\" is not v0.2 or v0.3"},
+		{"bundle.v0.3+json", "bundle+json;version=0.1", ERR_UNSUPPORTED,
+			"Sigstore bundle: mediaType "
+			"\"application/vnd.dev.sigstore.bundle+json;version=0.1\" is not v0.2 or "
+			"v0.3"},
 		{"\"mediaType\"", "\"type\"", ERR_FORMAT, "Sigstore bundle: mediaType: missing"},
 		{"\"certificate\"", "\"cert\"", ERR_FORMAT,
 			"Sigstore bundle: verificationMaterial: not exactly one kind"},
@@ -744,6 +770,8 @@ int main(void)
 		TEST(entries__one_of_several_holds__verified),
 		TEST(entry__of_a_form_not_understood__refused),
 		TEST(entry__of_another_kind_than_it_says__refused),
+		TEST(media_type__of_version_two_or_three__verified),
+		TEST(P15__older_bundle_without_a_proof__refused),
 		TEST(P3__bundle_that_does_not_parse__refused),
 		TEST(P3__message_that_does_not_parse__refused),
 		TEST(P4__duplicate_members__refused),
