@@ -15,6 +15,7 @@ static const char *const media_types[] = {
 	"application/vnd.dev.sigstore.bundle.v0.3+json",
 	"application/vnd.dev.sigstore.bundle+json;version=0.3",
 	"application/vnd.dev.sigstore.bundle+json;version=0.2",
+	"application/vnd.dev.sigstore.bundle+json;version=0.1",
 };
 
 int64_t sigstore_int(struct json_fields *f, const json_t *object, const char *key)
@@ -187,7 +188,7 @@ static bool check_version(const json_t *root, struct err *err)
 		if (strcmp(type, media_types[i]) == 0)
 			return true;
 	return err_set(err, ERR_UNSUPPORTED,
-		"Sigstore bundle: mediaType \"%s\" is not v0.2 or v0.3", ESC(bytes_str(type)));
+		"Sigstore bundle: mediaType \"%s\" is not v0.1 to v0.3", ESC(bytes_str(type)));
 }
 
 static struct sigstore_bundle *bundle_new(struct err *err)
