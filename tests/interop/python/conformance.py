@@ -27,10 +27,10 @@ def read(path):
         return file.read()
 
 
-def pem(der):
-    text = base64.b64encode(der).decode()
+def write_pem(path, label, text):
     lines = [text[i : i + 64] for i in range(0, len(text), 64)]
-    return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
+    with open(path, "w") as file:
+        file.write("\n".join(["-----BEGIN %s-----" % label, *lines, "-----END %s-----" % label, ""]))
 
 
 def log_keys(root):
@@ -57,8 +57,7 @@ def judge(bundle, directory, assets, root, work):
     os.mkdir(roots)
     for i, authority in enumerate(root.get("certificateAuthorities", [])):
         for j, certificate in enumerate(authority["certChain"]["certificates"]):
-            with open("%s/%d-%d.pem" % (roots, i, j), "w") as file:
-                file.write(pem(base64.b64decode(certificate["rawBytes"])))
+            write_pem("%s/%d-%d.pem" % (roots, i, j), "CERTIFICATE", certificate["rawBytes"])
     artefact = os.path.join(directory, "artifact")
     if not os.path.exists(artefact):
         artefact = os.path.join(assets, "a.txt")
@@ -67,6 +66,13 @@ def judge(bundle, directory, assets, root, work):
         who = ["--key", key]
     else:
         who = ["--roots", roots, "--identity", beside("identity", IDENTITY), "--issuer", beside("issuer", ISSUER)]
+    for i, log in enumerate(root.get("ctlogs", [])):
+        path = os.path.join(work, "ct-%d.pem" % i)
+        bare = "PKCS1" in log["publicKey"]["keyDetails"]
+        write_pem(path, "RSA PUBLIC KEY" if bare else "PUBLIC KEY", log["publicKey"]["rawBytes"])
+        if bare:
+            subprocess.run(["openssl", "rsa", "-RSAPublicKey_in", "-in", path, "-pubout", "-out", path], check=True, capture_output=True)
+        who += ["--ct-key", path]
     answers = []
     for log in log_keys(root):
         command = ["assay", "provenance", "verify", bundle, *who, "--subject", artefact, "--log-key", log]
