@@ -220,7 +220,7 @@ static void P3__payload_that_is_no_statement__refused_though_signed(void **state
 	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--json"), STATUS_REFUSED);
 	assert_false(json_is_true(json_object_get(t.json, "verified")));
 	assert_says("statement: JSON: ");
-	put_envelope("{\"_type\":\"https://in-toto.io/Statement/v0.1\"}");
+	put_envelope("{\"_type\":\"https://in-toto.io/Statement/v2\"}");
 	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--json"), STATUS_REFUSED);
 	assert_says("not an in-toto Statement v1");
 }

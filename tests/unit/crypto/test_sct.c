@@ -47,8 +47,8 @@ static void make(const struct sigstore_sct *scts, size_t n)
 static void refused(const struct sigstore_sct *sct, const char *why)
 {
 	make(sct, 1);
-	assert_fails(sct_check(made, maker.root, &ec_log, 1, SIGSTORE_NOW, &err), err,
-		ERR_MISMATCH, why);
+	assert_fails(sct_check(made, maker.root, &ec_log, 1, SIGSTORE_NOW, &err), err, ERR_MISMATCH,
+		why);
 }
 
 static void timestamp__by_a_pinned_log_of_either_kind__accepted(void **state)
@@ -107,9 +107,8 @@ static void timestamp__of_another_issuer_or_certificate__refused(void **state)
 static void timestamp__later_than_now_or_of_another_algorithm__refused(void **state)
 {
 	const struct sigstore_sct future = {.log = ec_log,
-		.timestamp = (SIGSTORE_NOW + 1) * UINT64_C(1000)},
-				  now = {.log = ec_log,
-					  .timestamp = SIGSTORE_NOW * UINT64_C(1000)},
+					  .timestamp = (SIGSTORE_NOW + 1) * UINT64_C(1000)},
+				  now = {.log = ec_log, .timestamp = SIGSTORE_NOW * UINT64_C(1000)},
 				  hash = {.log = ec_log, .hash = 5},
 				  algorithm = {.log = ec_log, .algorithm = 1};
 
@@ -132,9 +131,11 @@ static void list__malformed__refused_with_the_field(void **state)
 		const char *why;
 	} cases[] = {
 		{BYTES_LIT(""), "certificate timestamps: sct_list: truncated at offset 0 of 0"},
-		{BYTES_LIT("\0\3\0\1"), "certificate timestamps: sct_list: truncated at offset 2 of 4"},
+		{BYTES_LIT("\0\3\0\1"),
+			"certificate timestamps: sct_list: truncated at offset 2 of 4"},
 		{BYTES_LIT("\0\0x"), "certificate timestamps: trailing bytes at offset 2 of 3"},
-		{BYTES_LIT("\0\2\0\0"), "certificate timestamps: version: truncated at offset 4 of 4"},
+		{BYTES_LIT("\0\2\0\0"),
+			"certificate timestamps: version: truncated at offset 4 of 4"},
 		{BYTES_LIT("\0\3\0\1\0"), "certificate timestamps: id: truncated at offset 5 of 5"},
 		{BYTES_LIT("\0\064\0\062" WHOLE "z"),
 			"certificate timestamps: sct: trailing bytes at offset 53 of 54"},
@@ -151,8 +152,7 @@ static void list__malformed__refused_with_the_field(void **state)
 
 static void list__whole__read_and_other_versions_passed_over(void **state)
 {
-	static const struct bytes list =
-		BYTES_LIT("\0\067\0\2\1x\0\061" WHOLE);
+	static const struct bytes list = BYTES_LIT("\0\067\0\2\1x\0\061" WHOLE);
 	struct sct scts[1];
 	size_t n = 0;
 
