@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sct scts[SCT_MAX];
 	struct err err = {0};
 	const uint8_t *at = data;
-	STACK_OF(SCT) *theirs;
+	STACK_OF(SCT) * theirs;
 	size_t n = 0;
 
 	if (!sct_list_parse(bytes_of(data, size), SCT_MAX, scts, &n, &err)) {

@@ -112,3 +112,14 @@ build_make() {
 		      - {kind: test-result, name: tests, covers: [binary]}
 	EOF
 }
+# A Go program, built from a module whose go.sum pins every source.
+fill_go() { # DIRECTORY MODULE-DIRECTORY PACKAGE
+	command -v go >/dev/null || { echo "go is not installed"; return 1; }
+	cp "$2/go.mod" "$2/go.sum" "$1" &&
+		(cd "$1" && GOFLAGS=-mod=readonly GOTOOLCHAIN=local nice go build -p 1 -o "$1/bin" "$3")
+}
+
+# A git directory below $ASSAY_INTEROP that holds a commit.
+need_git() { # NAME COMMIT
+	git --git-dir="${ASSAY_INTEROP:-/nonexistent}/$1" cat-file -e "$2^{commit}" 2>/dev/null || skip "$1 at $2 is not below \$ASSAY_INTEROP"
+}

@@ -6,9 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 CONFORMANCE=a73de4970176d258e0154c530b89d20b89444e4d # sigstore/sigstore-conformance
 ROOT_SIGNING=60cf2ce8b2e45d600dc17c4421e8c751e75772be # sigstore/root-signing
-have() { git --git-dir="${ASSAY_INTEROP:-/nonexistent}/$1" cat-file -e "$2^{commit}" 2>/dev/null || skip "$1 at $2 is not below \$ASSAY_INTEROP"; }
-have sigstore-conformance.git $CONFORMANCE
-have root-signing.git $ROOT_SIGNING
+need_git sigstore-conformance.git $CONFORMANCE
+need_git root-signing.git $ROOT_SIGNING
 
 git --git-dir="$ASSAY_INTEROP/sigstore-conformance.git" archive $CONFORMANCE test/assets/bundle-verify | tar x -C "$W"
 git --git-dir="$ASSAY_INTEROP/root-signing.git" show $ROOT_SIGNING:targets/trusted_root.json >"$W/trusted_root.json"

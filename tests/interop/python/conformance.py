@@ -6,14 +6,14 @@ bundle is judged twice: as it is, and under the media type of v0.3, which is not
 its version alone. EXPECTED lists where we differ, a line each: NAME as-is|v0.3 WHY. Any other difference fails, and so does a
 line that is not needed.
 """
-import base64
-import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+
+from sigstore_trust import write_trust
 
 IDENTITY = (
     "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/"
@@ -27,25 +27,6 @@ def read(path):
         return file.read()
 
 
-def write_pem(path, label, text):
-    lines = [text[i : i + 64] for i in range(0, len(text), 64)]
-    with open(path, "w") as file:
-        file.write("\n".join(["-----BEGIN %s-----" % label, *lines, "-----END %s-----" % label, ""]))
-
-
-def log_keys(root):
-    for log in root["tlogs"]:
-        der = base64.b64decode(log["publicKey"]["rawBytes"])
-        name = re.sub("^https?://([^/]*).*", r"\1", log["baseUrl"])
-        if "ED25519" in log["publicKey"]["keyDetails"]:
-            material = b"\1" + der[-32:]
-            key_id = hashlib.sha256(name.encode() + b"\n" + material).digest()[:4]
-        else:
-            material = b"\2" + der
-            key_id = hashlib.sha256(der).digest()[:4]
-        yield "%s+%s+%s" % (name, key_id.hex(), base64.b64encode(material).decode())
-
-
 def judge(bundle, directory, assets, root, work):
     """(accepted, the most telling answer): by any of the root's logs."""
 
@@ -53,11 +34,7 @@ def judge(bundle, directory, assets, root, work):
         path = os.path.join(directory, name)
         return read(path).strip() if os.path.exists(path) else otherwise
 
-    roots = os.path.join(work, "roots")
-    os.mkdir(roots)
-    for i, authority in enumerate(root.get("certificateAuthorities", [])):
-        for j, certificate in enumerate(authority["certChain"]["certificates"]):
-            write_pem("%s/%d-%d.pem" % (roots, i, j), "CERTIFICATE", certificate["rawBytes"])
+    roots, ct_paths, logs = write_trust(root, work)
     artefact = os.path.join(directory, "artifact")
     if not os.path.exists(artefact):
         artefact = os.path.join(assets, "a.txt")
@@ -66,15 +43,10 @@ def judge(bundle, directory, assets, root, work):
         who = ["--key", key]
     else:
         who = ["--roots", roots, "--identity", beside("identity", IDENTITY), "--issuer", beside("issuer", ISSUER)]
-    for i, log in enumerate(root.get("ctlogs", [])):
-        path = os.path.join(work, "ct-%d.pem" % i)
-        bare = "PKCS1" in log["publicKey"]["keyDetails"]
-        write_pem(path, "RSA PUBLIC KEY" if bare else "PUBLIC KEY", log["publicKey"]["rawBytes"])
-        if bare:
-            subprocess.run(["openssl", "rsa", "-RSAPublicKey_in", "-in", path, "-pubout", "-out", path], check=True, capture_output=True)
+    for path in ct_paths:
         who += ["--ct-key", path]
     answers = []
-    for log in log_keys(root):
+    for log in logs:
         command = ["assay", "provenance", "verify", bundle, *who, "--subject", artefact, "--log-key", log]
         ran = subprocess.run(command, capture_output=True, text=True)
         if ran.returncode not in (0, 1, 3):
