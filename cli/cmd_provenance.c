@@ -21,6 +21,8 @@ static const struct option_spec options[] = {
 		"the signer's certificates, leaf first, for an envelope that carries none"},
 	{"identity", "NAME", OPTION_VALUE, "the one name in the signer's certificate"},
 	{"issuer", "URL", OPTION_VALUE, "who vouched for the identity (Sigstore's extension)"},
+	{"ct-key", "PEM", OPTION_REPEATED,
+		"key of a certificate transparency log that must have seen the certificate"},
 	{"log-key", "VKEY", OPTION_VALUE,
 		"name+id+key of a transparency log that must hold the signature"},
 	{"subject", "FILE|sha256:HEX", OPTION_VALUE, "what the statement must be about"},
@@ -30,7 +32,7 @@ static const struct option_spec options[] = {
 
 struct job {
 	struct cli *cli;
-	struct key *keys[CLI_REPEATS_MAX];
+	struct key *keys[CLI_REPEATS_MAX], *ct_logs[CLI_REPEATS_MAX];
 	struct cert_store *store;
 	struct cert *chain[X509_CHAIN_MAX];
 	struct note_key log;
@@ -47,6 +49,8 @@ static void job_release(struct job *job)
 {
 	for (size_t i = 0; i < job->trust.key_count; i++)
 		key_unref(&job->keys[i]);
+	for (size_t i = 0; i < job->trust.ct_log_count; i++)
+		key_unref(&job->ct_logs[i]);
 	for (size_t i = 0; i < job->chain_count; i++)
 		cert_unref(&job->chain[i]);
 	cert_store_free(&job->store);
@@ -55,18 +59,17 @@ static void job_release(struct job *job)
 	predicate_free(&job->predicate);
 }
 
-static bool load_keys(struct job *job)
+static bool load_keys(struct job *job, const char *name, struct key **ret, size_t *ret_count)
 {
-	const struct option_value *files = option_all(job->cli, "key");
+	const struct option_value *files = option_all(job->cli, name);
 	struct err *err = &job->cli->err;
 	for (size_t i = 0; files && i < files->count; i++) {
 		OWNED(buf_release) struct buf pem = {0};
 		if (!cli_read(files->values[i], PEM_MAX, &pem, err) ||
-			!key_from_pem(buf_bytes(&pem), &job->keys[i], err))
-			return err_wrap(err, "--key %s", files->values[i]);
-		job->trust.key_count++;
+			!key_from_pem(buf_bytes(&pem), &ret[i], err))
+			return err_wrap(err, "--%s %s", name, files->values[i]);
+		(*ret_count)++;
 	}
-	job->trust.keys = job->keys;
 	return true;
 }
 
@@ -137,7 +140,11 @@ static bool load_trust(struct job *job)
 		return err_wrap(&cli->err, "--log-key");
 	}
 	job->trust.log = vkey ? &job->log : NULL;
-	return load_keys(job) && load_certificates(job) && load_subject(job);
+	job->trust.keys = job->keys;
+	job->trust.ct_logs = job->ct_logs;
+	return load_keys(job, "key", job->keys, &job->trust.key_count) &&
+	       load_keys(job, "ct-key", job->ct_logs, &job->trust.ct_log_count) &&
+	       load_certificates(job) && load_subject(job);
 }
 
 static bool load_bundle(struct job *job)

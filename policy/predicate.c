@@ -157,6 +157,13 @@ static void content_read(struct reading *r, const json_t *root, struct predicate
 	}
 }
 
+/* Version 0.1 has the same members; cosign and SLSA's GitHub generators still write it. */
+static bool is_statement(const char *type)
+{
+	return strcmp(type, STATEMENT_TYPE) == 0 ||
+	       strcmp(type, "https://in-toto.io/Statement/v0.1") == 0;
+}
+
 bool predicate_parse(struct bytes statement, struct predicate **ret, struct err *err)
 {
 	OWNED(json_release) json_t *root = NULL;
@@ -168,8 +175,8 @@ bool predicate_parse(struct bytes statement, struct predicate **ret, struct err 
 	made = reading_alloc(&r, 1, sizeof(*made));
 	if (!made)
 		return err_set(err, ERR_NOMEM, "statement: no memory");
-	if (strcmp(json_need_str(&r.f, root, "_type", 64), STATEMENT_TYPE) != 0)
-		json_fields_fail(&r.f, "_type", "not an in-toto Statement v1");
+	if (!is_statement(json_need_str(&r.f, root, "_type", 64)))
+		json_fields_fail(&r.f, "_type", "not an in-toto Statement v1 or v0.1");
 	read_need_text(&r, root, "predicateType", PREDICATE_URI_MAX, &made->type);
 	subjects_read(&r, root, made);
 	content_read(&r, root, made);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statements as others make them: in-toto Statement v1 over the bytes received, and typed views of
+ * Statements as others make them: in-toto Statement v1 (or v0.1) over the bytes received, and typed views of
  * the predicates that policy asks for. What is read here is only said; who said it is the
  * envelope's matter. Formats: docs/formats/provenance.md.
  */
@@ -108,7 +108,7 @@ struct predicate {
 /* Whether an envelope of this payload type may hold an in-toto statement:
  * "application/vnd.in-toto+json" or "application/vnd.in-toto.<name>+json". */
 bool predicate_payload_type_ok(const char *payload_type);
-/* Parses a statement (in-toto Statement v1, at most DSSE_PAYLOAD_MAX bytes). Unknown members of
+/* Parses a statement (in-toto Statement v1 or v0.1, at most DSSE_PAYLOAD_MAX bytes). Unknown members of
  * statements and foreign predicates are ignored, as in-toto asks. Digests of known algorithms are
  * lower-case hex of full length; each subject has a digest. ERR_FORMAT names the member; ERR_LIMIT,
  * ERR_NOMEM. */

@@ -10,9 +10,12 @@
 
 static const char no_memory[] = "no memory"; /* compared by address */
 
+/* The type is not signed: whichever it says, what v0.3 demands is demanded. */
 static const char *const media_types[] = {
 	"application/vnd.dev.sigstore.bundle.v0.3+json",
 	"application/vnd.dev.sigstore.bundle+json;version=0.3",
+	"application/vnd.dev.sigstore.bundle+json;version=0.2",
+	"application/vnd.dev.sigstore.bundle+json;version=0.1",
 };
 
 int64_t sigstore_int(struct json_fields *f, const json_t *object, const char *key)
@@ -184,8 +187,8 @@ static bool check_version(const json_t *root, struct err *err)
 	for (size_t i = 0; i < ARRAY_LEN(media_types); i++)
 		if (strcmp(type, media_types[i]) == 0)
 			return true;
-	return err_set(err, ERR_UNSUPPORTED, "Sigstore bundle: mediaType \"%s\" is not v0.3",
-		ESC(bytes_str(type)));
+	return err_set(err, ERR_UNSUPPORTED,
+		"Sigstore bundle: mediaType \"%s\" is not v0.1 to v0.3", ESC(bytes_str(type)));
 }
 
 static struct sigstore_bundle *bundle_new(struct err *err)

@@ -68,6 +68,9 @@ struct sigstore_trust {
 	const char
 		*identity; /* the certificate's only subjectAltName; needed in certificate mode */
 	const char *issuer; /* extension 1.3.6.1.4.1.57264.1.8; needed where a certificate has it */
+	struct key *const *ct_logs; /* certificate mode: one of these logs must have seen the
+				       certificate (RFC 6962); none given: not checked */
+	size_t ct_log_count;
 	const struct note_key *log; /* pinned: an entry in this log is needed, in either mode */
 	const uint8_t *artefact; /* SHA-256 of the file that a message signature is over, or NULL */
 	int64_t now;

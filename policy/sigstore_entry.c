@@ -139,13 +139,19 @@ bool sigstore_entry_logged(const struct sigstore_entry *entry, const struct note
 static const struct form {
 	const char *kind, *version;
 	const char *spec; /* the member of "spec" that holds it; NULL: spec itself */
+	const char *envelope; /* the member of that which holds the signatures; NULL: itself */
+	const char *signature, *verifier; /* members of one signature */
 	bool of_payload; /* the digest is the DSSE payload's; otherwise of the signed message */
 	bool typed; /* Rekor v2: digests in base64, verifiers in DER */
+	bool twice; /* signatures in base64 of base64 */
 } forms[] = {
-	{"dsse", "0.0.1", NULL, true, false},
-	{"hashedrekord", "0.0.1", NULL, false, false},
-	{"dsse", "0.0.2", "dsseV002", true, true},
-	{"hashedrekord", "0.0.2", "hashedRekordV002", false, true},
+	{"dsse", "0.0.1", NULL, NULL, "signature", "verifier", .of_payload = true},
+	{"hashedrekord", "0.0.1", NULL, NULL, "content", "content"},
+	{"dsse", "0.0.2", "dsseV002", NULL, "content", "verifier", .of_payload = true,
+		.typed = true},
+	{"hashedrekord", "0.0.2", "hashedRekordV002", NULL, "content", "verifier", .typed = true},
+	{"intoto", "0.0.2", "content", "envelope", "sig", "publicKey", .of_payload = true,
+		.twice = true},
 };
 
 /* A comparison under way. What does not decode is not equal; want of memory is told apart. */
@@ -217,34 +223,45 @@ static bool der_is_signer(struct look *look, const json_t *verifier)
 	return key_from_spki(buf_bytes(&der), &key, &look->why) && is_key(key, claim);
 }
 
+static bool decode_signature(struct look *look, const json_t *object, struct buf *ret)
+{
+	const char *name = look->form->signature;
+	OWNED(buf_release) struct buf once = {0};
+
+	if (!look->form->twice)
+		return decode_member(look, object, name, SIGSTORE_SIGNATURE_MAX, ret);
+	return decode_member(look, object, name, 2 * SIGSTORE_SIGNATURE_MAX, &once) &&
+	       base64_decode(buf_bytes(&once), false, SIGSTORE_SIGNATURE_MAX, ret, &look->why);
+}
+
 /* One signature of an entry: its bytes and who made it. */
-static bool signature_is(struct look *look, const json_t *object, const char *name)
+static bool signature_is(struct look *look, const json_t *object)
 {
 	OWNED(buf_release) struct buf signature = {0};
 	OWNED(buf_release) struct buf pem = {0};
-	bool alone = !look->form->of_payload; /* hashedrekord nests its one verifier */
 
-	if (!decode_member(look, object, name, SIGSTORE_SIGNATURE_MAX, &signature) ||
+	if (!decode_signature(look, object, &signature) ||
 		!bytes_equal(buf_bytes(&signature), look->claim->signature))
 		return false;
 	if (look->form->typed)
-		return der_is_signer(look, json_object_get(object, "verifier"));
-	if (alone)
+		return der_is_signer(look, json_object_get(object, look->form->verifier));
+	if (!look->form->of_payload) /* hashedrekord nests its one verifier */
 		object = json_object_get(object, "publicKey");
-	return decode_member(look, object, alone ? "content" : "verifier", VERIFIER_MAX, &pem) &&
+	return decode_member(look, object, look->form->verifier, VERIFIER_MAX, &pem) &&
 	       pem_is_signer(look, buf_bytes(&pem));
 }
 
 static bool any_signature_is(struct look *look, const json_t *spec)
 {
-	const json_t *signatures = json_object_get(spec, "signatures");
+	const struct form *form = look->form;
+	const json_t *holder = form->envelope ? json_object_get(spec, form->envelope) : spec;
+	const json_t *signatures = json_object_get(holder, "signatures");
 	size_t n = json_array_size(signatures);
 
-	if (!look->form->of_payload)
-		return signature_is(look, json_object_get(spec, "signature"), "content");
+	if (!form->of_payload)
+		return signature_is(look, json_object_get(spec, "signature"));
 	for (size_t i = 0; i < n && n <= SIGNATURES_MAX && look->why.code != ERR_NOMEM; i++)
-		if (signature_is(look, json_array_get(signatures, i),
-			    look->form->typed ? "content" : "signature"))
+		if (signature_is(look, json_array_get(signatures, i)))
 			return true;
 	return false;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "crypto/sct.h"
 #include "policy/predicate.h"
 #include "policy/sigstore_private.h"
 
@@ -128,6 +129,7 @@ static bool check_chain(struct judging *j, int64_t at, struct err *err)
 		.at = at,
 		.handles_san = true};
 	struct chain_result result = {0};
+	struct err why = {0};
 	bool whole;
 
 	if (j->trust->intermediate_count > SIGSTORE_KEYS_MAX)
@@ -138,10 +140,16 @@ static bool check_chain(struct judging *j, int64_t at, struct err *err)
 		intermediates[options.intermediate_count++] = j->trust->intermediates[i];
 	if (!chain_verify(j->bundle->certs[0], &options, &result, err))
 		return false;
-	whole = result.fault == CHAIN_OK || err_set(err, ERR_MISMATCH, "certificate: %s: %s",
+	whole = result.fault == CHAIN_OK || err_set(&why, ERR_MISMATCH, "%s: %s",
 						    chain_fault_name(result.fault), result.detail);
+	/* A leaf is no CA's (check_usage), so there is an issuer above it. */
+	if (whole && j->trust->ct_log_count)
+		whole = result.count < 2 ? err_set(&why, ERR_MISMATCH, "is its own issuer")
+					 : sct_check(j->bundle->certs[0], result.chain[1],
+						   j->trust->ct_logs, j->trust->ct_log_count,
+						   j->trust->now + SIGSTORE_SKEW, &why);
 	chain_result_release(&result);
-	return whole;
+	return whole || err_set(err, why.code, "certificate: %s", why.text);
 }
 
 /* A leaf for signing: no CA, digitalSignature, and codeSigning where purposes are named. */

@@ -1,34 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # OpenSSF Model Signing with its reference implementation: it verifies what we sign, and we verify what it signs.
-# It runs in the Python environment that $ASSAY_INTEROP_MODEL_SIGNING names, which is made there if it is not: nothing is
-# installed unasked.
-set -euo pipefail
-PACKAGES="model-signing==1.1.1 pyOpenSSL==26.4.0" # the first forgets to ask for the second
-ROOT=$(cd "$(dirname "$0")/../.." && pwd)
-export PATH=${ASSAY_BIN:-$ROOT/build/release/bin}:$PATH
-W=$(mktemp -d /tmp/assay.XXXXXX)
-trap 'rm -rf "$W"' EXIT
-VENV=${ASSAY_INTEROP_MODEL_SIGNING:-}
-[ -n "$VENV" ] || { echo "skipped: $PACKAGES: ASSAY_INTEROP_MODEL_SIGNING names no environment"; exit 77; }
-if [ ! -x "$VENV/bin/python" ]; then
-	# shellcheck disable=SC2086
-	{ python3 -m venv "$VENV" && timeout 240 "$VENV/bin/pip" install -q $PACKAGES; } >"$W/errors" 2>&1 ||
-		{ echo "skipped: $PACKAGES cannot be had here"; exit 77; }
-fi
-"$VENV/bin/python" -c 'import model_signing.signing' 2>"$W/errors" || { echo "skipped: model-signing does not load"; exit 77; }
-
-CHECKS=0
-ok() {
-	CHECKS=$((CHECKS + 1))
-	printf 'ok %d - %s\n' "$CHECKS" "$1"
-}
-die() {
-	printf 'not ok - %s\n' "$*"
-	tail -n 5 "$W/out"
-	exit 1
-}
-theirs() { "$VENV/bin/python" "$ROOT/tests/interop/model_signing_driver.py" "$@" >"$W/out" 2>&1; }
+. "$(dirname "$0")/lib.sh"
+LOCK=$HERE/python/model-signing.txt
+fill_model_signing() { fill_python "$1" "$LOCK"; }
+tool model_signing "$LOCK"
+theirs() { "$TOOL/venv/bin/python" "$HERE/python/model_signing_driver.py" "$@" >"$W/out" 2>&1; }
 ours() { assay model "$@" >"$W/out" 2>&1; }
 
 cd "$W"
@@ -96,4 +73,4 @@ printf 0ne >m/a/b/one
 ! theirs verify m $S key=$K.pub || die "they accept a changed file"
 ! ours verify m --signature $S --key $K.pub || die "we accept a changed file"
 ok "model_signing__deviations__refused_by_both"
-printf '%d passed, 0 failed\n' "$CHECKS"
+passed

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "crypto/der.h"
 #include "crypto/dsse.h"
 #include "crypto/merkle.h"
 
@@ -80,6 +81,92 @@ bool sigstore_make_leaf(struct sigstore_maker *m, const char *const (*extensions
 	return make_cert(m->signer_key, m->root, m->root_key, extensions, ret, err);
 }
 
+static void put_be(struct buf *out, uint64_t value, unsigned octets)
+{
+	while (octets--)
+		buf_put_u8(out, (uint8_t)(value >> 8 * octets));
+}
+
+static bool put_sct(const struct sigstore_maker *m, struct bytes tbs,
+	const struct sigstore_sct *sct, struct buf *list, struct err *err)
+{
+	struct key *issuer = sct->other_issuer ? m->signer_key : m->root_key;
+	uint64_t time = sct->timestamp ? sct->timestamp : SIGSTORE_LEAF_BEGIN * UINT64_C(1000);
+	bool rsa = key_type_of(sct->log) == KEY_RSA;
+	struct buf text = {0}, signature = {0};
+	bool ok;
+
+	buf_put(&text, BYTES_LIT("\0\0"));
+	put_be(&text, time, 8);
+	put_be(&text, 1, 2);
+	buf_put(&text, bytes_of(key_id(issuer), SHA256_LEN));
+	put_be(&text, tbs.len, 3);
+	buf_put(&text, tbs);
+	put_be(&text, 2, 2);
+	buf_put(&text, BYTES_LIT("ex"));
+	ok = key_sign(sct->log, key_default_scheme(sct->log), DIGEST_SHA256, buf_bytes(&text),
+		&signature, err);
+	put_be(list, 1 + SHA256_LEN + 8 + 4 + 4 + signature.len, 2);
+	buf_put_u8(list, 0);
+	buf_put(list, bytes_of(key_id(sct->log), SHA256_LEN));
+	put_be(list, time, 8);
+	put_be(list, 2, 2);
+	buf_put(list, BYTES_LIT("ex"));
+	buf_put_u8(list, sct->hash ? sct->hash : 4);
+	buf_put_u8(list, sct->algorithm ? sct->algorithm : (rsa ? 1 : 3));
+	put_be(list, signature.len, 2);
+	buf_put(list, buf_bytes(&signature));
+	buf_release(&text);
+	buf_release(&signature);
+	return ok;
+}
+
+static bool with_extension(const struct sigstore_maker *m, X509 *x509, struct bytes list,
+	struct cert **ret, struct err *err)
+{
+	struct buf outer = {0};
+	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *extension;
+	uint8_t *der = NULL;
+	int len;
+	bool ok;
+
+	der_put(&outer, DER_OCTET_STRING, list);
+	ASN1_OCTET_STRING_set(value, outer.data, (int)outer.len);
+	extension = X509_EXTENSION_create_by_NID(NULL, NID_ct_precert_scts, 0, value);
+	X509_add_ext(x509, extension, -1);
+	X509_sign(x509, key_evp(m->root_key), EVP_sha256());
+	len = i2d_X509(x509, &der);
+	ok = len > 0 && cert_from_der(bytes_of(der, (size_t)len), false, ret, err);
+	OPENSSL_free(der);
+	X509_EXTENSION_free(extension);
+	ASN1_OCTET_STRING_free(value);
+	buf_release(&outer);
+	return ok;
+}
+
+bool sigstore_add_scts(const struct sigstore_maker *m, const struct cert *leaf,
+	const struct sigstore_sct *scts, size_t n, struct cert **ret, struct err *err)
+{
+	X509 *x509 = X509_dup(cert_x509(leaf));
+	struct buf list = {0}, whole = {0};
+	uint8_t *tbs = NULL;
+	int len = i2d_re_X509_tbs(x509, &tbs);
+	bool ok = len > 0;
+
+	for (size_t i = 0; i < n && ok; i++)
+		ok = put_sct(m, bytes_of(tbs, (size_t)len), &scts[i], &list, err);
+	buf_put(&list, BYTES_LIT("\0\2\11x"));
+	put_be(&whole, list.len, 2);
+	buf_put(&whole, buf_bytes(&list));
+	ok = ok && with_extension(m, x509, buf_bytes(&whole), ret, err);
+	OPENSSL_free(tbs);
+	X509_free(x509);
+	buf_release(&list);
+	buf_release(&whole);
+	return ok;
+}
+
 bool sigstore_make_envelope(
 	const struct sigstore_maker *m, const char *statement, struct buf *out, struct err *err)
 {
@@ -150,23 +237,36 @@ static json_t *verifier(const struct key *key, const struct cert *leaf, bool typ
 	return made;
 }
 
+/* intoto 0.0.2 keeps a copy of the envelope, its signature in base64 once more. */
+static json_t *intoto_spec(json_t *digest, json_t *signature, json_t *signer)
+{
+	json_t *twice = base64(bytes_str(json_string_value(signature)));
+
+	json_decref(signature);
+	return json_pack("{s:{s:{s:[{s:o,s:o}]},s:o}}", "content", "envelope", "signatures", "sig",
+		twice, "publicKey", signer, "payloadHash", digest);
+}
+
 /* The body of an entry about the content. */
 static json_t *make_body(const struct sigstore_maker *m, const struct sigstore_recipe *r,
 	const struct content *c, const char *kind, const char *version)
 {
 	const struct cert *leaf = r->logged_leaf ? r->logged_leaf : r->leaf;
-	bool typed = strcmp(version, "0.0.2") == 0, dsse = strcmp(kind, "dsse") == 0;
+	bool intoto = strcmp(kind, "intoto") == 0, dsse = strcmp(kind, "dsse") == 0;
+	bool typed = !intoto && strcmp(version, "0.0.2") == 0;
 	struct bytes other = BYTES_LIT("other");
 	json_t *signature = base64(r->other_signature ? other : buf_bytes(&c->signature));
 	json_t *signer = verifier(r->logged_key ? r->logged_key : m->signer_key, leaf, typed),
 	       *digest, *spec;
 
-	digest = sha256(
-		!r->statement ? r->content : buf_bytes(dsse ? &c->dsse->payload : &c->message),
+	digest = sha256(!r->statement ? r->content
+				      : buf_bytes(dsse || intoto ? &c->dsse->payload : &c->message),
 		typed);
 	if (r->algorithm)
 		json_object_set_new(digest, "algorithm", json_string(r->algorithm));
-	if (dsse)
+	if (intoto)
+		spec = intoto_spec(digest, signature, signer);
+	else if (dsse)
 		spec = json_pack("{s:o,s:[{s:o,s:o}]}", "payloadHash", digest, "signatures",
 			typed ? "content" : "signature", signature, "verifier", signer);
 	else if (typed)

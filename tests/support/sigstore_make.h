@@ -30,6 +30,17 @@ must_use bool sigstore_make_leaf(struct sigstore_maker *m, const char *const (*e
 /* The extensions of a good one. */
 extern const char *const sigstore_leaf_extensions[][2];
 
+/* A certificate timestamp, version 1, by this log. */
+struct sigstore_sct {
+	struct key *log;
+	uint64_t timestamp; /* milliseconds; 0: when the leaf begins */
+	uint8_t hash, algorithm; /* 0: 4 and what goes with the key */
+	bool other_issuer; /* signed as if the leaf's own key had issued it */
+};
+/* The leaf with timestamps in it; behind them one of a version that is not known. */
+must_use bool sigstore_add_scts(const struct sigstore_maker *m, const struct cert *leaf,
+	const struct sigstore_sct *scts, size_t n, struct cert **ret, struct err *err);
+
 struct sigstore_recipe {
 	const struct cert *leaf; /* NULL: key mode */
 	const char *payload_type; /* NULL: in-toto */

@@ -220,7 +220,7 @@ static void P3__payload_that_is_no_statement__refused_though_signed(void **state
 	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--json"), STATUS_REFUSED);
 	assert_false(json_is_true(json_object_get(t.json, "verified")));
 	assert_says("statement: JSON: ");
-	put_envelope("{\"_type\":\"https://in-toto.io/Statement/v0.1\"}");
+	put_envelope("{\"_type\":\"https://in-toto.io/Statement/v2\"}");
 	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--json"), STATUS_REFUSED);
 	assert_says("not an in-toto Statement v1");
 }
@@ -250,6 +250,28 @@ static void bundle__by_certificate_and_logged__told(void **state)
 	assert_int_equal(RUN(t.path[BUNDLE], "--roots", t.roots, "--log-key", buf_str(&t.vkey)),
 		STATUS_REFUSED);
 	assert_says("is not the one pinned");
+}
+
+static void bundle__by_certificate__seen_by_a_pinned_ct_log(void **state)
+{
+	const struct sigstore_sct sct = {.log = t.other};
+	struct cert *seen = NULL;
+	struct sigstore_recipe recipe = {.statement = PROVENANCE_TEXT};
+
+	(void)state;
+	assert_ok(sigstore_add_scts(&t.maker, t.leaf, &sct, 1, &seen, &err), err);
+	recipe.leaf = seen;
+	put_bundle(&recipe);
+	cert_unref(&seen);
+	assert_int_equal(RUN(t.path[BUNDLE], "--roots", t.roots, "--identity", SIGSTORE_NAME,
+				 "--issuer", SIGSTORE_ISSUER, "--log-key", buf_str(&t.vkey),
+				 "--ct-key", t.path[KEY_PEM], "--ct-key", t.path[OTHER_PEM]),
+		STATUS_DONE);
+	assert_int_equal(RUN(t.path[BUNDLE], "--roots", t.roots, "--identity", SIGSTORE_NAME,
+				 "--issuer", SIGSTORE_ISSUER, "--log-key", buf_str(&t.vkey),
+				 "--ct-key", t.path[KEY_PEM]),
+		STATUS_REFUSED);
+	assert_says("certificate timestamps: none by a log that is pinned");
 }
 
 static void bundle__over_a_file__compared_with_it(void **state)
@@ -291,6 +313,10 @@ static void command_line__without_sense__usage(void **state)
 		RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--log-key", "x"), STATUS_USAGE);
 	assert_says("--log-key: note key: not name+id+key");
 	assert_int_equal(
+		RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--ct-key", t.path[BUNDLE]),
+		STATUS_UNDECIDED);
+	assert_says("--ct-key ");
+	assert_int_equal(
 		RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--at", "x"), STATUS_USAGE);
 	put(BUNDLE, BYTES_LIT("{\"mediaType\":1}"));
 	assert_int_equal(RUN(t.path[BUNDLE], "--roots", t.roots, "--chain", t.path[CHAIN_PEM]),
@@ -323,6 +349,7 @@ int main(void)
 		cmocka_unit_test(P15__envelope_about_another_subject__refused),
 		cmocka_unit_test(P3__payload_that_is_no_statement__refused_though_signed),
 		cmocka_unit_test(bundle__by_certificate_and_logged__told),
+		cmocka_unit_test(bundle__by_certificate__seen_by_a_pinned_ct_log),
 		cmocka_unit_test(bundle__over_a_file__compared_with_it),
 		cmocka_unit_test(envelope__with_a_chain__told),
 		cmocka_unit_test(command_line__without_sense__usage),

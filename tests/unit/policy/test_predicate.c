@@ -274,9 +274,16 @@ static void P2__no_predicate_type_or_no_predicate__refused(void **state)
 		"statement: buildDefinition: expected inside an object");
 	refused(ASSESSMENT_TEXT, "\"predicate\":", "\"predicated\":",
 		"statement: report: expected inside an object");
-	refused(PROVENANCE_TEXT, "Statement/v1", "Statement/v0.1",
-		"statement: _type: not an in-toto Statement v1");
+	refused(PROVENANCE_TEXT, "Statement/v1", "Statement/v0.2",
+		"statement: _type: not an in-toto Statement v1 or v0.1");
 	refused(PROVENANCE_TEXT, "\"_type\"", "\"type\"", "statement: _type: missing");
+}
+
+static void statement__of_version_0_1__read_as_one_of_version_1(void **state)
+{
+	(void)state;
+	accepted(PROVENANCE_TEXT, "Statement/v1", "Statement/v0.1");
+	assert_int_equal(p->kind, PREDICATE_PROVENANCE);
 }
 
 static void P3__statement_that_does_not_parse__refused(void **state)
@@ -450,6 +457,7 @@ int main(void)
 		TEST(bom__of_either_family__recognised_and_not_looked_into),
 		TEST(P1__payload_type__in_toto_only),
 		TEST(P2__no_predicate_type_or_no_predicate__refused),
+		TEST(statement__of_version_0_1__read_as_one_of_version_1),
 		TEST(P3__statement_that_does_not_parse__refused),
 		TEST(P4__duplicate_keys__refused),
 		TEST(P11__digest_not_canonical__refused),

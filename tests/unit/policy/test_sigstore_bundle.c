@@ -188,7 +188,7 @@ static void key__without_a_log__verified(void **state)
 static void entries__of_every_form__verified(void **state)
 {
 	static const char *const forms[][2] = {{"dsse", "0.0.1"}, {"dsse", "0.0.2"},
-		{"hashedrekord", "0.0.1"}, {"hashedrekord", "0.0.2"}};
+		{"hashedrekord", "0.0.1"}, {"hashedrekord", "0.0.2"}, {"intoto", "0.0.2"}};
 
 	(void)state;
 	for (size_t i = 0; i < 2 * ARRAY_LEN(forms); i++) {
@@ -398,6 +398,43 @@ static void P15__message_digest_changed_with_the_file__refused(void **state)
 	assert_refused("no signature verifies with the certificate's key");
 }
 
+/* Only where logs of certificates are pinned. */
+static void certificate__not_seen_by_a_pinned_ct_log__refused(void **state)
+{
+	const struct sigstore_sct sct = {.log = other_key};
+
+	(void)state;
+	trust.ct_logs = &other_key;
+	trust.ct_log_count = 1;
+	refused("certificate: certificate timestamps: there are none");
+	assert_ok(sigstore_add_scts(&maker, leaf, &sct, 1, &odd_leaf, &err), err);
+	recipe.leaf = odd_leaf;
+	accepted();
+	trust.ct_logs = &maker.log_key;
+	refused("certificate: certificate timestamps: none by a log that is pinned");
+	trust.ct_log_count = 0;
+	accepted();
+}
+
+/* There is no issuer that a log could have named. */
+static void certificate__that_is_its_own_issuer__refused_by_ct(void **state)
+{
+	struct sigstore_maker own = maker;
+
+	(void)state;
+	own.signer_key = maker.root_key;
+	recipe.leaf = maker.root;
+	trust.ct_logs = &other_key;
+	trust.ct_log_count = 1;
+	buf_clear(&text);
+	assert_ok(sigstore_make(&own, &recipe, &text, &err), err);
+	judge();
+	assert_refused("certificate: is its own issuer");
+	trust.ct_log_count = 0;
+	judge();
+	assert_refused("certificate: is a CA's");
+}
+
 /* ---- log ---- */
 
 static void P15__entry_about_another_statement__refused(void **state)
@@ -409,15 +446,18 @@ static void P15__entry_about_another_statement__refused(void **state)
 	refused("log log.example: log entry: is about another artefact");
 	recipe.kind = "hashedrekord";
 	refused("log log.example: log entry: is about another artefact");
+	recipe.kind = "intoto";
+	refused("log log.example: log entry: is about another artefact");
 }
 
 static void P15__entry_about_another_signature_or_signer__refused(void **state)
 {
-	static const char *const versions[] = {"0.0.1", "0.0.2"};
+	static const char *const versions[] = {"0.0.1", "0.0.2", "0.0.2"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
 		recipe.version = versions[i];
+		recipe.kind = i == 2 ? "intoto" : NULL;
 		recipe.other_signature = true;
 		refused("log log.example: log entry: is about another signature or signer");
 		recipe.other_signature = false;
@@ -551,11 +591,9 @@ static void entry__of_a_form_not_understood__refused(void **state)
 {
 	(void)state;
 	recipe.kind = "intoto";
+	recipe.version = "0.0.1";
+	refused("log log.example: log entry: intoto 0.0.1 is not understood for this content");
 	recipe.version = "0.0.2";
-	make();
-	judge();
-	assert_refused(
-		"log log.example: log entry: intoto 0.0.2 is not understood for this content");
 	recipe.statement = NULL;
 	recipe.content = CONTENT;
 	recipe.kind = NULL;
@@ -603,6 +641,29 @@ static void entries__one_of_several_holds__verified(void **state)
 
 /* ---- reading ---- */
 
+static void media_type__of_each_version__verified(void **state)
+{
+	static const char *const types[] = {
+		"bundle+json;version=0.1", "bundle+json;version=0.2", "bundle+json;version=0.3"};
+
+	(void)state;
+	make();
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		judge_edited("bundle.v0.3+json", types[i]);
+		assert_string_equal(verdict.reason, "");
+		assert_true(verdict.verified);
+	}
+}
+
+static void P15__older_bundle_without_a_proof__refused(void **state)
+{
+	(void)state;
+	recipe.no_proof = true;
+	make();
+	judge_edited("bundle.v0.3+json", "bundle+json;version=0.2");
+	assert_refused("log log.example: no inclusion proof");
+}
+
 static void P3__bundle_that_does_not_parse__refused(void **state)
 {
 	static const struct {
@@ -612,7 +673,7 @@ static void P3__bundle_that_does_not_parse__refused(void **state)
 	} cases[] = {
 		{"bundle.v0.3", "bundle.v0.4", ERR_UNSUPPORTED,
 			"Sigstore bundle: mediaType "
-			"\"application/vnd.dev.sigstore.bundle.v0.4+json\" is not v0.3"},
+			"\"application/vnd.dev.sigstore.bundle.v0.4+json\" is not v0.1 to v0.3"},
 		{"\"mediaType\"", "\"type\"", ERR_FORMAT, "Sigstore bundle: mediaType: missing"},
 		{"\"certificate\"", "\"cert\"", ERR_FORMAT,
 			"Sigstore bundle: verificationMaterial: not exactly one kind"},
@@ -731,6 +792,8 @@ int main(void)
 		TEST(P1__payload_of_another_type__refused),
 		TEST(P15__message_over_another_file__refused),
 		TEST(P15__message_digest_changed_with_the_file__refused),
+		TEST(certificate__not_seen_by_a_pinned_ct_log__refused),
+		TEST(certificate__that_is_its_own_issuer__refused_by_ct),
 		TEST(P15__entry_about_another_statement__refused),
 		TEST(P15__entry_about_another_signature_or_signer__refused),
 		TEST(P15__entry_about_another_trusted_key__refused),
@@ -744,6 +807,8 @@ int main(void)
 		TEST(entries__one_of_several_holds__verified),
 		TEST(entry__of_a_form_not_understood__refused),
 		TEST(entry__of_another_kind_than_it_says__refused),
+		TEST(media_type__of_each_version__verified),
+		TEST(P15__older_bundle_without_a_proof__refused),
 		TEST(P3__bundle_that_does_not_parse__refused),
 		TEST(P3__message_that_does_not_parse__refused),
 		TEST(P4__duplicate_members__refused),
