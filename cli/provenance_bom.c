@@ -23,8 +23,7 @@ static void put_component(struct buf *out, const struct bom *bom, const struct b
 	if (c->has_sha256)
 		buf_printf(out, ", SHA-256 %s", (hex_encode(BYTES_OF(c->sha256), hex), hex));
 	for (size_t i = 0; i < c->license_count && i < LISTED_MAX; i++)
-		buf_printf(out, "%s %s", i ? "," : ", under",
-			ESC(bytes_str(c->licenses[i].text)));
+		buf_printf(out, "%s %s", i ? "," : ", under", ESC(bytes_str(c->licenses[i].text)));
 	put_list_end(out, c->license_count);
 	for (size_t i = 0; i < c->dataset_count && i < LISTED_MAX; i++)
 		buf_printf(out, "%s %s", i ? "," : ", trained on",
@@ -61,8 +60,8 @@ bool provenance_put_bom(json_t *object, const struct predicate *predicate)
 	char time[TIME_TEXT_MAX];
 
 	if (!bom)
-		return json_object_set_new(
-			       object, "not_read", json_string(predicate->bom_fault)) == 0;
+		return json_object_set_new(object, "not_read", json_string(predicate->bom_fault)) ==
+		       0;
 	if (json_object_set_new(object, "format",
 		    json_sprintf("%s %s", bom_format_name(bom->format), bom->spec_version)) != 0 ||
 		(bom->id && json_object_set_new(object, "bom", json_string(bom->id)) != 0) ||

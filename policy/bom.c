@@ -156,8 +156,8 @@ void bom_id_put(struct bom_build *b, const char *key, const char *id, size_t pla
 	else if (json_object_get(b->ids, id))
 		json_fields_fail(&b->r.f, id, "given twice");
 	else
-		b->r.starved = json_object_set_new(
-				       b->ids, id, json_integer((json_int_t)place)) != 0;
+		b->r.starved =
+			json_object_set_new(b->ids, id, json_integer((json_int_t)place)) != 0;
 }
 
 void bom_id_move(struct bom_build *b, const char *id, size_t place)
@@ -204,8 +204,8 @@ int64_t bom_want_time(struct bom_build *b, const json_t *object, const char *key
 	if (!text)
 		return 0;
 	tail = offset_of(bytes_str(text), &offset);
-	(void)snprintf(utc, sizeof(utc), "%.*s%s", (int)(strlen(text) - tail), text,
-		tail ? "Z" : "");
+	(void)snprintf(
+		utc, sizeof(utc), "%.*s%s", (int)(strlen(text) - tail), text, tail ? "Z" : "");
 	if (!time_parse(bytes_str(utc), &seconds, NULL) || seconds < offset) {
 		json_fields_fail(&b->r.f, key, "not a time (2026-11-22T23:21:38Z)");
 		return 0;
@@ -309,8 +309,7 @@ bool bom_names_dataset(const struct bom *bom, const char *name)
 		if (c->kind != BOM_DATASET || strncmp(name, c->name, len) != 0)
 			continue;
 		if (name[len] == '\0' ||
-			(name[len] == '@' && c->version &&
-				strcmp(name + len + 1, c->version) == 0))
+			(name[len] == '@' && c->version && strcmp(name + len + 1, c->version) == 0))
 			return true;
 	}
 	return false;

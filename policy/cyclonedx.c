@@ -82,9 +82,9 @@ static void read_refs(struct bom_build *b, const json_t *root)
 	put(b, &waiting, root);
 	while (waiting.count > 0 && reading_goes_on(&b->r)) {
 		const json_t *at = waiting.list[--waiting.count];
-		const char *ref = json_is_object(at) ? json_want_str(&b->r.f, at, "bom-ref",
-							       BOM_ID_MAX)
-						     : NULL;
+		const char *ref = json_is_object(at)
+					  ? json_want_str(&b->r.f, at, "bom-ref", BOM_ID_MAX)
+					  : NULL;
 
 		if (ref)
 			bom_id_put(b, "bom-ref", ref, 0);
@@ -397,8 +397,7 @@ static bool is_urn_uuid(const char *text)
 	if (strlen(text) != URN_UUID_LEN)
 		return false;
 	for (size_t i = 0; i < URN_UUID_LEN; i++)
-		if (shape[i] == 'x' ? !strchr("0123456789abcdef", text[i])
-					      : text[i] != shape[i])
+		if (shape[i] == 'x' ? !strchr("0123456789abcdef", text[i]) : text[i] != shape[i])
 			return false;
 	return true;
 }

@@ -117,8 +117,8 @@ static bool licenses_ok(const struct policy_bom *demanded, const struct bom *bom
 			      (one->kind == BOM_MODEL || one->kind == BOM_DATASET);
 		const char *bad = listed ? license_not_ok(one, is_allowed, demanded) : NULL;
 
-		(void)snprintf(expected, REASON_TEXT_MAX, "%s",
-			"licences that the risk class allows");
+		(void)snprintf(
+			expected, REASON_TEXT_MAX, "%s", "licences that the risk class allows");
 		if (listed && one->license_count == 0)
 			bad = "states no licence";
 		if (!bad && demanded->forbidden_count > 0)
@@ -192,12 +192,11 @@ void release_bom_lacking(const struct release_case *c, const struct policy_deman
 		until = shown_until(c, counts, ends, one, NULL);
 		*end = until < *end ? until : *end;
 		if (until == 0 && !*lacking)
-			(void)snprintf(lacking, REASON_TEXT_MAX, "model %s by its SHA-256",
-				one->name);
+			(void)snprintf(
+				lacking, REASON_TEXT_MAX, "model %s by its SHA-256", one->name);
 	}
 	for (size_t i = 0; d->bom.datasets && i < release->dataset_count; i++) {
-		int64_t until =
-			shown_until(c, counts, ends, NULL, release->dataset_snapshots[i]);
+		int64_t until = shown_until(c, counts, ends, NULL, release->dataset_snapshots[i]);
 
 		*end = until < *end ? until : *end;
 		if (until == 0 && !*lacking)

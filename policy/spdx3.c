@@ -10,10 +10,10 @@
 #include "base/text.h"
 #include "policy/bom_build.h"
 
-#define CONTEXT       "https://spdx.org/rdf/3.0.1/spdx-context.jsonld"
-#define SPEC_VERSION  "3.0.1"
-#define LICENSE_LIST  "https://spdx.org/licenses/"
-#define ELEMENTS_MAX  65536u
+#define CONTEXT        "https://spdx.org/rdf/3.0.1/spdx-context.jsonld"
+#define SPEC_VERSION   "3.0.1"
+#define LICENSE_LIST   "https://spdx.org/licenses/"
+#define ELEMENTS_MAX   65536u
 #define REFERENCES_MAX 4096u /* of one relationship */
 
 enum { PROFILES_MAX = 32, INTEGRITY_MAX = 32, COLLECTIONS_MAX = 8 };
@@ -202,8 +202,8 @@ static void add_license(struct spdx *s, const char *id, size_t component)
 	const char *text;
 
 	if (is(element, "simplelicensing_LicenseExpression")) {
-		text = json_need_str(&s->b->r.f, element, "simplelicensing_licenseExpression",
-			BOM_NAME_MAX);
+		text = json_need_str(
+			&s->b->r.f, element, "simplelicensing_licenseExpression", BOM_NAME_MAX);
 		bom_add_license(s->b, component, text, true);
 	} else if (strncmp(id, LICENSE_LIST, prefix) == 0) {
 		bom_add_license(s->b, component, id + prefix, false);
@@ -238,8 +238,8 @@ static void read_relationship(struct spdx *s, const json_t *element)
 	const char *kind = json_need_str(&r->f, element, "relationshipType", BOM_ID_MAX);
 	const char *from = json_need_str(&r->f, element, "from", BOM_ID_MAX);
 	const json_t *to = json_need_array(&r->f, element, "to", REFERENCES_MAX), *one;
-	bool licensed = strcmp(kind, "hasConcludedLicense") == 0 ||
-			strcmp(kind, "hasDeclaredLicense") == 0;
+	bool licensed =
+		strcmp(kind, "hasConcludedLicense") == 0 || strcmp(kind, "hasDeclaredLicense") == 0;
 	bool trained = strcmp(kind, "trainedOn") == 0;
 	size_t i, place = 0, at;
 
@@ -292,7 +292,8 @@ static void visit_relationship(struct spdx *s, const json_t *element, size_t pla
 static void read_roots(struct spdx *s, const json_t *collection, const json_t **next)
 {
 	struct reading *r = &s->b->r;
-	const json_t *roots = json_want_array(&r->f, collection, "rootElement", REFERENCES_MAX), *one;
+	const json_t *roots = json_want_array(&r->f, collection, "rootElement", REFERENCES_MAX),
+		     *one;
 	size_t i, place = 0;
 
 	json_array_foreach(roots, i, one)
@@ -338,7 +339,8 @@ static void read_document(struct spdx *s)
 	}
 	for (i = 0; i < bom->component_count; i++)
 		if (bom->components[i].kind == BOM_MODEL && !ai)
-			json_fields_fail(&r->f, "profileConformance", "without ai, though a model is described");
+			json_fields_fail(&r->f, "profileConformance",
+				"without ai, though a model is described");
 	for (i = 0; at && i < COLLECTIONS_MAX && reading_goes_on(r); i++) {
 		const json_t *next = NULL;
 

@@ -59,8 +59,8 @@ static void cyclonedx__nested_and_other_components__kept(void **state)
 static void cyclonedx__least__read(void **state)
 {
 	(void)state;
-	assert_ok(case_read("{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.7\"}", &t.err),
-		t.err);
+	assert_ok(
+		case_read("{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.7\"}", &t.err), t.err);
 	assert_int_equal(t.bom->component_count, 0);
 	assert_int_equal(t.bom->version, 1);
 	assert_int_equal(t.bom->made_at, 0);
@@ -115,12 +115,11 @@ static void cyclonedx__times__read_or_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		if (cases[i].seconds) {
-			case_accepted(CYCLONEDX_TEXT, "2026-08-01T12:00:00.25+02:00",
-				cases[i].time);
+			case_accepted(
+				CYCLONEDX_TEXT, "2026-08-01T12:00:00.25+02:00", cases[i].time);
 			assert_int_equal(t.bom->made_at, cases[i].seconds);
 		} else {
-			case_refused(CYCLONEDX_TEXT, "2026-08-01T12:00:00.25+02:00",
-				cases[i].time,
+			case_refused(CYCLONEDX_TEXT, "2026-08-01T12:00:00.25+02:00", cases[i].time,
 				"CycloneDX: timestamp: not a time (2026-11-22T23:21:38Z)");
 		}
 	}
@@ -184,7 +183,8 @@ static void cyclonedx__references__unique_and_within(void **state)
 		{"\"bom-ref\":\"lib/f\"", "\"bom-ref\":\"model\"", "CycloneDX: model: given twice"},
 		{"\"bom-ref\":\"svc\"", "\"bom-ref\":\"ds1\"", "CycloneDX: ds1: given twice"},
 		{"\"bom-ref\":\"how\"", "\"bom-ref\":\"svc\"", "CycloneDX: svc: given twice"},
-		{"\"bom-ref\":\"svc\"", "\"bom-ref\":\"\"", "CycloneDX: bom-ref: empty or too long"},
+		{"\"bom-ref\":\"svc\"", "\"bom-ref\":\"\"",
+			"CycloneDX: bom-ref: empty or too long"},
 		{"\"bom-ref\":\"svc\"", "\"bom-ref\":9", "CycloneDX: bom-ref: expected a string"},
 		{"[\"ds1\",\"svc\"]", "[\"ds1\",\"svd\"]",
 			"CycloneDX: dependency 0: dependsOn: refers to nothing in this BOM"},
@@ -208,7 +208,9 @@ static void cyclonedx__twin_of_a_reference__another_one(void **state)
 {
 	(void)state;
 	case_accepted(CYCLONEDX_TEXT, "\"bom-ref\":\"how\"", "\"bom-ref\":\"mod\xd0\xb5l\"");
-	case_refused(CYCLONEDX_TEXT, "{\"ref\":\"ds1\"}", "{\"ref\":\"d\xd1\x95" "1\"}",
+	case_refused(CYCLONEDX_TEXT, "{\"ref\":\"ds1\"}",
+		"{\"ref\":\"d\xd1\x95"
+		"1\"}",
 		"CycloneDX: component 0: datasets: refers to nothing in this BOM");
 	assert_ok(case_read(CYCLONEDX_TEXT, &t.err), t.err);
 	assert_true(bom_names_dataset(t.bom, "invoices@3"));
@@ -258,8 +260,8 @@ static void P11__hash_of_another_algorithm__is_no_sha256(void **state)
 
 static void cyclonedx__type_with_a_version__must_fit(void **state)
 {
-	static const char *const good[] = {"https://cyclonedx.org/bom/v1.6",
-		"https://cyclonedx.org/bom/v1"};
+	static const char *const good[] = {
+		"https://cyclonedx.org/bom/v1.6", "https://cyclonedx.org/bom/v1"};
 	static const char *const bad[] = {"https://cyclonedx.org/bom/v1.7",
 		"https://cyclonedx.org/bom/1.6", "https://cyclonedx.org/bom/",
 		"https://cyclonedx.org/bom/v1.", "https://cyclonedx.org/bom/v1.6.1",

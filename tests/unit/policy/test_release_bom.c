@@ -111,8 +111,8 @@ static void say_bom(int subject, const char *root, int digest, const char *made,
 #define MODEL_TYPE "machine-learning-model"
 #define PLAIN      "}}"
 #define UNDER(licences, datasets)                                                                  \
-	",\"licenses\":[" licences "],\"modelCard\":{\"modelParameters\":{\"datasets\":["          \
-		datasets "]}}}}"
+	",\"licenses\":[" licences "],\"modelCard\":{\"modelParameters\":{\"datasets\":[" datasets \
+	"]}}}}"
 
 static void judge_at(int64_t now)
 {
@@ -135,8 +135,8 @@ static void demand(const char *terms)
 {
 	static char class_lines[1024];
 
-	snprintf(class_lines, sizeof(class_lines),
-		CLASS_PLAIN "      - {kind: bom, name: bom%s}\n", terms);
+	snprintf(class_lines, sizeof(class_lines), CLASS_PLAIN "      - {kind: bom, name: bom%s}\n",
+		terms);
 	s->class_lines = class_lines;
 	s->top_lines = buf_str(&top);
 	scene_policy(s);
@@ -287,8 +287,9 @@ static void bom__of_a_format_not_named__refused(void **state)
 static void models__not_described_by_digest__refused(void **state)
 {
 	(void)state;
-	buf_put_str(&predicate, "{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.7\","
-				"\"components\":[{\"type\":\"" MODEL_TYPE "\",\"name\":\"model\"}]}");
+	buf_put_str(&predicate,
+		"{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.7\","
+		"\"components\":[{\"type\":\"" MODEL_TYPE "\",\"name\":\"model\"}]}");
 	say(MODEL, CYCLONEDX);
 	demand("");
 	assert_trusted(s);
@@ -382,8 +383,7 @@ static void licenses__forbidden__nowhere(void **state)
 		{"{\"expression\":\"MIT OR AGPL-3.0-only\"}", NULL},
 		{"{\"license\":{\"id\":\"agpl-3.0-only\"}}", "software f: agpl-3.0-only"},
 		{"{\"license\":{\"name\":\"AGPL-3.0-only\"}}", "software f: AGPL-3.0-only"},
-		{"{\"expression\":\"MIT AND AGPL-3.0-only\"}",
-			"software f: MIT AND AGPL-3.0-only"},
+		{"{\"expression\":\"MIT AND AGPL-3.0-only\"}", "software f: MIT AND AGPL-3.0-only"},
 		{"{\"expression\":\"AGPL-3.0-only WITH x\"}", "software f: AGPL-3.0-only WITH x"},
 		{"{\"expression\":\"(MIT\"}", "software f: (MIT"},
 	};

@@ -123,8 +123,7 @@ static void spdx__wrong__refused_by_name(void **state)
 			"SPDX: element 6: spdxId: empty or too long"},
 		{"\"specVersion\":\"3.0.1\"", "\"specVersion\":\"3.0.0\"",
 			"SPDX: element 0: specVersion: not 3.0.1"},
-		{"\"created\":\"2026-08-01T10:00:00Z\",", "",
-			"SPDX: element 0: created: missing"},
+		{"\"created\":\"2026-08-01T10:00:00Z\",", "", "SPDX: element 0: created: missing"},
 		{"\"created\":\"2026-07-01T10:00:00Z\"", "\"created\":\"yesterday\"",
 			"SPDX: element 6: created: not a time (2026-11-22T23:21:38Z)"},
 		{"\"createdBy\":[\"urn:who\"]", "\"createdBy\":\"urn:who\"",
@@ -133,9 +132,9 @@ static void spdx__wrong__refused_by_name(void **state)
 			"SPDX: element 1: creationInfo: refers to none in the graph"},
 		{"\"creationInfo\":\"_:made\"", "\"creationInfo\":\"urn:model\"",
 			"SPDX: element 1: creationInfo: refers to none in the graph"},
-		{"\"creationInfo\":\"_:made\",", "",
-			"SPDX: element 1: creationInfo: missing"},
-		{"\"creationInfo\":{\"type\":\"CreationInfo\"", "\"creationInfo\":{\"type\":\"Hash\"",
+		{"\"creationInfo\":\"_:made\",", "", "SPDX: element 1: creationInfo: missing"},
+		{"\"creationInfo\":{\"type\":\"CreationInfo\"",
+			"\"creationInfo\":{\"type\":\"Hash\"",
 			"SPDX: element 6: creationInfo: not a CreationInfo"},
 		{"\"name\":\"llm\"", "\"title\":\"llm\"", "SPDX: element 4: name: missing"},
 		{"\"name\":\"tokens\"", "\"name\":7", "SPDX: element 6: name: expected a string"},
@@ -286,8 +285,7 @@ static void P13__more_licences_than_the_limit__refused(void **state)
 	buf_put_str(&many, "{\"type\":\"Organization\"");
 	assert_fails(case_read(case_edit(SPDX_TEXT, "{\"type\":\"Organization\"", buf_str(&many)),
 			     &t.err),
-		t.err, ERR_FORMAT,
-		"SPDX: element 17: components: too many licences and data sets");
+		t.err, ERR_FORMAT, "SPDX: element 17: components: too many licences and data sets");
 	buf_release(&many);
 }
 
