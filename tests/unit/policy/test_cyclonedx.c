@@ -267,9 +267,9 @@ static void cyclonedx__type_with_a_version__must_fit(void **state)
 	static const char *const good[] = {
 		"https://cyclonedx.org/bom/v1.6", "https://cyclonedx.org/bom/v1"};
 	static const char *const bad[] = {"https://cyclonedx.org/bom/v1.7",
-		"https://cyclonedx.org/bom/1.6", "https://cyclonedx.org/bom/",
-		"https://cyclonedx.org/bom/v1.", "https://cyclonedx.org/bom/v1.6.1",
-		"https://cyclonedx.org/bom/v"};
+		"https://cyclonedx.org/bom/1.6", "https://cyclonedx.org/bom/w1.6",
+		"https://cyclonedx.org/bom/", "https://cyclonedx.org/bom/v1.",
+		"https://cyclonedx.org/bom/v1.6.1", "https://cyclonedx.org/bom/v"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
