@@ -423,6 +423,18 @@ static void bom__without_digests__describes_nothing_else(void **state)
 	(void)state;
 	case_accepted(ROOTLESS, "SHA-256", "SHA3-256");
 	assert_null(bom_other(t.bom, is_b, is_b, NULL));
+	/* The data set's is none of a model. */
+	case_accepted(CYCLONEDX_TEXT, "SHA-256", "SHA3-256");
+	assert_true(t.bom->components[1].has_sha256);
+	assert_null(bom_other(t.bom, is_a, is_a, NULL));
+}
+
+static void bom__of_several_other_models__the_first_is_told(void **state)
+{
+	(void)state;
+	case_accepted(ROOTLESS, "\"name\":\"two\"",
+		"\"name\":\"two\",\"hashes\":[{\"alg\":\"SHA-256\",\"content\":\"" HEX_A "\"}]");
+	assert_string_equal(bom_other(t.bom, is_b, is_b, NULL)->name, "one");
 }
 
 int main(void)
@@ -450,6 +462,7 @@ int main(void)
 		T(P15__bom_of_another_model__told),
 		T(P15__bom_of_a_program__its_models_are_parts_of_it),
 		T(bom__without_digests__describes_nothing_else),
+		T(bom__of_several_other_models__the_first_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
