@@ -83,6 +83,15 @@ static void cyclonedx__reference_to_data_within_a_component__is_the_component(vo
 	assert_int_equal(t.bom->components[0].datasets[0], 1);
 }
 
+static void cyclonedx__card_of_what_is_no_model__trained_on_nothing(void **state)
+{
+	(void)state;
+	case_accepted(CYCLONEDX_TEXT, "\"type\":\"machine-learning-model\"", "\"type\":\"file\"");
+	assert_int_equal(t.bom->components[0].kind, BOM_SOFTWARE);
+	assert_int_equal(t.bom->components[0].dataset_count, 0);
+	assert_int_equal(t.bom->component_count, 4);
+}
+
 static void cyclonedx__inline_data_without_name_or_of_another_type__no_data_set(void **state)
 {
 	(void)state;
@@ -446,6 +455,7 @@ int main(void)
 		T(cyclonedx__least__read),
 		T(cyclonedx__data_of_another_type__no_data_set),
 		T(cyclonedx__reference_to_data_within_a_component__is_the_component),
+		T(cyclonedx__card_of_what_is_no_model__trained_on_nothing),
 		T(cyclonedx__inline_data_without_name_or_of_another_type__no_data_set),
 		T(cyclonedx__times__read_or_refused),
 		T(cyclonedx__wrong__refused_by_name),
