@@ -86,12 +86,20 @@ printf 'release: ocr\nversion: 1.0\nworkload: workload.yaml\nowner: o\nauthor: d
 DIGEST=$(sha256sum model.bin | cut -d' ' -f1)
 bom cyclonedx.intoto.jsonl cyclonedx model.bin "$DIGEST" "Apache-2.0 OR MIT"
 bom spdx.dsse spdx model.bin "$DIGEST" Apache-2.0
-bom other.dsse cyclonedx model.bin "$(printf %064d 7)" MIT
+bom other.intoto.jsonl cyclonedx model.bin "$(printf %064d 7)" MIT
 bom binary.dsse cyclonedx agent "$DIGEST" MIT
 bom licence.dsse spdx model.bin "$DIGEST" AGPL-3.0-only
 expect 0 '' assay release create release.yaml --key "$W/keys/builder" --out "$R"
+grep -q 'other.intoto.jsonl: passed over: the BOM describes another model: ocr' "$W/errors" || die "the BOM of another model was not passed over"
 [ "$(wc -l <"$R.statements.jsonl")" = 1 ] || die "the BOM beside release.yaml was not collected"
 mv "$R.statements.jsonl" cyclonedx.dsse
+mv other.intoto.jsonl other.dsse
+sed 's/^dataset/statements: [other.dsse]\ndataset/' release.yaml >listed.yaml
+expect 1 'other.dsse: the BOM describes another model: ocr' assay release create listed.yaml --key "$W/keys/builder" --out wrong.dsse
+rm -f cyclonedx.intoto.jsonl
+printf '{"payloadType":"application/vnd.in-toto+json","payload":"%s","signatures":[{"sig":"AAAA"}]}\n' "$(printf '{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"%s"}}],"predicateType":"https://spdx.dev/Document/v2.3","predicate":{}}' "$DIGEST" | base64 -w0)" >older.intoto.jsonl
+expect 0 'older.intoto.jsonl: bom, not read: SPDX: @context: missing' assay release create release.yaml --key "$W/keys/builder" --out older.dsse
+ok "create__boms_beside_release_yaml__collected_if_they_describe_it"
 gate() { expect "$1" "$2" assay gate "$R" --env prod --policy "$POLICY" "${@:3}"; }
 
 expect 0 'model ocr 5, which the BOM is about, SHA-256 [0-9a-f]{64}, under Apache-2.0 OR MIT, trained on tessdata' \
