@@ -8,6 +8,7 @@
 #include "attest/measure.h"
 #include "base/time.h"
 #include "cli/cert_store.h"
+#include "cli/provenance_bom.h"
 #include "policy/predicate.h"
 #include "policy/sigstore_bundle.h"
 
@@ -174,6 +175,7 @@ static void refuse(struct job *job, const char *why)
 static bool judge(struct job *job)
 {
 	struct err *err = &job->cli->err, why = {0};
+	char other[PREDICATE_TEXT_MAX];
 	if (!sigstore_verify(job->bundle, &job->trust, &job->verdict, err))
 		return false;
 	if (!job->verdict.verified || job->bundle->content != SIGSTORE_DSSE)
@@ -184,6 +186,8 @@ static bool judge(struct job *job)
 		refuse(job, why.text);
 	} else if (job->has_subject && !predicate_has_subject(job->predicate, job->subject)) {
 		refuse(job, "the statement is about other subjects");
+	} else if (job->predicate->bom && !predicate_bom_fits(job->predicate, other)) {
+		refuse(job, other);
 	}
 	return true;
 }
@@ -241,6 +245,8 @@ static bool put_content(json_t *object, const struct predicate *p)
 		       put_text(object, "by", p->assessment.by) &&
 		       put_time(object, "issued", p->assessment.issued) &&
 		       put_time(object, "expires", p->assessment.expires);
+	case PREDICATE_BOM:
+		return provenance_put_bom(object, p);
 	default:
 		return true;
 	}

@@ -60,6 +60,7 @@ static bool collect_one(
 {
 	OWNED(predicate_free) struct predicate *predicate = NULL;
 	struct err why = {0};
+	char other[PREDICATE_TEXT_MAX], said[PREDICATE_TEXT_MAX + 32];
 	if (!statement_read(envelope, &predicate, &why)) {
 		if (listed)
 			return err_set(err, why.code, "%s: %s", file, why.text);
@@ -73,7 +74,17 @@ static bool collect_one(
 		tell(c, file, "passed over: speaks of no component of this release");
 		return true;
 	}
-	tell(c, file, predicate_kind_name(predicate->kind));
+	if (predicate->bom && !predicate_bom_fits(predicate, other)) {
+		if (listed)
+			return err_set(err, ERR_MISMATCH, "%s: %s", file, other);
+		(void)snprintf(said, sizeof(said), "passed over: %s", other);
+		tell(c, file, said);
+		return true;
+	}
+	(void)snprintf(said, sizeof(said), "%s%s%s", predicate_kind_name(predicate->kind),
+		predicate->bom_fault ? ", not read: " : "",
+		predicate->bom_fault ? predicate->bom_fault : "");
+	tell(c, file, said);
 	return envelope_append(c, envelope, err);
 }
 

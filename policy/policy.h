@@ -22,6 +22,7 @@
 #define POLICY_DEMANDS_MAX      32u /* of one risk class */
 #define POLICY_LIST_MAX         16u /* builders, roles, levels, metrics of one demand */
 #define POLICY_METRIC_NAME_MAX  128u
+#define POLICY_LICENSES_MAX     128u /* of one demand */
 #define POLICY_CRLS_MAX         256u
 #define POLICY_DISTRUSTED_MAX   4096u
 #define POLICY_TEXT_MAX         (1u << 20)
@@ -69,6 +70,15 @@ struct policy_metric {
 	double min, max;
 	char *min_text, *max_text; /* as written: what the clause binds; NULL: no such bound */
 };
+/* What bills of materials must show besides their signature and subject. */
+struct policy_bom {
+	unsigned formats; /* bit f: enum bom_format f counts; 0: any */
+	bool models; /* each component of role model is described, by its SHA-256 */
+	bool datasets; /* each data set snapshot of the release is named */
+	char **licenses; /* models and data sets come under these alone; none: any */
+	char **forbidden; /* no component has to come under one of these */
+	size_t license_count, forbidden_count;
+};
 /* What one statement, or several together, must show of a release. */
 struct policy_demand {
 	char *name; /* for people; unique in its class */
@@ -83,6 +93,7 @@ struct policy_demand {
 	size_t metric_count;
 	int64_t age_max; /* seconds; 0: any age */
 	bool passed; /* test-result, vsa, assessment: the outcome must be a pass */
+	struct policy_bom bom; /* bom */
 };
 struct policy_class {
 	char *name;

@@ -41,6 +41,14 @@ static const cyaml_strval_t statement_kinds[] = {
 	{"vsa", PREDICATE_VSA},
 	{"bom", PREDICATE_BOM},
 };
+static const cyaml_strval_t bom_formats[] = {
+	{"cyclonedx", BOM_CYCLONEDX},
+	{"spdx", BOM_SPDX},
+};
+static const cyaml_strval_t requirements[] = {
+	{"any", false},
+	{"required", true},
+};
 static const cyaml_strval_t secure_boot_rules[] = {
 	{"required", SECURE_BOOT_REQUIRED},
 	{"any", SECURE_BOOT_ANY},
@@ -131,6 +139,9 @@ static const cyaml_schema_field_t metric_fields[] = {
 static const cyaml_schema_value_t metric_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_metric, metric_fields),
 };
+static const cyaml_schema_value_t bom_format_entry = {
+	CYAML_VALUE_ENUM(CYAML_FLAG_STRICT, enum bom_format, bom_formats, ARRAY_LEN(bom_formats)),
+};
 static const cyaml_schema_field_t demand_fields[] = {
 	CYAML_FIELD_ENUM("kind", CYAML_FLAG_STRICT, struct file_demand, kind, statement_kinds,
 		ARRAY_LEN(statement_kinds)),
@@ -145,6 +156,14 @@ static const cyaml_schema_field_t demand_fields[] = {
 		struct file_demand, metrics, &metric_entry, 0, POLICY_LIST_MAX),
 	CYAML_FIELD_BOOL_PTR(
 		"passed", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_demand, passed),
+	CYAML_FIELD_SEQUENCE("formats", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_demand, formats, &bom_format_entry, 1, ARRAY_LEN(bom_formats)),
+	CYAML_FIELD_ENUM("models", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_demand,
+		models, requirements, ARRAY_LEN(requirements)),
+	CYAML_FIELD_ENUM("datasets", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_demand,
+		datasets, requirements, ARRAY_LEN(requirements)),
+	LIST(file_demand, licenses, POLICY_LICENSES_MAX),
+	LIST(file_demand, licenses_forbidden, POLICY_LICENSES_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t demand_entry = {

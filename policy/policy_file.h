@@ -39,6 +39,10 @@ struct file_demand {
 	struct file_metric *metrics;
 	unsigned metrics_count;
 	bool *passed; /* NULL: not given, so true */
+	enum bom_format *formats;
+	char **licenses, **licenses_forbidden;
+	unsigned formats_count, licenses_count, licenses_forbidden_count;
+	bool models, datasets;
 };
 struct file_class {
 	char *name;
@@ -127,6 +131,18 @@ must_use bool policy_build_statement_keys(
 /* Judges what one class demands; the keys must have been built. */
 must_use bool policy_build_demands(const struct policy *policy, struct policy_class *to,
 	const struct file_class *from, struct err *err);
+/* Texts of a list, each once, copied; the caller owns them even after a failure. */
+must_use bool policy_text_list(char **from, unsigned count, const char *key, char ***ret,
+	size_t *ret_count, struct err *err);
+void policy_text_list_release(char **list, size_t count);
+/* The part of a demand that is of BOMs. */
+must_use bool policy_build_bom(
+	const struct file_demand *from, struct policy_bom *to, struct err *err);
+void policy_bom_release(struct policy_bom *bom);
+/* Adds what is asked of BOMs to a demand of the clause, if anything is; false: no memory. */
+must_use bool policy_clause_bom(json_t *demand, const struct policy_bom *bom);
+/* NULL: no memory. */
+json_t *policy_clause_texts(char *const *texts, size_t count);
 /* The demands as the clause has them; NULL: no memory. */
 json_t *policy_clause_demands(const struct policy *policy, const struct policy_class *class);
 void policy_statement_keys_release(struct policy *policy);

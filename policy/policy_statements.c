@@ -14,7 +14,8 @@
 #define KINDS_WITH_OUTCOME                                                                         \
 	(KIND_BIT(PREDICATE_TEST_RESULT) | KIND_BIT(PREDICATE_ASSESSMENT) | KIND_BIT(PREDICATE_VSA))
 #define KINDS_WITH_TIME                                                                            \
-	(KIND_BIT(PREDICATE_PROVENANCE) | KIND_BIT(PREDICATE_ASSESSMENT) | KIND_BIT(PREDICATE_VSA))
+	(KIND_BIT(PREDICATE_PROVENANCE) | KIND_BIT(PREDICATE_ASSESSMENT) |                         \
+		KIND_BIT(PREDICATE_VSA) | KIND_BIT(PREDICATE_BOM))
 #define KINDS_WITH_METRICS KIND_BIT(PREDICATE_ASSESSMENT)
 
 /* ---- keys ---- */
@@ -67,8 +68,8 @@ void policy_statement_keys_release(struct policy *policy)
 
 /* ---- demands ---- */
 
-static bool demand_list(char **from, unsigned count, const char *key, char ***ret,
-	size_t *ret_count, struct err *err)
+bool policy_text_list(char **from, unsigned count, const char *key, char ***ret, size_t *ret_count,
+	struct err *err)
 {
 	*ret = policy_alloc(count, sizeof(**ret), err);
 	if (!*ret)
@@ -206,6 +207,11 @@ static bool demand_fits(const struct file_demand *from, struct err *err)
 		{"metrics", from->metrics_count > 0, KINDS_WITH_METRICS},
 		{"passed", from->passed, KINDS_WITH_OUTCOME},
 		{"max_age", from->max_age, KINDS_WITH_TIME},
+		{"formats", from->formats_count > 0, KIND_BIT(PREDICATE_BOM)},
+		{"models", from->models, KIND_BIT(PREDICATE_BOM)},
+		{"datasets", from->datasets, KIND_BIT(PREDICATE_BOM)},
+		{"licenses", from->licenses_count > 0, KIND_BIT(PREDICATE_BOM)},
+		{"licenses_forbidden", from->licenses_forbidden_count > 0, KIND_BIT(PREDICATE_BOM)},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
@@ -236,13 +242,13 @@ static bool build_demand(const struct policy *policy, const struct file_demand *
 			return err_set(err, ERR_CONFIG, "max_age: must be 1 s or more");
 	}
 	return demand_fits(from, err) && demand_keys(policy, from, to, err) &&
-	       demand_list(from->builder, from->builder_count, "builder", &to->builders,
+	       policy_text_list(from->builder, from->builder_count, "builder", &to->builders,
 		       &to->builder_count, err) &&
-	       demand_list(from->levels, from->levels_count, "levels", &to->levels,
+	       policy_text_list(from->levels, from->levels_count, "levels", &to->levels,
 		       &to->level_count, err) &&
-	       demand_list(from->covers, from->covers_count, "covers", &to->covers,
+	       policy_text_list(from->covers, from->covers_count, "covers", &to->covers,
 		       &to->cover_count, err) &&
-	       demand_metrics(from, to, err);
+	       demand_metrics(from, to, err) && policy_build_bom(from, &to->bom, err);
 }
 
 static int demand_order(const void *a, const void *b)
@@ -278,7 +284,7 @@ bool policy_build_demands(const struct policy *policy, struct policy_class *to,
 	return true;
 }
 
-static void list_release(char **list, size_t count)
+void policy_text_list_release(char **list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		free(list[i]);
@@ -292,22 +298,23 @@ void policy_demands_release(struct policy_class *class)
 
 		free(d->name);
 		free(d->type);
-		list_release(d->builders, d->builder_count);
-		list_release(d->levels, d->level_count);
-		list_release(d->covers, d->cover_count);
+		policy_text_list_release(d->builders, d->builder_count);
+		policy_text_list_release(d->levels, d->level_count);
+		policy_text_list_release(d->covers, d->cover_count);
 		for (size_t k = 0; k < d->metric_count; k++) {
 			free(d->metrics[k].name);
 			free(d->metrics[k].min_text);
 			free(d->metrics[k].max_text);
 		}
 		free(d->metrics);
+		policy_bom_release(&d->bom);
 	}
 	free(class->demands);
 }
 
 /* ---- the clause ---- */
 
-static json_t *clause_texts(char *const *texts, size_t count)
+json_t *policy_clause_texts(char *const *texts, size_t count)
 {
 	json_t *array = json_array();
 
@@ -327,7 +334,7 @@ static json_t *clause_keys(const struct policy *policy, uint64_t keys)
 	for (size_t i = 0; i < policy->statement_key_count; i++)
 		if (keys >> i & 1)
 			names[n++] = policy->statement_keys[i].name;
-	return clause_texts(names, n);
+	return policy_clause_texts(names, n);
 }
 
 static json_t *clause_metrics(const struct policy_demand *d)
@@ -356,12 +363,13 @@ json_t *policy_clause_demands(const struct policy *policy, const struct policy_c
 		json_t *one = json_pack("{s:s,s:s,s:s?,s:o,s:o,s:o,s:o,s:o,s:I,s:b}", "name",
 			d->name, "kind", predicate_kind_name(d->kind), "type", d->type, "keys",
 			clause_keys(policy, d->keys), "builder",
-			clause_texts(d->builders, d->builder_count), "levels",
-			clause_texts(d->levels, d->level_count), "covers",
-			clause_texts(d->covers, d->cover_count), "metrics", clause_metrics(d),
-			"max_age", (json_int_t)d->age_max, "passed", (int)d->passed);
+			policy_clause_texts(d->builders, d->builder_count), "levels",
+			policy_clause_texts(d->levels, d->level_count), "covers",
+			policy_clause_texts(d->covers, d->cover_count), "metrics",
+			clause_metrics(d), "max_age", (json_int_t)d->age_max, "passed",
+			(int)d->passed);
 
-		if (json_array_append_new(array, one) != 0) {
+		if (!policy_clause_bom(one, &d->bom) || json_array_append_new(array, one) != 0) {
 			json_decref(array);
 			return NULL;
 		}

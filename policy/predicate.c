@@ -2,6 +2,7 @@
 #include "policy/predicate.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -34,9 +35,6 @@ static const struct {
 	{"https://in-toto.io/attestation/test-result/v0.1", PREDICATE_TEST_RESULT},
 	{"https://slsa.dev/verification_summary/v1", PREDICATE_VSA},
 };
-/* With or without "/v1.6" and the like behind: the content is not looked into. */
-static const char *const bom_types[] = {"https://cyclonedx.org/bom", "https://spdx.dev/Document"};
-
 const char *predicate_kind_name(enum predicate_kind kind)
 {
 	return (unsigned)kind < PREDICATE_KINDS ? kind_names[kind] : "unknown";
@@ -75,6 +73,8 @@ void predicate_free(struct predicate **predicate)
 	test_result_release(&gone->test_result);
 	vsa_release(&gone->vsa);
 	assessment_release(&gone->assessment);
+	bom_free(&gone->bom);
+	free(gone->bom_fault);
 	free(gone);
 }
 
@@ -97,12 +97,8 @@ static enum predicate_kind kind_of(const char *type)
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
 		if (strcmp(type, types[i].type) == 0)
 			return types[i].kind;
-	for (size_t i = 0; i < ARRAY_LEN(bom_types); i++) {
-		size_t len = strlen(bom_types[i]);
-
-		if (strncmp(type, bom_types[i], len) == 0 && (!type[len] || type[len] == '/'))
-			return PREDICATE_BOM;
-	}
+	if (bom_is_type(type))
+		return PREDICATE_BOM;
 	if (strncmp(type, PREDICATE_ASSESSMENT_PREFIX, strlen(PREDICATE_ASSESSMENT_PREFIX)) == 0)
 		return PREDICATE_ASSESSMENT;
 	return PREDICATE_OTHER;
@@ -132,6 +128,16 @@ static void subjects_read(struct reading *r, const json_t *root, struct predicat
 	r->list = NULL;
 }
 
+static void bom_content_read(struct reading *r, const json_t *content, struct predicate *ret)
+{
+	struct err why = {0};
+
+	if (bom_read(ret->type, content, &ret->bom, &why))
+		return;
+	ret->bom_fault = why.code == ERR_NOMEM ? NULL : bytes_strdup(bytes_str(why.text));
+	r->starved = !ret->bom_fault;
+}
+
 static void content_read(struct reading *r, const json_t *root, struct predicate *ret)
 {
 	const json_t *content = read_want_object(r, root, "predicate");
@@ -151,6 +157,9 @@ static void content_read(struct reading *r, const json_t *root, struct predicate
 		break;
 	case PREDICATE_ASSESSMENT:
 		assessment_read(r, assessment_name(r, ret->type), content, &ret->assessment);
+		break;
+	case PREDICATE_BOM:
+		bom_content_read(r, content, ret);
 		break;
 	default:
 		break;
@@ -194,6 +203,22 @@ bool predicate_has_subject(const struct predicate *predicate, const uint8_t sha2
 		if (digest->has_sha256 && memcmp(digest->sha256, sha256, SHA256_LEN) == 0)
 			return true;
 	}
+	return false;
+}
+
+static bool is_subject(const void *predicate, const uint8_t sha256[SHA256_LEN])
+{
+	return predicate_has_subject(predicate, sha256);
+}
+
+bool predicate_bom_fits(const struct predicate *predicate, char ret_why[PREDICATE_TEXT_MAX])
+{
+	const struct bom_component *other = bom_other(predicate->bom, is_subject, NULL, predicate);
+
+	if (!other)
+		return true;
+	(void)snprintf(ret_why, PREDICATE_TEXT_MAX, "the BOM describes another %s: %s",
+		bom_kind_name(other->kind), ESC(bytes_str(other->name)));
 	return false;
 }
 

@@ -7,7 +7,7 @@
 #ifndef ASSAY_POLICY_PREDICATE_H
 #define ASSAY_POLICY_PREDICATE_H
 
-#include "crypto/digest.h"
+#include "policy/bom.h"
 
 #define PREDICATE_SUBJECTS_MAX     4096u
 #define PREDICATE_DEPENDENCIES_MAX 4096u
@@ -22,7 +22,7 @@ enum predicate_kind {
 	PREDICATE_TEST_RESULT, /* https://in-toto.io/attestation/test-result/v0.1 */
 	PREDICATE_VSA, /* https://slsa.dev/verification_summary/v1 */
 	PREDICATE_ASSESSMENT, /* PREDICATE_ASSESSMENT_PREFIX "<name>/v1" */
-	PREDICATE_BOM, /* CycloneDX or SPDX: the content is not looked into */
+	PREDICATE_BOM, /* CycloneDX or SPDX */
 	PREDICATE_KINDS
 };
 /* "provenance", "test-result", "vsa", "assessment", "bom", "other". */
@@ -103,6 +103,8 @@ struct predicate {
 	struct predicate_test_result test_result;
 	struct predicate_vsa vsa;
 	struct predicate_assessment assessment;
+	struct bom *bom; /* of a BOM; NULL: a version or form of it that is not read */
+	char *bom_fault; /* then: why, in words */
 };
 
 /* Whether an envelope of this payload type may hold an in-toto statement:
@@ -110,10 +112,14 @@ struct predicate {
 bool predicate_payload_type_ok(const char *payload_type);
 /* Parses a statement (in-toto Statement v1 or v0.1, at most DSSE_PAYLOAD_MAX bytes). Unknown members of
  * statements and foreign predicates are ignored, as in-toto asks. Digests of known algorithms are
- * lower-case hex of full length; each subject has a digest. ERR_FORMAT names the member; ERR_LIMIT,
- * ERR_NOMEM. */
+ * lower-case hex of full length; each subject has a digest. A BOM that cannot be read leaves a
+ * statement all the same, with bom_fault. ERR_FORMAT names the member; ERR_LIMIT, ERR_NOMEM. */
 must_use bool predicate_parse(struct bytes statement, struct predicate **ret, struct err *err);
 void predicate_free(struct predicate **predicate);
+/* Whether the BOM of a statement, which was read, describes a subject of it (bom_other). Otherwise
+ * ret_why says in words what else. */
+must_use bool predicate_bom_fits(
+	const struct predicate *predicate, char ret_why[PREDICATE_TEXT_MAX]);
 /* Whether a subject has this SHA-256. Names do not count. */
 bool predicate_has_subject(const struct predicate *predicate, const uint8_t sha256[SHA256_LEN]);
 /* An assessment's metric; false when it has none of this name. */

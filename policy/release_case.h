@@ -41,6 +41,17 @@ struct release_case {
 
 /* Judges what the class demands to be shown; c->class is set. False: nothing was decided. */
 must_use bool release_check_statements(struct release_case *c, struct err *err);
+/* Whether a BOM that was signed and speaks of the release counts for a demand: it was read, it
+ * describes what it speaks of, and it is of the formats and licences demanded. Otherwise what was
+ * expected and what is there, in words. */
+must_use bool release_bom_counts(const struct release_case *c, const struct policy_demand *d,
+	const struct said *s, char expected[REASON_TEXT_MAX], char actual[REASON_TEXT_MAX]);
+/* What the BOMs that count, together, do not show though the demand wants it: "model llm by its
+ * SHA-256"; "" when nothing is lacking. Lowers *end to the first second at which something will be.
+ * ends: of each statement that counts. */
+void release_bom_lacking(const struct release_case *c, const struct policy_demand *d,
+	const bool counts[STATEMENTS_MAX], const int64_t ends[STATEMENTS_MAX], int64_t *end,
+	char lacking[REASON_TEXT_MAX]);
 /* A DSSE envelope of an in-toto statement; with any: of any of its payload types, else of
  * DSSE_INTOTO_TYPE alone. */
 must_use bool release_open_intoto(

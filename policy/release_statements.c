@@ -177,6 +177,15 @@ static void check_metrics(const struct policy_demand *d, const struct predicate 
 	}
 }
 
+static void check_bom(const struct release_case *c, const struct policy_demand *d,
+	const struct said *s, struct fault *f)
+{
+	char expected[REASON_TEXT_MAX], actual[REASON_TEXT_MAX];
+
+	if (s->predicate->kind == PREDICATE_BOM && !release_bom_counts(c, d, s, expected, actual))
+		fault_set(f, REASON_STATEMENT_CONTENT, expected, "%s", actual);
+}
+
 /* When it was made; 0: it does not say. */
 static int64_t made_at(const struct predicate *p)
 {
@@ -184,6 +193,8 @@ static int64_t made_at(const struct predicate *p)
 		return p->provenance.finished_on;
 	if (p->kind == PREDICATE_VSA)
 		return p->vsa.time_verified;
+	if (p->kind == PREDICATE_BOM)
+		return p->bom ? p->bom->made_at : 0;
 	return p->kind == PREDICATE_ASSESSMENT ? p->assessment.issued : 0;
 }
 
@@ -238,17 +249,20 @@ static void judge_for(const struct release_case *c, const struct policy_demand *
 	check_provenance(d, p, f);
 	check_levels(d, p, f);
 	check_metrics(d, p, f);
+	check_bom(c, d, s, f);
 }
 
 /* ---- all statements, one demand ---- */
 
 struct tally {
 	bool counts[STATEMENTS_MAX];
+	int64_t ends[STATEMENTS_MAX]; /* of those that count */
 	bool met;
 	int64_t end;
 	uint64_t signers; /* of those that count */
 	size_t number; /* how many count */
 	const char *lacking; /* component without one, or role without component; NULL */
+	char unshown[REASON_TEXT_MAX]; /* what BOMs do not show */
 };
 
 /* The release as a whole stands for its components, except where they are said to have been built:
@@ -264,11 +278,8 @@ static int64_t cover_end(const struct release_case *c, const struct policy_deman
 	int64_t end = 0;
 
 	for (size_t i = 0; i < c->input->statement_count; i++)
-		if (t->counts[i] && speaks_of(d, &c->said[i], component)) {
-			int64_t one = ends_at(d, c->said[i].predicate);
-
-			end = one > end ? one : end;
-		}
+		if (t->counts[i] && speaks_of(d, &c->said[i], component))
+			end = t->ends[i] > end ? t->ends[i] : end;
 	return end;
 }
 
@@ -293,6 +304,9 @@ static void tally_covers(
 		if (!any && !t->lacking)
 			t->lacking = d->covers[r];
 	}
+	release_bom_lacking(c, d, t->counts, t->ends, &t->end, t->unshown);
+	if (*t->unshown && !t->lacking)
+		t->lacking = t->unshown;
 	t->met = t->number > 0 && !t->lacking;
 }
 
@@ -303,7 +317,6 @@ static void tally(const struct release_case *c, const struct policy_demand *d, s
 	for (size_t i = 0; i < c->input->statement_count; i++) {
 		const struct said *s = &c->said[i];
 		struct fault f = {0};
-		int64_t end;
 
 		if (!s->predicate || s->predicate->kind != d->kind)
 			continue;
@@ -313,8 +326,8 @@ static void tally(const struct release_case *c, const struct policy_demand *d, s
 		t->counts[i] = true;
 		t->number++;
 		t->signers |= s->signers & d->keys;
-		end = ends_at(d, s->predicate);
-		best = end > best ? end : best;
+		t->ends[i] = ends_at(d, s->predicate);
+		best = t->ends[i] > best ? t->ends[i] : best;
 	}
 	t->end = d->cover_count ? NEVER : best;
 	tally_covers(c, d, t);

@@ -76,6 +76,33 @@ static void explain_approvals(struct words *w, const struct policy *p, const str
 			words_duration(c->approval_age_max, age));
 }
 
+static void explain_bom(struct words *w, const struct policy_demand *demand)
+{
+	const struct policy_bom *bom = &demand->bom;
+	OWNED(buf_release) struct buf formats = {0}, licenses = {0}, forbidden = {0};
+
+	for (unsigned f = 0; f < BOM_FORMATS; f++)
+		if (bom->formats >> f & 1)
+			words_put_name(&formats, bom_format_name(f));
+	for (size_t i = 0; i < bom->license_count; i++)
+		words_put_name(&licenses, bom->licenses[i]);
+	for (size_t i = 0; i < bom->forbidden_count; i++)
+		words_put_name(&forbidden, bom->forbidden[i]);
+	if (bom->formats)
+		words_say(w, "release: %s is of format %s", demand->name,
+			names_or(w, &formats, "none"));
+	if (bom->models)
+		words_say(w, "release: %s describes each model by its SHA-256", demand->name);
+	if (bom->datasets)
+		words_say(w, "release: %s names each data set snapshot", demand->name);
+	if (bom->license_count > 0)
+		words_say(w, "release: models and data sets in %s come under one of: %s",
+			demand->name, names_or(w, &licenses, "none"));
+	if (bom->forbidden_count > 0)
+		words_say(w, "release: nothing in %s has to come under: %s", demand->name,
+			names_or(w, &forbidden, "none"));
+}
+
 static void explain_demands(struct words *w, const struct policy *p, const struct policy_class *c)
 {
 	for (size_t i = 0; i < c->demand_count; i++) {
@@ -98,6 +125,7 @@ static void explain_demands(struct words *w, const struct policy *p, const struc
 		if (demand->metric_count > 0)
 			words_say(w, "release: %s keeps %zu metrics within bounds", demand->name,
 				demand->metric_count);
+		explain_bom(w, demand);
 	}
 }
 

@@ -5,7 +5,7 @@
 #include "policy/predicate.h"
 #include "policy/sigstore_bundle.h"
 #include "tests/support/sigstore_make.h"
-#include "tests/unit/policy/predicate_texts.h"
+#include "tests/unit/policy/bom_texts.h"
 
 static struct sigstore_maker maker;
 static struct cert *leaf;
@@ -51,6 +51,18 @@ static bool run_predicate(struct err *err)
 {
 	return predicate_parse(bytes_str(statement), &predicate, err);
 }
+static void check_bom(void)
+{
+	assert_int_equal(predicate->bom->component_count, whole->bom->component_count);
+	for (size_t i = 0; i < whole->bom->component_count; i++) {
+		const struct bom_component *one = &predicate->bom->components[i];
+
+		assert_string_equal(one->name, whole->bom->components[i].name);
+		assert_int_equal(one->license_count, whole->bom->components[i].license_count);
+		assert_int_equal(one->dataset_count, whole->bom->components[i].dataset_count);
+		assert_int_equal(one->has_sha256, whole->bom->components[i].has_sha256);
+	}
+}
 static void check_predicate(void)
 {
 	assert_int_equal(predicate->kind, whole->kind);
@@ -60,6 +72,9 @@ static void check_predicate(void)
 	assert_int_equal(predicate->assessment.metric_count, whole->assessment.metric_count);
 	assert_int_equal(predicate->vsa.levels.count, whole->vsa.levels.count);
 	assert_int_equal(predicate->test_result.passed.count, whole->test_result.passed.count);
+	assert_int_equal(predicate->bom != NULL, whole->bom != NULL);
+	if (whole->bom)
+		check_bom();
 	if (whole->kind == PREDICATE_PROVENANCE)
 		assert_string_equal(predicate->provenance.external_parameters,
 			whole->provenance.external_parameters);
@@ -71,8 +86,10 @@ static void release_predicate(void)
 
 static void S12__predicate_parse__out_of_memory_or_whole(void **state)
 {
-	static const char *const statements[] = {
-		PROVENANCE_TEXT, TEST_RESULT_TEXT, VSA_TEXT, ASSESSMENT_TEXT};
+	static const char *const statements[] = {PROVENANCE_TEXT, TEST_RESULT_TEXT, VSA_TEXT,
+		ASSESSMENT_TEXT, STATEMENT_OF("https://cyclonedx.org/bom", CYCLONEDX_TEXT),
+		STATEMENT_OF("https://spdx.dev/Document/v3", SPDX_TEXT),
+		STATEMENT_OF("https://spdx.dev/Document/v2.3", "{}")};
 	const struct fault_case c = {run_predicate, check_predicate, release_predicate};
 
 	(void)state;

@@ -9,7 +9,7 @@
 #include "cli/commands.h"
 #include "crypto/dsse.h"
 #include "tests/support/sigstore_make.h"
-#include "tests/unit/policy/predicate_texts.h"
+#include "tests/unit/policy/bom_texts.h"
 
 enum file { KEY_PEM, OTHER_PEM, ROOT_PEM, CHAIN_PEM, ENVELOPE, BUNDLE, SUBJECT, CAUGHT, FILES };
 static const char *const names[FILES] = {"key.pem", "other.pem", "roots/root.pem", "chain.pem",
@@ -183,9 +183,45 @@ static void envelope__of_each_kind__told(void **state)
 	put_envelope(ASSESSMENT_TEXT);
 	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--json"), STATUS_DONE);
 	assert_member("assessment", "evaluation");
-	put_envelope(STATEMENT_OF("https://spdx.dev/Document/v3", "{}"));
+}
+
+static void bom__read__told_in_words(void **state)
+{
+	(void)state;
+	put_envelope(STATEMENT_OF("https://cyclonedx.org/bom/v1.6", CYCLONEDX_TEXT));
 	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--json"), STATUS_DONE);
 	assert_member("kind", "bom");
+	assert_member("format", "cyclonedx 1.6");
+	assert_member("bom", "urn:uuid:6f1d7a52-0c0e-4a58-9d1c-3f5a4f0c6b11");
+	assert_member("made", "2026-08-01T10:00:00Z");
+	assert_says("\"model llm 7b, which the BOM is about, SHA-256 " HEX_A
+		    ", under Apache-2.0 OR MIT, trained on invoices, feedback\"");
+	assert_says("\"dataset invoices 3, SHA-256 " HEX_B ", under Bank internal\"");
+	assert_says("\"2 other components\"");
+	put_envelope(STATEMENT_OF("https://spdx.dev/Document/v3", SPDX_TEXT));
+	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM]), STATUS_DONE);
+	assert_says("spdx 3.0.1");
+	assert_says("trained on invoices");
+}
+
+static void bom__that_cannot_be_read__told_why(void **state)
+{
+	(void)state;
+	put_envelope(STATEMENT_OF("https://spdx.dev/Document/v2.3", "{}"));
+	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--json"), STATUS_DONE);
+	assert_member("kind", "bom");
+	assert_member("not_read", "SPDX: @context: missing");
+}
+
+static void P15__bom_of_another_model__refused_and_nothing_told(void **state)
+{
+	(void)state;
+	put_envelope("{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{\"digest\":"
+		     "{\"sha256\":\"" HEX_B "\"}}],\"predicateType\":"
+		     "\"https://cyclonedx.org/bom\",\"predicate\":" CYCLONEDX_TEXT "}");
+	assert_int_equal(RUN(t.path[ENVELOPE], "--key", t.path[KEY_PEM], "--json"), STATUS_REFUSED);
+	assert_member("reason", "the BOM describes another model: llm");
+	assert_null(json_object_get(t.json, "contents"));
 }
 
 static void envelope__by_another_key__refused_and_nothing_told(void **state)
@@ -345,6 +381,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(envelope__by_a_trusted_key__told),
 		cmocka_unit_test(envelope__of_each_kind__told),
+		cmocka_unit_test(bom__read__told_in_words),
+		cmocka_unit_test(bom__that_cannot_be_read__told_why),
+		cmocka_unit_test(P15__bom_of_another_model__refused_and_nothing_told),
 		cmocka_unit_test(envelope__by_another_key__refused_and_nothing_told),
 		cmocka_unit_test(P15__envelope_about_another_subject__refused),
 		cmocka_unit_test(P3__payload_that_is_no_statement__refused_though_signed),

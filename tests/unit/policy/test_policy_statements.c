@@ -102,7 +102,10 @@ static void statements__everything_given__taken(void **state)
 			  "          - {name: accuracy, min: 0.925, max: 1}\n"
 			  "          - {name: drift, min: -3.5}\n"
 			  "      - {kind: provenance, name: build, builder: [a, b]}\n"
-			  "      - {kind: vsa, name: slsa, levels: [L3]}\n"),
+			  "      - {kind: vsa, name: slsa, levels: [L3]}\n"
+			  "      - {kind: bom, name: zbom, formats: [spdx], models: required, "
+			  "datasets: required, licenses: [MIT, X], licenses_forbidden: [Y], "
+			  "max_age: 1d}\n"),
 		err);
 	d = &policy->classes[0].demands[1];
 	assert_string_equal(d->type, EVALUATION);
@@ -115,6 +118,13 @@ static void statements__everything_given__taken(void **state)
 	assert_true(d->metrics[1].min == -3.5);
 	assert_string_equal(policy->classes[0].demands[0].builders[1], "b");
 	assert_string_equal(policy->classes[0].demands[2].levels[0], "L3");
+	d = &policy->classes[0].demands[3];
+	assert_int_equal(d->bom.formats, 1u << BOM_SPDX);
+	assert_true(d->bom.models && d->bom.datasets);
+	assert_int_equal(d->bom.license_count, 2);
+	assert_string_equal(d->bom.licenses[1], "X");
+	assert_string_equal(d->bom.forbidden[0], "Y");
+	assert_int_equal(d->age_max, 86400);
 }
 
 static void statements__wrong__refused_by_name(void **state)
@@ -143,6 +153,24 @@ static void statements__wrong__refused_by_name(void **state)
 			"statements: b: passed: means nothing for kind provenance"},
 		{"{kind: test-result, name: b, max_age: 1d}",
 			"statements: b: max_age: means nothing for kind test-result"},
+		{"{kind: vsa, name: b, formats: [spdx]}",
+			"statements: b: formats: means nothing for kind vsa"},
+		{"{kind: vsa, name: b, models: required}",
+			"statements: b: models: means nothing for kind vsa"},
+		{"{kind: vsa, name: b, datasets: required}",
+			"statements: b: datasets: means nothing for kind vsa"},
+		{"{kind: vsa, name: b, licenses: [MIT]}",
+			"statements: b: licenses: means nothing for kind vsa"},
+		{"{kind: vsa, name: b, licenses_forbidden: [MIT]}",
+			"statements: b: licenses_forbidden: means nothing for kind vsa"},
+		{"{kind: bom, name: b, formats: [spdx, spdx]}",
+			"statements: b: formats: spdx: given twice"},
+		{"{kind: bom, name: b, licenses: [MIT, MIT]}",
+			"statements: b: licenses: MIT: given twice"},
+		{"{kind: bom, name: b, licenses_forbidden: [\"a\\tb\"]}",
+			"statements: b: licenses_forbidden: a\\tb: not a text"},
+		{"{kind: bom, name: b, licenses: [MIT, X], licenses_forbidden: [mit]}",
+			"statements: b: licenses_forbidden: mit: among licenses too"},
 		{"{kind: vsa, name: b, max_age: 0s}",
 			"statements: b: max_age: must be 1 s or more"},
 		{"{kind: assessment, name: b}", "statements: b: type: needed for kind assessment"},
@@ -195,6 +223,10 @@ static void statements__kind_unknown__refused(void **state)
 	assert_false(parse_demand("      - {kind: model-signature, name: b}\n"));
 	assert_int_equal(err.code, ERR_CONFIG);
 	assert_false(parse_demand("      - {kind: bom, name: b, signer: x}\n"));
+	assert_int_equal(err.code, ERR_CONFIG);
+	assert_false(parse_demand("      - {kind: bom, name: b, formats: [swid]}\n"));
+	assert_int_equal(err.code, ERR_CONFIG);
+	assert_false(parse_demand("      - {kind: bom, name: b, models: all}\n"));
 	assert_int_equal(err.code, ERR_CONFIG);
 }
 
@@ -263,6 +295,14 @@ static void clause__any_term_of_a_demand_changed__differs(void **state)
 		"{kind: test-result, name: e}",
 		"{kind: test-result, name: e, keys: [ci]}",
 		"{kind: test-result, name: e, keys: [lab]}",
+		"{kind: bom, name: e}",
+		"{kind: bom, name: e, max_age: 1d}",
+		"{kind: bom, name: e, formats: [spdx]}",
+		"{kind: bom, name: e, formats: [cyclonedx]}",
+		"{kind: bom, name: e, models: required}",
+		"{kind: bom, name: e, datasets: required}",
+		"{kind: bom, name: e, licenses: [MIT]}",
+		"{kind: bom, name: e, licenses_forbidden: [MIT]}",
 	};
 	uint8_t clauses[ARRAY_LEN(variants)][SHA256_LEN];
 
@@ -287,6 +327,38 @@ static void clause__order_and_spelled_out_defaults__stay(void **state)
 		  "      - {kind: bom, name: b, keys: [ci]}\n",
 		after);
 	assert_memory_equal(before, after, SHA256_LEN);
+	clause_of("      - {kind: bom, name: b, formats: [cyclonedx, spdx]}\n", before);
+	clause_of("      - {kind: bom, name: b, formats: [spdx, cyclonedx], models: any}\n", after);
+	assert_memory_equal(before, after, SHA256_LEN);
+}
+
+/* What was approved before BOMs were looked into stays approved. */
+static void clause__bom_without_terms__as_it_ever_was(void **state)
+{
+	static const char canonical[] =
+		"{\"approval_age_max\":0,\"approvals\":[],\"clock_safe\":false,"
+		"\"credential_lifetime\":600,\"differ_from_author\":true,\"host_classes\":[],"
+		"\"key\":\"software\",\"minimum_assurance\":\"reported\",\"name\":\"low\","
+		"\"pinned\":false,\"renew_after\":300,\"statements\":[{%s\"builder\":[],"
+		"\"covers\":[],\"keys\":[\"ci\"],\"kind\":\"bom\",\"levels\":[],\"max_age\":0,"
+		"\"metrics\":[],\"name\":\"b\",\"passed\":false,\"type\":null}],"
+		"\"type\":\"assay/risk-class/1\"}";
+	uint8_t wanted[SHA256_LEN], clause[SHA256_LEN];
+	char full[1024];
+
+	(void)state;
+	snprintf(full, sizeof(full), canonical, "");
+	assert_ok(sha256_of(bytes_str(full), wanted, &err), err);
+	clause_of("      - {kind: bom, name: b, models: any}\n", clause);
+	assert_memory_equal(clause, wanted, SHA256_LEN);
+	snprintf(full, sizeof(full), canonical,
+		"\"bom\":{\"datasets\":true,\"formats\":[\"spdx\"],\"licenses\":[\"MIT\"],"
+		"\"licenses_forbidden\":[\"X\"],\"models\":false},");
+	assert_ok(sha256_of(bytes_str(full), wanted, &err), err);
+	clause_of("      - {kind: bom, name: b, formats: [spdx], datasets: required, "
+		  "licenses: [MIT], licenses_forbidden: [X]}\n",
+		clause);
+	assert_memory_equal(clause, wanted, SHA256_LEN);
 }
 
 /* The canonical text is a format: docs/formats/policy.md shows this one. */
@@ -324,6 +396,7 @@ int main(void)
 		T(statement_keys__private_key__refused),
 		T(clause__any_term_of_a_demand_changed__differs),
 		T(clause__order_and_spelled_out_defaults__stay),
+		T(clause__bom_without_terms__as_it_ever_was),
 		T(clause__known_demand__known_digest),
 	};
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "predicate_texts.h"
+#include "bom_texts.h"
 #include "tests/support/unit.h"
 
 static struct buf text;
@@ -242,26 +242,46 @@ static void assessment__deviating__refused(void **state)
 		refused(ASSESSMENT_TEXT, cases[i][0], cases[i][1], cases[i][2]);
 }
 
-static void bom__of_either_family__recognised_and_not_looked_into(void **state)
+static void bom__of_either_family__read(void **state)
 {
-	static const struct {
-		const char *type;
-		enum predicate_kind kind;
-	} cases[] = {
-		{"https://cyclonedx.org/bom", PREDICATE_BOM},
-		{"https://cyclonedx.org/bom/v1.6", PREDICATE_BOM},
-		{"https://spdx.dev/Document/v3", PREDICATE_BOM},
-		{"https://spdx.dev/Document", PREDICATE_BOM},
-		{"https://spdx.dev/Documents", PREDICATE_OTHER},
-		{"https://slsa.dev/provenance/v0.2", PREDICATE_OTHER},
-		{"https://SLSA.dev/provenance/v1", PREDICATE_OTHER},
+	char why[PREDICATE_TEXT_MAX];
+
+	(void)state;
+	parse(STATEMENT_OF("https://cyclonedx.org/bom", CYCLONEDX_TEXT));
+	assert_int_equal(p->kind, PREDICATE_BOM);
+	assert_int_equal(p->bom->component_count, 5);
+	assert_null(p->bom_fault);
+	assert_true(predicate_bom_fits(p, why));
+	parse(STATEMENT_OF("https://spdx.dev/Document/v3", SPDX_TEXT));
+	assert_int_equal(p->bom->format, BOM_SPDX);
+	assert_true(predicate_bom_fits(p, why));
+	accepted(STATEMENT_OF("https://spdx.dev/Document/v3", SPDX_TEXT), HEX_A, HEX_B);
+	assert_false(predicate_bom_fits(p, why));
+	assert_string_equal(why, "the BOM describes another model: llm");
+}
+
+static void bom__that_cannot_be_read__a_statement_with_the_fault(void **state)
+{
+	static const char *const cases[][2] = {
+		{"https://cyclonedx.org/bom", "CycloneDX: specVersion: missing"},
+		{"https://cyclonedx.org/bom/v1.6", "CycloneDX: specVersion: missing"},
+		{"https://spdx.dev/Document/v2.3", "SPDX: bomFormat: unknown key"},
+		{"https://spdx.dev/Document", "SPDX: bomFormat: unknown key"},
 	};
+	static const char *const others[] = {"https://spdx.dev/Documents",
+		"https://slsa.dev/provenance/v0.2", "https://SLSA.dev/provenance/v1"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		accepted(STATEMENT_OF("TYPE", "{\"bomFormat\":\"CycloneDX\"}"), "TYPE",
-			cases[i].type);
-		assert_int_equal(p->kind, cases[i].kind);
+		accepted(
+			STATEMENT_OF("TYPE", "{\"bomFormat\":\"CycloneDX\"}"), "TYPE", cases[i][0]);
+		assert_int_equal(p->kind, PREDICATE_BOM);
+		assert_null(p->bom);
+		assert_string_equal(p->bom_fault, cases[i][1]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		accepted(STATEMENT_OF("TYPE", "{\"bomFormat\":\"CycloneDX\"}"), "TYPE", others[i]);
+		assert_int_equal(p->kind, PREDICATE_OTHER);
 	}
 }
 
@@ -454,7 +474,8 @@ int main(void)
 		TEST(vsa__what_it_must_have__missing__refused),
 		TEST(assessment__of_ours__read),
 		TEST(assessment__deviating__refused),
-		TEST(bom__of_either_family__recognised_and_not_looked_into),
+		TEST(bom__of_either_family__read),
+		TEST(bom__that_cannot_be_read__a_statement_with_the_fault),
 		TEST(P1__payload_type__in_toto_only),
 		TEST(P2__no_predicate_type_or_no_predicate__refused),
 		TEST(statement__of_version_0_1__read_as_one_of_version_1),

@@ -352,7 +352,8 @@ static void demand__summary_that_failed__refused(void **state)
 static void demand__bom__trusted(void **state)
 {
 	(void)state;
-	say(BINARY, "https://cyclonedx.org/bom", "{}", keys.other);
+	say(BINARY, "https://cyclonedx.org/bom",
+		"{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.7\"}", keys.other);
 	demand("      - {kind: bom, name: bom}\n");
 	assert_trusted(s);
 }

@@ -470,6 +470,30 @@ static void explain__statements__said(void **state)
 	buf_release(&top);
 }
 
+#define MATERIALS                                                                                  \
+	"      - {kind: bom, name: bom, formats: [cyclonedx, spdx], models: required, "            \
+	"datasets: required, licenses: [MIT, Apache-2.0], licenses_forbidden: [AGPL-3.0-only]}\n"
+
+static void explain__bom__said(void **state)
+{
+	struct buf top = {0};
+
+	(void)state;
+	statement_key(&top, "bom", keys.other);
+	parse(0, DEMANDS MATERIALS, buf_str(&top));
+	assert_ok(policy_class_explain(policy[0], &policy[0]->classes[0], &json, &err), err);
+	assert_line("release: bom is of format cyclonedx, spdx");
+	assert_line("release: bom describes each model by its SHA-256");
+	assert_line("release: bom names each data set snapshot");
+	assert_line("release: models and data sets in bom come under one of: MIT, Apache-2.0");
+	assert_line("release: nothing in bom has to come under: AGPL-3.0-only");
+	parse(0, DEMANDS "      - {kind: bom, name: bom}\n", buf_str(&top));
+	parse(1, DEMANDS MATERIALS, buf_str(&top));
+	compare();
+	assert_change("risk class low", "statement bom: changed", "other");
+	buf_release(&top);
+}
+
 static void summary__a_policy__names_and_references(void **state)
 {
 	(void)state;
@@ -508,6 +532,7 @@ int main(void)
 		T(explain__a_class__all_it_demands),
 		T(explain__the_least__said_too),
 		T(explain__statements__said),
+		T(explain__bom__said),
 		T(diff__statements__keys_and_demands_said),
 		T(summary__a_policy__names_and_references),
 	};
