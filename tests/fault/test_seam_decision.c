@@ -14,6 +14,7 @@
 
 static struct {
 	bool armed;
+	enum err_code code;
 	size_t at, seen;
 } seam;
 
@@ -21,7 +22,7 @@ static bool seam_fails(struct err *err)
 {
 	if (!seam.armed || seam.seen++ != seam.at)
 		return false;
-	(void)err_set(err, ERR_NOMEM, "told to fail");
+	(void)err_set(err, seam.code, "told to fail");
 	return true;
 }
 
@@ -121,12 +122,13 @@ static int teardown(void **ignored)
 	return 0;
 }
 
-/* Runs once with nothing failing, then with call 0, 1, … failing: undecided, for want of memory. */
-static void each_seam(bool (*run)(struct err *err), void (*nothing_left)(void))
+static void each_seam_with(
+	enum err_code code, bool (*run)(struct err *err), void (*nothing_left)(void))
 {
 	struct err err = {0};
 	size_t calls;
 
+	seam.code = code;
 	seam.armed = true;
 	seam.at = SIZE_MAX;
 	seam.seen = 0;
@@ -138,13 +140,21 @@ static void each_seam(bool (*run)(struct err *err), void (*nothing_left)(void))
 		err = (struct err){0};
 		if (run(&err))
 			fail_msg("call %zu of %zu failed, and it was decided", seam.at, calls);
-		if (err.code != ERR_NOMEM || (!strstr(err.text, "told to fail") && !strstr(err.text, "no memory")))
+		if ((err.code != code || !strstr(err.text, "told to fail")) &&
+			(err.code != ERR_NOMEM || !strstr(err.text, "no memory")))
 			fail_msg("call %zu of %zu failed: %s: \"%s\"", seam.at, calls,
 				err_code_name(err.code), err.text);
 		if (nothing_left)
 			nothing_left();
 	}
 	seam.armed = false;
+}
+
+/* Runs once with nothing failing, then with call 0, 1, … failing: undecided, for want of memory or for a fault of our own. */
+static void each_seam(bool (*run)(struct err *err), void (*nothing_left)(void))
+{
+	each_seam_with(ERR_NOMEM, run, nothing_left);
+	each_seam_with(ERR_INTERNAL, run, nothing_left);
 }
 
 static bool all_zero(const void *data, size_t size)
