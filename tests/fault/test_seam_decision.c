@@ -53,8 +53,7 @@ SEAM(tpmt_public_key, (const struct tpmt_public *area, struct key **ret, struct 
 	(area, ret, err))
 SEAM(tpm_name_of, (const struct tpmt_public *area, struct tpm_name *ret, struct err *err),
 	(area, ret, err))
-SEAM(pcr_extend,
-	(enum digest_alg alg, uint8_t *value, const uint8_t *digest, struct err *err),
+SEAM(pcr_extend, (enum digest_alg alg, uint8_t *value, const uint8_t *digest, struct err *err),
 	(alg, value, digest, err))
 SEAM(evidence_selection, (enum digest_alg bank, struct tpml_pcr_selection *ret, struct err *err),
 	(bank, ret, err))
@@ -69,7 +68,7 @@ SEAM(cert_from_der, (struct bytes der, bool padded, struct cert **ret, struct er
 SEAM(cert_digest, (const struct cert *cert, uint8_t out[SHA256_LEN], struct err *err),
 	(cert, out, err))
 SEAM(ek_cert_verify,
-	(struct cert *cert, const struct ek_cert_options *options, struct ek_cert_result *ret,
+	(struct cert * cert, const struct ek_cert_options *options, struct ek_cert_result *ret,
 		struct err *err),
 	(cert, options, ret, err))
 SEAM(release_parse, (struct bytes in, struct release **ret, struct err *err), (in, ret, err))

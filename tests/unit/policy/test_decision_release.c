@@ -5,8 +5,7 @@
 #include "policy/predicate.h"
 #include "scene.h"
 
-#define TWO_SECURITY                                                                               \
-	"    approvals: [ {role: security, count: 2} ]\n    credential_lifetime: 10m\n"
+#define TWO_SECURITY "    approvals: [ {role: security, count: 2} ]\n    credential_lifetime: 10m\n"
 
 static struct scene_keys keys;
 static struct scene *s;
@@ -191,7 +190,8 @@ static void checklist__end_of_a_rule__that_of_the_person_it_would_miss_first(voi
 	assert_int_equal(list.items[2].expires, SCENE_NOW + 500);
 	assert_int_equal(list.expires, SCENE_NOW + 500);
 	/* One is enough: the later one; of bob's two the later one too, whichever comes first. */
-	judge_class("    approvals: [ {role: security, count: 1} ]\n    credential_lifetime: 10m\n");
+	judge_class(
+		"    approvals: [ {role: security, count: 1} ]\n    credential_lifetime: 10m\n");
 	assert_int_equal(list.items[2].expires, SCENE_NOW + 900);
 	s->approvals[1].approval.expires = SCENE_NOW + 100;
 	judge();
@@ -262,7 +262,8 @@ static void P8__withdrawal_before_what_it_withdraws__withdraws_it(void **state)
 	(void)state;
 	scene_approval_set(s, 0, "bob", "security", keys.bob);
 	s->approvals[0].approval.withdrawn = true;
-	judge_class("    approvals: [ {role: security, count: 1} ]\n    credential_lifetime: 10m\n");
+	judge_class(
+		"    approvals: [ {role: security, count: 1} ]\n    credential_lifetime: 10m\n");
 	assert_refused_among(s, REASON_APPROVAL_WITHDRAWN);
 	scene_approval_set(s, 1, "bob", "security", keys.bob);
 	scene_approval_set(s, 0, "bob", "security", keys.bob);
@@ -322,8 +323,8 @@ static void limits__exactly_so_many__judged(void **state)
 	input.statement_count = STATEMENTS_MAX;
 	assert_ok(release_appraise(&input, s->policy, 0, s->verdict, &release, &s->err), s->err);
 	release_free(&release);
-	assert_ok(release_appraise(
-			  &input, s->policy, POLICY_TIME_MAX, s->verdict, &release, &s->err),
+	assert_ok(
+		release_appraise(&input, s->policy, POLICY_TIME_MAX, s->verdict, &release, &s->err),
 		s->err);
 	release_free(&release);
 	input.statement_count = 1;
@@ -341,14 +342,13 @@ static void limits__over_or_out_of_time__nothing_decided_and_nothing_left(void *
 	(void)state;
 	memset(&list, 0xff, sizeof(list));
 	release = (struct release *)(uintptr_t)&list;
-	assert_fails(
-		release_checklist(&input, s->policy, -1, &list, s->verdict, &release, &s->err),
+	assert_fails(release_checklist(&input, s->policy, -1, &list, s->verdict, &release, &s->err),
 		s->err, ERR_USAGE, "release: no time given");
 	assert_null(release);
 	assert_int_equal(list.count, 0);
 	assert_false(list.met);
-	assert_fails(release_appraise(&input, s->policy, POLICY_TIME_MAX + 1, s->verdict, &release,
-			     &s->err),
+	assert_fails(release_appraise(
+			     &input, s->policy, POLICY_TIME_MAX + 1, s->verdict, &release, &s->err),
 		s->err, ERR_USAGE, "release: no time given");
 	input.statements = statements;
 	input.statement_count = 2;
@@ -366,8 +366,8 @@ static void release__malformed_without_an_error_asked_for__refused(void **state)
 
 	(void)state;
 	input.envelope = BYTES_LIT("{}");
-	assert_true(release_checklist(
-		&input, s->policy, SCENE_NOW, NULL, s->verdict, &release, NULL));
+	assert_true(
+		release_checklist(&input, s->policy, SCENE_NOW, NULL, s->verdict, &release, NULL));
 	assert_true(verdict_has(s->verdict, REASON_RELEASE_MALFORMED));
 }
 
@@ -387,12 +387,13 @@ static void checklist__more_names_than_fit__cut_at_a_name(void **state)
 	buf_printf(&top, "%.*s", (int)(at - whole), whole);
 	for (int i = 0; i < 8; i++) {
 		assert_ok(key_generate(KEY_EC_P256, &key[i], &s->err), s->err);
-		buf_printf(&top, "  - person: %d-%030d\n    roles: [many]\n    keys:\n      - ", i,
-			7);
+		buf_printf(
+			&top, "  - person: %d-%030d\n    roles: [many]\n    keys:\n      - ", i, 7);
 		scene_put_pem(&top, key[i], 8);
 	}
-	buf_put_str(&top, "risk_classes:\n  - name: low\n    approvals: [ {role: many, count: 8} ]\n"
-			  "    credential_lifetime: 10m\n");
+	buf_put_str(&top,
+		"risk_classes:\n  - name: low\n    approvals: [ {role: many, count: 8} ]\n"
+		"    credential_lifetime: 10m\n");
 	policy_free(&s->policy);
 	assert_ok(policy_parse(buf_bytes(&top), "policy.yaml", &s->policy, &s->err), s->err);
 	for (int i = 0; i < 8; i++) {

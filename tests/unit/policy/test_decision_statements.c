@@ -179,7 +179,8 @@ static void say_verified(const char *levels)
 
 	snprintf(text, sizeof(text),
 		"{\"verifier\":{\"id\":\"v\"},\"timeVerified\":\"2027-01-15T07:00:00Z\","
-		"\"resourceUri\":\"r\",\"policy\":{\"uri\":\"p\",\"digest\":{\"sha256\":\"%064d\"}},"
+		"\"resourceUri\":\"r\",\"policy\":{\"uri\":\"p\",\"digest\":{\"sha256\":\"%064d\"}}"
+		","
 		"\"verificationResult\":\"PASSED\",\"verifiedLevels\":[%s]}",
 		7, levels);
 	say(BINARY, VSA, text, keys.instance);
@@ -215,8 +216,8 @@ static void P1__statement_of_an_in_toto_type_of_its_own__read(void **state)
 		"\"digest\":{\"sha256\":\"%s\"}}],\"predicateType\":\"%s\",\"predicate\":"
 		"{\"result\":\"PASSED\",\"configuration\":[]}}",
 		hex, TEST_RESULT);
-	assert_ok(dsse_sign("application/vnd.in-toto.test-result+json", buf_bytes(&text), keys.other,
-			  &envelopes[0], &s->err),
+	assert_ok(dsse_sign("application/vnd.in-toto.test-result+json", buf_bytes(&text),
+			  keys.other, &envelopes[0], &s->err),
 		s->err);
 	buf_release(&text);
 	views[0] = buf_bytes(&envelopes[0]);
@@ -229,7 +230,8 @@ static void provenance__several_builders_accepted__none_named_alone(void **state
 {
 	(void)state;
 	say_built(BINARY, "https://laptop.example", 0, keys.other);
-	demand("      - {kind: provenance, name: build, builder: [\"https://a\", \"https://b\"]}\n");
+	demand("      - {kind: provenance, name: build, builder: [\"https://a\", "
+	       "\"https://b\"]}\n");
 	assert_unmet(REASON_STATEMENT_CONTENT, "builder https://laptop.example");
 	assert_string_equal(s->verdict->reasons[1].expected, "a builder that is demanded");
 	demand("      - {kind: provenance, name: build, builder: [\"https://a\", "
@@ -331,8 +333,7 @@ static void statement_check__of_neither_release_nor_component__refused(void **st
 	scene_policy(s);
 	say(ELSEWHERE, TEST_RESULT, "{\"result\":\"PASSED\",\"configuration\":[]}", keys.other);
 	assert_fails(release_statement_check(&read, views[0], s->policy, &s->err), s->err,
-		ERR_MISMATCH,
-		"statement-other: speaks neither of this release nor of a component");
+		ERR_MISMATCH, "statement-other: speaks neither of this release nor of a component");
 	say_tested("PASSED", keys.alice);
 	assert_fails(release_statement_check(&read, views[1], s->policy, &s->err), s->err,
 		ERR_DENIED,
