@@ -137,7 +137,7 @@ static bool ek_chain_fill(struct ek_chain *chain, const struct policy *policy,
 
 		if (cert_from_der(certs[i], true, &cert, &why))
 			chain->intermediates[chain->intermediate_count++] = cert;
-		else if (why.code == ERR_NOMEM)
+		else if (why.code == ERR_NOMEM || why.code == ERR_INTERNAL)
 			return err_set(err, why.code, "intermediate certificate: %s", why.text);
 	}
 	return true;

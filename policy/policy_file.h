@@ -151,6 +151,8 @@ void policy_demands_release(struct policy_class *class);
 must_use bool policy_build_hosts(
 	struct policy *policy, const struct file_policy *file, struct err *err);
 void policy_host_class_release(struct host_class *class);
+/* references.c: frees what was attached, whole or half of it. */
+void policy_reference_detach(struct host_reference *reference);
 /* Judges the risk classes; the approvers and host classes must have been built. */
 must_use bool policy_build_classes(
 	struct policy *policy, const struct file_policy *file, struct err *err);

@@ -295,12 +295,6 @@ void policy_host_class_release(struct host_class *class)
 		struct host_reference *reference = &class->references[i];
 
 		key_unref(&reference->key);
-		if (reference->baseline)
-			baseline_release(reference->baseline);
-		free(reference->baseline);
-		if (reference->corim)
-			corim_release(reference->corim);
-		free(reference->corim);
-		ima_rules_free(&reference->rules);
+		policy_reference_detach(reference);
 	}
 }

@@ -74,6 +74,20 @@ static bool (*const attachers[])(
 	[REFERENCE_IMA_RULES] = attach_ima_rules,
 };
 
+void policy_reference_detach(struct host_reference *reference)
+{
+	if (reference->baseline)
+		baseline_release(reference->baseline);
+	free(reference->baseline);
+	reference->baseline = NULL;
+	if (reference->corim)
+		corim_release(reference->corim);
+	free(reference->corim);
+	reference->corim = NULL;
+	ima_rules_free(&reference->rules);
+	reference->attached = false;
+}
+
 bool policy_attach(struct policy *policy, struct bytes object, struct err *err)
 {
 	uint8_t digest[SHA256_LEN];
@@ -94,7 +108,9 @@ bool policy_attach(struct policy *policy, struct bytes object, struct err *err)
 		if (to->attached)
 			continue;
 		if (!attachers[to->kind](to, object, policy->bank, err)) {
-			/* Whatever is wrong with it: not that it was not named. */
+			/* Another try begins afresh. Whatever is wrong with it: not that it was not
+			 * named. */
+			policy_reference_detach(to);
 			if (err && err->code != ERR_NOMEM)
 				err->code = ERR_CONFIG;
 			return err_wrap(err, "reference %s", hex);

@@ -53,9 +53,7 @@ static bool check_signature(struct release_case *c, const struct dsse *dsse, str
 	if (c->signers == 0)
 		verdict_refuse(c->verdict, REASON_RELEASE_SIGNATURE, "release",
 			"a signature by a release key of the policy",
-			dsse->count ? "signatures by other keys only, or wrong ones"
-				    : "no signature",
-			NULL, NULL);
+			"signatures by other keys only, or wrong ones", NULL, NULL);
 	else
 		verdict_checked(c->verdict, "release %s %s: signed by %s",
 			ESC(bytes_str(c->release->name)), ESC(bytes_str(c->release->version)),
@@ -251,15 +249,10 @@ static void put_persons(const struct release_case *c, uint64_t persons, char out
 	size_t at = 0;
 
 	out[0] = '\0';
-	for (size_t i = 0; i < c->policy->approver_count; i++)
-		if (persons >> i & 1) {
-			int n = snprintf(out + at, REASON_TEXT_MAX - at, "%s%s", at ? ", " : "",
-				c->policy->approvers[i].person);
-
-			if (n < 0 || (size_t)n >= REASON_TEXT_MAX - at)
-				return;
-			at += (size_t)n;
-		}
+	for (size_t i = 0; i < c->policy->approver_count && at < REASON_TEXT_MAX; i++)
+		if (persons >> i & 1)
+			at += (size_t)snprintf(out + at, REASON_TEXT_MAX - at, "%s%s",
+				at ? ", " : "", c->policy->approvers[i].person);
 }
 
 /* Why approvals that were meant for this role do not count. */

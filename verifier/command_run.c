@@ -8,9 +8,11 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "verifier/app.h"
 #include "verifier/notify.h"
+#include "verifier/only_one.h"
 #include "verifier/options.h"
 #include "verifier/verifier.h"
 
@@ -101,8 +103,11 @@ static bool run(const char *path, bool check, const sigset_t *set, struct err *e
 	const struct app_options options = {
 		.clock = &clock_system, .random = &random_system, .sql = &sql_sqlite, .log_fd = 2};
 	OWNED(config_release) struct config config = {0};
+	OWNED(fd_close) int lock = -1; /* left after the store is closed */
 	OWNED(app_close) struct app *app = NULL;
-	if (!config_load(path, &config, err) || !app_open(&config, &options, &app, err))
+	if (!config_load(path, &config, err) ||
+		(!check && !only_one_take(config.database, &lock, err)) ||
+		!app_open(&config, &options, &app, err))
 		return false;
 	if (check) {
 		printf("%s: in order\n", path);

@@ -277,6 +277,11 @@ static void references__junk__refused_by_kind(void **state)
 		assert_int_equal(err.code, ERR_CONFIG);
 		assert_non_null(strstr(err.text, hex));
 		assert_false(policy_complete(policy, &err));
+		/* Nothing of the failed try is left, so that another one loses nothing. */
+		assert_null(policy->host_classes[0].references[1].baseline);
+		assert_null(policy->host_classes[0].references[1].corim);
+		assert_null(policy->host_classes[0].references[1].rules);
+		assert_false(policy_attach(policy, junk, &err));
 	}
 }
 
