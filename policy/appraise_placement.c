@@ -68,8 +68,8 @@ static void check_attribute(struct appraisal *a, enum reason_code code, const ch
 	if (fits(wanted, found->value))
 		verdict_checked(a->verdict, "%s: %s, not proven", subject, actual);
 	else
-		verdict_refuse(a->verdict, code, subject, one_of(wanted, expected), actual, PLACE,
-			NULL);
+		verdict_refuse(
+			a->verdict, code, subject, one_of(wanted, expected), actual, PLACE, NULL);
 }
 
 bool check_placement(struct appraisal *a, struct err *err)
@@ -151,8 +151,7 @@ static void refuse_sandbox(struct appraisal *a, const struct sandbox_name *name)
 	else
 		snprintf(actual, sizeof(actual), "%s",
 			launch->sandbox ? name->otherwise : "the launch record says nothing of it");
-	verdict_refuse(
-		a->verdict, REASON_SANDBOX, subject, name->wanted, actual, where, NULL);
+	verdict_refuse(a->verdict, REASON_SANDBOX, subject, name->wanted, actual, where, NULL);
 }
 
 /* The launch record of a renewal is the one accepted under this very policy. */

@@ -68,8 +68,8 @@ static bool is_plain(struct bytes value)
 bool host_attribute_check(struct bytes key, struct bytes value, struct err *err)
 {
 	if (!text_is_name(key))
-		return err_set(err, ERR_FORMAT, "attribute %s: not a name (a-z 0-9 . _ -)",
-			ESC(key));
+		return err_set(
+			err, ERR_FORMAT, "attribute %s: not a name (a-z 0-9 . _ -)", ESC(key));
 	if (value.len == 0 || value.len > HOST_ATTRIBUTE_VALUE_MAX || !is_plain(value))
 		return err_set(err, ERR_FORMAT,
 			"attribute %s: expected 1 to %u bytes of text without control characters",

@@ -19,8 +19,7 @@ static int name_order(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool build_names(
-	struct policy_names *to, char *const *from, size_t count, struct err *err)
+static bool build_names(struct policy_names *to, char *const *from, size_t count, struct err *err)
 {
 	to->list = policy_alloc(count, sizeof(*to->list), err);
 	if (!to->list)
@@ -39,8 +38,8 @@ static bool build_names(
 	return true;
 }
 
-static bool build_jurisdictions(struct policy_names *to, char *const *from, size_t count,
-	const char *key, struct err *err)
+static bool build_jurisdictions(
+	struct policy_names *to, char *const *from, size_t count, const char *key, struct err *err)
 {
 	for (size_t i = 0; i < count; i++)
 		if (!jurisdiction_ok(bytes_str(from[i])))
@@ -55,8 +54,8 @@ static int rule_order(const void *a, const void *b)
 		((const struct policy_attribute_rule *)b)->name);
 }
 
-static bool build_rule(struct policy_attribute_rule *to, const struct file_attribute *from,
-	struct err *err)
+static bool build_rule(
+	struct policy_attribute_rule *to, const struct file_attribute *from, struct err *err)
 {
 	if (strcmp(from->name, HOST_JURISDICTION) == 0)
 		return err_set(err, ERR_CONFIG, "jurisdiction: is demanded by `jurisdictions`");
@@ -108,9 +107,8 @@ bool policy_build_placement(struct policy_class *to, const struct file_class *fr
 {
 	return build_jurisdictions(&to->jurisdictions, from->jurisdictions,
 		       from->jurisdictions_count, "jurisdictions", err) &&
-	       build_jurisdictions(&to->third_party_jurisdictions,
-		       from->third_party_jurisdictions, from->third_party_jurisdictions_count,
-		       "third_party_jurisdictions", err) &&
+	       build_jurisdictions(&to->third_party_jurisdictions, from->third_party_jurisdictions,
+		       from->third_party_jurisdictions_count, "third_party_jurisdictions", err) &&
 	       (build_rules(to, from, err) || err_wrap(err, "host_attributes")) &&
 	       build_sandbox(to, from, err);
 }
@@ -171,8 +169,8 @@ static bool clause_sandbox(json_t *clause, const struct policy_class *class)
 bool policy_clause_placement(json_t *clause, const struct policy_class *class)
 {
 	return clause_names(clause, "jurisdictions", &class->jurisdictions) &&
-	       clause_names(clause, "third_party_jurisdictions",
-		       &class->third_party_jurisdictions) &&
+	       clause_names(
+		       clause, "third_party_jurisdictions", &class->third_party_jurisdictions) &&
 	       clause_rules(clause, class) && clause_sandbox(clause, class);
 }
 

@@ -135,7 +135,6 @@ void diff_placement(struct diff *d, const char *subject, const struct policy_cla
 		"where the hosts may stand that its workloads run on");
 	diff_rules(d, subject, old, new);
 	diff_names(d, subject, "third_party_jurisdictions", &old->third_party_jurisdictions,
-		&new->third_party_jurisdictions,
-		"where the third parties of its workloads may be");
+		&new->third_party_jurisdictions, "where the third parties of its workloads may be");
 	diff_sandbox(d, subject, old->sandbox, new->sandbox);
 }

@@ -134,6 +134,20 @@ static const char schema_4[] =
 	"CREATE TABLE subjects(digest BLOB NOT NULL, release BLOB NOT NULL REFERENCES "
 	"releases(digest), PRIMARY KEY(digest, release)) STRICT, WITHOUT ROWID;";
 
+/* What operators say of hosts: every word of it is kept, the newest on an attribute counts. */
+static const char schema_5[] =
+	/* Deferred: a join token speaks of its host in the job that makes the row. */
+	"CREATE TABLE host_attributes(host BLOB NOT NULL REFERENCES hosts(id) DEFERRABLE INITIALLY "
+	"DEFERRED, seq INTEGER NOT NULL,"
+	" attribute TEXT NOT NULL, value TEXT, operator TEXT NOT NULL, reason TEXT NOT NULL, time "
+	"INTEGER NOT NULL, PRIMARY KEY(host, seq)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX host_attributes_value ON host_attributes(attribute, value);"
+	"CREATE TRIGGER host_attributes_fixed BEFORE UPDATE ON host_attributes"
+	" BEGIN SELECT RAISE(ABORT, 'what was said of a host is immutable'); END;"
+	"CREATE TRIGGER host_attributes_kept BEFORE DELETE ON host_attributes"
+	" BEGIN SELECT RAISE(ABORT, 'what was said of a host is kept'); END;"
+	"ALTER TABLE join_tokens ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}';";
+
 static bool meta_make(struct sql *sql, struct err *err)
 {
 	static const uint8_t none[SHA256_LEN];
@@ -155,6 +169,7 @@ static const struct {
 	{schema_2, NULL},
 	{schema_3, NULL},
 	{schema_4, subjects_fill},
+	{schema_5, NULL},
 };
 
 int store_schema_version(void)

@@ -108,28 +108,38 @@ static void attribute__forms__table(void **state)
 		{"kubernetes-node", "node-1.zrh1.bank.example", NULL},
 		{"Site", "zrh1", "attribute Site: not a name (a-z 0-9 . _ -)"},
 		{"", "zrh1", "attribute : not a name (a-z 0-9 . _ -)"},
-		{"site", "", "attribute site: expected 1 to 253 bytes of text without control "
-			     "characters"},
-		{"site", "a\nb", "attribute site: expected 1 to 253 bytes of text without control "
-				 "characters"},
-		{"site", "a\x7f", "attribute site: expected 1 to 253 bytes of text without control "
-				  "characters"},
-		{"site", "\xff", "attribute site: expected 1 to 253 bytes of text without control "
-				 "characters"},
+		{"site", "",
+			"attribute site: expected 1 to 253 bytes of text without control "
+			"characters"},
+		{"site", "a\nb",
+			"attribute site: expected 1 to 253 bytes of text without control "
+			"characters"},
+		{"site", "a\x7f",
+			"attribute site: expected 1 to 253 bytes of text without control "
+			"characters"},
+		{"site", "\xff",
+			"attribute site: expected 1 to 253 bytes of text without control "
+			"characters"},
 		{"jurisdiction", "ch",
 			"attribute jurisdiction: ch: expected a code as CH or CH-ZH"},
-		{"kubernetes-node", "Node", "attribute kubernetes-node: Node: expected a node's "
-					    "name: a-z 0-9 . -"},
-		{"kubernetes-node", "a..b", "attribute kubernetes-node: a..b: expected a node's "
-					    "name: a-z 0-9 . -"},
-		{"kubernetes-node", "-a", "attribute kubernetes-node: -a: expected a node's name: "
-					  "a-z 0-9 . -"},
-		{"kubernetes-node", "a-", "attribute kubernetes-node: a-: expected a node's name: "
-					  "a-z 0-9 . -"},
-		{"kubernetes-node", "a-.b", "attribute kubernetes-node: a-.b: expected a node's "
-					    "name: a-z 0-9 . -"},
-		{"kubernetes-node", "a.-b", "attribute kubernetes-node: a.-b: expected a node's "
-					    "name: a-z 0-9 . -"},
+		{"kubernetes-node", "Node",
+			"attribute kubernetes-node: Node: expected a node's "
+			"name: a-z 0-9 . -"},
+		{"kubernetes-node", "a..b",
+			"attribute kubernetes-node: a..b: expected a node's "
+			"name: a-z 0-9 . -"},
+		{"kubernetes-node", "-a",
+			"attribute kubernetes-node: -a: expected a node's name: "
+			"a-z 0-9 . -"},
+		{"kubernetes-node", "a-",
+			"attribute kubernetes-node: a-: expected a node's name: "
+			"a-z 0-9 . -"},
+		{"kubernetes-node", "a-.b",
+			"attribute kubernetes-node: a-.b: expected a node's "
+			"name: a-z 0-9 . -"},
+		{"kubernetes-node", "a.-b",
+			"attribute kubernetes-node: a.-b: expected a node's "
+			"name: a-z 0-9 . -"},
 	};
 	char longest[HOST_ATTRIBUTE_VALUE_MAX + 2];
 
@@ -351,8 +361,7 @@ static void sandbox__record_says_nothing__refused(void **state)
 	class_with("    sandbox: {no_new_privs: true}\n");
 	scene_run(s);
 	assert_refused(s, REASON_SANDBOX);
-	assert_string_equal(
-		s->verdict->reasons[0].actual, "the launch record says nothing of it");
+	assert_string_equal(s->verdict->reasons[0].actual, "the launch record says nothing of it");
 	class_with("");
 	scene_run(s);
 	assert_trusted(s);
@@ -550,8 +559,7 @@ static void diff__placement__said_with_its_direction(void **state)
 			if (strcmp(text, cases[i].text) != 0)
 				continue;
 			found++;
-			assert_string_equal(
-				json_string_value(json_object_get(change, "direction")),
+			assert_string_equal(json_string_value(json_object_get(change, "direction")),
 				cases[i].direction);
 		}
 		if (found != 1)

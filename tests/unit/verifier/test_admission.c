@@ -28,7 +28,8 @@ static void prepare(struct world *world)
 	assert_ok(file_read(path, 65536, &config, &world->err), world->err);
 	buf_put_str(&config, "kubernetes:\n"
 			     "  - {namespace: payments, environment: prod}\n"
-			     "  - {namespace: tests, environment: staging}\n");
+			     "  - {namespace: tests, environment: staging}\n"
+			     "admission_nodes: when-known\n");
 	assert_ok(file_write_atomic(path, buf_bytes(&config), 0600, &world->err), world->err);
 	buf_release(&config);
 }
@@ -176,7 +177,7 @@ static void review__bad__refused(void **state)
 	}
 	load("deployment");
 	assert_false(parse());
-	assert_non_null(strstr(err.text, "only Pods are judged"));
+	assert_non_null(strstr(err.text, "only Pods are judged, and their Bindings"));
 }
 
 static void review__too_many_images_or_bytes__refused(void **state)
@@ -220,6 +221,15 @@ static void answer__untrusted_text__escaped_and_cut(void **state)
 	json_decref(answer);
 	answer = admission_answer("u", true, NULL);
 	assert_null(json_object_get(json_object_get(answer, "response"), "status"));
+	assert_null(json_object_get(json_object_get(answer, "response"), "warnings"));
+	json_decref(answer);
+	answer = admission_answer("u", true, "beware\x1b");
+	assert_null(json_object_get(json_object_get(answer, "response"), "status"));
+	assert_true(json_is_true(json_object_get(json_object_get(answer, "response"), "allowed")));
+	assert_string_equal(
+		json_string_value(json_array_get(
+			json_object_get(json_object_get(answer, "response"), "warnings"), 0)),
+		"beware\\x1b");
 	json_decref(answer);
 }
 
@@ -401,7 +411,12 @@ static void migrate__releases_of_schema_3__found_by_their_digests(void **state)
 	release_row_release(&unreadable);
 	assert_ok(subjects_find(sql, image, bytes_str("prod"), found, 2, &count, &err), err);
 	assert_int_equal(count, 0);
-	assert_ok(sql->ops->script(sql, "DROP TABLE subjects; PRAGMA user_version=3", &err), err);
+	assert_ok(sql->ops->script(sql,
+			  "DROP TABLE host_attributes;"
+			  " ALTER TABLE join_tokens DROP COLUMN attributes;"
+			  " DROP TABLE subjects; PRAGMA user_version=3",
+			  &err),
+		err);
 	assert_ok(store_migrate(sql, &err), err);
 	assert_ok(subjects_find(sql, image, bytes_str("prod"), found, 2, &count, &err), err);
 	assert_int_equal(count, 1);

@@ -311,6 +311,7 @@ static void workload__facts__kept_and_set_by_version_only(void **state)
 }
 
 /* Databases as earlier schemas left them: the steps since are undone by hand. */
+#define UNDO_5 "DROP TABLE host_attributes; ALTER TABLE join_tokens DROP COLUMN attributes;"
 #define UNDO_4 "DROP TABLE subjects;"
 #define UNDO_3                                                                                     \
 	"ALTER TABLE workloads DROP COLUMN unit;"                                                  \
@@ -365,7 +366,7 @@ static void migrate__database_of_schema_1__opens_with_what_it_held(void **state)
 	(void)state;
 	struct workload_row row = workload();
 	assert_ok(workload_insert(sql, &row, &err), err);
-	reopen_old(UNDO_4 UNDO_3 UNDO_2 "PRAGMA user_version=1");
+	reopen_old(UNDO_5 UNDO_4 UNDO_3 UNDO_2 "PRAGMA user_version=1");
 	assert_workload_of_old();
 	assert_newest_schema();
 }
@@ -392,7 +393,7 @@ static void migrate__database_of_schema_2__opens_with_what_it_held(void **state)
 	size_t count = 0;
 	assert_ok(workload_insert(sql, &row, &err), err);
 	put_statement();
-	reopen_old(UNDO_4 UNDO_3 "PRAGMA user_version=2");
+	reopen_old(UNDO_5 UNDO_4 UNDO_3 "PRAGMA user_version=2");
 	assert_workload_of_old();
 	assert_newest_schema();
 	assert_ok(statements_get(sql, release, kept, &count, &err), err);
@@ -407,11 +408,31 @@ static void migrate__database_of_schema_3__opens_with_what_it_held(void **state)
 	struct workload_row row = workload(), read = {0};
 	bool found = false;
 	assert_ok(workload_insert(sql, &row, &err), err);
-	reopen_old(UNDO_4 "PRAGMA user_version=3");
+	reopen_old(UNDO_5 UNDO_4 "PRAGMA user_version=3");
 	assert_ok(workload_get(sql, bytes_str("w"), &read, &found, &err), err);
 	assert_true(found);
 	row.version = 1;
 	assert_workload(&read, &row);
+	assert_newest_schema();
+}
+
+static void migrate__database_of_schema_4__opens_with_what_it_held(void **state)
+{
+	(void)state;
+	struct token_row row = {.created = 1, .expires = 100};
+	uint8_t a[HOST_ID_LEN] = {1};
+	bool ok = false;
+	assert_ok(join_token_put(sql, &row, &err), err);
+	reopen_old(UNDO_5 "PRAGMA user_version=4");
+	assert_ok(join_token_use(sql, row.hash, a, 99, &ok, &err), err);
+	assert_true(ok);
+	assert_ok(
+		sql_exec(sql,
+			"INSERT INTO host_attributes(host, seq, attribute, value, operator, reason,"
+			" time) SELECT ?1, 1, 'site', attributes, 'o', 'r', 1 FROM join_tokens"
+			" WHERE 0",
+			SQL_ARGS(sql_b(BYTES_OF(a))), NULL, &err),
+		err);
 	assert_newest_schema();
 }
 
@@ -468,6 +489,7 @@ int main(void)
 		T(migrate__database_of_schema_1__opens_with_what_it_held),
 		T(migrate__database_of_schema_2__opens_with_what_it_held),
 		T(migrate__database_of_schema_3__opens_with_what_it_held),
+		T(migrate__database_of_schema_4__opens_with_what_it_held),
 		T(instance__state__kept_and_unreadable_means_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
