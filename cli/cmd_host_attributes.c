@@ -3,7 +3,8 @@
 #include "cli/host_id.h"
 
 static const struct option_spec options[] = {
-	{"set", "KEY=VALUE", OPTION_REPEATED, "jurisdiction=CH, site=zrh1, kubernetes-node=NAME, ..."},
+	{"set", "KEY=VALUE", OPTION_REPEATED,
+		"jurisdiction=CH, site=zrh1, kubernetes-node=NAME, ..."},
 	{"unset", "KEY", OPTION_REPEATED, "take it back"},
 	{"reason", "TEXT", OPTION_VALUE, "why"},
 	API_OPTIONS,

@@ -48,8 +48,7 @@ bool host_attributes_put(struct cli *cli, const char *name, json_t *request, con
 			return err_set(
 				&cli->err, ERR_USAGE, "--%s: not valid UTF-8, or no memory", name);
 	}
-	return json_object_set(request, key, set) == 0 ||
-	       err_set(&cli->err, ERR_NOMEM, "request");
+	return json_object_set(request, key, set) == 0 || err_set(&cli->err, ERR_NOMEM, "request");
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -92,12 +91,13 @@ enum status host_print(struct cli *cli, json_t *host)
 		(void)puts("  (none)");
 	if (json_array_size(history) > json_object_size(said))
 		(void)puts("what was said before, the newest first:");
-	for (i = 0; json_array_size(history) > json_object_size(said) && i < json_array_size(history);
+	for (i = 0;
+		json_array_size(history) > json_object_size(said) && i < json_array_size(history);
 		i++) {
 		row = json_array_get(history, i);
 		print_said(row, text_of(row, "key"),
 			json_is_null(json_object_get(row, "value")) ? "taken back"
-								     : text_of(row, "value"),
+								    : text_of(row, "value"),
 			"time");
 	}
 	return STATUS_DONE;

@@ -28,14 +28,13 @@ static bool last_trusted(struct sql *sql, const uint8_t host[HOST_ID_LEN], const
 	return true;
 }
 
-static bool node_find(struct call *call, const char *name, const char *class, struct node *ret,
-	struct err *err)
+static bool node_find(
+	struct call *call, const char *name, const char *class, struct node *ret, struct err *err)
 {
 	struct sql *sql = NULL;
 	if (!call_read(call, &sql, err))
 		return false;
-	bool ok = attributes_host(
-		sql, HOST_KUBERNETES_NODE, name, ret->host, &ret->known, err);
+	bool ok = attributes_host(sql, HOST_KUBERNETES_NODE, name, ret->host, &ret->known, err);
 	if (ok && ret->known)
 		ok = host_gate(sql, ret->host, &ret->state, err) &&
 		     last_trusted(sql, ret->host, class, &ret->trusted, err);
@@ -60,8 +59,8 @@ static bool judge_known(struct call *call, const char *name, const struct node *
 			ESC(bytes_str(name)), host, host_state_name(node->state));
 	else if (node->trusted == 0)
 		(void)snprintf(why, ADMISSION_WHY_MAX,
-			"node %s: no agent%s%s on its host %s is trusted now",
-			ESC(bytes_str(name)), ns->node_class ? " of risk class " : "",
+			"node %s: no agent%s%s on its host %s is trusted now", ESC(bytes_str(name)),
+			ns->node_class ? " of risk class " : "",
 			ns->node_class ? ns->node_class : "", host);
 	else if (!is_fresh(node->trusted, clock_wall(call->app->clock), age))
 		(void)snprintf(why, ADMISSION_WHY_MAX,

@@ -64,10 +64,10 @@ json_t *attributes_json(const struct host_attributes *attributes)
 static bool row_visited(void *arg, const struct attribute_row *row, struct err *err)
 {
 	char time[TIME_TEXT_MAX];
-	return json_array_append_new(arg,
-		       json_pack("{s:s, s:s?, s:s, s:s, s:s}", "key", row->key, "value",
-			       row->value[0] ? row->value : NULL, "by", row->by, "reason",
-			       row->reason, "time", time_json(row->time, time))) == 0 ||
+	return json_array_append_new(
+		       arg, json_pack("{s:s, s:s?, s:s, s:s, s:s}", "key", row->key, "value",
+				    row->value[0] ? row->value : NULL, "by", row->by, "reason",
+				    row->reason, "time", time_json(row->time, time))) == 0 ||
 	       err_set(err, ERR_NOMEM, "attributes");
 }
 

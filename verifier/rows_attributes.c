@@ -59,7 +59,8 @@ bool attributes_history(struct sql *sql, const uint8_t host[HOST_ID_LEN], attrib
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	bool more = false;
 	if (!sql_start(sql,
-		    "SELECT " COLUMNS " FROM host_attributes WHERE host=?1 ORDER BY seq DESC LIMIT ?2",
+		    "SELECT " COLUMNS
+		    " FROM host_attributes WHERE host=?1 ORDER BY seq DESC LIMIT ?2",
 		    SQL_ARGS(sql_b(bytes_of(host, HOST_ID_LEN)), sql_i(ATTRIBUTES_HISTORY_MAX)), &q,
 		    err))
 		return false;
@@ -215,7 +216,8 @@ bool attributes_of_token(struct app *app, struct store_tx *tx, const uint8_t *ha
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	bool more = false;
 	if (!sql_start(tx->sql,
-		    "SELECT attributes, creator FROM join_tokens WHERE used_by IS NULL AND expires>?3"
+		    "SELECT attributes, creator FROM join_tokens WHERE used_by IS NULL AND "
+		    "expires>?3"
 		    " AND ((?1 IS NOT NULL AND hash=?1 AND (host IS NULL OR host=?2)) OR"
 		    " (?1 IS NULL AND host=?2)) ORDER BY created, hash",
 		    SQL_ARGS(hash ? sql_b(bytes_of(hash, SHA256_LEN)) : sql_null(),

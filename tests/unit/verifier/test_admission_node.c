@@ -210,8 +210,8 @@ static void review__binding_in_another_form__refused(void **state)
 /* Sends the review: "allowed", "allowed: WARNING" or "denied: WHY". */
 static const char *asked(char out[1200])
 {
-	json_t *answer = world_json(
-		&w, &cluster, "POST", "/v1/kubernetes/admission", buf_str(&text), 200);
+	json_t *answer =
+		world_json(&w, &cluster, "POST", "/v1/kubernetes/admission", buf_str(&text), 200);
 	const json_t *response = json_object_get(answer, "response");
 	const char *message =
 		json_string_value(json_object_get(json_object_get(response, "status"), "message"));
@@ -223,7 +223,10 @@ static const char *asked(char out[1200])
 	if (allowed == (message != NULL))
 		fail_msg("allowed and a reason, or neither");
 	(void)snprintf(out, 1200, "%s%s%s", allowed ? "allowed" : "denied",
-		message || warning ? ": " : "", message ? message : warning ? warning : "");
+		message || warning ? ": " : "",
+		message   ? message
+		: warning ? warning
+			  : "");
 	json_decref(answer);
 	return out;
 }
@@ -251,8 +254,8 @@ static void node__trusted__pod_and_binding_admitted(void **state)
 static void node__unknown__denied_where_nodes_are_required(void **state)
 {
 	(void)state;
-	assert_asked("binding",
-		"denied: node node-3: no host here is said to be it (kubernetes-node)");
+	assert_asked(
+		"binding", "denied: node node-3: no host here is said to be it (kubernetes-node)");
 	assert_asked("create-node", "denied: node node-3: no host here");
 	name_node("node-4");
 	assert_asked("binding", "denied: node node-3: no host here");
@@ -361,13 +364,15 @@ static void node__class_named__another_agent_does_not_vouch(void **state)
 	load("binding");
 	edit("\"namespace\":\"payments\"", "\"namespace\":\"strict\"");
 	(void)asked(out);
-	assert_non_null(strstr(out, "denied: node node-3: no agent of risk class high on its host "));
+	assert_non_null(
+		strstr(out, "denied: node node-3: no agent of risk class high on its host "));
 	load("binding");
 	edit("\"namespace\":\"payments\"", "\"namespace\":\"low\"");
 	assert_string_equal(asked(out), "allowed");
 	load("binding");
 	edit("\"namespace\":\"payments\"", "\"namespace\":\"elsewhere\"");
-	assert_string_equal(asked(out), "denied: namespace elsewhere belongs to no environment here");
+	assert_string_equal(
+		asked(out), "denied: namespace elsewhere belongs to no environment here");
 }
 
 /* Of a node that is not chosen yet nothing is pretended. */

@@ -69,8 +69,8 @@ static void say_refused(const char *body, int status, const char *why)
 
 static const char *value_of(const json_t *host, const char *key, const char *field)
 {
-	return json_string_value(json_object_get(
-		json_object_get(json_object_get(host, "attributes"), key), field));
+	return json_string_value(
+		json_object_get(json_object_get(json_object_get(host, "attributes"), key), field));
 }
 
 static json_t *newest_entry(void)
@@ -79,8 +79,8 @@ static json_t *newest_entry(void)
 	struct sql_query *q = NULL;
 	json_t *entry = NULL;
 	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
-	assert_ok(sql_first(sql, "SELECT content FROM leaves ORDER BY idx DESC LIMIT 1", SQL_NO_ARGS,
-			  &q, &w.err),
+	assert_ok(sql_first(sql, "SELECT content FROM leaves ORDER BY idx DESC LIMIT 1",
+			  SQL_NO_ARGS, &q, &w.err),
 		w.err);
 	assert_ok(json_open(sql_bytes(q, 0), 65536, &entry, &w.err), w.err);
 	sql_finish(&q);
@@ -115,13 +115,12 @@ static void attributes__change__a_ledger_entry(void **state)
 	say_ok("{\"set\":{\"jurisdiction\":\"CH\"},\"reason\":\"seen it\"}");
 	json_t *entry = newest_entry();
 	hex_encode(BYTES_OF(w.host_id), id);
-	assert_string_equal(
-		json_string_value(json_object_get(entry, "event")), "host-attributes");
+	assert_string_equal(json_string_value(json_object_get(entry, "event")), "host-attributes");
 	assert_string_equal(json_string_value(json_object_get(entry, "host")), id);
 	assert_string_equal(json_string_value(json_object_get(entry, "by")), BY);
 	assert_string_equal(json_string_value(json_object_get(entry, "reason")), "seen it");
-	assert_string_equal(json_string_value(json_object_get(
-				    json_object_get(entry, "set"), "jurisdiction")),
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(entry, "set"), "jurisdiction")),
 		"CH");
 	json_decref(entry);
 }
@@ -179,7 +178,11 @@ static void attributes__by_others__refused(void **state)
 	world_do(&w, &host, "POST", path, body, 403);
 	world_do(&w, &w.ci, "POST", path, body, 403);
 	world_do(&w, &w.auditor, "POST", path, body, 403);
-	world_do(&w, &w.admin, "POST", "/v1/hosts/" "0000000000000000000000000000000000000000000000000000000000000000" "/attributes", body, 404);
+	world_do(&w, &w.admin, "POST",
+		"/v1/hosts/"
+		"0000000000000000000000000000000000000000000000000000000000000000"
+		"/attributes",
+		body, 404);
 }
 
 static void attributes__host_retired__refused(void **state)
@@ -205,8 +208,8 @@ static void attributes__rows__immutable(void **state)
 	say_ok("{\"set\":{\"jurisdiction\":\"CH\"},\"reason\":\"r\"}");
 	for (size_t i = 0; i < ARRAY_LEN(attempts); i++) {
 		struct err err = {0};
-		assert_false(store_run(w.app->store, forge_work,
-			(void *)(uintptr_t)attempts[i], &err));
+		assert_false(
+			store_run(w.app->store, forge_work, (void *)(uintptr_t)attempts[i], &err));
 		assert_non_null(strstr(err.text, "what was said of a host is"));
 	}
 }
@@ -343,8 +346,8 @@ static void decision__follows_the_register__audited_the_same(void **state)
 	char bundle[160], id[2 * SHA256_LEN + 1];
 	hex_encode(BYTES_OF(a.result.record), id);
 	(void)snprintf(bundle, sizeof(bundle), "/v1/records/%s/bundle", id);
-	struct https_answer answer = world_call(
-		&w, &w.auditor, "GET", bundle, NULL, (struct bytes){0});
+	struct https_answer answer =
+		world_call(&w, &w.auditor, "GET", bundle, NULL, (struct bytes){0});
 	assert_int_equal(answer.status, 200);
 	assert_non_null(memmem(answer.body.data, answer.body.len, "jurisdiction", 12));
 	struct audit_anchors anchors = {.roots = &w.ca, .root_count = 1};
@@ -394,8 +397,8 @@ static void gate__third_party_elsewhere__refused(void **state)
 	hex_encode(BYTES_OF(w.scene->release_digest), digest);
 	(void)snprintf(gate, sizeof(gate), "/v1/releases/%s/gate?environment=prod", digest);
 	json_t *answer = world_json(&w, &w.ci, "GET", gate, NULL, 200);
-	assert_string_equal(json_string_value(json_object_get(
-				    json_object_get(answer, "verdict"), "outcome")),
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(answer, "verdict"), "outcome")),
 		"trusted");
 	json_decref(answer);
 	world_do(&w, &w.admin, "POST", "/v1/workloads/ocr-agent/review",
