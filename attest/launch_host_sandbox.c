@@ -51,8 +51,8 @@ bool sandbox_status_ok(struct bytes status, unsigned sandbox, struct err *err)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
 		if ((sandbox & wanted[i].bit) && !status_says(status, wanted[i].line))
-			return err_set(err, ERR_MISMATCH,
-				"its process does not show %s", ESC(bytes_str(wanted[i].line)));
+			return err_set(err, ERR_MISMATCH, "its process does not show %s",
+				ESC(bytes_str(wanted[i].line)));
 	return true;
 }
 

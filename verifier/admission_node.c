@@ -8,20 +8,22 @@ struct node {
 	bool known;
 	uint8_t host[HOST_ID_LEN];
 	enum host_state state;
-	int64_t trusted; /* when an agent on it was last trusted that still is; 0: none is */
+	int64_t trusted; /* when an agent on it was last trusted whose credential is good now; 0: none */
 };
 
+/* What ends trust ends credentials: a refusal, an exit, a quarantine, a workload retired, a release
+ * revoked. So who holds one that is good now was trusted when it was last renewed, and still is. */
 static bool last_trusted(struct sql *sql, const uint8_t host[HOST_ID_LEN], const char *class,
-	int64_t *ret, struct err *err)
+	int64_t now, int64_t *ret, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	if (!sql_first(sql,
-		    "SELECT coalesce(max(renewed), 0) FROM instances JOIN workloads ON"
-		    " workloads.name=instances.workload WHERE instances.host=?1 AND"
-		    " instances.state=?2 AND workloads.state=?3 AND"
-		    " (?4 IS NULL OR workloads.risk_class=?4)",
-		    SQL_ARGS(sql_b(bytes_of(host, HOST_ID_LEN)), sql_i(INSTANCE_TRUSTED),
-			    sql_i(WORKLOAD_ACTIVE), class ? sql_t(bytes_str(class)) : sql_null()),
+		    "SELECT coalesce(max(renewed), 0) FROM instances AS i JOIN workloads AS w ON"
+		    " w.name=i.workload WHERE i.host=?1 AND (?2 IS NULL OR w.risk_class=?2) AND"
+		    " EXISTS(SELECT 1 FROM credentials AS c WHERE c.host=i.host AND"
+		    " c.instance=i.instance AND c.revoked=0 AND c.not_after>?3)",
+		    SQL_ARGS(sql_b(bytes_of(host, HOST_ID_LEN)),
+			    class ? sql_t(bytes_str(class)) : sql_null(), sql_i(now)),
 		    &q, err))
 		return false;
 	*ret = q ? sql_int(q, 0) : 0;
@@ -37,7 +39,8 @@ static bool node_find(
 	bool ok = attributes_host(sql, HOST_KUBERNETES_NODE, name, ret->host, &ret->known, err);
 	if (ok && ret->known)
 		ok = host_gate(sql, ret->host, &ret->state, err) &&
-		     last_trusted(sql, ret->host, class, &ret->trusted, err);
+		     last_trusted(sql, ret->host, class, clock_wall(call->app->clock),
+			     &ret->trusted, err);
 	store_read_done(call->app->store, &sql);
 	return ok;
 }

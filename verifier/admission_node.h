@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whether a node of a cluster is trusted now: an operator said which host it is (the attribute
- * kubernetes-node), that host is active, and an agent on it was trusted not long ago and has not
- * been refused since. Private to verifier/.
+ * kubernetes-node), that host is active, and an agent on it was trusted not long ago, has not been
+ * refused since, and holds a credential that is good now. Private to verifier/.
  */
 #ifndef ASSAY_VERIFIER_ADMISSION_NODE_H
 #define ASSAY_VERIFIER_ADMISSION_NODE_H

@@ -12,7 +12,7 @@
 
 /* Says what the kernel shows of it, without starting another program. */
 #define LOOK                                                                                       \
-	", -c, 'while read a b; do case $a in NoNewPrivs:|CapPrm:|CapEff:|CapBnd:|CapAmb:) echo " \
+	", -c, 'while read a b; do case $a in NoNewPrivs:|CapPrm:|CapEff:|CapBnd:|CapAmb:) echo "  \
 	"$a $b;; esac; done < /proc/self/status; while read a b; do case $a in *:) echo dev $a;; " \
 	"esac; done < /proc/net/dev; (echo x > %s) 2>/dev/null && echo wrote; echo done; read x'"
 
@@ -71,7 +71,7 @@ static unsigned logged(struct hostd_fixture *f)
 }
 
 #define NO_CAPABILITIES                                                                            \
-	"CapPrm: 0000000000000000\nCapEff: 0000000000000000\nCapBnd: 0000000000000000\n"          \
+	"CapPrm: 0000000000000000\nCapEff: 0000000000000000\nCapBnd: 0000000000000000\n"           \
 	"CapAmb: 0000000000000000\nNoNewPrivs: 1\n"
 
 static void sandbox__none__no_new_privs_all_the_same(void **state)
@@ -109,8 +109,9 @@ static void sandbox__capabilities_alone__files_stay_writable(void **state)
 static void sandbox__loopback__is_up(void **state)
 {
 	struct hostd_fixture *f = *state;
-	fixture_spec(", -c, 'while read a b c; do case \"$a$b\" in *127.0.0.1) echo up;; esac; done "
-		     "< /proc/net/fib_trie'",
+	fixture_spec(
+		", -c, 'while read a b c; do case \"$a$b\" in *127.0.0.1) echo up;; esac; done "
+		"< /proc/net/fib_trie'",
 		"sandbox: {network: none}");
 	fixture_run(f, NULL, 0);
 	assert_non_null(strstr(fixture_output(f), "up\n"));

@@ -285,10 +285,10 @@ static void node__known_but_not_trusted__denied_in_both_modes(void **state)
 	assert_int_equal(w.app->config.admission_node_age, 3600);
 	for (int mode = NODES_REQUIRED; mode <= NODES_WHEN_KNOWN; mode++) {
 		w.app->config.admission_nodes = (enum config_nodes)mode;
-		w.app->config.admission_node_age = 600;
-		moved.shift = 590;
+		w.app->config.admission_node_age = 100;
+		moved.shift = 90;
 		assert_asked("binding", "allowed");
-		moved.shift = 700;
+		moved.shift = 200;
 		assert_asked("binding", "denied: node node-3: its host ");
 		assert_asked("create-node", "denied: node node-3: its host ");
 		moved.shift = -50; /* a clock set back makes no node fresh */
@@ -296,9 +296,11 @@ static void node__known_but_not_trusted__denied_in_both_modes(void **state)
 		assert_asked("binding", "denied: node node-3: its host ");
 		moved.shift = 0;
 	}
-	w.app->config.admission_node_age = 800;
-	moved.shift = 700;
+	w.app->config.admission_node_age = 3600;
+	moved.shift = 590;
 	assert_asked("binding", "allowed");
+	moved.shift = 610; /* its agent's credential has run out */
+	assert_asked("binding", "denied: node node-3: no agent on its host ");
 }
 
 static void node__host_quarantined__denied(void **state)
@@ -310,10 +312,17 @@ static void node__host_quarantined__denied(void **state)
 	load("binding");
 	(void)asked(out);
 	assert_non_null(strstr(out, " is quarantined"));
+	/* What it was trusted for has ended with the quarantine: it has to attest again. */
 	do_host("confirm", "{\"reason\":\"r\"}");
-	assert_asked("binding", "allowed");
+	assert_asked("binding", "denied: node node-3: no agent on its host ");
 	do_host("retire", "{\"reason\":\"r\"}");
 	assert_asked("binding", "denied: node node-3: no host here");
+}
+
+static bool spoil_work(struct store_tx *tx, void *arg, struct err *ret)
+{
+	(void)arg;
+	return sql_exec(tx->sql, "UPDATE workloads SET environment='test'", SQL_NO_ARGS, NULL, ret);
 }
 
 /* The next attestation of its agent is refused: at once the node is no longer trusted. */
@@ -321,17 +330,24 @@ static void node__agent_refused_since__denied(void **state)
 {
 	(void)state;
 	struct world_attestation next;
+	name_node("node-3");
+	assert_ok(store_run(w.app->store, spoil_work, NULL, &err), err);
+	assert_asked("binding", "allowed");
+	world_next(&w, &launch, &next);
+	world_attest(&w, &c, &next);
+	assert_outcome(&next, "untrusted: approval-other");
+	world_attestation_release(&next);
+	assert_asked("binding", "denied: node node-3: no agent on its host ");
+}
+
+static void node__release_revoked__vouches_for_nothing(void **state)
+{
+	(void)state;
 	char path[160], digest[2 * SHA256_LEN + 1];
 	name_node("node-3");
-	assert_asked("binding", "allowed");
 	hex_encode(BYTES_OF(w.scene->release_digest), digest);
 	(void)snprintf(path, sizeof(path), "/v1/releases/%s/revoke", digest);
 	world_do(&w, &w.admin, "POST", path, "{\"reason\":\"r\"}", 200);
-	assert_asked("binding", "allowed"); /* that it is the node's agent is not said against it */
-	world_next(&w, &launch, &next);
-	world_attest(&w, &c, &next);
-	assert_outcome(&next, "untrusted: release-revoked");
-	world_attestation_release(&next);
 	assert_asked("binding", "denied: node node-3: no agent on its host ");
 }
 
@@ -407,6 +423,7 @@ int main(void)
 		T(node__known_but_not_trusted__denied_in_both_modes),
 		T(node__host_quarantined__denied),
 		T(node__agent_refused_since__denied),
+		T(node__release_revoked__vouches_for_nothing),
 		T(node__agent_ended__denied),
 		T(node__workload_retired__vouches_for_nothing),
 		T(node__class_named__another_agent_does_not_vouch),
