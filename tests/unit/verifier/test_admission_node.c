@@ -335,7 +335,7 @@ static void node__agent_refused_since__denied(void **state)
 	assert_asked("binding", "allowed");
 	world_next(&w, &launch, &next);
 	world_attest(&w, &c, &next);
-	assert_outcome(&next, "untrusted: approval-other");
+	assert_outcome(&next, "untrusted: approval-missing");
 	world_attestation_release(&next);
 	assert_asked("binding", "denied: node node-3: no agent on its host ");
 }
