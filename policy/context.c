@@ -5,7 +5,7 @@
  */
 #include "base/cbor.h"
 #include "base/text.h"
-#include "policy/policy.h"
+#include "policy/context_attributes.h"
 
 #define CONTEXT_FORMAT   1
 #define CONTEXT_MAX      65536u
@@ -124,23 +124,6 @@ static void put_seen(struct cbor_writer *w, const struct context_host *host)
 	put_number(w, SEEN_FIRMWARE, host->firmware_version);
 }
 
-/* [[key, value, who set it], …], by key. */
-static void put_attributes(struct cbor_writer *w, const struct context_host *host)
-{
-	if (host->attribute_count == 0)
-		return;
-	cbor_put_int(w, HOST_ATTRIBUTES);
-	cbor_put_array(w, host->attribute_count);
-	for (size_t i = 0; i < host->attribute_count; i++) {
-		const struct host_attribute *attribute = &host->attributes[i];
-
-		cbor_put_array(w, 3);
-		cbor_put_text(w, attribute->key);
-		cbor_put_text(w, attribute->value);
-		cbor_put_text(w, attribute->by);
-	}
-}
-
 static bool put_host(struct cbor_writer *w, const struct context_host *host, struct err *err)
 {
 	cbor_put_int(w, KEY_HOST);
@@ -154,7 +137,10 @@ static bool put_host(struct cbor_writer *w, const struct context_host *host, str
 		return false;
 	put_number(w, HOST_ENROLLED, (uint64_t)host->enrolled);
 	put_seen(w, host);
-	put_attributes(w, host);
+	if (host->attribute_count > 0) {
+		cbor_put_int(w, HOST_ATTRIBUTES);
+		context_put_attributes(w, host);
+	}
 	return true;
 }
 
@@ -323,35 +309,6 @@ static void read_seen(struct cbor_item item, struct context_host *host)
 	host->firmware_version = read_number(item, SEEN_FIRMWARE, UINT64_MAX, "firmware version");
 }
 
-/* Ascending, so that no key stands twice and one set has one encoding. */
-static void read_attributes(
-	struct cbor_item item, struct context_host *host, struct host_attribute *ret)
-{
-	size_t count;
-
-	if (item.kind == CBOR_ABSENT)
-		return;
-	count = cbor_array(item, HOST_ATTRIBUTES_MAX, "host attributes");
-	if (count == 0)
-		cbor_fail(item, "host attributes", "empty: left out where there are none");
-	for (size_t i = 0; i < count; i++) {
-		struct cbor_item one = cbor_at(item, i, "host attribute");
-
-		if (cbor_array(one, 3, "host attribute") != 3)
-			cbor_fail(one, "host attribute", "expected key, value and who set it");
-		ret[i].key = cbor_text(cbor_at(one, 0, "host attribute key"), 1,
-			HOST_ATTRIBUTE_KEY_MAX, "host attribute key");
-		ret[i].value = cbor_text(cbor_at(one, 1, "host attribute value"), 1,
-			HOST_ATTRIBUTE_VALUE_MAX, "host attribute value");
-		ret[i].by = cbor_text(cbor_at(one, 2, "host attribute: by"), 1,
-			HOST_ATTRIBUTE_BY_MAX, "host attribute: by");
-		if (i > 0 && bytes_compare(ret[i - 1].key, ret[i].key) >= 0)
-			cbor_fail(one, "host attributes", "not in ascending order");
-	}
-	host->attributes = ret;
-	host->attribute_count = count;
-}
-
 static void read_host(struct cbor_item item, struct context_host *host, struct bytes *ek_certs)
 {
 	cbor_only_keys(item, HOST_KEYS, ARRAY_LEN(HOST_KEYS), "host");
@@ -461,8 +418,9 @@ static void read_context(struct cbor_item root, struct policy_context *c, struct
 	named->policy =
 		cbor_bytes(cbor_key(root, KEY_POLICY, "policy"), SHA256_LEN, SHA256_LEN, "policy");
 	read_host(cbor_key(root, KEY_HOST, "host"), &c->host, &named->ek_certs);
-	read_attributes(cbor_key_optional(cbor_key(root, KEY_HOST, "host"), HOST_ATTRIBUTES),
-		&c->host, named->attributes);
+	context_read_attributes(
+		cbor_key_optional(cbor_key(root, KEY_HOST, "host"), HOST_ATTRIBUTES), &c->host,
+		named->attributes);
 	read_challenge(cbor_key(root, KEY_CHALLENGE, "challenge"), &c->challenge);
 	cbor_copy(cbor_key(root, KEY_EXPORTER, "exporter"), c->exporter, TLS_EXPORTER_LEN,
 		"exporter");
