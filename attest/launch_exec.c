@@ -54,10 +54,14 @@ bool launch_identity_of(uid_t uid, gid_t gid, struct launch_identity *ret, struc
 /* First, because it takes a capability to do it, and becoming a user may end them all. */
 static bool drop_bounding(struct err *err)
 {
-	for (unsigned long c = 0; prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
-		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0)
-			return err_errno(err, errno, "dropping capability %lu", c);
-	return true;
+	for (unsigned long c = 0;; c++) {
+		int held = prctl(PR_CAPBSET_READ, c, 0, 0, 0);
+		if (held < 0)
+			return true; /* beyond the last one */
+		if (held > 0 && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0)
+			return err_errno(err, errno,
+				"dropping capability %lu (root needs CAP_SETPCAP for it)", c);
+	}
 }
 
 static bool drop_capabilities(struct err *err)

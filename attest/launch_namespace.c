@@ -64,7 +64,9 @@ static bool loopback_up(struct err *err)
 	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
 	OWNED(fd_close) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	return (fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &request) == 0) ||
-	       err_errno(err, errno, "loopback in a network namespace of its own");
+	       err_errno(err, errno,
+		       "loopback in a network namespace of its own (root needs CAP_NET_ADMIN "
+		       "for it)");
 }
 
 /* Any directory will do as the place where the new root waits to become it. */
