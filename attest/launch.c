@@ -260,7 +260,7 @@ static bool become_agent(struct launch *launch, struct err *err)
 		!read_memfd(fds[LAUNCH_FD_INDEX], "launch index", LAUNCH_INDEX_MAX, &index, err) ||
 		!launch_identity_of(plan.uid, plan.gid, &identity, err))
 		return false;
-	return launch_namespace_enter(buf_bytes(&index), fds[LAUNCH_FD_PACK], err) &&
+	return launch_namespace_enter(buf_bytes(&index), fds[LAUNCH_FD_PACK], plan.sandbox, err) &&
 	       launch_exec(fds[LAUNCH_FD_EXECUTABLE], &plan, &identity, launch->files,
 		       launch->file_count, &launch->socket, err);
 }

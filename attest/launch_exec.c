@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -49,9 +51,34 @@ bool launch_identity_of(uid_t uid, gid_t gid, struct launch_identity *ret, struc
 	return true;
 }
 
-static bool become(const struct launch_identity *identity, struct err *err)
+/* First, because it takes a capability to do it, and becoming a user may end them all. */
+static bool drop_bounding(struct err *err)
+{
+	for (unsigned long c = 0;; c++) {
+		int held = prctl(PR_CAPBSET_READ, c, 0, 0, 0);
+		if (held < 0)
+			return true; /* beyond the last one */
+		if (held > 0 && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0)
+			return err_errno(err, errno,
+				"dropping capability %lu (root needs CAP_SETPCAP for it)", c);
+	}
+}
+
+static bool drop_capabilities(struct err *err)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 ||
+		syscall(SYS_capset, &header, none) != 0)
+		return err_errno(err, errno, "dropping capabilities");
+	return true;
+}
+
+static bool become(const struct launch_identity *identity, unsigned sandbox, struct err *err)
 {
 	uid_t real, effective, saved;
+	if ((sandbox & SANDBOX_NO_CAPABILITIES) && !drop_bounding(err))
+		return false;
 	if (identity->change &&
 		(setgroups((size_t)identity->group_count, identity->groups) != 0 ||
 			setresgid(identity->gid, identity->gid, identity->gid) != 0 ||
@@ -62,7 +89,7 @@ static bool become(const struct launch_identity *identity, struct err *err)
 		return err_set(err, ERR_INTERNAL, "this process is not user %u", identity->uid);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return err_errno(err, errno, "no_new_privs");
-	return true;
+	return !(sandbox & SANDBOX_NO_CAPABILITIES) || drop_capabilities(err);
 }
 
 /* The agent opens /proc/self/fd/N, which asks for the right to read once more. */
@@ -115,7 +142,7 @@ bool launch_exec(int executable, const struct launch_plan *plan,
 	const struct launch_identity *identity, const int *files, size_t file_count, int *socket,
 	struct err *err)
 {
-	if (!become(identity, err))
+	if (!become(identity, plan->sandbox, err))
 		return false;
 	if (chdir(plan->directory) != 0)
 		return err_errno(

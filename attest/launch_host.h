@@ -49,4 +49,13 @@ must_use bool launch_host_hand(
 must_use bool launch_host_is_agent(
 	const struct instance *instance, int executable, struct err *err);
 
+/* ---- launch_host_sandbox.c ---- */
+/* ERR_MISMATCH unless the process is confined as the launch record says: capabilities, network and
+ * mounts as the kernel shows them. */
+must_use bool launch_host_is_confined(pid_t pid, unsigned sandbox, struct err *err);
+/* What it looks for in files of /proc/PID, for tests of it. */
+must_use bool sandbox_status_ok(struct bytes status, unsigned sandbox, struct err *err);
+must_use bool sandbox_network_ok(struct bytes devices, struct err *err);
+must_use bool sandbox_mounts_ok(struct bytes mountinfo, struct err *err);
+
 #endif

@@ -107,6 +107,9 @@ bool launch_host_hand(
 	struct launch_host *launch, const struct attest_result *result, struct err *err)
 {
 	if (!send_plan(launch, result, err) || !wait_exec(launch, err) ||
+		!launch_host_is_agent(launch->instance, launch->material.executable, err) ||
+		!launch_host_is_confined(launch->instance->pid, launch->plan.sandbox, err) ||
+		/* Once more: what was looked at in between was this very process. */
 		!launch_host_is_agent(launch->instance, launch->material.executable, err))
 		return false;
 	return deliver(launch, result, err);

@@ -88,6 +88,7 @@ bool launch_host_plan(struct launch_host *launch, struct err *err)
 	memcpy(plan->instance, launch->instance->hex, sizeof(plan->instance));
 	plan->uid = launch->instance->uid;
 	plan->gid = launch->instance->gid;
+	plan->sandbox = launch->spec.sandbox;
 	plan->directory = launch->spec.working_directory_canonical;
 	return plan_arguments(launch, err) && plan_environment(launch, err);
 }
@@ -130,6 +131,7 @@ static bool fill_record(const struct launch_host *launch, struct runtime_launch 
 	record->working_directory = bytes_str(launch->plan.directory);
 	record->uid = instance->uid;
 	record->gid = instance->gid;
+	record->sandbox = launch->plan.sandbox;
 	record->component_count = launch->material.component_count;
 	for (size_t i = 0; i < record->component_count; i++)
 		memcpy(record->components[i], launch->material.components[i].digest, SHA256_LEN);

@@ -2,11 +2,14 @@
 #include "attest/launch_namespace.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,11 +30,11 @@ static bool write_map(const char *path, unsigned id, struct err *err)
 	return file_write_fd(fd, path, bytes_of(text, (size_t)len), err);
 }
 
-static bool unshare_rootless(struct err *err)
+static bool unshare_rootless(int network, struct err *err)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | network) != 0) {
 		int why = errno;
 		err_errno(err, why, "new user and mount namespace");
 		return err_wrap(err, "this host does not let ordinary users make namespaces (see "
@@ -45,14 +48,25 @@ static bool unshare_rootless(struct err *err)
 		       : err_errno(err, errno, "/proc/self/setgroups");
 }
 
-static bool unshare_mounts(struct err *err)
+static bool unshare_parts(int network, struct err *err)
 {
 	if (geteuid() != 0)
-		return unshare_rootless(err);
-	if (unshare(CLONE_NEWNS) != 0)
+		return unshare_rootless(network, err);
+	if (unshare(CLONE_NEWNS | network) != 0)
 		return err_errno(
 			err, errno, "new mount namespace (root needs CAP_SYS_ADMIN for it)");
 	return true;
+}
+
+/* What an agent does with itself over 127.0.0.1 goes on working. */
+static bool loopback_up(struct err *err)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	OWNED(fd_close) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return (fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &request) == 0) ||
+	       err_errno(err, errno,
+		       "loopback in a network namespace of its own (root needs CAP_NET_ADMIN "
+		       "for it)");
 }
 
 /* Any directory will do as the place where the new root waits to become it. */
@@ -97,6 +111,15 @@ static bool make_root(uint64_t bytes, uint64_t inodes, struct err *err)
 	return chdir("/") == 0 ? true : err_errno(err, errno, "/");
 }
 
+/* Every mount there is below the new root, the host's own among them. */
+static bool freeze_mounts(struct err *err)
+{
+	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+	return syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attributes,
+		       sizeof(attributes)) == 0 ||
+	       err_errno(err, errno, "making every mount read-only (Linux 5.12 and newer)");
+}
+
 static bool make_read_only(struct err *err)
 {
 	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) !=
@@ -123,16 +146,19 @@ static bool count_entries(struct bytes index, uint64_t *ret, struct err *err)
 	return true;
 }
 
-bool launch_namespace_enter(struct bytes index, int pack, struct err *err)
+bool launch_namespace_enter(struct bytes index, int pack, unsigned sandbox, struct err *err)
 {
+	bool network = (sandbox & SANDBOX_NO_NETWORK) != 0;
 	uint64_t entries = 0;
 	struct stat st;
 	if (fstat(pack, &st) != 0)
 		return err_errno(err, errno, "launch pack");
-	if (!count_entries(index, &entries, err) || !unshare_mounts(err))
+	if (!count_entries(index, &entries, err) ||
+		!unshare_parts(network ? CLONE_NEWNET : 0, err) || (network && !loopback_up(err)))
 		return false;
 	/* Each file takes whole pages; a path is at most some ten directories of its own. */
 	uint64_t bytes = (uint64_t)st.st_size + entries * 4096 + SIZE_SLACK;
 	return make_root(bytes, entries * 12 + INODE_SLACK, err) &&
-	       launch_tree_build(index, pack, err) && make_read_only(err);
+	       launch_tree_build(index, pack, err) && make_read_only(err) &&
+	       (!(sandbox & SANDBOX_READ_ONLY) || freeze_mounts(err));
 }

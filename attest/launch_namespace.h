@@ -10,7 +10,9 @@
 #include "attest/launch_plan.h"
 
 /* Moves this process (single-threaded) into the namespace. As root by CLONE_NEWNS alone; as anybody else with a user
- * namespace that maps nothing but the caller. index and pack are hostd's. */
-must_use bool launch_namespace_enter(struct bytes index, int pack, struct err *err);
+ * namespace that maps nothing but the caller. index and pack are hostd's. sandbox: of enum
+ * runtime_sandbox the bits that concern what is seen: the network, and whether mounts are read-only. */
+must_use bool launch_namespace_enter(
+	struct bytes index, int pack, unsigned sandbox, struct err *err);
 
 #endif

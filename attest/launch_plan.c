@@ -106,11 +106,11 @@ static json_t *texts_to_json(const char *const *texts, size_t count)
 bool launch_plan_write(const struct launch_plan *plan, struct buf *out, struct err *err)
 {
 	OWNED(json_release)
-	json_t *json =
-		json_pack("{s:s,s:s,s:I,s:I,s:o,s:o}", "instance", plan->instance, "directory",
-			plan->directory, "uid", (json_int_t)plan->uid, "gid", (json_int_t)plan->gid,
-			"arguments", texts_to_json(plan->arguments, plan->argument_count),
-			"environment", texts_to_json(plan->environment, plan->environment_count));
+	json_t *json = json_pack("{s:s,s:s,s:I,s:I,s:I,s:o,s:o}", "instance", plan->instance,
+		"directory", plan->directory, "uid", (json_int_t)plan->uid, "gid",
+		(json_int_t)plan->gid, "sandbox", (json_int_t)plan->sandbox, "arguments",
+		texts_to_json(plan->arguments, plan->argument_count), "environment",
+		texts_to_json(plan->environment, plan->environment_count));
 	if (!json)
 		return err_set(err, ERR_FORMAT,
 			"an argument or a variable is not valid UTF-8, or there is no memory for "
@@ -139,7 +139,7 @@ static size_t texts_of(struct json_fields *f, const json_t *json, const char *ke
 bool launch_plan_read(struct bytes in, struct launch_plan *ret, struct err *err)
 {
 	static const char *const keys[] = {
-		"instance", "directory", "uid", "gid", "arguments", "environment", NULL};
+		"instance", "directory", "uid", "gid", "sandbox", "arguments", "environment", NULL};
 	OWNED(launch_plan_release) struct launch_plan plan = {0};
 	if (!json_open(in, LAUNCH_PLAN_MAX, &plan.json, err))
 		return err_wrap(err, "launch plan");
@@ -151,6 +151,7 @@ bool launch_plan_read(struct bytes in, struct launch_plan *ret, struct err *err)
 	plan.directory = json_need_str(&f, plan.json, "directory", PATH_MAX);
 	plan.uid = (uid_t)json_need_int(&f, plan.json, "uid", 0, UINT32_MAX - 1);
 	plan.gid = (gid_t)json_need_int(&f, plan.json, "gid", 0, UINT32_MAX - 1);
+	plan.sandbox = (unsigned)json_need_int(&f, plan.json, "sandbox", 0, SANDBOX_ALL);
 	plan.argument_count = texts_of(&f, plan.json, "arguments", plan.arguments);
 	plan.environment_count = texts_of(&f, plan.json, "environment", plan.environment);
 	if (plan.argument_count == 0)

@@ -64,6 +64,7 @@ struct launch_plan {
 	const char *directory;
 	uid_t uid;
 	gid_t gid;
+	unsigned sandbox; /* enum runtime_sandbox */
 	size_t argument_count, environment_count;
 	const char *arguments[LAUNCH_WORDS_MAX + 1]; /* NULL-terminated */
 	const char *environment[LAUNCH_WORDS_MAX + 1]; /* NULL-terminated, "NAME=value" */

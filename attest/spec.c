@@ -28,6 +28,10 @@ struct file_variable {
 	enum file_from from;
 };
 enum file_credential { CREDENTIAL_NONE = 0, CREDENTIAL_X509, CREDENTIAL_JWT };
+enum file_sandbox_word { SANDBOX_AS_HOST = 0, SANDBOX_CONFINED };
+struct file_sandbox {
+	enum file_sandbox_word network, capabilities, filesystem;
+};
 struct file_spec {
 	char *workload;
 	char **command;
@@ -44,6 +48,7 @@ struct file_spec {
 	unsigned credentials_count;
 	char **audience;
 	unsigned audience_count;
+	struct file_sandbox *sandbox; /* NULL: not given */
 };
 
 static const cyaml_strval_t roles[] = {
@@ -73,6 +78,18 @@ static const cyaml_strval_t presents[] = {
 static const cyaml_strval_t credentials[] = {
 	{"x509", CREDENTIAL_X509},
 	{"jwt", CREDENTIAL_JWT},
+};
+static const cyaml_strval_t networks[] = {
+	{"host", SANDBOX_AS_HOST},
+	{"none", SANDBOX_CONFINED},
+};
+static const cyaml_strval_t capabilities[] = {
+	{"keep", SANDBOX_AS_HOST},
+	{"none", SANDBOX_CONFINED},
+};
+static const cyaml_strval_t filesystems[] = {
+	{"host", SANDBOX_AS_HOST},
+	{"read-only", SANDBOX_CONFINED},
 };
 static const cyaml_strval_t froms[] = {
 	{"caller", FROM_CALLER},
@@ -124,6 +141,15 @@ static const cyaml_schema_field_t variable_fields[] = {
 static const cyaml_schema_value_t variable_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_variable, variable_fields),
 };
+static const cyaml_schema_field_t sandbox_fields[] = {
+	CYAML_FIELD_ENUM("network", WANTED_WORD, struct file_sandbox, network, networks,
+		ARRAY_LEN(networks)),
+	CYAML_FIELD_ENUM("capabilities", WANTED_WORD, struct file_sandbox, capabilities,
+		capabilities, ARRAY_LEN(capabilities)),
+	CYAML_FIELD_ENUM("filesystem", WANTED_WORD, struct file_sandbox, filesystem, filesystems,
+		ARRAY_LEN(filesystems)),
+	CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t spec_fields[] = {
 	CYAML_FIELD_STRING_PTR("workload", NEEDED, struct file_spec, workload, 1, SPEC_TEXT_MAX),
 	CYAML_FIELD_SEQUENCE(
@@ -141,6 +167,7 @@ static const cyaml_schema_field_t spec_fields[] = {
 		&credential_entry, 0, ARRAY_LEN(credentials)),
 	CYAML_FIELD_SEQUENCE(
 		"audience", WANTED, struct file_spec, audience, &text_entry, 1, SPEC_AUDIENCES_MAX),
+	CYAML_FIELD_MAPPING_PTR("sandbox", WANTED, struct file_spec, sandbox, sandbox_fields),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t spec_schema = {
@@ -248,8 +275,24 @@ static bool take_credentials(const struct file_spec *file, struct spec *spec, st
 	return true;
 }
 
+/* With capabilities the agent could undo what confines it, so they go first. */
+static unsigned take_sandbox(const struct file_sandbox *file)
+{
+	unsigned sandbox = SANDBOX_NO_NEW_PRIVS;
+	if (!file)
+		return sandbox;
+	if (file->network)
+		sandbox |= SANDBOX_NO_NETWORK | SANDBOX_NO_CAPABILITIES;
+	if (file->filesystem)
+		sandbox |= SANDBOX_READ_ONLY | SANDBOX_NO_CAPABILITIES;
+	if (file->capabilities)
+		sandbox |= SANDBOX_NO_CAPABILITIES;
+	return sandbox;
+}
+
 static bool take(struct file_spec *file, struct spec *spec, struct err *err)
 {
+	spec->sandbox = take_sandbox(file->sandbox);
 	spec->workload = file->workload;
 	spec->command = (const char *const *)file->command;
 	spec->command_count = file->command_count;

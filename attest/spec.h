@@ -108,6 +108,7 @@ struct spec {
 	bool want_x509, want_jwt;
 	const char *const *audiences; /* for want_jwt */
 	size_t audience_count;
+	unsigned sandbox; /* enum runtime_sandbox; no_new_privs always */
 
 	/* From spec_accept. */
 	bool accepted;

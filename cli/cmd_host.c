@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* assay host invite | list | show | confirm | quarantine | retire: the register of hosts. */
-#include "cli/commands.h"
+#include "cli/host_id.h"
 
 #include "base/time.h"
 #include "crypto/digest.h"
@@ -9,6 +9,7 @@ static const struct option_spec invite_options[] = {
 	{"name", "NAME", OPTION_VALUE, "a name for people"},
 	{"expires", "DURATION", OPTION_VALUE, "how long the token can be used (default 1h)"},
 	{"host", "ID", OPTION_VALUE, "only the TPM with this host id may use it"},
+	{"attribute", "KEY=VALUE", OPTION_REPEATED, "what the host is said to be: jurisdiction=CH"},
 	{"out", "FILE", OPTION_VALUE, "write the token there, readable by the owner alone"},
 	API_OPTIONS,
 	OPTIONS_END,
@@ -38,7 +39,8 @@ static enum status run_invite(struct cli *cli)
 	}
 	if (option(cli, "host"))
 		(void)json_object_set_new(request, "ek_digest", json_string(option(cli, "host")));
-	if (!json_write(request, false, &text, &cli->err))
+	if (!host_attributes_put(cli, "attribute", request, "attributes") ||
+		!json_write(request, false, &text, &cli->err))
 		return cli_fail(cli);
 	struct bytes body = buf_bytes(&text);
 	if (!api_json(cli, "/v1/join-tokens", "application/json", &body, &answer))
@@ -70,48 +72,16 @@ static enum status run_list(struct cli *cli)
 	return STATUS_DONE;
 }
 
-/* A host is named by its id, or by the first digits of it when only one host begins so. */
-static bool host_resolve(struct cli *cli, char out[65])
-{
-	const char *id = cli->arguments->values[0];
-	size_t len = strlen(id), i;
-	if (len < 4 || len > 64 || strspn(id, "0123456789abcdef") != len)
-		return err_set(&cli->err, ERR_USAGE,
-			"a host is named by its id: at least 4 of its 64 hex digits");
-	(void)snprintf(out, 65, "%s", id);
-	if (len == 64)
-		return true;
-	OWNED(json_release) json_t *answer = NULL;
-	if (!api_json(cli, "/v1/hosts", NULL, NULL, &answer))
-		return false;
-	json_t *row;
-	size_t found = 0;
-	json_array_foreach(json_object_get(answer, "hosts"), i, row)
-	{
-		const char *full = json_string_value(json_object_get(row, "id"));
-		if (full && strlen(full) == 64 && strncmp(full, id, len) == 0) {
-			(void)snprintf(out, 65, "%s", full);
-			found++;
-		}
-	}
-	if (found != 1)
-		return err_set(&cli->err, ERR_NOT_FOUND, "%zu hosts begin with %s", found, id);
-	return true;
-}
-
 static enum status show(struct cli *cli, const char *suffix, const struct bytes *body)
 {
 	char id[65], path[160];
 	OWNED(json_release) json_t *answer = NULL;
-	if (!host_resolve(cli, id))
+	if (!host_id_resolve(cli, id))
 		return cli_fail(cli);
 	(void)snprintf(path, sizeof(path), "/v1/hosts/%s%s", id, suffix);
 	if (!api_json(cli, path, "application/json", body, &answer))
 		return cli_fail(cli);
-	if (cli->json)
-		return cli_print_json(cli, TAKE(answer), STATUS_DONE);
-	cli_print_object(answer);
-	return STATUS_DONE;
+	return host_print(cli, TAKE(answer));
 }
 
 static enum status run_show(struct cli *cli)
@@ -143,7 +113,7 @@ static enum status run_change(struct cli *cli)
 const struct command cmd_host_invite = {
 	.group = "host",
 	.name = "invite",
-	.synopsis = "[--name NAME] [--expires 1h] [--host ID]",
+	.synopsis = "[--name NAME] [--expires 1h] [--host ID] [--attribute KEY=VALUE]...",
 	.summary = "Makes a single-use join token.",
 	.options = invite_options,
 	.run = run_invite,

@@ -35,6 +35,7 @@ const struct command *const commands[] = {
 	&cmd_host_invite,
 	&cmd_host_list,
 	&cmd_host_show,
+	&cmd_host_attributes,
 	&cmd_host_confirm,
 	&cmd_host_quarantine,
 	&cmd_host_retire,

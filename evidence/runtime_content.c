@@ -243,7 +243,7 @@ bool runtime_launch_encode(
 
 	if (!launch_counts_ok(l, err))
 		return false;
-	begin(&m.w, 14, RUNTIME_LAUNCH, time);
+	begin(&m.w, l->sandbox ? 15 : 14, RUNTIME_LAUNCH, time);
 	message_put_bytes(&m.w, 2, BYTES_OF(l->instance));
 	put_text(&m.w, 3, l->workload);
 	message_put_bytes(&m.w, 4, BYTES_OF(l->release));
@@ -256,6 +256,8 @@ bool runtime_launch_encode(
 	message_put_uint(&m.w, 12, l->gid);
 	cbor_put_int(&m.w, 13);
 	message_put_text_array(&m.w, l->descriptors, l->descriptor_count);
+	if (l->sandbox)
+		message_put_uint(&m.w, 14, l->sandbox);
 	return message_finish(&m, content_acceptable, err);
 }
 
@@ -281,6 +283,18 @@ static void environment_read(struct cbor_item root, struct runtime_launch *l)
 		cbor_fail(names, "environment", "not one digest for each name");
 }
 
+/* Absent in records from before there were settings; nothing is said in no other way. */
+static void sandbox_read(struct cbor_item root, struct runtime_launch *l)
+{
+	struct cbor_item sandbox = cbor_key_optional(root, 14);
+
+	if (sandbox.kind == CBOR_ABSENT)
+		return;
+	l->sandbox = (unsigned)cbor_uint(sandbox, SANDBOX_ALL, "sandbox");
+	if (l->sandbox == 0)
+		cbor_fail(sandbox, "sandbox", "0 is said by leaving it out");
+}
+
 static void launch_read(
 	struct cbor_item root, struct runtime_record *record, struct runtime_launch *l)
 {
@@ -298,6 +312,7 @@ static void launch_read(
 	l->gid = u32(root, 12, "gid");
 	l->descriptor_count = message_text_array(cbor_key(root, 13, "descriptors"),
 		ARRAY_LEN(l->descriptors), DESCRIPTOR_TEXT_MAX, l->descriptors, "descriptors");
+	sandbox_read(root, l);
 }
 
 /* ---- exit ---- */
@@ -328,7 +343,8 @@ static void exit_read(
 
 /* ---- any ---- */
 
-/* Keys run from 0 without a gap, so their number says which are allowed. */
+/* Keys run from 0 without a gap, so their number says which are allowed; what reads them says which
+ * must be there. */
 static const struct {
 	size_t keys;
 	void (*read)(struct cbor_item root, struct runtime_record *record,
@@ -336,14 +352,14 @@ static const struct {
 } KINDS[] = {
 	[RUNTIME_BASELINE] = {7, baseline_read},
 	[RUNTIME_COMPONENT] = {12, component_read},
-	[RUNTIME_LAUNCH] = {14, launch_read},
+	[RUNTIME_LAUNCH] = {15, launch_read},
 	[RUNTIME_EXIT] = {5, exit_read},
 };
 
 bool runtime_content_read(struct bytes content, struct runtime_record *ret,
 	struct runtime_launch *launch, struct err *err)
 {
-	static const int64_t keys[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+	static const int64_t keys[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
 	struct cbor_doc doc;
 	struct cbor_item root;
 

@@ -60,6 +60,16 @@ struct runtime_component {
 	uint64_t files; /* 1 for a file */
 	enum component_presence presence;
 };
+/* How the agent is confined, in bits: hostd looks at the agent's process before it hands over a
+ * credential. */
+enum runtime_sandbox {
+	SANDBOX_NO_NEW_PRIVS = 1u << 0, /* no execve gives it more rights */
+	SANDBOX_NO_CAPABILITIES = 1u << 1, /* every set empty, the bounding set too */
+	SANDBOX_NO_NETWORK =
+		1u << 2, /* a network namespace with loopback alone; implies the above */
+	SANDBOX_READ_ONLY = 1u << 3, /* every mount it sees; implies no capabilities */
+	SANDBOX_ALL = (1u << 4) - 1
+};
 /* A value that is not shown: SHA-256(salt || value); the salt stays with hostd and goes into the
  * evidence's disclosure only. */
 struct runtime_launch {
@@ -81,6 +91,7 @@ struct runtime_launch {
 	size_t descriptor_count;
 	struct bytes descriptors[64]; /* what each inherited descriptor beyond 0..2 is: "argument
 					 image" */
+	unsigned sandbox; /* enum runtime_sandbox; 0: the record says nothing of it */
 };
 struct runtime_baseline {
 	uint8_t boot_id[16];

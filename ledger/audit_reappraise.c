@@ -85,6 +85,16 @@ static bool judges_boot(const struct policy *policy, struct bytes class)
 	return c && c->host_count > 0;
 }
 
+/* Of a sandbox only the launch shows anything; what the old class asked for held then. */
+static bool confines_further(
+	const struct policy *policy, const struct policy *old, struct bytes class)
+{
+	const struct policy_class *new = policy_class_find(policy, class),
+				  *was = policy_class_find(old, class);
+
+	return new && (new->sandbox & ~(was ? was->sandbox : 0u)) != 0;
+}
+
 static bool judge_after(
 	struct again *a, const struct policy *policy, struct reappraisal *ret, struct err *err)
 {
@@ -96,6 +106,10 @@ static bool judge_after(
 	context.policy = policy;
 	if (renewal && (state.host_class > 0 || judges_boot(policy, context.workload.risk_class))) {
 		ret->why = "a renewal: the boot was judged at its launch; take that record";
+		return true;
+	}
+	if (renewal && confines_further(policy, a->frozen.policy, context.workload.risk_class)) {
+		ret->why = "a renewal: the sandbox was judged at its launch; take that record";
 		return true;
 	}
 	/* As if the launch that it stands on had been judged by this policy too. */

@@ -113,6 +113,9 @@ bool check_release(struct appraisal *a, struct err *err);
 /* appraise_launch.c */
 bool check_launch(struct appraisal *a, struct err *err);
 bool check_pinned(struct appraisal *a, struct err *err);
+/* appraise_placement.c: where it runs, and how confined. */
+bool check_placement(struct appraisal *a, struct err *err);
+bool check_sandbox(struct appraisal *a, struct err *err);
 /* appraise.c */
 bool check_assurance(struct appraisal *a, struct err *err);
 

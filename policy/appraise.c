@@ -165,6 +165,8 @@ static const appraisal_check attest_checks[] = {
 	check_release,
 	check_launch,
 	check_pinned,
+	check_placement,
+	check_sandbox,
 	check_assurance,
 	note_limits,
 };

@@ -5,12 +5,13 @@
  */
 #include "base/cbor.h"
 #include "base/text.h"
-#include "policy/policy.h"
+#include "policy/context_attributes.h"
 
 #define CONTEXT_FORMAT   1
 #define CONTEXT_MAX      65536u
 #define VERIFIER_ID_MAX  255u
 #define CONTEXT_NAME_MAX 64u
+#define PARTIES_MAX      4096u
 
 enum {
 	KEY_FORMAT = 0,
@@ -37,7 +38,8 @@ enum {
 	HOST_AK,
 	HOST_EK_CERTS,
 	HOST_ENROLLED,
-	HOST_SEEN
+	HOST_SEEN,
+	HOST_ATTRIBUTES /* only where there are any */
 };
 enum { SEEN_RESET = 1, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE };
 enum {
@@ -57,20 +59,21 @@ enum {
 	WORKLOAD_CLASS,
 	WORKLOAD_ENVIRONMENT,
 	WORKLOAD_REVIEWED,
-	WORKLOAD_REVIEW_NEXT
+	WORKLOAD_REVIEW_NEXT,
+	WORKLOAD_THIRD_PARTIES
 };
 
 static const int64_t KEYS[] = {KEY_FORMAT, KEY_NOW, KEY_VERIFIER_ID, KEY_POLICY, KEY_HOST,
 	KEY_CHALLENGE, KEY_EXPORTER, KEY_WORKLOAD, KEY_RELEASE_STATE, KEY_RELEASE, KEY_APPROVALS,
 	KEY_LEDGER_INDEX, KEY_EVIDENCE, KEY_STATE_IN, KEY_STATEMENTS};
-static const int64_t HOST_KEYS[] = {
-	HOST_ID, HOST_STATE, HOST_EPOCH, HOST_EK, HOST_AK, HOST_EK_CERTS, HOST_ENROLLED, HOST_SEEN};
+static const int64_t HOST_KEYS[] = {HOST_ID, HOST_STATE, HOST_EPOCH, HOST_EK, HOST_AK,
+	HOST_EK_CERTS, HOST_ENROLLED, HOST_SEEN, HOST_ATTRIBUTES};
 static const int64_t SEEN_KEYS[] = {SEEN_RESET, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE};
 static const int64_t CHALLENGE_KEYS[] = {CHALLENGE_NONCE, CHALLENGE_HOST, CHALLENGE_INSTANCE,
 	CHALLENGE_PURPOSE, CHALLENGE_COUNTER, CHALLENGE_ISSUED, CHALLENGE_EXPIRES,
 	CHALLENGE_TREE_SIZE, CHALLENGE_TREE_ROOT};
 static const int64_t WORKLOAD_KEYS[] = {WORKLOAD_NAME, WORKLOAD_STATE, WORKLOAD_CLASS,
-	WORKLOAD_ENVIRONMENT, WORKLOAD_REVIEWED, WORKLOAD_REVIEW_NEXT};
+	WORKLOAD_ENVIRONMENT, WORKLOAD_REVIEWED, WORKLOAD_REVIEW_NEXT, WORKLOAD_THIRD_PARTIES};
 #define WORKLOAD_KEYS_ALWAYS 4u
 
 static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
@@ -107,10 +110,24 @@ static bool put_object(struct cbor_writer *w, int64_t key, struct bytes object, 
 	return true;
 }
 
+static void put_seen(struct cbor_writer *w, const struct context_host *host)
+{
+	cbor_put_int(w, HOST_SEEN);
+	if (!host->seen) {
+		cbor_put_null(w);
+		return;
+	}
+	cbor_put_map(w, ARRAY_LEN(SEEN_KEYS));
+	put_number(w, SEEN_RESET, host->reset_count);
+	put_number(w, SEEN_RESTART, host->restart_count);
+	put_number(w, SEEN_CLOCK, host->clock);
+	put_number(w, SEEN_FIRMWARE, host->firmware_version);
+}
+
 static bool put_host(struct cbor_writer *w, const struct context_host *host, struct err *err)
 {
 	cbor_put_int(w, KEY_HOST);
-	cbor_put_map(w, ARRAY_LEN(HOST_KEYS));
+	cbor_put_map(w, ARRAY_LEN(HOST_KEYS) - (host->attribute_count == 0));
 	put_bytes(w, HOST_ID, BYTES_OF(host->id));
 	put_number(w, HOST_STATE, host->state);
 	put_number(w, HOST_EPOCH, host->epoch);
@@ -119,16 +136,11 @@ static bool put_host(struct cbor_writer *w, const struct context_host *host, str
 	if (!put_object(w, HOST_EK_CERTS, host->ek_certs, err))
 		return false;
 	put_number(w, HOST_ENROLLED, (uint64_t)host->enrolled);
-	cbor_put_int(w, HOST_SEEN);
-	if (!host->seen) {
-		cbor_put_null(w);
-		return true;
+	put_seen(w, host);
+	if (host->attribute_count > 0) {
+		cbor_put_int(w, HOST_ATTRIBUTES);
+		context_put_attributes(w, host);
 	}
-	cbor_put_map(w, ARRAY_LEN(SEEN_KEYS));
-	put_number(w, SEEN_RESET, host->reset_count);
-	put_number(w, SEEN_RESTART, host->restart_count);
-	put_number(w, SEEN_CLOCK, host->clock);
-	put_number(w, SEEN_FIRMWARE, host->firmware_version);
 	return true;
 }
 
@@ -150,8 +162,8 @@ static void put_challenge(struct cbor_writer *w, const struct context_challenge 
 static void put_workload(struct cbor_writer *w, const struct context_workload *workload)
 {
 	cbor_put_int(w, KEY_WORKLOAD);
-	cbor_put_map(
-		w, WORKLOAD_KEYS_ALWAYS + (workload->reviewed != 0) + (workload->review_next != 0));
+	cbor_put_map(w, WORKLOAD_KEYS_ALWAYS + (workload->reviewed != 0) +
+				(workload->review_next != 0) + (workload->third_parties.len > 0));
 	put_text(w, WORKLOAD_NAME, workload->name);
 	put_number(w, WORKLOAD_STATE, workload->state);
 	put_text(w, WORKLOAD_CLASS, workload->risk_class);
@@ -160,6 +172,8 @@ static void put_workload(struct cbor_writer *w, const struct context_workload *w
 		put_number(w, WORKLOAD_REVIEWED, (uint64_t)workload->reviewed);
 	if (workload->review_next != 0)
 		put_number(w, WORKLOAD_REVIEW_NEXT, (uint64_t)workload->review_next);
+	if (workload->third_parties.len > 0)
+		put_text(w, WORKLOAD_THIRD_PARTIES, workload->third_parties);
 }
 
 static bool put_objects(struct cbor_writer *w, int64_t key, const struct bytes *objects,
@@ -216,6 +230,8 @@ bool policy_context_encode(const struct policy_context *context, struct bytes ev
 		context->statement_count > STATEMENTS_MAX)
 		return err_set(
 			err, ERR_USAGE, "context: no policy, or too many approvals or statements");
+	if (context->host.attribute_count > HOST_ATTRIBUTES_MAX)
+		return err_set(err, ERR_USAGE, "context: too many attributes of the host");
 	for (size_t i = 0; i < ARRAY_LEN(times); i++)
 		if (times[i] < 0 || times[i] > POLICY_TIME_MAX)
 			return err_set(err, ERR_USAGE, "context: a time out of range");
@@ -339,6 +355,15 @@ static int64_t read_review(struct cbor_item workload, int64_t key, const char *f
 	return time;
 }
 
+static struct bytes read_parties(struct cbor_item workload)
+{
+	struct cbor_item item = cbor_key_optional(workload, WORKLOAD_THIRD_PARTIES);
+
+	if (item.kind == CBOR_ABSENT)
+		return (struct bytes){0};
+	return cbor_text(item, 1, PARTIES_MAX, "third parties");
+}
+
 static void read_workload(struct cbor_item item, struct context_workload *w)
 {
 	cbor_only_keys(item, WORKLOAD_KEYS, ARRAY_LEN(WORKLOAD_KEYS), "workload");
@@ -352,12 +377,14 @@ static void read_workload(struct cbor_item item, struct context_workload *w)
 		CONTEXT_NAME_MAX, "environment");
 	w->reviewed = read_review(item, WORKLOAD_REVIEWED, "reviewed");
 	w->review_next = read_review(item, WORKLOAD_REVIEW_NEXT, "next review");
+	w->third_parties = read_parties(item);
 }
 
 /* The digests that the map names, before anything is looked up. */
 struct named {
 	struct bytes policy, ek_certs, release, evidence, state_in;
 	struct bytes approvals[APPROVALS_MAX], statements[STATEMENTS_MAX];
+	struct host_attribute *attributes; /* where they go */
 };
 
 static size_t read_digests(struct cbor_item array, size_t max, struct bytes *ret, const char *field)
@@ -391,6 +418,9 @@ static void read_context(struct cbor_item root, struct policy_context *c, struct
 	named->policy =
 		cbor_bytes(cbor_key(root, KEY_POLICY, "policy"), SHA256_LEN, SHA256_LEN, "policy");
 	read_host(cbor_key(root, KEY_HOST, "host"), &c->host, &named->ek_certs);
+	context_read_attributes(
+		cbor_key_optional(cbor_key(root, KEY_HOST, "host"), HOST_ATTRIBUTES), &c->host,
+		named->attributes);
 	read_challenge(cbor_key(root, KEY_CHALLENGE, "challenge"), &c->challenge);
 	cbor_copy(cbor_key(root, KEY_EXPORTER, "exporter"), c->exporter, TLS_EXPORTER_LEN,
 		"exporter");
@@ -438,7 +468,7 @@ bool policy_context_decode(
 	struct bytes in, policy_find find, void *arg, struct policy_frozen *ret, struct err *err)
 {
 	struct source source = {.find = find, .arg = arg, .err = err};
-	struct named named = {0};
+	struct named named = {.attributes = ret->attributes};
 	struct cbor_doc doc;
 	struct cbor_item root;
 

@@ -166,6 +166,7 @@ static void class_release(struct policy_class *class)
 		free(class->approvals[i].role);
 	free(class->approvals);
 	policy_demands_release(class);
+	policy_placement_release(class);
 	free(class->hosts);
 }
 

@@ -10,6 +10,7 @@
 
 #include "evidence/ek_cert.h"
 #include "evidence/evidence.h"
+#include "policy/host_attribute.h"
 #include "policy/host_class.h"
 #include "policy/predicate.h"
 #include "policy/verdict.h"
@@ -23,6 +24,7 @@
 #define POLICY_LIST_MAX         16u /* builders, roles, levels, metrics of one demand */
 #define POLICY_METRIC_NAME_MAX  128u
 #define POLICY_LICENSES_MAX     128u /* of one demand */
+#define POLICY_PLACES_MAX       64u /* jurisdictions, and values of one attribute */
 #define POLICY_CRLS_MAX         256u
 #define POLICY_DISTRUSTED_MAX   4096u
 #define POLICY_TEXT_MAX         (1u << 20)
@@ -95,6 +97,16 @@ struct policy_demand {
 	bool passed; /* test-result, vsa, assessment: the outcome must be a pass */
 	struct policy_bom bom; /* bom */
 };
+struct policy_names { /* sorted, none twice */
+	char **list;
+	size_t count;
+};
+struct policy_attribute_rule {
+	char *name;
+	struct policy_names values; /* the host has one of them */
+};
+/* What a class asks of the agent's sandbox, besides the bits of enum runtime_sandbox. */
+#define POLICY_SANDBOX_UNPRIVILEGED (1u << 31) /* neither user nor group 0 */
 struct policy_class {
 	char *name;
 	struct policy_approval_rule *approvals;
@@ -115,6 +127,11 @@ struct policy_class {
 	size_t demand_count;
 	int64_t review_every; /* seconds from one review of the workload to the next; 0: none asked */
 	int64_t review_grace; /* seconds for which a review that fell due only warns */
+	struct policy_names jurisdictions; /* where its hosts may stand; none: anywhere */
+	struct policy_attribute_rule *attribute_rules; /* sorted by name */
+	size_t attribute_rule_count;
+	struct policy_names third_party_jurisdictions; /* none: anywhere */
+	unsigned sandbox; /* bits demanded; 0: nothing */
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };
@@ -248,6 +265,8 @@ struct context_host {
 				* Padding as NV holds it (zeros or 0xff between and behind) is
 				* skipped. */
 	int64_t enrolled; /* time at which the EK certificate was judged */
+	const struct host_attribute *attributes; /* by key, ascending, none twice */
+	size_t attribute_count;
 	bool seen; /* the four values below hold something */
 	uint32_t reset_count, restart_count;
 	uint64_t clock, firmware_version;
@@ -272,6 +291,7 @@ struct context_workload {
 	struct bytes environment;
 	int64_t reviewed; /* last review, or else the registration; 0: never */
 	int64_t review_next; /* date set for the next review; 0: none */
+	struct bytes third_parties; /* JSON: [{"name":…, "jurisdiction":"CH"}, …]; empty: none */
 };
 /* The next review of a workload: due at the earlier of the date set and what the class allows since
  * the last one. */
@@ -294,6 +314,10 @@ struct review policy_review(
  * review-overdue. */
 void policy_review_appraise(const struct policy_class *class,
 	const struct context_workload *workload, int64_t now, struct verdict *verdict);
+/* Notes in a verdict whether every third party of the workload is in a jurisdiction that the class
+ * allows. class NULL, or one that does not ask: nothing. */
+must_use bool policy_third_parties_appraise(const struct policy_class *class,
+	const struct context_workload *workload, struct verdict *verdict, struct err *err);
 struct policy_context {
 	int64_t now; /* verifier's clock */
 	struct bytes verifier_id;
@@ -355,6 +379,7 @@ struct policy_frozen {
 	struct policy *policy;
 	struct bytes approvals[APPROVALS_MAX];
 	struct bytes statements[STATEMENTS_MAX];
+	struct host_attribute attributes[HOST_ATTRIBUTES_MAX];
 };
 typedef bool (*policy_find)(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret);
 must_use bool policy_context_decode(

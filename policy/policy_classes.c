@@ -190,7 +190,7 @@ static bool clause_digest(const struct policy *policy, struct policy_class *clas
 		assurance_name(class->minimum_assurance), "key", key_protection_name(class->key),
 		"pinned", (int)class->pinned, "clock_safe", (int)class->clock_safe);
 
-	if (!clause || !clause_review(clause, class))
+	if (!clause || !clause_review(clause, class) || !policy_clause_placement(clause, class))
 		return err_set(err, ERR_NOMEM, "no memory");
 	return json_write(clause, false, &text, err) &&
 	       sha256_of(buf_bytes(&text), class->clause, err);
@@ -207,7 +207,8 @@ static bool build_class(const struct policy *policy, struct policy_class *to,
 	to->clock_safe = from->clock_safe;
 	return build_rules(policy, to, from, err) && build_times(to, from, err) &&
 	       build_review(to, from, err) && build_hosts(policy, to, from, err) &&
-	       policy_build_demands(policy, to, from, err) && clause_digest(policy, to, err);
+	       policy_build_demands(policy, to, from, err) &&
+	       policy_build_placement(to, from, err) && clause_digest(policy, to, err);
 }
 
 bool policy_build_classes(struct policy *policy, const struct file_policy *file, struct err *err)

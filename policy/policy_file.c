@@ -58,6 +58,19 @@ static const cyaml_strval_t lockdown_rules[] = {
 	{"command-line", LOCKDOWN_COMMAND_LINE},
 	{"secure-boot", LOCKDOWN_SECURE_BOOT},
 };
+static const cyaml_strval_t sandbox_users[] = {
+	{"unprivileged", SANDBOX_DEMANDED},
+};
+static const cyaml_strval_t sandbox_networks[] = {
+	{"none", SANDBOX_DEMANDED},
+	{"host", SANDBOX_ABSENT},
+};
+static const cyaml_strval_t sandbox_capabilities[] = {
+	{"none", SANDBOX_DEMANDED},
+};
+static const cyaml_strval_t sandbox_filesystems[] = {
+	{"read-only", SANDBOX_DEMANDED},
+};
 
 static const cyaml_schema_value_t text_entry = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, PEM_TEXT_MAX),
@@ -170,6 +183,29 @@ static const cyaml_schema_value_t demand_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_demand, demand_fields),
 };
 
+static const cyaml_schema_field_t attribute_fields[] = {
+	TEXT(file_attribute, name, 0),
+	CYAML_FIELD_SEQUENCE("values", CYAML_FLAG_POINTER, struct file_attribute, values,
+		&text_entry, 1, POLICY_PLACES_MAX),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t attribute_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_attribute, attribute_fields),
+};
+
+#define SANDBOX(name, words)                                                                       \
+	CYAML_FIELD_ENUM(#name, CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL,                           \
+		struct file_sandbox_demands, name, words, ARRAY_LEN(words))
+static const cyaml_schema_field_t sandbox_fields[] = {
+	SANDBOX(user, sandbox_users),
+	SANDBOX(network, sandbox_networks),
+	SANDBOX(capabilities, sandbox_capabilities),
+	SANDBOX(filesystem, sandbox_filesystems),
+	CYAML_FIELD_BOOL(
+		"no_new_privs", CYAML_FLAG_OPTIONAL, struct file_sandbox_demands, no_new_privs),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t class_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct file_class, name, 1, TEXT_MAX),
 	CYAML_FIELD_SEQUENCE("approvals", CYAML_FLAG_POINTER, struct file_class, approvals,
@@ -196,6 +232,14 @@ static const cyaml_schema_field_t class_fields[] = {
 		struct file_class, review_every, 1, TEXT_MAX),
 	CYAML_FIELD_STRING_PTR("review_grace", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_class, review_grace, 1, TEXT_MAX),
+	CYAML_FIELD_SEQUENCE("jurisdictions", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, jurisdictions, &text_entry, 1, POLICY_PLACES_MAX),
+	CYAML_FIELD_SEQUENCE("third_party_jurisdictions", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, third_party_jurisdictions, &text_entry, 1, POLICY_PLACES_MAX),
+	CYAML_FIELD_SEQUENCE("host_attributes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, host_attributes, &attribute_entry, 1, HOST_ATTRIBUTES_MAX),
+	CYAML_FIELD_MAPPING_PTR("sandbox", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, sandbox, sandbox_fields),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t class_entry = {

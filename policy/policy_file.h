@@ -44,6 +44,16 @@ struct file_demand {
 	unsigned formats_count, licenses_count, licenses_forbidden_count;
 	bool models, datasets;
 };
+struct file_attribute {
+	char *name;
+	char **values;
+	unsigned values_count;
+};
+enum file_sandbox { SANDBOX_ABSENT = 0, SANDBOX_DEMANDED };
+struct file_sandbox_demands {
+	enum file_sandbox user, network, capabilities, filesystem;
+	bool no_new_privs;
+};
 struct file_class {
 	char *name;
 	struct file_rule *approvals;
@@ -58,6 +68,11 @@ struct file_class {
 	struct file_demand *statements;
 	unsigned statements_count;
 	char *review_every, *review_grace;
+	char **jurisdictions, **third_party_jurisdictions;
+	unsigned jurisdictions_count, third_party_jurisdictions_count;
+	struct file_attribute *host_attributes;
+	unsigned host_attributes_count;
+	struct file_sandbox_demands *sandbox; /* NULL: not judged */
 };
 struct file_reference {
 	enum reference_kind kind;
@@ -145,6 +160,19 @@ must_use bool policy_clause_bom(json_t *demand, const struct policy_bom *bom);
 json_t *policy_clause_texts(char *const *texts, size_t count);
 /* The demands as the clause has them; NULL: no memory. */
 json_t *policy_clause_demands(const struct policy *policy, const struct policy_class *class);
+/* policy_placement.c: where a class lets its agents run, and how confined. */
+must_use bool policy_build_placement(
+	struct policy_class *to, const struct file_class *from, struct err *err);
+/* Adds what the class asks for to its clause; what it does not ask for leaves the clause alone. */
+must_use bool policy_clause_placement(json_t *clause, const struct policy_class *class);
+void policy_placement_release(struct policy_class *class);
+/* What a sandbox demand is called: "network" and "none". */
+struct sandbox_name {
+	unsigned bit;
+	const char *key, *wanted, *otherwise;
+};
+#define SANDBOX_NAMES 5u
+extern const struct sandbox_name policy_sandbox_names[SANDBOX_NAMES];
 void policy_statement_keys_release(struct policy *policy);
 void policy_demands_release(struct policy_class *class);
 /* Judges the host classes; their references are attached later. */

@@ -52,6 +52,11 @@ static const struct {
 	[REASON_HOST_STATE] = {"host-state",
 		"an operator decides: assay host show, then assay host confirm"},
 	[REASON_HOST_OTHER] = {"host-other", "find out why one host speaks in another one's name"},
+	[REASON_HOST_JURISDICTION] = {"host-jurisdiction",
+		"run it on a host elsewhere; an operator corrects a wrong entry: assay host "
+		"attributes"},
+	[REASON_HOST_ATTRIBUTE] = {"host-attribute", "run it on another host; an operator corrects "
+						     "a wrong entry: assay host attributes"},
 	[REASON_RESET_COUNT] = {"reset-count",
 		"the TPM was cleared or copied: quarantine the host until that is understood"},
 	[REASON_RESTART_COUNT] = {"restart-count",
@@ -81,6 +86,8 @@ static const struct {
 	[REASON_WORKLOAD_RETIRED] = {"workload-retired", "register a workload that is to run"},
 	[REASON_REVIEW_OVERDUE] = {"review-overdue",
 		"review the workload, then record that: assay workload review"},
+	[REASON_THIRD_PARTY] = {"third-party-jurisdiction",
+		"use another third party, or correct the register: assay workload review"},
 	[REASON_RELEASE_UNKNOWN] = {"release-unknown", "publish it: assay release publish"},
 	[REASON_RELEASE_REVOKED] = {"release-revoked", "deploy a release that stands"},
 	[REASON_RELEASE_MALFORMED] = {"release-malformed", "make it again: assay release create"},
@@ -120,6 +127,8 @@ static const struct {
 		"enable fs-verity on this file, or make it small enough to be copied"},
 	[REASON_SPEC_DIGEST] = {"spec-digest",
 		"restore the released workload spec, or release and approve the new one"},
+	[REASON_SANDBOX] = {"sandbox", "put the sandbox that the risk class demands into the "
+				       "workload spec, and release it"},
 	[REASON_ASSURANCE] = {"assurance",
 		"use a host and a release of Assay that reach the level, or a lower risk class"},
 	[REASON_KEY_POSSESSION] = {"key-possession", "send evidence with the key that it asks for"},

@@ -180,6 +180,7 @@ bool policy_class_explain(const struct policy *policy, const struct policy_class
 
 	explain_release(&w, policy, class);
 	explain_hosts(&w, policy, class);
+	words_explain_placement(&w, class);
 	explain_review(&w, class);
 	words_say(&w, "credential: lives %s, renewed after %s",
 		words_duration(class->credential_lifetime, lifetime),

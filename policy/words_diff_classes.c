@@ -165,6 +165,7 @@ static void diff_class(
 		"whether quotes after an unclean stop of the TPM are refused");
 	diff_review(d, subject, old, new);
 	diff_demands(d, subject, old, new);
+	diff_placement(d, subject, old, new);
 	diff_hosts(d, subject, old, new);
 }
 

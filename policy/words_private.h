@@ -58,6 +58,11 @@ struct diff_set {
 void diff_sets(struct diff *d, const struct diff_set *set, const struct diff_items *old,
 	const struct diff_items *new);
 
+/* words_placement.c: where agents of a class may run. */
+void words_explain_placement(struct words *w, const struct policy_class *class);
+void diff_placement(struct diff *d, const char *subject, const struct policy_class *old,
+	const struct policy_class *new);
+
 /* words_diff_hosts.c, words_diff_classes.c */
 void diff_host_classes(struct diff *d);
 void diff_classes(struct diff *d, json_t *approvals_void);

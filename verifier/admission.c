@@ -13,7 +13,8 @@
 static void expect(struct json_fields *f, const json_t *object, const char *key, const char *wanted)
 {
 	if (strcmp(json_need_str(f, object, key, 256), wanted) != 0)
-		json_fields_fail(f, key, "expected another value: only Pods are judged, in v1");
+		json_fields_fail(f, key,
+			"expected another value: only Pods are judged, and their Bindings, in v1");
 }
 
 /* NAME@sha256:HEX, the digest last and in lower case, as the runtime resolves it. */
@@ -75,6 +76,54 @@ static void take_images(
 	}
 }
 
+/* Empty is how a Go program may spell what it leaves out. */
+static const char *node_of(struct json_fields *f, const json_t *pod)
+{
+	const json_t *spec = json_object_get(pod, "spec");
+	const char *name = spec ? json_want_str(f, spec, "nodeName", ADMISSION_NODE_MAX) : NULL;
+	return name && name[0] ? name : NULL;
+}
+
+static void take_pod(struct json_fields *f, const json_t *request, struct admission *to)
+{
+	bool update = strcmp(json_need_str(f, request, "operation", 16), "UPDATE") == 0;
+	const json_t *before = update ? json_need_object(f, request, "oldObject") : NULL;
+	const json_t *pod = json_need_object(f, request, "object");
+	if (f->why)
+		return;
+	take_images(f, pod, before, to);
+	const char *was = before ? node_of(f, before) : NULL;
+	const char *is = node_of(f, pod);
+	to->node = is ? is : was; /* a Pod never leaves its node */
+	bool moved = is && (!was || strcmp(is, was) != 0);
+	to->placed = !update || to->count > 0 || moved;
+}
+
+/* What the scheduler says, at pods/NAME/binding. */
+static void take_binding(struct json_fields *f, const json_t *request, struct admission *to)
+{
+	const char *operation = json_need_str(f, request, "operation", 16);
+	const json_t *binding = json_need_object(f, request, "object");
+	const json_t *target = binding ? json_need_object(f, binding, "target") : NULL;
+	if (strcmp(operation, "CREATE") != 0)
+		json_fields_fail(f, "operation", "expected CREATE or DELETE of a Binding");
+	if (f->why)
+		return;
+	const char *kind = json_want_str(f, target, "kind", 64);
+	const char *name = json_need_str(f, target, "name", ADMISSION_NODE_MAX);
+	if (kind && kind[0] && strcmp(kind, "Node") != 0)
+		json_fields_fail(f, "target", "expected a Binding to a Node");
+	else if (!name[0])
+		json_fields_fail(f, "name", "must not be empty");
+	to->binding = to->placed = true;
+	to->node = name;
+}
+
+static const struct {
+	const char *name;
+	void (*take)(struct json_fields *f, const json_t *request, struct admission *to);
+} kinds[] = {{"Pod", take_pod}, {"Binding", take_binding}};
+
 static void take_request(struct json_fields *f, const json_t *request, struct admission *to)
 {
 	const json_t *kind = json_need_object(f, request, "kind");
@@ -83,7 +132,12 @@ static void take_request(struct json_fields *f, const json_t *request, struct ad
 	to->ns = json_need_str(f, request, "namespace", ADMISSION_NAME_MAX - 1);
 	expect(f, kind, "group", "");
 	expect(f, kind, "version", "v1");
-	expect(f, kind, "kind", "Pod");
+	const char *name = json_need_str(f, kind, "kind", 256);
+	size_t k = 0;
+	while (k < ARRAY_LEN(kinds) && strcmp(kinds[k].name, name) != 0)
+		k++;
+	if (k == ARRAY_LEN(kinds))
+		expect(f, kind, "kind", kinds[0].name);
 	if (!to->uid[0])
 		json_fields_fail(f, "uid", "must not be empty");
 	if (!to->ns[0])
@@ -91,15 +145,10 @@ static void take_request(struct json_fields *f, const json_t *request, struct ad
 	to->starts = strcmp(operation, "DELETE") != 0;
 	if (!to->starts || f->why)
 		return;
-	bool update = strcmp(operation, "UPDATE") == 0;
-	if (!update && strcmp(operation, "CREATE") != 0) {
+	if (strcmp(operation, "CREATE") != 0 && strcmp(operation, "UPDATE") != 0)
 		json_fields_fail(f, "operation", "expected CREATE, UPDATE or DELETE");
-		return;
-	}
-	const json_t *before = update ? json_need_object(f, request, "oldObject") : NULL;
-	const json_t *pod = json_need_object(f, request, "object");
-	if (!f->why)
-		take_images(f, pod, before, to);
+	else
+		kinds[k].take(f, request, to);
 }
 
 bool admission_parse(struct bytes review, struct admission *ret, struct err *err)
@@ -133,10 +182,11 @@ json_t *admission_answer(const char *uid, bool allowed, const char *message)
 	/* Escaped, so that it is text whatever it held, and can be cut anywhere. */
 	(void)text_escape(bytes_str(message ? message : ""), text, sizeof(text));
 	json_t *response = json_pack("{s:s, s:b}", "uid", uid, "allowed", (int)allowed);
-	if (response && message &&
-		json_object_set_new(response, "status",
-			json_pack("{s:i, s:s}", "code", allowed ? 200 : 403, "message", text)) !=
-			0) {
+	json_t *said = allowed ? json_pack("[s]", text)
+			       : json_pack("{s:i, s:s}", "code", 403, "message", text);
+	if (response && !message) {
+		json_decref(said);
+	} else if (json_object_set_new(response, allowed ? "warnings" : "status", said) != 0) {
 		json_decref(response);
 		return NULL;
 	}

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /v1/kubernetes/admission: a Pod starts only images that a release names by digest, approved
- * and standing now, for the environment that the Pod's namespace belongs to. */
+ * and standing now, for the environment that the Pod's namespace belongs to, on a node that is
+ * trusted now. */
 #include "verifier/admission.h"
+#include "verifier/admission_node.h"
 
 #include "base/text.h"
 #include "verifier/app.h"
@@ -9,13 +11,13 @@
 #include <stdlib.h>
 
 #define CANDIDATES_MAX 16u /* releases that name one image, the newest first */
-#define WHY_MAX        1024u
+#define WHY_MAX        ADMISSION_WHY_MAX
 
-static const char *environment_of(const struct config *config, const char *ns)
+static const struct config_namespace *namespace_of(const struct config *config, const char *ns)
 {
 	for (size_t i = 0; i < config->namespace_count; i++)
 		if (strcmp(config->namespaces[i].name, ns) == 0)
-			return config->namespaces[i].environment;
+			return &config->namespaces[i];
 	return NULL;
 }
 
@@ -63,22 +65,29 @@ static bool judge_image(struct call *call, const struct admission_image *image,
 static bool judge_review(struct call *call, const struct admission *review, bool *ret_admitted,
 	char why[WHY_MAX], struct err *err)
 {
-	const char *environment = environment_of(&call->app->config, review->ns);
+	const struct config_namespace *ns = namespace_of(&call->app->config, review->ns);
 	*ret_admitted = !review->starts;
 	if (!review->starts)
 		return true;
-	if (!environment) {
+	if (!ns) {
 		(void)snprintf(why, WHY_MAX, "namespace %s belongs to no environment here",
 			ESC(bytes_str(review->ns)));
 		return true;
 	}
 	*ret_admitted = true;
 	for (size_t i = 0; i < review->count && *ret_admitted; i++)
-		if (!judge_image(call, &review->images[i], environment, ret_admitted, why, err)) {
+		if (!judge_image(
+			    call, &review->images[i], ns->environment, ret_admitted, why, err)) {
 			*ret_admitted = false;
 			return false;
 		}
-	return true;
+	if (!*ret_admitted)
+		return true;
+	why[0] = '\0';
+	if (!review->placed || admission_node_judge(call, review->node, ns, ret_admitted, why, err))
+		return true;
+	*ret_admitted = false;
+	return false;
 }
 
 static void admission_drop(struct admission **a)
@@ -102,5 +111,5 @@ bool serve_admission(struct call *call, struct err *err)
 	call_log(call, admitted ? "pod-admitted" : "pod-refused", bytes_str(review->ns),
 		bytes_str(why));
 	return call_json(
-		call, 200, admission_answer(review->uid, admitted, admitted ? NULL : why), err);
+		call, 200, admission_answer(review->uid, admitted, why[0] ? why : NULL), err);
 }

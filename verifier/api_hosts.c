@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Routes about hosts: invitations, the list, and what an operator may do to one. */
-#include "verifier/app.h"
+#include "verifier/attributes.h"
 
 #include "base/text.h"
+
+#include <stdlib.h>
 
 #define TOKEN_LEN          24
 #define TOKEN_PREFIX       "join-"
@@ -11,9 +13,21 @@
 
 /* ---- invitations ---- */
 
+/* What the host will be said to be that uses the token. */
+static void token_attributes(struct json_fields *f, const json_t *set, struct token_row *row)
+{
+	OWNED(buf_release) struct buf text = {0};
+	attributes_check(f, "attributes", set);
+	if (!set || f->why)
+		return;
+	if (json_write(set, false, &text, NULL))
+		(void)snprintf(row->attributes, sizeof(row->attributes), "%.*s", (int)text.len,
+			(char *)text.data);
+}
+
 static bool token_read(struct call *call, struct token_row *row, struct err *err)
 {
-	static const char *const keys[] = {"name", "expires_in", "ek_digest", NULL};
+	static const char *const keys[] = {"name", "expires_in", "ek_digest", "attributes", NULL};
 	OWNED(json_release) json_t *body = NULL;
 	if (!call_body_json(call, &body, err))
 		return false;
@@ -25,6 +39,7 @@ static bool token_read(struct call *call, struct token_row *row, struct err *err
 	row->bound = json_object_get(body, "ek_digest") != NULL;
 	if (row->bound)
 		json_need_hex(&f, body, "ek_digest", row->host, sizeof(row->host));
+	token_attributes(&f, json_object_get(body, "attributes"), row);
 	if (name && !text_is_name(bytes_str(name)))
 		json_fields_fail(&f, "name", "expected 1 to 64 of a-z 0-9 . _ -");
 	if (!json_fields_ok(&f, err))
@@ -66,48 +81,79 @@ bool serve_join_token(struct call *call, struct err *err)
 
 /* ---- the list ---- */
 
-static json_t *host_json(const struct host_row *row)
+struct host_view {
+	struct sql *sql;
+	json_t *list;
+	struct host_attributes attributes;
+};
+
+static json_t *host_json(const struct host_row *row, const struct host_attributes *attributes)
 {
 	char id[2 * HOST_ID_LEN + 1], enrolled[TIME_TEXT_MAX], seen[TIME_TEXT_MAX];
 	hex_encode(BYTES_OF(row->id), id);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b}", "id", id, "name",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:o}", "id", id, "name",
 		row->name, "state",
 		row->state == HOST_NONE ? "damaged" : host_state_name(row->state), "enrolled",
 		time_json(row->enrolled, enrolled), "last_seen", time_json(row->seen, seen),
 		"ek_template", row->ek_template, "manufacturer", row->manufacturer, "epoch",
-		(json_int_t)row->epoch, "ek_certificate", row->ek_certs.len > 0);
+		(json_int_t)row->epoch, "ek_certificate", row->ek_certs.len > 0, "attributes",
+		attributes_json(attributes));
 }
 
 static bool host_visited(void *arg, const struct host_row *row, struct err *err)
 {
-	if (json_array_append_new(arg, host_json(row)) != 0)
+	struct host_view *v = arg;
+	/* Of a damaged row the rest is shown all the same. */
+	if (!attributes_get(v->sql, row->id, &v->attributes, NULL))
+		v->attributes.count = 0;
+	if (json_array_append_new(v->list, host_json(row, &v->attributes)) != 0)
 		return err_set(err, ERR_NOMEM, "hosts");
 	return true;
 }
 
 bool serve_hosts(struct call *call, struct err *err)
 {
+	OWNED(free_ptr) struct host_view *v = calloc(1, sizeof(*v));
 	OWNED(json_release) json_t *list = json_array();
-	struct sql *sql = NULL;
-	if (!list || !call_read(call, &sql, err))
-		return list ? false : err_set(err, ERR_NOMEM, "hosts");
-	bool ok = hosts_each(sql, host_visited, list, err);
-	store_read_done(call->app->store, &sql);
+	if (!v || !list)
+		return err_set(err, ERR_NOMEM, "hosts");
+	v->list = list;
+	if (!call_read(call, &v->sql, err))
+		return false;
+	bool ok = hosts_each(v->sql, host_visited, v, err);
+	store_read_done(call->app->store, &v->sql);
 	return ok && call_json(call, 200, json_pack("{s:O}", "hosts", list), err);
+}
+
+static bool view_read(struct host_view *v, const uint8_t id[HOST_ID_LEN], struct host_row *row,
+	json_t **ret_history, struct err *err)
+{
+	bool found = false;
+	if (!host_get(v->sql, id, row, &found, err))
+		return false;
+	if (!found)
+		return err_set(err, ERR_NOT_FOUND, "no such host");
+	return attributes_get(v->sql, id, &v->attributes, err) &&
+	       attributes_history_json(v->sql, id, ret_history, err);
 }
 
 static bool host_answer(struct call *call, const uint8_t id[HOST_ID_LEN], struct err *err)
 {
 	OWNED(host_row_release) struct host_row row = {0};
-	struct sql *sql = NULL;
-	bool found = false;
-	if (!call_read(call, &sql, err))
+	OWNED(free_ptr) struct host_view *v = calloc(1, sizeof(*v));
+	OWNED(json_release) json_t *history = NULL, *view = NULL;
+	if (!v)
+		return err_set(err, ERR_NOMEM, "host");
+	if (!call_read(call, &v->sql, err))
 		return false;
-	bool ok = host_get(sql, id, &row, &found, err);
-	store_read_done(call->app->store, &sql);
-	if (ok && !found)
-		return err_set(err, ERR_NOT_FOUND, "no such host");
-	return ok && call_json(call, 200, host_json(&row), err);
+	bool ok = view_read(v, id, &row, &history, err);
+	store_read_done(call->app->store, &v->sql);
+	if (!ok)
+		return false;
+	view = host_json(&row, &v->attributes);
+	if (!view || json_object_set(view, "attribute_history", history) != 0)
+		return err_set(err, ERR_NOMEM, "host");
+	return call_json(call, 200, TAKE(view), err);
 }
 
 bool serve_host(struct call *call, struct err *err)
@@ -188,4 +234,51 @@ bool serve_host_quarantine(struct call *call, struct err *err)
 bool serve_host_retire(struct call *call, struct err *err)
 {
 	return change_state(call, &retiring, err);
+}
+
+/* ---- attributes ---- */
+
+struct saying {
+	struct call *call;
+	uint8_t id[HOST_ID_LEN];
+	struct attribute_changes changes;
+};
+
+static bool say_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	const struct saying *s = arg;
+	enum host_state state;
+	if (!host_gate(tx->sql, s->id, &state, err))
+		return false;
+	if (state == HOST_NONE)
+		return err_set(err, ERR_NOT_FOUND, "no such host");
+	if (state == HOST_RETIRED)
+		return err_set(err, ERR_CONFLICT, "this host is retired");
+	return attributes_change(s->call->app, tx, s->id, &s->changes, err);
+}
+
+bool serve_host_attributes(struct call *call, struct err *err)
+{
+	static const char *const keys[] = {"set", "unset", "reason", NULL};
+	OWNED(json_release) json_t *body = NULL;
+	struct saying saying = {.call = call};
+	struct attribute_changes *c = &saying.changes;
+	if (!call_param_digest(call, 0, saying.id, err) || !call_body_json(call, &body, err))
+		return false;
+	struct json_fields f = json_fields_of("body");
+	json_only_keys(&f, body, keys);
+	c->set = json_object_get(body, "set");
+	c->unset = json_want_array(&f, body, "unset", HOST_ATTRIBUTES_MAX);
+	c->reason = json_need_str(&f, body, "reason", ROW_TEXT_MAX - 1);
+	c->by = call->who.uri;
+	c->time = clock_wall(call->app->clock);
+	attributes_check(&f, "set", c->set);
+	attributes_check_unset(&f, c->set, c->unset);
+	if (!c->reason[0])
+		json_fields_fail(&f, "reason", "say why");
+	if (!json_fields_ok(&f, err) || !store_run(call->app->store, say_work, &saying, err))
+		return false;
+	call_log(call, "host-attributes", bytes_str(http_path_param(call->exchange, 0)),
+		bytes_str(c->reason));
+	return host_answer(call, saying.id, err);
 }

@@ -215,14 +215,18 @@ static bool load(
 	return ok;
 }
 
-static void judge_review(
-	struct call *call, const struct workload_row *workload, struct verdict *verdict)
+/* What the class asks of the workload's entry in the register. */
+static bool judge_register(struct call *call, const struct workload_row *workload,
+	struct verdict *verdict, struct err *err)
 {
 	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(call->app);
-	const struct context_workload reviewed = {
-		.reviewed = workload->reviewed, .review_next = workload->review_next};
-	policy_review_appraise(policy_class_find(policy->policy, bytes_str(workload->risk_class)),
-		&reviewed, clock_wall(call->app->clock), verdict);
+	const struct policy_class *class =
+		policy_class_find(policy->policy, bytes_str(workload->risk_class));
+	const struct context_workload entry = {.reviewed = workload->reviewed,
+		.review_next = workload->review_next,
+		.third_parties = workload_third_parties(workload)};
+	policy_review_appraise(class, &entry, clock_wall(call->app->clock), verdict);
+	return policy_third_parties_appraise(class, &entry, verdict, err);
 }
 
 /* What is stored of a release, judged for an environment: what the policy and the registers say of
@@ -251,7 +255,8 @@ static bool judge_loaded(struct call *call, const struct loaded *l, const char *
 	if (l->workload.state != WORKLOAD_ACTIVE)
 		verdict_refuse(ret->verdict, REASON_WORKLOAD_RETIRED, l->release.workload, "active",
 			workload_state_name(l->workload.state), NULL, NULL);
-	judge_review(call, &l->workload, ret->verdict);
+	if (!judge_register(call, &l->workload, ret->verdict, err))
+		return false;
 	verdict_conclude(ret->verdict);
 	return true;
 }

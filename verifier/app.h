@@ -163,6 +163,7 @@ bool serve_host(struct call *call, struct err *err);
 bool serve_host_confirm(struct call *call, struct err *err);
 bool serve_host_quarantine(struct call *call, struct err *err);
 bool serve_host_retire(struct call *call, struct err *err);
+bool serve_host_attributes(struct call *call, struct err *err);
 bool serve_admission(struct call *call, struct err *err);
 /* api_releases.c: whether a release would be trusted now in its workload's environment: signed,
  * approved, not revoked, its workload active and reviewed. why: the first thing against it. */

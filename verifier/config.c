@@ -16,6 +16,7 @@
 #define KEY_TEXT_MAX     8192u
 #define LIFETIME_DEFAULT (7 * 86400)
 #define LIFETIME_MAX     CREDENTIAL_LIFETIME_MAX
+#define NODE_AGE_DEFAULT 3600
 #define THREADS_MAX      256u
 #define CONNECTIONS_MAX  1000000u
 
@@ -39,6 +40,9 @@ struct file_config {
 	enum log_level *log_level;
 	struct config_namespace *kubernetes;
 	unsigned kubernetes_count;
+	enum config_nodes admission_nodes;
+	enum config_bindings admission_bindings;
+	char *admission_node_age;
 };
 
 static const cyaml_schema_field_t namespace_fields[] = {
@@ -46,6 +50,8 @@ static const cyaml_schema_field_t namespace_fields[] = {
 		"namespace", CYAML_FLAG_POINTER, struct config_namespace, name, 1, TEXT_MAX),
 	CYAML_FIELD_STRING_PTR("environment", CYAML_FLAG_POINTER, struct config_namespace,
 		environment, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR("node_class", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct config_namespace, node_class, 1, TEXT_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t namespace_entry = {
@@ -61,6 +67,14 @@ static const cyaml_strval_t levels[] = {
 	{"warning", LOG_LEVEL_WARNING},
 	{"info", LOG_LEVEL_INFO},
 	{"debug", LOG_LEVEL_DEBUG},
+};
+static const cyaml_strval_t nodes[] = {
+	{"required", NODES_REQUIRED},
+	{"when-known", NODES_WHEN_KNOWN},
+};
+static const cyaml_strval_t bindings[] = {
+	{"unreviewed", BINDINGS_UNREVIEWED},
+	{"reviewed", BINDINGS_REVIEWED},
 };
 
 #define TEXT(name)                                                                                 \
@@ -116,6 +130,11 @@ static const cyaml_schema_field_t fields[] = {
 		log_level, levels, ARRAY_LEN(levels)),
 	CYAML_FIELD_SEQUENCE("kubernetes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_config, kubernetes, &namespace_entry, 0, CONFIG_NAMESPACES_MAX),
+	CYAML_FIELD_ENUM("admission_nodes", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL,
+		struct file_config, admission_nodes, nodes, ARRAY_LEN(nodes)),
+	CYAML_FIELD_ENUM("admission_bindings", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL,
+		struct file_config, admission_bindings, bindings, ARRAY_LEN(bindings)),
+	TEXT_OPTIONAL(admission_node_age),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {
@@ -307,6 +326,18 @@ static bool limits_take(const struct file_config *file, struct config *config, s
 	return true;
 }
 
+static bool admission_take(const struct file_config *file, struct config *config, struct err *err)
+{
+	config->admission_nodes = file->admission_nodes;
+	config->admission_bindings = file->admission_bindings;
+	config->admission_node_age = NODE_AGE_DEFAULT;
+	if (file->admission_node_age && !time_parse_duration(bytes_str(file->admission_node_age),
+						LIFETIME_MAX, &config->admission_node_age, err))
+		return err_wrap(err, "admission_node_age");
+	return config->admission_node_age > 0 ||
+	       err_set(err, ERR_CONFIG, "admission_node_age: at least 1s");
+}
+
 /* A namespace is named exactly and once: a pattern would admit more than somebody thought of. */
 static bool namespaces_take(const struct file_config *file, struct config *config, struct err *err)
 {
@@ -327,10 +358,16 @@ static bool namespaces_take(const struct file_config *file, struct config *confi
 			if (strcmp(file->kubernetes[k].name, from->name) == 0)
 				return err_set(
 					err, ERR_CONFIG, "kubernetes: %s: given twice", from->name);
+		if (from->node_class && !text_is_name(bytes_str(from->node_class)))
+			return err_set(err, ERR_CONFIG,
+				"kubernetes: %s: node_class: %s: not a risk class", from->name,
+				ESC(bytes_str(from->node_class)));
 		config->namespace_count = i + 1;
 		to->name = bytes_strdup(bytes_str(from->name));
 		to->environment = bytes_strdup(bytes_str(from->environment));
-		if (!to->name || !to->environment)
+		to->node_class =
+			from->node_class ? bytes_strdup(bytes_str(from->node_class)) : NULL;
+		if (!to->name || !to->environment || (from->node_class && !to->node_class))
 			return err_set(err, ERR_NOMEM, "configuration");
 	}
 	return true;
@@ -347,7 +384,7 @@ bool config_parse(struct bytes yaml, const char *name, const char *directory, st
 	bool ok = names_take(file, &config, err) && paths_take(file, directory, &config, err) &&
 		  policy_keys_take(file, directory, &config, err) &&
 		  limits_take(file, &config, err) && quorum_take(file, &config, err) &&
-		  namespaces_take(file, &config, err) &&
+		  namespaces_take(file, &config, err) && admission_take(file, &config, err) &&
 		  config_listen_parse(file->listen, &config.address, &config.port, err);
 	yaml_free(&schema, data, 0);
 	if (!ok) {
@@ -389,6 +426,7 @@ void config_release(struct config *config)
 	for (size_t i = 0; i < config->namespace_count; i++) {
 		free(config->namespaces[i].name);
 		free(config->namespaces[i].environment);
+		free(config->namespaces[i].node_class);
 	}
 	free(config->namespaces);
 	memset(config, 0, sizeof(*config));

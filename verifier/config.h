@@ -15,6 +15,15 @@
 #define CONFIG_NAMESPACES_MAX 1024u
 struct config_namespace { /* of a Kubernetes cluster */
 	char *name, *environment;
+	char *node_class; /* risk class of the agent that vouches for its nodes; NULL: any */
+};
+enum config_nodes {
+	NODES_REQUIRED = 0, /* a Pod starts only on a node that is trusted */
+	NODES_WHEN_KNOWN, /* nodes that are no host of ours are not judged */
+};
+enum config_bindings {
+	BINDINGS_UNREVIEWED = 0,
+	BINDINGS_REVIEWED, /* the cluster asks here before it binds a Pod to a node */
 };
 struct config {
 	char *trust_domain;
@@ -44,6 +53,9 @@ struct config {
 	unsigned connections_max, connections_per_peer; /* 0: the front's defaults */
 	struct config_namespace *namespaces; /* whose Pods are admitted, into which environment */
 	size_t namespace_count;
+	enum config_nodes admission_nodes;
+	enum config_bindings admission_bindings;
+	int64_t admission_node_age; /* seconds since a node was last trusted; default 1 h */
 	bool log_json;
 	enum log_level log_level;
 };

@@ -15,7 +15,7 @@
 #ifndef ASSAY_VERIFIER_DECIDE_H
 #define ASSAY_VERIFIER_DECIDE_H
 
-#include "verifier/app.h"
+#include "verifier/attributes.h"
 
 #define DECIDE_ATTEMPTS_MAX    4u
 #define DECIDE_CREDENTIALS_MAX (1u + AUDIENCES_MAX)
@@ -40,6 +40,7 @@ struct decision {
 	/* load */
 	struct policy_ref *policy;
 	struct host_row host;
+	struct host_attributes attributes;
 	struct workload_row workload;
 	struct release_row release;
 	struct buf approvals[APPROVALS_MAX];

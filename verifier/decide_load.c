@@ -50,7 +50,9 @@ static bool load_rows(struct decision *d, struct sql *sql, struct err *err)
 {
 	const uint8_t *host = d->challenge.host_id, *instance = d->challenge.instance;
 	bool host_known = false, workload_known = false;
+	/* The row first: whoever says something new of the host moves its version. */
 	if (!host_get(sql, host, &d->host, &host_known, err) ||
+		!attributes_get(sql, host, &d->attributes, err) ||
 		!instance_get(sql, host, instance, &d->instance, &d->instance_known, err) ||
 		!counter_get(sql, host, instance, d->challenge.purpose, &d->counter, err))
 		return false;
@@ -76,6 +78,8 @@ static void fill_context(struct decision *d, uint64_t tree_size)
 			.ak_public = buf_bytes(&host->ak_public),
 			.ek_certs = buf_bytes(&host->ek_certs),
 			.enrolled = host->enrolled,
+			.attributes = d->attributes.views,
+			.attribute_count = d->attributes.count,
 			.seen = host->seen != 0,
 			.reset_count = host->reset_count,
 			.restart_count = host->restart_count,
@@ -87,7 +91,8 @@ static void fill_context(struct decision *d, uint64_t tree_size)
 			.risk_class = bytes_str(d->workload.risk_class),
 			.environment = bytes_str(d->workload.environment),
 			.reviewed = d->workload.reviewed,
-			.review_next = d->workload.review_next},
+			.review_next = d->workload.review_next,
+			.third_parties = workload_third_parties(&d->workload)},
 		.release_state = d->release.state,
 		.release = buf_bytes(&d->release.envelope),
 		.approvals = d->approval_views,

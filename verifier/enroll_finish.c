@@ -3,6 +3,7 @@
 #include "verifier/enroll.h"
 
 #include "base/text.h"
+#include "verifier/attributes.h"
 
 #include <stdlib.h>
 
@@ -200,8 +201,9 @@ static bool admit(struct finish *f, struct store_tx *tx, bool *ret_admitted, str
 {
 	static const uint8_t none[SHA256_LEN];
 	bool given = memcmp(f->session.token, none, sizeof(none)) != 0, used = false;
-	if (!join_token_use(
-		    tx->sql, given ? f->session.token : NULL, f->host.id, f->now, &used, err))
+	const uint8_t *token = given ? f->session.token : NULL;
+	if (!attributes_of_token(f->app, tx, token, f->host.id, f->now, err) ||
+		!join_token_use(tx->sql, token, f->host.id, f->now, &used, err))
 		return false;
 	if (given && !used) {
 		bool own = false;

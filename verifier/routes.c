@@ -48,6 +48,7 @@ const struct route app_routes[] = {
 	POST("/v1/hosts/{id}/confirm", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_confirm),
 	POST("/v1/hosts/{id}/quarantine", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_quarantine),
 	POST("/v1/hosts/{id}/retire", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_retire),
+	POST("/v1/hosts/{id}/attributes", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_attributes),
 
 	POST("/v1/workloads", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_add),
 	GET("/v1/workloads", EVERY_OPERATOR, serve_workloads),

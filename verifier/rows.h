@@ -87,6 +87,8 @@ struct token_row {
 	bool bound; /* to one host */
 	uint8_t host[HOST_ID_LEN];
 	int64_t created, expires;
+	char attributes
+		[ROW_FACTS_MAX]; /* of the host that uses it, JSON: {"site":"zrh1"}; empty: none */
 };
 must_use bool join_token_put(struct sql *sql, const struct token_row *row, struct err *err);
 /* Whether the token would be accepted for the host now, or was by this very host before: it may
@@ -115,6 +117,8 @@ struct workload_row {
 	int64_t review_next; /* date set for the next one; 0: none */
 	char reviewer[ROW_URI_MAX], review_reason[ROW_TEXT_MAX]; /* empty: never reviewed */
 };
+/* As the policy wants them: empty where there are none. Borrowed. */
+struct bytes workload_third_parties(const struct workload_row *row);
 const char *workload_state_name(enum workload_state state);
 must_use bool workload_get(struct sql *sql, struct bytes name, struct workload_row *ret,
 	bool *ret_found, struct err *err);

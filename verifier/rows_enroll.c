@@ -73,11 +73,12 @@ bool session_burn(struct sql *sql, const uint8_t id[SHA256_LEN], int64_t now,
 bool join_token_put(struct sql *sql, const struct token_row *row, struct err *err)
 {
 	return sql_exec(sql,
-		"INSERT INTO join_tokens(hash, name, host, creator, created, expires, used_by)"
-		" VALUES(?1,?2,?3,?4,?5,?6,NULL)",
+		"INSERT INTO join_tokens(hash, name, host, creator, created, expires, used_by,"
+		" attributes) VALUES(?1,?2,?3,?4,?5,?6,NULL,?7)",
 		SQL_ARGS(sql_b(BYTES_OF(row->hash)), sql_t(bytes_str(row->name)),
 			row->bound ? sql_b(BYTES_OF(row->host)) : sql_null(),
-			sql_t(bytes_str(row->creator)), sql_i(row->created), sql_i(row->expires)),
+			sql_t(bytes_str(row->creator)), sql_i(row->created), sql_i(row->expires),
+			sql_t(bytes_str(row->attributes[0] ? row->attributes : "{}"))),
 		NULL, err);
 }
 

@@ -13,6 +13,11 @@ static const char *const release_states[] = {
 	[RELEASE_REVOKED] = "revoked",
 };
 
+struct bytes workload_third_parties(const struct workload_row *row)
+{
+	return bytes_str(strcmp(row->third_parties, "[]") == 0 ? "" : row->third_parties);
+}
+
 const char *workload_state_name(enum workload_state state)
 {
 	return (size_t)state < ARRAY_LEN(workload_states) ? workload_states[state]

@@ -144,6 +144,19 @@ static const char schema_5[] =
 	" BEGIN SELECT RAISE(ABORT, 'a tile is kept'); END;"
 	"ALTER TABLE meta ADD COLUMN checkpoint BLOB NOT NULL DEFAULT x'';"
 	"ALTER TABLE meta ADD COLUMN cosigned BLOB NOT NULL DEFAULT x'';";
+/* What operators say of hosts: every word of it is kept, the newest on an attribute counts. */
+static const char schema_6[] =
+	/* Deferred: a join token speaks of its host in the job that makes the row. */
+	"CREATE TABLE host_attributes(host BLOB NOT NULL REFERENCES hosts(id) DEFERRABLE INITIALLY "
+	"DEFERRED, seq INTEGER NOT NULL,"
+	" attribute TEXT NOT NULL, value TEXT, operator TEXT NOT NULL, reason TEXT NOT NULL, time "
+	"INTEGER NOT NULL, PRIMARY KEY(host, seq)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX host_attributes_value ON host_attributes(attribute, value);"
+	"CREATE TRIGGER host_attributes_fixed BEFORE UPDATE ON host_attributes"
+	" BEGIN SELECT RAISE(ABORT, 'what was said of a host is immutable'); END;"
+	"CREATE TRIGGER host_attributes_kept BEFORE DELETE ON host_attributes"
+	" BEGIN SELECT RAISE(ABORT, 'what was said of a host is kept'); END;"
+	"ALTER TABLE join_tokens ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}';";
 
 static bool meta_make(struct sql *sql, struct err *err)
 {
@@ -167,6 +180,7 @@ static const struct {
 	{schema_3, NULL},
 	{schema_4, subjects_fill},
 	{schema_5, tiles_fill},
+	{schema_6, NULL},
 };
 
 int store_schema_version(void)

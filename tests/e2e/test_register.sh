@@ -6,7 +6,7 @@ world_open
 tpm_make one
 verifier_make
 printf '    review_every: 30d\n    review_grace: 1s\n' >>"$W/verifier/policy.yaml"
-printf 'kubernetes:\n  - {namespace: payments, environment: prod}\n' >>"$W/verifier/verifierd.yaml"
+printf 'kubernetes:\n  - {namespace: payments, environment: prod}\nadmission_nodes: when-known\n' >>"$W/verifier/verifierd.yaml"
 verifier_start
 host_start one
 agent_make one

@@ -17,7 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(review);
 		return 0;
 	}
-	if (!review->uid[0] || !review->ns[0] || (!review->starts && review->count != 0) ||
+	if (!review->uid[0] || !review->ns[0] ||
+		(!review->starts && (review->count != 0 || review->placed)) ||
+		(review->binding && (!review->node || !review->placed || review->count != 0)) ||
+		(review->node && !review->node[0]) || (!review->placed && review->count != 0) ||
 		review->count > ADMISSION_IMAGES_MAX)
 		abort();
 	for (size_t i = 0; i < review->count; i++) {

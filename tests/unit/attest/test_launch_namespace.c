@@ -148,7 +148,7 @@ static bool enter(struct fixture *f, struct err *err)
 		return err_set(err, ERR_INTERNAL, "cannot become nobody");
 	return lseek(f->pack.index, 0, SEEK_SET) == 0 &&
 	       file_read_fd(f->pack.index, "index", LAUNCH_INDEX_MAX, &index, err) &&
-	       launch_namespace_enter(buf_bytes(&index), f->pack.data, err);
+	       launch_namespace_enter(buf_bytes(&index), f->pack.data, 0, err);
 }
 
 /* Enters in a child, where `check` looks around; between entering and looking the parent may `meddle` with the host's files. */
@@ -501,7 +501,7 @@ static void namespace__root_is_no_mount_point__refused(void **state)
 	if (child == 0) {
 		struct err err = {0};
 		bool refused = chroot(tree_root) == 0 && chdir("/") == 0 &&
-			       !launch_namespace_enter(BYTES_LIT(""), f->pack.data, &err);
+			       !launch_namespace_enter(BYTES_LIT(""), f->pack.data, 0, &err);
 		_exit(refused && err.code == ERR_UNSUPPORTED &&
 					strstr(err.text, "no mount point, as in a plain chroot")
 				? 0

@@ -246,6 +246,43 @@ static void M16__environment_that_loads_code__refused(void **state)
 	}
 }
 
+static void spec__sandbox__what_confines_takes_the_capabilities(void **state)
+{
+	static const struct {
+		const char *lines;
+		unsigned sandbox;
+	} good[] = {
+		{"", SANDBOX_NO_NEW_PRIVS},
+		{"sandbox: {}\n", SANDBOX_NO_NEW_PRIVS},
+		{"sandbox: {network: host, capabilities: keep, filesystem: host}\n",
+			SANDBOX_NO_NEW_PRIVS},
+		{"sandbox: {capabilities: none}\n", SANDBOX_NO_NEW_PRIVS | SANDBOX_NO_CAPABILITIES},
+		{"sandbox: {network: none, capabilities: keep}\n",
+			SANDBOX_NO_NEW_PRIVS | SANDBOX_NO_CAPABILITIES | SANDBOX_NO_NETWORK},
+		{"sandbox: {filesystem: read-only}\n",
+			SANDBOX_NO_NEW_PRIVS | SANDBOX_NO_CAPABILITIES | SANDBOX_READ_ONLY},
+		{"sandbox: {network: none, filesystem: read-only}\n", SANDBOX_ALL},
+	};
+	static const char *const bad[] = {"sandbox: none\n", "sandbox: {network: bridge}\n",
+		"sandbox: {seccomp: strict}\n", "sandbox: {filesystem: none}\n",
+		"sandbox: {no_new_privs: false}\n"};
+	char text[4096];
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		(void)snprintf(text, sizeof(text), "%s%s", spec_text, good[i].lines);
+		if (!spec_parse(bytes_str(text), "a.yaml", &spec, &err))
+			fail_msg("%s", err.text);
+		assert_int_equal(spec.sandbox, good[i].sandbox);
+		spec_release(&spec);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		(void)snprintf(text, sizeof(text), "%s%s", spec_text, bad[i]);
+		if (spec_parse(bytes_str(text), "a.yaml", &spec, &err))
+			fail_msg("accepted: %s", bad[i]);
+		assert_int_equal(err.code, ERR_CONFIG);
+	}
+}
+
 static void spec__environment_that_is_malformed__refused(void **state)
 {
 	(void)state;
@@ -355,6 +392,7 @@ int main(void)
 		TEST(spec__arguments_that_contradict_their_type__refused),
 		TEST(spec__credentials_that_contradict__refused),
 		TEST(M16__environment_that_loads_code__refused),
+		TEST(spec__sandbox__what_confines_takes_the_capabilities),
 		TEST(spec__environment_that_is_malformed__refused),
 		TEST(spec__more_than_a_limit__refused),
 		TEST(spec__cut_anywhere__no_more_than_an_error),

@@ -123,6 +123,73 @@ static void launch__contradiction__refused_by_name(void **state)
 #undef REFUSED
 }
 
+static bool take_sandbox(void *context, const struct runtime_record *record, struct err *err)
+{
+	(void)err;
+	*(unsigned *)context = record->launch->sandbox;
+	return true;
+}
+
+/* A record as hostd of before wrote it says nothing, and the same bytes still do. */
+static void launch__sandbox__said_or_left_out(void **state)
+{
+	static const unsigned cases[] = {0, SANDBOX_NO_NEW_PRIVS, SANDBOX_ALL};
+	const enum digest_alg banks[] = {DIGEST_SHA256};
+	size_t least = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf log = {0};
+		struct digest digest;
+		struct err err = {0};
+		unsigned read = 99;
+
+		good_launch();
+		launch->sandbox = cases[i];
+		buf_clear(&out);
+		assert_ok(runtime_launch_encode(launch, 0, &out, &err), err);
+		assert_ok(runtime_record_put(&log, 0, 15, banks, 1, buf_bytes(&out), &digest, &err),
+			err);
+		assert_ok(runtime_log_walk(buf_bytes(&log), 0, 15, take_sandbox, &read, &err), err);
+		assert_int_equal(read, cases[i]);
+		least = i == 0 ? out.len : least;
+		assert_int_equal(out.len, least + (i == 0 ? 0 : 2)); /* key and small number */
+		buf_release(&log);
+	}
+}
+
+/* One value, one encoding; a bit that this program does not know may be one that it relies on. */
+static void launch__sandbox_in_another_form__refused(void **state)
+{
+	static const struct {
+		unsigned bits;
+		const char *why;
+	} cases[] = {
+		{0, "sandbox: 0 is said by leaving it out"},
+		{SANDBOX_ALL + 1, "sandbox: "},
+	};
+	const enum digest_alg banks[] = {DIGEST_SHA256};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf log = {0};
+		struct digest digest;
+		struct err err = {0};
+
+		good_launch();
+		launch->sandbox = SANDBOX_ALL;
+		buf_clear(&out);
+		assert_ok(runtime_launch_encode(launch, 0, &out, &err), err);
+		assert_int_equal(out.data[out.len - 2], 14);
+		out.data[out.len - 1] = (uint8_t)cases[i].bits;
+		if (runtime_record_put(&log, 0, 15, banks, 1, buf_bytes(&out), &digest, &err))
+			fail_msg("case %zu is written", i);
+		if (!strstr(err.text, cases[i].why))
+			fail_msg("case %zu: %s", i, err.text);
+		buf_release(&log);
+	}
+}
+
 struct seen {
 	struct bytes names[3];
 	uint8_t first[3];
@@ -238,6 +305,9 @@ int main(void)
 			component__contradiction__refused_by_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			launch__contradiction__refused_by_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(launch__sandbox__said_or_left_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			launch__sandbox_in_another_form__refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			launch__environment_in_any_order__written_ascending, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -141,6 +141,22 @@ static void reappraise__a_renewal__as_if_launched_under_it(void **state)
 	assert_false(again->after.trusted);
 }
 
+/* What the launch showed of the sandbox is not in a renewal's record. */
+static void reappraise__a_renewal_where_a_sandbox_is_new__not_decided(void **state)
+{
+	(void)state;
+	policy(SCENE_CLASS_LINES "    sandbox: {no_new_privs: true}\n", "");
+	judge();
+	assert_true(again->decided); /* of the launch it is */
+	assert_true(verdict_has(&again->after, REASON_SANDBOX));
+	renew();
+	judge();
+	assert_false(again->decided);
+	assert_string_equal(
+		again->why, "a renewal: the sandbox was judged at its launch; take that record");
+	assert_int_equal(again->after.reason_count, 0);
+}
+
 /* A policy whose class asks for hosts like the machine of this log. */
 static void policy_with_hosts(struct bytes log)
 {
@@ -266,6 +282,7 @@ int main(void)
 		T(reappraise__an_unrelated_edit__trusted_still),
 		T(reappraise__refused_before__trusted_under_a_looser_one),
 		T(reappraise__a_renewal__as_if_launched_under_it),
+		T(reappraise__a_renewal_where_a_sandbox_is_new__not_decided),
 		T(reappraise__a_renewal_where_the_boot_counts__not_decided),
 		T(reappraise__a_launch_where_the_boot_counts__judged),
 		T(reappraise__a_reference_missing_or_not_what_it_should_be__an_error),

@@ -203,6 +203,90 @@ static void context__review_times__kept_and_reproducible(void **state)
 	assert_int_equal(thawed.context.workload.review_next, SCENE_NOW + 5);
 }
 
+static void context__attributes_and_third_parties__kept_and_reproducible(void **state)
+{
+	static const struct host_attribute attributes[] = {
+		{BYTES_LIT("jurisdiction"), BYTES_LIT("CH"),
+			BYTES_LIT("spiffe://a/operator/admin/o")},
+		{BYTES_LIT("site"), BYTES_LIT("zrh1"), BYTES_LIT("spiffe://a/operator/admin/p")},
+	};
+
+	(void)state;
+	s->context.host.attributes = attributes;
+	s->context.host.attribute_count = 2;
+	s->context.workload.third_parties = BYTES_LIT("[]");
+	scene_run(s);
+	assert_trusted(s);
+	assert_reproducible();
+	assert_int_equal(thawed.context.host.attribute_count, 2);
+	assert_bytes(thawed.context.host.attributes[0].value, BYTES_LIT("CH"));
+	assert_bytes(thawed.context.host.attributes[1].key, BYTES_LIT("site"));
+	assert_bytes(
+		thawed.context.host.attributes[1].by, BYTES_LIT("spiffe://a/operator/admin/p"));
+	assert_bytes(thawed.context.workload.third_parties, BYTES_LIT("[]"));
+}
+
+/* One set, one encoding: ascending, none twice, each whole, and none at all by leaving it out. */
+static void context__attributes_in_another_form__refused(void **state)
+{
+	static const struct {
+		struct bytes array;
+		const char *why;
+	} cases[] = {
+		{BYTES_LIT("\x80"), "host attributes: empty: left out where there are none"},
+		{BYTES_LIT("\x82\x83\x61"
+			   "b\x61v\x61w\x83\x61"
+			   "a\x61v\x61w"),
+			"host attributes: not in ascending order"},
+		{BYTES_LIT("\x82\x83\x61"
+			   "a\x61v\x61w\x83\x61"
+			   "a\x61v\x61w"),
+			"host attributes: not in ascending order"},
+		{BYTES_LIT("\x81\x82\x61"
+			   "a\x61v"),
+			"host attribute: expected key, value and who set it"},
+		{BYTES_LIT("\x81\x83\x60\x61v\x61w"), "host attribute key"},
+		{BYTES_LIT("\x81\x83\x61"
+			   "a\x60\x61w"),
+			"host attribute value"},
+		{BYTES_LIT("\x81\x83\x61"
+			   "a\x61v\x60"),
+			"host attribute: by"},
+	};
+	static const struct bytes good = BYTES_LIT("\x81\x83\x61k\x61v\x61w");
+	static const struct host_attribute one[] = {
+		{BYTES_LIT("k"), BYTES_LIT("v"), BYTES_LIT("w")}};
+
+	(void)state;
+	s->context.host.attributes = one;
+	s->context.host.attribute_count = 1;
+	scene_run(s);
+	freeze();
+	thaw();
+	policy_frozen_release(&thawed);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint8_t *at = memmem(frozen.data, frozen.len, good.data, good.len);
+
+		assert_non_null(at);
+		buf_clear(&again);
+		buf_put(&again, bytes_of(frozen.data, (size_t)(at - frozen.data)));
+		buf_put(&again, cases[i].array);
+		at += good.len;
+		buf_put(&again, bytes_of(at, (size_t)(frozen.data + frozen.len - at)));
+		s->err = (struct err){0};
+		assert_false(
+			policy_context_decode(buf_bytes(&again), find, &shelf, &thawed, &s->err));
+		if (!strstr(s->err.text, cases[i].why))
+			fail_msg("case %zu: %s", i, s->err.text);
+	}
+	s->context.host.attribute_count = HOST_ATTRIBUTES_MAX + 1;
+	buf_clear(&frozen);
+	s->err = (struct err){0};
+	assert_fails(policy_context_encode(
+			     &s->context, buf_bytes(&s->evidence), &s->state_in, &frozen, &s->err),
+		s->err, ERR_USAGE, "context: too many attributes of the host");
+}
+
 /* One value, one encoding: no review is a key that is not there. */
 static void context__review_time_of_zero__refused(void **state)
 {
@@ -383,6 +467,8 @@ int main(void)
 		T(context__refusal_with_ek_certificate__reproducible),
 		T(context__nothing_known__reproducible),
 		T(context__review_times__kept_and_reproducible),
+		T(context__attributes_and_third_parties__kept_and_reproducible),
+		T(context__attributes_in_another_form__refused),
 		T(context__review_time_of_zero__refused),
 		T(T10__object_missing__named),
 		T(context__object_with_another_digest__refused),

@@ -3,6 +3,7 @@
 #ifndef ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
+#define UNDO_6 "DROP TABLE host_attributes; ALTER TABLE join_tokens DROP COLUMN attributes;"
 #define UNDO_5                                                                                     \
 	"DROP TABLE tile_hashes; ALTER TABLE meta DROP COLUMN checkpoint; ALTER TABLE meta DROP "  \
 	"COLUMN cosigned;"
@@ -18,9 +19,11 @@
 	"ALTER TABLE workloads DROP COLUMN review_reason;"
 #define UNDO_2 "DROP TABLE statements;"
 
-#define UNDO_TO_4 UNDO_5 "PRAGMA user_version=4;"
-#define UNDO_TO_3 UNDO_5 UNDO_4 "PRAGMA user_version=3;"
-#define UNDO_TO_2 UNDO_5 UNDO_4 UNDO_3 "PRAGMA user_version=2;"
-#define UNDO_TO_1 UNDO_5 UNDO_4 UNDO_3 UNDO_2 "PRAGMA user_version=1;"
+/* To schema N: what came after it, the newest first. */
+#define UNDO_TO_5 UNDO_6 "PRAGMA user_version=5;"
+#define UNDO_TO_4 UNDO_6 UNDO_5 "PRAGMA user_version=4;"
+#define UNDO_TO_3 UNDO_6 UNDO_5 UNDO_4 "PRAGMA user_version=3;"
+#define UNDO_TO_2 UNDO_6 UNDO_5 UNDO_4 UNDO_3 "PRAGMA user_version=2;"
+#define UNDO_TO_1 UNDO_6 UNDO_5 UNDO_4 UNDO_3 UNDO_2 "PRAGMA user_version=1;"
 
 #endif

@@ -30,7 +30,8 @@ static void prepare(struct world *world)
 	assert_ok(file_read(path, 65536, &config, &world->err), world->err);
 	buf_put_str(&config, "kubernetes:\n"
 			     "  - {namespace: payments, environment: prod}\n"
-			     "  - {namespace: tests, environment: staging}\n");
+			     "  - {namespace: tests, environment: staging}\n"
+			     "admission_nodes: when-known\n");
 	assert_ok(file_write_atomic(path, buf_bytes(&config), 0600, &world->err), world->err);
 	buf_release(&config);
 }
@@ -178,7 +179,7 @@ static void review__bad__refused(void **state)
 	}
 	load("deployment");
 	assert_false(parse());
-	assert_non_null(strstr(err.text, "only Pods are judged"));
+	assert_non_null(strstr(err.text, "only Pods are judged, and their Bindings"));
 }
 
 static void review__too_many_images_or_bytes__refused(void **state)
@@ -222,6 +223,15 @@ static void answer__untrusted_text__escaped_and_cut(void **state)
 	json_decref(answer);
 	answer = admission_answer("u", true, NULL);
 	assert_null(json_object_get(json_object_get(answer, "response"), "status"));
+	assert_null(json_object_get(json_object_get(answer, "response"), "warnings"));
+	json_decref(answer);
+	answer = admission_answer("u", true, "beware\x1b");
+	assert_null(json_object_get(json_object_get(answer, "response"), "status"));
+	assert_true(json_is_true(json_object_get(json_object_get(answer, "response"), "allowed")));
+	assert_string_equal(
+		json_string_value(json_array_get(
+			json_object_get(json_object_get(answer, "response"), "warnings"), 0)),
+		"beware\\x1b");
 	json_decref(answer);
 }
 

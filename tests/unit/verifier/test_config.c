@@ -90,6 +90,31 @@ static void config__full__read(void **state)
 	assert_int_equal(config.host_certificate_lifetime, 2 * 86400);
 }
 
+/* What is not said is the stricter of the two. */
+static void config__admission__read_with_safe_defaults(void **state)
+{
+	(void)state;
+	assert_ok(config_parse(BYTES_LIT(GOOD), "v.yaml", "/", &config, &err), err);
+	assert_int_equal(config.admission_nodes, NODES_REQUIRED);
+	assert_int_equal(config.admission_bindings, BINDINGS_UNREVIEWED);
+	assert_int_equal(config.admission_node_age, 3600);
+	config_release(&config);
+	assert_ok(config_parse(
+			  BYTES_LIT(GOOD "admission_nodes: when-known\n"
+					 "admission_bindings: reviewed\n"
+					 "admission_node_age: 10m\n"
+					 "kubernetes:\n"
+					 "  - {namespace: a, environment: b}\n"
+					 "  - {namespace: c, environment: d, node_class: node}\n"),
+			  "v.yaml", "/", &config, &err),
+		err);
+	assert_int_equal(config.admission_nodes, NODES_WHEN_KNOWN);
+	assert_int_equal(config.admission_bindings, BINDINGS_REVIEWED);
+	assert_int_equal(config.admission_node_age, 600);
+	assert_null(config.namespaces[0].node_class);
+	assert_string_equal(config.namespaces[1].node_class, "node");
+}
+
 static void config__garbled__refused(void **state)
 {
 	(void)state;
@@ -109,6 +134,12 @@ static void config__garbled__refused(void **state)
 		GOOD "host_certificate_lifetime: 999d\n",
 		GOOD "host_certificate_lifetime: soon\n",
 		GOOD "verifier_id: ''\n",
+		GOOD "admission_nodes: sometimes\n",
+		GOOD "admission_bindings: true\n",
+		GOOD "admission_node_age: 0s\n",
+		GOOD "admission_node_age: 31d\n",
+		GOOD "admission_node_age: soon\n",
+		GOOD "kubernetes: [ {namespace: a, environment: b, node_class: 'A b'} ]\n",
 		"\x00\x01\x02",
 		GOOD "---\n" GOOD,
 	};
@@ -271,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(config__minimal__defaults_and_paths, teardown),
 		cmocka_unit_test_teardown(config__full__read, teardown),
+		cmocka_unit_test_teardown(config__admission__read_with_safe_defaults, teardown),
 		cmocka_unit_test_teardown(config__namespaces__exact_and_once, teardown),
 		cmocka_unit_test_teardown(config__garbled__refused, teardown),
 		cmocka_unit_test_teardown(config__policy_keys__taken, teardown),

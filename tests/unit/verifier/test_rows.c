@@ -429,6 +429,26 @@ static void migrate__leaves_of_schema_4__tiles_filled(void **state)
 	buf_release(&after);
 }
 
+static void migrate__database_of_schema_5__opens_with_what_it_held(void **state)
+{
+	(void)state;
+	struct token_row row = {.created = 1, .expires = 100};
+	uint8_t a[HOST_ID_LEN] = {1};
+	bool ok = false;
+	assert_ok(join_token_put(sql, &row, &err), err);
+	reopen_old(UNDO_TO_5);
+	assert_ok(join_token_use(sql, row.hash, a, 99, &ok, &err), err);
+	assert_true(ok);
+	assert_ok(
+		sql_exec(sql,
+			"INSERT INTO host_attributes(host, seq, attribute, value, operator, reason,"
+			" time) SELECT ?1, 1, 'site', attributes, 'o', 'r', 1 FROM join_tokens"
+			" WHERE 0",
+			SQL_ARGS(sql_b(BYTES_OF(a))), NULL, &err),
+		err);
+	assert_newest_schema();
+}
+
 static void instance__state__kept_and_unreadable_means_none(void **state)
 {
 	(void)state;
@@ -483,6 +503,7 @@ int main(void)
 		T(migrate__database_of_schema_2__opens_with_what_it_held),
 		T(migrate__database_of_schema_3__opens_with_what_it_held),
 		T(migrate__leaves_of_schema_4__tiles_filled),
+		T(migrate__database_of_schema_5__opens_with_what_it_held),
 		T(instance__state__kept_and_unreadable_means_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
