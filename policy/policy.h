@@ -104,6 +104,9 @@ struct policy_class {
 	size_t demand_count;
 	int64_t review_every; /* seconds from one review of the workload to the next; 0: none asked */
 	int64_t review_grace; /* seconds for which a review that fell due only warns */
+	int64_t drain; /* seconds for which instances of a release that the version floor passed
+			  renew; default credential_lifetime */
+	bool drain_given; /* by the file: only then the clause holds it */
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };
@@ -262,6 +265,22 @@ struct context_workload {
 	int64_t reviewed; /* last review, or else the registration; 0: never */
 	int64_t review_next; /* date set for the next review; 0: none */
 };
+/* The version floor: below it no release of the workload launches. And what the release judged is to
+ * it (policy/floor.h). */
+struct context_floor {
+	uint64_t sequence; /* counts the floor's moves; 0: there is none, and the rest is nothing */
+	struct bytes version; /* of the release that it rests on; never empty then */
+	uint8_t release[SHA256_LEN]; /* that release */
+	int64_t published; /* when it was */
+	int64_t judged_published; /* when the release judged was */
+	int64_t passed; /* since when the release judged has been below it; 0: is not */
+};
+/* The security floor, which policy signers set: below it nothing launches or renews. */
+struct context_security_floor {
+	uint64_t sequence; /* of the statement; 0: there is none, and the rest is nothing */
+	struct bytes minimum; /* empty: lifted */
+	uint8_t statement[SHA256_LEN]; /* SHA-256 of its envelope */
+};
 /* The next review of a workload: due at the earlier of the date set and what the class allows since
  * the last one. */
 enum review_state {
@@ -297,6 +316,8 @@ struct policy_context {
 	size_t approval_count;
 	const struct bytes *statements; /* beside the release; as of struct release_input */
 	size_t statement_count;
+	struct context_floor floor;
+	struct context_security_floor security_floor;
 	uint64_t ledger_index; /* tree size at which states and approvals were read */
 };
 /* What earlier renewals of this instance established. Zero: nothing, so a full appraisal is due.

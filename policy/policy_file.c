@@ -177,6 +177,8 @@ static const cyaml_schema_field_t class_fields[] = {
 		struct file_class, review_every, 1, TEXT_MAX),
 	CYAML_FIELD_STRING_PTR("review_grace", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_class, review_grace, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR("drain", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_class,
+		drain, 1, TEXT_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t class_entry = {

@@ -54,6 +54,7 @@ struct file_class {
 	struct file_demand *statements;
 	unsigned statements_count;
 	char *review_every, *review_grace;
+	char *drain;
 };
 struct file_reference {
 	enum reference_kind kind;
