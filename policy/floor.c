@@ -61,14 +61,12 @@ static void refuse_version(const struct context_floor *floor, const struct relea
 		(void)snprintf(expected, sizeof(expected), "a version that compares with %s",
 			ESC(floor->version));
 	else if (release_version_parse(floor->version, &ordered))
-		(void)snprintf(
-			expected, sizeof(expected), "%s or later", ESC(floor->version));
+		(void)snprintf(expected, sizeof(expected), "%s or later", ESC(floor->version));
 	else {
 		(void)snprintf(expected, sizeof(expected), "published with %s or later, at %s",
 			ESC(floor->version), time_format(floor->published, at));
 		(void)snprintf(actual, sizeof(actual), "%s, published at %s",
-			ESC(bytes_str(release->version)),
-			time_format(floor->judged_published, at));
+			ESC(bytes_str(release->version)), time_format(floor->judged_published, at));
 	}
 	verdict_refuse(verdict, REASON_VERSION_FLOOR, "version of the release", expected, actual,
 		"version floor of the workload", NULL);
@@ -89,8 +87,8 @@ void policy_floor_appraise(const struct policy_class *class, const struct contex
 	place = floor_place(&judged, &rests);
 	until = drained_at(class, floor);
 	if (place == FLOOR_REACHED)
-		verdict_checked(verdict, "version floor: %s is not below %s",
-			ESC(judged.version), ESC(floor->version));
+		verdict_checked(verdict, "version floor: %s is not below %s", ESC(judged.version),
+			ESC(floor->version));
 	else if (renewal && now < until)
 		verdict_not_checked(verdict,
 			"version floor: %s is below %s; without a newer release it is refused from "
@@ -136,8 +134,8 @@ bool check_floors(struct appraisal *a, struct err *err)
 		return true;
 	renewal = a->claims.purpose == PURPOSE_RENEW && before->established &&
 		  memcmp(before->release, a->release->digest, SHA256_LEN) == 0;
-	policy_floor_appraise(a->class, &a->context->floor, a->release, renewal, a->context->now,
-		a->verdict);
+	policy_floor_appraise(
+		a->class, &a->context->floor, a->release, renewal, a->context->now, a->verdict);
 	policy_security_floor_appraise(&a->context->security_floor, a->release, a->verdict);
 	return true;
 }

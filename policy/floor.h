@@ -18,7 +18,8 @@ struct floor_mark {
 };
 /* Where a release stands to a floor. */
 enum floor_place {
-	FLOOR_NO_ORDER = 0, /* its version cannot be compared with the floor's: it counts as below */
+	FLOOR_NO_ORDER =
+		0, /* its version cannot be compared with the floor's: it counts as below */
 	FLOOR_BELOW,
 	FLOOR_REACHED,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Routes about releases and approvals. What is published must be signed by somebody the policy
  * names, at the time it comes in; whether it suffices is judged anew at every decision. */
-#include "verifier/app.h"
+#include "verifier/floors.h"
 
 #include "base/text.h"
 #include "crypto/dsse.h"
@@ -183,6 +183,7 @@ struct loaded {
 	struct workload_row workload;
 	struct buf approvals[APPROVALS_MAX], statements[STATEMENTS_MAX];
 	size_t count, statement_count;
+	struct floors floors;
 };
 
 static void loaded_free(struct loaded **l)
@@ -208,7 +209,9 @@ static bool load(
 	bool ok = release_get(sql, digest, &l->release, &found, err) &&
 		  approvals_get(sql, digest, l->approvals, &l->count, err) &&
 		  statements_get(sql, digest, l->statements, &l->statement_count, err) &&
-		  workload_get(sql, bytes_str(l->release.workload), &l->workload, &workload, err);
+		  workload_get(sql, bytes_str(l->release.workload), &l->workload, &workload, err) &&
+		  (!found || floors_load(sql, bytes_str(l->release.workload), &l->release,
+				     &l->floors, err));
 	store_read_done(call->app->store, &sql);
 	if (ok && !found)
 		return err_set(err, ERR_NOT_FOUND, "no such release");
@@ -223,6 +226,18 @@ static void judge_review(
 		.reviewed = workload->reviewed, .review_next = workload->review_next};
 	policy_review_appraise(policy_class_find(policy->policy, bytes_str(workload->risk_class)),
 		&reviewed, clock_wall(call->app->clock), verdict);
+}
+
+/* As of a launch. */
+static void judge_floors(const struct loaded *l, const struct judged *judged)
+{
+	struct context_floor floor;
+	struct context_security_floor security;
+	if (!judged->release)
+		return;
+	floors_context(&l->floors, &floor, &security);
+	policy_floor_appraise(NULL, &floor, judged->release, false, 0, judged->verdict);
+	policy_security_floor_appraise(&security, judged->release, judged->verdict);
 }
 
 /* What is stored of a release, judged for an environment: what the policy and the registers say of
@@ -252,6 +267,7 @@ static bool judge_loaded(struct call *call, const struct loaded *l, const char *
 		verdict_refuse(ret->verdict, REASON_WORKLOAD_RETIRED, l->release.workload, "active",
 			workload_state_name(l->workload.state), NULL, NULL);
 	judge_review(call, &l->workload, ret->verdict);
+	judge_floors(l, ret);
 	verdict_conclude(ret->verdict);
 	return true;
 }
@@ -283,7 +299,7 @@ bool serve_release_gate(struct call *call, struct err *err)
 	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
 	OWNED(judged_release) struct judged judged = {0};
 	const char *environment = http_query(call->exchange, "environment");
-	json_t *answer = NULL;
+	OWNED(json_release) json_t *answer = NULL, *floors = NULL;
 	if (!l)
 		return err_set(err, ERR_NOMEM, "release");
 	if (!environment || !text_is_name(bytes_str(environment)))
@@ -292,7 +308,10 @@ bool serve_release_gate(struct call *call, struct err *err)
 		!judge_loaded(call, l, environment, &judged, err) ||
 		!gate_json(judged.release, environment, judged.list, judged.verdict, &answer, err))
 		return false;
-	return call_json(call, 200, answer, err);
+	floors = floors_json(&l->floors);
+	if (!floors || json_object_update(answer, floors) != 0)
+		return err_set(err, ERR_NOMEM, "release");
+	return call_json(call, 200, TAKE(answer), err);
 }
 
 bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool *ret_stands,

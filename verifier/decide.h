@@ -15,7 +15,7 @@
 #ifndef ASSAY_VERIFIER_DECIDE_H
 #define ASSAY_VERIFIER_DECIDE_H
 
-#include "verifier/app.h"
+#include "verifier/floors.h"
 
 #define DECIDE_ATTEMPTS_MAX    4u
 #define DECIDE_CREDENTIALS_MAX (1u + AUDIENCES_MAX)
@@ -48,6 +48,7 @@ struct decision {
 	struct buf statements[STATEMENTS_MAX];
 	struct bytes statement_views[STATEMENTS_MAX];
 	size_t statement_count;
+	struct floors floors;
 	struct instance_row instance;
 	bool instance_known;
 	uint64_t counter;

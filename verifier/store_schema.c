@@ -134,6 +134,24 @@ static const char schema_4[] =
 	"CREATE TABLE subjects(digest BLOB NOT NULL, release BLOB NOT NULL REFERENCES "
 	"releases(digest), PRIMARY KEY(digest, release)) STRICT, WITHOUT ROWID;";
 
+/* Floors: moves are added, never changed. */
+static const char schema_5[] =
+	"CREATE TABLE floors(workload TEXT NOT NULL REFERENCES workloads(name), sequence INTEGER "
+	"NOT NULL, version TEXT NOT NULL, release BLOB NOT NULL REFERENCES releases(digest),"
+	" published INTEGER NOT NULL, time INTEGER NOT NULL, rollback INTEGER NOT NULL, PRIMARY "
+	"KEY(workload, sequence)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE security_floors(workload TEXT NOT NULL REFERENCES workloads(name), sequence "
+	"INTEGER NOT NULL, minimum TEXT NOT NULL, statement BLOB NOT NULL, payload BLOB NOT NULL,"
+	" time INTEGER NOT NULL, PRIMARY KEY(workload, sequence)) STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER floors_fixed BEFORE UPDATE ON floors BEGIN SELECT RAISE(ABORT, 'a move of "
+	"a floor is immutable'); END;"
+	"CREATE TRIGGER floors_kept BEFORE DELETE ON floors BEGIN SELECT RAISE(ABORT, 'a move of a "
+	"floor is kept'); END;"
+	"CREATE TRIGGER security_floors_fixed BEFORE UPDATE ON security_floors BEGIN SELECT "
+	"RAISE(ABORT, 'a security floor is immutable'); END;"
+	"CREATE TRIGGER security_floors_kept BEFORE DELETE ON security_floors BEGIN SELECT "
+	"RAISE(ABORT, 'a security floor is kept'); END;";
+
 static bool meta_make(struct sql *sql, struct err *err)
 {
 	static const uint8_t none[SHA256_LEN];
@@ -155,6 +173,7 @@ static const struct {
 	{schema_2, NULL},
 	{schema_3, NULL},
 	{schema_4, subjects_fill},
+	{schema_5, NULL},
 };
 
 int store_schema_version(void)

@@ -68,8 +68,7 @@ static void place__by_version_publication_and_release__table(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct floor_mark mark = {
-			bytes_str(cases[i].mark), one, cases[i].mark_published};
+		struct floor_mark mark = {bytes_str(cases[i].mark), one, cases[i].mark_published};
 		struct floor_mark floor = {
 			bytes_str(cases[i].floor), two, cases[i].floor_published};
 
@@ -119,8 +118,8 @@ static void floor_is(const char *version)
 
 static void security_floor_is(const char *minimum)
 {
-	s->context.security_floor = (struct context_security_floor){
-		.sequence = 2, .minimum = bytes_str(minimum)};
+	s->context.security_floor =
+		(struct context_security_floor){.sequence = 2, .minimum = bytes_str(minimum)};
 }
 
 static void assert_reason(enum reason_code code, const char *expected, const char *actual)
