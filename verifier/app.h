@@ -166,6 +166,8 @@ bool serve_workloads(struct call *call, struct err *err);
 bool serve_workload(struct call *call, struct err *err);
 bool serve_workload_review(struct call *call, struct err *err);
 bool serve_workload_retire(struct call *call, struct err *err);
+bool serve_security_floor(struct call *call, struct err *err);
+bool serve_security_floor_get(struct call *call, struct err *err);
 bool serve_release_publish(struct call *call, struct err *err);
 bool serve_releases(struct call *call, struct err *err);
 bool serve_release(struct call *call, struct err *err);

@@ -58,8 +58,9 @@ json_t *floors_json(const struct floors *floors)
 bool floor_raise(struct app *app, struct store_tx *tx, const struct floors *floors,
 	const struct release_row *release, int64_t now, struct err *err)
 {
-	struct floor_row row = {
-		.sequence = floors->version.sequence + 1, .published = release->published, .time = now};
+	struct floor_row row = {.sequence = floors->version.sequence + 1,
+		.published = release->published,
+		.time = now};
 	char hex[2 * SHA256_LEN + 1];
 	if (!floors->moves)
 		return true;
@@ -69,9 +70,8 @@ bool floor_raise(struct app *app, struct store_tx *tx, const struct floors *floo
 	hex_encode(BYTES_OF(row.release), hex);
 	return floor_insert(tx->sql, &row, err) &&
 	       entry_append(app, tx, LEAF_WORKLOAD, now,
-		       json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "event", "version-floor",
-			       "name", row.workload, "version", row.version, "release", hex,
-			       "sequence", (json_int_t)row.sequence, "from",
-			       floors->version.version),
+		       json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "event", "version-floor", "name",
+			       row.workload, "version", row.version, "release", hex, "sequence",
+			       (json_int_t)row.sequence, "from", floors->version.version),
 		       err);
 }

@@ -124,8 +124,7 @@ bool floor_insert(struct sql *sql, const struct floor_row *row, struct err *err)
 	       err_set(err, ERR_CONFLICT, "the version floor was changed meanwhile");
 }
 
-bool security_floor_insert(
-	struct sql *sql, const struct security_floor_row *row, struct err *err)
+bool security_floor_insert(struct sql *sql, const struct security_floor_row *row, struct err *err)
 {
 	int64_t changed = 0;
 	if (!workload_touch(sql, row->workload, err) ||

@@ -122,7 +122,8 @@ static void floor__published_or_refused_release__stays(void **state)
 	assert_floor("1.4.0", 1, false);
 	w.scene->release.version = (char *)(uintptr_t) "3.0.0";
 	scene_release(w.scene);
-	world_post(&w, &w.ci, "/v1/releases", MEDIA_DSSE, buf_bytes(&w.scene->release_envelope), 201);
+	world_post(
+		&w, &w.ci, "/v1/releases", MEDIA_DSSE, buf_bytes(&w.scene->release_envelope), 201);
 	scene_log_default(w.scene);
 	w.scene->instance[0]++;
 	w.scene->claims.instance[0]++;
@@ -206,7 +207,8 @@ static void renewal__floor_passed_its_release__drains_then_refused(void **state)
 	renew("trusted");
 	assert_true(verdict_says(
 		"version floor: 1.4.0 is below 1.5.0; without a newer release it is refused"));
-	moved.shift = 60; /* another release: the grace of what was passed before does not begin anew */
+	moved.shift =
+		60; /* another release: the grace of what was passed before does not begin anew */
 	row.sequence = 3;
 	row.time = clock_wall(&moved.base);
 	(void)snprintf(row.version, sizeof(row.version), "1.6.0");
@@ -225,7 +227,8 @@ static json_t *gate(const char *environment)
 {
 	char digest[2 * SHA256_LEN + 1], path[160];
 	hex_encode(BYTES_OF(w.scene->release_digest), digest);
-	(void)snprintf(path, sizeof(path), "/v1/releases/%s/gate?environment=%s", digest, environment);
+	(void)snprintf(
+		path, sizeof(path), "/v1/releases/%s/gate?environment=%s", digest, environment);
 	return world_json(&w, &w.ci, "GET", path, NULL, 200);
 }
 
@@ -241,8 +244,8 @@ static void gate__release_below_the_floor__closed_and_says_both(void **state)
 	(void)state;
 	assert_launch("1.5.0", "trusted");
 	json_t *answer = gate("prod");
-	assert_string_equal(json_string_value(json_object_get(
-				    json_object_get(answer, "verdict"), "outcome")),
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(answer, "verdict"), "outcome")),
 		"trusted");
 	assert_string_equal(json_string_value(json_object_get(
 				    json_object_get(answer, "version_floor"), "version")),
