@@ -201,10 +201,19 @@ struct approval {
 	int64_t issued, expires;
 	bool withdrawn; /* a withdrawal of an approval by the same person for the same release and
 			   role */
+	/* Of rollback approvals alone: the workload may go back to the release. */
+	char *workload; /* NULL: an approval of the release */
+	char *from; /* version of the floor that is left */
+	uint64_t floor; /* its sequence: once the floor has moved, what was approved is gone */
 };
 must_use bool approval_parse(struct bytes statement, struct approval **ret, struct err *err);
 void approval_free(struct approval **approval);
 must_use bool approval_statement(const struct approval *approval, struct buf *out, struct err *err);
+/* The same for rollback approvals, which are statements of a type of their own. */
+must_use bool rollback_approval_parse(
+	struct bytes statement, struct approval **ret, struct err *err);
+must_use bool rollback_approval_statement(
+	const struct approval *approval, struct buf *out, struct err *err);
 
 /* Judges a release envelope and its approvals under a policy at a time: signature by a release key,
  * risk class known, the statements that the class demands (docs/formats/policy.md, "Statements"),
@@ -219,6 +228,14 @@ struct release_input {
 					   STATEMENTS_BYTES_MAX in all */
 	size_t statement_count;
 	struct bytes environment;
+	/* Not NULL: a rollback to the release is judged. Then the approvals are rollback approvals,
+	 * which must be of this workload and this very floor, and count by the same rules of the
+	 * class; statements are not asked for. */
+	const struct rollback_terms *rollback;
+};
+struct rollback_terms {
+	struct bytes workload, from; /* from: the version of the floor in force */
+	uint64_t floor; /* its sequence */
 };
 must_use bool release_appraise(const struct release_input *input, const struct policy *policy,
 	int64_t now, struct verdict *verdict, struct release **ret_release, struct err *err);

@@ -49,8 +49,7 @@ static bool floor_read(const json_t *root, struct security_floor *floor, struct 
 	if (floor->minimum && !release_version_parse(bytes_str(floor->minimum), &version))
 		json_fields_fail(
 			&f, "minimum", "not a version that has an order (1.4.0, 1.4.0-rc.1, 1.4)");
-	floor->sequence =
-		json_need_int(&f, root, "sequence", 1, SECURITY_FLOOR_SEQUENCE_MAX);
+	floor->sequence = json_need_int(&f, root, "sequence", 1, SECURITY_FLOOR_SEQUENCE_MAX);
 	if (!time_parse(bytes_str(json_need_str(&f, root, "issued", TIME_TEXT_MAX)), &floor->issued,
 		    NULL))
 		json_fields_fail(&f, "issued", "not a time (2026-11-22T23:21:38Z)");
@@ -94,8 +93,8 @@ bool security_floor_write(const struct security_floor *floor, struct buf *out, s
 	return buf_ok(out, err);
 }
 
-static bool envelope_open(struct bytes envelope, struct dsse **ret_dsse,
-	struct security_floor **ret, struct err *err)
+static bool envelope_open(
+	struct bytes envelope, struct dsse **ret_dsse, struct security_floor **ret, struct err *err)
 {
 	OWNED(dsse_free) struct dsse *dsse = NULL;
 

@@ -93,17 +93,6 @@ static bool row_of(struct call *call, const struct security_floor *floor,
 	return sha256_of(http_body(call->exchange), ret->statement, err);
 }
 
-static bool floors_answer(struct call *call, int status, struct bytes workload, struct err *err)
-{
-	struct floors floors;
-	struct sql *sql = NULL;
-	if (!call_read(call, &sql, err))
-		return false;
-	bool ok = floors_load(sql, workload, NULL, &floors, err);
-	store_read_done(call->app->store, &sql);
-	return ok && call_json(call, status, floors_json(&floors), err);
-}
-
 bool serve_security_floor(struct call *call, struct err *err)
 {
 	const struct policy_signers *signers = &call->app->config.policy_signers;
@@ -113,8 +102,7 @@ bool serve_security_floor(struct call *call, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED,
 			"this verifier has no policy_keys: it names nobody who may set a security "
 			"floor");
-	if (!security_floor_verify(
-		    http_body(call->exchange), signers, &floor, &l.signed_by, err) ||
+	if (!security_floor_verify(http_body(call->exchange), signers, &floor, &l.signed_by, err) ||
 		!check(call, floor, err) || !row_of(call, floor, &l.row, err))
 		return false;
 	l.floor = floor;

@@ -314,8 +314,8 @@ bool serve_release_gate(struct call *call, struct err *err)
 	return call_json(call, 200, TAKE(answer), err);
 }
 
-bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool *ret_stands,
-	char why[RELEASE_WHY_MAX], struct err *err)
+bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool rollback,
+	bool *ret_stands, char why[RELEASE_WHY_MAX], struct err *err)
 {
 	OWNED(judged_release) struct judged judged = {0};
 	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
@@ -324,8 +324,11 @@ bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool *r
 	why[0] = '\0';
 	if (!l)
 		return err_set(err, ERR_NOMEM, "release");
-	if (!load(call, digest, l, err) ||
-		!judge_loaded(call, l, l->workload.environment, &judged, err))
+	if (!load(call, digest, l, err))
+		return false;
+	if (rollback)
+		l->floors.version = (struct floor_row){0};
+	if (!judge_loaded(call, l, l->workload.environment, &judged, err))
 		return false;
 	hex_encode(bytes_of(digest, SHA256_LEN), hex);
 	const struct verdict *v = judged.verdict;

@@ -55,6 +55,17 @@ json_t *floors_json(const struct floors *floors)
 		"security_floor", security_json(&floors->security));
 }
 
+bool floors_answer(struct call *call, int status, struct bytes workload, struct err *err)
+{
+	struct floors floors;
+	struct sql *sql = NULL;
+	if (!call_read(call, &sql, err))
+		return false;
+	bool ok = floors_load(sql, workload, NULL, &floors, err);
+	store_read_done(call->app->store, &sql);
+	return ok && call_json(call, status, floors_json(&floors), err);
+}
+
 bool floor_raise(struct app *app, struct store_tx *tx, const struct floors *floors,
 	const struct release_row *release, int64_t now, struct err *err)
 {

@@ -46,6 +46,8 @@ must_use bool floors_load(struct sql *sql, struct bytes workload, const struct r
 /* Borrows from the floors. */
 void floors_context(const struct floors *floors, struct context_floor *ret_version,
 	struct context_security_floor *ret_security);
+/* Answers a call with them. */
+must_use bool floors_answer(struct call *call, int status, struct bytes workload, struct err *err);
 /* {"version_floor": {…}|null, "security_floor": {…}|null}; NULL: no memory. */
 json_t *floors_json(const struct floors *floors);
 

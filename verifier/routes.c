@@ -55,6 +55,7 @@ const struct route app_routes[] = {
 	GET("/v1/workloads/{name}", EVERY_OPERATOR, serve_workload),
 	POST("/v1/workloads/{name}/review", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_review),
 	POST("/v1/workloads/{name}/retire", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_retire),
+	POST("/v1/workloads/{name}/rollback", ROLE_ADMIN, JSON_TYPE, ROLLBACK_MAX, serve_rollback),
 	GET("/v1/workloads/{name}/security-floor", EVERY_OPERATOR, serve_security_floor_get),
 	POST("/v1/security-floors", ROLE_ADMIN, MEDIA_DSSE, SECURITY_FLOOR_ENVELOPE_MAX,
 		serve_security_floor),

@@ -242,8 +242,8 @@ static void verify__junk_and_too_much__refused(void **state)
 	buf_clear(&envelope);
 	for (size_t i = 0; i <= SECURITY_FLOOR_ENVELOPE_MAX; i++)
 		buf_put_str(&envelope, " ");
-	assert_fails(verify(&mask), err, ERR_LIMIT,
-		"security floor: 131073 bytes: more than 131072");
+	assert_fails(
+		verify(&mask), err, ERR_LIMIT, "security floor: 131073 bytes: more than 131072");
 }
 
 static void open__unsigned_enough__read_all_the_same(void **state)

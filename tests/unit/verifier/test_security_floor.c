@@ -9,7 +9,7 @@
 #include "tests/unit/verifier/fakes.h"
 #include "tests/unit/verifier/world.h"
 
-#define FLOORS "/v1/security-floors"
+#define FLOORS    "/v1/security-floors"
 #define TEXT(...) ((char *)(uintptr_t)(__VA_ARGS__))
 
 static struct world w;
@@ -45,8 +45,7 @@ static void prepare(struct world *world)
 	assert_ok(file_read(path, POLICY_TEXT_MAX, &policy, &w.err), w.err);
 	assert_ok(policy_signature_add((struct bytes){0}, buf_bytes(&policy), anna, &first, &w.err),
 		w.err);
-	assert_ok(policy_signature_add(
-			  buf_bytes(&first), buf_bytes(&policy), bert, &both, &w.err),
+	assert_ok(policy_signature_add(buf_bytes(&first), buf_bytes(&policy), bert, &both, &w.err),
 		w.err);
 	put("policy.yaml.sig", buf_bytes(&both));
 	buf_release(&config);
@@ -260,9 +259,9 @@ static void floor__in_the_ledger__with_signers_and_reason(void **state)
 	assert_true(found);
 	assert_ok(leaf_decode(buf_bytes(&leaf.bytes), &decoded, &w.err), w.err);
 	assert_int_equal(decoded.type, LEAF_POLICY);
-	static const char *const parts[] = {"\"event\":\"security-floor\"",
-		"\"minimum\":\"1.4.1\"", "\"sequence\":3", "\"signed_by\":[\"anna\",\"bert\"]",
-		"\"threshold\":2", "\"reason\":\"CVE-2026-1\"", "\"workload\":\"ocr-agent\""};
+	static const char *const parts[] = {"\"event\":\"security-floor\"", "\"minimum\":\"1.4.1\"",
+		"\"sequence\":3", "\"signed_by\":[\"anna\",\"bert\"]", "\"threshold\":2",
+		"\"reason\":\"CVE-2026-1\"", "\"workload\":\"ocr-agent\""};
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		if (!memmem(leaf.content.data, leaf.content.len, parts[i], strlen(parts[i])))
 			fail_msg("no %s", parts[i]);
@@ -306,11 +305,11 @@ static void gate__release_below_the_security_floor__closed_and_shown(void **stat
 	hex_encode(BYTES_OF(w.scene->release_digest), digest);
 	(void)snprintf(path, sizeof(path), "/v1/releases/%s/gate?environment=prod", digest);
 	json_t *answer = world_json(&w, &w.ci, "GET", path, NULL, 200);
-	const json_t *reason = json_array_get(
-		json_object_get(json_object_get(answer, "verdict"), "reasons"), 0);
+	const json_t *reason =
+		json_array_get(json_object_get(json_object_get(answer, "verdict"), "reasons"), 0);
+	assert_string_equal(json_string_value(json_object_get(reason, "code")), "security-floor");
 	assert_string_equal(
-		json_string_value(json_object_get(reason, "code")), "security-floor");
-	assert_string_equal(json_string_value(json_object_get(reason, "expected")), "1.4.1 or later");
+		json_string_value(json_object_get(reason, "expected")), "1.4.1 or later");
 	assert_string_equal(json_string_value(json_object_get(reason, "actual")), "1.4.0");
 	assert_string_equal(json_string_value(json_object_get(
 				    json_object_get(answer, "security_floor"), "minimum")),
