@@ -58,8 +58,8 @@ static bool body_read(json_t *body, struct rolling *r, uint8_t release[SHA256_LE
 
 /* ---- what there is ---- */
 
-static bool rows_read(struct rolling *r, struct bytes name, const uint8_t release[SHA256_LEN],
-	struct err *err)
+static bool rows_read(
+	struct rolling *r, struct bytes name, const uint8_t release[SHA256_LEN], struct err *err)
 {
 	struct sql *sql = NULL;
 	bool workload = false, known = false;
@@ -72,8 +72,8 @@ static bool rows_read(struct rolling *r, struct bytes name, const uint8_t releas
 	if (ok && !workload)
 		return err_set(err, ERR_NOT_FOUND, "no workload %s", ESC(name));
 	if (ok && (!known || !bytes_equal_str(name, r->release.workload)))
-		return err_set(err, ERR_NOT_FOUND, "no such release of workload %s",
-			r->workload.name);
+		return err_set(
+			err, ERR_NOT_FOUND, "no such release of workload %s", r->workload.name);
 	return ok;
 }
 
@@ -82,8 +82,8 @@ static bool below_the_floor(const struct rolling *r, struct err *err)
 	const struct floor_row *floor = &r->floors.version;
 	const struct floor_mark rests = {
 		bytes_str(floor->version), floor->release, floor->published};
-	const struct floor_mark to = {bytes_str(r->release.release_version), r->release.digest,
-		r->release.published};
+	const struct floor_mark to = {
+		bytes_str(r->release.release_version), r->release.digest, r->release.published};
 	if (floor->sequence == 0)
 		return err_set(err, ERR_CONFLICT, "workload %s has no version floor yet",
 			r->workload.name);
@@ -174,7 +174,8 @@ static bool objects_put(const struct rolling *r, struct store_tx *tx, struct err
 	for (size_t i = 0; i < r->approval_count; i++) {
 		uint8_t digest[SHA256_LEN];
 		struct bytes envelope = buf_bytes(&r->approvals[i]);
-		if (!sha256_of(envelope, digest, err) || !object_put(tx->sql, digest, envelope, err))
+		if (!sha256_of(envelope, digest, err) ||
+			!object_put(tx->sql, digest, envelope, err))
 			return false;
 	}
 	return true;

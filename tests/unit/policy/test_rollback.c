@@ -92,8 +92,7 @@ static void assert_lacking(enum reason_code why, const char *actual)
 	assert_int_equal(s->verdict->reason_count, 2);
 	assert_int_equal(s->verdict->reasons[1].code, why);
 	assert_string_equal(s->verdict->reasons[1].actual, actual);
-	assert_string_equal(
-		s->verdict->reasons[1].expected, "a valid approval of this rollback");
+	assert_string_equal(s->verdict->reasons[1].expected, "a valid approval of this rollback");
 }
 
 static void rollback__approved_as_the_class_demands__trusted_and_named(void **state)
@@ -198,8 +197,7 @@ static void P9__rollback_approval_used_before__refused(void **state)
 	judge();
 	assert_refused_among(s, REASON_APPROVAL_OTHER);
 	assert_int_equal(s->verdict->reason_count, 4);
-	assert_string_equal(
-		s->verdict->reasons[1].actual, "of a floor that has moved since");
+	assert_string_equal(s->verdict->reasons[1].actual, "of a floor that has moved since");
 	terms.floor = 3;
 	judge();
 	assert_trusted(s);
@@ -237,8 +235,7 @@ static void rollback__class_with_statements__asks_for_none(void **state)
 
 	buf_put_str(&top, "statement_keys:\n  - name: ci\n    kinds: [test-result]\n    pem: ");
 	scene_put_pem(&top, keys.other, 6);
-	s->class_lines = SCENE_CLASS_LINES
-		"    statements: [ {kind: test-result, name: tests} ]\n";
+	s->class_lines = SCENE_CLASS_LINES "    statements: [ {kind: test-result, name: tests} ]\n";
 	s->top_lines = buf_str(&top);
 	scene_policy(s);
 	for (size_t i = 0; i < SCENE_APPROVALS; i++)

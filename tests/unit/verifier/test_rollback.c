@@ -5,7 +5,7 @@
 #include "tests/unit/verifier/fakes.h"
 #include "tests/unit/verifier/world.h"
 
-#define ROLLBACK "/v1/workloads/ocr-agent/rollback"
+#define ROLLBACK  "/v1/workloads/ocr-agent/rollback"
 #define TEXT(...) ((char *)(uintptr_t)(__VA_ARGS__))
 
 static struct world w;
@@ -85,13 +85,12 @@ static struct approval approval_of(const char *person, const char *role)
 	return approval;
 }
 
-static void put_signed(
-	struct buf *list, const struct approval *approval, struct key *key)
+static void put_signed(struct buf *list, const struct approval *approval, struct key *key)
 {
 	struct buf statement = {0}, envelope = {0};
 	assert_ok(rollback_approval_statement(approval, &statement, &w.err), w.err);
-	assert_ok(dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&statement), key, &envelope, &w.err),
-		w.err);
+	assert_ok(
+		dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&statement), key, &envelope, &w.err), w.err);
 	buf_put_str(list, list->len ? "," : "");
 	buf_put(list, buf_bytes(&envelope));
 	buf_release(&statement);
@@ -301,13 +300,13 @@ static void rollback__workload_without_a_floor__conflict(void **state)
 		201);
 	w.scene->release.workload = TEXT("b");
 	scene_release(w.scene);
-	world_post(&w, &w.ci, "/v1/releases", MEDIA_DSSE, buf_bytes(&w.scene->release_envelope), 201);
+	world_post(
+		&w, &w.ci, "/v1/releases", MEDIA_DSSE, buf_bytes(&w.scene->release_envelope), 201);
 	hex_encode(BYTES_OF(w.scene->release_digest), hex);
 	(void)snprintf(body, sizeof(body), "{\"release\":\"%s\",\"reason\":\"r\"}", hex);
-	json_t *answer =
-		world_json(&w, &w.admin, "POST", "/v1/workloads/b/rollback", body, 409);
-	assert_string_equal(json_string_value(json_object_get(
-				    json_object_get(answer, "error"), "message")),
+	json_t *answer = world_json(&w, &w.admin, "POST", "/v1/workloads/b/rollback", body, 409);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(answer, "error"), "message")),
 		"workload b has no version floor yet");
 	json_decref(answer);
 }
