@@ -7,8 +7,7 @@
 #include "policy/policy.h"
 
 #define APPROVAL_OPTIONS(lifetime)                                                                 \
-	{"key", "URI", OPTION_VALUE,                                                               \
-		"the approver's private key: a file, or an OSSL_STORE URI"},                       \
+	{"key", "URI", OPTION_VALUE, "the approver's private key: a file, or an OSSL_STORE URI"},  \
 		{"person", "NAME", OPTION_VALUE, "who approves, as the policy names him"},         \
 		{"role", "ROLE", OPTION_VALUE, "in which role"},                                   \
 		{"env", "NAME", OPTION_VALUE, "for which environment (prod)"},                     \

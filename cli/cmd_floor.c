@@ -55,8 +55,8 @@ static bool sequence_of(struct cli *cli, const char *workload, int64_t *ret)
 	}
 	if (!workload_view(cli, workload, &view))
 		return err_wrap(&cli->err, "--sequence is not given");
-	*ret = 1 + json_integer_value(json_object_get(
-			   json_object_get(view, "security_floor"), "sequence"));
+	*ret = 1 + json_integer_value(
+			   json_object_get(json_object_get(view, "security_floor"), "sequence"));
 	return true;
 }
 
@@ -190,14 +190,13 @@ static enum status run_show(struct cli *cli)
 
 #define FLOOR_COMMAND(name_, synopsis_, summary_, options_, run_)                                  \
 	{                                                                                          \
-		.group = "floor", .name = (name_), .synopsis = (synopsis_),                        \
-		.summary = (summary_), .options = (options_), .least = 1, .most = 1,               \
-		.run = (run_),                                                                     \
+		.group = "floor", .name = (name_), .synopsis = (synopsis_), .summary = (summary_), \
+		.options = (options_), .least = 1, .most = 1, .run = (run_),                       \
 	}
-const struct command cmd_floor_sign = FLOOR_COMMAND("sign",
-	"FILE --key URI [--workload NAME --minimum VERSION --reason TEXT]",
-	"Signs a security floor, new or begun by others; policy signers do.", sign_options,
-	run_sign);
+const struct command cmd_floor_sign =
+	FLOOR_COMMAND("sign", "FILE --key URI [--workload NAME --minimum VERSION --reason TEXT]",
+		"Signs a security floor, new or begun by others; policy signers do.", sign_options,
+		run_sign);
 const struct command cmd_floor_publish = FLOOR_COMMAND("publish", "FILE",
 	"Hands a security floor to the verifier: it holds at once.", publish_options, run_publish);
 const struct command cmd_floor_show = FLOOR_COMMAND("show", "WORKLOAD [--out FILE]",

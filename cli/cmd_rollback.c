@@ -43,8 +43,7 @@ static bool view_of(struct cli *cli, const struct release *release, json_t **ret
 	const char *name = json_string_value(json_object_get(*ret, "name"));
 	return (name && strcmp(name, release->workload) == 0) ||
 	       err_set(&cli->err, ERR_MISMATCH,
-		       "--register: of another workload than the release's, %s",
-		       release->workload);
+		       "--register: of another workload than the release's, %s", release->workload);
 }
 
 /* What is left: the floor's version and place, and its release. */
@@ -57,14 +56,14 @@ static bool floor_fill(struct cli *cli, const json_t *view, const struct release
 	json_int_t sequence = json_integer_value(json_object_get(floor, "sequence"));
 	if (!version || !digest || sequence < 1)
 		return err_set(&cli->err, ERR_NOT_FOUND,
-			"workload %s has no version floor: nothing keeps the release from launching",
+			"workload %s has no version floor: nothing keeps the release from "
+			"launching",
 			release->workload);
 	(void)snprintf(base, 2 * SHA256_LEN + 1, "%s", digest);
 	approval->workload = strdup(release->workload);
 	approval->from = strdup(version);
 	approval->floor = (uint64_t)sequence;
-	return (approval->workload && approval->from) ||
-	       err_set(&cli->err, ERR_NOMEM, "rollback");
+	return (approval->workload && approval->from) || err_set(&cli->err, ERR_NOMEM, "rollback");
 }
 
 /* What is taken back, before it is signed. */
@@ -79,7 +78,8 @@ static bool show(struct cli *cli, const struct release *to, const struct approva
 	hex_encode(BYTES_OF(base.release->digest), hex);
 	if (strcmp(hex, base_digest) != 0)
 		return err_set(&cli->err, ERR_MISMATCH,
-			"--base: release %.16s… is not that of the floor, %.16s…", hex, base_digest);
+			"--base: release %.16s… is not that of the floor, %.16s…", hex,
+			base_digest);
 	diff = release_diff(base.release, to);
 	if (!diff)
 		return err_set(&cli->err, ERR_NOMEM, "rollback");
@@ -157,8 +157,8 @@ static bool approvals_gather(struct cli *cli, json_t *list)
 			return err_wrap(&cli->err, "--approval");
 	for (size_t i = 0; i < given.count; i++) {
 		json_t *envelope = NULL;
-		if (!json_open(buf_bytes(&given.envelopes[i]), JSON_INPUT_MAX, &envelope,
-			    &cli->err))
+		if (!json_open(
+			    buf_bytes(&given.envelopes[i]), JSON_INPUT_MAX, &envelope, &cli->err))
 			return err_wrap(&cli->err, "--approval");
 		if (json_array_append_new(list, envelope) != 0)
 			return err_set(&cli->err, ERR_NOMEM, "rollback");
@@ -194,8 +194,7 @@ static enum status run_rollback(struct cli *cli)
 	char path[128];
 	if (!request_make(cli, &request))
 		return cli_fail(cli);
-	(void)snprintf(
-		path, sizeof(path), "/v1/workloads/%s/rollback", cli->arguments->values[0]);
+	(void)snprintf(path, sizeof(path), "/v1/workloads/%s/rollback", cli->arguments->values[0]);
 	struct bytes body = buf_bytes(&request);
 	if (!api_json(cli, path, "application/json", &body, &answer))
 		return cli_fail(cli);

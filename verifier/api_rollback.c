@@ -94,15 +94,18 @@ static bool below_the_floor(const struct rolling *r, struct err *err)
 
 /* ---- whether it may be ---- */
 
-/* "approval-missing: release ocr 1.4.0: expected 1 as model-risk, found none; …" */
+/* "approval-missing: expected 1 as model-risk, found none; rollback approval by alice as model-risk:
+ * expired": what is lacking, and why what there is does not count. */
 static bool refused(const struct verdict *v, struct err *err)
 {
 	OWNED(buf_release) struct buf text = {0};
 	for (size_t i = 0; i < v->reason_count && i < 3; i++) {
 		const struct reason *reason = &v->reasons[i];
-		buf_printf(&text, "%s%s: %s: expected %s, found %s", i ? "; " : "",
-			reason_code_name(reason->code), reason->subject, reason->expected,
-			reason->actual);
+		if (i == 0)
+			buf_printf(&text, "%s: expected %s, found %s",
+				reason_code_name(reason->code), reason->expected, reason->actual);
+		else
+			buf_printf(&text, "; %s: %s", reason->subject, reason->actual);
 	}
 	return err_set(err, ERR_DENIED, "rollback refused: %s",
 		buf_str(&text) ? buf_str(&text) : "no memory");

@@ -181,8 +181,7 @@ static void rollback__threshold_not_met__refused(void **state)
 	struct buf list = {0};
 	struct approval one = approval_of("alice", "model-risk");
 	roll_back(&list, 403,
-		"rollback refused: approval-missing: release ocr 1.4.0: expected 1 as model-risk, "
-		"found none");
+		"rollback refused: approval-missing: expected 1 as model-risk, found none");
 	put_signed(&list, &one, w.keys.alice);
 	roll_back(&list, 403, "expected 1 as security, found none");
 	one.role = TEXT("security");
