@@ -85,10 +85,11 @@ bool release_version_parse(struct bytes text, struct release_version *ret)
 	return true;
 }
 
+/* Neither is empty. */
 static int text_order(struct bytes a, struct bytes b)
 {
 	size_t n = a.len < b.len ? a.len : b.len;
-	int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
+	int order = memcmp(a.data, b.data, n);
 
 	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }

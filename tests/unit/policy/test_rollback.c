@@ -227,6 +227,15 @@ static void rollback__signed_by_another_key__refused(void **state)
 	assert_lacking(REASON_APPROVAL_SIGNATURE, "not signed by a key of this person");
 }
 
+static void rollback__class_unknown__refused(void **state)
+{
+	(void)state;
+	s->release.risk_class = TEXT("other");
+	scene_release(s);
+	judge();
+	assert_refused(s, REASON_RISK_CLASS);
+}
+
 /* Statements were asked for when the release was judged by itself. */
 static void rollback__class_with_statements__asks_for_none(void **state)
 {
@@ -329,6 +338,7 @@ int main(void)
 		T(P9__rollback_approval_used_before__refused),
 		T(P2__approval_of_the_release_in_place_of_one_of_the_rollback__refused),
 		T(rollback__signed_by_another_key__refused),
+		T(rollback__class_unknown__refused),
 		T(rollback__class_with_statements__asks_for_none),
 		T(statement__written__read_back_the_same),
 		T(statement__altered__refused),

@@ -4,6 +4,8 @@
 #include "verifier/floors.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 #include "ledger/audit.h"
 
@@ -360,6 +362,71 @@ static void floor__move__makes_decisions_under_way_read_it_again(void **state)
 	assert_int_equal(after.version, before.version + 1);
 }
 
+/* ---- what moves while it is decided ----
+ *
+ * The writer is held by a job until the request has read what there is and waits behind it; the job
+ * then changes a row, and the request must not commit on what it read. */
+
+struct held {
+	atomic_bool go, done;
+	store_work change;
+	void *arg;
+};
+static struct held held;
+
+static bool held_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	(void)arg;
+	while (!atomic_load(&held.go))
+		(void)usleep(1000);
+	return held.change(tx, held.arg, err);
+}
+
+static void held_done(void *arg, const struct err *err)
+{
+	(void)arg;
+	atomic_store(&held.done, err == NULL);
+}
+
+static void *let_go(void *arg)
+{
+	(void)arg;
+	(void)usleep(500000);
+	atomic_store(&held.go, true);
+	return NULL;
+}
+
+static pthread_t hold(store_work change, void *arg)
+{
+	pthread_t thread;
+	atomic_store(&held.go, false);
+	atomic_store(&held.done, false);
+	held.change = change;
+	held.arg = arg;
+	store_submit(w.app->store, held_work, held_done, NULL);
+	assert_int_equal(pthread_create(&thread, NULL, let_go, NULL), 0);
+	return thread;
+}
+
+static void held_end(pthread_t thread)
+{
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	for (int i = 0; i < 1000 && !atomic_load(&held.done); i++)
+		(void)usleep(1000);
+	assert_true(atomic_load(&held.done));
+}
+
+static void floor__raised_while_a_launch_is_decided__decided_again_and_refused(void **state)
+{
+	(void)state;
+	release_is("1.5.0");
+	struct floor_row row = floor_row_of("1.5.0", 2);
+	assert_launch("1.4.0", "trusted");
+	pthread_t thread = hold(insert_work, &row);
+	assert_launch("1.4.0", "untrusted: version-floor");
+	held_end(thread);
+}
+
 /* ---- the ledger, and records made under a floor ---- */
 
 static void floor__move__in_the_ledger(void **state)
@@ -428,6 +495,7 @@ int main(void)
 		T(floor__moves__are_kept_and_immutable),
 		T(floor__raised_by_many_at_once__one_of_them),
 		T(floor__move__makes_decisions_under_way_read_it_again),
+		T(floor__raised_while_a_launch_is_decided__decided_again_and_refused),
 		T(floor__move__in_the_ledger),
 		T(audit__records_under_a_floor__the_same_verdict),
 #undef T

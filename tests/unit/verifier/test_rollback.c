@@ -2,6 +2,10 @@
 /* Rolling the version floor back over the API: with the approvals of persons, once, for one move. */
 #include "verifier/floors.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
 #include "tests/unit/verifier/fakes.h"
 #include "tests/unit/verifier/world.h"
 
@@ -310,6 +314,149 @@ static void rollback__workload_without_a_floor__conflict(void **state)
 	json_decref(answer);
 }
 
+/* ---- what moves while it is decided ----
+ *
+ * The writer is held by a job until the request has read what there is and waits behind it; the job
+ * then changes a row, and the request must not commit on what it read. */
+
+struct held {
+	atomic_bool go, done;
+	store_work change;
+	void *arg;
+};
+static struct held held;
+
+static bool held_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	(void)arg;
+	while (!atomic_load(&held.go))
+		(void)usleep(1000);
+	return held.change(tx, held.arg, err);
+}
+
+static void held_done(void *arg, const struct err *err)
+{
+	(void)arg;
+	atomic_store(&held.done, err == NULL);
+}
+
+static void *let_go(void *arg)
+{
+	(void)arg;
+	(void)usleep(500000);
+	atomic_store(&held.go, true);
+	return NULL;
+}
+
+static pthread_t hold(store_work change, void *arg)
+{
+	pthread_t thread;
+	atomic_store(&held.go, false);
+	atomic_store(&held.done, false);
+	held.change = change;
+	held.arg = arg;
+	store_submit(w.app->store, held_work, held_done, NULL);
+	assert_int_equal(pthread_create(&thread, NULL, let_go, NULL), 0);
+	return thread;
+}
+
+static void held_end(pthread_t thread)
+{
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	for (int i = 0; i < 1000 && !atomic_load(&held.done); i++)
+		(void)usleep(1000);
+	assert_true(atomic_load(&held.done));
+}
+
+static bool revoke_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	struct release_row row = {0};
+	bool found = false;
+	bool ok = release_get(tx->sql, arg, &row, &found, err) && found &&
+		  release_set_state(tx->sql, arg, row.version, RELEASE_REVOKED, err);
+	release_row_release(&row);
+	return ok;
+}
+
+static bool policy_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	return policy_in_force_set(tx, arg, 99, err);
+}
+
+static void rollback__something_moved_meanwhile__nothing_is_rolled_back(void **state)
+{
+	(void)state;
+	struct security_floor_row row = {
+		.workload = "ocr-agent", .sequence = 1, .minimum = "1.4.1"};
+	uint8_t other[SHA256_LEN] = {9};
+	const struct {
+		store_work change;
+		void *arg;
+		const char *why;
+	} cases[] = {
+		{security_work, &row, "the workload was changed meanwhile"},
+		{revoke_work, old_release, "the release was changed meanwhile"},
+		{policy_work, other, "the policy was changed meanwhile"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf list = {0};
+		if (i > 0) {
+			(void)teardown(NULL);
+			(void)setup(NULL);
+		}
+		put_both(&list);
+		pthread_t thread = hold(cases[i].change, cases[i].arg);
+		roll_back(&list, 409, cases[i].why);
+		held_end(thread);
+		assert_floor("1.5.0", 2, false);
+		buf_release(&list);
+	}
+}
+
+/* The same approvals handed in by many at once move the floor once. */
+struct racer {
+	pthread_t thread;
+	struct buf body;
+	int status;
+};
+
+static void *race(void *arg)
+{
+	struct racer *r = arg;
+	struct https_answer answer =
+		world_call(&w, &w.admin, "POST", ROLLBACK, "application/json", buf_bytes(&r->body));
+	r->status = answer.status;
+	buf_release(&answer.body);
+	return NULL;
+}
+
+static void rollback__by_many_at_once__moves_once(void **state)
+{
+	(void)state;
+	static struct racer racers[6];
+	struct buf list = {0};
+	char hex[2 * SHA256_LEN + 1];
+	unsigned won = 0;
+	put_both(&list);
+	hex_encode(BYTES_OF(old_release), hex);
+	for (size_t i = 0; i < ARRAY_LEN(racers); i++) {
+		racers[i] = (struct racer){0};
+		buf_printf(&racers[i].body,
+			"{\"release\":\"%s\",\"reason\":\"r\",\"approvals\":[%s]}", hex,
+			buf_str(&list));
+		assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(racers); i++) {
+		assert_int_equal(pthread_join(racers[i].thread, NULL), 0);
+		won += racers[i].status == 200;
+		assert_true(racers[i].status == 200 || racers[i].status == 409);
+		buf_release(&racers[i].body);
+	}
+	assert_int_equal(won, 1);
+	assert_floor("1.4.0", 3, true);
+	buf_release(&list);
+}
+
 static void rollback__bad_bodies_and_callers__refused(void **state)
 {
 	(void)state;
@@ -387,6 +534,8 @@ int main(void)
 		T(P9__rollback_below_the_security_floor__refused),
 		T(rollback__to_what_is_not_there_or_not_below__refused),
 		T(rollback__workload_without_a_floor__conflict),
+		T(rollback__something_moved_meanwhile__nothing_is_rolled_back),
+		T(rollback__by_many_at_once__moves_once),
 		T(rollback__bad_bodies_and_callers__refused),
 		T(rollback__in_the_ledger__with_the_approvals_digests),
 #undef T
