@@ -4,62 +4,18 @@
 #include "cli/commands.h"
 
 #include "base/time.h"
+#include "cli/approval_options.h"
 #include "cli/release_input.h"
 #include "crypto/dsse.h"
 
-#define APPROVAL_LIFETIME_MAX (366 * 86400)
-
 static const struct option_spec options[] = {
-	{"key", "URI", OPTION_VALUE, "the approver's private key: a file, or an OSSL_STORE URI"},
-	{"person", "NAME", OPTION_VALUE, "who approves, as the policy names him"},
-	{"role", "ROLE", OPTION_VALUE, "in which role"},
-	{"env", "NAME", OPTION_VALUE, "for which environment (prod)"},
-	{"reason", "TEXT", OPTION_VALUE, "why"},
-	{"change-request", "ID", OPTION_VALUE, "under which change request"},
-	{"expires", "DURATION", OPTION_VALUE, "how long it holds (default 90d)"},
-	{"policy", "FILE", OPTION_VALUE,
-		"policy file that holds the clause (default: asked of the verifier)"},
+	APPROVAL_OPTIONS("90d"),
 	{"base", "FILE|DIGEST", OPTION_VALUE, "show what differs from this release"},
 	{"approval", "FILE", OPTION_REPEATED, "approvals there are already, for the checklist"},
 	{"statement", "FILE", OPTION_REPEATED, "statements beside the release, for the checklist"},
-	{"out", "FILE", OPTION_VALUE,
-		"write the signed statement there (default: standard output)"},
 	API_OPTIONS,
 	OPTIONS_END,
 };
-
-static bool approval_fill(struct cli *cli, const struct release *release,
-	const struct policy_class *class, bool withdrawn, struct approval *ret)
-{
-	const char *person = NULL, *role = NULL, *environment = NULL, *reason = NULL;
-	int64_t lifetime = 0;
-	if (!option_required(cli, "person", &person) || !option_required(cli, "role", &role) ||
-		!option_required(cli, "env", &environment) ||
-		!option_required(cli, "reason", &reason))
-		return false;
-	if (!time_parse_duration(bytes_str(option_or(cli, "expires", "90d")), APPROVAL_LIFETIME_MAX,
-		    &lifetime, &cli->err)) {
-		cli->err.code = ERR_USAGE;
-		return err_wrap(&cli->err, "--expires");
-	}
-	const char *change = option(cli, "change-request");
-	*ret = (struct approval){
-		.environment = strdup(environment),
-		.person = strdup(person),
-		.role = strdup(role),
-		.reason = strdup(reason),
-		.change_request = change ? strdup(change) : NULL,
-		.issued = clock_wall(&clock_system),
-		.withdrawn = withdrawn,
-	};
-	ret->expires = ret->issued + lifetime;
-	memcpy(ret->release, release->digest, SHA256_LEN);
-	memcpy(ret->clause, class->clause, SHA256_LEN);
-	if (!ret->environment || !ret->person || !ret->role || !ret->reason ||
-		(change && !ret->change_request))
-		return err_set(&cli->err, ERR_NOMEM, "approval");
-	return true;
-}
 
 /* What is about to be signed, before it is. */
 static void show(const struct approval *approval, const struct release *release,
@@ -124,15 +80,11 @@ static enum status decide(struct cli *cli, bool withdrawn)
 		!policy_of_option(cli, &policy))
 		return cli_fail(cli);
 	const struct release *release = bundle.release;
-	const struct policy_class *class =
-		policy_class_find(policy, bytes_str(release->risk_class));
-	if (!class) {
-		(void)err_set(&cli->err, ERR_CONFIG, "the policy has no risk class %s",
-			ESC(bytes_str(release->risk_class)));
+	const struct policy_class *class = NULL;
+	if (!approval_class(cli, release, policy, &class) ||
+		!approval_of_options(cli, release, class, "90d", approval))
 		return cli_fail(cli);
-	}
-	if (!approval_fill(cli, release, class, withdrawn, approval))
-		return cli_fail(cli);
+	approval->withdrawn = withdrawn;
 	if (!cli->json) {
 		show(approval, release, class);
 		if (!withdrawn && !show_rest(cli, &bundle, policy, approval->environment))

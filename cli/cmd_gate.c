@@ -3,6 +3,9 @@
  * and what is new in it. */
 #include "cli/commands.h"
 
+#include "base/time.h"
+#include "cli/floor_text.h"
+#include "cli/policy_read.h"
 #include "cli/release_input.h"
 
 #define JUDGE_OPTIONS                                                                              \
@@ -19,6 +22,9 @@ static const struct option_spec gate_options[] = {
 	JUDGE_OPTIONS,
 	{"explain", NULL, OPTION_FLAG, "say what was checked, too"},
 	{"sarif", "FILE", OPTION_VALUE, "write the reasons there as SARIF 2.1.0"},
+	{"floor", "FILE", OPTION_VALUE, "with --policy: signed security floor of the workload"},
+	{"key", "FILE", OPTION_REPEATED, "a policy signer's public key, for --floor"},
+	{"threshold", "N", OPTION_VALUE, "how many of them must have signed it (default: all)"},
 	API_OPTIONS,
 	OPTIONS_END,
 };
@@ -48,8 +54,55 @@ static bool judge_there(struct cli *cli, const char *digest, const char *environ
 	return true;
 }
 
+/* The floor that --floor names, signed by enough of the keys given. */
+static bool floor_given(struct cli *cli, struct security_floor **ret)
+{
+	OWNED(policy_signers_release) struct policy_signers signers = {0};
+	OWNED(buf_release) struct buf envelope = {0};
+	const struct option_value *keys = option_all(cli, "key");
+	uint64_t mask = 0;
+	if (!option(cli, "floor"))
+		return true;
+	if (!keys || !option(cli, "policy"))
+		return err_set(&cli->err, ERR_USAGE,
+			"--floor goes with --policy and --key: the verifier knows its floors");
+	return (policy_read_signers(
+			keys->values, keys->count, option(cli, "threshold"), &signers, &cli->err) &&
+		       cli_read(option(cli, "floor"), SECURITY_FLOOR_ENVELOPE_MAX, &envelope,
+			       &cli->err) &&
+		       security_floor_verify(
+			       buf_bytes(&envelope), &signers, ret, &mask, &cli->err)) ||
+	       err_wrap(&cli->err, "--floor");
+}
+
+/* A floor of something else would look like a check and be none. */
+static bool floor_fits(struct cli *cli, const struct security_floor *floor,
+	const struct release *release, const struct policy *policy)
+{
+	if (floor && strcmp(floor->workload, release->workload) != 0)
+		return err_set(&cli->err, ERR_MISMATCH,
+			"--floor: of workload %s, the release is of %s", floor->workload,
+			release->workload);
+	return !floor || strcmp(floor->trust_domain, policy->trust_domain) == 0 ||
+	       err_set(&cli->err, ERR_MISMATCH, "--floor: of trust domain %s, the policy is of %s",
+		       ESC(bytes_str(floor->trust_domain)), policy->trust_domain);
+}
+
+static bool floor_note(struct cli *cli, const struct security_floor *floor, json_t *answer)
+{
+	json_t *shown;
+	char since[TIME_TEXT_MAX];
+	if (!floor)
+		return true;
+	shown = json_pack("{s:s?, s:I, s:s}", "minimum", floor->minimum, "sequence",
+		(json_int_t)floor->sequence, "since", time_format(floor->issued, since));
+	return json_object_set_new(answer, "security_floor", shown) == 0 ||
+	       err_set(&cli->err, ERR_NOMEM, "--floor");
+}
+
 static bool judge(struct cli *cli, json_t **ret)
 {
+	OWNED(security_floor_free) struct security_floor *floor = NULL;
 	OWNED(release_bundle_release) struct release_bundle bundle = {0};
 	OWNED(policy_free) struct policy *policy = NULL;
 	const char *name = cli->arguments->values[0], *environment = NULL;
@@ -60,6 +113,8 @@ static bool judge(struct cli *cli, json_t **ret)
 	if (!text_is_name(bytes_str(environment)))
 		return err_set(
 			&cli->err, ERR_USAGE, "--env: %s is no name", ESC(bytes_str(environment)));
+	if (!floor_given(cli, &floor))
+		return false;
 	if (!option(cli, "policy") && hex_decode_exact(bytes_str(name), digest, SHA256_LEN, NULL))
 		return judge_there(cli, name, environment, ret);
 	if (!release_bundle_load(cli, name, &bundle))
@@ -68,8 +123,11 @@ static bool judge(struct cli *cli, json_t **ret)
 		hex_encode(BYTES_OF(bundle.release->digest), hex);
 		return judge_there(cli, hex, environment, ret);
 	}
+	bundle.floor = floor;
 	return release_bundle_gather(cli, name, &bundle) && policy_of_option(cli, &policy) &&
-	       release_bundle_judge(cli, &bundle, policy, environment, ret);
+	       floor_fits(cli, floor, bundle.release, policy) &&
+	       release_bundle_judge(cli, &bundle, policy, environment, ret) &&
+	       floor_note(cli, floor, *ret);
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -133,6 +191,9 @@ static enum status run_gate(struct cli *cli)
 	if (cli->json)
 		return cli_print_json(cli, TAKE(answer), status);
 	head_print(cli, answer, open, open ? "gate open" : "gate closed");
+	if (json_is_object(json_object_get(answer, "version_floor")) ||
+		json_is_object(json_object_get(answer, "security_floor")))
+		floors_print(answer, stdout);
 	if ((!open || option_given(cli, "explain")) && !explain(cli, answer))
 		return cli_fail(cli);
 	return status;

@@ -2,6 +2,7 @@
 /* assay workload list | show | export: the register read. */
 #include "cli/commands.h"
 #include "cli/csv.h"
+#include "cli/floor_text.h"
 
 static const struct option_spec list_options[] = {
 	{"due", NULL, OPTION_FLAG, "only those whose review has fallen due"},
@@ -70,8 +71,9 @@ static bool flatten(const json_t *workload, json_t **ret, struct err *err)
 	} shown[] = {{"controls", show_text, true}, {"third_parties", show_party, true},
 		{"created", show_text, false}, {"reviewed", show_text, false},
 		{"reviewed_by", show_text, false}, {"review_reason", show_text, false},
-		{"current_release", show_release, false},
-		{"previous_releases", show_release, true}};
+		{"current_release", show_release, false}, {"previous_releases", show_release, true},
+		{"version_floor", version_floor_text, false},
+		{"security_floor", security_floor_text, false}};
 	OWNED(json_release) json_t *flat = json_object();
 	const json_t *review = json_object_get(workload, "review");
 	bool ok = flat != NULL;

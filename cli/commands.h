@@ -23,6 +23,8 @@ extern const struct command cmd_firmware_replay, cmd_firmware_show, cmd_firmware
 extern const struct command cmd_ima_replay, cmd_ima_show, cmd_ima_check;
 extern const struct command cmd_provenance_verify;
 extern const struct command cmd_firmware_predict, cmd_firmware_learn, cmd_firmware_check;
+extern const struct command cmd_floor_sign, cmd_floor_publish, cmd_floor_show;
+extern const struct command cmd_rollback_approve, cmd_workload_rollback;
 extern const struct command cmd_policy_sign, cmd_policy_check, cmd_policy_explain, cmd_policy_diff,
 	cmd_policy_test, cmd_policy_shadow;
 

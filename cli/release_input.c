@@ -3,6 +3,7 @@
 
 #include "base/time.h"
 #include "crypto/dsse.h"
+#include "policy/floor.h"
 
 #include <unistd.h>
 
@@ -143,6 +144,14 @@ static void checklist_free(struct checklist **list)
 	free(*list);
 }
 
+static void judge_floor(
+	const struct security_floor *given, const struct release *release, struct verdict *verdict)
+{
+	const struct context_security_floor floor = {
+		.sequence = (uint64_t)given->sequence, .minimum = bytes_str(given->minimum)};
+	policy_security_floor_appraise(&floor, release, verdict);
+}
+
 bool release_bundle_judge(struct cli *cli, const struct release_bundle *bundle,
 	const struct policy *policy, const char *environment, json_t **ret)
 {
@@ -167,6 +176,8 @@ bool release_bundle_judge(struct cli *cli, const struct release_bundle *bundle,
 	if (!release_checklist(
 		    &input, policy, clock_wall(&clock_system), list, verdict, &release, &cli->err))
 		return false;
+	if (bundle->floor && release)
+		judge_floor(bundle->floor, release, verdict);
 	verdict_conclude(verdict);
 	return gate_json(release, environment, list, verdict, ret, &cli->err);
 }

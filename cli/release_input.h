@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "policy/checklist.h"
+#include "policy/security_floor.h"
 
 /* Beside a release FILE lie its statements, one envelope a line, in FILE.statements.jsonl. */
 #define STATEMENTS_SUFFIX ".statements.jsonl"
@@ -15,6 +16,7 @@ struct release_bundle {
 	struct release *release;
 	struct buf approvals[APPROVALS_MAX], statements[STATEMENTS_MAX];
 	size_t approval_count, statement_count;
+	const struct security_floor *floor; /* borrowed; NULL: none at hand */
 };
 void release_bundle_release(struct release_bundle *bundle);
 /* The release that `name` names, by file or digest; of a digest, the answer is checked against it,

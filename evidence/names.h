@@ -4,17 +4,19 @@
 #define ASSAY_EVIDENCE_NAMES_H
 
 /* Media types. */
-#define MEDIA_EVIDENCE "application/vnd.assay.evidence+cbor"
-#define MEDIA_MESSAGE  "application/vnd.assay.message+cbor"
-#define MEDIA_RECORD   "application/vnd.assay.record+cbor"
-#define MEDIA_AUDIT    "application/vnd.assay.audit+cbor"
-#define MEDIA_DSSE     "application/vnd.dsse.envelope.v1+json"
-#define MEDIA_POLICY   "application/vnd.assay.policy+yaml"
-#define EAT_PROFILE    "tag:assay.example,2026:evidence/1"
+#define MEDIA_EVIDENCE       "application/vnd.assay.evidence+cbor"
+#define MEDIA_MESSAGE        "application/vnd.assay.message+cbor"
+#define MEDIA_RECORD         "application/vnd.assay.record+cbor"
+#define MEDIA_AUDIT          "application/vnd.assay.audit+cbor"
+#define MEDIA_DSSE           "application/vnd.dsse.envelope.v1+json"
+#define MEDIA_POLICY         "application/vnd.assay.policy+yaml"
+#define MEDIA_SECURITY_FLOOR "application/vnd.assay.security-floor+json"
+#define EAT_PROFILE          "tag:assay.example,2026:evidence/1"
 
 /* in-toto predicate types. */
 #define PREDICATE_RELEASE  "https://assay.example/release/v1"
 #define PREDICATE_APPROVAL "https://assay.example/approval/v1"
+#define PREDICATE_ROLLBACK "https://assay.example/rollback-approval/v1"
 /* Then "<name>/v1": red-team, privacy-impact, security-impact, dataset-consent, evaluation, and
  * whatever else a policy names. */
 #define PREDICATE_ASSESSMENT_PREFIX "https://assay.example/assessment/"

@@ -161,7 +161,7 @@ static void note_assertions(struct audit_case *c)
 		"the verifier says over which connection the evidence came");
 	audit_note(c, AUDIT_ASSERTED, "challenge", "the verifier says that it was used once");
 	audit_note(c, AUDIT_ASSERTED, "time", "the clock is the verifier's");
-	audit_note(c, AUDIT_ASSERTED, "registers and approvals",
+	audit_note(c, AUDIT_ASSERTED, "registers, floors and approvals",
 		"as the verifier read them at ledger index %llu; that no withdrawal is left out is "
 		"its word",
 		(unsigned long long)f->context.ledger_index);

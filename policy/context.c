@@ -6,6 +6,7 @@
 #include "base/cbor.h"
 #include "base/text.h"
 #include "policy/context_attributes.h"
+#include "policy/context_floors.h"
 
 #define CONTEXT_FORMAT   1
 #define CONTEXT_MAX      65536u
@@ -29,6 +30,8 @@ enum {
 	KEY_EVIDENCE = 12,
 	KEY_STATE_IN = 13,
 	KEY_STATEMENTS = 14, /* only where there are any: older records have none */
+	KEY_FLOOR = CONTEXT_KEY_FLOOR, /* the same */
+	KEY_SECURITY_FLOOR = CONTEXT_KEY_SECURITY_FLOOR, /* the same */
 };
 enum {
 	HOST_ID = 1,
@@ -65,7 +68,8 @@ enum {
 
 static const int64_t KEYS[] = {KEY_FORMAT, KEY_NOW, KEY_VERIFIER_ID, KEY_POLICY, KEY_HOST,
 	KEY_CHALLENGE, KEY_EXPORTER, KEY_WORKLOAD, KEY_RELEASE_STATE, KEY_RELEASE, KEY_APPROVALS,
-	KEY_LEDGER_INDEX, KEY_EVIDENCE, KEY_STATE_IN, KEY_STATEMENTS};
+	KEY_LEDGER_INDEX, KEY_EVIDENCE, KEY_STATE_IN, KEY_STATEMENTS, KEY_FLOOR,
+	KEY_SECURITY_FLOOR};
 static const int64_t HOST_KEYS[] = {HOST_ID, HOST_STATE, HOST_EPOCH, HOST_EK, HOST_AK,
 	HOST_EK_CERTS, HOST_ENROLLED, HOST_SEEN, HOST_ATTRIBUTES};
 static const int64_t SEEN_KEYS[] = {SEEN_RESET, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE};
@@ -194,7 +198,7 @@ static bool put_objects(struct cbor_writer *w, int64_t key, const struct bytes *
 static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 	struct bytes evidence, struct bytes state_in, struct err *err)
 {
-	cbor_put_map(w, ARRAY_LEN(KEYS) - (c->statement_count == 0));
+	cbor_put_map(w, ARRAY_LEN(KEYS) - (c->statement_count == 0) - 2u + context_count_floors(c));
 	put_number(w, KEY_FORMAT, CONTEXT_FORMAT);
 	put_number(w, KEY_NOW, (uint64_t)c->now);
 	put_text(w, KEY_VERIFIER_ID, c->verifier_id);
@@ -212,8 +216,11 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 	if (!put_object(w, KEY_EVIDENCE, evidence, err))
 		return false;
 	put_bytes(w, KEY_STATE_IN, state_in);
-	return c->statement_count == 0 ||
-	       put_objects(w, KEY_STATEMENTS, c->statements, c->statement_count, err);
+	if (c->statement_count > 0 &&
+		!put_objects(w, KEY_STATEMENTS, c->statements, c->statement_count, err))
+		return false;
+	context_put_floors(w, c);
+	return true;
 }
 
 bool policy_context_encode(const struct policy_context *context, struct bytes evidence,
@@ -224,7 +231,8 @@ bool policy_context_encode(const struct policy_context *context, struct bytes ev
 
 	const int64_t times[] = {context->now, context->host.enrolled, context->challenge.issued,
 		context->challenge.expires, context->workload.reviewed,
-		context->workload.review_next};
+		context->workload.review_next, context->floor.published,
+		context->floor.judged_published, context->floor.passed};
 
 	if (!context->policy || context->approval_count > APPROVALS_MAX ||
 		context->statement_count > STATEMENTS_MAX)
@@ -435,6 +443,7 @@ static void read_context(struct cbor_item root, struct policy_context *c, struct
 	named->state_in =
 		cbor_bytes(cbor_key(root, KEY_STATE_IN, "state"), 1, CONTEXT_MAX, "state");
 	read_statements(root, c, named);
+	context_read_floors(root, c);
 }
 
 static bool resolve(

@@ -132,6 +132,9 @@ struct policy_class {
 	size_t attribute_rule_count;
 	struct policy_names third_party_jurisdictions; /* none: anywhere */
 	unsigned sandbox; /* bits demanded; 0: nothing */
+	int64_t drain; /* seconds for which instances of a release that the version floor passed
+			  renew; default credential_lifetime */
+	bool drain_given; /* by the file: only then the clause holds it */
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };
@@ -226,10 +229,19 @@ struct approval {
 	int64_t issued, expires;
 	bool withdrawn; /* a withdrawal of an approval by the same person for the same release and
 			   role */
+	/* Of rollback approvals alone: the workload may go back to the release. */
+	char *workload; /* NULL: an approval of the release */
+	char *from; /* version of the floor that is left */
+	uint64_t floor; /* its sequence: once the floor has moved, what was approved is gone */
 };
 must_use bool approval_parse(struct bytes statement, struct approval **ret, struct err *err);
 void approval_free(struct approval **approval);
 must_use bool approval_statement(const struct approval *approval, struct buf *out, struct err *err);
+/* The same for rollback approvals, which are statements of a type of their own. */
+must_use bool rollback_approval_parse(
+	struct bytes statement, struct approval **ret, struct err *err);
+must_use bool rollback_approval_statement(
+	const struct approval *approval, struct buf *out, struct err *err);
 
 /* Judges a release envelope and its approvals under a policy at a time: signature by a release key,
  * risk class known, the statements that the class demands (docs/formats/policy.md, "Statements"),
@@ -244,6 +256,14 @@ struct release_input {
 					   STATEMENTS_BYTES_MAX in all */
 	size_t statement_count;
 	struct bytes environment;
+	/* Not NULL: a rollback to the release is judged. Then the approvals are rollback approvals,
+	 * which must be of this workload and this very floor, and count by the same rules of the
+	 * class; statements are not asked for. */
+	const struct rollback_terms *rollback;
+};
+struct rollback_terms {
+	struct bytes workload, from; /* from: the version of the floor in force */
+	uint64_t floor; /* its sequence */
 };
 must_use bool release_appraise(const struct release_input *input, const struct policy *policy,
 	int64_t now, struct verdict *verdict, struct release **ret_release, struct err *err);
@@ -293,6 +313,22 @@ struct context_workload {
 	int64_t review_next; /* date set for the next review; 0: none */
 	struct bytes third_parties; /* JSON: [{"name":…, "jurisdiction":"CH"}, …]; empty: none */
 };
+/* The version floor: below it no release of the workload launches. And what the release judged is to
+ * it (policy/floor.h). */
+struct context_floor {
+	uint64_t sequence; /* counts the floor's moves; 0: there is none, and the rest is nothing */
+	struct bytes version; /* of the release that it rests on; never empty then */
+	uint8_t release[SHA256_LEN]; /* that release */
+	int64_t published; /* when it was */
+	int64_t judged_published; /* when the release judged was */
+	int64_t passed; /* since when the release judged has been below it; 0: is not */
+};
+/* The security floor, which policy signers set: below it nothing launches or renews. */
+struct context_security_floor {
+	uint64_t sequence; /* of the statement; 0: there is none, and the rest is nothing */
+	struct bytes minimum; /* empty: lifted */
+	uint8_t statement[SHA256_LEN]; /* SHA-256 of its envelope */
+};
 /* The next review of a workload: due at the earlier of the date set and what the class allows since
  * the last one. */
 enum review_state {
@@ -332,6 +368,8 @@ struct policy_context {
 	size_t approval_count;
 	const struct bytes *statements; /* beside the release; as of struct release_input */
 	size_t statement_count;
+	struct context_floor floor;
+	struct context_security_floor security_floor;
 	uint64_t ledger_index; /* tree size at which states and approvals were read */
 };
 /* What earlier renewals of this instance established. Zero: nothing, so a full appraisal is due.

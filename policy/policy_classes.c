@@ -10,6 +10,7 @@
 
 #define APPROVAL_AGE_MAX (100 * 366 * (int64_t)86400)
 #define REVIEW_MAX       (100 * 366 * (int64_t)86400)
+#define DRAIN_MAX        (366 * (int64_t)86400)
 #define CLAUSE_TYPE      "assay/risk-class/1"
 
 static unsigned persons_in_role(const struct policy *policy, const char *role)
@@ -105,6 +106,13 @@ static bool build_review(struct policy_class *to, const struct file_class *from,
 	       duration(from->review_grace, "review_grace", REVIEW_MAX, &to->review_grace, err);
 }
 
+static bool build_drain(struct policy_class *to, const struct file_class *from, struct err *err)
+{
+	to->drain = to->credential_lifetime;
+	to->drain_given = from->drain != NULL;
+	return duration(from->drain, "drain", DRAIN_MAX, &to->drain, err);
+}
+
 static bool build_hosts(const struct policy *policy, struct policy_class *to,
 	const struct file_class *from, struct err *err)
 {
@@ -174,6 +182,13 @@ static bool clause_review(json_t *clause, const struct policy_class *class)
 							   json_integer(class->review_grace)) == 0);
 }
 
+/* The same for classes that leave it at its default. */
+static bool clause_drain(json_t *clause, const struct policy_class *class)
+{
+	return !class->drain_given ||
+	       json_object_set_new(clause, "drain", json_integer(class->drain)) == 0;
+}
+
 /* docs/formats/policy.md, "Clause". Everything of the class and nothing else of the file, so that
  * an unrelated edit of the policy leaves approvals standing and a loosened class voids them. */
 static bool clause_digest(const struct policy *policy, struct policy_class *class, struct err *err)
@@ -190,7 +205,8 @@ static bool clause_digest(const struct policy *policy, struct policy_class *clas
 		assurance_name(class->minimum_assurance), "key", key_protection_name(class->key),
 		"pinned", (int)class->pinned, "clock_safe", (int)class->clock_safe);
 
-	if (!clause || !clause_review(clause, class) || !policy_clause_placement(clause, class))
+	if (!clause || !clause_review(clause, class) || !clause_drain(clause, class) ||
+		!policy_clause_placement(clause, class))
 		return err_set(err, ERR_NOMEM, "no memory");
 	return json_write(clause, false, &text, err) &&
 	       sha256_of(buf_bytes(&text), class->clause, err);
@@ -206,8 +222,8 @@ static bool build_class(const struct policy *policy, struct policy_class *to,
 	to->pinned = from->pinned;
 	to->clock_safe = from->clock_safe;
 	return build_rules(policy, to, from, err) && build_times(to, from, err) &&
-	       build_review(to, from, err) && build_hosts(policy, to, from, err) &&
-	       policy_build_demands(policy, to, from, err) &&
+	       build_review(to, from, err) && build_drain(to, from, err) &&
+	       build_hosts(policy, to, from, err) && policy_build_demands(policy, to, from, err) &&
 	       policy_build_placement(to, from, err) && clause_digest(policy, to, err);
 }
 

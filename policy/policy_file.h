@@ -73,6 +73,7 @@ struct file_class {
 	struct file_attribute *host_attributes;
 	unsigned host_attributes_count;
 	struct file_sandbox_demands *sandbox; /* NULL: not judged */
+	char *drain;
 };
 struct file_reference {
 	enum reference_kind kind;

@@ -141,6 +141,7 @@ static void judge_content(const struct release_case *c, struct judged *j)
 {
 	const struct approval *a = j->approval;
 	const struct policy_approver *approver = &c->policy->approvers[j->person];
+	const struct rollback_terms *r = c->input->rollback;
 	int64_t age_max = c->class->approval_age_max;
 	bool other_environment = !bytes_equal_str(c->input->environment, a->environment);
 
@@ -149,6 +150,12 @@ static void judge_content(const struct release_case *c, struct judged *j)
 	fault(j, memcmp(a->release, c->release->digest, SHA256_LEN) != 0, REASON_APPROVAL_OTHER,
 		"of another release");
 	fault(j, other_environment, REASON_APPROVAL_OTHER, "for another environment");
+	fault(j, r && !bytes_equal_str(r->workload, a->workload), REASON_APPROVAL_OTHER,
+		"of another workload's rollback");
+	fault(j, r && !bytes_equal_str(r->from, a->from), REASON_APPROVAL_OTHER,
+		"of a rollback from another version");
+	fault(j, r && r->floor != a->floor, REASON_APPROVAL_OTHER,
+		"of a floor that has moved since");
 	fault(j, memcmp(a->clause, c->class->clause, SHA256_LEN) != 0, REASON_APPROVAL_OTHER,
 		"under other terms of the risk class");
 	fault(j, a->issued > c->now + CLOCK_SKEW_MAX, REASON_APPROVAL_EXPIRED,
@@ -169,7 +176,8 @@ static bool judge(struct release_case *c, struct bytes envelope, struct judged *
 	struct err why = {0};
 
 	if (!release_open_intoto(envelope, false, &dsse, &why) ||
-		!approval_parse(buf_bytes(&dsse->payload), &j->approval, &why)) {
+		!(c->input->rollback ? rollback_approval_parse : approval_parse)(
+			buf_bytes(&dsse->payload), &j->approval, &why)) {
 		j->fault = REASON_APPROVAL_SIGNATURE;
 		j->why = "not an approval that this program can read";
 		return (why.code != ERR_NOMEM && why.code != ERR_INTERNAL) ||
@@ -255,6 +263,11 @@ static void put_persons(const struct release_case *c, uint64_t persons, char out
 				at ? ", " : "", c->policy->approvers[i].person);
 }
 
+static const char *approval_word(const struct release_case *c)
+{
+	return c->input->rollback ? "rollback approval" : "approval";
+}
+
 /* Why approvals that were meant for this role do not count. */
 static void explain_unusable(const struct release_case *c, const char *role)
 {
@@ -267,9 +280,11 @@ static void explain_unusable(const struct release_case *c, const char *role)
 			(j->approval &&
 				(j->approval->withdrawn || strcmp(j->approval->role, role) != 0)))
 			continue;
-		snprintf(subject, sizeof(subject), "approval by %s as %s", ESC(bytes_str(person)),
-			role);
-		verdict_refuse(c->verdict, j->fault, subject, "a valid approval of this release",
+		snprintf(subject, sizeof(subject), "%s by %s as %s", approval_word(c),
+			ESC(bytes_str(person)), role);
+		verdict_refuse(c->verdict, j->fault, subject,
+			c->input->rollback ? "a valid approval of this rollback"
+					   : "a valid approval of this release",
 			j->why, NULL, NULL);
 	}
 }
@@ -285,9 +300,10 @@ static void check_rules(struct release_case *c)
 
 		put_persons(c, persons, names);
 		checklist_put(c, n >= rule->count, rule_end(c, rule), n ? names : "none",
-			"approval by %u as %s", rule->count, rule->role);
+			"%s by %u as %s", approval_word(c), rule->count, rule->role);
 		if (n >= rule->count) {
-			verdict_checked(c->verdict, "approval as %s: %s", rule->role, names);
+			verdict_checked(
+				c->verdict, "%s as %s: %s", approval_word(c), rule->role, names);
 			continue;
 		}
 		snprintf(subject, sizeof(subject), "release %s %s",
@@ -325,7 +341,9 @@ static bool appraise(struct release_case *c, struct err *err)
 	if (!check_signature(c, dsse, err))
 		return false;
 	check_class(c);
-	return !c->class || (release_check_statements(c, err) && check_approvals(c, err));
+	if (c->class && !c->input->rollback && !release_check_statements(c, err))
+		return false;
+	return !c->class || check_approvals(c, err);
 }
 
 static bool limits(const struct release_input *input, int64_t now, struct err *err)

@@ -93,10 +93,9 @@ static void put_names(const struct policy_signers *signers, uint64_t signed_by, 
 		}
 }
 
-bool policy_signature_verify(struct bytes envelope, struct bytes policy,
-	const struct policy_signers *signers, uint64_t *ret_signed, struct err *err)
+bool policy_signers_verify(const struct dsse *dsse, const struct policy_signers *signers,
+	uint64_t *ret_signed, struct err *err)
 {
-	OWNED(dsse_free) struct dsse *dsse = NULL;
 	OWNED(buf_release) struct buf names = {0};
 	uint64_t mask = 0;
 	unsigned n;
@@ -104,8 +103,7 @@ bool policy_signature_verify(struct bytes envelope, struct bytes policy,
 	*ret_signed = 0;
 	if (signers->threshold < 1 || signers->threshold > signers->count)
 		return err_set(err, ERR_INTERNAL, "signature: no threshold");
-	if (!envelope_open(envelope, policy, &dsse, err) ||
-		!dsse_verify(dsse, signers->keys, signers->count, &mask, err))
+	if (!dsse_verify(dsse, signers->keys, signers->count, &mask, err))
 		return false;
 	n = (unsigned)__builtin_popcountll(mask);
 	put_names(signers, mask, &names);
@@ -117,6 +115,16 @@ bool policy_signature_verify(struct bytes envelope, struct bytes policy,
 			n ? ": " : "", n ? buf_str(&names) : "", signers->threshold);
 	*ret_signed = mask;
 	return true;
+}
+
+bool policy_signature_verify(struct bytes envelope, struct bytes policy,
+	const struct policy_signers *signers, uint64_t *ret_signed, struct err *err)
+{
+	OWNED(dsse_free) struct dsse *dsse = NULL;
+
+	*ret_signed = 0;
+	return envelope_open(envelope, policy, &dsse, err) &&
+	       policy_signers_verify(dsse, signers, ret_signed, err);
 }
 
 /* ---- none of them has a part in the policy ---- */

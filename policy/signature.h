@@ -34,6 +34,10 @@ void policy_signers_release(struct policy_signers *signers);
  * did. */
 must_use bool policy_signature_verify(struct bytes envelope, struct bytes policy,
 	const struct policy_signers *signers, uint64_t *ret_signed, struct err *err);
+/* The counting alone, for an envelope whose payload the caller has judged. ERR_DENIED as above. */
+struct dsse;
+must_use bool policy_signers_verify(const struct dsse *dsse, const struct policy_signers *signers,
+	uint64_t *ret_signed, struct err *err);
 /* ERR_DENIED naming the first of the signers' keys that this policy itself gives a part: release
  * key, approver's key, EK root or intermediate, signer of a CoRIM or of files. Whoever signs the
  * rules is not whom they bind. */

@@ -94,6 +94,12 @@ static const struct {
 	[REASON_RELEASE_SIGNATURE] = {"release-signature",
 		"sign it with a release key that the policy names: assay release sign"},
 	[REASON_RELEASE_WORKLOAD] = {"release-workload", "publish a release of this workload"},
+	[REASON_VERSION_FLOOR] = {"version-floor",
+		"deploy a release at or above the floor; persons can go back: assay rollback "
+		"approve"},
+	[REASON_SECURITY_FLOOR] = {"security-floor",
+		"deploy a release at or above it; only the policy's signers lower it: assay floor "
+		"sign"},
 	[REASON_RISK_CLASS] = {"risk-class",
 		"use one risk class, and one that the policy knows, in workload and release"},
 	[REASON_APPROVAL_MISSING] = {"approval-missing",

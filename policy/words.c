@@ -176,12 +176,14 @@ bool policy_class_explain(const struct policy *policy, const struct policy_class
 	OWNED(json_release) json_t *lines = json_array();
 	struct words w = {.lines = lines, .failed = !lines};
 	char hex[2 * SHA256_LEN + 1];
-	char lifetime[WORDS_DURATION_MAX], renew[WORDS_DURATION_MAX];
+	char lifetime[WORDS_DURATION_MAX], renew[WORDS_DURATION_MAX], drain[WORDS_DURATION_MAX];
 
 	explain_release(&w, policy, class);
 	explain_hosts(&w, policy, class);
 	words_explain_placement(&w, class);
 	explain_review(&w, class);
+	words_say(&w, "workload: releases that its version floor passed renew for %s more",
+		words_duration(class->drain, drain));
 	words_say(&w, "credential: lives %s, renewed after %s",
 		words_duration(class->credential_lifetime, lifetime),
 		words_duration(class->renew_after, renew));

@@ -84,6 +84,16 @@ static void diff_review(struct diff *d, const char *subject, const struct policy
 		"how long a review that fell due only warns");
 }
 
+/* A default that moved with credential_lifetime is told of there. */
+static void diff_drain(struct diff *d, const char *subject, const struct policy_class *old,
+	const struct policy_class *new)
+{
+	if (old->drain_given || new->drain_given)
+		diff_time(d, subject, "drain", old->drain, new->drain,
+			new->drain < old->drain ? DIFF_TIGHTER : DIFF_LOOSER,
+			"how long releases that the version floor passed may renew");
+}
+
 static const json_t *demand_of(const json_t *demands, const char *name)
 {
 	const json_t *one;
@@ -164,6 +174,7 @@ static void diff_class(
 	diff_flag(d, subject, "clock_safe", old->clock_safe, new->clock_safe, DIFF_TIGHTER,
 		"whether quotes after an unclean stop of the TPM are refused");
 	diff_review(d, subject, old, new);
+	diff_drain(d, subject, old, new);
 	diff_demands(d, subject, old, new);
 	diff_placement(d, subject, old, new);
 	diff_hosts(d, subject, old, new);

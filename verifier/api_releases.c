@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Routes about releases and approvals. What is published must be signed by somebody the policy
  * names, at the time it comes in; whether it suffices is judged anew at every decision. */
-#include "verifier/app.h"
+#include "verifier/floors.h"
 
 #include "base/text.h"
 #include "crypto/dsse.h"
@@ -183,6 +183,7 @@ struct loaded {
 	struct workload_row workload;
 	struct buf approvals[APPROVALS_MAX], statements[STATEMENTS_MAX];
 	size_t count, statement_count;
+	struct floors floors;
 };
 
 static void loaded_free(struct loaded **l)
@@ -208,7 +209,9 @@ static bool load(
 	bool ok = release_get(sql, digest, &l->release, &found, err) &&
 		  approvals_get(sql, digest, l->approvals, &l->count, err) &&
 		  statements_get(sql, digest, l->statements, &l->statement_count, err) &&
-		  workload_get(sql, bytes_str(l->release.workload), &l->workload, &workload, err);
+		  workload_get(sql, bytes_str(l->release.workload), &l->workload, &workload, err) &&
+		  (!found || floors_load(sql, bytes_str(l->release.workload), &l->release,
+				     &l->floors, err));
 	store_read_done(call->app->store, &sql);
 	if (ok && !found)
 		return err_set(err, ERR_NOT_FOUND, "no such release");
@@ -227,6 +230,18 @@ static bool judge_register(struct call *call, const struct workload_row *workloa
 		.third_parties = workload_third_parties(workload)};
 	policy_review_appraise(class, &entry, clock_wall(call->app->clock), verdict);
 	return policy_third_parties_appraise(class, &entry, verdict, err);
+}
+
+/* As of a launch. */
+static void judge_floors(const struct loaded *l, const struct judged *judged)
+{
+	struct context_floor floor;
+	struct context_security_floor security;
+	if (!judged->release)
+		return;
+	floors_context(&l->floors, &floor, &security);
+	policy_floor_appraise(NULL, &floor, judged->release, false, 0, judged->verdict);
+	policy_security_floor_appraise(&security, judged->release, judged->verdict);
 }
 
 /* What is stored of a release, judged for an environment: what the policy and the registers say of
@@ -257,6 +272,7 @@ static bool judge_loaded(struct call *call, const struct loaded *l, const char *
 			workload_state_name(l->workload.state), NULL, NULL);
 	if (!judge_register(call, &l->workload, ret->verdict, err))
 		return false;
+	judge_floors(l, ret);
 	verdict_conclude(ret->verdict);
 	return true;
 }
@@ -288,7 +304,7 @@ bool serve_release_gate(struct call *call, struct err *err)
 	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
 	OWNED(judged_release) struct judged judged = {0};
 	const char *environment = http_query(call->exchange, "environment");
-	json_t *answer = NULL;
+	OWNED(json_release) json_t *answer = NULL, *floors = NULL;
 	if (!l)
 		return err_set(err, ERR_NOMEM, "release");
 	if (!environment || !text_is_name(bytes_str(environment)))
@@ -297,11 +313,14 @@ bool serve_release_gate(struct call *call, struct err *err)
 		!judge_loaded(call, l, environment, &judged, err) ||
 		!gate_json(judged.release, environment, judged.list, judged.verdict, &answer, err))
 		return false;
-	return call_json(call, 200, answer, err);
+	floors = floors_json(&l->floors);
+	if (!floors || json_object_update(answer, floors) != 0)
+		return err_set(err, ERR_NOMEM, "release");
+	return call_json(call, 200, TAKE(answer), err);
 }
 
-bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool *ret_stands,
-	char why[RELEASE_WHY_MAX], struct err *err)
+bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool rollback,
+	bool *ret_stands, char why[RELEASE_WHY_MAX], struct err *err)
 {
 	OWNED(judged_release) struct judged judged = {0};
 	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
@@ -310,8 +329,11 @@ bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool *r
 	why[0] = '\0';
 	if (!l)
 		return err_set(err, ERR_NOMEM, "release");
-	if (!load(call, digest, l, err) ||
-		!judge_loaded(call, l, l->workload.environment, &judged, err))
+	if (!load(call, digest, l, err))
+		return false;
+	if (rollback)
+		l->floors.version = (struct floor_row){0};
+	if (!judge_loaded(call, l, l->workload.environment, &judged, err))
 		return false;
 	hex_encode(bytes_of(digest, SHA256_LEN), hex);
 	const struct verdict *v = judged.verdict;

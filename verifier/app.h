@@ -166,15 +166,20 @@ bool serve_host_retire(struct call *call, struct err *err);
 bool serve_host_attributes(struct call *call, struct err *err);
 bool serve_admission(struct call *call, struct err *err);
 /* api_releases.c: whether a release would be trusted now in its workload's environment: signed,
- * approved, not revoked, its workload active and reviewed. why: the first thing against it. */
+ * approved, not revoked, its workload active and reviewed, not below a floor. why: the first
+ * thing against it. rollback: the version floor is to go down to it, and is not asked. */
 #define RELEASE_WHY_MAX 512u
-must_use bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool *ret_stands,
-	char why[RELEASE_WHY_MAX], struct err *err);
+must_use bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool rollback,
+	bool *ret_stands, char why[RELEASE_WHY_MAX], struct err *err);
 bool serve_workload_add(struct call *call, struct err *err);
 bool serve_workloads(struct call *call, struct err *err);
 bool serve_workload(struct call *call, struct err *err);
 bool serve_workload_review(struct call *call, struct err *err);
 bool serve_workload_retire(struct call *call, struct err *err);
+#define ROLLBACK_MAX (512u << 10) /* bytes of a rollback's body: approvals, mostly */
+bool serve_rollback(struct call *call, struct err *err);
+bool serve_security_floor(struct call *call, struct err *err);
+bool serve_security_floor_get(struct call *call, struct err *err);
 bool serve_release_publish(struct call *call, struct err *err);
 bool serve_releases(struct call *call, struct err *err);
 bool serve_release(struct call *call, struct err *err);

@@ -16,6 +16,7 @@
 #define ASSAY_VERIFIER_DECIDE_H
 
 #include "verifier/attributes.h"
+#include "verifier/floors.h"
 
 #define DECIDE_ATTEMPTS_MAX    4u
 #define DECIDE_CREDENTIALS_MAX (1u + AUDIENCES_MAX)
@@ -49,6 +50,7 @@ struct decision {
 	struct buf statements[STATEMENTS_MAX];
 	struct bytes statement_views[STATEMENTS_MAX];
 	size_t statement_count;
+	struct floors floors;
 	struct instance_row instance;
 	bool instance_known;
 	uint64_t counter;

@@ -126,7 +126,8 @@ static bool put_seen(struct decision *d, struct store_tx *tx, struct err *err)
 static bool commit_trusted(struct decision *d, struct store_tx *tx, struct err *err)
 {
 	return put_instance(d, tx, INSTANCE_TRUSTED, err) && put_credentials(d, tx, err) &&
-	       put_seen(d, tx, err);
+	       put_seen(d, tx, err) &&
+	       floor_raise(d->app, tx, &d->floors, &d->release, d->context.now, err);
 }
 
 static bool end_instance(struct decision *d, struct store_tx *tx, struct err *err)

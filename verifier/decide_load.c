@@ -61,7 +61,11 @@ static bool load_rows(struct decision *d, struct sql *sql, struct err *err)
 		return false;
 	if (!host_known)
 		return err_set(err, ERR_DENIED, "this host is not enrolled");
-	return load_release(d, sql, err);
+	/* Floors after the workload's row: its version vouches for them. */
+	return load_release(d, sql, err) &&
+	       (!workload_known || floors_load(sql, d->claims.workload,
+					   d->release.state == RELEASE_NONE ? NULL : &d->release,
+					   &d->floors, err));
 }
 
 static void fill_context(struct decision *d, uint64_t tree_size)
@@ -101,6 +105,7 @@ static void fill_context(struct decision *d, uint64_t tree_size)
 		.statement_count = d->statement_count,
 		.ledger_index = tree_size,
 	};
+	floors_context(&d->floors, &c->floor, &c->security_floor);
 	memcpy(c->host.id, host->id, sizeof(c->host.id));
 	memcpy(c->exporter, http_exporter(d->call->exchange), sizeof(c->exporter));
 }

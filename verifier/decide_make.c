@@ -21,6 +21,7 @@ void decide_unmake(struct decision *d)
 		buf_release(&d->statements[i]);
 	d->statement_count = 0;
 	memset(&d->workload, 0, sizeof(d->workload));
+	memset(&d->floors, 0, sizeof(d->floors));
 	memset(&d->instance, 0, sizeof(d->instance));
 	memset(&d->context, 0, sizeof(d->context));
 	memset(&d->verdict, 0, sizeof(d->verdict));

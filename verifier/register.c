@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "policy/control_map.h"
+#include "verifier/floors.h"
 
 #define INTERVAL_MAX (100 * 366 * (int64_t)86400)
 
@@ -177,11 +178,16 @@ bool register_view(struct sql *sql, const struct workload_row *row, const struct
 {
 	OWNED(json_release) json_t *view = register_entry(row);
 	OWNED(seen_releases_release) struct seen_releases seen = {.previous = json_array()};
+	OWNED(json_release) json_t *shown = NULL;
+	struct floors floors;
 	if (!view || !seen.previous)
 		return err_set(err, ERR_NOMEM, "workload %s", row->name);
-	if (!releases_each(sql, bytes_str(row->name), release_seen, &seen, err))
+	if (!releases_each(sql, bytes_str(row->name), release_seen, &seen, err) ||
+		!floors_load(sql, bytes_str(row->name), NULL, &floors, err))
 		return false;
-	if (json_object_set_new(view, "review", review_json(row, policy, now)) != 0 ||
+	shown = floors_json(&floors);
+	if (!shown || json_object_update(view, shown) != 0 ||
+		json_object_set_new(view, "review", review_json(row, policy, now)) != 0 ||
 		json_object_set(
 			view, "current_release", seen.current ? seen.current : json_null()) != 0 ||
 		json_object_set(view, "previous_releases", seen.previous) != 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every route, who may call it, how large its body may be. docs/openapi.yaml describes the same; a
  * test compares them. */
+#include "policy/security_floor.h"
 #include "verifier/admission.h"
 #include "verifier/app.h"
 
@@ -55,6 +56,10 @@ const struct route app_routes[] = {
 	GET("/v1/workloads/{name}", EVERY_OPERATOR, serve_workload),
 	POST("/v1/workloads/{name}/review", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_review),
 	POST("/v1/workloads/{name}/retire", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_retire),
+	POST("/v1/workloads/{name}/rollback", ROLE_ADMIN, JSON_TYPE, ROLLBACK_MAX, serve_rollback),
+	GET("/v1/workloads/{name}/security-floor", EVERY_OPERATOR, serve_security_floor_get),
+	POST("/v1/security-floors", ROLE_ADMIN, MEDIA_DSSE, SECURITY_FLOOR_ENVELOPE_MAX,
+		serve_security_floor),
 
 	POST("/v1/releases", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, DSSE_MAX, serve_release_publish),
 	GET("/v1/releases", EVERY_OPERATOR, serve_releases),

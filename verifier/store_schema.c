@@ -157,6 +157,23 @@ static const char schema_6[] =
 	"CREATE TRIGGER host_attributes_kept BEFORE DELETE ON host_attributes"
 	" BEGIN SELECT RAISE(ABORT, 'what was said of a host is kept'); END;"
 	"ALTER TABLE join_tokens ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}';";
+/* Floors: moves are added, never changed. */
+static const char schema_7[] =
+	"CREATE TABLE floors(workload TEXT NOT NULL REFERENCES workloads(name), sequence INTEGER "
+	"NOT NULL, version TEXT NOT NULL, release BLOB NOT NULL REFERENCES releases(digest),"
+	" published INTEGER NOT NULL, time INTEGER NOT NULL, rollback INTEGER NOT NULL, PRIMARY "
+	"KEY(workload, sequence)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE security_floors(workload TEXT NOT NULL REFERENCES workloads(name), sequence "
+	"INTEGER NOT NULL, minimum TEXT NOT NULL, statement BLOB NOT NULL, payload BLOB NOT NULL,"
+	" time INTEGER NOT NULL, PRIMARY KEY(workload, sequence)) STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER floors_fixed BEFORE UPDATE ON floors BEGIN SELECT RAISE(ABORT, 'a move of "
+	"a floor is immutable'); END;"
+	"CREATE TRIGGER floors_kept BEFORE DELETE ON floors BEGIN SELECT RAISE(ABORT, 'a move of a "
+	"floor is kept'); END;"
+	"CREATE TRIGGER security_floors_fixed BEFORE UPDATE ON security_floors BEGIN SELECT "
+	"RAISE(ABORT, 'a security floor is immutable'); END;"
+	"CREATE TRIGGER security_floors_kept BEFORE DELETE ON security_floors BEGIN SELECT "
+	"RAISE(ABORT, 'a security floor is kept'); END;";
 
 static bool meta_make(struct sql *sql, struct err *err)
 {
@@ -181,6 +198,7 @@ static const struct {
 	{schema_4, subjects_fill},
 	{schema_5, tiles_fill},
 	{schema_6, NULL},
+	{schema_7, NULL},
 };
 
 int store_schema_version(void)

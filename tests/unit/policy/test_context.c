@@ -161,6 +161,80 @@ static void context__statements_beside_the_release__reproducible(void **state)
 		s->err, ERR_USAGE, "context: no policy, or too many approvals or statements");
 }
 
+static void context__floors__kept_and_reproducible(void **state)
+{
+	(void)state;
+	s->context.floor = (struct context_floor){.sequence = UINT64_MAX,
+		.version = BYTES_LIT("1.3.0"),
+		.release = {9, 8},
+		.published = SCENE_NOW - 7,
+		.judged_published = SCENE_NOW - 6,
+		.passed = SCENE_NOW - 5};
+	scene_run(s);
+	assert_trusted(s);
+	assert_reproducible();
+	assert_int_equal(thawed.context.floor.judged_published, SCENE_NOW - 6);
+	assert_int_equal(thawed.context.security_floor.sequence, 0);
+	policy_frozen_release(&thawed);
+	s->context.security_floor = (struct context_security_floor){
+		.sequence = 4, .minimum = BYTES_LIT("1.4.1"), .statement = {7}};
+	scene_judge(s);
+	assert_refused(s, REASON_SECURITY_FLOOR);
+	assert_reproducible();
+	assert_int_equal(thawed.context.security_floor.statement[0], 7);
+	assert_bytes(thawed.context.floor.version, BYTES_LIT("1.3.0"));
+	assert_int_equal(thawed.context.floor.passed, SCENE_NOW - 5);
+	policy_frozen_release(&thawed);
+	s->context.floor = (struct context_floor){0};
+	s->context.security_floor.minimum = (struct bytes){0}; /* lifted, and said so */
+	scene_judge(s);
+	assert_trusted(s);
+	assert_reproducible();
+	assert_int_equal(thawed.context.security_floor.sequence, 4);
+}
+
+/* What says the same in two ways, or nothing, is no context. */
+static void context__floor_of_sequence_zero_or_without_version__refused(void **state)
+{
+	static const struct {
+		const char *from, *to, *why;
+		size_t len;
+	} cases[] = {
+		{"\x0f\xa6\x01\x03\x02\x61", "\x0f\xa6\x01\x00\x02\x61",
+			"floor's sequence: 0 is said by leaving the floor out", 6},
+		{"\x10\xa3\x01\x04\x02\x61", "\x10\xa3\x01\x00\x02\x61",
+			"security floor's sequence: 0 is said by leaving the floor out", 6},
+		{"\x06\x00\x10\xa3", "\x07\x00\x10\xa3", "version floor", 4},
+		{"\x03\x58\x20\x55", "\x04\x58\x20\x55", "security floor", 4},
+	};
+
+	(void)state;
+	s->context.floor = (struct context_floor){.sequence = 3, .version = BYTES_LIT("1")};
+	s->context.security_floor = (struct context_security_floor){
+		.sequence = 4, .minimum = BYTES_LIT("1"), .statement = {0x55}};
+	scene_run(s);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		freeze();
+		uint8_t *at = memmem(frozen.data, frozen.len, cases[i].from, cases[i].len);
+
+		assert_non_null(at);
+		memcpy(at, cases[i].to, cases[i].len);
+		assert_false(
+			policy_context_decode(buf_bytes(&frozen), find, &shelf, &thawed, &s->err));
+		if (!strstr(s->err.text, cases[i].why))
+			fail_msg("case %zu: %s", i, s->err.text);
+	}
+	s->context.floor.version = (struct bytes){0};
+	freeze();
+	assert_false(policy_context_decode(buf_bytes(&frozen), find, &shelf, &thawed, &s->err));
+	assert_non_null(strstr(s->err.text, "floor's version"));
+	s->context.floor.passed = -1;
+	buf_clear(&frozen);
+	assert_fails(policy_context_encode(
+			     &s->context, buf_bytes(&s->evidence), &s->state_in, &frozen, &s->err),
+		s->err, ERR_USAGE, "context: a time out of range");
+}
+
 static void context__renewal_with_host_seen__reproducible(void **state)
 {
 	(void)state;
@@ -463,6 +537,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(context__trusted_launch__reproducible),
 		T(context__statements_beside_the_release__reproducible),
+		T(context__floors__kept_and_reproducible),
+		T(context__floor_of_sequence_zero_or_without_version__refused),
 		T(context__renewal_with_host_seen__reproducible),
 		T(context__refusal_with_ek_certificate__reproducible),
 		T(context__nothing_known__reproducible),
