@@ -163,6 +163,7 @@ static const appraisal_check attest_checks[] = {
 	check_boot,
 	check_workload,
 	check_release,
+	check_rollout,
 	check_launch,
 	check_pinned,
 	check_assurance,

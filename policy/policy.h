@@ -12,6 +12,7 @@
 #include "evidence/evidence.h"
 #include "policy/host_class.h"
 #include "policy/predicate.h"
+#include "policy/rollout.h"
 #include "policy/verdict.h"
 
 #define POLICY_KEYS_MAX         64u
@@ -298,6 +299,7 @@ struct policy_context {
 	const struct bytes *statements; /* beside the release; as of struct release_input */
 	size_t statement_count;
 	uint64_t ledger_index; /* tree size at which states and approvals were read */
+	struct rollout_view rollout; /* the workload's last one */
 };
 /* What earlier renewals of this instance established. Zero: nothing, so a full appraisal is due.
  *

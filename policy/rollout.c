@@ -70,8 +70,7 @@ bool rollout_place_within(uint64_t place, unsigned share)
 
 	if (share >= ROLLOUT_SHARE_ALL)
 		return true;
-	return place <
-	       share * whole + (share * rest + ROLLOUT_SHARE_ALL - 1) / ROLLOUT_SHARE_ALL;
+	return place < share * whole + (share * rest + ROLLOUT_SHARE_ALL - 1) / ROLLOUT_SHARE_ALL;
 }
 
 /* ---- one decision ---- */
@@ -154,19 +153,19 @@ static bool reached(const struct tally *t, unsigned sample, char why[ROLLOUT_BRE
 	if (t->limit->share == 0 || t->all < sample ||
 		t->count * ROLLOUT_SHARE_ALL < t->all * t->limit->share)
 		return false;
-	(void)snprintf(why, ROLLOUT_BREACH_TEXT, "%s: %" PRIu64 " of %" PRIu64 " %s, the limit is %s",
-		t->of, t->count, t->all, t->among,
-		rollout_share_format(t->limit->share, share));
+	(void)snprintf(why, ROLLOUT_BREACH_TEXT,
+		"%s: %" PRIu64 " of %" PRIu64 " %s, the limit is %s", t->of, t->count, t->all,
+		t->among, rollout_share_format(t->limit->share, share));
 	return true;
 }
 
 bool rollout_breached(const struct rollout_plan *plan, const struct rollout_counts *counts,
 	char why[ROLLOUT_BREACH_TEXT])
 {
-	const struct tally refusals = {"refusals", "decisions", &plan->refusals, counts->refusals,
-		counts->decisions};
-	const struct tally failures = {"failures", "launches", &plan->failures, counts->failures,
-		counts->launches};
+	const struct tally refusals = {
+		"refusals", "decisions", &plan->refusals, counts->refusals, counts->decisions};
+	const struct tally failures = {
+		"failures", "launches", &plan->failures, counts->failures, counts->launches};
 
 	return reached(&refusals, plan->sample, why) || reached(&failures, plan->sample, why);
 }

@@ -82,7 +82,8 @@ struct rollout_plan {
 	int64_t drain;
 	bool automatic; /* promoted by the verifier once the soak is over */
 	struct rollout_limit refusals; /* of the canary's decisions */
-	struct rollout_limit failures; /* agents that ended badly; a share: of the canary's launches */
+	struct rollout_limit
+		failures; /* agents that ended badly; a share: of the canary's launches */
 	unsigned sample; /* a share counts from so many decisions, or launches, on; at least 1 */
 };
 /* Of the canary, since the start. */

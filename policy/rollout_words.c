@@ -64,8 +64,7 @@ const char *rollout_share_format(unsigned share, char out[ROLLOUT_SHARE_TEXT])
 	if (share % 100 == 0)
 		(void)snprintf(out, ROLLOUT_SHARE_TEXT, "%u%%", share / 100);
 	else if (share % 10 == 0)
-		(void)snprintf(
-			out, ROLLOUT_SHARE_TEXT, "%u.%u%%", share / 100, share % 100 / 10);
+		(void)snprintf(out, ROLLOUT_SHARE_TEXT, "%u.%u%%", share / 100, share % 100 / 10);
 	else
 		(void)snprintf(out, ROLLOUT_SHARE_TEXT, "%u.%02u%%", share / 100, share % 100);
 	return out;
@@ -106,6 +105,6 @@ bool rollout_limit_parse(struct bytes text, struct rollout_plan *plan, struct er
 		*limits[i].limit = read;
 		return true;
 	}
-	return err_set(err, ERR_USAGE, "%s: expected refusals=N, refusals=N%%, failures=N or failures=N%%",
-		ESC(text));
+	return err_set(err, ERR_USAGE,
+		"%s: expected refusals=N, refusals=N%%, failures=N or failures=N%%", ESC(text));
 }

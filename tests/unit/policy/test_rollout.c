@@ -59,8 +59,7 @@ static void within__at_the_edge__exact(void **state)
 	} cases[] = {
 		{1, UINT64_C(1844674407370956)}, /* 1844674407370955.1616 */
 		{500, UINT64_C(922337203685477581)}, /* …580.8 */
-		{2500, UINT64_C(0x4000000000000000)},
-		{5000, UINT64_C(0x8000000000000000)},
+		{2500, UINT64_C(0x4000000000000000)}, {5000, UINT64_C(0x8000000000000000)},
 		{9999, UINT64_C(18444899399302180661)}, /* …660.4544 */
 	};
 
@@ -121,8 +120,8 @@ static void states__every_step__as_the_table_says(void **state)
 			for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
 				if (allowed[i].from == from && allowed[i].step == step)
 					to = allowed[i].to;
-			assert_int_equal(rollout_next((enum rollout_state)from,
-						 (enum rollout_step)step),
+			assert_int_equal(
+				rollout_next((enum rollout_state)from, (enum rollout_step)step),
 				to);
 		}
 	assert_string_equal(rollout_state_name(ROLLOUT_ROLLED_BACK), "rolled-back");
@@ -244,9 +243,8 @@ static void breached__counts_and_shares__table(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const struct rollout_plan plan = {.refusals = cases[i].refusals,
-			.failures = cases[i].failures,
-			.sample = 20};
+		const struct rollout_plan plan = {
+			.refusals = cases[i].refusals, .failures = cases[i].failures, .sample = 20};
 		char why[ROLLOUT_BREACH_TEXT] = "";
 		bool breached = rollout_breached(&plan, &cases[i].counts, why);
 
@@ -372,10 +370,8 @@ static void limit__as_people_write_it__read_or_refused(void **state)
 			assert_int_equal(err.code, ERR_USAGE);
 			assert_non_null(strstr(err.text, cases[i].why));
 		}
-		assert_memory_equal(
-			&plan.refusals, &cases[i].refusals, sizeof(plan.refusals));
-		assert_memory_equal(
-			&plan.failures, &cases[i].failures, sizeof(plan.failures));
+		assert_memory_equal(&plan.refusals, &cases[i].refusals, sizeof(plan.refusals));
+		assert_memory_equal(&plan.failures, &cases[i].failures, sizeof(plan.failures));
 	}
 }
 
@@ -400,8 +396,7 @@ int main(void)
 		cmocka_unit_test(place__known_value__first_eight_bytes_of_the_digest),
 		cmocka_unit_test(place__same_host__elsewhere_in_another_rollout),
 		cmocka_unit_test(within__at_the_edge__exact),
-		cmocka_unit_test(
-			within__share_grows__no_host_leaves_and_about_as_many_as_asked),
+		cmocka_unit_test(within__share_grows__no_host_leaves_and_about_as_many_as_asked),
 		cmocka_unit_test(states__every_step__as_the_table_says),
 		cmocka_unit_test(judge__state_release_place__table),
 		cmocka_unit_test(judge__drain_over__old_and_others_renew_no_more),
