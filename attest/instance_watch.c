@@ -15,7 +15,6 @@
 #include "base/text.h"
 #include "base/time.h"
 
-#define EXIT_UNKNOWN  UINT32_MAX /* the process is not our child and the kernel does not tell */
 #define EXIT_TRIES    20
 #define EXIT_TRY_NS   5000000L
 #define RENEW_IDLE_MS 60000
@@ -136,7 +135,7 @@ struct exit_info {
 /* Only a parent can wait for a process; since Linux 6.15 a pidfd tells how it ended, once it has been reaped. */
 static void exit_status(const struct instance *instance, struct runtime_exit *ret)
 {
-	ret->status = EXIT_UNKNOWN;
+	ret->status = RUNTIME_STATUS_UNKNOWN;
 	for (int i = 0; i < EXIT_TRIES; i++) {
 		struct exit_info info = {.mask = EXIT_INFO_BIT};
 		if (ioctl(instance->pidfd, EXIT_INFO_GET, &info) != 0 && errno != ESRCH)
@@ -178,7 +177,7 @@ void instance_end(struct hostd *hostd, struct instance *instance)
 	log_event(hostd->log, LOG_LEVEL_INFO, "instance ended",
 		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},
 		{ended.signaled ? "signal" : "status",
-			bytes_str(ended.status == EXIT_UNKNOWN ? "unknown" : status)});
+			bytes_str(ended.status == RUNTIME_STATUS_UNKNOWN ? "unknown" : status)});
 }
 
 /* The descriptors to wait for, with a reference to each instance; the wake-up descriptor first. */

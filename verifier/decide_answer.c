@@ -171,6 +171,14 @@ bool decide_answer(struct decision *d, struct err *err)
 	return attest_result_encode(&result, &d->call->reply, err);
 }
 
+void decide_log_halt(const struct decision *d)
+{
+	char host[2 * HOST_ID_LEN + 1];
+	hex_encode(BYTES_OF(d->challenge.host_id), host);
+	log_event(&d->app->log, LOG_LEVEL_ERROR, "rollout-halted",
+		{"workload", d->claims.workload}, {"host", bytes_str(host)});
+}
+
 void decide_log(const struct decision *d)
 {
 	const struct verdict *v = &d->verdict;
@@ -189,6 +197,8 @@ void decide_log(const struct decision *d)
 		{"reason", bytes_str(v->reason_count ? reason_code_name(v->reasons[0].code) : "")},
 		{"record", bytes_str(d->outcome == DECIDE_RECORDED ? record : "")},
 		{"ms", bytes_str(ms)});
+	if (d->rollout_halted)
+		decide_log_halt(d);
 	if (d->quarantined)
 		log_event(&d->app->log, LOG_LEVEL_ERROR, "host-quarantined",
 			{"host", bytes_str(host)}, {"reason", bytes_str("clock-backwards")});

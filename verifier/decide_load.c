@@ -59,7 +59,7 @@ static bool load_rows(struct decision *d, struct sql *sql, struct err *err)
 		return false;
 	if (!host_known)
 		return err_set(err, ERR_DENIED, "this host is not enrolled");
-	return load_release(d, sql, err);
+	return load_release(d, sql, err) && decide_rollout_load(d, sql, err);
 }
 
 static void fill_context(struct decision *d, uint64_t tree_size)
@@ -96,6 +96,8 @@ static void fill_context(struct decision *d, uint64_t tree_size)
 		.statement_count = d->statement_count,
 		.ledger_index = tree_size,
 	};
+	if (d->rollout_known)
+		c->rollout = rollout_view_of(&d->rollout);
 	memcpy(c->host.id, host->id, sizeof(c->host.id));
 	memcpy(c->exporter, http_exporter(d->call->exchange), sizeof(c->exporter));
 }
@@ -104,6 +106,9 @@ bool decide_load(struct decision *d, struct err *err)
 {
 	struct store_tree tree;
 	struct sql *sql = NULL;
+	if (text_is_name(d->claims.workload) &&
+		!rollout_settle(d->call, d->claims.workload, err))
+		return false;
 	/* The tree first: the rows read afterwards are at least as new as it says. */
 	store_tree(d->app->store, &tree);
 	d->policy = app_policy(d->app);
