@@ -49,8 +49,8 @@ static void refuse_host(struct appraisal *a, const struct rollout_words *w)
 {
 	char expected[64], actual[64];
 
-	(void)snprintf(expected, sizeof(expected), "a host of the canary: a place below %s",
-		w->share);
+	(void)snprintf(
+		expected, sizeof(expected), "a host of the canary: a place below %s", w->share);
 	(void)snprintf(actual, sizeof(actual), "a host outside it: place %s", w->place);
 	verdict_refuse(a->verdict, REASON_ROLLOUT_CANARY, "host of the new release", expected,
 		actual, w->which, NULL);
@@ -65,8 +65,8 @@ static void refuse_release(struct appraisal *a, const struct rollout_words *w, b
 		(void)snprintf(expected, sizeof(expected), "renewals of other releases before %s",
 			w->drained);
 	else if (state == ROLLOUT_RUNNING)
-		(void)snprintf(expected, sizeof(expected), "%s or %s", w->release_new,
-			w->release_old);
+		(void)snprintf(
+			expected, sizeof(expected), "%s or %s", w->release_new, w->release_old);
 	else
 		(void)snprintf(expected, sizeof(expected), "%s",
 			state == ROLLOUT_PROMOTED ? w->release_new : w->release_old);
@@ -101,12 +101,13 @@ bool check_rollout(struct appraisal *a, struct err *err)
 		refuse_release(a, &w, true);
 		break;
 	case ROLLOUT_ADMIT_CANARY:
-		verdict_checked(a->verdict, "%s: the new release, on a host of the canary (place %s)",
-			w.which, w.place);
+		verdict_checked(a->verdict,
+			"%s: the new release, on a host of the canary (place %s)", w.which,
+			w.place);
 		break;
 	case ROLLOUT_ADMIT:
-		verdict_checked(a->verdict, "%s: admits this release here (place %s)", w.which,
-			w.place);
+		verdict_checked(
+			a->verdict, "%s: admits this release here (place %s)", w.which, w.place);
 		break;
 	}
 	return true;

@@ -34,9 +34,9 @@ struct starting {
 
 static bool start_read(struct starting *s, struct err *err)
 {
-	static const char *const keys[] = {"release", "from", "canary", "soak", "drain", "automatic",
-		"refusals", "refusals_share", "failures", "failures_share", "sample", "reason",
-		NULL};
+	static const char *const keys[] = {"release", "from", "canary", "soak", "drain",
+		"automatic", "refusals", "refusals_share", "failures", "failures_share", "sample",
+		"reason", NULL};
 	OWNED(json_release) json_t *body = NULL;
 	struct rollout_plan *p = &s->row.plan;
 	if (!call_body_json(s->call, &body, err))
@@ -53,8 +53,8 @@ static bool start_read(struct starting *s, struct err *err)
 	p->automatic = json_want_bool(&f, body, "automatic", false);
 	p->refusals = take_limit(&f, body, "refusals", "refusals_share");
 	p->failures = take_limit(&f, body, "failures", "failures_share");
-	p->sample = (unsigned)json_want_int(
-		&f, body, "sample", 1, ROLLOUT_LIMIT_MAX, ROLLOUT_SAMPLE);
+	p->sample =
+		(unsigned)json_want_int(&f, body, "sample", 1, ROLLOUT_LIMIT_MAX, ROLLOUT_SAMPLE);
 	take_reason(&f, body, s->reason);
 	return json_fields_ok(&f, err);
 }
@@ -86,8 +86,7 @@ static bool release_in_force(struct starting *s, const struct rollout_row *last,
 {
 	struct newest newest = {.but = s->row.release_new};
 	if (rolled) {
-		memcpy(ret,
-			last->state == ROLLOUT_PROMOTED ? last->release_new : last->release_old,
+		memcpy(ret, last->state == ROLLOUT_PROMOTED ? last->release_new : last->release_old,
 			SHA256_LEN);
 		return true;
 	}
@@ -108,12 +107,13 @@ static bool check_old(struct starting *s, struct sql *sql, struct err *err)
 	if (!release_get(sql, s->row.release_old, &old, &found, err))
 		return false;
 	if (!found || strcmp(old.workload, s->row.workload) != 0)
-		return err_set(err, ERR_CONFLICT, "from: not a release of workload %s",
-			s->row.workload);
+		return err_set(
+			err, ERR_CONFLICT, "from: not a release of workload %s", s->row.workload);
 	return memcmp(s->row.release_old, s->row.release_new, SHA256_LEN) != 0
 		       ? true
 		       : err_set(err, ERR_CONFLICT,
-				 "this release is in force already: a rollout leads to another one");
+				 "this release is in force already: a rollout leads to another "
+				 "one");
 }
 
 static bool choose_old(struct starting *s, struct sql *sql, struct err *err)
@@ -128,8 +128,7 @@ static bool choose_old(struct starting *s, struct sql *sql, struct err *err)
 			"workload %s has a rollout that is %s: promote it or roll it back first",
 			s->row.workload, rollout_state_name(last.state));
 	s->row.seq = rolled ? last.seq + 1 : 1;
-	if ((rolled || !s->from_given) &&
-		!release_in_force(s, &last, rolled, sql, in_force, err))
+	if ((rolled || !s->from_given) && !release_in_force(s, &last, rolled, sql, in_force, err))
 		return false;
 	if (rolled && s->from_given && memcmp(s->row.release_old, in_force, SHA256_LEN) != 0) {
 		char hex[2 * SHA256_LEN + 1];
@@ -192,8 +191,7 @@ static bool answer(struct call *call, int status, struct bytes workload, struct 
 		return false;
 	bool ok = rollout_last(sql, workload, &row, &found, err);
 	if (ok && found)
-		ok = rollout_show(
-			sql, &row, clock_wall(call->app->clock), hosts, &view, err);
+		ok = rollout_show(sql, &row, clock_wall(call->app->clock), hosts, &view, err);
 	store_read_done(call->app->store, &sql);
 	if (ok && !found)
 		return err_set(err, ERR_NOT_FOUND, "no rollout of workload %s", ESC(workload));
@@ -227,8 +225,7 @@ static bool rollout_visited(void *arg, const struct rollout_row *row, struct err
 	const struct listing *l = arg;
 	json_t *view = NULL;
 	return rollout_show(l->sql, row, l->now, false, &view, err) &&
-	       (json_array_append_new(l->list, view) == 0 ||
-		       err_set(err, ERR_NOMEM, "rollouts"));
+	       (json_array_append_new(l->list, view) == 0 || err_set(err, ERR_NOMEM, "rollouts"));
 }
 
 bool serve_rollouts(struct call *call, struct err *err)
@@ -258,8 +255,7 @@ struct changing {
 	char reason[ROW_TEXT_MAX];
 };
 
-static bool promotable(
-	const struct changing *c, const struct rollout_row *row, struct err *err)
+static bool promotable(const struct changing *c, const struct rollout_row *row, struct err *err)
 {
 	char why[ROLLOUT_BREACH_TEXT];
 	if (c->override || row->state != ROLLOUT_RUNNING)
@@ -326,8 +322,7 @@ static bool promote_read(struct changing *c, struct err *err)
 	struct json_fields f = json_fields_of("body");
 	json_only_keys(&f, body, keys);
 	c->override = json_want_bool(&f, body, "override", false);
-	c->change.share =
-		(unsigned)json_want_int(&f, body, "canary", 1, ROLLOUT_SHARE_ALL, 0);
+	c->change.share = (unsigned)json_want_int(&f, body, "canary", 1, ROLLOUT_SHARE_ALL, 0);
 	take_reason(&f, body, c->reason);
 	if (c->override && c->reason[0] == '\0')
 		json_fields_fail(&f, "reason", "say why the rules are overridden");
@@ -345,8 +340,8 @@ static bool gate_last(struct call *call, struct err *err)
 	bool found = false;
 	if (!call_read(call, &sql, err))
 		return false;
-	bool ok = rollout_last(
-		sql, bytes_str(http_path_param(call->exchange, 0)), &row, &found, err);
+	bool ok =
+		rollout_last(sql, bytes_str(http_path_param(call->exchange, 0)), &row, &found, err);
 	store_read_done(call->app->store, &sql);
 	return ok && (!found || gate(call, row.release_new, err));
 }
@@ -355,8 +350,7 @@ bool serve_rollout_promote(struct call *call, struct err *err)
 {
 	struct changing c = {.call = call};
 	return promote_read(&c, err) && gate_last(call, err) &&
-	       change(&c,
-		       c.change.step == ROLLOUT_WIDEN ? "rollout-widened" : "rollout-promoted",
+	       change(&c, c.change.step == ROLLOUT_WIDEN ? "rollout-widened" : "rollout-promoted",
 		       err);
 }
 

@@ -175,8 +175,8 @@ void decide_log_halt(const struct decision *d)
 {
 	char host[2 * HOST_ID_LEN + 1];
 	hex_encode(BYTES_OF(d->challenge.host_id), host);
-	log_event(&d->app->log, LOG_LEVEL_ERROR, "rollout-halted",
-		{"workload", d->claims.workload}, {"host", bytes_str(host)});
+	log_event(&d->app->log, LOG_LEVEL_ERROR, "rollout-halted", {"workload", d->claims.workload},
+		{"host", bytes_str(host)});
 }
 
 void decide_log(const struct decision *d)

@@ -106,8 +106,7 @@ bool decide_load(struct decision *d, struct err *err)
 {
 	struct store_tree tree;
 	struct sql *sql = NULL;
-	if (text_is_name(d->claims.workload) &&
-		!rollout_settle(d->call, d->claims.workload, err))
+	if (text_is_name(d->claims.workload) && !rollout_settle(d->call, d->claims.workload, err))
 		return false;
 	/* The tree first: the rows read afterwards are at least as new as it says. */
 	store_tree(d->app->store, &tree);

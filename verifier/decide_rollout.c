@@ -12,8 +12,8 @@
 bool decide_rollout_load(struct decision *d, struct sql *sql, struct err *err)
 {
 	d->rollout_known = false;
-	if (d->workload.name[0] &&
-		!rollout_last(sql, bytes_str(d->workload.name), &d->rollout, &d->rollout_known, err))
+	if (d->workload.name[0] && !rollout_last(sql, bytes_str(d->workload.name), &d->rollout,
+					   &d->rollout_known, err))
 		return false;
 	return rollout_instances_watched(
 		sql, d->challenge.host_id, d->watched, &d->watched_count, err);
@@ -58,8 +58,8 @@ bool decide_rollout_recheck(struct decision *d, struct store_tx *tx, struct err 
 }
 
 /* Halts it when the counts, this decision's among them, reach a limit. */
-static bool ask_limits(struct decision *d, struct store_tx *tx, const uint8_t id[ROLLOUT_ID_LEN],
-	struct err *err)
+static bool ask_limits(
+	struct decision *d, struct store_tx *tx, const uint8_t id[ROLLOUT_ID_LEN], struct err *err)
 {
 	struct rollout_row row;
 	char why[ROLLOUT_BREACH_TEXT];

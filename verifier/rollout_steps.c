@@ -87,8 +87,7 @@ bool rollout_step_take(struct app *app, struct store_tx *tx, struct rollout_row 
 	row->state = to;
 	if (!rollout_update(tx->sql, row, err) ||
 		(change->step == ROLLOUT_ROLL_BACK &&
-			!credentials_revoke_release(
-				tx->sql, row->release_new, change->now, err)))
+			!credentials_revoke_release(tx->sql, row->release_new, change->now, err)))
 		return false;
 	return note(app, tx, row, step_events[change->step], change->now, change->by,
 		change->reason, err);

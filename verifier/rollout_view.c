@@ -89,8 +89,8 @@ static json_t *ready_json(const struct rollout_row *row, int64_t now)
 {
 	if (row->state != ROLLOUT_RUNNING)
 		return json_null();
-	return json_string(readiness_names[rollout_ready(
-		&row->plan, &row->counts, row->soak_from, now)]);
+	return json_string(
+		readiness_names[rollout_ready(&row->plan, &row->counts, row->soak_from, now)]);
 }
 
 static json_t *row_json(const struct rollout_row *row, int64_t now)

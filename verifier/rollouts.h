@@ -7,10 +7,10 @@
 
 #include "verifier/app.h"
 
-#define ROLLOUT_EVENT_MAX     32 /* "promoted" */
-#define ROLLOUT_REASON_MAX    640
-#define ROLLOUT_WATCHED_MAX   256u /* instances of one host whose end is looked for at a time */
-#define ROLLOUT_HOSTS_MAX     1000u /* ids of the canary that an answer lists */
+#define ROLLOUT_EVENT_MAX   32 /* "promoted" */
+#define ROLLOUT_REASON_MAX  640
+#define ROLLOUT_WATCHED_MAX 256u /* instances of one host whose end is looked for at a time */
+#define ROLLOUT_HOSTS_MAX   1000u /* ids of the canary that an answer lists */
 
 struct rollout_row {
 	uint8_t id[ROLLOUT_ID_LEN];
@@ -81,8 +81,7 @@ must_use bool rollout_instances_watched(struct sql *sql, const uint8_t host[HOST
 	struct rollout_instance *ret, size_t *ret_count, struct err *err);
 /* Ids of active hosts. */
 typedef bool (*host_id_visit)(void *arg, const uint8_t id[HOST_ID_LEN], struct err *err);
-must_use bool hosts_active_each(
-	struct sql *sql, host_id_visit visit, void *arg, struct err *err);
+must_use bool hosts_active_each(struct sql *sql, host_id_visit visit, void *arg, struct err *err);
 
 /* ---- steps (rollout_steps.c) ---- */
 

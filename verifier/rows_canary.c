@@ -2,9 +2,9 @@
 /* What is counted of a rollout's canary: decisions, hosts, instances and how they ended. */
 #include "verifier/rollouts.h"
 
-#define ID(id)         sql_b(bytes_of((id), ROLLOUT_ID_LEN))
-#define HOST(id)       sql_b(bytes_of((id), HOST_ID_LEN))
-#define INSTANCE(id)   sql_b(bytes_of((id), INSTANCE_ID_LEN))
+#define ID(id)        sql_b(bytes_of((id), ROLLOUT_ID_LEN))
+#define HOST(id)      sql_b(bytes_of((id), HOST_ID_LEN))
+#define INSTANCE(id)  sql_b(bytes_of((id), INSTANCE_ID_LEN))
 #define WATCHED_LIMIT "256"
 
 bool rollout_count(struct sql *sql, const uint8_t id[ROLLOUT_ID_LEN],
@@ -44,7 +44,8 @@ bool rollout_instance_put(struct sql *sql, const uint8_t id[ROLLOUT_ID_LEN],
 	const uint8_t host[HOST_ID_LEN], const uint8_t instance[INSTANCE_ID_LEN], struct err *err)
 {
 	return sql_exec(sql,
-		"INSERT INTO rollout_instances(host, instance, rollout, ending) VALUES(?1,?2,?3,0) ON "
+		"INSERT INTO rollout_instances(host, instance, rollout, ending) VALUES(?1,?2,?3,0) "
+		"ON "
 		"CONFLICT DO NOTHING",
 		SQL_ARGS(HOST(host), INSTANCE(instance), ID(id)), NULL, err);
 }
@@ -71,8 +72,10 @@ bool rollout_instances_watched(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 	bool more = false;
 	*ret_count = 0;
 	if (!sql_start(sql,
-		    "SELECT i.rollout, i.instance FROM rollout_instances AS i JOIN rollouts AS r ON "
-		    "r.id=i.rollout WHERE i.host=?1 AND i.ending=0 AND r.state=?2 LIMIT " WATCHED_LIMIT,
+		    "SELECT i.rollout, i.instance FROM rollout_instances AS i JOIN rollouts AS r "
+		    "ON "
+		    "r.id=i.rollout WHERE i.host=?1 AND i.ending=0 AND r.state=?2 "
+		    "LIMIT " WATCHED_LIMIT,
 		    SQL_ARGS(HOST(host), sql_i(ROLLOUT_RUNNING)), &q, err))
 		return false;
 	while (sql_next(q, &more, err)) {

@@ -102,7 +102,7 @@ bool rollout_recheck(struct sql *sql, struct bytes workload, const uint8_t id[RO
 		    SQL_ARGS(sql_t(workload)), &q, err))
 		return false;
 	if (q ? sql_int(q, 0) == version &&
-			    bytes_equal(sql_bytes(q, 1), bytes_of(id, ROLLOUT_ID_LEN))
+				bytes_equal(sql_bytes(q, 1), bytes_of(id, ROLLOUT_ID_LEN))
 	      : version == 0)
 		return true;
 	return err_set(err, ERR_CONFLICT, "the rollout was changed meanwhile");

@@ -57,8 +57,7 @@ static void host_is_in_canary(bool wanted)
 		s->context.rollout.id[1]++;
 		if (s->context.rollout.id[1] == 0)
 			s->context.rollout.id[2]++;
-		assert_true(rollout_place(
-			s->context.rollout.id, s->context.host.id, &place, NULL));
+		assert_true(rollout_place(s->context.rollout.id, s->context.host.id, &place, NULL));
 	} while (rollout_place_within(place, 500) != wanted);
 }
 
@@ -227,8 +226,8 @@ static void promoted__old_release__launches_no_more_and_renews_until_the_drain_e
 	s->context.rollout.drain = 60; /* until now */
 	scene_run(s);
 	assert_refused(s, REASON_ROLLOUT_RELEASE);
-	assert_string_equal(reason()->expected,
-		"renewals of other releases before 2027-01-15T08:00:00Z");
+	assert_string_equal(
+		reason()->expected, "renewals of other releases before 2027-01-15T08:00:00Z");
 }
 
 /* A purpose is what a host says. */
@@ -321,8 +320,8 @@ static void context__rollout__frozen_and_the_same_verdict_reached(void **state)
 		assert_int_equal(s->verdict->trusted, canary);
 		freeze();
 		assert_ok(thaw(buf_bytes(&frozen)), s->err);
-		assert_memory_equal(&thawed.context.rollout.id, s->context.rollout.id,
-			ROLLOUT_ID_LEN);
+		assert_memory_equal(
+			&thawed.context.rollout.id, s->context.rollout.id, ROLLOUT_ID_LEN);
 		assert_int_equal(thawed.context.rollout.share, 500);
 		assert_int_equal(thawed.context.rollout.drain, 600);
 		assert_same_verdict();
@@ -371,8 +370,8 @@ static void context__rollout_malformed__refused(void **state)
 	scene_run(s);
 	freeze();
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const uint8_t *at = memmem(
-			frozen.data, frozen.len, cases[i].from.data, cases[i].from.len);
+		const uint8_t *at =
+			memmem(frozen.data, frozen.len, cases[i].from.data, cases[i].from.len);
 
 		assert_non_null(at);
 		buf_clear(&again);

@@ -311,7 +311,10 @@ static void workload__facts__kept_and_set_by_version_only(void **state)
 }
 
 /* Databases as earlier schemas left them: the steps since are undone by hand. */
-#define UNDO_4 "DROP TABLE subjects;"
+#define UNDO_ROLLOUTS                                                                              \
+	"DROP TABLE rollout_instances; DROP TABLE rollout_hosts; DROP TABLE rollout_events; DROP " \
+	"TABLE rollouts;"
+#define UNDO_4 UNDO_ROLLOUTS "DROP TABLE subjects;"
 #define UNDO_3                                                                                     \
 	"ALTER TABLE workloads DROP COLUMN unit;"                                                  \
 	"ALTER TABLE workloads DROP COLUMN controls;"                                              \
