@@ -116,6 +116,8 @@ int64_t rollout_soak_left(const struct rollout_plan *plan, int64_t soak_from, in
 /* "5%", "5.5%", "0.01%" to basis points: more than none, at most all, no blanks. ERR_USAGE. */
 must_use bool rollout_share_parse(struct bytes text, unsigned *ret, struct err *err);
 const char *rollout_share_format(unsigned share, char out[ROLLOUT_SHARE_TEXT]);
+/* 1 to ROLLOUT_LIMIT_MAX, in decimal digits alone. */
+bool rollout_count_parse(struct bytes text, unsigned *ret);
 /* "refusals=3", "failures=2.5%" into the plan; each at most once. ERR_USAGE. */
 must_use bool rollout_limit_parse(struct bytes text, struct rollout_plan *plan, struct err *err);
 

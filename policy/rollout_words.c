@@ -70,7 +70,7 @@ const char *rollout_share_format(unsigned share, char out[ROLLOUT_SHARE_TEXT])
 	return out;
 }
 
-static bool read_count(struct bytes text, unsigned *ret)
+bool rollout_count_parse(struct bytes text, unsigned *ret)
 {
 	return text.len > 0 && read_number(text, ROLLOUT_LIMIT_MAX, ret) == text.len && *ret > 0;
 }
@@ -95,7 +95,7 @@ bool rollout_limit_parse(struct bytes text, struct rollout_plan *plan, struct er
 		value = bytes_of(text.data + n, text.len - n);
 		if (limits[i].limit->count > 0 || limits[i].limit->share > 0)
 			return err_set(err, ERR_USAGE, "%s: given twice", ESC(text));
-		if (!read_count(value, &read.count) &&
+		if (!rollout_count_parse(value, &read.count) &&
 			!rollout_share_parse(value, &read.share, NULL))
 			return err_set(err, ERR_USAGE,
 				"%s: expected a count of 1 to %u, or a share like 5%%", ESC(text),

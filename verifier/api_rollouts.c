@@ -265,14 +265,14 @@ static bool promotable(const struct changing *c, const struct rollout_row *row, 
 		return true;
 	case ROLLOUT_BREACHED:
 		(void)rollout_breached(&row->plan, &row->counts, why);
-		return err_set(err, ERR_CONFLICT, "a limit is reached: %s", why);
+		return err_set(err, ERR_DENIED, "a limit is reached: %s", why);
 	case ROLLOUT_UNTRIED:
-		return err_set(err, ERR_CONFLICT,
-			"no host of the canary was trusted with the release yet");
+		return err_set(
+			err, ERR_DENIED, "no host of the canary was trusted with the release yet");
 	case ROLLOUT_SOAKING:
 		break;
 	}
-	return err_set(err, ERR_CONFLICT, "the soak lasts %lld s more",
+	return err_set(err, ERR_DENIED, "the soak lasts %lld s more",
 		(long long)rollout_soak_left(&row->plan, row->soak_from, c->change.now));
 }
 

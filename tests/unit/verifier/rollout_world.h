@@ -98,8 +98,8 @@ static inline int teardown(void **state)
 
 static inline json_t *post(const struct world_operator *who, const char *path, int status,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
-static inline json_t *post(const struct world_operator *who, const char *path, int status,
-	const char *format, ...)
+static inline json_t *post(
+	const struct world_operator *who, const char *path, int status, const char *format, ...)
 {
 	char body[1024];
 	va_list args;

@@ -168,8 +168,7 @@ static void start__release_that_does_not_pass_the_gate__refused(void **state)
 	(void)state;
 	uint8_t unapproved[SHA256_LEN];
 	publish("1.6.0", false, unapproved);
-	json_t *answer =
-		post(&w.admin, "/v1/rollouts", 403, START, hex_of(unapproved), "", "", "");
+	json_t *answer = post(&w.admin, "/v1/rollouts", 403, START, hex_of(unapproved), "", "", "");
 	assert_non_null(strstr(message_of(answer), "approval-missing"));
 	json_decref(answer);
 	json_decref(world_json(&w, &w.admin, "GET", ROLLOUT, NULL, 404));
@@ -185,8 +184,7 @@ static void start__after_a_promotion__from_what_is_in_force(void **state)
 	assert_conflict(next, old_release, "from: the release in force is ");
 	start_to(next, true, "");
 	json_t *s = status();
-	assert_string_equal(
-		text_of(json_object_get(s, "from"), "digest"), hex_of(new_release));
+	assert_string_equal(text_of(json_object_get(s, "from"), "digest"), hex_of(new_release));
 	assert_int_equal(json_array_size(json_object_get(s, "history")), 1);
 	json_decref(s);
 }
@@ -342,12 +340,12 @@ static void promote__before_the_soak_ends__refused_unless_overridden_with_a_reas
 	(void)state;
 	struct agent new;
 	start(true, "");
-	json_t *answer = post(&w.admin, ROLLOUT "/promote", 409, "{}");
+	json_t *answer = post(&w.admin, ROLLOUT "/promote", 403, "{}");
 	assert_string_equal(
 		message_of(answer), "no host of the canary was trusted with the release yet");
 	json_decref(answer);
 	agent_launch(&new, 0x21, new_release);
-	answer = post(&w.admin, ROLLOUT "/promote", 409, "{\"reason\":\"please\"}");
+	answer = post(&w.admin, ROLLOUT "/promote", 403, "{\"reason\":\"please\"}");
 	assert_non_null(strstr(message_of(answer), "the soak lasts "));
 	json_decref(answer);
 	promote("{\"override\":true}", 400);
@@ -426,8 +424,8 @@ static void promote__approvals_withdrawn_meanwhile__refused(void **state)
 	json_t *answer = post(&w.admin, ROLLOUT "/promote", 403, "{}");
 	assert_non_null(strstr(message_of(answer), "approval-"));
 	json_decref(answer);
-	json_decref(post(&w.admin, ROLLOUT "/promote", 403,
-		"{\"override\":true,\"reason\":\"I may\"}"));
+	json_decref(post(
+		&w.admin, ROLLOUT "/promote", 403, "{\"override\":true,\"reason\":\"I may\"}"));
 	json_decref(post(&w.admin, ROLLOUT "/promote", 403, "{\"canary\":9000}"));
 	assert_state("running");
 	agent_release(&new);
@@ -449,7 +447,7 @@ static void widen__only_grows_and_soaks_anew(void **state)
 	assert_in_range(json_integer_value(json_object_get(s, "soak_left")), 590, 600);
 	json_decref(s);
 	moved.shift = 650;
-	promote("{}", 409);
+	promote("{}", 403);
 	assert_last_event("widened", ADMIN_URI, "");
 	agent_attest(&new, PURPOSE_RENEW);
 	assert_outcome(&new.last, "trusted");
@@ -540,7 +538,7 @@ static void clock_back__soak_is_longer_and_nothing_is_promoted(void **state)
 	assert_string_equal(text_of(s, "state"), "running");
 	assert_in_range(json_integer_value(json_object_get(s, "soak_left")), 615, 631);
 	json_decref(s);
-	promote("{}", 409);
+	promote("{}", 403);
 	agent_release(&new);
 }
 
@@ -575,7 +573,8 @@ static void restart__in_mid_rollout__goes_on_where_it_was(void **state)
 static void ledger__each_step__an_entry_with_who_and_why(void **state)
 {
 	(void)state;
-	static const char *const steps[] = {"\"rolled-back\"", "\"halted\"", "\"widened\"", "\"started\""};
+	static const char *const steps[] = {
+		"\"rolled-back\"", "\"halted\"", "\"widened\"", "\"started\""};
 	struct store_tree tree;
 	struct sql *sql = NULL;
 	start(true, ",\"reason\":\"the first\"");

@@ -147,8 +147,8 @@ static void at_once__a_refusal_that_halts_and_a_launch__in_one_order_or_the_othe
 		sender_make(&senders[round & 1], &bad);
 		sender_make(&senders[!(round & 1)], &good);
 		for (size_t i = 0; i < 2; i++)
-			assert_int_equal(pthread_create(&senders[i].thread, NULL, send_main,
-						 &senders[i]),
+			assert_int_equal(
+				pthread_create(&senders[i].thread, NULL, send_main, &senders[i]),
 				0);
 		for (size_t i = 0; i < 2; i++)
 			(void)pthread_join(senders[i].thread, NULL);
@@ -181,8 +181,8 @@ static void at_once__two_refusals_at_the_limit__one_counted_one_finds_it_halted(
 		for (size_t i = 0; i < 2; i++)
 			sender_make(&senders[i], &bad[i]);
 		for (size_t i = 0; i < 2; i++)
-			assert_int_equal(pthread_create(&senders[i].thread, NULL, send_main,
-						 &senders[i]),
+			assert_int_equal(
+				pthread_create(&senders[i].thread, NULL, send_main, &senders[i]),
 				0);
 		for (size_t i = 0; i < 2; i++)
 			(void)pthread_join(senders[i].thread, NULL);
