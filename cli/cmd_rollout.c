@@ -64,8 +64,7 @@ static bool put(struct cli *cli, json_t *request, const char *key, json_t *value
 
 static bool put_text(struct cli *cli, json_t *request, const char *name)
 {
-	return !option_given(cli, name) ||
-	       put(cli, request, name, json_string(option(cli, name)));
+	return !option_given(cli, name) || put(cli, request, name, json_string(option(cli, name)));
 }
 
 static bool put_share(struct cli *cli, json_t *request)

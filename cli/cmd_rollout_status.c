@@ -134,8 +134,9 @@ void rollout_print(struct cli *cli, const json_t *rollout)
 
 static enum status list(struct cli *cli)
 {
-	static const struct column columns[] = {{"workload", "WORKLOAD", 24}, {"state", "STATE", 12},
-		{"canary", "CANARY", 7}, {"started", "STARTED", 20}, {"changed", "SINCE", 0}};
+	static const struct column columns[] = {{"workload", "WORKLOAD", 24},
+		{"state", "STATE", 12}, {"canary", "CANARY", 7}, {"started", "STARTED", 20},
+		{"changed", "SINCE", 0}};
 	OWNED(json_release) json_t *answer = NULL;
 	if (!api_json(cli, "/v1/rollouts", NULL, NULL, &answer))
 		return cli_fail(cli);

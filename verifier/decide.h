@@ -75,6 +75,7 @@ struct decision {
 	/* commit */
 	bool challenge_used;
 	bool quarantined;
+	bool canary; /* trusted with what its rollout runs: its end is wanted */
 	bool rollout_halted; /* one, by what this evidence added */
 	bool again; /* the workload's own, before this decision: only that was committed */
 };

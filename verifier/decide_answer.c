@@ -160,6 +160,7 @@ bool decide_answer(struct decision *d, struct err *err)
 	if (d->verdict.trusted) {
 		put_credentials(d, &result);
 		result.renew_after = d->verdict.renew_after;
+		result.report_end = d->canary;
 		if (!put_next(d, &token, &result.next, err))
 			return false;
 	} else {

@@ -134,10 +134,9 @@ bool decide_rollout_count(struct decision *d, struct store_tx *tx, struct err *e
 		.refusals = !d->verdict.trusted,
 		.launches = d->verdict.trusted && d->claims.purpose == PURPOSE_LAUNCH,
 	};
-	bool canary = false;
-	if (!is_canary(d, &canary, err))
+	if (!is_canary(d, &d->canary, err))
 		return false;
-	if (!canary || (!d->verdict.trusted && says_nothing(&d->verdict)))
+	if (!d->canary || (!d->verdict.trusted && says_nothing(&d->verdict)))
 		return true;
 	return rollout_count(tx->sql, d->rollout.id, &more, err) &&
 	       rollout_host_count(tx->sql, d->rollout.id, d->host.id, !d->verdict.trusted, err) &&

@@ -218,10 +218,13 @@ static void canary__host_inside__both_releases_trusted(void **state)
 	start(true, "");
 	agent_launch(&new, 0x21, new_release);
 	assert_outcome(&new.last, "trusted");
+	assert_true(new.last.result.report_end);
 	agent_launch(&old, 0x22, old_release);
 	assert_outcome(&old.last, "trusted");
+	assert_false(old.last.result.report_end);
 	agent_attest(&new, PURPOSE_RENEW);
 	assert_outcome(&new.last, "trusted");
+	assert_true(new.last.result.report_end);
 	assert_int_equal(count_of("counts", "decisions"), 2);
 	assert_int_equal(count_of("counts", "launches"), 1);
 	assert_int_equal(count_of("counts", "refusals"), 0);
