@@ -86,8 +86,7 @@ static bool release_in_force(struct starting *s, const struct rollout_row *last,
 {
 	struct newest newest = {.but = s->row.release_new};
 	if (rolled) {
-		memcpy(ret, last->state == ROLLOUT_PROMOTED ? last->release_new : last->release_old,
-			SHA256_LEN);
+		memcpy(ret, rollout_in_force(last), SHA256_LEN);
 		return true;
 	}
 	if (!releases_each(sql, bytes_str(s->row.workload), release_newer, &newest, err))

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "policy/control_map.h"
+#include "verifier/rollouts.h"
 
 #define INTERVAL_MAX (100 * 366 * (int64_t)86400)
 
@@ -132,8 +133,15 @@ json_t *register_entry(const struct workload_row *row)
 }
 
 struct seen_releases {
+	const uint8_t *in_force; /* what a rollout left; NULL: the newest published */
 	json_t *current, *previous; /* owned; current NULL until seen */
 };
+
+static bool is_current(const struct seen_releases *seen, const struct release_row *row)
+{
+	return !seen->current && row->state == RELEASE_PUBLISHED &&
+	       (!seen->in_force || memcmp(row->digest, seen->in_force, SHA256_LEN) == 0);
+}
 
 static void seen_releases_release(struct seen_releases *seen)
 {
@@ -151,7 +159,7 @@ static bool release_seen(void *arg, const struct release_row *row, struct err *e
 		"published", time_json(row->published, published));
 	if (!release)
 		return err_set(err, ERR_NOMEM, "releases");
-	if (!seen->current && row->state == RELEASE_PUBLISHED)
+	if (is_current(seen, row))
 		seen->current = release;
 	else if (json_array_size(seen->previous) == REGISTER_RELEASES_MAX)
 		json_decref(release);
@@ -177,8 +185,13 @@ bool register_view(struct sql *sql, const struct workload_row *row, const struct
 {
 	OWNED(json_release) json_t *view = register_entry(row);
 	OWNED(seen_releases_release) struct seen_releases seen = {.previous = json_array()};
+	struct rollout_row rollout;
+	bool rolled = false;
 	if (!view || !seen.previous)
 		return err_set(err, ERR_NOMEM, "workload %s", row->name);
+	if (!rollout_last(sql, bytes_str(row->name), &rollout, &rolled, err))
+		return false;
+	seen.in_force = rolled ? rollout_in_force(&rollout) : NULL;
 	if (!releases_each(sql, bytes_str(row->name), release_seen, &seen, err))
 		return false;
 	if (json_object_set_new(view, "review", review_json(row, policy, now)) != 0 ||

@@ -104,6 +104,14 @@ must_use bool rollout_may_roll_back(struct app *app, struct store_tx *tx,
  * not pass the gate then. Not on the writer's thread. */
 must_use bool rollout_settle(struct call *call, struct bytes workload, struct err *err);
 
+/* ---- what is in force (rollout_in_force.c) ---- */
+
+/* The release that hosts outside a canary run; borrows from the row. */
+const uint8_t *rollout_in_force(const struct rollout_row *row);
+/* Whether the release may launch on some host, as far as the rollout of its workload says. */
+must_use bool rollout_admits(struct call *call, const uint8_t release[SHA256_LEN], bool *ret_admits,
+	char why[RELEASE_WHY_MAX], struct err *err);
+
 /* ---- showing (rollout_view.c) ---- */
 
 /* hosts: with the ids of the canary, at most ROLLOUT_HOSTS_MAX. */

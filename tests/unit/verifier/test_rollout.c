@@ -527,6 +527,56 @@ static void automatic__release_does_not_pass_the_gate_any_more__halted(void **st
 	agent_release(&new);
 }
 
+/* ---- elsewhere ---- */
+
+static void assert_current(const uint8_t release[SHA256_LEN])
+{
+	json_t *workload = world_json(&w, &w.auditor, "GET", "/v1/workloads/ocr-agent", NULL, 200);
+	assert_string_equal(
+		text_of(json_object_get(workload, "current_release"), "digest"), hex_of(release));
+	assert_int_equal(json_array_size(json_object_get(workload, "previous_releases")), 1);
+	json_decref(workload);
+}
+
+static void register__current_release__what_the_rollout_leaves_in_force(void **state)
+{
+	(void)state;
+	start(true, "");
+	assert_current(old_release);
+	promote("{\"override\":true,\"reason\":\"urgent\"}", 200);
+	assert_current(new_release);
+	roll_back();
+	assert_current(old_release);
+}
+
+static bool admits(const uint8_t release[SHA256_LEN])
+{
+	struct call call = {.app = w.app};
+	char why[RELEASE_WHY_MAX] = "";
+	bool ret = false;
+	assert_ok(rollout_admits(&call, release, &ret, why, &w.err), w.err);
+	if (!ret)
+		assert_non_null(strstr(why, "the rollout of workload ocr-agent is "));
+	return ret;
+}
+
+static void admits__where_no_host_is_known__what_some_host_may_launch(void **state)
+{
+	(void)state;
+	const uint8_t unknown[SHA256_LEN] = {0x99};
+	assert_true(admits(unknown));
+	assert_true(admits(new_release));
+	start(false, "");
+	assert_true(admits(new_release) && admits(old_release));
+	halt();
+	assert_true(!admits(new_release) && admits(old_release));
+	roll_back();
+	assert_true(!admits(new_release) && admits(old_release));
+	start(false, "");
+	promote("{\"override\":true,\"reason\":\"urgent\"}", 200);
+	assert_true(admits(new_release) && !admits(old_release));
+}
+
 /* ---- clock and restart ---- */
 
 static void clock_back__soak_is_longer_and_nothing_is_promoted(void **state)
@@ -668,6 +718,8 @@ int main(void)
 		T(automatic__nobody_tried_it__not_promoted),
 		T(automatic__not_asked_for__stays_a_canary),
 		T(automatic__release_does_not_pass_the_gate_any_more__halted),
+		T(register__current_release__what_the_rollout_leaves_in_force),
+		T(admits__where_no_host_is_known__what_some_host_may_launch),
 		T(clock_back__soak_is_longer_and_nothing_is_promoted),
 		T(restart__in_mid_rollout__goes_on_where_it_was),
 		T(ledger__each_step__an_entry_with_who_and_why),

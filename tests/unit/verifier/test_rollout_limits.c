@@ -202,6 +202,58 @@ static void at_once__two_refusals_at_the_limit__one_counted_one_finds_it_halted(
 	}
 }
 
+static void *roll_back_main(void *arg)
+{
+	struct https_answer a = https_request(arg, "POST", ROLLOUT "/rollback", "application/json",
+		BYTES_LIT("{\"reason\":\"race\"}"));
+	assert_int_equal(a.status, 200);
+	buf_release(&a.body);
+	return NULL;
+}
+
+static int64_t unrevoked(void)
+{
+	struct sql *sql = NULL;
+	struct sql_query *q = NULL;
+	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
+	assert_ok(sql_first(sql, "SELECT count(*) FROM credentials WHERE kind<>1 AND revoked=0",
+			  SQL_NO_ARGS, &q, &w.err),
+		w.err);
+	int64_t count = sql_int(q, 0);
+	sql_finish(&q);
+	store_read_done(w.app->store, &sql);
+	return count;
+}
+
+/* Once a rollback was answered, nothing that the new release was given is good any more. */
+static void C4__rollback_against_issuing__nothing_left(void **state)
+{
+	(void)state;
+	unsigned before = 0;
+	for (uint8_t round = 0; round < 10; round++) {
+		struct agent agent;
+		struct sender sender;
+		struct https admin;
+		pthread_t thread;
+		start(true, "");
+		agent_log(&agent, (uint8_t)(0x80 + round), new_release);
+		sender_make(&sender, &agent);
+		assert_true(https_open(&admin, w.port, w.ca, w.admin.cert, w.admin.key));
+		assert_int_equal(pthread_create(&thread, NULL, roll_back_main, &admin), 0);
+		(void)usleep(round % 4 * 300u);
+		assert_int_equal(pthread_create(&sender.thread, NULL, send_main, &sender), 0);
+		(void)pthread_join(thread, NULL);
+		(void)pthread_join(sender.thread, NULL);
+		https_close(&admin);
+		assert_int_equal(unrevoked(), 0);
+		before += sender.attestation.result.trusted;
+		if (!sender.attestation.result.trusted)
+			assert_outcome(&sender.attestation, "untrusted: rollout-rolled-back");
+		sender_release(&sender);
+	}
+	print_message("%u of 10 before the rollback\n", before);
+}
+
 /* ---- how agents end ---- */
 
 static void ends__each_kind__counted_once_from_the_next_evidence(void **state)
@@ -329,6 +381,7 @@ int main(void)
 		T(refusals__that_say_nothing__not_counted),
 		T(at_once__a_refusal_that_halts_and_a_launch__in_one_order_or_the_other),
 		T(at_once__two_refusals_at_the_limit__one_counted_one_finds_it_halted),
+		T(C4__rollback_against_issuing__nothing_left),
 		T(ends__each_kind__counted_once_from_the_next_evidence),
 		T(ends__of_the_old_release_and_of_strangers__not_counted),
 		T(ends__said_by_the_instance_itself__counted_and_no_refusal),
