@@ -18,8 +18,7 @@ static bool last_of_release(struct call *call, const uint8_t release[SHA256_LEN]
 	if (!call_read(call, &sql, err))
 		return false;
 	bool ok = release_get(sql, release, &row, ret_found, err) &&
-		  (!*ret_found ||
-			  rollout_last(sql, bytes_str(row.workload), ret, ret_found, err));
+		  (!*ret_found || rollout_last(sql, bytes_str(row.workload), ret, ret_found, err));
 	store_read_done(call->app->store, &sql);
 	return ok;
 }
