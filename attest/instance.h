@@ -77,6 +77,8 @@ struct instance {
 	bool ima_wanted; /* by the verifier, from entry ima_first on */
 	uint64_t ima_first;
 
+	bool report_end; /* the verifier wants to be told when it has ended */
+
 	struct instance *next;
 	unsigned references;
 };
@@ -129,6 +131,9 @@ json_t *instances_json(struct instances *instances, bool all, uid_t uid);
 void instance_renew(struct hostd *hostd, struct instance *instance);
 /* When the next renewal is due, seconds from now with ±10 % of jitter. */
 must_use bool instance_schedule(struct instance *instance, int64_t after_seconds, struct err *err);
+/* Evidence once more of an instance that has ended: the verifier reads how out of its log. Tried once;
+ * the host's next evidence says the same. */
+void instance_report_end(struct hostd *hostd, struct instance *instance);
 /* Exit: recorded, extended, credentials removed. */
 void instance_end(struct hostd *hostd, struct instance *instance);
 

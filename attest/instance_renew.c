@@ -92,6 +92,7 @@ static bool accepted(struct instance *instance, const struct attest_result *resu
 			set_state(instance, INSTANCE_TRUSTED, "");
 			instance->failures = 0;
 			instance->expires = result->expires;
+			instance->report_end = result->report_end;
 			hex_encode(BYTES_OF(result->record), instance->record);
 		}
 	}
@@ -147,4 +148,15 @@ void instance_renew(struct hostd *hostd, struct instance *instance)
 			{"instance", bytes_str(instance->hex)},
 			{"workload", bytes_str(instance->workload)},
 			{"record", bytes_str(instance->record)});
+}
+
+void instance_report_end(struct hostd *hostd, struct instance *instance)
+{
+	OWNED(buf_release) struct buf answer = {0};
+	struct attest_result result;
+	struct err err = {0};
+	bool told = attest_again(hostd, instance, &answer, &result, &err);
+	log_event(hostd->log, told ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+		told ? "end reported" : "end not reported", {"instance", bytes_str(instance->hex)},
+		{"workload", bytes_str(instance->workload)}, {"error", bytes_str(err.text)});
 }

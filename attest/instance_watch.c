@@ -15,7 +15,6 @@
 #include "base/text.h"
 #include "base/time.h"
 
-#define EXIT_UNKNOWN  UINT32_MAX /* the process is not our child and the kernel does not tell */
 #define EXIT_TRIES    20
 #define EXIT_TRY_NS   5000000L
 #define RENEW_IDLE_MS 60000
@@ -27,6 +26,7 @@ struct instances {
 	int wake; /* eventfd, for the watching thread */
 	bool stop;
 	struct instance *first;
+	struct instance *ended; /* to be reported, by the renewing thread */
 	size_t count;
 	bool watching, renewing;
 	pthread_t watcher, renewer;
@@ -64,6 +64,14 @@ bool instances_add(struct instances *all, struct instance *instance, struct err 
 		       INSTANCES_MAX);
 }
 
+static bool end_is_wanted(struct instance *instance)
+{
+	(void)pthread_mutex_lock(&instance->mutex);
+	bool wanted = instance->report_end;
+	(void)pthread_mutex_unlock(&instance->mutex);
+	return wanted;
+}
+
 static void take_out(struct instances *all, struct instance *instance)
 {
 	struct instance *out = NULL;
@@ -75,6 +83,12 @@ static void take_out(struct instances *all, struct instance *instance)
 			all->count--;
 			break;
 		}
+	}
+	if (out && end_is_wanted(out)) {
+		out->next = all->ended;
+		all->ended = out;
+		out = NULL;
+		(void)pthread_cond_signal(&all->changed);
 	}
 	(void)pthread_mutex_unlock(&all->mutex);
 	instance_unref(&out);
@@ -136,7 +150,7 @@ struct exit_info {
 /* Only a parent can wait for a process; since Linux 6.15 a pidfd tells how it ended, once it has been reaped. */
 static void exit_status(const struct instance *instance, struct runtime_exit *ret)
 {
-	ret->status = EXIT_UNKNOWN;
+	ret->status = RUNTIME_STATUS_UNKNOWN;
 	for (int i = 0; i < EXIT_TRIES; i++) {
 		struct exit_info info = {.mask = EXIT_INFO_BIT};
 		if (ioctl(instance->pidfd, EXIT_INFO_GET, &info) != 0 && errno != ESRCH)
@@ -178,7 +192,7 @@ void instance_end(struct hostd *hostd, struct instance *instance)
 	log_event(hostd->log, LOG_LEVEL_INFO, "instance ended",
 		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},
 		{ended.signaled ? "signal" : "status",
-			bytes_str(ended.status == EXIT_UNKNOWN ? "unknown" : status)});
+			bytes_str(ended.status == RUNTIME_STATUS_UNKNOWN ? "unknown" : status)});
 }
 
 /* The descriptors to wait for, with a reference to each instance; the wake-up descriptor first. */
@@ -254,10 +268,17 @@ static uint64_t renew_time(struct instance *instance)
 	return at;
 }
 
-/* Waits until a renewal is due; NULL when the table is closing. Called and returning with the lock held. */
-static struct instance *next_due(struct instances *all)
+/* Waits until a renewal is due, or an end is to be reported; NULL when the table is closing. Called and returning with the
+ * lock held. */
+static struct instance *next_due(struct instances *all, bool *ret_ended)
 {
 	while (!all->stop) {
+		*ret_ended = all->ended != NULL;
+		if (*ret_ended) {
+			struct instance *ended = all->ended;
+			all->ended = ended->next;
+			return ended;
+		}
 		uint64_t now = clock_monotonic_ms(&clock_system), next = now + RENEW_IDLE_MS;
 		struct instance *due = NULL;
 		for (struct instance *i = all->first; i; i = i->next) {
@@ -281,11 +302,15 @@ static void *renew(void *context)
 	struct instances *all = context;
 	(void)pthread_mutex_lock(&all->mutex);
 	for (;;) {
-		OWNED(instance_unref) struct instance *due = next_due(all);
+		bool ended = false;
+		OWNED(instance_unref) struct instance *due = next_due(all, &ended);
 		if (!due)
 			break;
 		(void)pthread_mutex_unlock(&all->mutex);
-		instance_renew(all->hostd, due);
+		if (ended)
+			instance_report_end(all->hostd, due);
+		else
+			instance_renew(all->hostd, due);
 		(void)pthread_mutex_lock(&all->mutex);
 	}
 	(void)pthread_mutex_unlock(&all->mutex);
@@ -330,6 +355,15 @@ bool instances_start(struct hostd *hostd, struct instances **ret, struct err *er
 	return true;
 }
 
+static void release_list(struct instance **list)
+{
+	while (*list) {
+		struct instance *gone = *list;
+		*list = gone->next;
+		instance_unref(&gone);
+	}
+}
+
 void instances_stop(struct instances **pointer)
 {
 	struct instances *all = *pointer;
@@ -344,11 +378,8 @@ void instances_stop(struct instances **pointer)
 		(void)pthread_join(all->watcher, NULL);
 	if (all->renewing)
 		(void)pthread_join(all->renewer, NULL);
-	while (all->first) {
-		struct instance *gone = all->first;
-		all->first = gone->next;
-		instance_unref(&gone);
-	}
+	release_list(&all->first);
+	release_list(&all->ended);
 	fd_close(&all->wake);
 	(void)pthread_cond_destroy(&all->changed);
 	(void)pthread_mutex_destroy(&all->mutex);

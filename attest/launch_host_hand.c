@@ -98,6 +98,7 @@ static bool deliver(struct launch_host *launch, const struct attest_result *resu
 		return false;
 	instance->state = INSTANCE_TRUSTED;
 	instance->expires = result->expires;
+	instance->report_end = result->report_end;
 	hex_encode(BYTES_OF(result->record), instance->record);
 	launch->handed = instances_add(launch->hostd->instances, instance, err);
 	return launch->handed;

@@ -130,7 +130,7 @@ bool attest_result_encode(const struct attest_result *m, struct buf *out, struct
 
 	if (!counts_ok(m, err))
 		return false;
-	cbor_put_map(w, next ? 10 : 9);
+	cbor_put_map(w, 9u + next + m->report_end);
 	cbor_put_int(w, 1);
 	cbor_put_bool(w, m->trusted);
 	cbor_put_int(w, 2);
@@ -151,6 +151,10 @@ bool attest_result_encode(const struct attest_result *m, struct buf *out, struct
 	}
 	cbor_put_int(w, 10);
 	cbor_put_bool(w, m->again);
+	if (m->report_end) {
+		cbor_put_int(w, 11);
+		cbor_put_bool(w, true);
+	}
 	return message_finish(&message, attest_result_acceptable, err);
 }
 
@@ -165,11 +169,24 @@ static void refusal_check(struct cbor_item root, const struct attest_result *m)
 		cbor_fail(root, "certs", "a credential in a refusal");
 	if (m->expires || m->renew_after || m->next.challenge.len)
 		cbor_fail(root, "next", "a renewal in a refusal");
+	if (m->report_end)
+		cbor_fail(root, "report_end", "set in a refusal");
+}
+
+static bool report_end_read(struct cbor_item root)
+{
+	struct cbor_item item = cbor_key_optional(root, 11);
+
+	if (item.kind == CBOR_ABSENT)
+		return false;
+	if (!cbor_bool(item, "report_end"))
+		cbor_fail(item, "report_end", "false is said by leaving it out");
+	return true;
 }
 
 bool attest_result_decode(struct bytes in, struct attest_result *ret, struct err *err)
 {
-	static const int64_t keys[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+	static const int64_t keys[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 	struct attest_result m = {0};
 	struct cbor_doc doc;
 	struct cbor_item root, next;
@@ -193,6 +210,7 @@ bool attest_result_decode(struct bytes in, struct attest_result *ret, struct err
 	if (next.kind != CBOR_ABSENT)
 		challenge_offer_read(next, &m.next);
 	m.again = cbor_bool(cbor_key(root, 10, "again"), "again");
+	m.report_end = report_end_read(root);
 	refusal_check(root, &m);
 	if (!cbor_close(&doc, err))
 		return false;

@@ -157,6 +157,8 @@ struct attest_result {
 	bool again; /* 10: refused for nothing that speaks against the host: the same instance may
 		     * try again at once with a fresh challenge and full logs; never when trusted
 		     */
+	bool report_end; /* 11: evidence is wanted once more when the instance has ended; only when
+			  * trusted, and left out where it is false */
 };
 
 must_use bool enroll_begin_encode(const struct enroll_begin *m, struct buf *out, struct err *err);

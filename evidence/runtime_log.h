@@ -102,7 +102,8 @@ struct runtime_baseline {
 struct runtime_exit {
 	uint8_t instance[INSTANCE_ID_LEN];
 	bool signaled;
-	uint32_t status; /* exit status or signal number */
+	uint32_t status; /* exit status or signal number, or: */
+#define RUNTIME_STATUS_UNKNOWN UINT32_MAX
 };
 struct runtime_record {
 	uint64_t recnum;

@@ -20,6 +20,7 @@ static const char *const names[] = {
 	[LEAF_WORKLOAD] = "workload",
 	[LEAF_KEY] = "key",
 	[LEAF_INSTANCE_END] = "instance-end",
+	[LEAF_ROLLOUT] = "rollout",
 };
 static_assert(ARRAY_LEN(names) == LEAF_TYPES, "every leaf type has a name");
 

@@ -33,6 +33,7 @@ enum leaf_type {
 	LEAF_WORKLOAD = 8,
 	LEAF_KEY = 9,
 	LEAF_INSTANCE_END = 10,
+	LEAF_ROLLOUT = 11,
 	LEAF_TYPES
 };
 const char *leaf_type_name(enum leaf_type type);

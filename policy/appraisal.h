@@ -112,6 +112,8 @@ bool check_workload(struct appraisal *a, struct err *err);
 bool check_release(struct appraisal *a, struct err *err);
 /* floor.c */
 bool check_floors(struct appraisal *a, struct err *err);
+/* appraise_rollout.c */
+bool check_rollout(struct appraisal *a, struct err *err);
 /* appraise_launch.c */
 bool check_launch(struct appraisal *a, struct err *err);
 bool check_pinned(struct appraisal *a, struct err *err);

@@ -164,6 +164,7 @@ static const appraisal_check attest_checks[] = {
 	check_workload,
 	check_release,
 	check_floors,
+	check_rollout,
 	check_launch,
 	check_pinned,
 	check_placement,

@@ -32,6 +32,7 @@ enum {
 	KEY_STATEMENTS = 14, /* only where there are any: older records have none */
 	KEY_FLOOR = CONTEXT_KEY_FLOOR, /* the same */
 	KEY_SECURITY_FLOOR = CONTEXT_KEY_SECURITY_FLOOR, /* the same */
+	KEY_ROLLOUT = 17, /* the same */
 };
 enum {
 	HOST_ID = 1,
@@ -65,11 +66,20 @@ enum {
 	WORKLOAD_REVIEW_NEXT,
 	WORKLOAD_THIRD_PARTIES
 };
+enum {
+	ROLLOUT_KEY_ID = 1,
+	ROLLOUT_KEY_STATE,
+	ROLLOUT_KEY_SHARE,
+	ROLLOUT_KEY_NEW,
+	ROLLOUT_KEY_OLD,
+	ROLLOUT_KEY_CHANGED,
+	ROLLOUT_KEY_DRAIN
+};
 
 static const int64_t KEYS[] = {KEY_FORMAT, KEY_NOW, KEY_VERIFIER_ID, KEY_POLICY, KEY_HOST,
 	KEY_CHALLENGE, KEY_EXPORTER, KEY_WORKLOAD, KEY_RELEASE_STATE, KEY_RELEASE, KEY_APPROVALS,
 	KEY_LEDGER_INDEX, KEY_EVIDENCE, KEY_STATE_IN, KEY_STATEMENTS, KEY_FLOOR,
-	KEY_SECURITY_FLOOR};
+	KEY_SECURITY_FLOOR, KEY_ROLLOUT};
 static const int64_t HOST_KEYS[] = {HOST_ID, HOST_STATE, HOST_EPOCH, HOST_EK, HOST_AK,
 	HOST_EK_CERTS, HOST_ENROLLED, HOST_SEEN, HOST_ATTRIBUTES};
 static const int64_t SEEN_KEYS[] = {SEEN_RESET, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE};
@@ -79,6 +89,8 @@ static const int64_t CHALLENGE_KEYS[] = {CHALLENGE_NONCE, CHALLENGE_HOST, CHALLE
 static const int64_t WORKLOAD_KEYS[] = {WORKLOAD_NAME, WORKLOAD_STATE, WORKLOAD_CLASS,
 	WORKLOAD_ENVIRONMENT, WORKLOAD_REVIEWED, WORKLOAD_REVIEW_NEXT, WORKLOAD_THIRD_PARTIES};
 #define WORKLOAD_KEYS_ALWAYS 4u
+static const int64_t ROLLOUT_KEYS[] = {ROLLOUT_KEY_ID, ROLLOUT_KEY_STATE, ROLLOUT_KEY_SHARE,
+	ROLLOUT_KEY_NEW, ROLLOUT_KEY_OLD, ROLLOUT_KEY_CHANGED, ROLLOUT_KEY_DRAIN};
 
 static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
 {
@@ -180,6 +192,21 @@ static void put_workload(struct cbor_writer *w, const struct context_workload *w
 		put_text(w, WORKLOAD_THIRD_PARTIES, workload->third_parties);
 }
 
+static void put_rollout(struct cbor_writer *w, const struct rollout_view *r)
+{
+	if (r->state == ROLLOUT_NONE)
+		return;
+	cbor_put_int(w, KEY_ROLLOUT);
+	cbor_put_map(w, ARRAY_LEN(ROLLOUT_KEYS));
+	put_bytes(w, ROLLOUT_KEY_ID, BYTES_OF(r->id));
+	put_number(w, ROLLOUT_KEY_STATE, r->state);
+	put_number(w, ROLLOUT_KEY_SHARE, r->share);
+	put_bytes(w, ROLLOUT_KEY_NEW, BYTES_OF(r->release_new));
+	put_bytes(w, ROLLOUT_KEY_OLD, BYTES_OF(r->release_old));
+	put_number(w, ROLLOUT_KEY_CHANGED, (uint64_t)r->changed);
+	put_number(w, ROLLOUT_KEY_DRAIN, (uint64_t)r->drain);
+}
+
 static bool put_objects(struct cbor_writer *w, int64_t key, const struct bytes *objects,
 	size_t count, struct err *err)
 {
@@ -198,7 +225,8 @@ static bool put_objects(struct cbor_writer *w, int64_t key, const struct bytes *
 static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 	struct bytes evidence, struct bytes state_in, struct err *err)
 {
-	cbor_put_map(w, ARRAY_LEN(KEYS) - (c->statement_count == 0) - 2u + context_count_floors(c));
+	cbor_put_map(w, ARRAY_LEN(KEYS) - (c->statement_count == 0) - 2u + context_count_floors(c) -
+				(c->rollout.state == ROLLOUT_NONE));
 	put_number(w, KEY_FORMAT, CONTEXT_FORMAT);
 	put_number(w, KEY_NOW, (uint64_t)c->now);
 	put_text(w, KEY_VERIFIER_ID, c->verifier_id);
@@ -220,6 +248,7 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 		!put_objects(w, KEY_STATEMENTS, c->statements, c->statement_count, err))
 		return false;
 	context_put_floors(w, c);
+	put_rollout(w, &c->rollout);
 	return true;
 }
 
@@ -232,7 +261,8 @@ bool policy_context_encode(const struct policy_context *context, struct bytes ev
 	const int64_t times[] = {context->now, context->host.enrolled, context->challenge.issued,
 		context->challenge.expires, context->workload.reviewed,
 		context->workload.review_next, context->floor.published,
-		context->floor.judged_published, context->floor.passed};
+		context->floor.judged_published, context->floor.passed, context->rollout.changed,
+		context->rollout.drain};
 
 	if (!context->policy || context->approval_count > APPROVALS_MAX ||
 		context->statement_count > STATEMENTS_MAX)
@@ -415,6 +445,30 @@ static void read_statements(struct cbor_item root, struct policy_context *c, str
 		cbor_fail(item, "statements", "empty: left out where there are none");
 }
 
+static void read_rollout(struct cbor_item root, struct rollout_view *r)
+{
+	struct cbor_item item = cbor_key_optional(root, KEY_ROLLOUT);
+
+	if (item.kind == CBOR_ABSENT)
+		return;
+	cbor_only_keys(item, ROLLOUT_KEYS, ARRAY_LEN(ROLLOUT_KEYS), "rollout");
+	cbor_copy(
+		cbor_key(item, ROLLOUT_KEY_ID, "rollout id"), r->id, ROLLOUT_ID_LEN, "rollout id");
+	r->state = (enum rollout_state)read_number(
+		item, ROLLOUT_KEY_STATE, ROLLOUT_ROLLED_BACK, "rollout state");
+	if (r->state == ROLLOUT_NONE)
+		cbor_fail(item, "rollout state", "0: left out where there was none");
+	r->share =
+		(unsigned)read_number(item, ROLLOUT_KEY_SHARE, ROLLOUT_SHARE_ALL, "rollout share");
+	cbor_copy(cbor_key(item, ROLLOUT_KEY_NEW, "new release"), r->release_new, SHA256_LEN,
+		"new release");
+	cbor_copy(cbor_key(item, ROLLOUT_KEY_OLD, "old release"), r->release_old, SHA256_LEN,
+		"old release");
+	r->changed = read_time(item, ROLLOUT_KEY_CHANGED, "rollout changed");
+	r->drain = (int64_t)read_number(
+		item, ROLLOUT_KEY_DRAIN, (uint64_t)ROLLOUT_DRAIN_MAX, "rollout drain");
+}
+
 static void read_context(struct cbor_item root, struct policy_context *c, struct named *named)
 {
 	cbor_only_keys(root, KEYS, ARRAY_LEN(KEYS), "context");
@@ -444,6 +498,7 @@ static void read_context(struct cbor_item root, struct policy_context *c, struct
 		cbor_bytes(cbor_key(root, KEY_STATE_IN, "state"), 1, CONTEXT_MAX, "state");
 	read_statements(root, c, named);
 	context_read_floors(root, c);
+	read_rollout(root, &c->rollout);
 }
 
 static bool resolve(

@@ -13,6 +13,7 @@
 #include "policy/host_attribute.h"
 #include "policy/host_class.h"
 #include "policy/predicate.h"
+#include "policy/rollout.h"
 #include "policy/verdict.h"
 
 #define POLICY_KEYS_MAX         64u
@@ -371,6 +372,7 @@ struct policy_context {
 	struct context_floor floor;
 	struct context_security_floor security_floor;
 	uint64_t ledger_index; /* tree size at which states and approvals were read */
+	struct rollout_view rollout; /* the workload's last one */
 };
 /* What earlier renewals of this instance established. Zero: nothing, so a full appraisal is due.
  *

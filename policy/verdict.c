@@ -102,6 +102,17 @@ static const struct {
 		"sign"},
 	[REASON_RISK_CLASS] = {"risk-class",
 		"use one risk class, and one that the policy knows, in workload and release"},
+	[REASON_ROLLOUT_CANARY] = {"rollout-canary",
+		"run the release before it on this host until the rollout comes to it: assay "
+		"rollout status"},
+	[REASON_ROLLOUT_HALTED] = {"rollout-halted",
+		"run the release before it; find out why: assay rollout status, then assay rollout "
+		"rollback"},
+	[REASON_ROLLOUT_ROLLED_BACK] = {"rollout-rolled-back",
+		"run the release that is in force: assay rollout status"},
+	[REASON_ROLLOUT_RELEASE] = {"rollout-release",
+		"run the release that is in force: assay rollout status; another one comes by a "
+		"rollout of its own"},
 	[REASON_APPROVAL_MISSING] = {"approval-missing",
 		"have the persons named by the policy approve it: assay release approve"},
 	[REASON_APPROVAL_EXPIRED] = {"approval-expired", "have it approved again"},

@@ -44,7 +44,8 @@ static bool judge(struct decision *d, struct err *err)
 	if (!authentic && !policy_evidence_authentic(evidence, &d->context, &authentic, err))
 		return false;
 	d->outcome = authentic ? DECIDE_RECORDED : DECIDE_UNRECORDED;
-	return !authentic || tpms_attest_parse(d->evidence.message, &d->attest, err);
+	return !authentic || (tpms_attest_parse(d->evidence.message, &d->attest, err) &&
+				     decide_rollout_exits(d, err));
 }
 
 static void on_committed(void *arg, const struct err *err);
@@ -89,7 +90,13 @@ static void challenge_used(struct decision *d)
 /* On the writer's thread. */
 static void on_committed(void *arg, const struct err *err)
 {
+	static const struct err halted = {
+		.code = ERR_CONFLICT, .text = "the rollout was halted meanwhile"};
 	struct decision *d = arg;
+	if (d->again && !err) {
+		decide_log_halt(d);
+		err = &halted;
+	}
 	if (!err) {
 		finish(d);
 		return;

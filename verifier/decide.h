@@ -17,6 +17,7 @@
 
 #include "verifier/attributes.h"
 #include "verifier/floors.h"
+#include "verifier/rollouts.h"
 
 #define DECIDE_ATTEMPTS_MAX    4u
 #define DECIDE_CREDENTIALS_MAX (1u + AUDIENCES_MAX)
@@ -54,6 +55,10 @@ struct decision {
 	struct instance_row instance;
 	bool instance_known;
 	uint64_t counter;
+	struct rollout_row rollout; /* the workload's last one */
+	bool rollout_known;
+	struct rollout_instance watched[ROLLOUT_WATCHED_MAX]; /* on this host, of any rollout */
+	size_t watched_count;
 	struct policy_context context;
 
 	/* judge */
@@ -74,6 +79,9 @@ struct decision {
 	/* commit */
 	bool challenge_used;
 	bool quarantined;
+	bool canary; /* trusted with what its rollout runs: its end is wanted */
+	bool rollout_halted; /* one, by what this evidence added */
+	bool again; /* the workload's own, before this decision: only that was committed */
 };
 
 /* decide_load.c */
@@ -86,9 +94,18 @@ void decide_unmake(struct decision *d);
 bool decide_commit(struct store_tx *tx, void *decision, struct err *err);
 /* Refused only for what says nothing against the instance: the same host may try again. */
 bool decide_harmless(const struct verdict *verdict);
+/* decide_rollout.c: rows; the ends of agents that a vouched-for log tells of; inside the job: those
+ * ends counted (d->again: they halted the rollout that this decision was judged by), the rollout
+ * unchanged, and the decision itself counted. */
+must_use bool decide_rollout_load(struct decision *d, struct sql *sql, struct err *err);
+must_use bool decide_rollout_exits(struct decision *d, struct err *err);
+must_use bool decide_rollout_count_exits(struct decision *d, struct store_tx *tx, struct err *err);
+must_use bool decide_rollout_recheck(struct decision *d, struct store_tx *tx, struct err *err);
+must_use bool decide_rollout_count(struct decision *d, struct store_tx *tx, struct err *err);
 /* decide_answer.c */
 must_use bool decide_answer(struct decision *d, struct err *err);
 void decide_log(const struct decision *d);
+void decide_log_halt(const struct decision *d);
 
 /* From where on the verifier wants the logs of an instance's next evidence: their beginning when
  * there is nothing to stand on. */

@@ -160,6 +160,7 @@ bool decide_answer(struct decision *d, struct err *err)
 	if (d->verdict.trusted) {
 		put_credentials(d, &result);
 		result.renew_after = d->verdict.renew_after;
+		result.report_end = d->canary;
 		if (!put_next(d, &token, &result.next, err))
 			return false;
 	} else {
@@ -169,6 +170,14 @@ bool decide_answer(struct decision *d, struct err *err)
 	d->call->status = 200;
 	d->call->type = MEDIA_MESSAGE;
 	return attest_result_encode(&result, &d->call->reply, err);
+}
+
+void decide_log_halt(const struct decision *d)
+{
+	char host[2 * HOST_ID_LEN + 1];
+	hex_encode(BYTES_OF(d->challenge.host_id), host);
+	log_event(&d->app->log, LOG_LEVEL_ERROR, "rollout-halted", {"workload", d->claims.workload},
+		{"host", bytes_str(host)});
 }
 
 void decide_log(const struct decision *d)
@@ -189,6 +198,8 @@ void decide_log(const struct decision *d)
 		{"reason", bytes_str(v->reason_count ? reason_code_name(v->reasons[0].code) : "")},
 		{"record", bytes_str(d->outcome == DECIDE_RECORDED ? record : "")},
 		{"ms", bytes_str(ms)});
+	if (d->rollout_halted)
+		decide_log_halt(d);
 	if (d->quarantined)
 		log_event(&d->app->log, LOG_LEVEL_ERROR, "host-quarantined",
 			{"host", bytes_str(host)}, {"reason", bytes_str("clock-backwards")});

@@ -35,7 +35,8 @@ static bool recheck(struct decision *d, struct store_tx *tx, struct err *err)
 	return host_recheck(tx->sql, &d->host, err) &&
 	       (!named ||
 		       workload_recheck(tx->sql, d->claims.workload, d->workload.version, err)) &&
-	       release_recheck(tx->sql, d->claims.release, d->release.version, err);
+	       release_recheck(tx->sql, d->claims.release, d->release.version, err) &&
+	       decide_rollout_recheck(d, tx, err);
 }
 
 static bool consume(struct decision *d, struct store_tx *tx, struct err *err)
@@ -186,8 +187,13 @@ static bool commit_refused(struct decision *d, struct store_tx *tx, struct err *
 bool decide_commit(struct store_tx *tx, void *decision, struct err *err)
 {
 	struct decision *d = decision;
-	d->quarantined = false;
-	if (!consume(d, tx, err) || !recheck(d, tx, err) || !put_record(d, tx, err))
+	d->quarantined = d->again = d->rollout_halted = false;
+	if (!decide_rollout_count_exits(d, tx, err))
 		return false;
-	return d->verdict.trusted ? commit_trusted(d, tx, err) : commit_refused(d, tx, err);
+	if (d->again)
+		return true;
+	if (!consume(d, tx, err) || !recheck(d, tx, err) || !put_record(d, tx, err) ||
+		!(d->verdict.trusted ? commit_trusted(d, tx, err) : commit_refused(d, tx, err)))
+		return false;
+	return decide_rollout_count(d, tx, err);
 }

@@ -65,7 +65,8 @@ static bool load_rows(struct decision *d, struct sql *sql, struct err *err)
 	return load_release(d, sql, err) &&
 	       (!workload_known || floors_load(sql, d->claims.workload,
 					   d->release.state == RELEASE_NONE ? NULL : &d->release,
-					   &d->floors, err));
+					   &d->floors, err)) &&
+	       decide_rollout_load(d, sql, err);
 }
 
 static void fill_context(struct decision *d, uint64_t tree_size)
@@ -106,6 +107,8 @@ static void fill_context(struct decision *d, uint64_t tree_size)
 		.ledger_index = tree_size,
 	};
 	floors_context(&d->floors, &c->floor, &c->security_floor);
+	if (d->rollout_known)
+		c->rollout = rollout_view_of(&d->rollout);
 	memcpy(c->host.id, host->id, sizeof(c->host.id));
 	memcpy(c->exporter, http_exporter(d->call->exchange), sizeof(c->exporter));
 }
@@ -114,6 +117,8 @@ bool decide_load(struct decision *d, struct err *err)
 {
 	struct store_tree tree;
 	struct sql *sql = NULL;
+	if (text_is_name(d->claims.workload) && !rollout_settle(d->call, d->claims.workload, err))
+		return false;
 	/* The tree first: the rows read afterwards are at least as new as it says. */
 	store_tree(d->app->store, &tree);
 	d->policy = app_policy(d->app);

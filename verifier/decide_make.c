@@ -27,7 +27,8 @@ void decide_unmake(struct decision *d)
 	memset(&d->verdict, 0, sizeof(d->verdict));
 	memset(&d->state_in, 0, sizeof(d->state_in));
 	memset(&d->state_out, 0, sizeof(d->state_out));
-	d->instance_known = false;
+	d->instance_known = d->rollout_known = false;
+	d->watched_count = 0;
 	d->outcome = DECIDE_NONE;
 	buf_release(&d->context_bytes);
 	buf_release(&d->state_bytes);

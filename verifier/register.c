@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "policy/control_map.h"
 #include "verifier/floors.h"
+#include "verifier/rollouts.h"
 
 #define INTERVAL_MAX (100 * 366 * (int64_t)86400)
 
@@ -133,8 +134,15 @@ json_t *register_entry(const struct workload_row *row)
 }
 
 struct seen_releases {
+	const uint8_t *in_force; /* what a rollout left; NULL: the newest published */
 	json_t *current, *previous; /* owned; current NULL until seen */
 };
+
+static bool is_current(const struct seen_releases *seen, const struct release_row *row)
+{
+	return !seen->current && row->state == RELEASE_PUBLISHED &&
+	       (!seen->in_force || memcmp(row->digest, seen->in_force, SHA256_LEN) == 0);
+}
 
 static void seen_releases_release(struct seen_releases *seen)
 {
@@ -152,7 +160,7 @@ static bool release_seen(void *arg, const struct release_row *row, struct err *e
 		"published", time_json(row->published, published));
 	if (!release)
 		return err_set(err, ERR_NOMEM, "releases");
-	if (!seen->current && row->state == RELEASE_PUBLISHED)
+	if (is_current(seen, row))
 		seen->current = release;
 	else if (json_array_size(seen->previous) == REGISTER_RELEASES_MAX)
 		json_decref(release);
@@ -180,8 +188,13 @@ bool register_view(struct sql *sql, const struct workload_row *row, const struct
 	OWNED(seen_releases_release) struct seen_releases seen = {.previous = json_array()};
 	OWNED(json_release) json_t *shown = NULL;
 	struct floors floors;
+	struct rollout_row rollout;
+	bool rolled = false;
 	if (!view || !seen.previous)
 		return err_set(err, ERR_NOMEM, "workload %s", row->name);
+	if (!rollout_last(sql, bytes_str(row->name), &rollout, &rolled, err))
+		return false;
+	seen.in_force = rolled ? rollout_in_force(&rollout) : NULL;
 	if (!releases_each(sql, bytes_str(row->name), release_seen, &seen, err) ||
 		!floors_load(sql, bytes_str(row->name), NULL, &floors, err))
 		return false;

@@ -70,6 +70,16 @@ const struct route app_routes[] = {
 		STATEMENTS_BYTES_MAX, serve_statement),
 	POST("/v1/approvals", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, DSSE_MAX, serve_approval),
 
+	POST("/v1/rollouts", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_rollout_start),
+	GET("/v1/rollouts", EVERY_OPERATOR, serve_rollouts),
+	GET("/v1/rollouts/{workload}", EVERY_OPERATOR, serve_rollout),
+	POST("/v1/rollouts/{workload}/promote", ROLE_ADMIN, JSON_TYPE, JSON_MAX,
+		serve_rollout_promote),
+	POST("/v1/rollouts/{workload}/halt", ROLE_CI | ROLE_ADMIN, JSON_TYPE, JSON_MAX,
+		serve_rollout_halt),
+	POST("/v1/rollouts/{workload}/rollback", ROLE_ADMIN, JSON_TYPE, JSON_MAX,
+		serve_rollout_rollback),
+
 	POST("/v1/kubernetes/admission", ROLE_ADMISSION, JSON_TYPE, ADMISSION_REVIEW_MAX,
 		serve_admission),
 

@@ -174,6 +174,34 @@ static const char schema_7[] =
 	"RAISE(ABORT, 'a security floor is immutable'); END;"
 	"CREATE TRIGGER security_floors_kept BEFORE DELETE ON security_floors BEGIN SELECT "
 	"RAISE(ABORT, 'a security floor is kept'); END;";
+/* Rollouts, their history, and what is known of their canaries. */
+static const char schema_rollouts[] =
+	"CREATE TABLE rollouts(id BLOB PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, workload TEXT "
+	"NOT NULL REFERENCES workloads(name), release_new BLOB NOT NULL REFERENCES "
+	"releases(digest), release_old BLOB NOT NULL REFERENCES releases(digest), state INTEGER "
+	"NOT NULL, share INTEGER NOT NULL, soak INTEGER NOT NULL, drain INTEGER NOT NULL, "
+	"automatic INTEGER NOT NULL, refusals_max INTEGER NOT NULL, refusals_share INTEGER NOT "
+	"NULL, failures_max INTEGER NOT NULL, failures_share INTEGER NOT NULL, sample INTEGER NOT "
+	"NULL, decisions INTEGER NOT NULL, refusals INTEGER NOT NULL, launches INTEGER NOT NULL, "
+	"ended INTEGER NOT NULL, failures INTEGER NOT NULL, unknown INTEGER NOT NULL, started "
+	"INTEGER NOT NULL, soak_from INTEGER NOT NULL, changed INTEGER NOT NULL, version INTEGER "
+	"NOT NULL, UNIQUE(workload, seq), CHECK(release_new<>release_old)) STRICT;"
+	"CREATE UNIQUE INDEX rollouts_open ON rollouts(workload) WHERE state IN (1, 2);"
+	"CREATE TABLE rollout_events(rollout BLOB NOT NULL REFERENCES rollouts(id), number INTEGER "
+	"NOT NULL, time INTEGER NOT NULL, event TEXT NOT NULL, who TEXT NOT NULL, reason TEXT NOT "
+	"NULL, share INTEGER NOT NULL, PRIMARY KEY(rollout, number)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE rollout_hosts(rollout BLOB NOT NULL REFERENCES rollouts(id), host BLOB NOT "
+	"NULL, decisions INTEGER NOT NULL, refusals INTEGER NOT NULL, PRIMARY KEY(rollout, host)) "
+	"STRICT, WITHOUT ROWID;"
+	"CREATE TABLE rollout_instances(host BLOB NOT NULL, instance BLOB NOT NULL, rollout BLOB "
+	"NOT NULL REFERENCES rollouts(id), ending INTEGER NOT NULL, PRIMARY KEY(host, instance, "
+	"rollout)) STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER rollouts_fixed BEFORE UPDATE OF id, seq, workload, release_new, "
+	"release_old, started ON rollouts BEGIN SELECT RAISE(ABORT, 'a rollout is immutable'); END;"
+	"CREATE TRIGGER rollouts_kept BEFORE DELETE ON rollouts BEGIN SELECT RAISE(ABORT, 'a "
+	"rollout is kept'); END;"
+	"CREATE TRIGGER rollout_events_fixed BEFORE UPDATE ON rollout_events BEGIN SELECT "
+	"RAISE(ABORT, 'an event is immutable'); END;";
 
 static bool meta_make(struct sql *sql, struct err *err)
 {
@@ -199,6 +227,7 @@ static const struct {
 	{schema_5, tiles_fill},
 	{schema_6, NULL},
 	{schema_7, NULL},
+	{schema_rollouts, NULL},
 };
 
 int store_schema_version(void)

@@ -42,6 +42,7 @@ struct fake_verifier {
 	enum fake_answer answer;
 	int64_t lifetime, renew_after;
 	unsigned agains; /* as many attestations are refused for nothing against the host */
+	bool report_end; /* wants to be told when an instance ends */
 	bool other_key; /* certifies a key that nobody asked for */
 	void (*before_answer)(void *context); /* when all is measured and nothing decided */
 	void *context;
@@ -224,6 +225,7 @@ static bool fake_answer_put(
 			result.tokens[i] = BYTES_LIT("aa.bb.cc");
 		result.expires = time(NULL) + v->lifetime;
 		result.renew_after = v->renew_after;
+		result.report_end = v->report_end;
 		result.next = (struct challenge_offer){
 			.challenge = BYTES_OF(v->challenge), .expires = time(NULL) + 100};
 	}

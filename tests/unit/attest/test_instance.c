@@ -360,6 +360,58 @@ static void exit__of_instance__recorded_with_its_status(void **state)
 	assert_ok(host_log_usable(f->hostd->events, &f->err), f->err);
 }
 
+/* What the verifier saw last: the end of an instance, told in a renewal's words. */
+static bool end_was_told(struct hostd_fixture *f)
+{
+	struct fake_verifier *v = &f->verifier;
+	(void)pthread_mutex_lock(&v->mutex);
+	bool told = v->attestations == 2 && v->last.purpose == PURPOSE_RENEW && !v->last.running &&
+		    v->last.exits == 1;
+	(void)pthread_mutex_unlock(&v->mutex);
+	return told;
+}
+
+static void exit__verifier_wants_to_know__told_once(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.report_end = true;
+	start_waiting(f, "");
+	fake_set_answer(&f->verifier, FAKE_REFUSE);
+	let_go(f);
+	eventually(end_was_told(f));
+	assert_string_equal(f->verifier.failed, "");
+	(void)usleep(50000);
+	assert_int_equal(fake_attestations(&f->verifier), 2);
+}
+
+static void exit__verifier_does_not_ask__not_told(void **state)
+{
+	struct hostd_fixture *f = *state;
+	start_waiting(f, "");
+	let_go(f);
+	eventually(fixture_events(f).exits == 1);
+	eventually(fixture_state_is(f, ""));
+	(void)usleep(50000);
+	assert_int_equal(fake_attestations(&f->verifier), 1);
+}
+
+/* One try; the next agent runs as ever. */
+static void exit__verifier_away_when_it_is_to_be_told__goes_on(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.report_end = true;
+	start_waiting(f, "");
+	fake_set_answer(&f->verifier, FAKE_AWAY);
+	let_go(f);
+	eventually(fixture_state_is(f, ""));
+	(void)usleep(50000);
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	assert_int_equal(fake_attestations(&f->verifier), 1);
+	start_waiting(f, "");
+	let_go(f);
+	eventually(fake_attestations(&f->verifier) == 3);
+}
+
 static void stop__of_instance__ends_it(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -599,6 +651,9 @@ static int run_all(void)
 		TEST(renewal__this_host_cannot_quote__no_refusal),
 		TEST(renewal__unpinned_model_changed__untrusted),
 		TEST(exit__of_instance__recorded_with_its_status),
+		TEST(exit__verifier_wants_to_know__told_once),
+		TEST(exit__verifier_does_not_ask__not_told),
+		TEST(exit__verifier_away_when_it_is_to_be_told__goes_on),
 		TEST(stop__of_instance__ends_it),
 		TEST(hostd__ends__agent_goes_on_and_next_hostd_cleans_up),
 		TEST(handover__socket_closed_without_exec__no_credentials),

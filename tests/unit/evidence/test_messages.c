@@ -290,6 +290,31 @@ static void attest_result__again__only_in_a_refusal(void **state)
 		"attest-result: again: set in an acceptance at offset 0");
 }
 
+static void attest_result__report_end__only_in_an_acceptance_and_left_out_otherwise(void **state)
+{
+	struct attest_result m = TRUSTED;
+	struct err err = {0};
+
+	(void)state;
+	m.report_end = true;
+	assert_ok(attest_result_encode(&m, &out, &err), err);
+	m.report_end = false;
+	assert_ok(attest_result_decode(buf_bytes(&out), &m, &err), err);
+	assert_true(m.report_end);
+	out.data[out.len - 1] = 0xf4; /* false */
+	assert_fails(attest_result_decode(buf_bytes(&out), &m, &err), err, ERR_FORMAT,
+		"attest-result: report_end: false is said by leaving it out at offset 104");
+	buf_clear(&out);
+	assert_ok(attest_result_encode(&TRUSTED, &out, &err), err);
+	assert_ok(attest_result_decode(buf_bytes(&out), &m, &err), err);
+	assert_false(m.report_end);
+	buf_clear(&out);
+	m = REFUSED;
+	m.report_end = true;
+	assert_fails(attest_result_encode(&m, &out, &err), err, ERR_FORMAT,
+		"attest-result: report_end: set in a refusal at offset 0");
+}
+
 /* A refusal that carries a credential, or the means to go on, is not decoded at all. */
 static void attest_result__refusal_with_something_usable__refused(void **state)
 {
@@ -347,6 +372,9 @@ int main(void)
 		cmocka_unit_test_teardown(challenge_offer__negative_time__refused, teardown),
 		cmocka_unit_test_teardown(attest_result__fields__return, teardown),
 		cmocka_unit_test_teardown(attest_result__again__only_in_a_refusal, teardown),
+		cmocka_unit_test_teardown(
+			attest_result__report_end__only_in_an_acceptance_and_left_out_otherwise,
+			teardown),
 		cmocka_unit_test_teardown(
 			attest_result__refusal_with_something_usable__refused, teardown),
 		cmocka_unit_test_teardown(host_state__names__both_ways, teardown),

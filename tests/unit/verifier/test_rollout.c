@@ -1,0 +1,731 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rollouts over the API: starting, widening, promoting, halting, rolling back; who may; what agents
+ * get meanwhile; what the ledger and a record keep. */
+#include "ledger/audit.h"
+#include "tests/unit/verifier/rollout_world.h"
+
+/* ---- starting ---- */
+
+static void start__plan__kept_and_shown(void **state)
+{
+	(void)state;
+	start(true, ",\"refusals\":3,\"failures_share\":250,\"automatic\":true,\"reason\":\"new "
+		    "model\"");
+	json_t *s = status();
+	assert_string_equal(text_of(s, "state"), "running");
+	assert_string_equal(text_of(s, "workload"), "ocr-agent");
+	assert_string_equal(text_of(s, "canary"), "50%");
+	assert_string_equal(text_of(s, "promotion"), "untried");
+	assert_int_equal(strlen(text_of(s, "rollout")), 2 * ROLLOUT_ID_LEN);
+	const json_t *release = json_object_get(s, "release"), *from = json_object_get(s, "from");
+	assert_string_equal(text_of(release, "digest"), hex_of(new_release));
+	assert_string_equal(text_of(release, "version"), "1.5.0");
+	assert_string_equal(text_of(from, "digest"), hex_of(old_release));
+	assert_in_range(json_integer_value(json_object_get(s, "soak_left")), 590, 600);
+	const json_t *plan = json_object_get(s, "plan");
+	assert_string_equal(text_of(plan, "abort_on_refusals"), "3");
+	assert_string_equal(text_of(plan, "abort_on_failures"), "2.5%");
+	assert_true(json_is_true(json_object_get(plan, "automatic")));
+	assert_int_equal(json_integer_value(json_object_get(plan, "drain")), 600);
+	assert_int_equal(json_integer_value(json_object_get(plan, "sample")), 20);
+	const json_t *hosts = json_object_get(s, "hosts");
+	assert_int_equal(json_integer_value(json_object_get(hosts, "active")), 1);
+	assert_int_equal(json_integer_value(json_object_get(hosts, "canary")), 1);
+	assert_int_equal(json_integer_value(json_object_get(hosts, "seen")), 0);
+	assert_null(json_object_get(s, "canary_hosts"));
+	json_decref(s);
+	assert_last_event("started", ADMIN_URI, "new model");
+}
+
+static void status__hosts_asked_for__ids_of_the_canary_alone(void **state)
+{
+	(void)state;
+	start(true, "");
+	json_t *s = world_json(&w, &w.ci, "GET", ROLLOUT "?hosts=1", NULL, 200);
+	const json_t *ids = json_object_get(s, "canary_hosts");
+	assert_int_equal(json_array_size(ids), 1);
+	assert_string_equal(json_string_value(json_array_get(ids, 0)), hex_of(w.host_id));
+	json_decref(s);
+	roll_back();
+	start(false, "");
+	s = world_json(&w, &w.ci, "GET", ROLLOUT "?hosts=1", NULL, 200);
+	assert_int_equal(json_array_size(json_object_get(s, "canary_hosts")), 0);
+	json_decref(s);
+	s = world_json(&w, &w.ci, "GET", "/v1/rollouts", NULL, 200);
+	assert_int_equal(json_array_size(json_object_get(s, "rollouts")), 1); /* the last one */
+	json_decref(s);
+}
+
+static const char *message_of(const json_t *answer)
+{
+	return text_of(json_object_get(answer, "error"), "message");
+}
+
+static void start__what_makes_no_sense__refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *members, *why;
+	} cases[] = {
+		{"\"canary\":0,\"soak\":1", "canary"},
+		{"\"canary\":10001,\"soak\":1", "canary"},
+		{"\"canary\":1000000000,\"soak\":1", "canary"},
+		{"\"canary\":4294967297,\"soak\":1", "canary"},
+		{"\"canary\":-1,\"soak\":1", "canary"},
+		{"\"canary\":5.5,\"soak\":1", "canary"},
+		{"\"canary\":\"5%%\",\"soak\":1", "canary"},
+		{"\"soak\":1", "canary"},
+		{"\"canary\":500", "soak"},
+		{"\"canary\":500,\"soak\":-1", "soak"},
+		{"\"canary\":500,\"soak\":99999999999", "soak"},
+		{"\"canary\":500,\"soak\":1,\"drain\":-1", "drain"},
+		{"\"canary\":500,\"soak\":1,\"refusals\":0", "refusals"},
+		{"\"canary\":500,\"soak\":1,\"refusals\":1,\"refusals_share\":1", "one limit"},
+		{"\"canary\":500,\"soak\":1,\"failures_share\":10001", "failures_share"},
+		{"\"canary\":500,\"soak\":1,\"sample\":0", "sample"},
+		{"\"canary\":500,\"soak\":1,\"automatic\":1", "automatic"},
+		{"\"canary\":500,\"soak\":1,\"from\":\"00\"", "from"},
+		{"\"canary\":500,\"soak\":1,\"speed\":9", "speed"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		json_t *answer = post(&w.admin, "/v1/rollouts", 400, "{\"release\":\"%s\",%s}",
+			hex_of(new_release), cases[i].members);
+		if (!strstr(message_of(answer), cases[i].why))
+			fail_msg("case %zu: %s", i, message_of(answer));
+		json_decref(answer);
+	}
+	json_decref(world_json(&w, &w.admin, "GET", ROLLOUT, NULL, 404));
+}
+
+#define START "{\"release\":\"%s\",\"canary\":500,\"soak\":1%s%s%s}"
+
+static void assert_conflict(const uint8_t *release, const uint8_t *from, const char *why)
+{
+	json_t *answer = post(&w.admin, "/v1/rollouts", 409, START, hex_of(release),
+		from ? ",\"from\":\"" : "", from ? hex_of(from) : "", from ? "\"" : "");
+	if (!strstr(message_of(answer), why))
+		fail_msg("%s", message_of(answer));
+	json_decref(answer);
+}
+
+static void start__release_unknown_or_of_another_workload__refused(void **state)
+{
+	(void)state;
+	uint8_t nothing[SHA256_LEN] = {0xee}, foreign[SHA256_LEN];
+	json_decref(post(&w.admin, "/v1/rollouts", 404, START, hex_of(nothing), "", "", ""));
+	world_do(&w, &w.admin, "POST", "/v1/workloads",
+		"{\"name\":\"other\",\"risk_class\":\"low\",\"environment\":\"prod\",\"owner\":"
+		"\"o\",\"purpose\":\"p\"}",
+		201);
+	w.scene->release.workload = (char *)(uintptr_t) "other";
+	publish("1.0.0", true, foreign);
+	assert_conflict(new_release, foreign, "from: not a release of workload ocr-agent");
+	assert_conflict(new_release, nothing, "from: not a release of workload ocr-agent");
+	assert_conflict(foreign, NULL, "workload other has no other published release");
+}
+
+static void start__to_itself__refused(void **state)
+{
+	(void)state;
+	assert_conflict(new_release, new_release, "in force already");
+	start(true, "");
+	roll_back();
+	assert_conflict(old_release, NULL, "in force already");
+}
+
+static void start__another_one_open__refused(void **state)
+{
+	(void)state;
+	start(true, "");
+	assert_conflict(new_release, NULL, "has a rollout that is running");
+	halt();
+	assert_conflict(new_release, NULL, "has a rollout that is halted");
+	roll_back();
+	start(true, "");
+}
+
+/* Two operators at once: the database itself holds the second one off. */
+static void start__two_open_in_the_store__conflict(void **state)
+{
+	(void)state;
+	struct sql *sql = NULL;
+	struct rollout_row row;
+	bool found = false;
+	start(true, "");
+	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
+	assert_ok(rollout_last(sql, BYTES_LIT("ocr-agent"), &row, &found, &w.err), w.err);
+	store_read_done(w.app->store, &sql);
+	assert_ok(sql_sqlite.open(w.app->config.database, true, &sql, &w.err), w.err);
+	row.id[0] ^= 1;
+	row.seq++;
+	assert_false(rollout_insert(sql, &row, &w.err));
+	assert_int_equal(w.err.code, ERR_CONFLICT);
+	sql_close(&sql);
+}
+
+static void start__release_that_does_not_pass_the_gate__refused(void **state)
+{
+	(void)state;
+	uint8_t unapproved[SHA256_LEN];
+	publish("1.6.0", false, unapproved);
+	json_t *answer = post(&w.admin, "/v1/rollouts", 403, START, hex_of(unapproved), "", "", "");
+	assert_non_null(strstr(message_of(answer), "approval-missing"));
+	json_decref(answer);
+	json_decref(world_json(&w, &w.admin, "GET", ROLLOUT, NULL, 404));
+}
+
+static void start__after_a_promotion__from_what_is_in_force(void **state)
+{
+	(void)state;
+	uint8_t next[SHA256_LEN];
+	start(true, "");
+	promote("{\"override\":true,\"reason\":\"urgent\"}", 200);
+	publish("1.6.0", true, next);
+	assert_conflict(next, old_release, "from: the release in force is ");
+	start_to(next, true, "");
+	json_t *s = status();
+	assert_string_equal(text_of(json_object_get(s, "from"), "digest"), hex_of(new_release));
+	assert_int_equal(json_array_size(json_object_get(s, "history")), 1);
+	json_decref(s);
+}
+
+static void routes__each__only_for_its_roles(void **state)
+{
+	(void)state;
+	const struct world_operator host = {.cert = w.host_cert, .key = w.host_key};
+	static const char reason[] = "{\"reason\":\"r\"}";
+	start(true, "");
+	json_decref(post(&w.ci, "/v1/rollouts", 403, START, hex_of(new_release), "", "", ""));
+	json_decref(post(&w.auditor, "/v1/rollouts", 403, START, hex_of(new_release), "", "", ""));
+	json_decref(post(&w.ci, ROLLOUT "/promote", 403, "{}"));
+	json_decref(post(&w.ci, ROLLOUT "/rollback", 403, "%s", reason));
+	json_decref(post(&w.auditor, ROLLOUT "/rollback", 403, "%s", reason));
+	json_decref(post(&w.auditor, ROLLOUT "/halt", 403, "%s", reason));
+	json_decref(post(&host, ROLLOUT "/halt", 403, "%s", reason));
+	json_decref(world_json(&w, &host, "GET", ROLLOUT, NULL, 403));
+	json_decref(post(&w.admin, "/v1/rollouts/other/rollback", 404, "%s", reason));
+	json_decref(post(&w.admin, ROLLOUT "/halt", 400, "{}"));
+	json_decref(post(&w.admin, ROLLOUT "/rollback", 400, "{\"reason\":\"\"}"));
+	assert_state("running");
+}
+
+/* ---- what agents get ---- */
+
+static void canary__host_inside__both_releases_trusted(void **state)
+{
+	(void)state;
+	struct agent new, old;
+	start(true, "");
+	agent_launch(&new, 0x21, new_release);
+	assert_outcome(&new.last, "trusted");
+	assert_true(new.last.result.report_end);
+	agent_launch(&old, 0x22, old_release);
+	assert_outcome(&old.last, "trusted");
+	assert_false(old.last.result.report_end);
+	agent_attest(&new, PURPOSE_RENEW);
+	assert_outcome(&new.last, "trusted");
+	assert_true(new.last.result.report_end);
+	assert_int_equal(count_of("counts", "decisions"), 2);
+	assert_int_equal(count_of("counts", "launches"), 1);
+	assert_int_equal(count_of("counts", "refusals"), 0);
+	assert_int_equal(count_of("hosts", "seen"), 1);
+	agent_release(&new);
+	agent_release(&old);
+}
+
+static void canary__host_outside__new_release_refused_and_not_counted(void **state)
+{
+	(void)state;
+	struct agent new, old;
+	start(false, ",\"refusals\":1");
+	agent_launch(&new, 0x21, new_release);
+	assert_outcome(&new.last, "untrusted: rollout-canary");
+	agent_launch(&old, 0x22, old_release);
+	assert_outcome(&old.last, "trusted");
+	assert_int_equal(count_of("counts", "decisions"), 0);
+	assert_state("running");
+	agent_release(&new);
+	agent_release(&old);
+}
+
+/* What was launched under the new release before the rollout was begun ends outside the canary. */
+static void canary__launched_before_the_rollout__refused_at_renewal(void **state)
+{
+	(void)state;
+	struct agent new;
+	agent_launch(&new, 0x21, new_release);
+	assert_outcome(&new.last, "trusted");
+	struct world_operator identity = agent_identity(&new);
+	start(false, "");
+	agent_attest(&new, PURPOSE_RENEW);
+	assert_outcome(&new.last, "untrusted: rollout-canary");
+	assert_whoami(&identity, 403);
+	cert_unref(&identity.cert);
+	agent_release(&new);
+}
+
+static void halt__canary__no_new_credentials_and_none_renewed(void **state)
+{
+	(void)state;
+	struct agent new, another, old;
+	start(true, "");
+	agent_launch(&new, 0x21, new_release);
+	assert_outcome(&new.last, "trusted");
+	struct world_operator identity = agent_identity(&new);
+	halt();
+	assert_last_event("halted", "spiffe://" WORLD_DOMAIN "/operator/ci/test", "odd answers");
+	assert_whoami(&identity, 200);
+	agent_launch(&another, 0x22, new_release);
+	assert_outcome(&another.last, "untrusted: rollout-halted");
+	agent_attest(&new, PURPOSE_RENEW);
+	assert_outcome(&new.last, "untrusted: rollout-halted");
+	assert_whoami(&identity, 403);
+	agent_launch(&old, 0x23, old_release);
+	assert_outcome(&old.last, "trusted");
+	json_decref(post(&w.admin, ROLLOUT "/halt", 409, "{\"reason\":\"again\"}"));
+	promote("{\"override\":true,\"reason\":\"still\"}", 409);
+	assert_state("halted");
+	cert_unref(&identity.cert);
+	agent_release(&new);
+	agent_release(&another);
+	agent_release(&old);
+}
+
+static void rollback__running__credentials_of_the_new_release_end_at_once(void **state)
+{
+	(void)state;
+	struct agent new, old;
+	start(true, "");
+	agent_launch(&old, 0x21, old_release);
+	agent_launch(&new, 0x22, new_release);
+	struct world_operator before = agent_identity(&old), identity = agent_identity(&new);
+	assert_whoami(&identity, 200);
+	roll_back();
+	assert_whoami(&identity, 403);
+	assert_whoami(&before, 200);
+	agent_attest(&new, PURPOSE_RENEW);
+	assert_outcome(&new.last, "untrusted: rollout-rolled-back");
+	agent_attest(&old, PURPOSE_RENEW);
+	assert_outcome(&old.last, "trusted");
+	json_decref(post(&w.admin, ROLLOUT "/rollback", 409, "{\"reason\":\"again\"}"));
+	json_decref(post(&w.admin, ROLLOUT "/halt", 409, "{\"reason\":\"again\"}"));
+	promote("{\"override\":true,\"reason\":\"still\"}", 409);
+	assert_last_event("rolled-back", ADMIN_URI, "worse");
+	cert_unref(&identity.cert);
+	cert_unref(&before.cert);
+	agent_release(&new);
+	agent_release(&old);
+}
+
+static void third_release__while_rollouts_rule__does_not_launch(void **state)
+{
+	(void)state;
+	uint8_t third[SHA256_LEN];
+	char from[128];
+	struct agent running, another;
+	publish("1.6.0", true, third);
+	agent_launch(&running, 0x21, third);
+	assert_outcome(&running.last, "trusted");
+	(void)snprintf(from, sizeof(from), ",\"from\":\"%s\"", hex_of(old_release));
+	start(true, from);
+	agent_launch(&another, 0x22, third);
+	assert_outcome(&another.last, "untrusted: rollout-release");
+	agent_attest(&running, PURPOSE_RENEW);
+	assert_outcome(&running.last, "trusted");
+	agent_release(&running);
+	agent_release(&another);
+}
+
+/* ---- promoting ---- */
+
+static void promote__before_the_soak_ends__refused_unless_overridden_with_a_reason(void **state)
+{
+	(void)state;
+	struct agent new;
+	start(true, "");
+	json_t *answer = post(&w.admin, ROLLOUT "/promote", 403, "{}");
+	assert_string_equal(
+		message_of(answer), "no host of the canary was trusted with the release yet");
+	json_decref(answer);
+	agent_launch(&new, 0x21, new_release);
+	answer = post(&w.admin, ROLLOUT "/promote", 403, "{\"reason\":\"please\"}");
+	assert_non_null(strstr(message_of(answer), "the soak lasts "));
+	json_decref(answer);
+	promote("{\"override\":true}", 400);
+	promote("{\"override\":true,\"reason\":\"\"}", 400);
+	promote("{\"override\":true,\"reason\":\"x\",\"canary\":6000}", 400);
+	promote("{\"override\":1,\"reason\":\"x\"}", 400);
+	assert_state("running");
+	promote("{\"override\":true,\"reason\":\"fraud in progress\"}", 200);
+	assert_last_event("promoted", ADMIN_URI, "fraud in progress");
+	agent_release(&new);
+}
+
+static void promote__after_the_soak__old_release_launches_no_more_and_drains(void **state)
+{
+	(void)state;
+	struct agent old, new, late;
+	start(true, ",\"drain\":300");
+	agent_launch(&old, 0x21, old_release);
+	agent_launch(&new, 0x22, new_release);
+	moved.shift = 601;
+	promote("{}", 200);
+	json_t *s = status();
+	assert_true(json_is_null(json_object_get(s, "promotion")));
+	assert_string_not_equal(text_of(s, "drained"), "");
+	json_decref(s);
+	agent_launch(&late, 0x23, old_release);
+	assert_outcome(&late.last, "untrusted: rollout-release");
+	agent_attest(&old, PURPOSE_RENEW);
+	assert_outcome(&old.last, "trusted");
+	moved.shift = 601 + 310;
+	agent_attest(&old, PURPOSE_RENEW);
+	assert_outcome(&old.last, "untrusted: rollout-release");
+	agent_attest(&new, PURPOSE_RENEW);
+	assert_outcome(&new.last, "trusted");
+	agent_release(&old);
+	agent_release(&new);
+	agent_release(&late);
+}
+
+static void promote__host_outside_the_canary__comes_in(void **state)
+{
+	(void)state;
+	struct agent new;
+	start(false, "");
+	promote("{\"override\":true,\"reason\":\"urgent\"}", 200);
+	agent_launch(&new, 0x21, new_release);
+	assert_outcome(&new.last, "trusted");
+	agent_release(&new);
+}
+
+static void promote__then_rolled_back__old_release_launches_again(void **state)
+{
+	(void)state;
+	struct agent old, new;
+	start(true, "");
+	agent_launch(&new, 0x21, new_release);
+	struct world_operator identity = agent_identity(&new);
+	promote("{\"override\":true,\"reason\":\"urgent\"}", 200);
+	roll_back();
+	assert_whoami(&identity, 403);
+	agent_launch(&old, 0x22, old_release);
+	assert_outcome(&old.last, "trusted");
+	cert_unref(&identity.cert);
+	agent_release(&old);
+	agent_release(&new);
+}
+
+static void promote__approvals_withdrawn_meanwhile__refused(void **state)
+{
+	(void)state;
+	struct agent new;
+	start(true, "");
+	agent_launch(&new, 0x21, new_release);
+	moved.shift = 601;
+	withdraw_approvals();
+	json_t *answer = post(&w.admin, ROLLOUT "/promote", 403, "{}");
+	assert_non_null(strstr(message_of(answer), "approval-"));
+	json_decref(answer);
+	json_decref(post(
+		&w.admin, ROLLOUT "/promote", 403, "{\"override\":true,\"reason\":\"I may\"}"));
+	json_decref(post(&w.admin, ROLLOUT "/promote", 403, "{\"canary\":9000}"));
+	assert_state("running");
+	agent_release(&new);
+}
+
+static void widen__only_grows_and_soaks_anew(void **state)
+{
+	(void)state;
+	struct agent new;
+	start(true, "");
+	agent_launch(&new, 0x21, new_release);
+	moved.shift = 590;
+	promote("{\"canary\":5000}", 409);
+	promote("{\"canary\":100}", 409);
+	promote("{\"canary\":10001}", 400);
+	json_t *s = post(&w.admin, ROLLOUT "/promote", 200, "{\"canary\":10000}");
+	assert_string_equal(text_of(s, "state"), "running");
+	assert_string_equal(text_of(s, "canary"), "100%");
+	assert_in_range(json_integer_value(json_object_get(s, "soak_left")), 590, 600);
+	json_decref(s);
+	moved.shift = 650;
+	promote("{}", 403);
+	assert_last_event("widened", ADMIN_URI, "");
+	agent_attest(&new, PURPOSE_RENEW);
+	assert_outcome(&new.last, "trusted");
+	moved.shift = 590 + 601;
+	promote("{}", 200);
+	agent_release(&new);
+}
+
+static void widen__host_outside__comes_in(void **state)
+{
+	(void)state;
+	struct agent new;
+	start(false, "");
+	json_decref(post(&w.admin, ROLLOUT "/promote", 200, "{\"canary\":10000}"));
+	agent_launch(&new, 0x21, new_release);
+	assert_outcome(&new.last, "trusted");
+	agent_release(&new);
+}
+
+static void automatic__soak_over__next_decision_promotes(void **state)
+{
+	(void)state;
+	struct agent new, old;
+	start(true, ",\"automatic\":true");
+	agent_launch(&new, 0x21, new_release);
+	moved.shift = 590;
+	agent_launch(&old, 0x22, old_release);
+	assert_outcome(&old.last, "trusted");
+	moved.shift = 601;
+	agent_release(&old);
+	agent_launch(&old, 0x23, old_release);
+	assert_outcome(&old.last, "untrusted: rollout-release");
+	assert_last_event("promoted", "verifier", "the soak is over and its limits hold");
+	agent_release(&new);
+	agent_release(&old);
+}
+
+static void automatic__nobody_tried_it__not_promoted(void **state)
+{
+	(void)state;
+	start(true, ",\"automatic\":true");
+	moved.shift = 1000;
+	json_t *s = status();
+	assert_string_equal(text_of(s, "state"), "running");
+	assert_string_equal(text_of(s, "promotion"), "untried");
+	assert_int_equal(json_integer_value(json_object_get(s, "soak_left")), 0);
+	json_decref(s);
+}
+
+static void automatic__not_asked_for__stays_a_canary(void **state)
+{
+	(void)state;
+	struct agent new;
+	start(true, "");
+	agent_launch(&new, 0x21, new_release);
+	moved.shift = 1000;
+	json_t *s = status();
+	assert_string_equal(text_of(s, "state"), "running");
+	assert_string_equal(text_of(s, "promotion"), "ready");
+	json_decref(s);
+	agent_release(&new);
+}
+
+static void automatic__release_does_not_pass_the_gate_any_more__halted(void **state)
+{
+	(void)state;
+	struct agent new;
+	start(true, ",\"automatic\":true");
+	agent_launch(&new, 0x21, new_release);
+	withdraw_approvals();
+	moved.shift = 601;
+	assert_state("halted");
+	assert_last_event("halted", "verifier", "not promoted: release ");
+	agent_release(&new);
+}
+
+/* ---- elsewhere ---- */
+
+static void assert_current(const uint8_t release[SHA256_LEN])
+{
+	json_t *workload = world_json(&w, &w.auditor, "GET", "/v1/workloads/ocr-agent", NULL, 200);
+	assert_string_equal(
+		text_of(json_object_get(workload, "current_release"), "digest"), hex_of(release));
+	assert_int_equal(json_array_size(json_object_get(workload, "previous_releases")), 1);
+	json_decref(workload);
+}
+
+static void register__current_release__what_the_rollout_leaves_in_force(void **state)
+{
+	(void)state;
+	start(true, "");
+	assert_current(old_release);
+	promote("{\"override\":true,\"reason\":\"urgent\"}", 200);
+	assert_current(new_release);
+	roll_back();
+	assert_current(old_release);
+}
+
+static bool admits(const uint8_t release[SHA256_LEN])
+{
+	struct call call = {.app = w.app};
+	char why[RELEASE_WHY_MAX] = "";
+	bool ret = false;
+	assert_ok(rollout_admits(&call, release, &ret, why, &w.err), w.err);
+	if (!ret)
+		assert_non_null(strstr(why, "the rollout of workload ocr-agent is "));
+	return ret;
+}
+
+static void admits__where_no_host_is_known__what_some_host_may_launch(void **state)
+{
+	(void)state;
+	const uint8_t unknown[SHA256_LEN] = {0x99};
+	assert_true(admits(unknown));
+	assert_true(admits(new_release));
+	start(false, "");
+	assert_true(admits(new_release) && admits(old_release));
+	halt();
+	assert_true(!admits(new_release) && admits(old_release));
+	roll_back();
+	assert_true(!admits(new_release) && admits(old_release));
+	start(false, "");
+	promote("{\"override\":true,\"reason\":\"urgent\"}", 200);
+	assert_true(admits(new_release) && !admits(old_release));
+}
+
+/* ---- clock and restart ---- */
+
+static void clock_back__soak_is_longer_and_nothing_is_promoted(void **state)
+{
+	(void)state;
+	struct agent new;
+	moved.shift = 30;
+	start(true, ",\"automatic\":true");
+	agent_launch(&new, 0x21, new_release);
+	moved.shift = 0;
+	json_t *s = status();
+	assert_string_equal(text_of(s, "state"), "running");
+	assert_in_range(json_integer_value(json_object_get(s, "soak_left")), 615, 631);
+	json_decref(s);
+	promote("{}", 403);
+	agent_release(&new);
+}
+
+static void restart__in_mid_rollout__goes_on_where_it_was(void **state)
+{
+	(void)state;
+	struct agent new, bad;
+	start(true, ",\"refusals\":2");
+	agent_launch(&new, 0x21, new_release);
+	agent_spoil(&bad, 0x22, new_release);
+	agent_attest(&bad, PURPOSE_LAUNCH);
+	https_close(&c);
+	app_close(&w.app);
+	assert_true(world_open(&w));
+	assert_true(world_connect(&w, &c));
+	assert_state("running");
+	assert_int_equal(count_of("counts", "decisions"), 2);
+	assert_int_equal(count_of("counts", "refusals"), 1);
+	agent_attest(&new, PURPOSE_RENEW);
+	assert_outcome(&new.last, "trusted");
+	agent_release(&bad);
+	agent_spoil(&bad, 0x23, new_release);
+	agent_attest(&bad, PURPOSE_LAUNCH);
+	assert_state("halted");
+	assert_last_event("halted", "verifier", "refusals: 2, the limit is 2");
+	agent_release(&new);
+	agent_release(&bad);
+}
+
+/* ---- what is kept ---- */
+
+static void ledger__each_step__an_entry_with_who_and_why(void **state)
+{
+	(void)state;
+	static const char *const steps[] = {
+		"\"rolled-back\"", "\"halted\"", "\"widened\"", "\"started\""};
+	struct store_tree tree;
+	struct sql *sql = NULL;
+	start(true, ",\"reason\":\"the first\"");
+	promote("{\"canary\":6000,\"reason\":\"the second\"}", 200);
+	halt();
+	roll_back();
+	store_tree(w.app->store, &tree);
+	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		struct leaf_row leaf = {0};
+		struct leaf parsed;
+		bool found = false;
+		assert_ok(leaf_get(sql, tree.size - 1 - i, &leaf, &found, &w.err), w.err);
+		assert_ok(leaf_decode(buf_bytes(&leaf.bytes), &parsed, &w.err), w.err);
+		assert_int_equal(parsed.type, LEAF_ROLLOUT);
+		assert_string_equal(leaf_type_name(parsed.type), "rollout");
+		assert_non_null(strstr(buf_str(&leaf.content), steps[i]));
+		assert_non_null(strstr(buf_str(&leaf.content), "/operator/"));
+		assert_non_null(strstr(buf_str(&leaf.content), hex_of(new_release)));
+		leaf_row_release(&leaf);
+	}
+	store_read_done(w.app->store, &sql);
+}
+
+static void assert_audited(const struct agent *agent, bool trusted)
+{
+	char id[2 * SHA256_LEN + 1], path[128];
+	struct audit_report report;
+	hex_encode(BYTES_OF(agent->last.result.record), id);
+	(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle", id);
+	struct https_answer bundle =
+		world_call(&w, &w.auditor, "GET", path, NULL, (struct bytes){0});
+	assert_int_equal(bundle.status, 200);
+	struct audit_anchors anchors = {.roots = &w.ca, .root_count = 1};
+	assert_ok(audit_run(buf_bytes(&bundle.body), &anchors, &report, &w.err), w.err);
+	assert_true(report.consistent);
+	assert_int_equal(agent->last.result.trusted, trusted);
+	audit_report_release(&report);
+	buf_release(&bundle.body);
+}
+
+/* The rollout is long over when the record is audited. */
+static void record__of_either_outcome__audited_afterwards(void **state)
+{
+	(void)state;
+	struct agent in, out;
+	start(true, "");
+	agent_launch(&in, 0x21, new_release);
+	roll_back();
+	start(false, "");
+	agent_launch(&out, 0x22, new_release);
+	assert_outcome(&out.last, "untrusted: rollout-canary");
+	roll_back();
+	assert_audited(&in, true);
+	assert_audited(&out, false);
+	agent_release(&in);
+	agent_release(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(start__plan__kept_and_shown),
+		T(status__hosts_asked_for__ids_of_the_canary_alone),
+		T(start__what_makes_no_sense__refused),
+		T(start__release_unknown_or_of_another_workload__refused),
+		T(start__to_itself__refused),
+		T(start__another_one_open__refused),
+		T(start__two_open_in_the_store__conflict),
+		T(start__release_that_does_not_pass_the_gate__refused),
+		T(start__after_a_promotion__from_what_is_in_force),
+		T(routes__each__only_for_its_roles),
+		T(canary__host_inside__both_releases_trusted),
+		T(canary__host_outside__new_release_refused_and_not_counted),
+		T(canary__launched_before_the_rollout__refused_at_renewal),
+		T(halt__canary__no_new_credentials_and_none_renewed),
+		T(rollback__running__credentials_of_the_new_release_end_at_once),
+		T(third_release__while_rollouts_rule__does_not_launch),
+		T(promote__before_the_soak_ends__refused_unless_overridden_with_a_reason),
+		T(promote__after_the_soak__old_release_launches_no_more_and_drains),
+		T(promote__host_outside_the_canary__comes_in),
+		T(promote__then_rolled_back__old_release_launches_again),
+		T(promote__approvals_withdrawn_meanwhile__refused),
+		T(widen__only_grows_and_soaks_anew),
+		T(widen__host_outside__comes_in),
+		T(automatic__soak_over__next_decision_promotes),
+		T(automatic__nobody_tried_it__not_promoted),
+		T(automatic__not_asked_for__stays_a_canary),
+		T(automatic__release_does_not_pass_the_gate_any_more__halted),
+		T(register__current_release__what_the_rollout_leaves_in_force),
+		T(admits__where_no_host_is_known__what_some_host_may_launch),
+		T(clock_back__soak_is_longer_and_nothing_is_promoted),
+		T(restart__in_mid_rollout__goes_on_where_it_was),
+		T(ledger__each_step__an_entry_with_who_and_why),
+		T(record__of_either_outcome__audited_afterwards),
+#undef T
+	};
+	(void)signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A rollout begun and changed: row, history and ledger move together, inside one job. */
+#include "verifier/rollouts.h"
+
+#include "base/text.h"
+
+#define BY_RULE "verifier"
+
+static const char *const step_events[] = {
+	[ROLLOUT_WIDEN] = "widened",
+	[ROLLOUT_PROMOTE] = "promoted",
+	[ROLLOUT_HALT] = "halted",
+	[ROLLOUT_ROLL_BACK] = "rolled-back",
+};
+
+static json_t *entry_json(const struct rollout_row *row, const struct rollout_event *event)
+{
+	char id[2 * ROLLOUT_ID_LEN + 1], new[2 * SHA256_LEN + 1], old[2 * SHA256_LEN + 1];
+	const struct rollout_counts *c = &row->counts;
+	hex_encode(BYTES_OF(row->id), id);
+	hex_encode(BYTES_OF(row->release_new), new);
+	hex_encode(BYTES_OF(row->release_old), old);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:s, s:s}",
+		"event", "rollout", "rollout", id, "workload", row->workload, "step", event->event,
+		"release", new, "from", old, "share", (int)row->plan.share, "soak",
+		(json_int_t)row->plan.soak, "decisions", (json_int_t)c->decisions, "refusals",
+		(json_int_t)c->refusals, "failures", (json_int_t)c->failures, "by", event->by,
+		"reason", event->reason);
+}
+
+static bool note(struct app *app, struct store_tx *tx, const struct rollout_row *row,
+	const char *name, int64_t now, const char *by, const char *reason, struct err *err)
+{
+	struct rollout_event event = {.time = now, .share = row->plan.share};
+	(void)snprintf(event.event, sizeof(event.event), "%s", name);
+	(void)snprintf(event.by, sizeof(event.by), "%s", by);
+	(void)snprintf(event.reason, sizeof(event.reason), "%s", reason);
+	return rollout_event_put(tx->sql, row->id, row->version, &event, err) &&
+	       entry_append(app, tx, LEAF_ROLLOUT, now, entry_json(row, &event), err);
+}
+
+bool rollout_begin(struct app *app, struct store_tx *tx, struct rollout_row *row, const char *by,
+	const char *reason, struct err *err)
+{
+	row->version = 1;
+	return rollout_insert(tx->sql, row, err) &&
+	       note(app, tx, row, "started", row->started, by, reason, err);
+}
+
+bool rollout_may_roll_back(struct app *app, struct store_tx *tx, const struct rollout_row *row,
+	const char **ret_why_not, struct err *err)
+{
+	(void)app;
+	(void)tx;
+	(void)row;
+	(void)err;
+	*ret_why_not = NULL;
+	return true;
+}
+
+static bool roll_back_allowed(
+	struct app *app, struct store_tx *tx, const struct rollout_row *row, struct err *err)
+{
+	const char *why_not = NULL;
+	if (row->state != ROLLOUT_PROMOTED)
+		return true;
+	if (!rollout_may_roll_back(app, tx, row, &why_not, err))
+		return false;
+	return !why_not ? true : err_set(err, ERR_DENIED, "%s", why_not);
+}
+
+bool rollout_step_take(struct app *app, struct store_tx *tx, struct rollout_row *row,
+	const struct rollout_change *change, struct err *err)
+{
+	enum rollout_state to = rollout_next(row->state, change->step);
+	if (to == ROLLOUT_NONE)
+		return err_set(err, ERR_CONFLICT, "the rollout of %s is %s: it cannot be %s",
+			row->workload, rollout_state_name(row->state), step_events[change->step]);
+	if (change->step == ROLLOUT_ROLL_BACK && !roll_back_allowed(app, tx, row, err))
+		return false;
+	if (change->step == ROLLOUT_WIDEN) {
+		row->plan.share = change->share;
+		row->soak_from = change->now;
+	} else {
+		row->changed = change->now;
+	}
+	row->state = to;
+	if (!rollout_update(tx->sql, row, err) ||
+		(change->step == ROLLOUT_ROLL_BACK &&
+			!credentials_revoke_release(tx->sql, row->release_new, change->now, err)))
+		return false;
+	return note(app, tx, row, step_events[change->step], change->now, change->by,
+		change->reason, err);
+}
+
+/* ---- by rule ---- */
+
+static bool is_due(const struct rollout_row *row, int64_t now)
+{
+	return row->state == ROLLOUT_RUNNING && row->plan.automatic &&
+	       rollout_ready(&row->plan, &row->counts, row->soak_from, now) == ROLLOUT_READY;
+}
+
+struct settling {
+	struct app *app;
+	struct rollout_row row;
+	struct rollout_change change;
+};
+
+static bool settle_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	struct settling *s = arg;
+	bool found = false;
+	struct rollout_row row;
+	if (!rollout_get(tx->sql, s->row.id, &row, &found, err))
+		return false;
+	/* Halted, promoted or over its limits meanwhile: then it stays as it is. */
+	if (!found || row.version != s->row.version || !is_due(&row, s->change.now))
+		return true;
+	s->row = row;
+	return rollout_step_take(s->app, tx, &s->row, &s->change, err);
+}
+
+static bool last_of(struct call *call, struct bytes workload, struct rollout_row *ret,
+	bool *ret_found, struct err *err)
+{
+	struct sql *sql = NULL;
+	if (!call_read(call, &sql, err))
+		return false;
+	bool ok = rollout_last(sql, workload, ret, ret_found, err);
+	store_read_done(call->app->store, &sql);
+	return ok;
+}
+
+bool rollout_settle(struct call *call, struct bytes workload, struct err *err)
+{
+	struct settling settling = {
+		.app = call->app,
+		.change = {.step = ROLLOUT_PROMOTE,
+			.by = BY_RULE,
+			.reason = "the soak is over and its limits hold",
+			.now = clock_wall(call->app->clock)},
+	};
+	char why[RELEASE_WHY_MAX], reason[ROLLOUT_REASON_MAX];
+	bool found = false, stands = false;
+	if (!last_of(call, workload, &settling.row, &found, err))
+		return false;
+	if (!found || !is_due(&settling.row, settling.change.now))
+		return true;
+	if (!release_stands(call, settling.row.release_new, &stands, why, err))
+		return false;
+	if (!stands) {
+		(void)snprintf(reason, sizeof(reason), "not promoted: %s", why);
+		settling.change.step = ROLLOUT_HALT;
+		settling.change.reason = reason;
+	}
+	if (!store_run(call->app->store, settle_work, &settling, err))
+		return false;
+	log_event(&call->app->log, LOG_LEVEL_INFO, "rollout-settled", {"workload", workload},
+		{"state", bytes_str(rollout_state_name(settling.row.state))},
+		{"reason", bytes_str(settling.change.reason)});
+	return true;
+}
