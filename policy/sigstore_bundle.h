@@ -57,6 +57,11 @@ must_use bool sigstore_bundle_of_dsse(struct bytes envelope, struct cert *const 
 	struct sigstore_bundle **ret, struct err *err);
 void sigstore_bundle_free(struct sigstore_bundle **bundle);
 
+/* An extension of the leaf that is one UTF8String and says exactly this. */
+struct sigstore_extension {
+	const char *oid, *name; /* name: for people */
+	const char *text;
+};
 /* What is pinned. */
 struct sigstore_trust {
 	struct key *const *keys; /* key mode */
@@ -67,7 +72,13 @@ struct sigstore_trust {
 	size_t intermediate_count;
 	const char
 		*identity; /* the certificate's only subjectAltName; needed in certificate mode */
-	const char *issuer; /* extension 1.3.6.1.4.1.57264.1.8; needed where a certificate has it */
+	bool identity_is_prefix; /* the name begins with it: sigstore_name_fits */
+	const char
+		*issuer; /* extension 1.3.6.1.4.1.57264.1.8, in old certificates 1.1; needed where
+			       a certificate has one, and where both are there they agree */
+	const struct sigstore_extension *extensions; /* each must be there */
+	size_t extension_count;
+	bool code_signing; /* the leaf must name its purpose; otherwise it may leave that open */
 	const struct note_key *log; /* pinned: an entry in this log is needed, in either mode */
 	const uint8_t *artefact; /* SHA-256 of the file that a message signature is over, or NULL */
 	int64_t now;
@@ -81,7 +92,19 @@ struct sigstore_verdict {
 	bool logged; /* an entry of the pinned log proves inclusion */
 	uint64_t log_index; /* its position in the proof's tree */
 	int64_t logged_at; /* the time that the log signed; 0: it signed none */
+	int64_t certificate_end; /* certificate judged at `now`: last second at which the chain is
+				    valid; 0: judged at the log's time, or key mode */
 };
+/* A rule for names that end in a reference of a repository, and for no others: the prefix holds one
+ * '@', behind something, ends with '/', and its part from the '@' on begins with "@refs/"; so it
+ * names host, repository and file whole. The name goes on behind it without another '@' and without
+ * characters that are not printable ASCII. */
+bool sigstore_prefix_ok(const char *prefix);
+bool sigstore_name_fits(const char *name, const char *pinned, bool is_prefix);
+/* Whether the leaf says what is pinned: its one name, the issuer, the extensions. ERR_MISMATCH
+ * otherwise. Costs no signature: nothing is proven by it. Sets identity and issuer of ret. */
+must_use bool sigstore_leaf_named(const struct cert *leaf, const struct sigstore_trust *trust,
+	struct sigstore_verdict *ret, struct err *err);
 /* Signature, signer and, where a log is pinned, inclusion. A certificate is judged at the time that
  * the log signed (signed entry timestamp: an inclusion proof covers no time), and without a pinned
  * log at `now`. What does not hold is a verdict; false is for want of memory and broken primitives.

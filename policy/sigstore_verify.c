@@ -7,9 +7,8 @@
 #include "policy/predicate.h"
 #include "policy/sigstore_private.h"
 
-#define OID_CODE_SIGNING    "1.3.6.1.5.5.7.3.3"
-#define OID_EXTENDED_USAGE  "2.5.29.37"
-#define OID_IDENTITY_ISSUER "1.3.6.1.4.1.57264.1.8"
+#define OID_CODE_SIGNING   "1.3.6.1.5.5.7.3.3"
+#define OID_EXTENDED_USAGE "2.5.29.37"
 
 struct judging {
 	const struct sigstore_bundle *bundle;
@@ -119,6 +118,20 @@ static bool check_log(struct judging *j, struct err *err)
 	return err_set(err, why.code, "log %s: %s", j->trust->log->name, why.text);
 }
 
+/* A CA below the root that names its purposes can certify for no other: one for TLS servers makes no
+ * signer. */
+static bool check_purposes(const struct chain_result *chain, struct err *err)
+{
+	struct bytes usage;
+
+	for (size_t i = 1; i + 1 < chain->count; i++)
+		if (cert_extension(chain->chain[i], OID_EXTENDED_USAGE, &usage) &&
+			!cert_has_eku(chain->chain[i], OID_CODE_SIGNING))
+			return err_set(err, ERR_MISMATCH,
+				"certificate: its issuer %zu is not for code signing", i);
+	return true;
+}
+
 static bool check_chain(struct judging *j, int64_t at, struct err *err)
 {
 	struct cert *intermediates[X509_CHAIN_MAX + SIGSTORE_KEYS_MAX];
@@ -140,12 +153,20 @@ static bool check_chain(struct judging *j, int64_t at, struct err *err)
 		return false;
 	whole = result.fault == CHAIN_OK || err_set(err, ERR_MISMATCH, "certificate: %s: %s",
 						    chain_fault_name(result.fault), result.detail);
+	whole = whole && check_purposes(&result, err);
+	for (size_t i = 0; whole && !j->trust->log && i < result.count; i++) {
+		int64_t end = cert_not_after(result.chain[i]);
+
+		if (i == 0 || end < j->verdict.certificate_end)
+			j->verdict.certificate_end = end;
+	}
 	chain_result_release(&result);
 	return whole;
 }
 
-/* A leaf for signing: no CA, digitalSignature, and codeSigning where purposes are named. */
-static bool check_usage(const struct cert *leaf, struct err *err)
+/* A leaf for signing: no CA, digitalSignature, and codeSigning where purposes are named, or must
+ * be. */
+static bool check_usage(const struct cert *leaf, bool named, struct err *err)
 {
 	struct bytes usage;
 
@@ -153,37 +174,15 @@ static bool check_usage(const struct cert *leaf, struct err *err)
 		return err_set(err, ERR_MISMATCH, "certificate: is a CA's");
 	if (!(cert_key_usage(leaf) & KEY_USAGE_DIGITAL_SIGNATURE))
 		return err_set(err, ERR_MISMATCH, "certificate: its key is not for signatures");
-	if (cert_extension(leaf, OID_EXTENDED_USAGE, &usage) &&
+	if ((named || cert_extension(leaf, OID_EXTENDED_USAGE, &usage)) &&
 		!cert_has_eku(leaf, OID_CODE_SIGNING))
 		return err_set(err, ERR_MISMATCH, "certificate: is not for code signing");
 	return true;
 }
 
-static bool check_identity(struct judging *j, struct err *err)
-{
-	const struct cert *leaf = j->bundle->certs[0];
-	struct sigstore_verdict *v = &j->verdict;
-	struct bytes extension;
-
-	if (!cert_only_name(leaf, v->identity, sizeof(v->identity)))
-		return err_set(err, ERR_MISMATCH, "certificate: not exactly one name");
-	if (!j->trust->identity || strcmp(v->identity, j->trust->identity) != 0)
-		return err_set(err, ERR_MISMATCH, "identity \"%s\" is not the one pinned",
-			ESC(bytes_str(v->identity)));
-	if (!cert_extension(leaf, OID_IDENTITY_ISSUER, &extension))
-		return !j->trust->issuer ||
-		       err_set(err, ERR_MISMATCH, "certificate: says no identity issuer");
-	if (!cert_extension_text(leaf, OID_IDENTITY_ISSUER, v->issuer, sizeof(v->issuer)))
-		return err_set(err, ERR_MISMATCH, "certificate: identity issuer: not a text");
-	/* An identity means nothing without who vouched for it. */
-	if (!j->trust->issuer || strcmp(v->issuer, j->trust->issuer) != 0)
-		return err_set(err, ERR_MISMATCH, "identity issuer \"%s\" is not the one pinned",
-			ESC(bytes_str(v->issuer)));
-	return true;
-}
-
 static bool check_certificate(struct judging *j, struct err *err)
 {
+	const struct cert *leaf = j->bundle->certs[0];
 	int64_t at = j->trust->now;
 
 	if (j->trust->log) {
@@ -192,8 +191,8 @@ static bool check_certificate(struct judging *j, struct err *err)
 			return err_set(err, ERR_MISMATCH,
 				"the log signed no time at which to judge the certificate");
 	}
-	return check_chain(j, at, err) && check_usage(j->bundle->certs[0], err) &&
-	       check_identity(j, err);
+	return check_chain(j, at, err) && check_usage(leaf, j->trust->code_signing, err) &&
+	       sigstore_leaf_named(leaf, j->trust, &j->verdict, err);
 }
 
 static bool judge(struct judging *j, struct err *err)
