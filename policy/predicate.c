@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "crypto/dsse.h"
 #include "evidence/names.h"
+#include "policy/model_signature.h"
 #include "policy/predicate_read.h"
 #include "policy/statement.h"
 
@@ -17,6 +18,7 @@ static const char *const kind_names[] = {
 	[PREDICATE_VSA] = "vsa",
 	[PREDICATE_ASSESSMENT] = "assessment",
 	[PREDICATE_BOM] = "bom",
+	[PREDICATE_MODEL_SIGNATURE] = "model-signature",
 };
 static_assert(ARRAY_LEN(kind_names) == PREDICATE_KINDS, "every kind has a name");
 
@@ -33,6 +35,7 @@ static const struct {
 	{"https://slsa.dev/provenance/v1", PREDICATE_PROVENANCE},
 	{"https://in-toto.io/attestation/test-result/v0.1", PREDICATE_TEST_RESULT},
 	{"https://slsa.dev/verification_summary/v1", PREDICATE_VSA},
+	{MODEL_PREDICATE, PREDICATE_MODEL_SIGNATURE},
 };
 /* With or without "/v1.6" and the like behind: the content is not looked into. */
 static const char *const bom_types[] = {"https://cyclonedx.org/bom", "https://spdx.dev/Document"};
@@ -175,6 +178,9 @@ bool predicate_parse(struct bytes statement, struct predicate **ret, struct err 
 	content_read(&r, root, made);
 	if (!reading_ok(&r, err))
 		return false;
+	if (made->kind == PREDICATE_MODEL_SIGNATURE &&
+		!model_signature_read(statement, &made->model, err))
+		return err_wrap(err, "statement");
 	*ret = TAKE(made);
 	return true;
 }

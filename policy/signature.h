@@ -35,8 +35,8 @@ void policy_signers_release(struct policy_signers *signers);
 must_use bool policy_signature_verify(struct bytes envelope, struct bytes policy,
 	const struct policy_signers *signers, uint64_t *ret_signed, struct err *err);
 /* ERR_DENIED naming the first of the signers' keys that this policy itself gives a part: release
- * key, approver's key, EK root or intermediate, signer of a CoRIM or of files. Whoever signs the
- * rules is not whom they bind. */
+ * key, statement key, root or intermediate of an identity, transparency log, approver's key, EK root
+ * or intermediate, signer of a CoRIM or of files. Whoever signs the rules is not whom they bind. */
 must_use bool policy_signers_outside(
 	const struct policy_signers *signers, const struct policy *policy, struct err *err);
 

@@ -56,6 +56,10 @@ must_use bool sigstore_bundle_parse(
 must_use bool sigstore_bundle_of_dsse(struct bytes envelope, struct cert *const *chain, size_t n,
 	struct sigstore_bundle **ret, struct err *err);
 void sigstore_bundle_free(struct sigstore_bundle **bundle);
+/* Appends the bundle v0.3 of an envelope with one signature and the certificates of a PEM text, leaf
+ * first. Payload and signature stay as they are; nothing is verified. */
+must_use bool sigstore_bundle_join(
+	struct bytes envelope, struct bytes pem, struct buf *out, struct err *err);
 
 /* An extension of the leaf that is one UTF8String and says exactly this. */
 struct sigstore_extension {
@@ -92,8 +96,8 @@ struct sigstore_verdict {
 	bool logged; /* an entry of the pinned log proves inclusion */
 	uint64_t log_index; /* its position in the proof's tree */
 	int64_t logged_at; /* the time that the log signed; 0: it signed none */
-	int64_t certificate_end; /* certificate judged at `now`: last second at which the chain is
-				    valid; 0: judged at the log's time, or key mode */
+	int64_t certificate_end; /* certificate judged at `now`: first second at which the chain is
+				    valid no more; 0: judged at the log's time, or key mode */
 };
 /* A rule for names that end in a reference of a repository, and for no others: the prefix holds one
  * '@', behind something, ends with '/', and its part from the '@' on begins with "@refs/"; so it

@@ -58,7 +58,8 @@ struct diff_set {
 void diff_sets(struct diff *d, const struct diff_set *set, const struct diff_items *old,
 	const struct diff_items *new);
 
-/* words_diff_hosts.c, words_diff_classes.c */
+/* words_diff_identities.c, words_diff_hosts.c, words_diff_classes.c */
+void diff_identities(struct diff *d);
 void diff_host_classes(struct diff *d);
 void diff_classes(struct diff *d, json_t *approvals_void);
 
