@@ -11,8 +11,10 @@
 static bool make(struct cert **root, struct key **key, struct note_key *log)
 {
 	struct err err = {0};
-	struct cert_request request = {
-		.common_name = "root", .not_before = 1600000000, .not_after = 1900000000, .ca = true};
+	struct cert_request request = {.common_name = "root",
+		.not_before = 1600000000,
+		.not_after = 1900000000,
+		.ca = true};
 
 	if (!key_generate(KEY_EC_P256, key, &err) || !note_key_of("log.example", *key, log, &err))
 		return false;
