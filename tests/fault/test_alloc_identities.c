@@ -10,8 +10,8 @@
 #include "tests/unit/policy/predicate_texts.h"
 
 #define LINES                                                                                      \
-	"    kinds: [provenance]\n    identity: \"" SIGSTORE_NAME "\"\n    issuer: \"" SIGSTORE_ISSUER \
-	"\"\n    log: optional\n    intermediates: "
+	"    kinds: [provenance]\n    identity: \"" SIGSTORE_NAME                                  \
+	"\"\n    issuer: \"" SIGSTORE_ISSUER "\"\n    log: optional\n    intermediates: "
 #define CLASS                                                                                      \
 	"    approvals: []\n    credential_lifetime: 10m\n    statements:\n"                       \
 	"      - {kind: provenance, name: build}\n"
@@ -49,8 +49,8 @@ static int group_setup(void **state)
 	(void)state;
 	scene_keys_make(&keys);
 	assert_ok(sigstore_maker_start(&maker, &setup_err), setup_err);
-	assert_ok(sigstore_make_leaf(&maker, sigstore_leaf_extensions, &leaf, &setup_err),
-		setup_err);
+	assert_ok(
+		sigstore_make_leaf(&maker, sigstore_leaf_extensions, &leaf, &setup_err), setup_err);
 	make_envelopes();
 	identity_put_log(&top, &maker);
 	buf_put_str(&top, "statement_identities:\n");
