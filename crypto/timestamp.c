@@ -16,8 +16,7 @@
 #define OID_TIME_STAMPING    "1.3.6.1.5.5.7.3.8"
 
 static const struct bytes oid_signed_data = BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02");
-static const struct bytes oid_tst_info =
-	BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x04");
+static const struct bytes oid_tst_info = BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x04");
 static const struct bytes oid_content_type = BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03");
 static const struct bytes oid_message_digest = BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x04");
 static const struct {
@@ -250,8 +249,8 @@ bool timestamp_parse(struct bytes der, struct timestamp *ret, struct err *err)
 
 /* ---- judging ---- */
 
-static bool digest_is(enum digest_alg alg, struct bytes of, struct bytes wanted, const char *why,
-	struct err *err)
+static bool digest_is(
+	enum digest_alg alg, struct bytes of, struct bytes wanted, const char *why, struct err *err)
 {
 	struct digest found;
 
@@ -289,8 +288,8 @@ bool timestamp_verify(struct bytes der, struct bytes message, struct cert *const
 		.code = ERR_MISMATCH, .text = "time stamp: no authority is known to sign any"};
 
 	if (!timestamp_parse(der, &stamp, err) ||
-		!digest_is(stamp.imprint_alg, message, stamp.imprint, "is of something else",
-			err) ||
+		!digest_is(
+			stamp.imprint_alg, message, stamp.imprint, "is of something else", err) ||
 		!digest_is(stamp.alg, stamp.info, stamp.message_digest,
 			"its signature is about another statement of time", err))
 		return false;

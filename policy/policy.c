@@ -123,7 +123,9 @@ static bool build(struct policy *policy, const struct file_policy *file, struct 
 	return build_general(policy, file, err) && policy_build_anchors(policy, file, err) &&
 	       policy_build_revocation(policy, file, err) &&
 	       policy_build_statement_keys(policy, file, err) &&
-	       policy_build_logs(policy, file, err) && policy_build_identities(policy, file, err) &&
+	       policy_build_logs(policy, file, err) &&
+	       policy_build_authorities(policy, file, err) &&
+	       policy_build_identities(policy, file, err) &&
 	       policy_build_approvers(policy, file, err) && policy_build_hosts(policy, file, err) &&
 	       policy_build_classes(policy, file, err);
 }

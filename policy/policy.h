@@ -20,6 +20,7 @@
 #define POLICY_CLASSES_MAX      32u
 #define POLICY_ROOTS_MAX        256u
 #define POLICY_LOGS_MAX         8u
+#define POLICY_AUTHORITIES_MAX  16u
 #define IDENTITY_CERTS_MAX      8u /* roots of one identity; and intermediates */
 #define POLICY_DEMANDS_MAX      32u /* of one risk class */
 #define POLICY_LIST_MAX         16u /* builders, roles, levels, metrics of one demand */
@@ -151,6 +152,9 @@ struct policy {
 	size_t statement_key_count;
 	struct note_key *logs; /* transparency logs whose time is believed */
 	size_t log_count;
+	struct policy_root *authorities; /* for time stamping: their own certificates */
+	struct cert **authority_certs; /* the same, borrowed */
+	size_t authority_count;
 	struct policy_approver *approvers;
 	size_t approver_count;
 	struct policy_class *classes;

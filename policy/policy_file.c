@@ -296,6 +296,8 @@ static const cyaml_schema_field_t policy_fields[] = {
 		struct file_policy, statement_identities, &identity_entry, 0, POLICY_KEYS_MAX),
 	CYAML_FIELD_SEQUENCE("transparency_logs", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_policy, transparency_logs, &pem_entry, 0, POLICY_LOGS_MAX),
+	CYAML_FIELD_SEQUENCE("timestamp_authorities", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, timestamp_authorities, &pem_entry, 0, POLICY_AUTHORITIES_MAX),
 	CYAML_FIELD_SEQUENCE("approvers", CYAML_FLAG_POINTER, struct file_policy, approvers,
 		&approver_entry, 0, POLICY_KEYS_MAX),
 	CYAML_FIELD_SEQUENCE("risk_classes", CYAML_FLAG_POINTER, struct file_policy, risk_classes,

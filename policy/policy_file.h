@@ -104,8 +104,8 @@ struct file_policy {
 	struct file_statement_key *statement_keys;
 	unsigned statement_keys_count;
 	struct file_identity *statement_identities;
-	struct file_pem *transparency_logs;
-	unsigned statement_identities_count, transparency_logs_count;
+	struct file_pem *transparency_logs, *timestamp_authorities;
+	unsigned statement_identities_count, transparency_logs_count, timestamp_authorities_count;
 	struct file_approver *approvers;
 	unsigned approvers_count;
 	struct file_class *risk_classes;
@@ -139,8 +139,10 @@ must_use bool policy_build_statement_keys(
 must_use bool policy_statement_signer(const struct policy *policy, const char *name,
 	const enum predicate_kind *kinds, unsigned kind_count, struct policy_statement_key *to,
 	struct err *err);
-/* Judges the logs, then the identities, which follow the keys in statement_keys. */
+/* Judges the logs and authorities, then the identities, which follow the keys in statement_keys. */
 must_use bool policy_build_logs(
+	struct policy *policy, const struct file_policy *file, struct err *err);
+must_use bool policy_build_authorities(
 	struct policy *policy, const struct file_policy *file, struct err *err);
 must_use bool policy_build_identities(
 	struct policy *policy, const struct file_policy *file, struct err *err);

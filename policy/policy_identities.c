@@ -7,6 +7,9 @@
 #include "policy/policy_file.h"
 #include "policy/sigstore_bundle.h"
 
+#define IDENTITY_NAME_MAX 255u
+#define OID_TIME_STAMPING "1.3.6.1.5.5.7.3.8"
+
 const struct identity_extension identity_extensions[IDENTITY_EXTENSIONS] = {
 	[IDENTITY_RUNNER] = {"1.3.6.1.4.1.57264.1.11", "runner environment", "runner_environment"},
 	[IDENTITY_REPOSITORY] = {"1.3.6.1.4.1.57264.1.12", "source repository",
@@ -37,6 +40,50 @@ bool policy_build_logs(struct policy *policy, const struct file_policy *file, st
 			if (key_equal(policy->logs[k].key, key))
 				return err_set(err, ERR_CONFIG,
 					"transparency_logs: %s: key given twice", from->name);
+	}
+	return true;
+}
+
+/* ---- authorities ---- */
+
+static bool build_authority(const struct policy *policy, const struct file_pem *from,
+	struct policy_root *to, struct err *err)
+{
+	if (!policy_text_ok(from->name, IDENTITY_NAME_MAX))
+		return err_set(err, ERR_CONFIG, "not a name");
+	to->name = bytes_strdup(bytes_str(from->name));
+	if (!to->name)
+		return err_set(err, ERR_NOMEM, "no memory");
+	if (!cert_from_pem(bytes_str(from->pem), &to->cert, err))
+		return false;
+	for (const struct policy_root *other = policy->authorities; other < to; other++)
+		if (bytes_equal(cert_der(other->cert), cert_der(to->cert)))
+			return err_set(err, ERR_CONFIG, "certificate given twice");
+	return cert_has_eku(to->cert, OID_TIME_STAMPING) ||
+	       err_set(err, ERR_CONFIG,
+		       "not a certificate for time stamping: its issuers are not needed");
+}
+
+bool policy_build_authorities(
+	struct policy *policy, const struct file_policy *file, struct err *err)
+{
+	unsigned count = file->timestamp_authorities_count;
+
+	policy->authorities = policy_alloc(count, sizeof(*policy->authorities), err);
+	policy->authority_certs = policy_alloc(count, sizeof(*policy->authority_certs), err);
+	if (!policy->authorities || !policy->authority_certs)
+		return false;
+	for (unsigned i = 0; i < count; i++) {
+		const struct file_pem *from = &file->timestamp_authorities[i];
+		bool built;
+
+		policy->authority_count = i + 1;
+		cert_looks_begin();
+		built = build_authority(policy, from, &policy->authorities[i], err);
+		if (!cert_looks_whole(err) || !built)
+			return err_wrap(
+				err, "timestamp_authorities: %s", ESC(bytes_str(from->name)));
+		policy->authority_certs[i] = policy->authorities[i].cert;
 	}
 	return true;
 }
@@ -166,4 +213,10 @@ void policy_logs_release(struct policy *policy)
 	for (size_t i = 0; i < policy->log_count; i++)
 		note_key_release(&policy->logs[i]);
 	free(policy->logs);
+	for (size_t i = 0; i < policy->authority_count; i++) {
+		free(policy->authorities[i].name);
+		cert_unref(&policy->authorities[i].cert);
+	}
+	free(policy->authorities);
+	free(policy->authority_certs);
 }

@@ -196,6 +196,10 @@ bool policy_signers_outside(
 			    policy->statement_keys[i].name, err) ||
 			!outside_identity(signers, &policy->statement_keys[i], err))
 			return false;
+	for (size_t i = 0; i < policy->authority_count; i++)
+		if (!outside_cert(signers, policy->authorities[i].cert,
+			    "the time-stamping authority", policy->authorities[i].name, err))
+			return false;
 	for (size_t i = 0; i < policy->log_count; i++)
 		if (!outside(signers, policy->logs[i].key, "the transparency log",
 			    policy->logs[i].name, err))

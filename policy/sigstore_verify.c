@@ -16,6 +16,7 @@ struct judging {
 	struct sigstore_verdict verdict;
 	struct key *leaf_key; /* certificate mode; owned */
 	struct sigstore_claim claim;
+	bool judged_now; /* certificate mode: nothing tells when it signed */
 };
 
 /* Reasons against are MISMATCH, FORMAT, UNSUPPORTED, LIMIT; what else went wrong decided nothing. */
@@ -154,7 +155,7 @@ static bool check_chain(struct judging *j, int64_t at, struct err *err)
 	whole = result.fault == CHAIN_OK || err_set(err, ERR_MISMATCH, "certificate: %s: %s",
 						    chain_fault_name(result.fault), result.detail);
 	whole = whole && check_purposes(&result, err);
-	for (size_t i = 0; whole && !j->trust->log && i < result.count; i++) {
+	for (size_t i = 0; whole && j->judged_now && i < result.count; i++) {
 		int64_t end = cert_not_after(result.chain[i]);
 
 		if (i == 0 || end < j->verdict.certificate_end)
@@ -180,17 +181,50 @@ static bool check_usage(const struct cert *leaf, bool named, struct err *err)
 	return true;
 }
 
+/* The time of a stamp over the signature, by an authority that is pinned; 0: none, and why. What is
+ * no such stamp takes nothing from another. */
+static bool stamped_at(struct judging *j, int64_t *ret, struct err *why, struct err *err)
+{
+	const struct sigstore_bundle *b = j->bundle;
+
+	*ret = 0;
+	for (size_t i = 0; i < b->stamp_count && *ret == 0; i++) {
+		if (!timestamp_verify(buf_bytes(&b->stamps[i]), j->claim.signature,
+			    j->trust->authorities, j->trust->authority_count, ret, why) &&
+			!is_reason(why->code))
+			return err_set(err, why->code, "%s", why->text);
+		if (*ret > j->trust->now + SIGSTORE_SKEW)
+			*ret = 0;
+	}
+	return true;
+}
+
+/* When the certificate signed: what the log signed, or an authority; without a log now, too. */
+static bool find_time(struct judging *j, int64_t *ret, struct err *err)
+{
+	struct err why = {0};
+
+	*ret = j->trust->log ? j->verdict.logged_at : 0;
+	if (*ret)
+		return true;
+	if (!stamped_at(j, ret, &why, err))
+		return false;
+	j->verdict.stamped_at = *ret;
+	j->judged_now = *ret == 0 && !j->trust->log;
+	if (j->judged_now)
+		*ret = j->trust->now;
+	return *ret != 0 || err_set(err, ERR_MISMATCH,
+				    "the log signed no time at which to judge the certificate%s%s",
+				    why.code ? ": " : "", why.text);
+}
+
 static bool check_certificate(struct judging *j, struct err *err)
 {
 	const struct cert *leaf = j->bundle->certs[0];
-	int64_t at = j->trust->now;
+	int64_t at;
 
-	if (j->trust->log) {
-		at = j->verdict.logged_at;
-		if (at == 0)
-			return err_set(err, ERR_MISMATCH,
-				"the log signed no time at which to judge the certificate");
-	}
+	if (!find_time(j, &at, err))
+		return false;
 	return check_chain(j, at, err) && check_usage(leaf, j->trust->code_signing, err) &&
 	       sigstore_leaf_named(leaf, j->trust, &j->verdict, err);
 }

@@ -93,7 +93,8 @@ struct pinned {
 	struct sigstore_extension extensions[IDENTITY_EXTENSIONS];
 };
 
-static void pin(const struct policy_identity *identity, int64_t now, struct pinned *ret)
+static void pin(const struct policy *policy, const struct policy_identity *identity, int64_t now,
+	struct pinned *ret)
 {
 	size_t n = 0;
 
@@ -113,6 +114,8 @@ static void pin(const struct policy_identity *identity, int64_t now, struct pinn
 		.extensions = ret->extensions,
 		.extension_count = n,
 		.code_signing = true,
+		.authorities = policy->authority_certs,
+		.authority_count = policy->authority_count,
 		.now = now};
 }
 
@@ -132,15 +135,25 @@ static bool verify_logged(const struct sigstore_bundle *bundle, const struct pol
 	return true;
 }
 
-static bool verify_now(const struct sigstore_bundle *bundle, struct sigstore_trust *trust,
+/* Without a log: when an authority stamped it, or now. */
+static bool verify_unlogged(const struct sigstore_bundle *bundle, struct sigstore_trust *trust,
 	struct sigstore_verdict *ret, struct err *err)
 {
 	const struct cert *leaf = bundle->certs[0];
+	bool short_lived = cert_not_after(leaf) - cert_not_before(leaf) < SIGNER_LONG_LIVED;
 
+	if (short_lived && bundle->stamp_count == 0)
+		return true; /* the reason of the logs stands */
 	trust->log = NULL;
-	if (cert_not_after(leaf) - cert_not_before(leaf) >= SIGNER_LONG_LIVED)
-		return sigstore_verify(bundle, trust, ret, err);
-	return true; /* short-lived: the reason of the logs stands */
+	if (!sigstore_verify(bundle, trust, ret, err))
+		return false;
+	if (short_lived && ret->certificate_end) {
+		*ret = (struct sigstore_verdict){0};
+		(void)snprintf(ret->reason, sizeof(ret->reason),
+			"no time stamp of an authority that is pinned: nothing proves when the "
+			"certificate signed");
+	}
+	return true;
 }
 
 static bool verify_identity(const struct sigstore_bundle *bundle, const struct policy *policy,
@@ -150,11 +163,11 @@ static bool verify_identity(const struct sigstore_bundle *bundle, const struct p
 	struct sigstore_verdict verdict = {0};
 	struct pinned pinned;
 
-	pin(identity, now, &pinned);
+	pin(policy, identity, now, &pinned);
 	if (!verify_logged(bundle, policy, &pinned.trust, &verdict, err))
 		return false;
 	if (!verdict.verified && identity->log_optional &&
-		!verify_now(bundle, &pinned.trust, &verdict, err))
+		!verify_unlogged(bundle, &pinned.trust, &verdict, err))
 		return false;
 	if (!verdict.verified) {
 		(void)snprintf(ret->why, sizeof(ret->why), "%s", verdict.reason);
@@ -181,7 +194,7 @@ static bool find_identities(const struct sigstore_bundle *bundle, const struct p
 
 		if (!(asked >> i & 1) || !identity)
 			continue;
-		pin(identity, now, &pinned);
+		pin(policy, identity, now, &pinned);
 		cert_looks_begin();
 		is_named = sigstore_leaf_named(bundle->certs[0], &pinned.trust, &named, &why);
 		if (!cert_looks_whole(err))

@@ -90,9 +90,9 @@ static void explain_identity(struct words *w, const struct policy_statement_key 
 				identity->extensions[i]);
 	words_say(w, "release: %s is whose certificate names %s%s%s, %s", signer->name,
 		identity->identity, identity->prefix ? "…" : "", names_or(w, &more, ""),
-		identity->log_optional ? "by a log's time or while a certificate of a day or more "
-					 "is valid"
-				       : "by a log's time");
+		identity->log_optional
+			? "in a log or stamped, or while a certificate of a day or more is valid"
+			: "in a log");
 }
 
 static void explain_demands(struct words *w, const struct policy *p, const struct policy_class *c)

@@ -11,6 +11,13 @@ static void collect_logs(struct diff *d, const struct policy *policy, struct dif
 		diff_items_add(d, ret, key_id(policy->logs[i].key), policy->logs[i].name);
 }
 
+static void collect_authorities(struct diff *d, const struct policy *policy, struct diff_items *ret)
+{
+	for (size_t i = 0; i < policy->authority_count; i++)
+		diff_items_add_bytes(
+			d, ret, cert_der(policy->authorities[i].cert), policy->authorities[i].name);
+}
+
 /* A member of the digest; absent and empty differ. */
 static void put_text(struct buf *out, const char *text)
 {
@@ -72,6 +79,10 @@ void diff_identities(struct diff *d)
 			 "its word counts for when a certificate signed",
 			 "what it alone proves counts no more"},
 			collect_logs},
+		{{"timestamp_authorities", "time-stamping authority", DIFF_LOOSER,
+			 "its word counts for when a certificate signed",
+			 "what it alone dates counts no more"},
+			collect_authorities},
 		{{"statement_identities", "statement identity", DIFF_LOOSER,
 			 "what its certificates sign counts for the kinds it is trusted for",
 			 "what it alone stated counts no more"},

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "crypto/dsse.h"
 #include "crypto/merkle.h"
+#include "tests/support/timestamp_make.h"
 
 const char *const sigstore_leaf_extensions[][2] = {
 	{"basicConstraints", "critical,CA:FALSE"},
@@ -278,6 +279,20 @@ static json_t *make_entry(const struct sigstore_maker *m, const struct sigstore_
 	return entry;
 }
 
+static json_t *make_stamps(const struct sigstore_recipe *r, struct bytes signature, struct err *err)
+{
+	struct buf stamp = {0};
+	json_t *made = NULL;
+
+	if (timestamp_make(r->stamp_key, r->stamp_cert,
+		    r->stamp_other ? BYTES_LIT("other") : signature,
+		    r->stamped ? r->stamped : SIGSTORE_LOGGED, &stamp, err))
+		made = json_pack("{s:[{s:o}]}", "rfc3161Timestamps", "signedTimestamp",
+			base64(buf_bytes(&stamp)));
+	buf_release(&stamp);
+	return made;
+}
+
 static bool make_contents(const struct sigstore_maker *m, const struct sigstore_recipe *r,
 	struct content *said, struct content *logged, struct err *err)
 {
@@ -306,6 +321,9 @@ bool sigstore_make(const struct sigstore_maker *m, const struct sigstore_recipe 
 				json_pack("[o]",
 					make_entry(
 						m, r, r->logged_statement ? &logged : &said, err)));
+		if (r->stamp_cert)
+			json_object_set_new(material, "timestampVerificationData",
+				make_stamps(r, buf_bytes(&said.signature), err));
 		root = json_pack("{s:s,s:o}", "mediaType",
 			"application/vnd.dev.sigstore.bundle.v0.3+json", "verificationMaterial",
 			material);

@@ -59,6 +59,10 @@ struct sigstore_recipe {
 	int64_t promised; /* the time that is signed; 0: the same */
 	uint64_t proof_index; /* 0: 1, the true one */
 	uint8_t root_flip; /* xor into the proof's rootHash */
+	const struct cert *stamp_cert; /* an authority stamps the signature; NULL: none */
+	struct key *stamp_key;
+	int64_t stamped; /* 0: SIGSTORE_LOGGED */
+	bool stamp_other; /* something else is stamped */
 };
 /* The bundle as JSON text. */
 must_use bool sigstore_make(const struct sigstore_maker *m, const struct sigstore_recipe *recipe,

@@ -162,8 +162,8 @@ static void stamp__attributes_changed__refused(void **state)
 	assert_ok(timestamp_parse(buf_bytes(&response), &stamp, &err), err);
 	buf_put(&more, stamp.message_digest);
 	more.data[0] ^= 1;
-	assert_fails(timestamp_verify(edit(stamp.message_digest, buf_bytes(&more)), MESSAGE, &by,
-			     1, &when, &err),
+	assert_fails(timestamp_verify(edit(stamp.message_digest, buf_bytes(&more)), MESSAGE, &by, 1,
+			     &when, &err),
 		err, ERR_MISMATCH, "time stamp: its signature is about another statement of time");
 	buf_release(&more);
 }
@@ -193,8 +193,8 @@ static void stamp__of_another_form__refused(void **state)
 	(void)state;
 	make(WHEN);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct bytes in = edit(bytes_of(cases[i].from, cases[i].len),
-			bytes_of(cases[i].to, cases[i].len));
+		struct bytes in = edit(
+			bytes_of(cases[i].from, cases[i].len), bytes_of(cases[i].to, cases[i].len));
 
 		/* The first identifier of a digest is the list's, which nobody looks at. */
 		if (cases[i].code == ERR_UNSUPPORTED) {

@@ -5,6 +5,7 @@
 #include "crypto/note.h"
 #include "policy/signature.h"
 #include "policy/words.h"
+#include "tests/support/timestamp_make.h"
 
 #define PREFIX      "https://ci.example/workflow@refs/tags/"
 #define KINDS       "    kinds: [provenance]\n"
@@ -237,6 +238,52 @@ static void logs__wrong__refused_by_name(void **state)
 		"policy.yaml: transparency_logs: two words: note key: \"two words\" is no name");
 }
 
+static size_t changes_of(const char *subject)
+{
+	const json_t *one;
+	size_t i, n = 0;
+
+	json_release(&json);
+	assert_ok(policy_diff(policy, other, &json, &err), err);
+	json_array_foreach(json_object_get(json, "changes"), i, one) n +=
+		strcmp(json_string_value(json_object_get(one, "subject")), subject) == 0;
+	return n;
+}
+
+static void authorities__wrong__refused_by_name(void **state)
+{
+	struct cert *authority = NULL;
+	const struct sigstore_cert_recipe recipe = {.name = "authority",
+		.key = keys.other,
+		.issuer_key = keys.other,
+		.extensions = timestamp_extensions,
+		.begin = SIGSTORE_CA_BEGIN,
+		.end = SIGSTORE_CA_END};
+
+	(void)state;
+	assert_ok(sigstore_make_cert(&recipe, &authority, &err), err);
+	buf_put_str(&top, "timestamp_authorities:\n  - name: tsa\n    pem: ");
+	identity_put_cert(&top, authority, 6);
+	assert_ok(parse(SCENE_CLASS_LINES, &policy), err);
+	assert_int_equal(policy->authority_count, 1);
+	assert_string_equal(policy->authorities[0].name, "tsa");
+	assert_ok(parse(SCENE_CLASS_LINES, &other), err);
+	assert_int_equal(changes_of("timestamp_authorities"), 0);
+	buf_put_str(&top, "  - name: twin\n    pem: ");
+	identity_put_cert(&top, authority, 6);
+	assert_fails(parse(SCENE_CLASS_LINES, &policy), err, ERR_CONFIG,
+		"policy.yaml: timestamp_authorities: twin: certificate given twice");
+	buf_clear(&top);
+	assert_ok(parse(SCENE_CLASS_LINES, &policy), err);
+	assert_int_equal(changes_of("timestamp_authorities"), 1);
+	buf_put_str(&top, "timestamp_authorities:\n  - name: tsa\n    pem: ");
+	identity_put_cert(&top, maker.root, 6);
+	assert_fails(parse(SCENE_CLASS_LINES, &policy), err, ERR_CONFIG,
+		"policy.yaml: timestamp_authorities: tsa: not a certificate for time stamping: its "
+		"issuers are not needed");
+	cert_unref(&authority);
+}
+
 static void P13__keys_and_identities__at_most_64_together(void **state)
 {
 	(void)state;
@@ -310,26 +357,14 @@ static void explain__identities__said(void **state)
 	assert_true(said(json, NULL,
 		"release: workflow is whose certificate names " SIGSTORE_NAME
 		", vouched for by " SIGSTORE_ISSUER
-		", source repository https://git.example/a, by a log's time"));
+		", source repository https://git.example/a, in a log"));
 	json_release(&json);
 	lines_of(KINDS "    identity_prefix: \"" PREFIX "\"\n    log: optional\n");
 	assert_ok(parse(HIS_BUILD, &policy), err);
 	assert_ok(policy_class_explain(policy, &policy->classes[0], &json, &err), err);
 	assert_true(said(json, NULL,
 		"release: workflow is whose certificate names " PREFIX
-		"…, by a log's time or while a certificate of a day or more is valid"));
-}
-
-static size_t changes_of(const char *subject)
-{
-	const json_t *one;
-	size_t i, n = 0;
-
-	json_release(&json);
-	assert_ok(policy_diff(policy, other, &json, &err), err);
-	json_array_foreach(json_object_get(json, "changes"), i, one) n +=
-		strcmp(json_string_value(json_object_get(one, "subject")), subject) == 0;
-	return n;
+		"…, in a log or stamped, or while a certificate of a day or more is valid"));
 }
 
 static void diff__identities__any_change_said(void **state)
@@ -419,6 +454,7 @@ int main(void)
 		T(identity__with_odd_certificates__refused),
 		T(P5__names_of_keys_and_identities__each_once),
 		T(logs__wrong__refused_by_name),
+		T(authorities__wrong__refused_by_name),
 		T(P13__keys_and_identities__at_most_64_together),
 		T(demand__of_a_model_signature__every_model_unless_said),
 		T(explain__identities__said),

@@ -5,6 +5,7 @@
 
 #include "policy/checklist.h"
 #include "policy/statement_signers.h"
+#include "tests/support/timestamp_make.h"
 
 #define REPOSITORY "    source_repository: \"https://git.example/acme/agent\"\n"
 #define OID        "1.3.6.1.4.1.57264.1."
@@ -17,12 +18,24 @@
 
 static struct scene_keys keys;
 static struct sigstore_maker maker;
-static struct cert *leaf, *odd_leaf;
+static struct cert *leaf, *odd_leaf, *authority, *stranger;
 static struct scene *s;
 static struct buf top, statement, envelope;
 static struct bytes view;
 static struct sigstore_recipe recipe;
 static struct checklist list;
+
+static bool make_authority(struct key *key, struct cert **ret, struct err *err)
+{
+	const struct sigstore_cert_recipe recipe_of = {.name = "authority",
+		.key = key,
+		.issuer_key = key,
+		.extensions = timestamp_extensions,
+		.begin = SIGSTORE_CA_BEGIN,
+		.end = SIGSTORE_CA_END};
+
+	return sigstore_make_cert(&recipe_of, ret, err);
+}
 
 static int group_setup(void **state)
 {
@@ -30,7 +43,9 @@ static int group_setup(void **state)
 
 	(void)state;
 	scene_keys_make(&keys);
-	return sigstore_maker_start(&maker, &err) &&
+	return make_authority(keys.alice, &authority, &err) &&
+			       make_authority(keys.bob, &stranger, &err) &&
+			       sigstore_maker_start(&maker, &err) &&
 			       sigstore_make_leaf(&maker, sigstore_leaf_extensions, &leaf, &err)
 		       ? 0
 		       : -1;
@@ -40,6 +55,8 @@ static int group_teardown(void **state)
 {
 	(void)state;
 	cert_unref(&leaf);
+	cert_unref(&authority);
+	cert_unref(&stranger);
 	sigstore_maker_release(&maker);
 	scene_keys_free(&keys);
 	return 0;
@@ -123,11 +140,13 @@ static void leaf_of(const char *name, const char *value, int64_t end)
 		.end = end};
 	size_t n = 0;
 
-	for (; sigstore_leaf_extensions[n][0]; n++) {
-		bool replaced = name && strcmp(sigstore_leaf_extensions[n][0], name) == 0;
+	for (size_t i = 0; sigstore_leaf_extensions[i][0]; i++) {
+		bool replaced = name && strcmp(sigstore_leaf_extensions[i][0], name) == 0;
 
-		extensions[n][0] = sigstore_leaf_extensions[n][0];
-		extensions[n][1] = replaced ? value : sigstore_leaf_extensions[n][1];
+		if (replaced && !value)
+			continue;
+		extensions[n][0] = sigstore_leaf_extensions[i][0];
+		extensions[n++][1] = replaced ? value : sigstore_leaf_extensions[i][1];
 	}
 	r.extensions = (const char *const(*)[2])extensions;
 	cert_unref(&odd_leaf);
@@ -277,6 +296,103 @@ static void launch__with_a_bundle_beside_the_release__trusted(void **state)
 	assert_refused_among(s, REASON_STATEMENT_MISSING);
 }
 
+static void bundle__by_an_identity_of_a_prefix__counts(void **state)
+{
+	(void)state;
+	identity("    kinds: [provenance]\n    identity_prefix: "
+		 "\"https://ci.example/workflow@refs/tags/\"\n    issuer: \"" SIGSTORE_ISSUER
+		 "\"\n");
+	bundle();
+	accepted("1 signed by workflow");
+	leaf_of("subjectAltName", "critical,URI:https://ci.example/workflow@refs/heads/v1",
+		SIGSTORE_LEAF_END);
+	bundle();
+	refused("identity \"https://ci.example/workflow@refs/heads/v1\" is not the one pinned");
+}
+
+/* ---- time stamps ---- */
+
+/* The log and an authority for time stamping are pinned. */
+static void stamping_identity(const char *lines)
+{
+	buf_clear(&top);
+	identity_put_log(&top, &maker);
+	buf_put_str(&top, "timestamp_authorities:\n  - name: tsa.example\n    pem: ");
+	identity_put_cert(&top, authority, 6);
+	buf_put_str(&top, "statement_identities:\n");
+	identity_put(&top, &maker, "workflow", lines);
+	recipe.stamp_cert = authority;
+	recipe.stamp_key = keys.alice;
+}
+
+static void stamp__where_the_log_signs_no_time__counts_for_ever(void **state)
+{
+	(void)state;
+	stamping_identity(PLAIN);
+	recipe.no_promise = true;
+	recipe.version = "0.0.2";
+	bundle();
+	accepted("1 signed by workflow");
+	assert_int_equal(list.items[2].expires, 0);
+	recipe.no_entry = true;
+	bundle();
+	refused(UNLOGGED);
+}
+
+static void stamp__without_a_log__counts_where_none_is_needed(void **state)
+{
+	(void)state;
+	stamping_identity(OPTIONAL);
+	recipe.no_entry = true;
+	bundle();
+	accepted("1 signed by workflow");
+	assert_int_equal(list.items[2].expires, 0);
+	judge_at(LONG_END + 1);
+	assert_trusted(s);
+}
+
+static void P15__stamp_of_another_signature_time_or_authority__refused(void **state)
+{
+	const char *const none =
+		"no time stamp of an authority that is pinned: nothing proves when "
+		"the certificate signed";
+
+	(void)state;
+	stamping_identity(OPTIONAL);
+	recipe.no_entry = true;
+	recipe.stamped = SIGSTORE_LEAF_END;
+	bundle();
+	refused("certificate: expired: certificate 0 (CN=signer): certificate has expired");
+	recipe.stamped = 0;
+	recipe.stamp_other = true;
+	bundle();
+	demand(BUILD);
+	judge_at(SIGSTORE_LOGGED);
+	assert_unmet(REASON_STATEMENT_SIGNATURE, none);
+	recipe.stamp_other = false;
+	recipe.stamp_key = keys.bob;
+	recipe.stamp_cert = stranger;
+	bundle();
+	judge_at(SIGSTORE_LOGGED);
+	assert_unmet(REASON_STATEMENT_SIGNATURE, none);
+	/* A stamp from the future is nobody's, and the log's own time is judged first. */
+	stamping_identity(PLAIN);
+	recipe.no_entry = false;
+	recipe.no_promise = true;
+	recipe.stamped = SIGSTORE_LOGGED + 400;
+	bundle();
+	demand(BUILD);
+	judge_at(SIGSTORE_LOGGED + 400 - SIGSTORE_SKEW - 1);
+	assert_unmet(REASON_STATEMENT_SIGNATURE,
+		"the log signed no time at which to judge the certificate");
+	judge_at(SIGSTORE_LOGGED + 400 - SIGSTORE_SKEW);
+	assert_trusted(s);
+	recipe.no_promise = false;
+	recipe.integrated = SIGSTORE_LEAF_END + 1;
+	bundle();
+	refused("certificate: expired: certificate 0 (CN=signer): certificate has expired");
+}
+
 /* ---- what does not ---- */
 
 static void P15__bundle_about_another_artefact__refused(void **state)
@@ -379,6 +495,9 @@ static void P15__identity_or_issuers_twin__refused(void **state)
 	leaf_of("extendedKeyUsage", "clientAuth", SIGSTORE_LEAF_END);
 	bundle();
 	refused("certificate: is not for code signing");
+	leaf_of("extendedKeyUsage", NULL, SIGSTORE_LEAF_END);
+	bundle();
+	refused("certificate: is not for code signing");
 	identity(PLAIN REPOSITORY);
 	recipe.leaf = leaf;
 	bundle();
@@ -387,17 +506,17 @@ static void P15__identity_or_issuers_twin__refused(void **state)
 
 static void identity__of_another_root__refused(void **state)
 {
-	struct sigstore_maker stranger;
+	struct sigstore_maker elsewhere;
 
 	(void)state;
-	assert_ok(sigstore_maker_start(&stranger, &s->err), s->err);
+	assert_ok(sigstore_maker_start(&elsewhere, &s->err), s->err);
 	identity_put_log(&top, &maker);
 	buf_put_str(&top, "statement_identities:\n");
-	identity_put(&top, &stranger, "workflow", PLAIN);
+	identity_put(&top, &elsewhere, "workflow", PLAIN);
 	bundle();
 	refused("certificate: bad-signature: certificate 0 (CN=signer): certificate signature "
 		"failure");
-	sigstore_maker_release(&stranger);
+	sigstore_maker_release(&elsewhere);
 }
 
 static void identity__not_trusted_for_the_kind_or_not_demanded__refused(void **state)
@@ -425,12 +544,16 @@ static void unreadable(void)
 
 static void P3__envelope_of_another_form__refused(void **state)
 {
+	struct sigstore_bundle *opened = NULL;
+
 	(void)state;
 	identity(PLAIN);
 	recipe.statement = NULL;
 	recipe.content = BYTES_LIT("a file");
 	bundle();
 	unreadable();
+	assert_fails(statement_envelope_open(buf_bytes(&envelope), &opened, &s->err), s->err,
+		ERR_FORMAT, "Sigstore bundle: signs a file and no statement");
 	say_of(s->components[0].digest);
 	recipe.payload_type = "application/vnd.assay.evidence+cbor";
 	bundle();
@@ -553,6 +676,10 @@ int main(void)
 		T(envelope__with_a_long_lived_certificate__counts_while_it_is_valid),
 		T(envelope__of_a_key_and_an_identity__ends_when_the_last_one_does),
 		T(launch__with_a_bundle_beside_the_release__trusted),
+		T(bundle__by_an_identity_of_a_prefix__counts),
+		T(stamp__where_the_log_signs_no_time__counts_for_ever),
+		T(stamp__without_a_log__counts_where_none_is_needed),
+		T(P15__stamp_of_another_signature_time_or_authority__refused),
 		T(P15__bundle_about_another_artefact__refused),
 		T(P15__log_entry_of_another_signature__refused),
 		T(P15__time_that_the_log_did_not_sign__refused),
