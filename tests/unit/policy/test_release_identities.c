@@ -639,6 +639,7 @@ static void join__what_does_not_go_together__refused(void **state)
 
 static void check(enum err_code code, const char *why)
 {
+	s->top_lines = buf_str(&top);
 	scene_policy(s);
 	assert_fails(release_statement_check(
 			     &s->release, buf_bytes(&envelope), s->policy, SCENE_NOW, &s->err),
@@ -661,6 +662,16 @@ static void publish__a_bundle__taken_when_its_signer_counts(void **state)
 	check(ERR_DENIED, "statement-signature: not signed by a key that the policy trusts for "
 			  "kind provenance: " UNLOGGED);
 	recipe.no_entry = false;
+	bundle();
+	identity("    kinds: [bom]\n" NAMED);
+	check(ERR_DENIED, "statement-signature: not signed by a key that the policy trusts for "
+			  "kind provenance");
+	buf_clear(&top);
+	buf_put_str(&top, "statement_keys:\n  - name: ci\n    kinds: [bom]\n    pem: ");
+	scene_put_pem(&top, maker.signer_key, 6);
+	check(ERR_DENIED, "statement-signature: not signed by a key that the policy trusts for "
+			  "kind provenance");
+	identity(PLAIN);
 	say_of(BYTES_OF(((const uint8_t[SHA256_LEN]){0xee})).data);
 	bundle();
 	check(ERR_MISMATCH, "statement-other: speaks neither of this release nor of a component");

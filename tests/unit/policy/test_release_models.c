@@ -176,6 +176,8 @@ static void file__signed_alone__counts(void **state)
 	sign_as(MODEL_FORM_REFERENCE, keys.other);
 	judge(DEMAND);
 	assert_trusted(s);
+	component_of_files();
+	refused_as_other();
 }
 
 static void directory__of_one_file__counts(void **state)
@@ -320,6 +322,13 @@ static void directory__with_a_file_in_several_shards__refused(void **state)
 	refused_as_other();
 	s->components[MODEL].kind = COMPONENT_SHA256;
 	memcpy(s->components[MODEL].digest, files[0].digest, SHA256_LEN);
+	scene_release(s);
+	refused_as_other();
+	/* What is not known is not zeros. */
+	memset(s->components[MODEL].digest, 0, SHA256_LEN);
+	scene_release(s);
+	refused_as_other();
+	s->components[MODEL].kind = COMPONENT_TREE_SHA256;
 	scene_release(s);
 	refused_as_other();
 }

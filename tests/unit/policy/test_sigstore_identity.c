@@ -152,6 +152,7 @@ static void prefix__of_a_workflow__its_references_only(void **state)
 		{PREFIX "v1@refs/tags/v2", false},
 		{PREFIX "v 1", false},
 		{PREFIX "v1\n", false},
+		{PREFIX "v1\x7f", false},
 		{PREFIX "v\xc3\xa9", false},
 	};
 
