@@ -110,6 +110,7 @@ static const char policy_rest[] =
 	"# statement_identities: []    - {name: workflow, kinds: [provenance], roots: …, identity: "
 	"URI, issuer: URL}\n"
 	"# transparency_logs: []       - {name: rekor.sigstore.dev, pem: …}\n"
+	"# timestamp_authorities: []   - {name: tsa, pem: …}\n"
 	"\n"
 	"# What a workload of a class must bring, and what it gets.\n"
 	"risk_classes:\n"

@@ -14,7 +14,7 @@ static int tell_time(TS_RESP_CTX *context, void *arg, long *seconds, long *micro
 {
 	(void)context;
 	*seconds = (long)*(const int64_t *)arg;
-	*microseconds = 0;
+	*microseconds = *seconds % 2 ? 500000 : 0;
 	return 1;
 }
 
@@ -54,6 +54,7 @@ bool timestamp_make(struct key *key, const struct cert *cert, struct bytes messa
 	TS_RESP_CTX_set_signer_digest(context, EVP_sha256());
 	TS_RESP_CTX_set_def_policy(context, policy);
 	TS_RESP_CTX_add_md(context, EVP_sha256());
+	TS_RESP_CTX_set_clock_precision_digits(context, 3);
 	TS_RESP_CTX_set_time_cb(context, tell_time, &time);
 	response = TS_RESP_create_response(context, bio);
 	len = i2d_TS_RESP(response, &der);

@@ -98,6 +98,9 @@ static void stamp__by_a_known_authority__tells_when(void **state)
 	assert_ok(timestamp_parse(buf_bytes(&response), &stamp, &err), err);
 	assert_int_equal(stamp.time, WHEN);
 	assert_int_equal(stamp.imprint.len, SHA256_LEN);
+	make(WHEN + 1);
+	assert_ok(verify(authority, MESSAGE), err);
+	assert_int_equal(when, WHEN + 1);
 }
 
 static void stamp__by_nobody_known__refused(void **state)
