@@ -4,12 +4,16 @@
 #include "cli/release_file.h"
 
 #include "cli/release_input.h"
-#include "crypto/dsse.h"
+#include "policy/statement_signers.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <unistd.h>
 
-#define BESIDE_SUFFIX ".intoto.jsonl"
+#define CHAIN_SUFFIX ".chain.pem"
+#define CHAIN_MAX    (1u << 18)
+
+static const char *const beside_suffixes[] = {".intoto.jsonl", ".sigstore.json", ".sigstore"};
 
 struct collecting {
 	const struct release *release;
@@ -21,13 +25,9 @@ struct collecting {
 
 static bool statement_read(struct bytes envelope, struct predicate **ret, struct err *err)
 {
-	OWNED(dsse_free) struct dsse *dsse = NULL;
-	if (!dsse_parse(envelope, &dsse, err))
-		return false;
-	if (!predicate_payload_type_ok(dsse->payload_type))
-		return err_set(err, ERR_FORMAT, "payload type %s: not an in-toto statement",
-			ESC(bytes_str(dsse->payload_type)));
-	return predicate_parse(buf_bytes(&dsse->payload), ret, err);
+	OWNED(sigstore_bundle_free) struct sigstore_bundle *bundle = NULL;
+	return statement_envelope_open(envelope, &bundle, err) &&
+	       predicate_parse(buf_bytes(&bundle->dsse->payload), ret, err);
 }
 
 static bool envelope_append(struct collecting *c, struct bytes envelope, struct err *err)
@@ -64,7 +64,7 @@ static bool collect_one(
 	if (!statement_read(envelope, &predicate, &why)) {
 		if (listed)
 			return err_set(err, why.code, "%s: %s", file, why.text);
-		tell(c, file, "passed over: not a statement in a DSSE envelope");
+		tell(c, file, "passed over: not a statement in a DSSE envelope or Sigstore bundle");
 		return true;
 	}
 	if (!release_is_subject(c->release, predicate)) {
@@ -88,11 +88,34 @@ static bool collect_one(
 	return envelope_append(c, envelope, err);
 }
 
+/* The certificates in FILE.chain.pem, if it is there, are those of FILE's one envelope: together
+ * they make a Sigstore bundle, the envelope's signature and payload as they are. */
+static bool join_chain(const char *file, struct buf *envelopes, size_t count, struct err *err)
+{
+	OWNED(buf_release) struct buf path = {0}, pem = {0}, bundle = {0};
+	buf_printf(&path, "%s" CHAIN_SUFFIX, file);
+	if (!buf_str(&path))
+		return err_set(err, ERR_NOMEM, "release");
+	if (access(buf_str(&path), F_OK) != 0)
+		return true;
+	if (count != 1)
+		return err_set(err, ERR_FORMAT, "%s: goes with one envelope, and there are %zu",
+			buf_str(&path), count);
+	if (!cli_read(buf_str(&path), CHAIN_MAX, &pem, err))
+		return false;
+	if (!sigstore_bundle_join(buf_bytes(&envelopes[0]), buf_bytes(&pem), &bundle, err))
+		return err_wrap(err, "%s", buf_str(&path));
+	buf_clear(&envelopes[0]);
+	buf_put(&envelopes[0], buf_bytes(&bundle));
+	return buf_ok(&envelopes[0], err);
+}
+
 static bool collect_file(struct collecting *c, const char *file, bool listed, struct err *err)
 {
 	struct buf envelopes[STATEMENTS_MAX] = {0};
 	size_t count = 0;
-	bool ok = envelopes_read(file, STATEMENTS_MAX, envelopes, &count, err);
+	bool ok = envelopes_read(file, STATEMENTS_MAX, envelopes, &count, err) &&
+		  join_chain(file, envelopes, count, err);
 	for (size_t i = 0; i < count; i++) {
 		ok = ok && collect_one(c, file, buf_bytes(&envelopes[i]), listed, err);
 		buf_release(&envelopes[i]);
@@ -102,9 +125,13 @@ static bool collect_file(struct collecting *c, const char *file, bool listed, st
 
 static int beside(const struct dirent *entry)
 {
-	size_t len = strlen(entry->d_name), n = strlen(BESIDE_SUFFIX);
-	return entry->d_name[0] != '.' && len > n &&
-	       strcmp(entry->d_name + len - n, BESIDE_SUFFIX) == 0;
+	size_t len = strlen(entry->d_name);
+	for (size_t i = 0; entry->d_name[0] != '.' && i < ARRAY_LEN(beside_suffixes); i++) {
+		size_t n = strlen(beside_suffixes[i]);
+		if (len > n && strcmp(entry->d_name + len - n, beside_suffixes[i]) == 0)
+			return 1;
+	}
+	return 0;
 }
 
 static bool path_in(struct buf *out, const char *directory, const char *name, struct err *err)

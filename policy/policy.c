@@ -123,6 +123,9 @@ static bool build(struct policy *policy, const struct file_policy *file, struct 
 	return build_general(policy, file, err) && policy_build_anchors(policy, file, err) &&
 	       policy_build_revocation(policy, file, err) &&
 	       policy_build_statement_keys(policy, file, err) &&
+	       policy_build_logs(policy, file, err) &&
+	       policy_build_authorities(policy, file, err) &&
+	       policy_build_identities(policy, file, err) &&
 	       policy_build_approvers(policy, file, err) && policy_build_hosts(policy, file, err) &&
 	       policy_build_classes(policy, file, err);
 }
@@ -191,6 +194,7 @@ void policy_free(struct policy **policy)
 	}
 	free(p->release_keys);
 	policy_statement_keys_release(p);
+	policy_logs_release(p);
 	for (size_t i = 0; i < p->approver_count; i++)
 		approver_release(&p->approvers[i]);
 	free(p->approvers);

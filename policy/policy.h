@@ -21,6 +21,9 @@
 #define POLICY_PERSON_KEYS_MAX  4u
 #define POLICY_CLASSES_MAX      32u
 #define POLICY_ROOTS_MAX        256u
+#define POLICY_LOGS_MAX         8u
+#define POLICY_AUTHORITIES_MAX  16u
+#define IDENTITY_CERTS_MAX      8u /* roots of one identity; and intermediates */
 #define POLICY_DEMANDS_MAX      32u /* of one risk class */
 #define POLICY_LIST_MAX         16u /* builders, roles, levels, metrics of one demand */
 #define POLICY_METRIC_NAME_MAX  128u
@@ -35,6 +38,8 @@
 #define STATEMENTS_BYTES_MAX    (1u << 20) /* all of them together */
 #define CREDENTIAL_LIFETIME_MAX (30 * 86400)
 #define POLICY_TIME_MAX         INT64_C(253402300799) /* the last second of the year 9999 */
+
+struct note_key; /* crypto/note.h */
 
 /* ---- the policy file (YAML, docs/formats/policy.md) ---- */
 
@@ -62,9 +67,33 @@ struct policy_approval_rule {
 	char *role;
 	unsigned count; /* distinct persons, at least 1 */
 };
-struct policy_statement_key {
+/* What a certificate says besides its name, each by an extension of Fulcio's. */
+enum identity_extension_id {
+	IDENTITY_RUNNER = 0,
+	IDENTITY_REPOSITORY,
+	IDENTITY_REF,
+	IDENTITY_REPOSITORY_ID,
+	IDENTITY_OWNER_ID,
+	IDENTITY_EXTENSIONS
+};
+struct identity_extension {
+	const char *oid, *name, *key; /* key: in the policy file */
+};
+extern const struct identity_extension identity_extensions[IDENTITY_EXTENSIONS];
+/* A signer known by a certificate. */
+struct policy_identity {
+	struct cert *roots[IDENTITY_CERTS_MAX], *intermediates[IDENTITY_CERTS_MAX];
+	size_t root_count, intermediate_count;
+	char *identity; /* the certificate's one name, */
+	bool prefix; /* or what it begins with: sigstore_name_fits */
+	char *issuer; /* NULL: the certificate must have none */
+	char *extensions[IDENTITY_EXTENSIONS]; /* NULL: not looked at */
+	bool log_optional; /* a certificate that is not short-lived also counts while it is valid */
+};
+struct policy_statement_key { /* key or identity, the other is NULL */
 	char *name;
 	struct key *key;
+	struct policy_identity *identity;
 	unsigned kinds; /* bit k: trusted for statements of kind k, and for no other */
 };
 struct policy_metric {
@@ -150,8 +179,14 @@ struct policy {
 	size_t intermediate_count;
 	struct policy_release_key *release_keys;
 	size_t release_key_count;
-	struct policy_statement_key *statement_keys; /* at most POLICY_KEYS_MAX */
+	struct policy_statement_key *statement_keys; /* at most POLICY_KEYS_MAX: keys, behind them
+							identities */
 	size_t statement_key_count;
+	struct note_key *logs; /* transparency logs whose time is believed */
+	size_t log_count;
+	struct policy_root *authorities; /* for time stamping: their own certificates */
+	struct cert **authority_certs; /* the same, borrowed */
+	size_t authority_count;
 	struct policy_approver *approvers;
 	size_t approver_count;
 	struct policy_class *classes;
@@ -253,8 +288,8 @@ struct release_input {
 	struct bytes envelope; /* DSSE */
 	const struct bytes *approvals; /* DSSE envelopes */
 	size_t approval_count;
-	const struct bytes *statements; /* DSSE envelopes; at most STATEMENTS_MAX, and
-					   STATEMENTS_BYTES_MAX in all */
+	const struct bytes *statements; /* as statement_envelope_open takes them; at most
+					   STATEMENTS_MAX, and STATEMENTS_BYTES_MAX in all */
 	size_t statement_count;
 	struct bytes environment;
 	/* Not NULL: a rollback to the release is judged. Then the approvals are rollback approvals,
@@ -268,11 +303,11 @@ struct rollback_terms {
 };
 must_use bool release_appraise(const struct release_input *input, const struct policy *policy,
 	int64_t now, struct verdict *verdict, struct release **ret_release, struct err *err);
-/* Whether a statement may be kept beside a release: a key that the policy trusts for its kind
- * signed it, and it speaks of this release or a component. Whether it meets a demand is judged
+/* Whether a statement may be kept beside a release: a key or identity that the policy trusts for its
+ * kind signed it, and it speaks of this release or a component. Whether it meets a demand is judged
  * anew at every decision. ERR_FORMAT, ERR_DENIED, ERR_MISMATCH. */
 must_use bool release_statement_check(const struct release *release, struct bytes envelope,
-	const struct policy *policy, struct err *err);
+	const struct policy *policy, int64_t now, struct err *err);
 
 /* ---- appraisal of evidence ---- */
 

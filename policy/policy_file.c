@@ -40,6 +40,7 @@ static const cyaml_strval_t statement_kinds[] = {
 	{"assessment", PREDICATE_ASSESSMENT},
 	{"vsa", PREDICATE_VSA},
 	{"bom", PREDICATE_BOM},
+	{"model-signature", PREDICATE_MODEL_SIGNATURE},
 };
 static const cyaml_strval_t bom_formats[] = {
 	{"cyclonedx", BOM_CYCLONEDX},
@@ -141,6 +142,35 @@ static const cyaml_schema_field_t statement_key_fields[] = {
 };
 static const cyaml_schema_value_t statement_key_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_statement_key, statement_key_fields),
+};
+
+static const cyaml_strval_t identity_logs[] = {
+	{"required", IDENTITY_LOG_REQUIRED},
+	{"optional", IDENTITY_LOG_OPTIONAL},
+};
+#define EXTENSION(key, id)                                                                         \
+	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,                      \
+		struct file_identity, extensions[id], 1, PEM_TEXT_MAX)
+static const cyaml_schema_field_t identity_fields[] = {
+	TEXT(file_identity, name, 0),
+	TEXT(file_identity, roots, 0),
+	TEXT(file_identity, intermediates, CYAML_FLAG_OPTIONAL),
+	TEXT(file_identity, identity, CYAML_FLAG_OPTIONAL),
+	TEXT(file_identity, identity_prefix, CYAML_FLAG_OPTIONAL),
+	TEXT(file_identity, issuer, CYAML_FLAG_OPTIONAL),
+	EXTENSION("runner_environment", IDENTITY_RUNNER),
+	EXTENSION("source_repository", IDENTITY_REPOSITORY),
+	EXTENSION("source_ref", IDENTITY_REF),
+	EXTENSION("source_repository_id", IDENTITY_REPOSITORY_ID),
+	EXTENSION("source_owner_id", IDENTITY_OWNER_ID),
+	CYAML_FIELD_ENUM("log", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_identity, log,
+		identity_logs, ARRAY_LEN(identity_logs)),
+	CYAML_FIELD_SEQUENCE("kinds", CYAML_FLAG_POINTER, struct file_identity, kinds,
+		&statement_kind_entry, 1, ARRAY_LEN(statement_kinds)),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t identity_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_identity, identity_fields),
 };
 
 static const cyaml_schema_field_t metric_fields[] = {
@@ -327,6 +357,12 @@ static const cyaml_schema_field_t policy_fields[] = {
 		&pem_entry, 1, POLICY_KEYS_MAX),
 	CYAML_FIELD_SEQUENCE("statement_keys", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_policy, statement_keys, &statement_key_entry, 0, POLICY_KEYS_MAX),
+	CYAML_FIELD_SEQUENCE("statement_identities", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, statement_identities, &identity_entry, 0, POLICY_KEYS_MAX),
+	CYAML_FIELD_SEQUENCE("transparency_logs", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, transparency_logs, &pem_entry, 0, POLICY_LOGS_MAX),
+	CYAML_FIELD_SEQUENCE("timestamp_authorities", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, timestamp_authorities, &pem_entry, 0, POLICY_AUTHORITIES_MAX),
 	CYAML_FIELD_SEQUENCE("approvers", CYAML_FLAG_POINTER, struct file_policy, approvers,
 		&approver_entry, 0, POLICY_KEYS_MAX),
 	CYAML_FIELD_SEQUENCE("risk_classes", CYAML_FLAG_POINTER, struct file_policy, risk_classes,

@@ -28,6 +28,14 @@ struct file_statement_key {
 	enum predicate_kind *kinds;
 	unsigned kinds_count;
 };
+enum identity_log { IDENTITY_LOG_REQUIRED = 0, IDENTITY_LOG_OPTIONAL };
+struct file_identity {
+	char *name, *roots, *intermediates, *identity, *identity_prefix, *issuer;
+	char *extensions[IDENTITY_EXTENSIONS];
+	enum identity_log log;
+	enum predicate_kind *kinds;
+	unsigned kinds_count;
+};
 struct file_metric {
 	char *name, *min, *max;
 };
@@ -115,6 +123,9 @@ struct file_policy {
 	unsigned ek_distrusted_count;
 	struct file_statement_key *statement_keys;
 	unsigned statement_keys_count;
+	struct file_identity *statement_identities;
+	struct file_pem *transparency_logs, *timestamp_authorities;
+	unsigned statement_identities_count, transparency_logs_count, timestamp_authorities_count;
 	struct file_approver *approvers;
 	unsigned approvers_count;
 	struct file_class *risk_classes;
@@ -144,6 +155,19 @@ must_use bool policy_build_approvers(
 /* Judges the keys of statements. */
 must_use bool policy_build_statement_keys(
 	struct policy *policy, const struct file_policy *file, struct err *err);
+/* Name and kinds of one of the policy's statement_keys, behind which nothing has been built. */
+must_use bool policy_statement_signer(const struct policy *policy, const char *name,
+	const enum predicate_kind *kinds, unsigned kind_count, struct policy_statement_key *to,
+	struct err *err);
+/* Judges the logs and authorities, then the identities, which follow the keys in statement_keys. */
+must_use bool policy_build_logs(
+	struct policy *policy, const struct file_policy *file, struct err *err);
+must_use bool policy_build_authorities(
+	struct policy *policy, const struct file_policy *file, struct err *err);
+must_use bool policy_build_identities(
+	struct policy *policy, const struct file_policy *file, struct err *err);
+void policy_identity_free(struct policy_identity **identity);
+void policy_logs_release(struct policy *policy);
 /* Judges what one class demands; the keys must have been built. */
 must_use bool policy_build_demands(const struct policy *policy, struct policy_class *to,
 	const struct file_class *from, struct err *err);

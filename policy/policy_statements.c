@@ -20,36 +20,54 @@
 
 /* ---- keys ---- */
 
+bool policy_statement_signer(const struct policy *policy, const char *name,
+	const enum predicate_kind *kinds, unsigned kind_count, struct policy_statement_key *to,
+	struct err *err)
+{
+	if (!policy_text_ok(name, TEXT_MAX))
+		return err_set(err, ERR_CONFIG, "%s: not a name", ESC(bytes_str(name)));
+	to->name = bytes_strdup(bytes_str(name));
+	if (!to->name)
+		return err_set(err, ERR_NOMEM, "no memory");
+	for (const struct policy_statement_key *other = policy->statement_keys; other < to; other++)
+		if (strcmp(other->name, name) == 0)
+			return err_set(err, ERR_CONFIG, "%s: name or key given twice", name);
+	for (unsigned i = 0; i < kind_count; i++) {
+		if (to->kinds & KIND_BIT(kinds[i]))
+			return err_set(err, ERR_CONFIG, "%s: kind %s: given twice", name,
+				predicate_kind_name(kinds[i]));
+		to->kinds |= KIND_BIT(kinds[i]);
+	}
+	return true;
+}
+
 static bool build_key(const struct policy *policy, const struct file_statement_key *from,
 	struct policy_statement_key *to, struct err *err)
 {
-	if (!policy_text_ok(from->name, TEXT_MAX))
-		return err_set(err, ERR_CONFIG, "%s: not a name", ESC(bytes_str(from->name)));
-	to->name = bytes_strdup(bytes_str(from->name));
-	if (!to->name)
-		return err_set(err, ERR_NOMEM, "no memory");
+	if (!policy_statement_signer(policy, from->name, from->kinds, from->kinds_count, to, err))
+		return false;
 	if (!policy_public_key(from->pem, &to->key, err))
 		return err_wrap(err, "%s", to->name);
 	for (const struct policy_statement_key *other = policy->statement_keys; other < to; other++)
-		if (strcmp(other->name, to->name) == 0 || key_equal(other->key, to->key))
+		if (key_equal(other->key, to->key))
 			return err_set(err, ERR_CONFIG, "%s: name or key given twice", to->name);
-	for (unsigned i = 0; i < from->kinds_count; i++) {
-		if (to->kinds & KIND_BIT(from->kinds[i]))
-			return err_set(err, ERR_CONFIG, "%s: kind %s: given twice", to->name,
-				predicate_kind_name(from->kinds[i]));
-		to->kinds |= KIND_BIT(from->kinds[i]);
-	}
 	return true;
 }
 
 bool policy_build_statement_keys(
 	struct policy *policy, const struct file_policy *file, struct err *err)
 {
-	policy->statement_keys =
-		policy_alloc(file->statement_keys_count, sizeof(*policy->statement_keys), err);
+	unsigned keys = file->statement_keys_count;
+
+	if (keys + file->statement_identities_count > POLICY_KEYS_MAX)
+		return err_set(err, ERR_CONFIG,
+			"statement_keys and statement_identities: more than %u together",
+			POLICY_KEYS_MAX);
+	policy->statement_keys = policy_alloc(
+		keys + file->statement_identities_count, sizeof(*policy->statement_keys), err);
 	if (!policy->statement_keys)
 		return false;
-	for (unsigned i = 0; i < file->statement_keys_count; i++) {
+	for (unsigned i = 0; i < keys; i++) {
 		policy->statement_key_count = i + 1;
 		if (!build_key(policy, &file->statement_keys[i], &policy->statement_keys[i], err))
 			return err_wrap(err, "statement_keys");
@@ -62,6 +80,7 @@ void policy_statement_keys_release(struct policy *policy)
 	for (size_t i = 0; i < policy->statement_key_count; i++) {
 		free(policy->statement_keys[i].name);
 		key_unref(&policy->statement_keys[i].key);
+		policy_identity_free(&policy->statement_keys[i].identity);
 	}
 	free(policy->statement_keys);
 }
@@ -229,6 +248,9 @@ static bool demand_fits(const struct file_demand *from, struct err *err)
 static bool build_demand(const struct policy *policy, const struct file_demand *from,
 	struct policy_demand *to, struct err *err)
 {
+	char *all_models[] = {(char *)(uintptr_t) "model"}, **covers = from->covers;
+	unsigned covers_count = from->covers_count;
+
 	to->kind = from->kind;
 	to->passed =
 		from->passed ? *from->passed : (KINDS_WITH_OUTCOME & KIND_BIT(from->kind)) != 0;
@@ -241,13 +263,17 @@ static bool build_demand(const struct policy *policy, const struct file_demand *
 		if (to->age_max < 1)
 			return err_set(err, ERR_CONFIG, "max_age: must be 1 s or more");
 	}
+	/* What is demanded of a model is demanded of every one. */
+	if (from->kind == PREDICATE_MODEL_SIGNATURE && covers_count == 0) {
+		covers = all_models;
+		covers_count = ARRAY_LEN(all_models);
+	}
 	return demand_fits(from, err) && demand_keys(policy, from, to, err) &&
 	       policy_text_list(from->builder, from->builder_count, "builder", &to->builders,
 		       &to->builder_count, err) &&
 	       policy_text_list(from->levels, from->levels_count, "levels", &to->levels,
 		       &to->level_count, err) &&
-	       policy_text_list(from->covers, from->covers_count, "covers", &to->covers,
-		       &to->cover_count, err) &&
+	       policy_text_list(covers, covers_count, "covers", &to->covers, &to->cover_count, err) &&
 	       demand_metrics(from, to, err) && policy_build_bom(from, &to->bom, err);
 }
 

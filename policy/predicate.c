@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "crypto/dsse.h"
 #include "evidence/names.h"
+#include "policy/model_signature.h"
 #include "policy/predicate_read.h"
 #include "policy/statement.h"
 
@@ -18,6 +19,7 @@ static const char *const kind_names[] = {
 	[PREDICATE_VSA] = "vsa",
 	[PREDICATE_ASSESSMENT] = "assessment",
 	[PREDICATE_BOM] = "bom",
+	[PREDICATE_MODEL_SIGNATURE] = "model-signature",
 };
 static_assert(ARRAY_LEN(kind_names) == PREDICATE_KINDS, "every kind has a name");
 
@@ -34,6 +36,7 @@ static const struct {
 	{"https://slsa.dev/provenance/v1", PREDICATE_PROVENANCE},
 	{"https://in-toto.io/attestation/test-result/v0.1", PREDICATE_TEST_RESULT},
 	{"https://slsa.dev/verification_summary/v1", PREDICATE_VSA},
+	{MODEL_PREDICATE, PREDICATE_MODEL_SIGNATURE},
 };
 const char *predicate_kind_name(enum predicate_kind kind)
 {
@@ -191,6 +194,9 @@ bool predicate_parse(struct bytes statement, struct predicate **ret, struct err 
 	content_read(&r, root, made);
 	if (!reading_ok(&r, err))
 		return false;
+	if (made->kind == PREDICATE_MODEL_SIGNATURE &&
+		!model_signature_read(statement, &made->model, err))
+		return err_wrap(err, "statement");
 	*ret = TAKE(made);
 	return true;
 }

@@ -23,9 +23,10 @@ enum predicate_kind {
 	PREDICATE_VSA, /* https://slsa.dev/verification_summary/v1 */
 	PREDICATE_ASSESSMENT, /* PREDICATE_ASSESSMENT_PREFIX "<name>/v1" */
 	PREDICATE_BOM, /* CycloneDX or SPDX */
+	PREDICATE_MODEL_SIGNATURE, /* https://model_signing/signature/v1.0 */
 	PREDICATE_KINDS
 };
-/* "provenance", "test-result", "vsa", "assessment", "bom", "other". */
+/* "provenance", "test-result", "vsa", "assessment", "bom", "model-signature", "other". */
 const char *predicate_kind_name(enum predicate_kind kind);
 
 /* What of a DigestSet is matched: nothing else ever is. */
@@ -92,6 +93,15 @@ struct predicate_assessment {
 	size_t metric_count; /* sorted by name, unique */
 	struct predicate_metric *metrics;
 };
+/* An OpenSSF model signature: what a measured component is compared with. The subject's digest is
+ * never matched: it covers no names. */
+struct predicate_model {
+	bool has_tree; /* of files that are signed whole */
+	uint8_t tree[SHA256_LEN]; /* SHA-256 of the manifest that measuring a directory of exactly
+				     these files gives */
+	bool has_file; /* the model is one file */
+	uint8_t file[SHA256_LEN];
+};
 
 struct predicate {
 	enum predicate_kind kind;
@@ -105,6 +115,7 @@ struct predicate {
 	struct predicate_assessment assessment;
 	struct bom *bom; /* of a BOM; NULL: a version or form of it that is not read */
 	char *bom_fault; /* then: why, in words */
+	struct predicate_model model;
 };
 
 /* Whether an envelope of this payload type may hold an in-toto statement:

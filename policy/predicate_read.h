@@ -59,5 +59,8 @@ void vsa_release(struct predicate_vsa *vsa);
 void assessment_read(struct reading *r, struct bytes name, const json_t *object,
 	struct predicate_assessment *ret);
 void assessment_release(struct predicate_assessment *assessment);
+/* Of the whole statement, which must be one by that specification. */
+must_use bool model_signature_read(
+	struct bytes statement, struct predicate_model *ret, struct err *err);
 
 #endif

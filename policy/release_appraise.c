@@ -25,14 +25,13 @@ static bool refused_format(struct verdict *verdict, struct err *err)
 	return refuse_malformed(verdict, REASON_RELEASE_MALFORMED, "release", err);
 }
 
-bool release_open_intoto(struct bytes envelope, bool any, struct dsse **ret, struct err *err)
+bool release_open_intoto(struct bytes envelope, struct dsse **ret, struct err *err)
 {
 	OWNED(dsse_free) struct dsse *dsse = NULL;
 
 	if (!dsse_parse(envelope, &dsse, err))
 		return false;
-	if (any ? !predicate_payload_type_ok(dsse->payload_type)
-		: strcmp(dsse->payload_type, DSSE_INTOTO_TYPE) != 0) {
+	if (strcmp(dsse->payload_type, DSSE_INTOTO_TYPE) != 0) {
 		(void)err_set(err, ERR_FORMAT, "payload type %s: expected " DSSE_INTOTO_TYPE,
 			ESC(bytes_str(dsse->payload_type)));
 		return false;
@@ -175,7 +174,7 @@ static bool judge(struct release_case *c, struct bytes envelope, struct judged *
 	OWNED(dsse_free) struct dsse *dsse = NULL;
 	struct err why = {0};
 
-	if (!release_open_intoto(envelope, false, &dsse, &why) ||
+	if (!release_open_intoto(envelope, &dsse, &why) ||
 		!(c->input->rollback ? rollback_approval_parse : approval_parse)(
 			buf_bytes(&dsse->payload), &j->approval, &why)) {
 		j->fault = REASON_APPROVAL_SIGNATURE;
@@ -335,7 +334,7 @@ static bool appraise(struct release_case *c, struct err *err)
 {
 	OWNED(dsse_free) struct dsse *dsse = NULL;
 
-	if (!release_open_intoto(c->input->envelope, false, &dsse, err) ||
+	if (!release_open_intoto(c->input->envelope, &dsse, err) ||
 		!release_parse(buf_bytes(&dsse->payload), &c->release, err))
 		return refused_format(c->verdict, err);
 	if (!check_signature(c, dsse, err))

@@ -5,6 +5,7 @@
 
 #include "crypto/dsse.h"
 #include "policy/checklist.h"
+#include "policy/statement_signers.h"
 
 #define CLOCK_SKEW_MAX 60 /* seconds by which a signer's clock may be ahead */
 #define NEVER          INT64_MAX
@@ -20,7 +21,7 @@ struct judged {
 /* One statement as read: what it is, who signed it, and what it speaks of. */
 struct said {
 	struct predicate *predicate; /* NULL: does not parse */
-	uint64_t signers; /* bit i: policy->statement_keys[i] signed */
+	struct statement_signers by;
 	bool of_release; /* a subject is the release's digest */
 	bool of_component[RELEASE_COMPONENTS_MAX];
 	bool of_any; /* of the release or of any component */
@@ -52,10 +53,8 @@ must_use bool release_bom_counts(const struct release_case *c, const struct poli
 void release_bom_lacking(const struct release_case *c, const struct policy_demand *d,
 	const bool counts[STATEMENTS_MAX], const int64_t ends[STATEMENTS_MAX], int64_t *end,
 	char lacking[REASON_TEXT_MAX]);
-/* A DSSE envelope of an in-toto statement; with any: of any of its payload types, else of
- * DSSE_INTOTO_TYPE alone. */
-must_use bool release_open_intoto(
-	struct bytes envelope, bool any, struct dsse **ret, struct err *err);
+/* A DSSE envelope of an in-toto statement, payload type DSSE_INTOTO_TYPE. */
+must_use bool release_open_intoto(struct bytes envelope, struct dsse **ret, struct err *err);
 /* Adds an item to the list, if there is one; end: NEVER where none is known. */
 void checklist_put(struct release_case *c, bool met, int64_t end, const char *by,
 	const char *demand, ...) __attribute__((format(printf, 5, 6)));

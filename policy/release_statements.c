@@ -27,35 +27,27 @@ static uint64_t keys_asked(const struct release_case *c, enum predicate_kind kin
 	return keys;
 }
 
-static bool read_signers(
-	const struct release_case *c, const struct dsse *dsse, struct said *s, struct err *err)
-{
-	uint64_t asked = keys_asked(c, s->predicate->kind), mask = 0;
-	struct key *keys[POLICY_KEYS_MAX];
-	size_t at[POLICY_KEYS_MAX], n = 0;
-
-	for (size_t i = 0; i < c->policy->statement_key_count; i++)
-		if (asked >> i & 1) {
-			at[n] = i;
-			keys[n++] = c->policy->statement_keys[i].key;
-		}
-	if (n == 0)
-		return true;
-	if (!dsse_verify(dsse, keys, n, &mask, err))
-		return err_wrap(err, "statement");
-	for (size_t i = 0; i < n; i++)
-		s->signers |= (mask >> i & 1) << at[i];
-	return true;
-}
-
 /* A subject's sha256 is that of a file's bytes, or of a directory's manifest. Digests of other kinds
  * are digests of something else, and never matched with it. */
 static bool component_is_subject(
 	const struct release_component *component, const struct predicate *predicate)
 {
-	if (component->kind != COMPONENT_SHA256 && component->kind != COMPONENT_TREE_SHA256)
+	bool is_tree = component->kind == COMPONENT_TREE_SHA256;
+	const struct predicate_model *model = &predicate->model;
+
+	if (component->kind != COMPONENT_SHA256 && !is_tree)
 		return false;
-	return predicate_has_subject(predicate, component->digest);
+	if (predicate->kind != PREDICATE_MODEL_SIGNATURE)
+		return predicate_has_subject(predicate, component->digest);
+	return (is_tree ? model->has_tree : model->has_file) &&
+	       memcmp(is_tree ? model->tree : model->file, component->digest, SHA256_LEN) == 0;
+}
+
+/* A model's signature speaks of files alone. */
+static bool release_as_subject(const struct release *release, const struct predicate *predicate)
+{
+	return predicate->kind != PREDICATE_MODEL_SIGNATURE &&
+	       predicate_has_subject(predicate, release->digest);
 }
 
 bool release_is_subject(const struct release *release, const struct predicate *predicate)
@@ -68,7 +60,7 @@ bool release_is_subject(const struct release *release, const struct predicate *p
 
 static void read_subjects(const struct release_case *c, struct said *s)
 {
-	s->of_release = predicate_has_subject(s->predicate, c->release->digest);
+	s->of_release = release_as_subject(c->release, s->predicate);
 	s->of_any = s->of_release;
 	for (size_t i = 0; i < c->release->component_count; i++) {
 		s->of_component[i] = component_is_subject(&c->release->components[i], s->predicate);
@@ -79,19 +71,20 @@ static void read_subjects(const struct release_case *c, struct said *s)
 static bool read_statement(
 	const struct release_case *c, struct bytes envelope, struct said *s, struct err *err)
 {
-	OWNED(dsse_free) struct dsse *dsse = NULL;
+	OWNED(sigstore_bundle_free) struct sigstore_bundle *bundle = NULL;
 	struct err why = {0};
 
-	if (!release_open_intoto(envelope, true, &dsse, &why) ||
-		!predicate_parse(buf_bytes(&dsse->payload), &s->predicate, &why))
+	if (!statement_envelope_open(envelope, &bundle, &why) ||
+		!predicate_parse(buf_bytes(&bundle->dsse->payload), &s->predicate, &why))
 		return (why.code != ERR_NOMEM && why.code != ERR_INTERNAL) ||
 		       err_set(err, why.code, "statement: %s", why.text);
-	if (dsse->count > STATEMENT_SIGNATURES_MAX) {
+	if (bundle->dsse->count > STATEMENT_SIGNATURES_MAX) {
 		predicate_free(&s->predicate);
 		return true;
 	}
 	read_subjects(c, s);
-	return read_signers(c, dsse, s, err);
+	return statement_signers_find(
+		bundle, c->policy, keys_asked(c, s->predicate->kind), c->now, &s->by, err);
 }
 
 /* ---- one statement, one demand ---- */
@@ -222,12 +215,15 @@ static void check_time(const struct release_case *c, const struct policy_demand 
 }
 
 /* First second at which a statement that counts now counts no more. */
-static int64_t ends_at(const struct policy_demand *d, const struct predicate *p)
+static int64_t ends_at(const struct policy_demand *d, const struct said *s)
 {
+	const struct predicate *p = s->predicate;
 	int64_t end = p->kind == PREDICATE_ASSESSMENT ? p->assessment.expires : NEVER;
 	int64_t age_end = d->age_max > 0 ? made_at(p) + d->age_max + 1 : NEVER;
+	int64_t signer_end = s->by.lasting & d->keys ? NEVER : s->by.end;
 
-	return age_end < end ? age_end : end;
+	end = age_end < end ? age_end : end;
+	return signer_end < end ? signer_end : end;
 }
 
 static void judge_for(const struct release_case *c, const struct policy_demand *d,
@@ -237,10 +233,10 @@ static void judge_for(const struct release_case *c, const struct policy_demand *
 
 	if (d->type && strcmp(p->type, d->type) != 0)
 		fault_set(f, REASON_STATEMENT_OTHER, d->type, "type %s", ESC(bytes_str(p->type)));
-	if (!(s->signers & d->keys))
+	if (!(s->by.mask & d->keys))
 		fault_set(f, REASON_STATEMENT_SIGNATURE,
-			"signed by a key that the policy trusts for this",
-			"not signed by any of them");
+			"signed by a key that the policy trusts for this", "%s",
+			*s->by.why ? s->by.why : "not signed by any of them");
 	if (!s->of_any)
 		fault_set(f, REASON_STATEMENT_OTHER, "of this release or a component of it",
 			"of something else");
@@ -325,8 +321,8 @@ static void tally(const struct release_case *c, const struct policy_demand *d, s
 			continue;
 		t->counts[i] = true;
 		t->number++;
-		t->signers |= s->signers & d->keys;
-		t->ends[i] = ends_at(d, s->predicate);
+		t->signers |= s->by.mask & d->keys;
+		t->ends[i] = ends_at(d, s);
 		best = t->ends[i] > best ? t->ends[i] : best;
 	}
 	t->end = d->cover_count ? NEVER : best;
@@ -432,32 +428,38 @@ bool release_check_statements(struct release_case *c, struct err *err)
 	return true;
 }
 
-bool release_statement_check(const struct release *release, struct bytes envelope,
-	const struct policy *policy, struct err *err)
+/* The signers that the policy trusts for a kind, whatever any class demands. */
+static uint64_t keys_of_kind(const struct policy *policy, enum predicate_kind kind)
 {
-	OWNED(dsse_free) struct dsse *dsse = NULL;
-	OWNED(predicate_free) struct predicate *predicate = NULL;
-	struct key *keys[POLICY_KEYS_MAX];
-	uint64_t mask = 0;
-	size_t n = 0;
+	uint64_t keys = 0;
 
-	if (!release_open_intoto(envelope, true, &dsse, err) ||
-		!predicate_parse(buf_bytes(&dsse->payload), &predicate, err))
+	for (size_t i = 0; i < policy->statement_key_count; i++)
+		keys |= (uint64_t)(policy->statement_keys[i].kinds >> kind & 1) << i;
+	return keys;
+}
+
+bool release_statement_check(const struct release *release, struct bytes envelope,
+	const struct policy *policy, int64_t now, struct err *err)
+{
+	OWNED(sigstore_bundle_free) struct sigstore_bundle *bundle = NULL;
+	OWNED(predicate_free) struct predicate *predicate = NULL;
+	struct statement_signers by;
+
+	if (!statement_envelope_open(envelope, &bundle, err) ||
+		!predicate_parse(buf_bytes(&bundle->dsse->payload), &predicate, err))
 		return err_wrap(err, "statement");
-	if (dsse->count > STATEMENT_SIGNATURES_MAX)
+	if (bundle->dsse->count > STATEMENT_SIGNATURES_MAX)
 		return err_set(err, ERR_LIMIT, "statement: %zu signatures: more than %u",
-			dsse->count, STATEMENT_SIGNATURES_MAX);
-	if (!predicate_has_subject(predicate, release->digest) &&
-		!release_is_subject(release, predicate))
+			bundle->dsse->count, STATEMENT_SIGNATURES_MAX);
+	if (!release_as_subject(release, predicate) && !release_is_subject(release, predicate))
 		return err_set(err, ERR_MISMATCH,
 			"statement-other: speaks neither of this release nor of a component");
-	for (size_t i = 0; i < policy->statement_key_count; i++)
-		if (policy->statement_keys[i].kinds >> predicate->kind & 1)
-			keys[n++] = policy->statement_keys[i].key;
-	if (n > 0 && !dsse_verify(dsse, keys, n, &mask, err))
-		return err_wrap(err, "statement");
-	return mask != 0 || err_set(err, ERR_DENIED,
-				    "statement-signature: not signed by a key that the policy "
-				    "trusts for kind %s",
-				    predicate_kind_name(predicate->kind));
+	if (!statement_signers_find(
+		    bundle, policy, keys_of_kind(policy, predicate->kind), now, &by, err))
+		return false;
+	return by.mask != 0 ||
+	       err_set(err, ERR_DENIED,
+		       "statement-signature: not signed by a key that the policy "
+		       "trusts for kind %s%s%s",
+		       predicate_kind_name(predicate->kind), *by.why ? ": " : "", by.why);
 }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "crypto/dsse.h"
+#include "crypto/note.h"
 #include "evidence/names.h"
 #include "policy/policy_file.h"
 
@@ -176,6 +177,21 @@ static bool outside_hosts(
 	return true;
 }
 
+static bool outside_identity(const struct policy_signers *signers,
+	const struct policy_statement_key *of, struct err *err)
+{
+	const struct policy_identity *identity = of->identity;
+
+	for (size_t i = 0; identity && i < identity->root_count; i++)
+		if (!outside_cert(signers, identity->roots[i], "a root of identity", of->name, err))
+			return false;
+	for (size_t i = 0; identity && i < identity->intermediate_count; i++)
+		if (!outside_cert(signers, identity->intermediates[i],
+			    "an intermediate of identity", of->name, err))
+			return false;
+	return true;
+}
+
 bool policy_signers_outside(
 	const struct policy_signers *signers, const struct policy *policy, struct err *err)
 {
@@ -185,7 +201,16 @@ bool policy_signers_outside(
 			return false;
 	for (size_t i = 0; i < policy->statement_key_count; i++)
 		if (!outside(signers, policy->statement_keys[i].key, "the statement key",
-			    policy->statement_keys[i].name, err))
+			    policy->statement_keys[i].name, err) ||
+			!outside_identity(signers, &policy->statement_keys[i], err))
+			return false;
+	for (size_t i = 0; i < policy->authority_count; i++)
+		if (!outside_cert(signers, policy->authorities[i].cert,
+			    "the time-stamping authority", policy->authorities[i].name, err))
+			return false;
+	for (size_t i = 0; i < policy->log_count; i++)
+		if (!outside(signers, policy->logs[i].key, "the transparency log",
+			    policy->logs[i].name, err))
 			return false;
 	for (size_t i = 0; i < policy->approver_count; i++)
 		for (size_t k = 0; k < policy->approvers[i].key_count; k++)

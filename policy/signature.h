@@ -39,8 +39,8 @@ struct dsse;
 must_use bool policy_signers_verify(const struct dsse *dsse, const struct policy_signers *signers,
 	uint64_t *ret_signed, struct err *err);
 /* ERR_DENIED naming the first of the signers' keys that this policy itself gives a part: release
- * key, approver's key, EK root or intermediate, signer of a CoRIM or of files. Whoever signs the
- * rules is not whom they bind. */
+ * key, statement key, root or intermediate of an identity, transparency log, approver's key, EK root
+ * or intermediate, signer of a CoRIM or of files. Whoever signs the rules is not whom they bind. */
 must_use bool policy_signers_outside(
 	const struct policy_signers *signers, const struct policy *policy, struct err *err);
 

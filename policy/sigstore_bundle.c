@@ -106,6 +106,21 @@ static bool read_entries(const json_t *entries, struct sigstore_bundle *bundle, 
 	return true;
 }
 
+static bool read_stamps(const json_t *material, struct sigstore_bundle *bundle, struct err *err)
+{
+	struct json_fields f = json_fields_of("Sigstore bundle: timestampVerificationData");
+	const json_t *data = sigstore_object(&f, material, "timestampVerificationData");
+	const json_t *list =
+		data ? json_want_array(&f, data, "rfc3161Timestamps", SIGSTORE_STAMPS_MAX) : NULL;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		sigstore_bytes(&f, json_array_get(list, i), "signedTimestamp", TIMESTAMP_MAX,
+			&bundle->stamps[i]);
+		bundle->stamp_count = i + 1;
+	}
+	return sigstore_fields_ok(&f, err);
+}
+
 static bool read_material(const json_t *root, struct sigstore_bundle *bundle, struct err *err)
 {
 	struct json_fields f = json_fields_of("Sigstore bundle");
@@ -126,7 +141,7 @@ static bool read_material(const json_t *root, struct sigstore_bundle *bundle, st
 		return false;
 	if (chain && !read_chain(chain, bundle, err))
 		return false;
-	return read_entries(entries, bundle, err);
+	return read_entries(entries, bundle, err) && read_stamps(material, bundle, err);
 }
 
 static bool read_dsse(const json_t *envelope, struct sigstore_bundle *bundle, struct err *err)
@@ -244,6 +259,8 @@ void sigstore_bundle_free(struct sigstore_bundle **bundle)
 		cert_unref(&gone->certs[i]);
 	for (size_t i = 0; i < gone->entry_count; i++)
 		sigstore_entry_release(&gone->entries[i]);
+	for (size_t i = 0; i < gone->stamp_count; i++)
+		buf_release(&gone->stamps[i]);
 	dsse_free(&gone->dsse);
 	buf_release(&gone->signature);
 	free(gone);

@@ -8,9 +8,8 @@
 #include "policy/predicate.h"
 #include "policy/sigstore_private.h"
 
-#define OID_CODE_SIGNING    "1.3.6.1.5.5.7.3.3"
-#define OID_EXTENDED_USAGE  "2.5.29.37"
-#define OID_IDENTITY_ISSUER "1.3.6.1.4.1.57264.1.8"
+#define OID_CODE_SIGNING   "1.3.6.1.5.5.7.3.3"
+#define OID_EXTENDED_USAGE "2.5.29.37"
 
 struct judging {
 	const struct sigstore_bundle *bundle;
@@ -18,6 +17,7 @@ struct judging {
 	struct sigstore_verdict verdict;
 	struct key *leaf_key; /* certificate mode; owned */
 	struct sigstore_claim claim;
+	bool judged_now; /* certificate mode: nothing tells when it signed */
 };
 
 /* Reasons against are MISMATCH, FORMAT, UNSUPPORTED, LIMIT; what else went wrong decided nothing. */
@@ -120,6 +120,20 @@ static bool check_log(struct judging *j, struct err *err)
 	return err_set(err, why.code, "log %s: %s", j->trust->log->name, why.text);
 }
 
+/* A CA below the root that names its purposes can certify for no other: one for TLS servers makes no
+ * signer. */
+static bool check_purposes(const struct chain_result *chain, struct err *err)
+{
+	struct bytes usage;
+
+	for (size_t i = 1; i + 1 < chain->count; i++)
+		if (cert_extension(chain->chain[i], OID_EXTENDED_USAGE, &usage) &&
+			!cert_has_eku(chain->chain[i], OID_CODE_SIGNING))
+			return err_set(err, ERR_MISMATCH,
+				"its issuer %zu is not for code signing", i);
+	return true;
+}
+
 static bool check_chain(struct judging *j, int64_t at, struct err *err)
 {
 	struct cert *intermediates[X509_CHAIN_MAX + SIGSTORE_KEYS_MAX];
@@ -148,12 +162,20 @@ static bool check_chain(struct judging *j, int64_t at, struct err *err)
 					 : sct_check(j->bundle->certs[0], result.chain[1],
 						   j->trust->ct_logs, j->trust->ct_log_count,
 						   j->trust->now + SIGSTORE_SKEW, &why);
+	whole = whole && check_purposes(&result, &why);
+	for (size_t i = 0; whole && j->judged_now && i < result.count; i++) {
+		int64_t end = cert_not_after(result.chain[i]);
+
+		if (i == 0 || end < j->verdict.certificate_end)
+			j->verdict.certificate_end = end;
+	}
 	chain_result_release(&result);
 	return whole || err_set(err, why.code, "certificate: %s", why.text);
 }
 
-/* A leaf for signing: no CA, digitalSignature, and codeSigning where purposes are named. */
-static bool check_usage(const struct cert *leaf, struct err *err)
+/* A leaf for signing: no CA, digitalSignature, and codeSigning where purposes are named, or must
+ * be. */
+static bool check_usage(const struct cert *leaf, bool named, struct err *err)
 {
 	struct bytes usage;
 
@@ -161,47 +183,58 @@ static bool check_usage(const struct cert *leaf, struct err *err)
 		return err_set(err, ERR_MISMATCH, "certificate: is a CA's");
 	if (!(cert_key_usage(leaf) & KEY_USAGE_DIGITAL_SIGNATURE))
 		return err_set(err, ERR_MISMATCH, "certificate: its key is not for signatures");
-	if (cert_extension(leaf, OID_EXTENDED_USAGE, &usage) &&
+	if ((named || cert_extension(leaf, OID_EXTENDED_USAGE, &usage)) &&
 		!cert_has_eku(leaf, OID_CODE_SIGNING))
 		return err_set(err, ERR_MISMATCH, "certificate: is not for code signing");
 	return true;
 }
 
-static bool check_identity(struct judging *j, struct err *err)
+/* The time of a stamp over the signature, by an authority that is pinned; 0: none, and why. What is
+ * no such stamp takes nothing from another. */
+static bool stamped_at(struct judging *j, int64_t *ret, struct err *why, struct err *err)
 {
-	const struct cert *leaf = j->bundle->certs[0];
-	struct sigstore_verdict *v = &j->verdict;
-	struct bytes extension;
+	const struct sigstore_bundle *b = j->bundle;
 
-	if (!cert_only_name(leaf, v->identity, sizeof(v->identity)))
-		return err_set(err, ERR_MISMATCH, "certificate: not exactly one name");
-	if (!j->trust->identity || strcmp(v->identity, j->trust->identity) != 0)
-		return err_set(err, ERR_MISMATCH, "identity \"%s\" is not the one pinned",
-			ESC(bytes_str(v->identity)));
-	if (!cert_extension(leaf, OID_IDENTITY_ISSUER, &extension))
-		return !j->trust->issuer ||
-		       err_set(err, ERR_MISMATCH, "certificate: says no identity issuer");
-	if (!cert_extension_text(leaf, OID_IDENTITY_ISSUER, v->issuer, sizeof(v->issuer)))
-		return err_set(err, ERR_MISMATCH, "certificate: identity issuer: not a text");
-	/* An identity means nothing without who vouched for it. */
-	if (!j->trust->issuer || strcmp(v->issuer, j->trust->issuer) != 0)
-		return err_set(err, ERR_MISMATCH, "identity issuer \"%s\" is not the one pinned",
-			ESC(bytes_str(v->issuer)));
+	*ret = 0;
+	for (size_t i = 0; i < b->stamp_count && *ret == 0; i++) {
+		if (!timestamp_verify(buf_bytes(&b->stamps[i]), j->claim.signature,
+			    j->trust->authorities, j->trust->authority_count, ret, why) &&
+			!is_reason(why->code))
+			return err_set(err, why->code, "%s", why->text);
+		if (*ret > j->trust->now + SIGSTORE_SKEW)
+			*ret = 0;
+	}
 	return true;
+}
+
+/* When the certificate signed: what the log signed, or an authority; without a log now, too. */
+static bool find_time(struct judging *j, int64_t *ret, struct err *err)
+{
+	struct err why = {0};
+
+	*ret = j->trust->log ? j->verdict.logged_at : 0;
+	if (*ret)
+		return true;
+	if (!stamped_at(j, ret, &why, err))
+		return false;
+	j->verdict.stamped_at = *ret;
+	j->judged_now = *ret == 0 && !j->trust->log;
+	if (j->judged_now)
+		*ret = j->trust->now;
+	return *ret != 0 || err_set(err, ERR_MISMATCH,
+				    "the log signed no time at which to judge the certificate%s%s",
+				    why.code ? ": " : "", why.text);
 }
 
 static bool check_certificate(struct judging *j, struct err *err)
 {
-	int64_t at = j->trust->now;
+	const struct cert *leaf = j->bundle->certs[0];
+	int64_t at;
 
-	if (j->trust->log) {
-		at = j->verdict.logged_at;
-		if (at == 0)
-			return err_set(err, ERR_MISMATCH,
-				"the log signed no time at which to judge the certificate");
-	}
-	return check_chain(j, at, err) && check_usage(j->bundle->certs[0], err) &&
-	       check_identity(j, err);
+	if (!find_time(j, &at, err))
+		return false;
+	return check_chain(j, at, err) && check_usage(leaf, j->trust->code_signing, err) &&
+	       sigstore_leaf_named(leaf, j->trust, &j->verdict, err);
 }
 
 static bool judge(struct judging *j, struct err *err)

@@ -103,6 +103,25 @@ static void explain_bom(struct words *w, const struct policy_demand *demand)
 			names_or(w, &forbidden, "none"));
 }
 
+/* Who a signer is whom a certificate names. */
+static void explain_identity(struct words *w, const struct policy_statement_key *signer)
+{
+	const struct policy_identity *identity = signer->identity;
+	OWNED(buf_release) struct buf more = {0};
+
+	if (identity->issuer)
+		buf_printf(&more, ", vouched for by %s", identity->issuer);
+	for (size_t i = 0; i < IDENTITY_EXTENSIONS; i++)
+		if (identity->extensions[i])
+			buf_printf(&more, ", %s %s", identity_extensions[i].name,
+				identity->extensions[i]);
+	words_say(w, "release: %s is whose certificate names %s%s%s, %s", signer->name,
+		identity->identity, identity->prefix ? "…" : "", names_or(w, &more, ""),
+		identity->log_optional
+			? "in a log or stamped, or while a certificate of a day or more is valid"
+			: "in a log");
+}
+
 static void explain_demands(struct words *w, const struct policy *p, const struct policy_class *c)
 {
 	for (size_t i = 0; i < c->demand_count; i++) {
@@ -116,6 +135,9 @@ static void explain_demands(struct words *w, const struct policy *p, const struc
 		words_say(w, "release: %s %s, signed by one of: %s",
 			predicate_kind_name(demand->kind), demand->name,
 			names_or(w, &keys, "nobody"));
+		for (size_t k = 0; k < p->statement_key_count; k++)
+			if ((demand->keys >> k & 1) && p->statement_keys[k].identity)
+				explain_identity(w, &p->statement_keys[k]);
 		if (demand->age_max > 0)
 			words_say(w, "release: %s is not older than %s", demand->name,
 				words_duration(demand->age_max, age));

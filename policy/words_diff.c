@@ -160,10 +160,12 @@ static void collect_statement_keys(
 {
 	for (size_t i = 0; i < policy->statement_key_count; i++) {
 		const struct policy_statement_key *key = &policy->statement_keys[i];
-		const struct bytes parts[] = {
-			key_spki(key->key), bytes_of(&key->kinds, sizeof(key->kinds))};
+		struct bytes parts[] = {{0}, bytes_of(&key->kinds, sizeof(key->kinds))};
 		struct digest id;
 
+		if (!key->key)
+			continue;
+		parts[0] = key_spki(key->key);
 		if (digest_of_parts(DIGEST_SHA256, parts, ARRAY_LEN(parts), &id, NULL))
 			diff_items_add(d, ret, id.bytes, key->name);
 		else
@@ -346,6 +348,7 @@ bool policy_diff(const struct policy *old, const struct policy *new, json_t **re
 	d.w.failed = !changes || !approvals_void;
 	diff_general(&d);
 	diff_collected(&d);
+	diff_identities(&d);
 	diff_approvers(&d);
 	diff_host_classes(&d);
 	diff_classes(&d, approvals_void);

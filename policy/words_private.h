@@ -63,7 +63,8 @@ void words_explain_placement(struct words *w, const struct policy_class *class);
 void diff_placement(struct diff *d, const char *subject, const struct policy_class *old,
 	const struct policy_class *new);
 
-/* words_diff_hosts.c, words_diff_classes.c */
+/* words_diff_identities.c, words_diff_hosts.c, words_diff_classes.c */
+void diff_identities(struct diff *d);
 void diff_host_classes(struct diff *d);
 void diff_classes(struct diff *d, json_t *approvals_void);
 

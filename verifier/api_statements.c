@@ -66,7 +66,8 @@ bool serve_statement(struct call *call, struct err *err)
 	s.row.time = clock_wall(call->app->clock);
 	if (!call_param_digest(call, 0, s.row.release, err) ||
 		!release_load(call, s.row.release, &release, err) ||
-		!release_statement_check(release, s.row.envelope, policy->policy, err) ||
+		!release_statement_check(
+			release, s.row.envelope, policy->policy, s.row.time, err) ||
 		!store_run(call->app->store, statement_work, &s, err))
 		return false;
 	call_log(call, "statement-published", bytes_str(http_path_param(call->exchange, 0)),

@@ -9,6 +9,7 @@
 #include "crypto/der.h"
 #include "crypto/dsse.h"
 #include "crypto/merkle.h"
+#include "tests/support/timestamp_make.h"
 
 const char *const sigstore_leaf_extensions[][2] = {
 	{"basicConstraints", "critical,CA:FALSE"},
@@ -18,15 +19,16 @@ const char *const sigstore_leaf_extensions[][2] = {
 	{"1.3.6.1.4.1.57264.1.8", "ASN1:UTF8String:" SIGSTORE_ISSUER},
 	{NULL, NULL},
 };
-static const char *const root_extensions[][2] = {
+const char *const sigstore_ca_extensions[][2] = {
 	{"basicConstraints", "critical,CA:TRUE"},
 	{"keyUsage", "critical,keyCertSign,cRLSign"},
 	{NULL, NULL},
 };
 
-static bool make_cert(struct key *key, const struct cert *issuer, struct key *issuer_key,
-	const char *const (*extensions)[2], struct cert **ret, struct err *err)
+bool sigstore_make_cert(const struct sigstore_cert_recipe *r, struct cert **ret, struct err *err)
 {
+	const char *const(*extensions)[2] = r->extensions;
+	const struct cert *issuer = r->issuer;
 	X509 *x509 = X509_new();
 	uint8_t *der = NULL;
 	int len;
@@ -34,12 +36,12 @@ static bool make_cert(struct key *key, const struct cert *issuer, struct key *is
 
 	X509_set_version(x509, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(x509), 7);
-	ASN1_TIME_set(X509_getm_notBefore(x509), issuer ? SIGSTORE_LEAF_BEGIN : SIGSTORE_CA_BEGIN);
-	ASN1_TIME_set(X509_getm_notAfter(x509), issuer ? SIGSTORE_LEAF_END : SIGSTORE_CA_END);
+	ASN1_TIME_set(X509_getm_notBefore(x509), r->begin);
+	ASN1_TIME_set(X509_getm_notAfter(x509), r->end);
 	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8,
-		(const uint8_t *)(issuer ? "signer" : "root"), -1, -1, 0);
+		(const uint8_t *)r->name, -1, -1, 0);
 	X509_set_issuer_name(x509, X509_get_subject_name(issuer ? cert_x509(issuer) : x509));
-	X509_set_pubkey(x509, key_evp(key));
+	X509_set_pubkey(x509, key_evp(r->key));
 	for (; (*extensions)[0]; extensions++) {
 		X509_EXTENSION *ext =
 			X509V3_EXT_nconf(NULL, NULL, (*extensions)[0], (*extensions)[1]);
@@ -48,7 +50,7 @@ static bool make_cert(struct key *key, const struct cert *issuer, struct key *is
 			X509_add_ext(x509, ext, -1);
 		X509_EXTENSION_free(ext);
 	}
-	X509_sign(x509, key_evp(issuer_key), EVP_sha256());
+	X509_sign(x509, key_evp(r->issuer_key), EVP_sha256());
 	len = i2d_X509(x509, &der);
 	ok = len > 0 && cert_from_der(bytes_of(der, (size_t)len), false, ret, err);
 	OPENSSL_free(der);
@@ -58,12 +60,19 @@ static bool make_cert(struct key *key, const struct cert *issuer, struct key *is
 
 bool sigstore_maker_start(struct sigstore_maker *m, struct err *err)
 {
+	struct sigstore_cert_recipe root = {.name = "root",
+		.extensions = sigstore_ca_extensions,
+		.begin = SIGSTORE_CA_BEGIN,
+		.end = SIGSTORE_CA_END};
+
 	*m = (struct sigstore_maker){0};
-	return key_generate(KEY_EC_P256, &m->root_key, err) &&
-	       key_generate(KEY_EC_P256, &m->signer_key, err) &&
+	if (!key_generate(KEY_EC_P256, &m->root_key, err))
+		return false;
+	root.key = root.issuer_key = m->root_key;
+	return key_generate(KEY_EC_P256, &m->signer_key, err) &&
 	       key_generate(KEY_EC_P256, &m->log_key, err) &&
 	       note_key_of("log.example", m->log_key, &m->log, err) &&
-	       make_cert(m->root_key, NULL, m->root_key, root_extensions, &m->root, err);
+	       sigstore_make_cert(&root, &m->root, err);
 }
 
 void sigstore_maker_release(struct sigstore_maker *m)
@@ -78,7 +87,15 @@ void sigstore_maker_release(struct sigstore_maker *m)
 bool sigstore_make_leaf(struct sigstore_maker *m, const char *const (*extensions)[2],
 	struct cert **ret, struct err *err)
 {
-	return make_cert(m->signer_key, m->root, m->root_key, extensions, ret, err);
+	const struct sigstore_cert_recipe recipe = {.name = "signer",
+		.key = m->signer_key,
+		.issuer = m->root,
+		.issuer_key = m->root_key,
+		.extensions = extensions,
+		.begin = SIGSTORE_LEAF_BEGIN,
+		.end = SIGSTORE_LEAF_END};
+
+	return sigstore_make_cert(&recipe, ret, err);
 }
 
 static void put_be(struct buf *out, uint64_t value, unsigned octets)
@@ -362,6 +379,20 @@ static json_t *make_entry(const struct sigstore_maker *m, const struct sigstore_
 	return entry;
 }
 
+static json_t *make_stamps(const struct sigstore_recipe *r, struct bytes signature, struct err *err)
+{
+	struct buf stamp = {0};
+	json_t *made = NULL;
+
+	if (timestamp_make(r->stamp_key, r->stamp_cert,
+		    r->stamp_other ? BYTES_LIT("other") : signature,
+		    r->stamped ? r->stamped : SIGSTORE_LOGGED, &stamp, err))
+		made = json_pack("{s:[{s:o}]}", "rfc3161Timestamps", "signedTimestamp",
+			base64(buf_bytes(&stamp)));
+	buf_release(&stamp);
+	return made;
+}
+
 static bool make_contents(const struct sigstore_maker *m, const struct sigstore_recipe *r,
 	struct content *said, struct content *logged, struct err *err)
 {
@@ -390,6 +421,9 @@ bool sigstore_make(const struct sigstore_maker *m, const struct sigstore_recipe 
 				json_pack("[o]",
 					make_entry(
 						m, r, r->logged_statement ? &logged : &said, err)));
+		if (r->stamp_cert)
+			json_object_set_new(material, "timestampVerificationData",
+				make_stamps(r, buf_bytes(&said.signature), err));
 		root = json_pack("{s:s,s:o}", "mediaType",
 			"application/vnd.dev.sigstore.bundle.v0.3+json", "verificationMaterial",
 			material);

@@ -27,8 +27,21 @@ void sigstore_maker_release(struct sigstore_maker *m);
 /* A leaf: extensions in OpenSSL's configuration syntax, pairs ended by NULL. */
 must_use bool sigstore_make_leaf(struct sigstore_maker *m, const char *const (*extensions)[2],
 	struct cert **ret, struct err *err);
-/* The extensions of a good one. */
+/* The extensions of a good one, and of a CA. */
 extern const char *const sigstore_leaf_extensions[][2];
+extern const char *const sigstore_ca_extensions[][2];
+
+/* Any certificate; issuer NULL: self-signed. */
+struct sigstore_cert_recipe {
+	const char *name;
+	struct key *key;
+	const struct cert *issuer;
+	struct key *issuer_key;
+	const char *const (*extensions)[2];
+	int64_t begin, end;
+};
+must_use bool sigstore_make_cert(
+	const struct sigstore_cert_recipe *recipe, struct cert **ret, struct err *err);
 
 /* A certificate timestamp, version 1, by this log. */
 struct sigstore_sct {
@@ -57,6 +70,10 @@ struct sigstore_recipe {
 	int64_t promised; /* the time that is signed; 0: the same */
 	uint64_t proof_index; /* 0: 1, the true one */
 	uint8_t root_flip; /* xor into the proof's rootHash */
+	const struct cert *stamp_cert; /* an authority stamps the signature; NULL: none */
+	struct key *stamp_key;
+	int64_t stamped; /* 0: SIGSTORE_LOGGED */
+	bool stamp_other; /* something else is stamped */
 };
 /* The bundle as JSON text. */
 must_use bool sigstore_make(const struct sigstore_maker *m, const struct sigstore_recipe *recipe,
