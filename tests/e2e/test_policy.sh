@@ -92,12 +92,12 @@ ok "P9__older_policy_with_its_good_signatures__refused"
 # ---- in words ----
 expect 0 'risk class low: approvals: 1 model-risk' assay policy check "$P"
 sed 's/^    credential_lifetime:.*/    credential_lifetime: soon/' "$P" >"$W/bad.yaml"
-expect 1 'bad.yaml: risk_classes: low: credential_lifetime' assay policy check "$W/bad.yaml"
+expect 1 'bad.yaml:[0-9]+:26: risk_classes: low: credential_lifetime: duration' assay policy check "$W/bad.yaml"
 echo 'unknown: 1' >>"$W/bad.yaml"
-expect 1 'bad.yaml:[0-9]+: unknown key' assay policy check "$W/bad.yaml"
+expect 1 'bad.yaml:[0-9]+:1: unknown key' assay policy check "$W/bad.yaml"
 expect 3 'No such file' assay policy check "$W/nothing.yaml"
 expect 1 '"accepted":false' assay policy check "$W/bad.yaml" --json
-ok "check__a_fault__said_with_its_line"
+ok "check__a_fault__said_with_its_line_and_column"
 
 expect 0 'release: approved by 1 as model-risk, .*: alice' assay policy explain "$P" --class low
 expect 0 'credential: lives 10m, renewed after 5m' assay policy explain "$P" --class low
