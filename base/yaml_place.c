@@ -98,9 +98,10 @@ static void on_key(struct level *level, struct bytes text)
 
 static void enter(struct walk *w, const struct slot *slot, bool mapping)
 {
-	bool fits = slot->schema && (mapping ? slot->schema->type == CYAML_MAPPING
-					     : slot->schema->type == CYAML_SEQUENCE ||
-						       slot->schema->type == CYAML_SEQUENCE_FIXED);
+	bool fits =
+		slot->schema && (mapping ? slot->schema->type == CYAML_MAPPING
+					 : slot->schema->type == CYAML_SEQUENCE ||
+							slot->schema->type == CYAML_SEQUENCE_FIXED);
 
 	if (w->depth == YAML_DEPTH_MAX)
 		return;

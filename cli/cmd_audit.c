@@ -2,11 +2,15 @@
 /* assay audit: one file, no network, the verdict reached again from the TPM's signature upward. */
 #include "cli/commands.h"
 
+#include "cli/policy_read.h"
 #include "ledger/audit.h"
 
 static const struct option_spec options[] = {
 	{"ca", "FILE", OPTION_REPEATED, "the verifier's CA certificate, as you know it"},
 	{"key", "PEM", OPTION_REPEATED, "the verifier's signing key, as you know it"},
+	{"policy-keys", "PEM", OPTION_REPEATED,
+		"public key of a person who may sign policies, as you know it"},
+	{"policy-threshold", "N", OPTION_VALUE, "how many of them must have signed (default: all)"},
 	{"extract", "DIR", OPTION_VALUE, "write every input of the record there, by name"},
 	OPTIONS_END,
 };
@@ -15,6 +19,7 @@ struct anchors {
 	struct key *keys[CLI_REPEATS_MAX];
 	struct cert *roots[CLI_REPEATS_MAX];
 	size_t key_count, root_count;
+	struct policy_signers policy_signers;
 };
 
 static void anchors_release(struct anchors *anchors)
@@ -23,6 +28,17 @@ static void anchors_release(struct anchors *anchors)
 		key_unref(&anchors->keys[i]);
 	for (size_t i = 0; i < anchors->root_count; i++)
 		cert_unref(&anchors->roots[i]);
+	policy_signers_release(&anchors->policy_signers);
+}
+
+static bool signers_load(struct cli *cli, struct anchors *ret)
+{
+	const struct option_value *keys = option_all(cli, "policy-keys");
+	if (keys)
+		return policy_read_signers(keys->values, keys->count,
+			option(cli, "policy-threshold"), &ret->policy_signers, &cli->err);
+	return !option_given(cli, "policy-threshold") ||
+	       err_set(&cli->err, ERR_USAGE, "--policy-threshold is of --policy-keys");
 }
 
 static bool anchors_load(struct cli *cli, struct anchors *ret)
@@ -42,7 +58,7 @@ static bool anchors_load(struct cli *cli, struct anchors *ret)
 			return err_wrap(&cli->err, "--ca %s", roots->values[i]);
 		ret->root_count++;
 	}
-	return true;
+	return signers_load(cli, ret);
 }
 
 /* Each input goes into a file of its name, found among the objects by its digest. */
@@ -78,8 +94,8 @@ static enum status run(struct cli *cli)
 	if (!anchors_load(cli, &anchors) ||
 		!cli_read(cli->arguments->values[0], AUDIT_BUNDLE_MAX, &bundle, &cli->err))
 		return cli_fail(cli);
-	const struct audit_anchors known = {
-		anchors.keys, anchors.key_count, anchors.roots, anchors.root_count};
+	const struct audit_anchors known = {anchors.keys, anchors.key_count, anchors.roots,
+		anchors.root_count, &anchors.policy_signers};
 	if (!audit_run(buf_bytes(&bundle), &known, &report, &cli->err)) {
 		(void)err_wrap(&cli->err, "%s", ESC(bytes_str(cli->arguments->values[0])));
 		return cli_fail(cli);
@@ -99,7 +115,7 @@ static enum status run(struct cli *cli)
 
 const struct command cmd_audit = {
 	.name = "audit",
-	.synopsis = "FILE [--ca FILE] [--key PEM]",
+	.synopsis = "FILE [--ca FILE] [--key PEM] [--policy-keys PEM]",
 	.summary = "Reaches a recorded verdict again, offline, from one file.",
 	.options = options,
 	.least = 1,

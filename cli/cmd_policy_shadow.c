@@ -36,21 +36,6 @@ static const char *outcome(const struct verdict *v)
 	return v->trusted ? "trusted" : "untrusted";
 }
 
-/* What a holder of the credential would notice, too. */
-static bool differs(const struct reappraisal *r)
-{
-	const struct verdict *a = &r->before, *b = &r->after;
-	if (a->trusted != b->trusted || a->reason_count != b->reason_count ||
-		a->assurance != b->assurance || a->credential_lifetime != b->credential_lifetime ||
-		a->renew_after != b->renew_after)
-		return true;
-	for (size_t i = 0; i < a->reason_count; i++)
-		if (a->reasons[i].code != b->reasons[i].code ||
-			strcmp(a->reasons[i].subject, b->reasons[i].subject) != 0)
-			return true;
-	return false;
-}
-
 static void print_decision(const struct shadow *s, const char *file, const struct reappraisal *r)
 {
 	char time[TIME_TEXT_MAX];
@@ -79,7 +64,7 @@ static void print_decision(const struct shadow *s, const char *file, const struc
 static bool note(struct shadow *s, const char *file, const struct reappraisal *r)
 {
 	char time[TIME_TEXT_MAX];
-	bool changed = r->decided && differs(r);
+	bool changed = reappraisal_differs(r);
 	s->undecided += !r->decided;
 	s->changed += changed;
 	s->same += r->decided && !changed;

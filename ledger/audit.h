@@ -9,7 +9,7 @@
 #define ASSAY_LEDGER_AUDIT_H
 
 #include "ledger/ledger.h"
-#include "policy/policy.h"
+#include "policy/signature.h"
 
 #define AUDIT_OBJECTS_MAX 128u
 #define AUDIT_BUNDLE_MAX  (32u << 20)
@@ -47,12 +47,13 @@ struct audit_report {
 	struct audit_step steps[AUDIT_STEPS_MAX];
 };
 /* pinned: the verifier's key or its CA certificates as the auditor knows them; none: the bundle's
- * own key is used and the report says that it is not pinned. */
+ * own key is used and the report says that it is not pinned. Likewise the policy's signers. */
 struct audit_anchors {
 	struct key *const *keys;
 	size_t key_count;
 	struct cert *const *roots;
 	size_t root_count;
+	const struct policy_signers *policy_signers; /* who may sign policies; NULL: not pinned */
 };
 /* False only when the bundle is no bundle; whatever is wrong with what it holds is a step that
  * failed. The report borrows from the bundle's bytes. anchors may be NULL. */

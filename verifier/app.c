@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The service put together, and taken apart in the opposite order. */
-#include "verifier/app.h"
+#include "verifier/app_policy.h"
 
 #include "base/file.h"
 
 #include <openssl/ssl.h>
+#include "verifier/shadow.h"
+
 #include <stdlib.h>
 
 #define QUEUE_MAX   2048u
@@ -53,12 +55,14 @@ bool app_open(
 	app->log = (struct log){.fd = options->log_fd,
 		.level = app->config.log_level,
 		.json = app->config.log_json};
-	if (pthread_mutex_init(&app->policy_lock, NULL) != 0)
+	if (pthread_mutex_init(&app->policy_lock, NULL) != 0 ||
+		pthread_mutex_init(&app->policy_change, NULL) != 0)
 		return err_set(err, ERR_NOMEM, "service");
 	if (!token_key_load(app, err) ||
 		!issuer_load(&app->config, app->random, app->clock, &app->issuer, err) ||
 		!tls_load(app, err) || !store_load(app, options->sql, err) ||
-		!app_policy_load(app, err) ||
+		!app_policy_load(app, err) || !app_staged_load(app, err) ||
+		!shadow_new(app, &app->shadow, err) ||
 		!workers_new(app->config.workers, QUEUE_MAX, &app->workers, err))
 		return false;
 	*ret = TAKE(app);
@@ -118,9 +122,12 @@ void app_close(struct app **app)
 	if (self->server)
 		http_server_stop(self->server);
 	workers_free(&self->workers);
+	shadow_free(&self->shadow);
 	store_close(&self->store);
 	http_server_free(&self->server);
 	policy_ref_drop(&self->policy);
+	policy_ref_drop(&self->staged);
+	(void)pthread_mutex_destroy(&self->policy_change);
 	(void)pthread_mutex_destroy(&self->policy_lock);
 	SSL_CTX_free(self->tls);
 	issuer_release(&self->issuer);

@@ -24,10 +24,11 @@ static int group_setup(void **state)
 	(void)state;
 	scene_keys_make(&keys);
 	scene_policy_text(&keys,
-		SCENE_CLASS_LINES "    statements:\n"
-				  "      - {kind: assessment, name: red, type: t, metrics: [{name: m, min: 1}]}\n"
-				  "      - {kind: vsa, name: level, levels: [L2], covers: [model]}\n"
-				  "    host_classes: [server]\n",
+		SCENE_CLASS_LINES
+		"    statements:\n"
+		"      - {kind: assessment, name: red, type: t, metrics: [{name: m, min: 1}]}\n"
+		"      - {kind: vsa, name: level, levels: [L2], covers: [model]}\n"
+		"    host_classes: [server]\n",
 		"", &good);
 	buf_put_str(&good, "host_classes:\n"
 			   "  - name: server\n"
@@ -104,7 +105,8 @@ static void places__head__line_and_column(void **state)
 		{"policy: 1", "policy: @@2", "policy: format 2: this program knows 1"},
 		{"version: 7", "version:   @@0", "version: must be 1 or more"},
 		{"bank.example", "@@Bank", "trust_domain: Bank: use lower-case letters"},
-		{"challenge_lifetime: 60s", "runtime_pcr: @@16", "runtime_pcr: 16: must be 0 to 15"},
+		{"challenge_lifetime: 60s", "runtime_pcr: @@16",
+			"runtime_pcr: 16: must be 0 to 15"},
 		{"challenge_lifetime: 60s", "challenge_lifetime: @@0s",
 			"challenge_lifetime: must be 1 s or more"},
 		{"challenge_lifetime: 60s", "challenge_lifetime: @@soon",
@@ -185,7 +187,8 @@ static void places__risk_classes__line_and_column(void **state)
 			"risk_classes: low: host_classes: laptop: no such class"},
 		{"host_classes: [server]", "host_classes: [server, @@server]",
 			"risk_classes: low: host_classes: server: given twice"},
-		{"host_classes: [server]", "host_classes: [server]\n    minimum_assurance: @@measured",
+		{"host_classes: [server]",
+			"host_classes: [server]\n    minimum_assurance: @@measured",
 			"risk_classes: low: minimum_assurance: measured: its host_classes reach"},
 	};
 
@@ -211,15 +214,18 @@ static void places__statements__line_and_column(void **state)
 		{"levels: [L2]", "levels: [L2, @@\"L\\t\"]",
 			"risk_classes: low: statements: level: levels: L\\t: not a text"},
 		{"levels: [L2]", "builder: @@[x]",
-			"risk_classes: low: statements: level: builder: means nothing for kind vsa"},
+			"risk_classes: low: statements: level: builder: means nothing for kind "
+			"vsa"},
 		{"levels: [L2]", "metrics: @@[{name: m, min: 1}]",
-			"risk_classes: low: statements: level: metrics: means nothing for kind vsa"},
+			"risk_classes: low: statements: level: metrics: means nothing for kind "
+			"vsa"},
 		{"levels: [L2]", "max_age: @@0s",
 			"risk_classes: low: statements: level: max_age: must be 1 s or more"},
 		{"levels: [L2]", "max_age: @@never",
 			"risk_classes: low: statements: level: max_age: duration"},
 		{"levels: [L2]", "keys: [lab, @@nobody]",
-			"risk_classes: low: statements: level: keys: nobody: not among statement_keys"},
+			"risk_classes: low: statements: level: keys: nobody: not among "
+			"statement_keys"},
 		{"levels: [L2]", "keys: [@@ci]",
 			"risk_classes: low: statements: level: keys: ci: not trusted for kind vsa"},
 		{"levels: [L2]", "keys: [lab, @@lab]",
@@ -269,7 +275,8 @@ static void places__host_classes__line_and_column(void **state)
 		{"references:\n      - {kind: golden-log,",
 			"references:\n      @@- {kind: ima-rules,",
 			"host_classes: server: references: name a golden-log"},
-		{"may_vary: [1, 5]", "may_vary: [1, @@10]", "host_classes: server: may_vary: PCR 10"},
+		{"may_vary: [1, 5]", "may_vary: [1, @@10]",
+			"host_classes: server: may_vary: PCR 10"},
 		{"may_vary: [1, 5]", "authorities: [" A ", @@00]",
 			"host_classes: server: authorities: SHA-256 of a certificate"},
 		{"may_vary: [1, 5]", "secure_boot: any\n    authorities: @@[" A "]",
@@ -288,16 +295,16 @@ static void places__host_classes__line_and_column(void **state)
 	check(faults, ARRAY_LEN(faults));
 }
 
-#define B         "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-#define WITH_IMA  HOST_REFERENCE "\n      - {kind: ima-rules, sha256: " B "}\n    ima: "
-#define HOSTD     "hostd: [{path: /a, sha256: " A "}]"
+#define B        "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define WITH_IMA HOST_REFERENCE "\n      - {kind: ima-rules, sha256: " B "}\n    ima: "
+#define HOSTD    "hostd: [{path: /a, sha256: " A "}]"
 
 static void places__ima__line_and_column(void **state)
 {
 	static const struct fault faults[] = {
 		{"references:\n      - " HOST_REFERENCE,
-			"references:\n      @@- " HOST_REFERENCE "\n      - {kind: ima-rules, sha256: " B
-			"}",
+			"references:\n      @@- " HOST_REFERENCE
+			"\n      - {kind: ima-rules, sha256: " B "}",
 			"host_classes: server: references: ima-rules: nothing judges IMA"},
 		{HOST_REFERENCE, WITH_IMA "{hostd: [{path: @@a, sha256: " A "}]}",
 			"host_classes: server: ima: hostd: path: a: not absolute"},
@@ -318,9 +325,10 @@ static void places__characters_of_several_bytes__count_as_one(void **state)
 {
 	(void)state;
 	buf_clear(&text);
-	buf_put_str(&text, "{policy: 1, trust_domain: \"\xc3\xa4\xc3\xb6\", version: 1, ek_roots: [], "
-			   "approvers: [], release_keys: [{name: a, pem: x}], risk_classes: "
-			   "[{name: a, approvals: [], credential_lifetime: 1m}]}\n");
+	buf_put_str(&text,
+		"{policy: 1, trust_domain: \"\xc3\xa4\xc3\xb6\", version: 1, ek_roots: [], "
+		"approvers: [], release_keys: [{name: a, pem: x}], risk_classes: "
+		"[{name: a, approvals: [], credential_lifetime: 1m}]}\n");
 	assert_fails(policy_parse(buf_bytes(&text), "policy.yaml", &policy, &err), err, ERR_CONFIG,
 		"policy.yaml:1:27: trust_domain: \xc3\xa4\xc3\xb6: use lower-case letters, digits, "
 		"dots, dashes, underscores");

@@ -401,7 +401,11 @@ static void migrate__releases_of_schema_3__found_by_their_digests(void **state)
 	release_row_release(&unreadable);
 	assert_ok(subjects_find(sql, image, bytes_str("prod"), found, 2, &count, &err), err);
 	assert_int_equal(count, 0);
-	assert_ok(sql->ops->script(sql, "DROP TABLE subjects; PRAGMA user_version=3", &err), err);
+	assert_ok(sql->ops->script(sql,
+			  "DROP TABLE policy_differences; DROP TABLE policies; DROP TABLE "
+			  "subjects; PRAGMA user_version=3",
+			  &err),
+		err);
 	assert_ok(store_migrate(sql, &err), err);
 	assert_ok(subjects_find(sql, image, bytes_str("prod"), found, 2, &count, &err), err);
 	assert_int_equal(count, 1);

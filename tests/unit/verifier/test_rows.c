@@ -311,6 +311,7 @@ static void workload__facts__kept_and_set_by_version_only(void **state)
 }
 
 /* Databases as earlier schemas left them: the steps since are undone by hand. */
+#define UNDO_5 "DROP TABLE policy_differences; DROP TABLE policies;"
 #define UNDO_4 "DROP TABLE subjects;"
 #define UNDO_3                                                                                     \
 	"ALTER TABLE workloads DROP COLUMN unit;"                                                  \
@@ -365,7 +366,7 @@ static void migrate__database_of_schema_1__opens_with_what_it_held(void **state)
 	(void)state;
 	struct workload_row row = workload();
 	assert_ok(workload_insert(sql, &row, &err), err);
-	reopen_old(UNDO_4 UNDO_3 UNDO_2 "PRAGMA user_version=1");
+	reopen_old(UNDO_5 UNDO_4 UNDO_3 UNDO_2 "PRAGMA user_version=1");
 	assert_workload_of_old();
 	assert_newest_schema();
 }
@@ -392,7 +393,7 @@ static void migrate__database_of_schema_2__opens_with_what_it_held(void **state)
 	size_t count = 0;
 	assert_ok(workload_insert(sql, &row, &err), err);
 	put_statement();
-	reopen_old(UNDO_4 UNDO_3 "PRAGMA user_version=2");
+	reopen_old(UNDO_5 UNDO_4 UNDO_3 "PRAGMA user_version=2");
 	assert_workload_of_old();
 	assert_newest_schema();
 	assert_ok(statements_get(sql, release, kept, &count, &err), err);
@@ -407,7 +408,7 @@ static void migrate__database_of_schema_3__opens_with_what_it_held(void **state)
 	struct workload_row row = workload(), read = {0};
 	bool found = false;
 	assert_ok(workload_insert(sql, &row, &err), err);
-	reopen_old(UNDO_4 "PRAGMA user_version=3");
+	reopen_old(UNDO_5 UNDO_4 "PRAGMA user_version=3");
 	assert_ok(workload_get(sql, bytes_str("w"), &read, &found, &err), err);
 	assert_true(found);
 	row.version = 1;
