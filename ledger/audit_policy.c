@@ -64,7 +64,8 @@ static bool note_signers(struct audit_case *c, const struct policy_signers *sign
 	put_signers(signers, mask, &names);
 	if (!buf_ok(&names, err))
 		return false;
-	audit_note(c, AUDIT_PROVED, STEP, "over exactly this policy, by %d of %zu keys %s (%u needed): %s",
+	audit_note(c, AUDIT_PROVED, STEP,
+		"over exactly this policy, by %d of %zu keys %s (%u needed): %s",
 		__builtin_popcountll(mask), signers->count, whose, signers->threshold,
 		buf_str(&names));
 	return true;
@@ -114,7 +115,8 @@ bool audit_policy(struct audit_case *c, struct err *err)
 	if (audit_input(c, "policy-signature", &envelope))
 		return pinned ? audit_pinned(c, envelope, err) : audit_stated(c, envelope, err);
 	if (pinned)
-		audit_note(c, AUDIT_FAILED, STEP, "the record carries none: nobody signed this policy");
+		audit_note(c, AUDIT_FAILED, STEP,
+			"the record carries none: nobody signed this policy");
 	else
 		audit_note(c, AUDIT_NOT_CHECKED, STEP,
 			"the record carries none: who wrote the policy is not known");

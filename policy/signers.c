@@ -17,9 +17,9 @@ static json_t *keys_json(const struct policy_signers *signers, struct err *err)
 
 		if (!key_public_pem(signers->keys[i], &pem, err))
 			return NULL;
-		if (json_array_append_new(keys,
-			    json_pack("{s:s,s:s}", "name", signers->names[i], "key",
-				    buf_str(&pem) ? buf_str(&pem) : "")) != 0) {
+		if (json_array_append_new(
+			    keys, json_pack("{s:s,s:s}", "name", signers->names[i], "key",
+					  buf_str(&pem) ? buf_str(&pem) : "")) != 0) {
 			(void)err_set(err, ERR_NOMEM, "no memory");
 			return NULL;
 		}
@@ -64,9 +64,7 @@ static bool signers_read(const json_t *root, struct policy_signers *ret, struct 
 		return false;
 	if (strcmp(type, SIGNERS_TYPE) != 0)
 		return err_set(err, ERR_FORMAT, "type: not " SIGNERS_TYPE);
-	json_array_foreach(keys, i, item)
-		if (!key_read(item, ret, err))
-			return false;
+	json_array_foreach(keys, i, item) if (!key_read(item, ret, err)) return false;
 	return policy_signers_demand(ret, threshold, err);
 }
 

@@ -174,8 +174,8 @@ bool serve_policy_stage(struct call *call, struct err *err)
 }
 
 /* {"digest": of the file that is meant, "reason": …, "at": …}. */
-static bool order_read(struct call *call, bool timed, struct policy_order *order, struct buf *reason,
-	struct err *err)
+static bool order_read(struct call *call, bool timed, struct policy_order *order,
+	struct buf *reason, struct err *err)
 {
 	static const char *const keys[] = {"digest", "reason", "at", NULL};
 	OWNED(json_release) json_t *root = NULL;
@@ -266,6 +266,5 @@ bool serve_shadow_start(struct call *call, struct err *err)
 bool serve_shadow(struct call *call, struct err *err)
 {
 	json_t *report = NULL;
-	return shadow_report(call->app->shadow, &report, err) &&
-	       call_json(call, 200, report, err);
+	return shadow_report(call->app->shadow, &report, err) && call_json(call, 200, report, err);
 }

@@ -16,11 +16,11 @@ struct policy_ref *policy_ref_new(void); /* NULL: no memory */
 /* From ref->text and ref->signature: enough of policy_keys signed it, it parses, it is of this trust
  * domain, none of its signers has a part in it, and all it names is there, in the store (sql NULL:
  * not looked in) or the directory of references. */
-must_use bool policy_ref_open(
-	struct app *app, const char *name, struct sql *sql, struct policy_ref *ref, struct err *err);
+must_use bool policy_ref_open(struct app *app, const char *name, struct sql *sql,
+	struct policy_ref *ref, struct err *err);
 /* The same without asking who signed it: for what decides nothing. */
-must_use bool policy_ref_read(
-	struct app *app, const char *name, struct sql *sql, struct policy_ref *ref, struct err *err);
+must_use bool policy_ref_read(struct app *app, const char *name, struct sql *sql,
+	struct policy_ref *ref, struct err *err);
 /* One that the store keeps, opened by what counts now. */
 must_use bool policy_ref_stored(struct app *app, struct sql *sql, const struct policy_row *row,
 	struct policy_ref **ret, struct err *err);
@@ -52,7 +52,8 @@ struct policy_ref *app_staged(struct app *app, int64_t *ret_seq);
 /* What an operator asks for. */
 struct policy_order {
 	int64_t version;
-	uint8_t digest[SHA256_LEN]; /* of the file: nothing else is put in force under this version */
+	uint8_t digest
+		[SHA256_LEN]; /* of the file: nothing else is put in force under this version */
 	const char *by, *reason;
 	int64_t at; /* 0: now */
 };

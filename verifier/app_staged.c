@@ -191,8 +191,7 @@ static bool activate_work(struct store_tx *tx, void *arg, struct err *err)
 	if (!row_check(c, tx, err))
 		return false;
 	const struct policy_row staged = c->row;
-	if (!policy_enforce(
-		    c->app, tx, c->ref, &staged, c->order->by, c->order->reason, err))
+	if (!policy_enforce(c->app, tx, c->ref, &staged, c->order->by, c->order->reason, err))
 		return false;
 	c->row.state = POLICY_IN_FORCE;
 	c->row.in_force = clock_wall(c->app->clock);
@@ -211,8 +210,8 @@ static bool step_work(struct changing *c, struct store_tx *tx, const char *event
 	json_t *entry = json_pack("{s:s, s:s, s:I, s:s, s:s}", "event", event, "digest", digest,
 		"version", (json_int_t)c->row.version, "by", c->row.by, "reason", c->row.reason);
 	if (entry && c->row.activate_at != 0 &&
-		json_object_set_new(
-			entry, "at", json_string(time_json(c->row.activate_at, at))) != 0)
+		json_object_set_new(entry, "at", json_string(time_json(c->row.activate_at, at))) !=
+			0)
 		return err_set(err, ERR_NOMEM, "ledger entry");
 	return policy_row_set(tx->sql, &c->row, err) &&
 	       entry_append(c->app, tx, LEAF_POLICY, clock_wall(c->app->clock), TAKE(entry), err);
@@ -254,8 +253,8 @@ static bool activate_now(struct changing *c, struct err *err)
 	if (!store_run(c->app->store, activate_work, c, err))
 		return false;
 	app_policy_swap(c->app, &c->ref);
-	log_event(&c->app->log, LOG_LEVEL_INFO, "policy-in-force",
-		{"by", bytes_str(c->order->by)}, {"reason", bytes_str(c->order->reason)});
+	log_event(&c->app->log, LOG_LEVEL_INFO, "policy-in-force", {"by", bytes_str(c->order->by)},
+		{"reason", bytes_str(c->order->reason)});
 	return true;
 }
 

@@ -16,8 +16,8 @@ static bool counts_set(
 	       (changed == 1 || err_set(err, ERR_CONFLICT, "the policy is staged no more"));
 }
 
-static bool difference_count(
-	struct sql *sql, int64_t seq, const struct difference_row *row, int64_t *ret, struct err *err)
+static bool difference_count(struct sql *sql, int64_t seq, const struct difference_row *row,
+	int64_t *ret, struct err *err)
 {
 	return sql_exec(sql,
 		"UPDATE policy_differences SET count=count+?7, last=?8, record=?9 WHERE policy=?1 "

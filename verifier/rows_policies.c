@@ -63,8 +63,8 @@ static bool policy_first(struct sql *sql, const char *text, struct sql_value arg
 	return true;
 }
 
-bool policy_row_get(struct sql *sql, int64_t version, struct policy_row *ret, bool *ret_found,
-	struct err *err)
+bool policy_row_get(
+	struct sql *sql, int64_t version, struct policy_row *ret, bool *ret_found, struct err *err)
 {
 	return policy_first(sql,
 		"SELECT seq, " POLICY_COLUMNS
@@ -72,8 +72,8 @@ bool policy_row_get(struct sql *sql, int64_t version, struct policy_row *ret, bo
 		sql_i(version), ret, ret_found, err);
 }
 
-bool policy_row_of_digest(struct sql *sql, const uint8_t digest[SHA256_LEN],
-	struct policy_row *ret, bool *ret_found, struct err *err)
+bool policy_row_of_digest(struct sql *sql, const uint8_t digest[SHA256_LEN], struct policy_row *ret,
+	bool *ret_found, struct err *err)
 {
 	return policy_first(sql,
 		"SELECT seq, " POLICY_COLUMNS
@@ -149,7 +149,8 @@ bool policies_supersede(struct sql *sql, int64_t version, struct err *err)
 
 /* ---- from before there were rows ---- */
 
-static bool entry_read(struct bytes content, struct bytes leaf, struct policy_row *ret, bool *ret_is)
+static bool entry_read(
+	struct bytes content, struct bytes leaf, struct policy_row *ret, bool *ret_is)
 {
 	OWNED(json_release) json_t *entry = NULL;
 	struct json_fields f = json_fields_of("policy");
@@ -168,15 +169,14 @@ static bool entry_read(struct bytes content, struct bytes leaf, struct policy_ro
 	return *ret_is;
 }
 
-static bool fill_one(
-	struct sql *sql, struct bytes content, struct bytes leaf, struct err *err)
+static bool fill_one(struct sql *sql, struct bytes content, struct bytes leaf, struct err *err)
 {
 	struct policy_row row = {.state = POLICY_IN_FORCE};
 	bool is = false;
 	if (!entry_read(content, leaf, &row, &is))
 		return err_set(err, ERR_STORE, "a ledger entry of a policy cannot be read");
-	return !is || (policies_supersede(sql, row.version, err) &&
-			      policy_row_insert(sql, &row, err));
+	return !is ||
+	       (policies_supersede(sql, row.version, err) && policy_row_insert(sql, &row, err));
 }
 
 bool policies_fill(struct sql *sql, struct err *err)

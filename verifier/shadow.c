@@ -16,7 +16,7 @@
 #define SHADOW_STACK (512u << 10)
 #endif
 #define LOOK_AGAIN_S 1
-#define LOWEST        19
+#define LOWEST       19
 
 enum job_state { JOB_NONE = 0, JOB_RUNNING, JOB_DONE, JOB_FAILED };
 static const char *const job_state_names[] = {
@@ -63,12 +63,11 @@ struct following {
 static bool add_work(struct store_tx *tx, void *arg, struct err *err)
 {
 	const struct following *f = arg;
-	return differences_add(
-		tx->sql, &f->row, f->from, f->groups, f->tally.group_count, err);
+	return differences_add(tx->sql, &f->row, f->from, f->groups, f->tally.group_count, err);
 }
 
-static bool row_read(struct app *app, int64_t seq, struct policy_row *ret, bool *ret_same,
-	struct err *err)
+static bool row_read(
+	struct app *app, int64_t seq, struct policy_row *ret, bool *ret_same, struct err *err)
 {
 	struct sql *sql = NULL;
 	bool found = false;
