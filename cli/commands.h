@@ -23,6 +23,8 @@ extern const struct command cmd_ima_replay, cmd_ima_show, cmd_ima_check;
 extern const struct command cmd_provenance_verify;
 extern const struct command cmd_firmware_predict, cmd_firmware_learn, cmd_firmware_check;
 extern const struct command cmd_policy_sign, cmd_policy_check, cmd_policy_explain, cmd_policy_diff,
-	cmd_policy_test, cmd_policy_shadow;
+	cmd_policy_test, cmd_policy_shadow, cmd_policy_stage, cmd_policy_status,
+	cmd_policy_activate, cmd_policy_withdraw, cmd_policy_list, cmd_policy_show,
+	cmd_policy_rollback;
 
 #endif

@@ -196,6 +196,8 @@ static bool activate_work(struct store_tx *tx, void *arg, struct err *err)
 	c->row.state = POLICY_IN_FORCE;
 	c->row.in_force = clock_wall(c->app->clock);
 	c->row.activate_at = 0;
+	(void)snprintf(c->row.by, sizeof(c->row.by), "%s", c->order->by);
+	(void)snprintf(c->row.reason, sizeof(c->row.reason), "%s", c->order->reason);
 	return true;
 }
 

@@ -168,13 +168,14 @@ static void refused(struct bytes body, int wanted, const char *why)
 	buf_release(&a.body);
 }
 
-static json_t *order(int version, const char *what, const char *digest, const char *more, int wanted)
+static json_t *order(
+	int version, const char *what, const char *digest, const char *more, int wanted)
 {
 	char path[96], body[256];
 
 	(void)snprintf(path, sizeof(path), "/v1/policies/%d/%s", version, what);
-	(void)snprintf(body, sizeof(body), "{\"digest\":\"%s\",\"reason\":\"because\"%s}", digest,
-		more);
+	(void)snprintf(
+		body, sizeof(body), "{\"digest\":\"%s\",\"reason\":\"because\"%s}", digest, more);
 	return world_json(&w, &w.admin, "POST", path, body, wanted);
 }
 
@@ -204,10 +205,10 @@ static void assert_policies(const char *wanted)
 	struct buf text = {0};
 	size_t i;
 
-	json_array_foreach(json_object_get(answer, "policies"), i, row) buf_printf(&text,
-		"%s%lld %s", i ? ", " : "",
-		(long long)json_integer_value(json_object_get(row, "version")),
-		json_string_value(json_object_get(row, "state")));
+	json_array_foreach(json_object_get(answer, "policies"), i, row)
+		buf_printf(&text, "%s%lld %s", i ? ", " : "",
+			(long long)json_integer_value(json_object_get(row, "version")),
+			json_string_value(json_object_get(row, "state")));
 	assert_string_equal(buf_str(&text), wanted);
 	buf_release(&text);
 	json_decref(answer);
@@ -307,8 +308,9 @@ static void stage__what_no_verifier_would_take__refused(void **state)
 	text_of(2, "    renew_after: 20m\n", &text);
 	envelope(buf_bytes(&text), BY(anna, bert), &sig);
 	refused(buf_bytes(&sig), 400, "renew_after: must be shorter than credential_lifetime");
-	text_of(2, "    host_classes: [h]\nhost_classes: [{name: h, references: [{kind: golden-log, "
-		   "sha256: 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff}]}]\n",
+	text_of(2,
+		"    host_classes: [h]\nhost_classes: [{name: h, references: [{kind: golden-log, "
+		"sha256: 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff}]}]\n",
 		&text);
 	envelope(buf_bytes(&text), BY(anna, bert), &sig);
 	refused(buf_bytes(&sig), 404, "references");
@@ -456,7 +458,8 @@ static void activate__two_at_once__one_comes_through(void **state)
 	stage(2, "", 201, digest);
 	for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
 		callers[i].digest = digest;
-		assert_int_equal(pthread_create(&callers[i].thread, NULL, call_main, &callers[i]), 0);
+		assert_int_equal(
+			pthread_create(&callers[i].thread, NULL, call_main, &callers[i]), 0);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
 		(void)pthread_join(callers[i].thread, NULL);
@@ -636,8 +639,8 @@ static const char *at_of(int64_t from_now, char out[64])
 {
 	char time[TIME_TEXT_MAX];
 
-	(void)snprintf(out, 64, ",\"at\":\"%s\"",
-		time_format(clock_wall(&shifted.base) + from_now, time));
+	(void)snprintf(
+		out, 64, ",\"at\":\"%s\"", time_format(clock_wall(&shifted.base) + from_now, time));
 	return out;
 }
 
@@ -821,8 +824,7 @@ static json_t *job_done(json_int_t id)
 
 static json_int_t job_start(const char *path, struct bytes text, int wanted)
 {
-	struct https_answer a =
-		world_call(&w, &w.auditor, "POST", path, "application/yaml", text);
+	struct https_answer a = world_call(&w, &w.auditor, "POST", path, "application/yaml", text);
 	json_t *answer = NULL;
 
 	if (a.status != wanted)
@@ -901,8 +903,8 @@ static void shadow__a_record_that_cannot_be_read__counted(void **state)
 	assert_ok(record_open(buf_bytes(&rows[0].cose), w.app->issuer.signing_key, record, &w.err),
 		w.err);
 	assert_ok(sql_exec(sql, "DELETE FROM objects WHERE digest=?1",
-			  SQL_ARGS(sql_b(bytes_of(
-				  record_input_digest(record, "evidence"), SHA256_LEN))),
+			  SQL_ARGS(sql_b(
+				  bytes_of(record_input_digest(record, "evidence"), SHA256_LEN))),
 			  NULL, &w.err),
 		w.err);
 	record_row_release(&rows[0]);
