@@ -109,8 +109,8 @@ static enum status run_activate(struct cli *cli)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);
 	const char *at = policy_stored_text(answer, "activate_at");
 	(void)printf("version %lld, sha256 %s, %s%s\n", version_of(answer),
-		policy_stored_text(answer, "digest"), at[0] ? "comes into force at " : "is in force",
-		at);
+		policy_stored_text(answer, "digest"),
+		at[0] ? "comes into force at " : "is in force", at);
 	return STATUS_DONE;
 }
 
@@ -129,7 +129,8 @@ const struct command cmd_policy_stage = {
 	.group = "policy",
 	.name = "stage",
 	.synopsis = "POLICY.yaml [--signature FILE]",
-	.summary = "Takes a signed policy to the verifier, where it is judged beside the one in force.",
+	.summary = "Takes a signed policy to the verifier, where it is judged beside the one in "
+		   "force.",
 	.options = stage_options,
 	.least = 1,
 	.most = 1,

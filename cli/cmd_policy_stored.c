@@ -173,7 +173,8 @@ const struct command cmd_policy_rollback = {
 	.group = "policy",
 	.name = "rollback",
 	.synopsis = "VERSION --out FILE",
-	.summary = "Writes an old policy's content under a higher version, to be signed and staged.",
+	.summary =
+		"Writes an old policy's content under a higher version, to be signed and staged.",
 	.options = rollback_options,
 	.least = 1,
 	.most = 1,
