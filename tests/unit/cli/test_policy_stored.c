@@ -48,8 +48,8 @@ static void version__of_a_policy__replaced_alone(void **state)
 	assert_int_equal(policy->version, 123456789012);
 	assert_int_equal(out.len, text.len + strlen("123456789012") - strlen("7"));
 	const char *before = strstr(buf_str(&text), "version: 7\n") + strlen("version: 7");
-	const char *after = strstr(buf_str(&out), "version: 123456789012\n") +
-			    strlen("version: 123456789012");
+	const char *after =
+		strstr(buf_str(&out), "version: 123456789012\n") + strlen("version: 123456789012");
 	assert_string_equal(after, before);
 	policy_free(&policy);
 }
@@ -58,7 +58,8 @@ static void version__not_on_a_line_of_its_own__refused(void **state)
 {
 	(void)state;
 	assert_fails(policy_version_set(BYTES_LIT("{policy: 1, version: 7}\n"), 8, &out, &err), err,
-		ERR_CONFIG, "version: not on a line of its own: write the new version there by hand");
+		ERR_CONFIG,
+		"version: not on a line of its own: write the new version there by hand");
 	buf_put_str(&text, "version: 8\n");
 	assert_fails(policy_version_set(buf_bytes(&text), 9, &out, &err), err, ERR_CONFIG,
 		"version: not on a line of its own: write the new version there by hand");

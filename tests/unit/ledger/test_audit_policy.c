@@ -164,7 +164,8 @@ static void audit__signed_as_the_verifier_says__keys_proved_persons_asserted(voi
 	state_signers();
 	audit(buf_bytes(&envelope), buf_bytes(&stated));
 	assert_step("policy signature", AUDIT_PROVED,
-		"over exactly this policy, by 2 of 3 keys that the verifier names (2 needed): anna ");
+		"over exactly this policy, by 2 of 3 keys that the verifier names (2 needed): "
+		"anna ");
 	assert_step("policy signature", AUDIT_PROVED,
 		text_short_hex(bytes_of(key_id(bert), SHA256_LEN), hex));
 	assert_step("policy signers", AUDIT_ASSERTED, "that 2 of 3 were enough");
@@ -184,7 +185,8 @@ static void audit__too_few_signed_or_other_bytes__failed(void **state)
 	assert_ok(policy_signers_demand(&signers, 3, &err), err);
 	state_signers();
 	audit(buf_bytes(&envelope), buf_bytes(&stated));
-	assert_step("policy signature", AUDIT_FAILED, "2 of the keys that count signed: anna, bert; 3");
+	assert_step(
+		"policy signature", AUDIT_FAILED, "2 of the keys that count signed: anna, bert; 3");
 	assert_null(step("policy signers"));
 	buf_clear(&envelope);
 	assert_ok(policy_signers_demand(&signers, 1, &err), err);
@@ -211,7 +213,8 @@ static void audit__a_signer_with_a_part_in_the_policy__failed(void **state)
 	sign(buf_bytes(&s->policy_text), keys.alice);
 	state_signers();
 	audit(buf_bytes(&envelope), buf_bytes(&stated));
-	assert_step("policy signature", AUDIT_FAILED, "policy key alice is a key of approver alice");
+	assert_step(
+		"policy signature", AUDIT_FAILED, "policy key alice is a key of approver alice");
 }
 
 /* What the verifier says of the signers is then of no account. */
@@ -228,7 +231,8 @@ static void audit__signers_pinned__proved_or_failed_by_them(void **state)
 	assert_ok(policy_signers_demand(&pinned, 2, &err), err);
 	state_signers();
 	audit(buf_bytes(&envelope), buf_bytes(&stated));
-	assert_step("policy signature", AUDIT_FAILED, "1 of the keys that count signed: bert; 2 must");
+	assert_step(
+		"policy signature", AUDIT_FAILED, "1 of the keys that count signed: bert; 2 must");
 	audit((struct bytes){0}, (struct bytes){0});
 	assert_step("policy signature", AUDIT_FAILED, "nobody signed this policy");
 	assert_false(report.consistent);

@@ -5,9 +5,12 @@
 #include "tests/support/unit.h"
 
 #define KEY_A                                                                                      \
-	"-----BEGIN PUBLIC KEY-----\\nMCowBQYDK2VwAyEATrjwCqutnUKh+q/Wien3yJ4TVqMV7O6IU7HI7itSOQs="    \
+	"-----BEGIN PUBLIC "                                                                       \
+	"KEY-----\\nMCowBQYDK2VwAyEATrjwCqutnUKh+q/Wien3yJ4TVqMV7O6IU7HI7itSOQs="                  \
 	"\\n-----END PUBLIC KEY-----\\n"
-#define ONE "{\"keys\":[{\"key\":\"" KEY_A "\",\"name\":\"anna\"}],\"threshold\":1,\"type\":\"assay/policy-signers/1\"}"
+#define ONE                                                                                        \
+	"{\"keys\":[{\"key\":\"" KEY_A                                                             \
+	"\",\"name\":\"anna\"}],\"threshold\":1,\"type\":\"assay/policy-signers/1\"}"
 
 static struct policy_signers signers;
 static struct err err;
@@ -68,7 +71,8 @@ static void signers__anything_else__refused(void **state)
 		err = (struct err){0};
 		if (policy_signers_decode(bytes_str(cases[i].text), &signers, &err))
 			fail_msg("accepted: %s", cases[i].text);
-		if (err.code != cases[i].code || strncmp(err.text, cases[i].why, strlen(cases[i].why)) != 0)
+		if (err.code != cases[i].code ||
+			strncmp(err.text, cases[i].why, strlen(cases[i].why)) != 0)
 			fail_msg("%zu: %d %s", i, err.code, err.text);
 		assert_int_equal(signers.count, 0);
 	}

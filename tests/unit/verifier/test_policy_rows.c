@@ -122,7 +122,8 @@ static bool visited(void *arg, const struct difference_row *row, struct err *e)
 static void differences__one_judged_already_or_withdrawn__nothing_counted(void **state)
 {
 	struct policy_row row = insert(7, POLICY_STAGED);
-	const struct difference_row one = {.workload = "w", .reason = "r", .count = 2, .before = true};
+	const struct difference_row one = {
+		.workload = "w", .reason = "r", .count = 2, .before = true};
 	struct difference_row read[2] = {0};
 
 	(void)state;
