@@ -11,20 +11,21 @@
 static json_t *keys_json(const struct policy_signers *signers, struct err *err)
 {
 	OWNED(json_release) json_t *keys = json_array();
+	bool ok = keys != NULL;
 
-	for (size_t i = 0; i < signers->count; i++) {
+	for (size_t i = 0; ok && i < signers->count; i++) {
 		OWNED(buf_release) struct buf pem = {0};
 
 		if (!key_public_pem(signers->keys[i], &pem, err))
 			return NULL;
-		if (json_array_append_new(
-			    keys, json_pack("{s:s,s:s}", "name", signers->names[i], "key",
-					  buf_str(&pem) ? buf_str(&pem) : "")) != 0) {
-			(void)err_set(err, ERR_NOMEM, "no memory");
-			return NULL;
-		}
+		/* Without memory there is no text, and json_pack packs none. */
+		ok = json_array_append_new(keys, json_pack("{s:s,s:s}", "name", signers->names[i],
+							 "key", buf_str(&pem))) == 0;
 	}
-	return TAKE(keys);
+	if (ok)
+		return TAKE(keys);
+	(void)err_set(err, ERR_NOMEM, "no memory");
+	return NULL;
 }
 
 bool policy_signers_encode(const struct policy_signers *signers, struct buf *out, struct err *err)

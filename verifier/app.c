@@ -122,8 +122,11 @@ void app_close(struct app **app)
 	if (self->server)
 		http_server_stop(self->server);
 	workers_free(&self->workers);
-	shadow_free(&self->shadow);
+	if (self->shadow)
+		shadow_stop(self->shadow);
 	store_close(&self->store);
+	/* The writer's last completions have woken it. */
+	shadow_free(&self->shadow);
 	http_server_free(&self->server);
 	policy_ref_drop(&self->policy);
 	policy_ref_drop(&self->staged);

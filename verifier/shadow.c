@@ -348,17 +348,22 @@ bool shadow_new(struct app *app, struct shadow **ret, struct err *err)
 	return true;
 }
 
-void shadow_free(struct shadow **shadow)
+void shadow_stop(struct shadow *s)
 {
-	struct shadow *s = *shadow;
-	if (!s)
-		return;
 	(void)pthread_mutex_lock(&s->lock);
 	s->closing = true;
 	(void)pthread_cond_signal(&s->wake);
 	(void)pthread_mutex_unlock(&s->lock);
 	if (s->started)
 		(void)pthread_join(s->thread, NULL);
+	s->started = false;
+}
+
+void shadow_free(struct shadow **shadow)
+{
+	struct shadow *s = *shadow;
+	if (!s)
+		return;
 	policy_ref_drop(&s->job.policy);
 	free(s->job.tally.groups);
 	(void)pthread_cond_destroy(&s->wake);

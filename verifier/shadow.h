@@ -19,8 +19,9 @@
 
 struct shadow;
 must_use bool shadow_new(struct app *app, struct shadow **ret, struct err *err);
-/* Ends the thread within one decision. */
-void shadow_free(struct shadow **shadow);
+/* Ends the thread within one page; the store must still be open. It may be woken up to the free. */
+void shadow_stop(struct shadow *shadow);
+void shadow_free(struct shadow **shadow); /* once the store has closed */
 /* There may be something to do: a decision was kept, a policy staged, a job given. Cheap. */
 void shadow_wake(struct shadow *shadow);
 

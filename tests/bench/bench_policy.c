@@ -100,10 +100,12 @@ static void parse_bench(void)
 		cpu[i] = cpu_ms() - own;
 		policy_free(&policy);
 	}
-	printf("a policy of %zu KiB: %u classes of %u demands, %u release keys, %u statement keys, %u "
+	printf("a policy of %zu KiB: %u classes of %u demands, %u release keys, %u statement keys, "
+	       "%u "
 	       "approvers: parsed in %.1f ms, %.1f ms of them its own\n",
 		text.len / 1024, POLICY_CLASSES_MAX, POLICY_DEMANDS_MAX, POLICY_KEYS_MAX,
-		POLICY_KEYS_MAX, POLICY_KEYS_MAX, median(values, ARRAY_LEN(values)), median(cpu, ARRAY_LEN(cpu)));
+		POLICY_KEYS_MAX, POLICY_KEYS_MAX, median(values, ARRAY_LEN(values)),
+		median(cpu, ARRAY_LEN(cpu)));
 	buf_release(&text);
 }
 
@@ -151,8 +153,8 @@ static double lookup(double *values, size_t count, size_t n)
 		(void)name_of(i, n, name);
 		double start = cpu_ms();
 		assert_ok(workload_get(sql, bytes_str(name), &row, &found, &w.err), w.err);
-		const struct policy_class *class = policy_class_find(
-			w.app->policy->policy, bytes_str(row.risk_class));
+		const struct policy_class *class =
+			policy_class_find(w.app->policy->policy, bytes_str(row.risk_class));
 		values[i] = cpu_ms() - start;
 		assert_true(found && class);
 	}
