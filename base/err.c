@@ -64,7 +64,14 @@ void err_put_set(struct err *err, enum err_code code, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	err->code = code;
+	err->place = NULL;
 	text_store(err, text);
+}
+
+void err_put_place(struct err *err, const void *place)
+{
+	if (err && !err->place)
+		err->place = place;
 }
 
 void err_put_wrap(struct err *err, const char *format, ...)

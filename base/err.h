@@ -41,6 +41,8 @@ struct err {
 	enum err_code code;
 	char text[ERR_TEXT_MAX]; /* always NUL-terminated, printable: untrusted parts are escaped by
 				    the caller */
+	const void *place; /* what of the input it is about, as an address in what was loaded from
+			      it; NULL: nobody said. Of use only to whoever loaded it (base/yaml.h) */
 };
 
 /* Sets code and text; is false, so that `return err_set(…)` reads as one step. err may be NULL. */
@@ -68,6 +70,13 @@ void err_put_set(struct err *err, enum err_code code, const char *format, ...)
 void err_put_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void err_put_errno(struct err *err, int error_number, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Says what the error is about, unless somebody further in has said it already; is false. */
+#define err_at(err, place)                                                                         \
+	({                                                                                         \
+		err_put_place((err), (place));                                                     \
+		false;                                                                             \
+	})
+void err_put_place(struct err *err, const void *place);
 /* The stable name of a code, "format". */
 const char *err_code_name(enum err_code code);
 

@@ -7,10 +7,10 @@
 #include "base/text.h"
 #include "base/yaml_scan.h"
 
-/* What libcyaml said: the first error, and the first line that its backtrace names. */
+/* What libcyaml said: the first error, and the first place that its backtrace names. */
 struct complaint {
 	char text[256];
-	size_t line;
+	size_t line, column;
 };
 
 __attribute__((format(printf, 3, 0))) static void on_log(
@@ -26,8 +26,12 @@ __attribute__((format(printf, 3, 0))) static void on_log(
 	text[strcspn(text, "\n")] = '\0';
 	place = strstr(text, "(line: ");
 	if (strncmp(text, "  in ", 5) == 0) {
-		if (place && complaint->line == 0)
-			complaint->line = strtoul(place + 7, NULL, 10);
+		if (place && complaint->line == 0) {
+			char *end = NULL;
+			complaint->line = strtoul(place + 7, &end, 10);
+			if (strncmp(end, ", column: ", 10) == 0)
+				complaint->column = strtoul(end + 10, NULL, 10);
+		}
 		return;
 	}
 	if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
@@ -64,8 +68,9 @@ static bool load(struct bytes text, const char *name, const cyaml_schema_value_t
 	if (result == CYAML_ERR_OOM)
 		return err_set(err, ERR_NOMEM, "%s: out of memory", name);
 	if (result != CYAML_OK)
-		return err_set(err, ERR_CONFIG, "%s:%zu: %s", name,
+		return err_set(err, ERR_CONFIG, "%s:%zu:%zu: %s", name,
 			complaint.line ? complaint.line : 1,
+			complaint.column ? complaint.column : 1,
 			ESC(bytes_str(
 				complaint.text[0] ? complaint.text : cyaml_strerror(result))));
 	/* libcyaml may answer so to a text that sets nothing; callers need not think of it. */

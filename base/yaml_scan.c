@@ -17,7 +17,7 @@ struct level {
 struct scan {
 	const char *name;
 	const cyaml_schema_value_t *root;
-	size_t line; /* of the event in hand, from 1 */
+	size_t line, column; /* of the event in hand, from 1 */
 	size_t documents;
 	size_t depth;
 	struct level levels[YAML_DEPTH_MAX];
@@ -27,8 +27,10 @@ struct scan {
 static bool refuse(struct scan *s, const char *why, struct bytes text)
 {
 	if (!text.data)
-		return err_set(s->err, ERR_CONFIG, "%s:%zu: %s", s->name, s->line, why);
-	return err_set(s->err, ERR_CONFIG, "%s:%zu: %s \"%s\"", s->name, s->line, why, ESC(text));
+		return err_set(
+			s->err, ERR_CONFIG, "%s:%zu:%zu: %s", s->name, s->line, s->column, why);
+	return err_set(s->err, ERR_CONFIG, "%s:%zu:%zu: %s \"%s\"", s->name, s->line, s->column,
+		why, ESC(text));
 }
 
 static bool is_integer(struct bytes text, bool negative_too)
@@ -156,6 +158,7 @@ static bool leave(struct scan *s)
 static bool on_event(struct scan *s, const yaml_event_t *event)
 {
 	s->line = event->start_mark.line + 1;
+	s->column = event->start_mark.column + 1;
 	switch (event->type) {
 	case YAML_DOCUMENT_START_EVENT:
 		return ++s->documents == 1 ||
@@ -187,6 +190,7 @@ static bool scan_events(struct scan *s, yaml_parser_t *parser)
 
 		if (!yaml_parser_parse(parser, &event)) {
 			s->line = parser->problem_mark.line + 1;
+			s->column = parser->problem_mark.column + 1;
 			return refuse(s, parser->problem ? parser->problem : "no YAML",
 				(struct bytes){0});
 		}
@@ -202,7 +206,7 @@ static bool scan_events(struct scan *s, yaml_parser_t *parser)
 bool yaml_scan(
 	struct bytes text, const char *name, const cyaml_schema_value_t *schema, struct err *err)
 {
-	struct scan s = {.name = name, .root = schema, .line = 1, .err = err};
+	struct scan s = {.name = name, .root = schema, .line = 1, .column = 1, .err = err};
 	yaml_parser_t parser;
 	bool ok;
 

@@ -5,7 +5,7 @@
 
 #include "base/yaml.h"
 
-/* Refuses what libcyaml would let pass; ERR_CONFIG "name:line: …". */
+/* Refuses what libcyaml would let pass; ERR_CONFIG "name:line:column: …". */
 must_use bool yaml_scan(
 	struct bytes text, const char *name, const cyaml_schema_value_t *schema, struct err *err);
 

@@ -2,6 +2,7 @@
 /* assay audit: one file, no network, the verdict reached again from the TPM's signature upward. */
 #include "cli/commands.h"
 
+#include "cli/policy_read.h"
 #include "ledger/audit.h"
 
 static const struct option_spec options[] = {
@@ -10,6 +11,9 @@ static const struct option_spec options[] = {
 	{"log-policy", "FILE", OPTION_VALUE,
 		"the ledger's key, witnesses and quorum, as you know them (tlog-policy)"},
 	{"html", NULL, OPTION_FLAG, "print a page for people"},
+	{"policy-keys", "PEM", OPTION_REPEATED,
+		"public key of a person who may sign policies, as you know it"},
+	{"policy-threshold", "N", OPTION_VALUE, "how many of them must have signed (default: all)"},
 	{"extract", "DIR", OPTION_VALUE, "write every input of the record there, by name"},
 	OPTIONS_END,
 };
@@ -19,6 +23,7 @@ struct anchors {
 	struct cert *roots[CLI_REPEATS_MAX];
 	size_t key_count, root_count;
 	struct tlog_policy *log_policy;
+	struct policy_signers policy_signers;
 };
 
 static void anchors_release(struct anchors *anchors)
@@ -28,6 +33,7 @@ static void anchors_release(struct anchors *anchors)
 	for (size_t i = 0; i < anchors->root_count; i++)
 		cert_unref(&anchors->roots[i]);
 	tlog_policy_free(&anchors->log_policy);
+	policy_signers_release(&anchors->policy_signers);
 }
 
 static bool log_policy_load(struct cli *cli, struct anchors *ret)
@@ -39,6 +45,16 @@ static bool log_policy_load(struct cli *cli, struct anchors *ret)
 	return (cli_read(path, TLOG_POLICY_MAX, &text, &cli->err) &&
 		       tlog_policy_parse(buf_bytes(&text), &ret->log_policy, &cli->err)) ||
 	       err_wrap(&cli->err, "--log-policy %s", path);
+}
+
+static bool signers_load(struct cli *cli, struct anchors *ret)
+{
+	const struct option_value *keys = option_all(cli, "policy-keys");
+	if (keys)
+		return policy_read_signers(keys->values, keys->count,
+			option(cli, "policy-threshold"), &ret->policy_signers, &cli->err);
+	return !option_given(cli, "policy-threshold") ||
+	       err_set(&cli->err, ERR_USAGE, "--policy-threshold is of --policy-keys");
 }
 
 static bool anchors_load(struct cli *cli, struct anchors *ret)
@@ -58,7 +74,7 @@ static bool anchors_load(struct cli *cli, struct anchors *ret)
 			return err_wrap(&cli->err, "--ca %s", roots->values[i]);
 		ret->root_count++;
 	}
-	return log_policy_load(cli, ret);
+	return log_policy_load(cli, ret) && signers_load(cli, ret);
 }
 
 /* Each input goes into a file of its name, found among the objects by its digest. */
@@ -95,7 +111,7 @@ static enum status run(struct cli *cli)
 		!cli_read(cli->arguments->values[0], AUDIT_BUNDLE_MAX, &bundle, &cli->err))
 		return cli_fail(cli);
 	const struct audit_anchors known = {anchors.keys, anchors.key_count, anchors.roots,
-		anchors.root_count, anchors.log_policy};
+		anchors.root_count, anchors.log_policy, &anchors.policy_signers};
 	if (!audit_run(buf_bytes(&bundle), &known, &report, &cli->err)) {
 		(void)err_wrap(&cli->err, "%s", ESC(bytes_str(cli->arguments->values[0])));
 		return cli_fail(cli);
@@ -117,7 +133,7 @@ static enum status run(struct cli *cli)
 
 const struct command cmd_audit = {
 	.name = "audit",
-	.synopsis = "FILE [--ca FILE] [--key PEM]",
+	.synopsis = "FILE [--ca FILE] [--key PEM] [--policy-keys PEM]",
 	.summary = "Reaches a recorded verdict again, offline, from one file.",
 	.options = options,
 	.least = 1,

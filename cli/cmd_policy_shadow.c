@@ -4,11 +4,17 @@
 
 #include "base/time.h"
 #include "cli/policy_read.h"
+#include "cli/policy_stored.h"
 #include "ledger/audit_reappraise.h"
+
+#include <time.h>
 
 static const struct option_spec options[] = {
 	{"references", "DIR", OPTION_VALUE,
 		"where the objects lie that the policy names by SHA-256"},
+	{"server", NULL, OPTION_FLAG, "let the verifier judge the decisions that it keeps"},
+	{"since", "SPAN", OPTION_VALUE, "with --server: those of the last 7d (default), 12h, …"},
+	API_OPTIONS,
 	OPTIONS_END,
 };
 
@@ -34,21 +40,6 @@ static json_t *reasons_json(const struct verdict *v)
 static const char *outcome(const struct verdict *v)
 {
 	return v->trusted ? "trusted" : "untrusted";
-}
-
-/* What a holder of the credential would notice, too. */
-static bool differs(const struct reappraisal *r)
-{
-	const struct verdict *a = &r->before, *b = &r->after;
-	if (a->trusted != b->trusted || a->reason_count != b->reason_count ||
-		a->assurance != b->assurance || a->credential_lifetime != b->credential_lifetime ||
-		a->renew_after != b->renew_after)
-		return true;
-	for (size_t i = 0; i < a->reason_count; i++)
-		if (a->reasons[i].code != b->reasons[i].code ||
-			strcmp(a->reasons[i].subject, b->reasons[i].subject) != 0)
-			return true;
-	return false;
 }
 
 static void print_decision(const struct shadow *s, const char *file, const struct reappraisal *r)
@@ -79,7 +70,7 @@ static void print_decision(const struct shadow *s, const char *file, const struc
 static bool note(struct shadow *s, const char *file, const struct reappraisal *r)
 {
 	char time[TIME_TEXT_MAX];
-	bool changed = r->decided && differs(r);
+	bool changed = reappraisal_differs(r);
 	s->undecided += !r->decided;
 	s->changed += changed;
 	s->same += r->decided && !changed;
@@ -117,10 +108,95 @@ static void shadow_release(struct shadow *s)
 	json_decref(s->decisions);
 }
 
+/* ---- the verifier's own records ---- */
+
+static bool server_begin(struct cli *cli, json_int_t *ret_job)
+{
+	OWNED(buf_release) struct buf text = {0}, path = {0};
+	OWNED(policy_free) struct policy *policy = NULL;
+	OWNED(json_release) json_t *answer = NULL;
+	const char *since = option_or(cli, "since", "7d");
+	if (!text_is_name(bytes_str(since)))
+		return err_set(&cli->err, ERR_USAGE, "--since is a span: 7d, 12h, 90m");
+	if (!policy_read(cli->arguments->values[0], &text, &policy, &cli->err))
+		return false;
+	buf_printf(&path, "/v1/shadow?since=%s", since);
+	struct bytes body = buf_bytes(&text);
+	if (!buf_ok(&path, &cli->err) ||
+		!api_json(cli, buf_str(&path), "application/yaml", &body, &answer))
+		return false;
+	*ret_job = json_integer_value(json_object_get(answer, "job"));
+	return true;
+}
+
+static long long number(const json_t *report, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(report, key));
+}
+
+/* Until it has ended. */
+static bool server_wait(struct cli *cli, json_int_t job, json_t **ret)
+{
+	static const struct timespec pause = {.tv_nsec = 300000000};
+	for (;;) {
+		OWNED(json_release) json_t *report = NULL;
+		if (!api_json(cli, "/v1/shadow", NULL, NULL, &report))
+			return false;
+		const char *state = policy_stored_text(report, "state");
+		if (json_integer_value(json_object_get(report, "job")) != job)
+			return err_set(&cli->err, ERR_CONFLICT,
+				"somebody has had another policy judged since");
+		if (strcmp(state, "done") == 0) {
+			*ret = TAKE(report);
+			return true;
+		}
+		if (strcmp(state, "running") != 0)
+			return err_set(&cli->err, ERR_IO, "the verifier: %s",
+				ESC(bytes_str(policy_stored_text(report, "error"))));
+		if (!cli->json)
+			(void)fprintf(stderr, "\r%lld judged", number(report, "judged"));
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+static enum status run_server(struct cli *cli)
+{
+	OWNED(json_release) json_t *report = NULL;
+	json_int_t job = 0;
+	if (cli->arguments->count > 1) {
+		(void)err_set(&cli->err, ERR_USAGE, "--server judges the verifier's own records");
+		return cli_fail(cli);
+	}
+	if (!server_begin(cli, &job) || !server_wait(cli, job, &report))
+		return cli_fail(cli);
+	enum status status = number(report, "changed")     ? STATUS_REFUSED
+			     : number(report, "undecided") ? STATUS_UNDECIDED
+							   : STATUS_DONE;
+	if (cli->json)
+		return cli_print_json(cli, TAKE(report), status);
+	(void)fprintf(stderr, "\r");
+	policy_stored_differences(cli, json_object_get(report, "differences"));
+	(void)printf(
+		"of %lld decisions since %s, %lld would change, %lld would not, %lld cannot be "
+		"told, %lld cannot be read\n",
+		number(report, "judged"), policy_stored_text(report, "since"),
+		number(report, "changed"), number(report, "same"), number(report, "undecided"),
+		number(report, "unreadable"));
+	return status;
+}
+
 static enum status run(struct cli *cli)
 {
 	OWNED(shadow_release) struct shadow s = {.cli = cli, .decisions = json_array()};
 	const char *references = option(cli, "references");
+	if (option_given(cli, "server"))
+		return run_server(cli);
+	if (cli->arguments->count < 2) {
+		(void)err_set(&cli->err, ERR_USAGE,
+			"which decisions? give records (assay record get ID --out FILE), or "
+			"--server");
+		return cli_fail(cli);
+	}
 	if (!s.decisions || !policy_read(cli->arguments->values[0], NULL, &s.policy, &cli->err) ||
 		(references && !policy_read_references(s.policy, references, &cli->err)))
 		return cli_fail(cli);
@@ -146,10 +222,10 @@ static enum status run(struct cli *cli)
 const struct command cmd_policy_shadow = {
 	.group = "policy",
 	.name = "shadow",
-	.synopsis = "NEW.yaml RECORD…",
+	.synopsis = "NEW.yaml RECORD… | NEW.yaml --server [--since 7d]",
 	.summary = "Judges stored decisions by a new policy; exit status 1: a verdict changes.",
 	.options = options,
-	.least = 2,
+	.least = 1,
 	.most = CLI_POSITIONALS_MAX,
 	.run = run,
 };

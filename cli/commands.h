@@ -28,6 +28,8 @@ extern const struct command cmd_firmware_predict, cmd_firmware_learn, cmd_firmwa
 extern const struct command cmd_floor_sign, cmd_floor_publish, cmd_floor_show;
 extern const struct command cmd_rollback_approve, cmd_workload_rollback;
 extern const struct command cmd_policy_sign, cmd_policy_check, cmd_policy_explain, cmd_policy_diff,
-	cmd_policy_test, cmd_policy_shadow;
+	cmd_policy_test, cmd_policy_shadow, cmd_policy_stage, cmd_policy_status,
+	cmd_policy_activate, cmd_policy_withdraw, cmd_policy_list, cmd_policy_show,
+	cmd_policy_rollback;
 
 #endif

@@ -86,7 +86,7 @@ bool policy_read_signers(const char *const *files, size_t n, const char *thresho
 		if (!cli_read(files[i], KEY_TEXT_MAX, &pem, err) ||
 			!policy_signers_add(ret, text_is_name(bytes_str(name)) ? name : number,
 				buf_bytes(&pem), err))
-			return err_wrap(err, "--key %s", files[i]);
+			return err_wrap(err, "%s", files[i]);
 	}
 	return threshold_parse(threshold, ret, err);
 }

@@ -11,7 +11,7 @@
 
 #include "ledger/ledger.h"
 #include "ledger/tlog_policy.h"
-#include "policy/policy.h"
+#include "policy/signature.h"
 
 #define AUDIT_OBJECTS_MAX 128u
 #define AUDIT_BUNDLE_MAX  (32u << 20)
@@ -50,7 +50,7 @@ struct audit_report {
 	struct audit_step steps[AUDIT_STEPS_MAX];
 };
 /* pinned: the verifier's key or its CA certificates as the auditor knows them; none: the bundle's
- * own key is used and the report says that it is not pinned. */
+ * own key is used and the report says that it is not pinned. Likewise the policy's signers. */
 struct audit_anchors {
 	struct key *const *keys;
 	size_t key_count;
@@ -59,6 +59,7 @@ struct audit_anchors {
 	/* The ledger's key, its witnesses and their quorum, as the auditor knows them; NULL: the tree
 	 * is the verifier's word. */
 	const struct tlog_policy *log_policy;
+	const struct policy_signers *policy_signers; /* who may sign policies; NULL: not pinned */
 };
 /* False only when the bundle is no bundle; whatever is wrong with what it holds is a step that
  * failed. The report borrows from the bundle's bytes. anchors may be NULL. */

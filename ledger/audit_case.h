@@ -32,5 +32,7 @@ must_use bool audit_leaf(struct audit_case *c, struct err *err);
 must_use bool audit_checkpoint(struct audit_case *c, struct err *err);
 /* audit_verdict.c: inputs, context, appraisal, comparison. */
 must_use bool audit_verdict(struct audit_case *c, struct err *err);
+/* audit_policy.c: who signed the policy of the context, which must have been decoded. */
+must_use bool audit_policy(struct audit_case *c, struct err *err);
 
 #endif

@@ -7,12 +7,12 @@
 #include "base/text.h"
 #include "crypto/cose.h"
 
+/* The bundle in hand. */
 struct again {
 	struct audit_bundle bundle;
 	uint8_t digests[AUDIT_OBJECTS_MAX][SHA256_LEN];
 	struct record record;
 	struct policy_frozen frozen;
-	struct policy_state state_out;
 };
 
 static void again_free(struct again **a)
@@ -70,12 +70,14 @@ static bool attach_objects(const struct again *a, struct policy *policy, struct 
 	return policy_complete(policy, err);
 }
 
-static bool judge(struct again *a, const struct policy_context *context,
+static bool judge(const struct policy_frozen *frozen, const struct policy_context *context,
 	const struct policy_state *state, struct verdict *ret, struct err *err)
 {
+	struct policy_state state_out;
+
 	if (context->challenge.purpose == PURPOSE_ENROLL)
-		return policy_appraise_enrolment(a->frozen.evidence, context, ret, err);
-	return policy_appraise(a->frozen.evidence, context, state, ret, &a->state_out, err);
+		return policy_appraise_enrolment(frozen->evidence, context, ret, err);
+	return policy_appraise(frozen->evidence, context, state, ret, &state_out, err);
 }
 
 static bool judges_boot(const struct policy *policy, struct bytes class)
@@ -95,11 +97,11 @@ static bool confines_further(
 	return new && (new->sandbox & ~(was ? was->sandbox : 0u)) != 0;
 }
 
-static bool judge_after(
-	struct again *a, const struct policy *policy, struct reappraisal *ret, struct err *err)
+static bool judge_after(const struct policy_frozen *frozen, const struct policy *policy,
+	struct reappraisal *ret, struct err *err)
 {
-	struct policy_context context = a->frozen.context;
-	struct policy_state state = a->frozen.state_in;
+	struct policy_context context = frozen->context;
+	struct policy_state state = frozen->state_in;
 	bool renewal = context.challenge.purpose != PURPOSE_ENROLL && !ret->before.full &&
 		       state.established;
 
@@ -108,14 +110,14 @@ static bool judge_after(
 		ret->why = "a renewal: the boot was judged at its launch; take that record";
 		return true;
 	}
-	if (renewal && confines_further(policy, a->frozen.policy, context.workload.risk_class)) {
+	if (renewal && confines_further(policy, frozen->policy, context.workload.risk_class)) {
 		ret->why = "a renewal: the sandbox was judged at its launch; take that record";
 		return true;
 	}
 	/* As if the launch that it stands on had been judged by this policy too. */
-	if (renewal && memcmp(state.policy, a->frozen.policy->digest, SHA256_LEN) == 0)
+	if (renewal && memcmp(state.policy, frozen->policy->digest, SHA256_LEN) == 0)
 		memcpy(state.policy, policy->digest, SHA256_LEN);
-	if (!judge(a, &context, &state, &ret->after, err))
+	if (!judge(frozen, &context, &state, &ret->after, err))
 		return err_wrap(err, "under the other policy");
 	if (renewal && verdict_wants_full(&ret->after)) {
 		memset(&ret->after, 0, sizeof(ret->after));
@@ -125,6 +127,25 @@ static bool judge_after(
 	}
 	ret->decided = true;
 	return true;
+}
+
+static bool judge_both(const struct policy_frozen *frozen, const struct policy *policy,
+	struct reappraisal *ret, struct err *err)
+{
+	ret->purpose = frozen->context.challenge.purpose;
+	ret->time = frozen->context.now;
+	return judge(frozen, &frozen->context, &frozen->state_in, &ret->before, err) &&
+	       judge_after(frozen, policy, ret, err);
+}
+
+bool audit_reappraise_context(struct bytes context, policy_find find_object, void *arg,
+	const struct policy *policy, struct reappraisal *ret, struct err *err)
+{
+	OWNED(policy_frozen_release) struct policy_frozen frozen = {0};
+
+	memset(ret, 0, sizeof(*ret));
+	return policy_context_decode(context, find_object, arg, &frozen, err) &&
+	       judge_both(&frozen, policy, ret, err);
 }
 
 bool audit_reappraise(
@@ -141,12 +162,57 @@ bool audit_reappraise(
 		if (!sha256_of(a->bundle.objects[i], a->digests[i], err))
 			return false;
 	if (!record_read(a->bundle.record, &a->record, err) || !open_context(a, err) ||
-		!attach_objects(a, policy, err) ||
-		!judge(a, &a->frozen.context, &a->frozen.state_in, &ret->before, err))
+		!attach_objects(a, policy, err) || !judge_both(&a->frozen, policy, ret, err))
 		return false;
-	ret->purpose = a->frozen.context.challenge.purpose;
-	ret->time = a->frozen.context.now;
 	text_escape(a->record.workload, ret->workload, sizeof(ret->workload));
 	hex_encode(BYTES_OF(a->record.release), ret->release);
-	return judge_after(a, policy, ret, err);
+	return true;
+}
+
+static bool same_reason(const struct reason *a, const struct reason *b)
+{
+	return a->code == b->code && strcmp(a->subject, b->subject) == 0;
+}
+
+bool reappraisal_differs(const struct reappraisal *again)
+{
+	const struct verdict *a = &again->before, *b = &again->after;
+
+	if (!again->decided)
+		return false;
+	if (a->trusted != b->trusted || a->reason_count != b->reason_count ||
+		a->assurance != b->assurance || a->credential_lifetime != b->credential_lifetime ||
+		a->renew_after != b->renew_after)
+		return true;
+	for (size_t i = 0; i < a->reason_count; i++)
+		if (!same_reason(&a->reasons[i], &b->reasons[i]))
+			return true;
+	return false;
+}
+
+/* The first reason of one verdict that the other does not give; NULL: none. */
+static const struct reason *only_in(const struct verdict *of, const struct verdict *other)
+{
+	for (size_t i = 0; i < of->reason_count; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < other->reason_count; k++)
+			found = found || same_reason(&of->reasons[i], &other->reasons[k]);
+		if (!found)
+			return &of->reasons[i];
+	}
+	return NULL;
+}
+
+void reappraisal_cause(const struct reappraisal *again, char ret[REAPPRAISAL_WHY_MAX])
+{
+	const struct reason *added = only_in(&again->after, &again->before);
+	const struct reason *gone = only_in(&again->before, &again->after);
+
+	if (added)
+		snprintf(ret, REAPPRAISAL_WHY_MAX, "%s", reason_code_name(added->code));
+	else if (gone)
+		snprintf(ret, REAPPRAISAL_WHY_MAX, "no longer %s", reason_code_name(gone->code));
+	else
+		snprintf(ret, REAPPRAISAL_WHY_MAX, "credential");
 }

@@ -24,5 +24,15 @@ struct reappraisal {
  * first one missing. Errors: the bundle is no bundle, lacks an input, or nothing could be judged. */
 must_use bool audit_reappraise(
 	struct bytes bundle, struct policy *policy, struct reappraisal *ret, struct err *err);
+/* The same of a context that is not in a bundle; `find` gives the objects that it names. The policy
+ * must be complete. workload and release are left empty. */
+must_use bool audit_reappraise_context(struct bytes context, policy_find find, void *arg,
+	const struct policy *policy, struct reappraisal *ret, struct err *err);
+/* Whether anything changed that a holder of the credential would notice; false when undecided. */
+bool reappraisal_differs(const struct reappraisal *again);
+#define REAPPRAISAL_WHY_MAX 64u
+/* What is behind the difference, in a word: the first reason that is new, or else the first one that
+ * is gone, or "credential" where only what is issued would be another. */
+void reappraisal_cause(const struct reappraisal *again, char ret[REAPPRAISAL_WHY_MAX]);
 
 #endif

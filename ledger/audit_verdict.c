@@ -186,7 +186,8 @@ bool audit_verdict(struct audit_case *c, struct err *err)
 		return false;
 	if (!ok)
 		return true;
-	if (!audit_same(c, err) || !appraise_again(c, err) || !audit_compare(c, err))
+	if (!audit_policy(c, err) || !audit_same(c, err) || !appraise_again(c, err) ||
+		!audit_compare(c, err))
 		return false;
 	note_assertions(c);
 	return true;

@@ -87,12 +87,12 @@ static bool build_templates(struct policy *policy, const struct file_policy *fil
 static bool build_general(struct policy *policy, const struct file_policy *file, struct err *err)
 {
 	if (file->policy != POLICY_FORMAT)
-		return err_set(err, ERR_CONFIG, "policy: format %d: this program knows %d",
+		return policy_fault(err, &file->policy, "policy: format %d: this program knows %d",
 			file->policy, POLICY_FORMAT);
 	if (file->version < 1)
-		return err_set(err, ERR_CONFIG, "version: must be 1 or more");
+		return policy_fault(err, &file->version, "version: must be 1 or more");
 	if (!trust_domain_ok(file->trust_domain))
-		return err_set(err, ERR_CONFIG,
+		return policy_fault(err, &file->trust_domain,
 			"trust_domain: %s: use lower-case letters, digits, dots, dashes, "
 			"underscores",
 			ESC(bytes_str(file->trust_domain)));
@@ -103,7 +103,7 @@ static bool build_general(struct policy *policy, const struct file_policy *file,
 	policy->bank = file->pcr_bank ? file->pcr_bank : DIGEST_SHA256;
 	policy->runtime_pcr = file->runtime_pcr ? *file->runtime_pcr : RUNTIME_PCR_DEFAULT;
 	if (policy->runtime_pcr > RUNTIME_PCR_LAST)
-		return err_set(err, ERR_CONFIG,
+		return policy_fault(err, &file->runtime_pcr,
 			"runtime_pcr: %u: must be 0 to %u (16 and 23 can be reset by anyone)",
 			policy->runtime_pcr, RUNTIME_PCR_LAST);
 	policy->ek_ignore_expiry = file->ek_ignore_expiry;
@@ -112,9 +112,10 @@ static bool build_general(struct policy *policy, const struct file_policy *file,
 	if (file->challenge_lifetime &&
 		!time_parse_duration(bytes_str(file->challenge_lifetime), CHALLENGE_LIFETIME_MAX,
 			&policy->challenge_lifetime, err))
-		return err_wrap(err, "challenge_lifetime");
+		return policy_wrap(err, &file->challenge_lifetime, "challenge_lifetime");
 	if (policy->challenge_lifetime < 1)
-		return err_set(err, ERR_CONFIG, "challenge_lifetime: must be 1 s or more");
+		return policy_fault(
+			err, &file->challenge_lifetime, "challenge_lifetime: must be 1 s or more");
 	return build_templates(policy, file, err);
 }
 
@@ -147,7 +148,7 @@ bool policy_parse(struct bytes yaml, const char *name, struct policy **ret, stru
 		 * to change. */
 		if (err && err->code != ERR_NOMEM)
 			err->code = ERR_CONFIG;
-		return err_wrap(err, "%s", name);
+		return policy_file_wrap(err, file, yaml, name);
 	}
 	*ret = TAKE(policy);
 	return true;

@@ -206,8 +206,7 @@ struct policy {
 	int64_t challenge_lifetime; /* seconds, default 120 */
 };
 /* Strict: unknown and duplicate keys, unknown roles in rules, threshold 0, empty key lists,
- * duplicated persons or keys are refused with file and line where libcyaml gives one. name stands
- * in messages. */
+ * duplicated persons or keys are refused with file, line and column. name stands in messages. */
 must_use bool policy_parse(
 	struct bytes yaml, const char *name, struct policy **ret, struct err *err);
 void policy_free(struct policy **policy);

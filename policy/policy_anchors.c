@@ -15,13 +15,14 @@ static bool certs_append(
 	size_t n = 0;
 
 	if (!policy_text_ok(from->name, NAME_TEXT_MAX))
-		return err_set(err, ERR_CONFIG, "%s: not a name", ESC(bytes_str(from->name)));
+		return policy_fault(
+			err, &from->name, "%s: " NOT_A_LINE, ESC(bytes_str(from->name)));
 	if (!certs_from_bytes(
 		    bytes_str(from->pem), POLICY_ROOTS_MAX - *count, certs + *count, &n, err))
-		return err_wrap(err, "%s", ESC(bytes_str(from->name)));
+		return policy_wrap(err, &from->pem, "%s", ESC(bytes_str(from->name)));
 	if (n == 0)
-		return err_set(
-			err, ERR_CONFIG, "%s: no certificate in it", ESC(bytes_str(from->name)));
+		return policy_fault(
+			err, &from->pem, "%s: no certificate in it", ESC(bytes_str(from->name)));
 	*count += n;
 	return true;
 }
@@ -88,18 +89,18 @@ static bool build_release_keys(
 
 		policy->release_key_count = i + 1;
 		if (!policy_text_ok(from->name, NAME_TEXT_MAX))
-			return err_set(
-				err, ERR_CONFIG, "%s: not a name", ESC(bytes_str(from->name)));
+			return policy_fault(
+				err, &from->name, "%s: " NOT_A_LINE, ESC(bytes_str(from->name)));
 		to->name = bytes_strdup(bytes_str(from->name));
 		if (!to->name)
 			return err_set(err, ERR_NOMEM, "no memory");
 		if (!policy_public_key(from->pem, &to->key, err))
-			return err_wrap(err, "%s", to->name);
+			return policy_wrap(err, &from->pem, "%s", to->name);
 		for (unsigned k = 0; k < i; k++)
 			if (strcmp(policy->release_keys[k].name, to->name) == 0 ||
 				key_equal(policy->release_keys[k].key, to->key))
-				return err_set(
-					err, ERR_CONFIG, "%s: name or key given twice", to->name);
+				return policy_fault(
+					err, from, "%s: name or key given twice", to->name);
 	}
 	return true;
 }
@@ -116,12 +117,12 @@ static bool approver_roles(
 {
 	for (unsigned i = 0; i < from->roles_count; i++) {
 		if (!text_is_name(bytes_str(from->roles[i])))
-			return err_set(err, ERR_CONFIG, "role %s: not a name",
+			return policy_fault(err, &from->roles[i], "role %s: " NOT_A_NAME,
 				ESC(bytes_str(from->roles[i])));
 		for (unsigned k = 0; k < i; k++)
 			if (strcmp(from->roles[k], from->roles[i]) == 0)
-				return err_set(
-					err, ERR_CONFIG, "role %s: given twice", from->roles[i]);
+				return policy_fault(err, &from->roles[i], "role %s: given twice",
+					from->roles[i]);
 		to->roles[i] = bytes_strdup(bytes_str(from->roles[i]));
 		if (!to->roles[i])
 			return err_set(err, ERR_NOMEM, "no memory");
@@ -146,9 +147,9 @@ static bool approver_keys(const struct policy *policy, struct policy_approver *t
 		OWNED(key_unref) struct key *key = NULL;
 
 		if (!policy_public_key(from->keys[i], &key, err))
-			return err_wrap(err, "key %u", i + 1);
+			return policy_wrap(err, &from->keys[i], "key %u", i + 1);
 		if (key_of_anybody(policy, key))
-			return err_set(err, ERR_CONFIG,
+			return policy_fault(err, &from->keys[i],
 				"key %u: stands for somebody already: one key, one person", i + 1);
 		to->keys[to->key_count++] = TAKE(key);
 	}
@@ -166,17 +167,17 @@ bool policy_build_approvers(struct policy *policy, const struct file_policy *fil
 
 		policy->approver_count = i + 1;
 		if (!policy_text_ok(from->person, NAME_TEXT_MAX))
-			return err_set(err, ERR_CONFIG, "approvers: %s: not a name",
+			return policy_fault(err, &from->person, "approvers: %s: " NOT_A_LINE,
 				ESC(bytes_str(from->person)));
 		to->person = bytes_strdup(bytes_str(from->person));
 		if (!to->person)
 			return err_set(err, ERR_NOMEM, "no memory");
 		for (unsigned k = 0; k < i; k++)
 			if (strcmp(policy->approvers[k].person, to->person) == 0)
-				return err_set(
-					err, ERR_CONFIG, "approvers: %s: given twice", to->person);
+				return policy_fault(err, &from->person,
+					"approvers: %s: given twice", to->person);
 		if (!approver_roles(to, from, err) || !approver_keys(policy, to, from, err))
-			return err_wrap(err, "approvers: %s", to->person);
+			return policy_wrap(err, from, "approvers: %s", to->person);
 	}
 	return true;
 }

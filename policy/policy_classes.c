@@ -29,19 +29,19 @@ static bool build_rule(const struct policy *policy, const struct policy_class *c
 	unsigned persons = persons_in_role(policy, from->role);
 
 	if (persons == 0)
-		return err_set(err, ERR_CONFIG, "approvals: role %s: no approver has it",
+		return policy_fault(err, &from->role, "approvals: role %s: no approver has it",
 			ESC(bytes_str(from->role)));
 	if (from->count < 1)
-		return err_set(
-			err, ERR_CONFIG, "approvals: role %s: count must be 1 or more", from->role);
+		return policy_fault(err, &from->count,
+			"approvals: role %s: count must be 1 or more", from->role);
 	if ((unsigned)from->count > persons)
-		return err_set(err, ERR_CONFIG,
+		return policy_fault(err, &from->count,
 			"approvals: role %s: %d demanded, but only %u approvers have it",
 			from->role, from->count, persons);
 	for (size_t i = 0; i < class->approval_count; i++)
 		if (strcmp(class->approvals[i].role, from->role) == 0)
-			return err_set(
-				err, ERR_CONFIG, "approvals: role %s: given twice", from->role);
+			return policy_fault(
+				err, &from->role, "approvals: role %s: given twice", from->role);
 	to->count = (unsigned)from->count;
 	to->role = bytes_strdup(bytes_str(from->role));
 	return to->role || err_set(err, ERR_NOMEM, "no memory");
@@ -69,41 +69,42 @@ static bool build_rules(const struct policy *policy, struct policy_class *to,
 }
 
 /* Absent text leaves *ret as it is. */
-static bool duration(const char *text, const char *key, int64_t max, int64_t *ret, struct err *err)
+static bool duration(char *const *text, const char *key, int64_t max, int64_t *ret, struct err *err)
 {
-	if (!text)
+	if (!*text)
 		return true;
-	if (!time_parse_duration(bytes_str(text), max, ret, err))
-		return err_wrap(err, "%s", key);
-	return *ret > 0 || err_set(err, ERR_CONFIG, "%s: must be 1 s or more", key);
+	if (!time_parse_duration(bytes_str(*text), max, ret, err))
+		return policy_wrap(err, text, "%s", key);
+	return *ret > 0 || policy_fault(err, text, "%s: must be 1 s or more", key);
 }
 
 static bool build_times(struct policy_class *to, const struct file_class *from, struct err *err)
 {
-	if (!duration(from->approval_age_max, "approval_age_max", APPROVAL_AGE_MAX,
+	if (!duration(&from->approval_age_max, "approval_age_max", APPROVAL_AGE_MAX,
 		    &to->approval_age_max, err) ||
-		!duration(from->credential_lifetime, "credential_lifetime", CREDENTIAL_LIFETIME_MAX,
-			&to->credential_lifetime, err))
+		!duration(&from->credential_lifetime, "credential_lifetime",
+			CREDENTIAL_LIFETIME_MAX, &to->credential_lifetime, err))
 		return false;
 	if (to->credential_lifetime < 2)
-		return err_set(err, ERR_CONFIG, "credential_lifetime: must be 2 s or more");
+		return policy_fault(err, &from->credential_lifetime,
+			"credential_lifetime: must be 2 s or more");
 	to->renew_after = to->credential_lifetime / 2;
-	if (!duration(from->renew_after, "renew_after", CREDENTIAL_LIFETIME_MAX, &to->renew_after,
+	if (!duration(&from->renew_after, "renew_after", CREDENTIAL_LIFETIME_MAX, &to->renew_after,
 		    err))
 		return false;
 	if (to->renew_after >= to->credential_lifetime)
-		return err_set(
-			err, ERR_CONFIG, "renew_after: must be shorter than credential_lifetime");
+		return policy_fault(err, &from->renew_after,
+			"renew_after: must be shorter than credential_lifetime");
 	return true;
 }
 
 static bool build_review(struct policy_class *to, const struct file_class *from, struct err *err)
 {
 	if (from->review_grace && !from->review_every)
-		return err_set(
-			err, ERR_CONFIG, "review_grace: without review_every nothing falls due");
-	return duration(from->review_every, "review_every", REVIEW_MAX, &to->review_every, err) &&
-	       duration(from->review_grace, "review_grace", REVIEW_MAX, &to->review_grace, err);
+		return policy_fault(err, &from->review_grace,
+			"review_grace: without review_every nothing falls due");
+	return duration(&from->review_every, "review_every", REVIEW_MAX, &to->review_every, err) &&
+	       duration(&from->review_grace, "review_grace", REVIEW_MAX, &to->review_grace, err);
 }
 
 static bool build_drain(struct policy_class *to, const struct file_class *from, struct err *err)
@@ -128,18 +129,19 @@ static bool build_hosts(const struct policy *policy, struct policy_class *to,
 			strcmp(policy->host_classes[k].name, from->host_classes[i]) != 0)
 			k++;
 		if (k == policy->host_class_count)
-			return err_set(err, ERR_CONFIG, "host_classes: %s: no such class",
+			return policy_fault(err, &from->host_classes[i],
+				"host_classes: %s: no such class",
 				ESC(bytes_str(from->host_classes[i])));
 		for (size_t n = 0; n < to->host_count; n++)
 			if (to->hosts[n] == k)
-				return err_set(err, ERR_CONFIG, "host_classes: %s: given twice",
-					from->host_classes[i]);
+				return policy_fault(err, &from->host_classes[i],
+					"host_classes: %s: given twice", from->host_classes[i]);
 		to->hosts[to->host_count++] = k;
 		if (policy->host_classes[k].ceiling > most)
 			most = policy->host_classes[k].ceiling;
 	}
 	if (to->minimum_assurance > most)
-		return err_set(err, ERR_CONFIG,
+		return policy_fault(err, &from->minimum_assurance,
 			"minimum_assurance: %s: its host_classes reach no more than %s",
 			assurance_name(to->minimum_assurance), assurance_name(most));
 	return true;
@@ -237,17 +239,17 @@ bool policy_build_classes(struct policy *policy, const struct file_policy *file,
 		struct policy_class *to = &policy->classes[i];
 
 		if (!text_is_name(bytes_str(from->name)))
-			return err_set(err, ERR_CONFIG, "risk_classes: %s: not a name",
+			return policy_fault(err, &from->name, "risk_classes: %s: " NOT_A_NAME,
 				ESC(bytes_str(from->name)));
 		if (policy_class_find(policy, bytes_str(from->name)))
-			return err_set(
-				err, ERR_CONFIG, "risk_classes: %s: given twice", from->name);
+			return policy_fault(
+				err, &from->name, "risk_classes: %s: given twice", from->name);
 		policy->class_count = i + 1;
 		to->name = bytes_strdup(bytes_str(from->name));
 		if (!to->name)
 			return err_set(err, ERR_NOMEM, "no memory");
 		if (!build_class(policy, to, from, err))
-			return err_wrap(err, "risk_classes: %s", to->name);
+			return policy_wrap(err, from, "risk_classes: %s", to->name);
 	}
 	return true;
 }

@@ -403,6 +403,12 @@ bool policy_file_load(
 	return true;
 }
 
+bool policy_file_wrap(
+	struct err *err, const struct file_policy *file, struct bytes yaml, const char *name)
+{
+	return yaml_wrap(err, yaml, name, &policy_schema, file);
+}
+
 void policy_file_free(struct file_policy **file)
 {
 	if (*file)

@@ -145,7 +145,31 @@ must_use bool policy_file_load(
 	struct bytes yaml, const char *name, struct file_policy **ret, struct err *err);
 void policy_file_free(struct file_policy **file);
 
-/* Judges keys, roots and persons; errors name the entry ("approvers: alice: …"). */
+/* Puts the file's name in front of an error, with line and column where the error says its place
+ * in `file`. Is false. */
+bool policy_file_wrap(
+	struct err *err, const struct file_policy *file, struct bytes yaml, const char *name);
+
+/* What is wrong with the policy: the text, and the address of the loaded value that it is about. Is
+ * false. Of a value that is absent: its place in the structure, and the mapping around it is shown. */
+#define policy_fault(err, place, ...)                                                              \
+	({                                                                                         \
+		err_put_set((err), ERR_CONFIG, __VA_ARGS__);                                       \
+		err_put_place((err), (place));                                                     \
+		false;                                                                             \
+	})
+/* The same around an error that came from elsewhere, or from further in: that one's place stays. */
+#define policy_wrap(err, place, ...)                                                               \
+	({                                                                                         \
+		err_put_wrap((err), __VA_ARGS__);                                                  \
+		err_put_place((err), (place));                                                     \
+		false;                                                                             \
+	})
+/* As text_is_name, and as policy_text_ok judge them. */
+#define NOT_A_NAME "not a name (1 to 64 of a-z 0-9 . _ -)"
+#define NOT_A_LINE "not a name (a line of 1 to 128 bytes)"
+
+/* Judges keys, roots and persons; errors name the entry ("approvers: alice: …") and its place. */
 must_use bool policy_build_anchors(
 	struct policy *policy, const struct file_policy *file, struct err *err);
 must_use bool policy_build_revocation(

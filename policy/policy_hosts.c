@@ -19,12 +19,12 @@
 #define EXTENSIONS        (1u << 13)
 #define BOOT_IMAGES       (1u << 4)
 
-static bool copy_text(const char *from, size_t max, char **ret, struct err *err)
+static bool copy_text(char *const *from, size_t max, char **ret, struct err *err)
 {
-	if (!policy_text_ok(from, max))
-		return err_set(err, ERR_CONFIG, "%s: empty, too long or with control characters",
-			ESC(bytes_str(from)));
-	*ret = bytes_strdup(bytes_str(from));
+	if (!policy_text_ok(*from, max))
+		return policy_fault(err, from, "%s: empty, too long or with control characters",
+			ESC(bytes_str(*from)));
+	*ret = bytes_strdup(bytes_str(*from));
 	return *ret || err_set(err, ERR_NOMEM, "no memory");
 }
 
@@ -33,11 +33,11 @@ static bool copy_list(char **from, unsigned n, bool (*check)(struct bytes text, 
 	char **to, size_t *ret_count, struct err *err)
 {
 	for (unsigned i = 0; i < n; i++) {
-		if (!copy_text(from[i], PATH_TEXT_MAX, &to[i], err))
+		if (!copy_text(&from[i], PATH_TEXT_MAX, &to[i], err))
 			return false;
 		*ret_count = i + 1;
 		if (check && !check(bytes_str(to[i]), err))
-			return err_wrap(err, "%s", ESC(bytes_str(to[i])));
+			return policy_wrap(err, &from[i], "%s", ESC(bytes_str(to[i])));
 	}
 	return true;
 }
@@ -56,7 +56,8 @@ static bool build_authorities(
 	for (unsigned i = 0; i < from->authorities_count; i++) {
 		if (!hex_decode_exact(
 			    bytes_str(from->authorities[i]), to->authorities[i], SHA256_LEN, err))
-			return err_wrap(err, "authorities: SHA-256 of a certificate");
+			return policy_wrap(err, &from->authorities[i],
+				"authorities: SHA-256 of a certificate");
 		to->authority_count = i + 1;
 	}
 	return true;
@@ -67,16 +68,16 @@ static bool build_reference(
 {
 	to->kind = from->kind;
 	if (!hex_decode_exact(bytes_str(from->sha256), to->digest, SHA256_LEN, err))
-		return err_wrap(err, "sha256");
+		return policy_wrap(err, &from->sha256, "sha256");
 	if (from->until && !time_parse(bytes_str(from->until), &to->until, err))
-		return err_wrap(err, "until");
+		return policy_wrap(err, &from->until, "until");
 	if (from->until && to->until <= 0)
-		return err_set(err, ERR_CONFIG, "until: %s: before 1970", from->until);
+		return policy_fault(err, &from->until, "until: %s: before 1970", from->until);
 	if (!from->key)
 		return true;
 	if (from->kind != REFERENCE_CORIM)
-		return err_set(err, ERR_CONFIG, "key: only a CoRIM is signed");
-	return policy_public_key(from->key, &to->key, err) || err_wrap(err, "key");
+		return policy_fault(err, &from->key, "key: only a CoRIM is signed");
+	return policy_public_key(from->key, &to->key, err) || policy_wrap(err, &from->key, "key");
 }
 
 static bool build_references(
@@ -87,15 +88,15 @@ static bool build_references(
 	for (unsigned i = 0; i < from->references_count; i++) {
 		to->reference_count = i + 1;
 		if (!build_reference(&to->references[i], &from->references[i], err))
-			return err_wrap(err, "references: %u", i + 1);
+			return policy_wrap(err, &from->references[i], "references: %u", i + 1);
 		boot = boot || from->references[i].kind != REFERENCE_IMA_RULES;
 		for (unsigned k = 0; k < i; k++)
 			if (memcmp(to->references[k].digest, to->references[i].digest,
 				    SHA256_LEN) == 0)
-				return err_set(err, ERR_CONFIG, "references: %s: given twice",
-					from->references[i].sha256);
+				return policy_fault(err, &from->references[i].sha256,
+					"references: %s: given twice", from->references[i].sha256);
 	}
-	return boot || err_set(err, ERR_CONFIG,
+	return boot || policy_fault(err, &from->references,
 			       "references: name a golden-log, a baseline or a corim: nothing else "
 			       "says what the firmware should be");
 }
@@ -104,7 +105,7 @@ static bool build_vary(struct host_class *to, const struct file_host_class *from
 {
 	for (unsigned i = 0; i < from->may_vary_count; i++) {
 		if (from->may_vary[i] > VARY_LAST || from->may_vary[i] == IMA_PCR)
-			return err_set(err, ERR_CONFIG,
+			return policy_fault(err, &from->may_vary[i],
 				"may_vary: PCR %u: 0 to 9 and 11 to 14 can be left open",
 				from->may_vary[i]);
 		to->may_vary |= 1u << from->may_vary[i];
@@ -119,13 +120,13 @@ static bool build_command_line(
 		return true;
 	if (!copy_list(from->allow, from->allow_count, line_glob_check, to->allow, &to->allow_count,
 		    err))
-		return err_wrap(err, "command_line: allow");
+		return policy_wrap(err, &from->allow, "command_line: allow");
 	if (!copy_list(from->require, from->require_count, word_check, to->require,
 		    &to->require_count, err))
-		return err_wrap(err, "command_line: require");
+		return policy_wrap(err, &from->require, "command_line: require");
 	return copy_list(from->forbid, from->forbid_count, line_glob_check, to->forbid,
 		       &to->forbid_count, err) ||
-	       err_wrap(err, "command_line: forbid");
+	       policy_wrap(err, &from->forbid, "command_line: forbid");
 }
 
 /* As a certificate, whose key identifier then names the key, or as a bare public key. */
@@ -150,17 +151,17 @@ static bool build_ima_keys(struct host_ima *to, const struct file_ima *from, str
 		struct ima_key *key = &to->keys[i];
 		char *name = NULL;
 
-		if (!copy_text(from->keys[i].name, NAME_TEXT_MAX, &name, err))
+		if (!copy_text(&from->keys[i].name, NAME_TEXT_MAX, &name, err))
 			return err_wrap(err, "keys");
 		key->name = name;
 		to->key_count = i + 1;
 		if (!ima_key_pem(from->keys[i].pem, key, err))
-			return err_wrap(err, "keys: %s", key->name);
+			return policy_wrap(err, &from->keys[i].pem, "keys: %s", key->name);
 		for (unsigned k = 0; k < i; k++)
 			if (strcmp(to->keys[k].name, key->name) == 0 ||
 				key_equal(to->keys[k].key, key->key))
-				return err_set(err, ERR_CONFIG, "keys: %s: name or key given twice",
-					key->name);
+				return policy_fault(err, &from->keys[i],
+					"keys: %s: name or key given twice", key->name);
 	}
 	return true;
 }
@@ -170,15 +171,16 @@ static bool build_hostd(struct host_ima *to, const struct file_ima *from, struct
 	for (unsigned i = 0; i < from->hostd_count; i++) {
 		char *path = NULL;
 
-		if (!copy_text(from->hostd[i].path, PATH_TEXT_MAX, &path, err))
+		if (!copy_text(&from->hostd[i].path, PATH_TEXT_MAX, &path, err))
 			return err_wrap(err, "hostd: path");
 		to->hostd[i].path = bytes_str(path);
 		to->hostd_count = i + 1;
 		if (path[0] != '/')
-			return err_set(err, ERR_CONFIG, "hostd: path: %s: not absolute", path);
+			return policy_fault(
+				err, &from->hostd[i].path, "hostd: path: %s: not absolute", path);
 		if (!hex_decode_exact(
 			    bytes_str(from->hostd[i].sha256), to->hostd[i].digest, SHA256_LEN, err))
-			return err_wrap(err, "hostd: sha256");
+			return policy_wrap(err, &from->hostd[i].sha256, "hostd: sha256");
 	}
 	return true;
 }
@@ -191,16 +193,17 @@ static bool has_reference(const struct host_class *class, enum reference_kind ki
 	return false;
 }
 
-static bool build_ima(struct host_class *class, const struct file_ima *from, struct err *err)
+static bool build_ima(struct host_class *class, const struct file_host_class *file, struct err *err)
 {
+	const struct file_ima *from = file->ima;
 	struct host_ima *to = &class->ima;
 	bool rules = has_reference(class, REFERENCE_IMA_RULES);
 
 	if (!from)
-		return !rules || err_set(err, ERR_CONFIG,
+		return !rules || policy_fault(err, &file->references,
 					 "references: ima-rules: nothing judges IMA: add ima:");
 	if (!rules)
-		return err_set(err, ERR_CONFIG, "ima: no reference of kind ima-rules");
+		return policy_fault(err, &file->ima, "ima: no reference of kind ima-rules");
 	to->judged = true;
 	to->lockdown = from->lockdown;
 	return (build_ima_keys(to, from, err) && build_hostd(to, from, err)) ||
@@ -237,10 +240,10 @@ static bool build_host_class(struct host_class *to, const struct file_host_class
 	if (!build_authorities(to, from, err) || !build_references(to, from, err) ||
 		!build_vary(to, from, err) ||
 		!build_command_line(&to->command_line, from->command_line, err) ||
-		!build_ima(to, from->ima, err))
+		!build_ima(to, from, err))
 		return false;
 	if (to->authority_count > 0 && to->secure_boot != SECURE_BOOT_REQUIRED)
-		return err_set(err, ERR_CONFIG,
+		return policy_fault(err, &from->authorities,
 			"authorities: mean something only with secure_boot: required");
 	to->ceiling = ceiling(to, runtime_pcr);
 	return true;
@@ -257,18 +260,18 @@ bool policy_build_hosts(struct policy *policy, const struct file_policy *file, s
 		struct host_class *to = &policy->host_classes[i];
 
 		if (!text_is_name(bytes_str(from->name)))
-			return err_set(err, ERR_CONFIG, "host_classes: %s: not a name",
+			return policy_fault(err, &from->name, "host_classes: %s: " NOT_A_NAME,
 				ESC(bytes_str(from->name)));
 		for (unsigned k = 0; k < i; k++)
 			if (strcmp(policy->host_classes[k].name, from->name) == 0)
-				return err_set(err, ERR_CONFIG, "host_classes: %s: given twice",
-					from->name);
+				return policy_fault(err, &from->name,
+					"host_classes: %s: given twice", from->name);
 		policy->host_class_count = i + 1;
 		to->name = bytes_strdup(bytes_str(from->name));
 		if (!to->name)
 			return err_set(err, ERR_NOMEM, "no memory");
 		if (!build_host_class(to, from, policy->runtime_pcr, err))
-			return err_wrap(err, "host_classes: %s", to->name);
+			return policy_wrap(err, from, "host_classes: %s", to->name);
 	}
 	return true;
 }

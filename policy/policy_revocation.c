@@ -16,10 +16,10 @@ static bool build_lists(struct policy *policy, const struct file_policy *file, s
 		const struct file_pem *from = &file->ek_revocation[i];
 
 		if (!policy_text_ok(from->name, NAME_TEXT_MAX))
-			return err_set(
-				err, ERR_CONFIG, "%s: not a name", ESC(bytes_str(from->name)));
+			return policy_fault(
+				err, &from->name, "%s: " NOT_A_LINE, ESC(bytes_str(from->name)));
 		if (!crls_add(policy->ek_crls, bytes_str(from->pem), err))
-			return err_wrap(err, "%s", ESC(bytes_str(from->name)));
+			return policy_wrap(err, &from->pem, "%s", ESC(bytes_str(from->name)));
 	}
 	return true;
 }
@@ -36,12 +36,13 @@ static bool build_distrusted(struct policy *policy, const struct file_policy *fi
 
 		policy->ek_distrusted_count = i + 1;
 		if (!hex_decode_exact(bytes_str(from->sha256), to->sha256, SHA256_LEN, err))
-			return err_wrap(err, "%s", ESC(bytes_str(from->sha256)));
+			return policy_wrap(err, &from->sha256, "%s", ESC(bytes_str(from->sha256)));
 		if (!policy_text_ok(from->reason, REASON_SAID_MAX))
-			return err_set(
-				err, ERR_CONFIG, "%s: reason: not a short text", from->sha256);
+			return policy_fault(err, &from->reason,
+				"%s: reason: not a short text (a line of 1 to 128 bytes)",
+				from->sha256);
 		if (policy_distrusted_find(policy, to->sha256) != to)
-			return err_set(err, ERR_CONFIG, "%s: given twice", from->sha256);
+			return policy_fault(err, &from->sha256, "%s: given twice", from->sha256);
 		to->reason = bytes_strdup(bytes_str(from->reason));
 		if (!to->reason)
 			return err_set(err, ERR_NOMEM, "no memory");

@@ -47,10 +47,10 @@ static bool build_key(const struct policy *policy, const struct file_statement_k
 	if (!policy_statement_signer(policy, from->name, from->kinds, from->kinds_count, to, err))
 		return false;
 	if (!policy_public_key(from->pem, &to->key, err))
-		return err_wrap(err, "%s", to->name);
+		return policy_wrap(err, &from->pem, "%s", to->name);
 	for (const struct policy_statement_key *other = policy->statement_keys; other < to; other++)
 		if (key_equal(other->key, to->key))
-			return err_set(err, ERR_CONFIG, "%s: name or key given twice", to->name);
+			return policy_fault(err, from, "%s: name or key given twice", to->name);
 	return true;
 }
 
@@ -95,12 +95,12 @@ bool policy_text_list(char **from, unsigned count, const char *key, char ***ret,
 		return false;
 	for (unsigned i = 0; i < count; i++) {
 		if (!policy_text_ok(from[i], TEXT_MAX))
-			return err_set(err, ERR_CONFIG, "%s: %s: not a text", key,
-				ESC(bytes_str(from[i])));
+			return policy_fault(err, &from[i], "%s: %s: not a text (1 to 255 bytes)",
+				key, ESC(bytes_str(from[i])));
 		for (unsigned k = 0; k < i; k++)
 			if (strcmp(from[k], from[i]) == 0)
-				return err_set(
-					err, ERR_CONFIG, "%s: %s: given twice", key, from[i]);
+				return policy_fault(
+					err, &from[i], "%s: %s: given twice", key, from[i]);
 		(*ret)[i] = bytes_strdup(bytes_str(from[i]));
 		if (!(*ret)[i])
 			return err_set(err, ERR_NOMEM, "no memory");
@@ -128,16 +128,19 @@ static bool demand_keys(const struct policy *policy, const struct file_demand *f
 			to->keys |= UINT64_C(1) << i;
 	for (unsigned i = 0; i < from->keys_count; i++) {
 		if (!key_by_name(policy, from->keys[i], &at))
-			return err_set(err, ERR_CONFIG, "keys: %s: not among statement_keys",
+			return policy_fault(err, &from->keys[i],
+				"keys: %s: not among statement_keys",
 				ESC(bytes_str(from->keys[i])));
 		if (!(policy->statement_keys[at].kinds & KIND_BIT(from->kind)))
-			return err_set(err, ERR_CONFIG, "keys: %s: not trusted for kind %s",
-				from->keys[i], predicate_kind_name(from->kind));
+			return policy_fault(err, &from->keys[i],
+				"keys: %s: not trusted for kind %s", from->keys[i],
+				predicate_kind_name(from->kind));
 		if (to->keys >> at & 1)
-			return err_set(err, ERR_CONFIG, "keys: %s: given twice", from->keys[i]);
+			return policy_fault(
+				err, &from->keys[i], "keys: %s: given twice", from->keys[i]);
 		to->keys |= UINT64_C(1) << at;
 	}
-	return to->keys != 0 || err_set(err, ERR_CONFIG,
+	return to->keys != 0 || policy_fault(err, &from->kind,
 					"kind %s: no statement key is trusted for it, so nothing "
 					"could meet this",
 					predicate_kind_name(from->kind));
@@ -164,13 +167,15 @@ static bool decimal(const char *text, double *ret)
 	return digits > 0;
 }
 
-static bool metric_bound(
-	const char *text, const char *key, bool *ret_has, double *ret, char **copy, struct err *err)
+static bool metric_bound(char *const *from, const char *key, bool *ret_has, double *ret,
+	char **copy, struct err *err)
 {
+	const char *text = *from;
+
 	if (!text)
 		return true;
 	if (!decimal(text, ret))
-		return err_set(err, ERR_CONFIG, "%s: %s: not a decimal number of at most %d digits",
+		return policy_fault(err, from, "%s: %s: not a decimal number of at most %d digits",
 			key, ESC(bytes_str(text)), METRIC_DIGITS_MAX);
 	*ret_has = true;
 	*copy = bytes_strdup(bytes_str(text));
@@ -181,21 +186,22 @@ static bool build_metric(const struct policy_demand *demand, const struct file_m
 	struct policy_metric *to, struct err *err)
 {
 	if (!policy_text_ok(from->name, POLICY_METRIC_NAME_MAX))
-		return err_set(err, ERR_CONFIG, "%s: not a name", ESC(bytes_str(from->name)));
+		return policy_fault(
+			err, &from->name, "%s: " NOT_A_LINE, ESC(bytes_str(from->name)));
 	for (const struct policy_metric *other = demand->metrics; other < to; other++)
 		if (strcmp(other->name, from->name) == 0)
-			return err_set(err, ERR_CONFIG, "%s: given twice", from->name);
+			return policy_fault(err, &from->name, "%s: given twice", from->name);
 	to->name = bytes_strdup(bytes_str(from->name));
 	if (!to->name)
 		return err_set(err, ERR_NOMEM, "no memory");
-	if (!metric_bound(from->min, "min", &to->has_min, &to->min, &to->min_text, err) ||
-		!metric_bound(from->max, "max", &to->has_max, &to->max, &to->max_text, err))
+	if (!metric_bound(&from->min, "min", &to->has_min, &to->min, &to->min_text, err) ||
+		!metric_bound(&from->max, "max", &to->has_max, &to->max, &to->max_text, err))
 		return err_wrap(err, "%s", to->name);
 	if (!to->has_min && !to->has_max)
-		return err_set(err, ERR_CONFIG, "%s: needs min or max", to->name);
+		return policy_fault(err, &from->min, "%s: needs min or max", to->name);
 	if (to->has_min && to->has_max && to->min > to->max)
-		return err_set(
-			err, ERR_CONFIG, "%s: min above max: nothing could meet this", to->name);
+		return policy_fault(
+			err, &from->min, "%s: min above max: nothing could meet this", to->name);
 	return true;
 }
 
@@ -218,30 +224,33 @@ static bool demand_fits(const struct file_demand *from, struct err *err)
 {
 	const struct {
 		const char *key;
+		const void *place;
 		bool given;
 		unsigned kinds;
 	} rules[] = {
-		{"builder", from->builder_count > 0, KIND_BIT(PREDICATE_PROVENANCE)},
-		{"levels", from->levels_count > 0, KIND_BIT(PREDICATE_VSA)},
-		{"metrics", from->metrics_count > 0, KINDS_WITH_METRICS},
-		{"passed", from->passed, KINDS_WITH_OUTCOME},
-		{"max_age", from->max_age, KINDS_WITH_TIME},
-		{"formats", from->formats_count > 0, KIND_BIT(PREDICATE_BOM)},
-		{"models", from->models, KIND_BIT(PREDICATE_BOM)},
-		{"datasets", from->datasets, KIND_BIT(PREDICATE_BOM)},
-		{"licenses", from->licenses_count > 0, KIND_BIT(PREDICATE_BOM)},
-		{"licenses_forbidden", from->licenses_forbidden_count > 0, KIND_BIT(PREDICATE_BOM)},
+		{"builder", &from->builder, from->builder_count > 0,
+			KIND_BIT(PREDICATE_PROVENANCE)},
+		{"levels", &from->levels, from->levels_count > 0, KIND_BIT(PREDICATE_VSA)},
+		{"metrics", &from->metrics, from->metrics_count > 0, KINDS_WITH_METRICS},
+		{"passed", &from->passed, from->passed != NULL, KINDS_WITH_OUTCOME},
+		{"max_age", &from->max_age, from->max_age != NULL, KINDS_WITH_TIME},
+		{"formats", &from->formats, from->formats_count > 0, KIND_BIT(PREDICATE_BOM)},
+		{"models", &from->models, from->models != NULL, KIND_BIT(PREDICATE_BOM)},
+		{"datasets", &from->datasets, from->datasets != NULL, KIND_BIT(PREDICATE_BOM)},
+		{"licenses", &from->licenses, from->licenses_count > 0, KIND_BIT(PREDICATE_BOM)},
+		{"licenses_forbidden", &from->licenses_forbidden,
+			from->licenses_forbidden_count > 0, KIND_BIT(PREDICATE_BOM)},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		if (rules[i].given && !(rules[i].kinds & KIND_BIT(from->kind)))
-			return err_set(err, ERR_CONFIG, "%s: means nothing for kind %s",
+			return policy_fault(err, rules[i].place, "%s: means nothing for kind %s",
 				rules[i].key, predicate_kind_name(from->kind));
 	if (from->type && !policy_text_ok(from->type, TEXT_MAX))
-		return err_set(err, ERR_CONFIG, "type: not a predicate type");
+		return policy_fault(err, &from->type, "type: not a predicate type");
 	/* Assessments are told apart by their type alone: a consent record is no red-team report. */
 	if (from->kind == PREDICATE_ASSESSMENT && !from->type)
-		return err_set(err, ERR_CONFIG, "type: needed for kind assessment");
+		return policy_fault(err, &from->type, "type: needed for kind assessment");
 	return true;
 }
 
@@ -259,9 +268,9 @@ static bool build_demand(const struct policy *policy, const struct file_demand *
 	if (from->max_age) {
 		if (!time_parse_duration(
 			    bytes_str(from->max_age), STATEMENT_AGE_MAX, &to->age_max, err))
-			return err_wrap(err, "max_age");
+			return policy_wrap(err, &from->max_age, "max_age");
 		if (to->age_max < 1)
-			return err_set(err, ERR_CONFIG, "max_age: must be 1 s or more");
+			return policy_fault(err, &from->max_age, "max_age: must be 1 s or more");
 	}
 	/* What is demanded of a model is demanded of every one. */
 	if (from->kind == PREDICATE_MODEL_SIGNATURE && covers_count == 0) {
@@ -293,18 +302,18 @@ bool policy_build_demands(const struct policy *policy, struct policy_class *to,
 		const struct file_demand *demand = &from->statements[i];
 
 		if (!text_is_name(bytes_str(demand->name)))
-			return err_set(err, ERR_CONFIG, "statements: %s: not a name",
+			return policy_fault(err, &demand->name, "statements: %s: " NOT_A_NAME,
 				ESC(bytes_str(demand->name)));
 		for (unsigned k = 0; k < i; k++)
 			if (strcmp(to->demands[k].name, demand->name) == 0)
-				return err_set(err, ERR_CONFIG, "statements: %s: given twice",
-					demand->name);
+				return policy_fault(err, &demand->name,
+					"statements: %s: given twice", demand->name);
 		to->demand_count = i + 1;
 		to->demands[i].name = bytes_strdup(bytes_str(demand->name));
 		if (!to->demands[i].name)
 			return err_set(err, ERR_NOMEM, "no memory");
 		if (!build_demand(policy, demand, &to->demands[i], err))
-			return err_wrap(err, "statements: %s", to->demands[i].name);
+			return policy_wrap(err, demand, "statements: %s", to->demands[i].name);
 	}
 	qsort(to->demands, to->demand_count, sizeof(*to->demands), demand_order);
 	return true;

@@ -29,6 +29,13 @@ must_use bool policy_signers_demand(
 	struct policy_signers *signers, int64_t threshold, struct err *err);
 void policy_signers_release(struct policy_signers *signers);
 
+/* The signers as an object that records name: canonical JSON {"type":"assay/policy-signers/1",
+ * "threshold":2, "keys":[{"name":"anna","key":PEM}, …]}. Decoding is strict; ERR_FORMAT, ERR_CONFIG. */
+#define POLICY_SIGNERS_TEXT_MAX (256u << 10)
+must_use bool policy_signers_encode(
+	const struct policy_signers *signers, struct buf *out, struct err *err);
+must_use bool policy_signers_decode(struct bytes in, struct policy_signers *ret, struct err *err);
+
 /* Bit i of *ret_signed: signers->keys[i] signed. ERR_MISMATCH: another payload type, or the envelope
  * is over other bytes. ERR_DENIED: fewer keys than the threshold signed; the message says which
  * did. */

@@ -4,7 +4,7 @@
 #include "verifier/app.h"
 
 #include "base/text.h"
-#include "ledger/audit.h"
+#include "verifier/record_objects.h"
 
 #include <stdlib.h>
 
@@ -115,14 +115,6 @@ static bool record_load(struct call *call, struct sql *sql, struct opened *o, st
 	return true;
 }
 
-static const uint8_t *input_find(const struct record *record, const char *name)
-{
-	for (size_t i = 0; i < record->input_count; i++)
-		if (strcmp(record->inputs[i].name, name) == 0)
-			return record->inputs[i].digest;
-	return NULL;
-}
-
 static bool record_answer(struct call *call, struct sql *sql, struct opened *o, struct err *err)
 {
 	OWNED(buf_release) struct buf text = {0};
@@ -130,7 +122,7 @@ static bool record_answer(struct call *call, struct sql *sql, struct opened *o, 
 	OWNED(json_release) json_t *answer = NULL;
 	if (!record_load(call, sql, o, err))
 		return false;
-	const uint8_t *digest = input_find(&o->record, "verdict");
+	const uint8_t *digest = record_input_digest(&o->record, "verdict");
 	if (!digest || !object_get(sql, digest, &text, err) ||
 		!json_open(buf_bytes(&text), JSON_INPUT_MAX, &verdict, err))
 		return err_set(err, ERR_STORE, "the record's verdict is not stored");
@@ -157,15 +149,12 @@ bool serve_record(struct call *call, struct err *err)
 
 struct collection {
 	struct sql *sql;
-	size_t count;
-	uint8_t digests[AUDIT_OBJECTS_MAX][SHA256_LEN];
-	struct buf objects[AUDIT_OBJECTS_MAX];
+	struct record_objects objects;
 	struct opened opened;
 	struct policy_frozen frozen;
 	struct audit_bundle bundle;
 	struct leaf_row leaf;
 	struct buf proof, checkpoint;
-	struct err err; /* of a lookup inside the decoder */
 };
 
 static void collection_free(struct collection **c)
@@ -173,38 +162,13 @@ static void collection_free(struct collection **c)
 	if (!*c)
 		return;
 	policy_frozen_release(&(*c)->frozen);
-	for (size_t i = 0; i < (*c)->count; i++)
-		buf_release(&(*c)->objects[i]);
+	record_objects_release(&(*c)->objects);
 	record_row_release(&(*c)->opened.row);
 	leaf_row_release(&(*c)->leaf);
 	buf_release(&(*c)->proof);
 	buf_release(&(*c)->checkpoint);
 	free(*c);
 	*c = NULL;
-}
-
-static bool collect(
-	struct collection *c, const uint8_t digest[SHA256_LEN], struct bytes *ret, struct err *err)
-{
-	for (size_t i = 0; i < c->count; i++)
-		if (memcmp(c->digests[i], digest, SHA256_LEN) == 0) {
-			*ret = buf_bytes(&c->objects[i]);
-			return true;
-		}
-	if (c->count == AUDIT_OBJECTS_MAX)
-		return err_set(
-			err, ERR_LIMIT, "a bundle has at most %u objects", AUDIT_OBJECTS_MAX);
-	if (!object_get(c->sql, digest, &c->objects[c->count], err))
-		return false;
-	memcpy(c->digests[c->count], digest, SHA256_LEN);
-	*ret = buf_bytes(&c->objects[c->count++]);
-	return true;
-}
-
-static bool find(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret)
-{
-	struct collection *c = arg;
-	return collect(c, digest, ret, &c->err);
 }
 
 /* What the record names, and whatever the context asks for besides: the decoder says what that is.
@@ -214,12 +178,12 @@ static bool collect_all(struct collection *c, struct err *err)
 	const struct record *record = &c->opened.record;
 	struct bytes object, context = {0};
 	for (size_t i = 0; i < record->input_count; i++) {
-		if (!collect(c, record->inputs[i].digest, &object, err))
+		if (!record_objects_get(&c->objects, record->inputs[i].digest, &object, err))
 			return err_wrap(err, "input %s", record->inputs[i].name);
 		if (strcmp(record->inputs[i].name, "context") == 0)
 			context = object;
 	}
-	return policy_context_decode(context, find, c, &c->frozen, err);
+	return policy_context_decode(context, record_objects_find, &c->objects, &c->frozen, err);
 }
 
 /* The tree that is proved from: the newest that a quorum of witnesses saw, if it has the leaf; the
@@ -265,8 +229,8 @@ static void fill(struct collection *c, const struct issuer *issuer)
 	b->proof = buf_bytes(&c->proof);
 	b->checkpoint = buf_bytes(&c->checkpoint);
 	memcpy(b->salt, c->leaf.salt, sizeof(b->salt));
-	for (size_t i = 0; i < c->count; i++)
-		b->objects[b->object_count++] = buf_bytes(&c->objects[i]);
+	for (size_t i = 0; i < c->objects.count; i++)
+		b->objects[b->object_count++] = buf_bytes(&c->objects.objects[i]);
 	b->certs[b->cert_count++] = cert_der(issuer->signing_cert);
 	for (size_t i = 0; i < issuer->ca_count && b->cert_count < CREDENTIAL_CERTS_MAX; i++)
 		b->certs[b->cert_count++] = cert_der(issuer->ca[i]);
@@ -292,6 +256,7 @@ bool serve_record_bundle(struct call *call, struct err *err)
 		return err_set(err, ERR_NOMEM, "audit bundle");
 	if (!call_read(call, &c->sql, err))
 		return false;
+	c->objects.sql = c->sql;
 	bool ok = bundle_make(call, c, err);
 	store_read_done(call->app->store, &c->sql);
 	return ok;

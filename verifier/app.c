@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The service put together, and taken apart in the opposite order. */
-#include "verifier/app.h"
+#include "verifier/app_policy.h"
 
 #include "base/file.h"
 
 #include <openssl/ssl.h>
+#include "verifier/shadow.h"
+
 #include <stdlib.h>
 
 #define QUEUE_MAX   2048u
@@ -59,7 +61,8 @@ bool app_open(
 	app->log = (struct log){.fd = options->log_fd,
 		.level = app->config.log_level,
 		.json = app->config.log_json};
-	if (pthread_mutex_init(&app->policy_lock, NULL) != 0)
+	if (pthread_mutex_init(&app->policy_lock, NULL) != 0 ||
+		pthread_mutex_init(&app->policy_change, NULL) != 0)
 		return err_set(err, ERR_NOMEM, "service");
 	if (!token_key_load(app, err) ||
 		!issuer_load(&app->config, app->random, app->clock, &app->issuer, err) ||
@@ -70,6 +73,7 @@ bool app_open(
 			!ledger_log_witnesses(&app->ledger_log, app->config.log_policy,
 				app->config.log_quorum_age, clock_wall(app->clock), err)) ||
 		!store_load(app, options->sql, err) || !app_policy_load(app, err) ||
+		!app_staged_load(app, err) || !shadow_new(app, &app->shadow, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store, &app->log,
 				&app->publisher, err)) ||
@@ -132,11 +136,17 @@ void app_close(struct app **app)
 	if (self->server)
 		http_server_stop(self->server);
 	workers_free(&self->workers);
+	if (self->shadow)
+		shadow_stop(self->shadow);
 	log_publisher_stop(&self->publisher);
 	store_close(&self->store);
 	ledger_log_release(&self->ledger_log);
+	/* The writer's last completions have woken it. */
+	shadow_free(&self->shadow);
 	http_server_free(&self->server);
 	policy_ref_drop(&self->policy);
+	policy_ref_drop(&self->staged);
+	(void)pthread_mutex_destroy(&self->policy_change);
 	(void)pthread_mutex_destroy(&self->policy_lock);
 	SSL_CTX_free(self->tls);
 	issuer_release(&self->issuer);

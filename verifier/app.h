@@ -25,6 +25,7 @@ struct policy_ref {
 	struct policy *policy;
 	struct buf text;
 	struct buf signature; /* the envelope beside it; empty: need not be signed */
+	struct buf signers; /* whose keys counted then (policy_signers_encode); empty likewise */
 	uint64_t signed_by; /* bit i: config.policy_signers.keys[i] */
 	size_t reference_count; /* what it names by digest, attached; kept for the store */
 	struct buf references[HOST_CLASSES_MAX * HOST_REFERENCES_MAX];
@@ -42,8 +43,13 @@ struct app {
 	struct issuer issuer;
 	struct ledger_log ledger_log;
 	struct log_publisher *publisher; /* NULL: no log_directory */
-	pthread_mutex_t policy_lock;
+	pthread_mutex_t
+		policy_change; /* held by whoever changes which policy is in force or staged */
+	pthread_mutex_t policy_lock; /* of the pointers below */
 	struct policy_ref *policy;
+	struct policy_ref *staged; /* NULL: none */
+	int64_t staged_seq; /* its row */
+	struct shadow *shadow; /* judges stored decisions by other policies */
 	SSL_CTX *tls;
 	struct http_server *server;
 	struct http_route *routes; /* the table, in the front's words */
@@ -64,7 +70,7 @@ uint16_t app_port(const struct app *app);
 void app_close(struct app **app);
 
 /* app_policy.c: reads the policy file and puts it in force, with a leaf when it is another one than
- * before. With policy_keys configured only a policy that enough of them signed, in FILE.sig beside
+ * before; where an operator has activated a later version since (app_policy.h), that one. With policy_keys configured only a policy that enough of them signed, in FILE.sig beside
  * it. A version below the one in force is refused, as is another policy under the same version:
  * a rollback is old content under a new number. */
 must_use bool app_policy_load(struct app *app, struct err *err);
@@ -153,6 +159,15 @@ bool serve_checkpoint(struct call *call, struct err *err);
 bool serve_checkpoint_latest(struct call *call, struct err *err);
 bool serve_cosigned(struct call *call, struct err *err);
 bool serve_tile(struct call *call, struct err *err);
+bool serve_policies(struct call *call, struct err *err);
+bool serve_policy_text(struct call *call, struct err *err);
+bool serve_policy_signature(struct call *call, struct err *err);
+bool serve_policy_differences(struct call *call, struct err *err);
+bool serve_policy_stage(struct call *call, struct err *err);
+bool serve_policy_activate(struct call *call, struct err *err);
+bool serve_policy_withdraw(struct call *call, struct err *err);
+bool serve_shadow_start(struct call *call, struct err *err);
+bool serve_shadow(struct call *call, struct err *err);
 bool serve_enroll_begin(struct call *call, struct err *err);
 bool serve_enroll_finish(struct call *call, struct err *err);
 bool serve_challenge(struct call *call, struct err *err);

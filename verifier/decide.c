@@ -2,6 +2,8 @@
 /* POST /v1/attest: the flow of a decision. */
 #include "verifier/decide.h"
 
+#include "verifier/shadow.h"
+
 #include <stdlib.h>
 
 static void decision_free(struct decision *d)
@@ -98,6 +100,8 @@ static void on_committed(void *arg, const struct err *err)
 		err = &halted;
 	}
 	if (!err) {
+		/* Whoever judges decisions by a staged policy does so afterwards, from the record. */
+		shadow_wake(d->app->shadow);
 		finish(d);
 		return;
 	}

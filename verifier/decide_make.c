@@ -80,6 +80,8 @@ static bool add_inputs(struct decision *d, struct record *record, struct err *er
 		{"evidence", http_body(d->call->exchange)},
 		{"context", buf_bytes(&d->context_bytes)},
 		{"policy", buf_bytes(&d->policy->text)},
+		{"policy-signature", buf_bytes(&d->policy->signature)},
+		{"policy-signers", buf_bytes(&d->policy->signers)},
 		{"release", buf_bytes(&d->release.envelope)},
 		{"state-out", buf_bytes(&d->state_bytes)},
 		{"verdict", buf_bytes(&d->verdict_json)},

@@ -87,6 +87,17 @@ const struct route app_routes[] = {
 	GET("/v1/records/{id}", READERS, serve_record),
 	GET("/v1/records/{id}/bundle", READERS, serve_record_bundle),
 	GET("/v1/policy", READERS, serve_policy),
+	POST("/v1/policies", ROLE_ADMIN, MEDIA_DSSE, POLICY_ENVELOPE_MAX, serve_policy_stage),
+	GET("/v1/policies", READERS, serve_policies),
+	GET("/v1/policies/{version}", READERS, serve_policy_text),
+	GET("/v1/policies/{version}/signature", READERS, serve_policy_signature),
+	GET("/v1/policies/{version}/differences", READERS, serve_policy_differences),
+	POST("/v1/policies/{version}/activate", ROLE_ADMIN, JSON_TYPE, JSON_MAX,
+		serve_policy_activate),
+	POST("/v1/policies/{version}/withdraw", ROLE_ADMIN, JSON_TYPE, JSON_MAX,
+		serve_policy_withdraw),
+	POST("/v1/shadow", READERS, "application/yaml", POLICY_TEXT_MAX, serve_shadow_start),
+	GET("/v1/shadow", READERS, serve_shadow),
 
 	/* Leaves tell nothing but that something happened: they are public. */
 	GET("/log/checkpoint", 0, serve_checkpoint),

@@ -325,4 +325,74 @@ must_use bool records_each(struct sql *sql, const struct record_filter *filter, 
 must_use bool policy_in_force_set(
 	struct store_tx *tx, const uint8_t digest[SHA256_LEN], int64_t version, struct err *err);
 
+/* ---- rows_policies.c: every policy that was ever in force or staged ---- */
+
+enum policy_row_state {
+	POLICY_NONE = 0,
+	POLICY_STAGED = 1, /* judged beside the one in force; at most one */
+	POLICY_IN_FORCE = 2,
+	POLICY_SUPERSEDED = 3, /* was in force, or staged and overtaken */
+	POLICY_WITHDRAWN = 4
+};
+const char *policy_row_state_name(enum policy_row_state state);
+struct policy_row {
+	int64_t seq; /* of the row; a version may have been staged, withdrawn and staged again */
+	int64_t version;
+	uint8_t digest[SHA256_LEN]; /* of the file; the text is an object */
+	uint8_t signature[SHA256_LEN]; /* of the envelope, an object too; zeros: none */
+	enum policy_row_state state;
+	int64_t staged; /* time; 0: it came as a file */
+	int64_t activate_at; /* 0: not yet asked for */
+	int64_t in_force; /* time; 0: never */
+	char staged_by[ROW_URI_MAX];
+	char by[ROW_URI_MAX], reason[ROW_TEXT_MAX]; /* the last step's */
+	/* what the staged one would have said of the decisions since */
+	uint64_t judged_from, judged_to; /* ledger indices: the first one, and behind the last */
+	int64_t same, changed, undecided, unreadable;
+};
+/* Newest first; at most ROW_LIST_MAX. */
+typedef bool (*policy_visit)(void *arg, const struct policy_row *row, struct err *err);
+must_use bool policies_each(struct sql *sql, policy_visit visit, void *arg, struct err *err);
+/* The newest of that version. */
+must_use bool policy_row_get(
+	struct sql *sql, int64_t version, struct policy_row *ret, bool *ret_found, struct err *err);
+must_use bool policy_row_of_digest(struct sql *sql, const uint8_t digest[SHA256_LEN],
+	struct policy_row *ret, bool *ret_found, struct err *err);
+must_use bool policy_row_staged(
+	struct sql *sql, struct policy_row *ret, bool *ret_found, struct err *err);
+/* ret->seq is set. */
+must_use bool policy_row_insert(struct sql *sql, struct policy_row *row, struct err *err);
+/* State, times, by, reason, signature. */
+must_use bool policy_row_set(struct sql *sql, const struct policy_row *row, struct err *err);
+/* What is in force, and what is staged with this version or a lower one. */
+must_use bool policies_supersede(struct sql *sql, int64_t version, struct err *err);
+/* Those of the ledger's entries, for a database from before there were rows. */
+must_use bool policies_fill(struct sql *sql, struct err *err);
+
+#define DIFFERENCES_MAX 4096u /* of one policy; beyond, they are counted together */
+struct difference_row {
+	char workload[ROW_NAME_MAX]; /* empty: an enrolment, or beyond the maximum */
+	uint8_t host[HOST_ID_LEN];
+	bool before, after; /* trusted */
+	char reason[64];
+	int64_t count, last; /* time of the last */
+	uint8_t record[SHA256_LEN]; /* the last */
+};
+/* Adds the counts, and moves the policy's own to what its row says; ERR_CONFLICT unless it is still
+ * staged and had judged up to `from`. */
+must_use bool differences_add(struct sql *sql, const struct policy_row *row, uint64_t from,
+	const struct difference_row *rows, size_t n, struct err *err);
+typedef bool (*difference_visit)(void *arg, const struct difference_row *row, struct err *err);
+/* Most frequent first. */
+must_use bool differences_each(
+	struct sql *sql, int64_t seq, difference_visit visit, void *arg, struct err *err);
+
+/* Records from a ledger index on, oldest first, with their envelopes; the caller releases each.
+ * *ret_count may be 0. */
+/* Where records of that time and later begin: behind the last one that is older. Reads back from the
+ * newest only. */
+must_use bool records_since(struct sql *sql, int64_t time, uint64_t *ret_index, struct err *err);
+must_use bool records_from(struct sql *sql, uint64_t index, struct record_row *ret, size_t max,
+	size_t *ret_count, struct err *err);
+
 #endif

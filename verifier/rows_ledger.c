@@ -168,6 +168,40 @@ bool records_each(struct sql *sql, const struct record_filter *filter, record_vi
 	return false;
 }
 
+bool records_since(struct sql *sql, int64_t time, uint64_t *ret_index, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql, "SELECT idx FROM records WHERE time<?1 ORDER BY idx DESC LIMIT 1",
+		    SQL_ARGS(sql_i(time)), &q, err))
+		return false;
+	*ret_index = q ? (uint64_t)sql_int(q, 0) + 1 : 0;
+	return true;
+}
+
+bool records_from(struct sql *sql, uint64_t index, struct record_row *ret, size_t max,
+	size_t *ret_count, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	bool more = false;
+	*ret_count = 0;
+	if (!sql_start(sql,
+		    "SELECT " RECORD_COLUMNS
+		    ", cose FROM records WHERE idx>=?1 ORDER BY idx LIMIT ?2",
+		    SQL_ARGS(sql_u(index), sql_i((int64_t)max)), &q, err))
+		return false;
+	while (sql_next(q, &more, err)) {
+		struct record_row *row = &ret[*ret_count];
+		if (!more || *ret_count == max)
+			return true;
+		memset(row, 0, sizeof(*row));
+		(*ret_count)++;
+		sql_put(q, 9, &row->cose);
+		if (!record_read(q, row, err) || !buf_ok(&row->cose, err))
+			return false;
+	}
+	return false;
+}
+
 /* ---- the policy in force ---- */
 
 bool policy_in_force_set(

@@ -202,6 +202,28 @@ static const char schema_rollouts[] =
 	"rollout is kept'); END;"
 	"CREATE TRIGGER rollout_events_fixed BEFORE UPDATE ON rollout_events BEGIN SELECT "
 	"RAISE(ABORT, 'an event is immutable'); END;";
+/* Policies by version, and what a staged one would have changed. */
+static const char schema_9[] =
+	"CREATE TABLE policies(seq INTEGER PRIMARY KEY, version INTEGER NOT NULL, digest BLOB NOT "
+	"NULL, signature BLOB NOT NULL, state INTEGER NOT NULL, staged INTEGER NOT NULL, "
+	"activate_at INTEGER NOT NULL, in_force INTEGER NOT NULL, staged_by TEXT NOT NULL, by_whom "
+	"TEXT NOT NULL, reason TEXT NOT NULL, judged_from INTEGER NOT NULL, judged_to INTEGER NOT "
+	"NULL, same INTEGER NOT NULL, changed INTEGER NOT NULL, undecided INTEGER NOT NULL, "
+	"unreadable INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX policies_version ON policies(version);"
+	"CREATE INDEX policies_digest ON policies(digest);"
+	"CREATE UNIQUE INDEX policies_staged ON policies(state) WHERE state IN (1, 2);"
+	"CREATE TRIGGER policies_fixed BEFORE UPDATE OF seq, version, digest ON policies"
+	" BEGIN SELECT RAISE(ABORT, 'a policy is immutable'); END;"
+	"CREATE TRIGGER policies_kept BEFORE DELETE ON policies"
+	" BEGIN SELECT RAISE(ABORT, 'a policy is kept'); END;"
+	"CREATE TABLE policy_differences(policy INTEGER NOT NULL REFERENCES policies(seq), "
+	"workload "
+	"TEXT NOT NULL, host BLOB NOT NULL, before INTEGER NOT NULL, after INTEGER NOT NULL, "
+	"reason "
+	"TEXT NOT NULL, count INTEGER NOT NULL, last INTEGER NOT NULL, record BLOB NOT NULL, "
+	"PRIMARY "
+	"KEY(policy, workload, host, before, after, reason)) STRICT, WITHOUT ROWID;";
 
 static bool meta_make(struct sql *sql, struct err *err)
 {
@@ -228,6 +250,7 @@ static const struct {
 	{schema_6, NULL},
 	{schema_7, NULL},
 	{schema_rollouts, NULL},
+	{schema_9, policies_fill},
 };
 
 int store_schema_version(void)

@@ -92,12 +92,12 @@ ok "P9__older_policy_with_its_good_signatures__refused"
 # ---- in words ----
 expect 0 'risk class low: approvals: 1 model-risk' assay policy check "$P"
 sed 's/^    credential_lifetime:.*/    credential_lifetime: soon/' "$P" >"$W/bad.yaml"
-expect 1 'bad.yaml: risk_classes: low: credential_lifetime' assay policy check "$W/bad.yaml"
+expect 1 'bad.yaml:[0-9]+:26: risk_classes: low: credential_lifetime: duration' assay policy check "$W/bad.yaml"
 echo 'unknown: 1' >>"$W/bad.yaml"
-expect 1 'bad.yaml:[0-9]+: unknown key' assay policy check "$W/bad.yaml"
+expect 1 'bad.yaml:[0-9]+:1: unknown key' assay policy check "$W/bad.yaml"
 expect 3 'No such file' assay policy check "$W/nothing.yaml"
 expect 1 '"accepted":false' assay policy check "$W/bad.yaml" --json
-ok "check__a_fault__said_with_its_line"
+ok "check__a_fault__said_with_its_line_and_column"
 
 expect 0 'release: approved by 1 as model-risk, .*: alice' assay policy explain "$P" --class low
 expect 0 'credential: lives 10m, renewed after 5m' assay policy explain "$P" --class low
@@ -155,4 +155,63 @@ grep -q 'key-protection' "$W/out" || die "why is not said"
 expect 1 '"changed":1' assay policy shadow "$W/new.yaml" "$W/record.assay" --json
 expect 3 'audit bundle' assay policy shadow "$P" "$P"
 ok "shadow__stored_decisions__those_that_would_change_said"
+# ---- at the verifier: all that it keeps, staged, in force, and back ----
+expect 1 '1 would change, 0 would not' operator policy shadow "$W/new.yaml" --server --since 1h
+grep -q '1  ocr-agent on [0-9a-f]\{16\}: was trusted, would be untrusted: key-protection' "$W/out" || die "no group"
+expect 0 '"changed":0' operator policy shadow "$P" --server --since 1h --json
+expect 2 'give records .* or --server' assay policy shadow "$P"
+ok "shadow__of_the_verifiers_own_records__by_workload_host_and_reason"
+
+expect 3 "the policy's signature" operator policy stage "$W/new.yaml"
+expect 0 '' assay policy sign "$W/new.yaml" --key "$W/keys/anna"
+expect 1 'signed: anna; 2 must' operator policy stage "$W/new.yaml"
+expect 0 '' assay policy sign "$W/new.yaml" --key "$W/keys/bert"
+expect 1 'over other bytes' operator policy stage "$P" --signature "$W/new.yaml.sig"
+expect 0 'staged version 4' operator policy stage "$W/new.yaml"
+expect 0 'staged: version 4, .*operator/admin/' operator policy status
+in_force 3
+expect 0 'Orchard Bank' host_assay one run ocr-agent --explain -- "$ROOT/demo/invoice.png"
+until_ok sh -c "assay policy status --config '$W/verifier/operator/config.yaml' | grep -q '1 would have changed'" || die "not judged"
+expect 0 'was trusted, would be untrusted: key-protection' operator policy status
+ok "stage__a_signed_policy__judged_beside_the_one_in_force_and_without_effect"
+
+expect 2 'reason' operator policy activate 4
+expect 3 'other content than was meant' operator policy activate 4 --reason x --sha256 "$(printf '0%.0s' {1..64})"
+expect 3 'this time has passed' operator policy activate 4 --reason x --at 2020-01-01T00:00:00Z
+expect 0 'comes into force at' operator policy activate 4 --reason 'after the audit' --at "$(date -u -d '+3 seconds' +%Y-%m-%dT%H:%M:%SZ)"
+until_ok sh -c "assay policy list --config '$W/verifier/operator/config.yaml' | grep -q '^4 *in-force'" || die "not activated"
+in_force 4
+expect 3 'version 4 is not above version 4, which is in force' operator policy stage "$W/new.yaml"
+expect 1 'key-protection' host_assay one run ocr-agent --explain -- "$ROOT/demo/invoice.png"
+verifier_stop
+verifier_start
+logged 'policy-file-older'
+in_force 4
+ok "activate__at_a_time__in_force_across_restarts_over_an_older_file"
+
+expect 0 '' operator policy show 3 --out "$W/kept.yaml" --signature "$W/kept.sig"
+cmp "$W/kept.yaml" "$P" || die "version 3 is not what was in force"
+cmp "$W/kept.sig" "$P.sig" || die "its signatures are not those it came with"
+expect 0 'as version 5' operator policy rollback 3 --out "$W/back.yaml"
+diff "$W/back.yaml" "$P" >"$W/out" && die "the version did not change"
+[ "$(grep -c '^[<>]' "$W/out")" = 2 ] || die "more than the version changed"
+expect 0 '' assay policy sign "$W/back.yaml" --key "$W/keys/anna"
+expect 0 '' assay policy sign "$W/back.yaml" --key "$W/keys/carl"
+expect 0 'staged version 5' operator policy stage "$W/back.yaml"
+expect 0 'is withdrawn' operator policy withdraw 5 --reason 'wait'
+expect 0 'staged version 5' operator policy stage "$W/back.yaml"
+expect 0 'is in force' operator policy activate 5 --reason 'the tighter class was too early'
+in_force 5
+expect 0 'Orchard Bank' host_assay one run ocr-agent --explain -- "$ROOT/demo/invoice.png"
+ok "rollback__old_content_under_a_higher_version__signed_staged_and_in_force"
+
+RECORD=$(grep -o 'record [0-9a-f]\{64\}' "$W/errors" | head -1 | cut -d' ' -f2)
+operator record get "$RECORD" --out "$W/record.assay" 2>/dev/null
+expect 0 'policy signature: over exactly this policy, by 2 of 3 keys that the verifier names' assay audit "$W/record.assay"
+grep -q 'asserted *policy signers' "$W/out" || die "that the persons are asserted is not said"
+expect 0 'by 2 of 3 keys that you pinned .2 needed.: anna.pub' assay audit "$W/record.assay" \
+	--policy-keys "$W/keys/anna.pub" --policy-keys "$W/keys/bert.pub" --policy-keys "$W/keys/carl.pub" --policy-threshold 2
+expect 1 'FAILED *policy signature: .*anna.pub; 2 must' assay audit "$W/record.assay" --policy-keys "$W/keys/anna.pub" --policy-keys "$W/keys/bert.pub"
+expect 2 'policy-threshold is of --policy-keys' assay audit "$W/record.assay" --policy-threshold 2
+ok "audit__who_signed_the_policy__proved_by_keys_and_pinned"
 printf '%d passed, 0 failed\n' "$CHECKS"

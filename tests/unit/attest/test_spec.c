@@ -105,11 +105,11 @@ static void spec__form_that_is_wrong__refused_with_its_line(void **state)
 {
 	(void)state;
 	static const struct change changes[] = {
-		{"workload:", "worklaod:", "agent.yaml:1: unknown key \"worklaod\""},
+		{"workload:", "worklaod:", "agent.yaml:1:1: unknown key \"worklaod\""},
 		{"user: nobody", "user: nobody\nuser: root",
-			"agent.yaml:26: duplicate key \"user\""},
+			"agent.yaml:26:1: duplicate key \"user\""},
 		{"workload: ocr-agent\n", "", "workload"},
-		{"role: binary", "role: program", "agent.yaml:18: unknown word \"program\""},
+		{"role: binary", "role: program", "agent.yaml:18:11: unknown word \"program\""},
 		{"type: word", "type: text", "unknown word \"text\""},
 		{"digest: fs-verity", "digest: md5", "unknown word \"md5\""},
 		{"present: copy", "present: trust", "unknown word \"trust\""},

@@ -272,6 +272,47 @@ static void reappraise__no_context__an_error(void **state)
 	buf_release(&cut);
 }
 
+/* ---- what differs, and what is behind it ---- */
+
+static void assert_cause(const char *wanted)
+{
+	char cause[REAPPRAISAL_WHY_MAX];
+
+	assert_true(reappraisal_differs(again));
+	reappraisal_cause(again, cause);
+	assert_string_equal(cause, wanted);
+}
+
+static void differs__what_a_holder_would_notice__and_its_cause(void **state)
+{
+	(void)state;
+	policy(SCENE_CLASS_LINES, "");
+	judge();
+	assert_false(reappraisal_differs(again));
+	again->after.credential_lifetime++;
+	assert_cause("credential");
+	again->after = again->before;
+	again->after.renew_after++;
+	assert_cause("credential");
+	again->after = again->before;
+	again->after.assurance++;
+	assert_cause("credential");
+	again->after = again->before;
+	again->after.trusted = false;
+	assert_cause("credential");
+	verdict_refuse(&again->after, REASON_KEY_PROTECTION, "key", "x", "y", NULL, NULL);
+	assert_cause("key-protection");
+	/* The same code about something else is another reason; the same one in both is none. */
+	verdict_refuse(&again->before, REASON_KEY_PROTECTION, "another", "x", "y", NULL, NULL);
+	assert_cause("key-protection");
+	again->before = again->after;
+	assert_false(reappraisal_differs(again));
+	memset(&again->after, 0, sizeof(again->after));
+	assert_cause("no longer key-protection");
+	again->decided = false;
+	assert_false(reappraisal_differs(again));
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -290,6 +331,7 @@ int main(void)
 		T(reappraise__another_bank__refused),
 		T(reappraise__not_a_bundle__an_error),
 		T(reappraise__no_context__an_error),
+		T(differs__what_a_holder_would_notice__and_its_cause),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -120,6 +120,16 @@ static inline void scene_put_pem(struct buf *out, const struct key *key, int ind
 	buf_release(&pem);
 }
 
+/* "policy.yaml:14:20: …" becomes "policy.yaml: …": for tests that ask what is wrong, not where. */
+static inline void scene_unplace(struct err *err)
+{
+	size_t name = strcspn(err->text, ":"), n = name;
+
+	for (int i = 0; i < 2 && err->text[n] == ':' && err->text[n + 1] != ' '; i++)
+		n += 1 + strspn(err->text + n + 1, "0123456789");
+	memmove(err->text + name, err->text + n, strlen(err->text + n) + 1);
+}
+
 static inline void scene_policy_text(
 	const struct scene_keys *k, const char *class_lines, const char *top_lines, struct buf *out)
 {

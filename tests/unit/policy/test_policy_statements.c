@@ -56,7 +56,9 @@ static bool parse(const char *class_lines)
 	buf_clear(&text);
 	err = (struct err){0};
 	scene_policy_text(&keys, class_lines, buf_str(&top), &text);
-	return policy_parse(buf_bytes(&text), "policy.yaml", &policy, &err);
+	bool ok = policy_parse(buf_bytes(&text), "policy.yaml", &policy, &err);
+	scene_unplace(&err);
+	return ok;
 }
 
 static bool parse_demand(const char *lines)
@@ -132,7 +134,8 @@ static void statements__wrong__refused_by_name(void **state)
 	static const struct {
 		const char *lines, *why;
 	} cases[] = {
-		{"{kind: provenance, name: Build}", "statements: Build: not a name"},
+		{"{kind: provenance, name: Build}",
+			"statements: Build: not a name (1 to 64 of a-z 0-9 . _ -)"},
 		{"{kind: bom, name: b}\n      - {kind: vsa, name: b}",
 			"statements: b: given twice"},
 		{"{kind: provenance, name: b, keys: [nobody]}",

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verifier/shadow.h"
+
+#include "base/text.h"
+#include "verifier/app_policy.h"
+#include "verifier/shadow_judge.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+/* As of the workers (workers.c). */
+#ifdef ASSAY_SANITIZED
+#define SHADOW_STACK (4u << 20)
+#else
+#define SHADOW_STACK (512u << 10)
+#endif
+#define LOOK_AGAIN_S 1
+#define LOWEST       19
+
+enum job_state { JOB_NONE = 0, JOB_RUNNING, JOB_DONE, JOB_FAILED };
+static const char *const job_state_names[] = {
+	[JOB_NONE] = "none",
+	[JOB_RUNNING] = "running",
+	[JOB_DONE] = "done",
+	[JOB_FAILED] = "failed",
+};
+
+struct job {
+	uint64_t id;
+	enum job_state state;
+	struct policy_ref *policy; /* while it runs */
+	uint8_t digest[SHA256_LEN];
+	int64_t version, since;
+	char by[ROW_URI_MAX];
+	uint64_t next, end; /* ledger indices */
+	bool placed; /* next and end are known */
+	int64_t judged;
+	struct shadow_tally tally;
+	struct err err;
+};
+
+struct shadow {
+	struct app *app;
+	pthread_t thread;
+	bool started;
+	struct err said; /* the thread's: the failure logged last */
+	pthread_mutex_t lock; /* all below */
+	pthread_cond_t wake;
+	bool closing, poked;
+	struct job job;
+};
+
+/* ---- the staged policy ---- */
+
+struct following {
+	struct policy_row row;
+	uint64_t from;
+	struct shadow_tally tally;
+	struct difference_row groups[SHADOW_PAGE_MAX + 1];
+};
+
+static bool add_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	const struct following *f = arg;
+	return differences_add(tx->sql, &f->row, f->from, f->groups, f->tally.group_count, err);
+}
+
+static bool row_read(
+	struct app *app, int64_t seq, struct policy_row *ret, bool *ret_same, struct err *err)
+{
+	struct sql *sql = NULL;
+	bool found = false;
+	if (!store_read(app->store, &sql, err))
+		return false;
+	bool ok = policy_row_staged(sql, ret, &found, err);
+	store_read_done(app->store, &sql);
+	*ret_same = found && ret->seq == seq;
+	return ok;
+}
+
+/* One page of the decisions since; *ret_more: there may be another. */
+static bool follow(struct shadow *s, bool *ret_more, struct err *err)
+{
+	struct app *app = s->app;
+	struct following f = {.tally = {.group_max = SHADOW_PAGE_MAX}};
+	int64_t seq = 0;
+	bool same = false;
+	size_t n = 0;
+	*ret_more = false;
+	OWNED(policy_ref_drop) struct policy_ref *policy = app_staged(app, &seq);
+	if (!policy)
+		return true;
+	if (!row_read(app, seq, &f.row, &same, err) || !same)
+		return !same;
+	f.tally.groups = f.groups;
+	f.from = f.row.judged_to;
+	if (!shadow_page(app, policy->policy, &f.row.judged_to, UINT64_MAX, &f.tally, &n, err))
+		return false;
+	if (n == 0)
+		return true;
+	f.row.same += f.tally.same;
+	f.row.changed += f.tally.changed;
+	f.row.undecided += f.tally.undecided;
+	f.row.unreadable += f.tally.unreadable;
+	*ret_more = n == SHADOW_PAGE_MAX;
+	/* Withdrawn or put in force meanwhile: then its counts are no longer wanted. */
+	return store_run(app->store, add_work, &f, err) || (err && err->code == ERR_CONFLICT);
+}
+
+/* ---- a job ---- */
+
+static bool job_place(struct shadow *s, struct err *err)
+{
+	struct app *app = s->app;
+	struct store_tree tree;
+	struct sql *sql = NULL;
+	uint64_t first = 0;
+	store_tree(app->store, &tree);
+	if (!store_read(app->store, &sql, err))
+		return false;
+	bool ok = records_since(sql, s->job.since, &first, err);
+	store_read_done(app->store, &sql);
+	(void)pthread_mutex_lock(&s->lock);
+	s->job.next = first;
+	s->job.end = tree.size;
+	s->job.placed = ok;
+	(void)pthread_mutex_unlock(&s->lock);
+	return ok;
+}
+
+static void job_end(struct shadow *s, enum job_state state, const struct err *err)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	struct policy_ref *policy = TAKE(s->job.policy);
+	s->job.state = state;
+	s->job.err = *err;
+	(void)pthread_mutex_unlock(&s->lock);
+	policy_ref_drop(&policy);
+}
+
+static void counts_add(struct shadow_tally *to, const struct shadow_tally *from)
+{
+	to->same += from->same;
+	to->changed += from->changed;
+	to->undecided += from->undecided;
+	to->unreadable += from->unreadable;
+	for (size_t i = 0; i < from->group_count; i++)
+		for (int64_t k = 0; k < from->groups[i].count; k++)
+			shadow_tally_add(to, &from->groups[i]);
+}
+
+/* One page of it. The policy and next are this thread's while it runs. */
+static bool job_page(struct shadow *s, size_t *ret_count, struct err *err)
+{
+	struct difference_row groups[SHADOW_PAGE_MAX + 1];
+	struct shadow_tally page = {.group_max = SHADOW_PAGE_MAX, .groups = groups};
+	uint64_t next = s->job.next;
+	memset(groups, 0, sizeof(groups));
+	if (!shadow_page(s->app, s->job.policy->policy, &next, s->job.end, &page, ret_count, err))
+		return false;
+	(void)pthread_mutex_lock(&s->lock);
+	s->job.next = next;
+	s->job.judged += (int64_t)*ret_count;
+	counts_add(&s->job.tally, &page);
+	(void)pthread_mutex_unlock(&s->lock);
+	return true;
+}
+
+static bool job_running(struct shadow *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	bool running = s->job.state == JOB_RUNNING;
+	(void)pthread_mutex_unlock(&s->lock);
+	return running;
+}
+
+/* True: there is more to do. */
+static bool job_step(struct shadow *s)
+{
+	struct err err = {0};
+	size_t n = 0;
+	if (!job_running(s))
+		return false;
+	if ((!s->job.placed && !job_place(s, &err)) || !job_page(s, &n, &err)) {
+		job_end(s, JOB_FAILED, &err);
+		return false;
+	}
+	if (n == 0)
+		job_end(s, JOB_DONE, &err);
+	return n > 0;
+}
+
+bool shadow_start(struct shadow *s, struct policy_ref **policy, int64_t since, const char *by,
+	uint64_t *ret_job, struct err *err)
+{
+	struct difference_row *groups = calloc(SHADOW_GROUPS_MAX + 1, sizeof(*groups));
+	if (!groups)
+		return err_set(err, ERR_NOMEM, "shadow mode");
+	(void)pthread_mutex_lock(&s->lock);
+	bool busy = s->job.state == JOB_RUNNING;
+	if (!busy) {
+		uint64_t id = s->job.id + 1;
+		free(s->job.tally.groups);
+		s->job = (struct job){.id = id,
+			.state = JOB_RUNNING,
+			.policy = TAKE(*policy),
+			.since = since,
+			.tally = {.group_max = SHADOW_GROUPS_MAX, .groups = TAKE(groups)}};
+		s->job.version = s->job.policy->policy->version;
+		memcpy(s->job.digest, s->job.policy->policy->digest, SHA256_LEN);
+		(void)snprintf(s->job.by, sizeof(s->job.by), "%s", by);
+		s->poked = true;
+		(void)pthread_cond_signal(&s->wake);
+		*ret_job = id;
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	free(groups);
+	return !busy || err_set(err, ERR_BUSY, "a policy is being judged already");
+}
+
+json_t *difference_json(const struct difference_row *row)
+{
+	char host[2 * HOST_ID_LEN + 1], record[2 * SHA256_LEN + 1], last[TIME_TEXT_MAX];
+	hex_encode(BYTES_OF(row->host), host);
+	hex_encode(BYTES_OF(row->record), record);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s}", "workload", row->workload,
+		"host", host, "before", row->before ? "trusted" : "untrusted", "after",
+		row->after ? "trusted" : "untrusted", "reason", row->reason, "count",
+		(json_int_t)row->count, "last", time_json(row->last, last), "record", record);
+}
+
+static json_t *job_json(const struct job *job)
+{
+	char digest[2 * SHA256_LEN + 1], since[TIME_TEXT_MAX];
+	const struct shadow_tally *t = &job->tally;
+	hex_encode(BYTES_OF(job->digest), digest);
+	json_t *groups = json_array();
+	for (size_t i = 0; groups && i < t->group_count; i++)
+		if (json_array_append_new(groups, difference_json(&t->groups[i])) != 0) {
+			json_decref(groups);
+			return NULL;
+		}
+	return json_pack("{s:I, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "job",
+		(json_int_t)job->id, "state", job_state_names[job->state], "policy", digest,
+		"version", (json_int_t)job->version, "since", time_json(job->since, since), "by",
+		job->by, "judged", (json_int_t)job->judged, "same", (json_int_t)t->same, "changed",
+		(json_int_t)t->changed, "undecided", (json_int_t)t->undecided, "unreadable",
+		(json_int_t)t->unreadable, "error", job->err.text, "differences", groups);
+}
+
+bool shadow_report(struct shadow *s, json_t **ret, struct err *err)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	bool none = s->job.state == JOB_NONE;
+	*ret = none ? NULL : job_json(&s->job);
+	(void)pthread_mutex_unlock(&s->lock);
+	if (none)
+		return err_set(err, ERR_NOT_FOUND, "no policy has been judged since the start");
+	return *ret || err_set(err, ERR_NOMEM, "answer");
+}
+
+/* ---- the thread ---- */
+
+/* Until there may be something to do; false: closing. Only what is staged has a time that comes. */
+static bool await(struct shadow *s, bool at_once)
+{
+	struct timespec deadline;
+	int64_t seq = 0;
+	OWNED(policy_ref_drop) struct policy_ref *staged = app_staged(s->app, &seq);
+	(void)clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += LOOK_AGAIN_S;
+	(void)pthread_mutex_lock(&s->lock);
+	int waited = 0;
+	while (!at_once && !s->poked && !s->closing && waited == 0)
+		waited = staged ? pthread_cond_timedwait(&s->wake, &s->lock, &deadline)
+				: pthread_cond_wait(&s->wake, &s->lock);
+	s->poked = false;
+	bool open = !s->closing;
+	(void)pthread_mutex_unlock(&s->lock);
+	return open;
+}
+
+/* Once: what fails now will be tried again every second. */
+static void log_failure(struct shadow *s, const char *event, const struct err *err)
+{
+	if (strcmp(s->said.text, err->text) == 0)
+		return;
+	s->said = *err;
+	log_event(&s->app->log, LOG_LEVEL_WARNING, event, {"error", bytes_str(err->text)});
+}
+
+static void *shadow_main(void *arg)
+{
+	struct shadow *s = arg;
+	bool more = false;
+	/* On Linux this is the thread's own priority. */
+	(void)setpriority(PRIO_PROCESS, 0, LOWEST);
+	while (await(s, more)) {
+		struct err err = {0};
+		bool due = false, followed = false;
+		if (!app_policy_due(s->app, &due, &err))
+			log_failure(s, "policy-activation-failed", &err);
+		err = (struct err){0};
+		if (!follow(s, &followed, &err))
+			log_failure(s, "shadow-failed", &err);
+		more = job_step(s) || followed;
+	}
+	return NULL;
+}
+
+void shadow_wake(struct shadow *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->poked = true;
+	(void)pthread_cond_signal(&s->wake);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static bool locks_init(struct shadow *s)
+{
+	pthread_condattr_t monotonic;
+	if (pthread_condattr_init(&monotonic) != 0)
+		return false;
+	bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
+		  pthread_cond_init(&s->wake, &monotonic) == 0 &&
+		  pthread_mutex_init(&s->lock, NULL) == 0;
+	(void)pthread_condattr_destroy(&monotonic);
+	return ok;
+}
+
+bool shadow_new(struct app *app, struct shadow **ret, struct err *err)
+{
+	OWNED(shadow_free) struct shadow *s = calloc(1, sizeof(*s));
+	pthread_attr_t attributes;
+	if (!s || !locks_init(s) || pthread_attr_init(&attributes) != 0) {
+		free(TAKE(s));
+		return err_set(err, ERR_NOMEM, "shadow mode");
+	}
+	s->app = app;
+	(void)pthread_attr_setstacksize(&attributes, SHADOW_STACK);
+	int code = pthread_create(&s->thread, &attributes, shadow_main, s);
+	(void)pthread_attr_destroy(&attributes);
+	if (code)
+		return err_errno(err, code, "shadow thread");
+	s->started = true;
+	*ret = TAKE(s);
+	return true;
+}
+
+void shadow_stop(struct shadow *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->closing = true;
+	(void)pthread_cond_signal(&s->wake);
+	(void)pthread_mutex_unlock(&s->lock);
+	if (s->started)
+		(void)pthread_join(s->thread, NULL);
+	s->started = false;
+}
+
+void shadow_free(struct shadow **shadow)
+{
+	struct shadow *s = *shadow;
+	if (!s)
+		return;
+	policy_ref_drop(&s->job.policy);
+	free(s->job.tally.groups);
+	(void)pthread_cond_destroy(&s->wake);
+	(void)pthread_mutex_destroy(&s->lock);
+	free(s);
+	*shadow = NULL;
+}
