@@ -111,7 +111,7 @@ static bool build_drain(struct policy_class *to, const struct file_class *from, 
 {
 	to->drain = to->credential_lifetime;
 	to->drain_given = from->drain != NULL;
-	return duration(from->drain, "drain", DRAIN_MAX, &to->drain, err);
+	return duration(&from->drain, "drain", DRAIN_MAX, &to->drain, err);
 }
 
 static bool build_hosts(const struct policy *policy, struct policy_class *to,

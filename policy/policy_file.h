@@ -180,7 +180,7 @@ must_use bool policy_build_approvers(
 must_use bool policy_build_statement_keys(
 	struct policy *policy, const struct file_policy *file, struct err *err);
 /* Name and kinds of one of the policy's statement_keys, behind which nothing has been built. */
-must_use bool policy_statement_signer(const struct policy *policy, const char *name,
+must_use bool policy_statement_signer(const struct policy *policy, char *const *name,
 	const enum predicate_kind *kinds, unsigned kind_count, struct policy_statement_key *to,
 	struct err *err);
 /* Judges the logs and authorities, then the identities, which follow the keys in statement_keys. */

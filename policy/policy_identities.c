@@ -180,7 +180,7 @@ bool policy_build_identities(struct policy *policy, const struct file_policy *fi
 			&policy->statement_keys[policy->statement_key_count++];
 
 		if (!policy_statement_signer(
-			    policy, from->name, from->kinds, from->kinds_count, to, err))
+			    policy, &from->name, from->kinds, from->kinds_count, to, err))
 			return err_wrap(err, "statement_identities");
 		to->identity = policy_alloc(1, sizeof(*to->identity), err);
 		if (!to->identity)

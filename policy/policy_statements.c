@@ -20,21 +20,21 @@
 
 /* ---- keys ---- */
 
-bool policy_statement_signer(const struct policy *policy, const char *name,
+bool policy_statement_signer(const struct policy *policy, char *const *name,
 	const enum predicate_kind *kinds, unsigned kind_count, struct policy_statement_key *to,
 	struct err *err)
 {
-	if (!policy_text_ok(name, TEXT_MAX))
-		return err_set(err, ERR_CONFIG, "%s: not a name", ESC(bytes_str(name)));
-	to->name = bytes_strdup(bytes_str(name));
+	if (!policy_text_ok(*name, TEXT_MAX))
+		return policy_fault(err, name, "%s: " NOT_A_LINE, ESC(bytes_str(*name)));
+	to->name = bytes_strdup(bytes_str(*name));
 	if (!to->name)
 		return err_set(err, ERR_NOMEM, "no memory");
 	for (const struct policy_statement_key *other = policy->statement_keys; other < to; other++)
-		if (strcmp(other->name, name) == 0)
-			return err_set(err, ERR_CONFIG, "%s: name or key given twice", name);
+		if (strcmp(other->name, *name) == 0)
+			return policy_fault(err, name, "%s: name or key given twice", *name);
 	for (unsigned i = 0; i < kind_count; i++) {
 		if (to->kinds & KIND_BIT(kinds[i]))
-			return err_set(err, ERR_CONFIG, "%s: kind %s: given twice", name,
+			return policy_fault(err, &kinds[i], "%s: kind %s: given twice", *name,
 				predicate_kind_name(kinds[i]));
 		to->kinds |= KIND_BIT(kinds[i]);
 	}
@@ -44,7 +44,7 @@ bool policy_statement_signer(const struct policy *policy, const char *name,
 static bool build_key(const struct policy *policy, const struct file_statement_key *from,
 	struct policy_statement_key *to, struct err *err)
 {
-	if (!policy_statement_signer(policy, from->name, from->kinds, from->kinds_count, to, err))
+	if (!policy_statement_signer(policy, &from->name, from->kinds, from->kinds_count, to, err))
 		return false;
 	if (!policy_public_key(from->pem, &to->key, err))
 		return policy_wrap(err, &from->pem, "%s", to->name);
@@ -60,7 +60,7 @@ bool policy_build_statement_keys(
 	unsigned keys = file->statement_keys_count;
 
 	if (keys + file->statement_identities_count > POLICY_KEYS_MAX)
-		return err_set(err, ERR_CONFIG,
+		return policy_fault(err, &file->statement_identities,
 			"statement_keys and statement_identities: more than %u together",
 			POLICY_KEYS_MAX);
 	policy->statement_keys = policy_alloc(
@@ -235,8 +235,8 @@ static bool demand_fits(const struct file_demand *from, struct err *err)
 		{"passed", &from->passed, from->passed != NULL, KINDS_WITH_OUTCOME},
 		{"max_age", &from->max_age, from->max_age != NULL, KINDS_WITH_TIME},
 		{"formats", &from->formats, from->formats_count > 0, KIND_BIT(PREDICATE_BOM)},
-		{"models", &from->models, from->models != NULL, KIND_BIT(PREDICATE_BOM)},
-		{"datasets", &from->datasets, from->datasets != NULL, KIND_BIT(PREDICATE_BOM)},
+		{"models", &from->models, from->models, KIND_BIT(PREDICATE_BOM)},
+		{"datasets", &from->datasets, from->datasets, KIND_BIT(PREDICATE_BOM)},
 		{"licenses", &from->licenses, from->licenses_count > 0, KIND_BIT(PREDICATE_BOM)},
 		{"licenses_forbidden", &from->licenses_forbidden,
 			from->licenses_forbidden_count > 0, KIND_BIT(PREDICATE_BOM)},

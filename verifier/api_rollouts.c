@@ -175,7 +175,7 @@ static bool gate(struct call *call, const uint8_t release[SHA256_LEN], struct er
 {
 	char why[RELEASE_WHY_MAX];
 	bool stands = false;
-	if (!release_stands(call, release, &stands, why, err))
+	if (!release_stands(call, release, false, &stands, why, err))
 		return false;
 	return stands ? true : err_set(err, ERR_DENIED, "%s", why);
 }

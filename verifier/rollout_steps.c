@@ -3,6 +3,7 @@
 #include "verifier/rollouts.h"
 
 #include "base/text.h"
+#include "verifier/floors.h"
 
 #define BY_RULE "verifier"
 
@@ -47,24 +48,50 @@ bool rollout_begin(struct app *app, struct store_tx *tx, struct rollout_row *row
 	       note(app, tx, row, "started", row->started, by, reason, err);
 }
 
-bool rollout_may_roll_back(struct app *app, struct store_tx *tx, const struct rollout_row *row,
+/* Where one of its releases stands to the workload's floors. */
+static bool floors_of(struct store_tx *tx, const struct rollout_row *row,
+	const uint8_t digest[SHA256_LEN], struct release_row *release, struct floors *ret,
+	struct err *err)
+{
+	bool found = false;
+	if (!release_get(tx->sql, digest, release, &found, err))
+		return false;
+	if (!found)
+		return err_set(err, ERR_STORE, "a release of the rollout is not stored");
+	return floors_load(tx->sql, bytes_str(row->workload), release, ret, err);
+}
+
+bool rollout_may_roll_back(struct store_tx *tx, const struct rollout_row *row,
 	const char **ret_why_not, struct err *err)
 {
-	(void)app;
-	(void)tx;
-	(void)row;
-	(void)err;
-	*ret_why_not = NULL;
+	OWNED(release_row_release) struct release_row old = {0};
+	struct floors floors;
+	if (!floors_of(tx, row, row->release_old, &old, &floors, err))
+		return false;
+	*ret_why_not = floors.passed ? "the older release is below the version floor: persons "
+				       "approve going back (assay rollback approve), then "
+				       "assay workload rollback"
+				     : NULL;
 	return true;
 }
 
+/* The new release is the workload's now: the floor goes up to it. */
+static bool promoted(struct app *app, struct store_tx *tx, const struct rollout_row *row,
+	int64_t now, struct err *err)
+{
+	OWNED(release_row_release) struct release_row new = {0};
+	struct floors floors;
+	return floors_of(tx, row, row->release_new, &new, &floors, err) &&
+	       floor_raise(app, tx, &floors, &new, now, err);
+}
+
 static bool roll_back_allowed(
-	struct app *app, struct store_tx *tx, const struct rollout_row *row, struct err *err)
+	struct store_tx *tx, const struct rollout_row *row, struct err *err)
 {
 	const char *why_not = NULL;
 	if (row->state != ROLLOUT_PROMOTED)
 		return true;
-	if (!rollout_may_roll_back(app, tx, row, &why_not, err))
+	if (!rollout_may_roll_back(tx, row, &why_not, err))
 		return false;
 	return !why_not ? true : err_set(err, ERR_DENIED, "%s", why_not);
 }
@@ -76,7 +103,7 @@ bool rollout_step_take(struct app *app, struct store_tx *tx, struct rollout_row 
 	if (to == ROLLOUT_NONE)
 		return err_set(err, ERR_CONFLICT, "the rollout of %s is %s: it cannot be %s",
 			row->workload, rollout_state_name(row->state), step_events[change->step]);
-	if (change->step == ROLLOUT_ROLL_BACK && !roll_back_allowed(app, tx, row, err))
+	if (change->step == ROLLOUT_ROLL_BACK && !roll_back_allowed(tx, row, err))
 		return false;
 	if (change->step == ROLLOUT_WIDEN) {
 		row->plan.share = change->share;
@@ -87,7 +114,8 @@ bool rollout_step_take(struct app *app, struct store_tx *tx, struct rollout_row 
 	row->state = to;
 	if (!rollout_update(tx->sql, row, err) ||
 		(change->step == ROLLOUT_ROLL_BACK &&
-			!credentials_revoke_release(tx->sql, row->release_new, change->now, err)))
+			!credentials_revoke_release(tx->sql, row->release_new, change->now, err)) ||
+		(change->step == ROLLOUT_PROMOTE && !promoted(app, tx, row, change->now, err)))
 		return false;
 	return note(app, tx, row, step_events[change->step], change->now, change->by,
 		change->reason, err);
@@ -147,7 +175,7 @@ bool rollout_settle(struct call *call, struct bytes workload, struct err *err)
 		return false;
 	if (!found || !is_due(&settling.row, settling.change.now))
 		return true;
-	if (!release_stands(call, settling.row.release_new, &stands, why, err))
+	if (!release_stands(call, settling.row.release_new, false, &stands, why, err))
 		return false;
 	if (!stands) {
 		(void)snprintf(reason, sizeof(reason), "not promoted: %s", why);
