@@ -7,7 +7,7 @@ static bool build_formats(const struct file_demand *from, struct policy_bom *to,
 {
 	for (unsigned i = 0; i < from->formats_count; i++) {
 		if (to->formats >> from->formats[i] & 1)
-			return err_set(err, ERR_CONFIG, "formats: %s: given twice",
+			return policy_fault(err, &from->formats[i], "formats: %s: given twice",
 				bom_format_name(from->formats[i]));
 		to->formats |= 1u << from->formats[i];
 	}
@@ -27,7 +27,7 @@ bool policy_build_bom(const struct file_demand *from, struct policy_bom *to, str
 	for (size_t i = 0; i < to->license_count; i++)
 		for (size_t k = 0; k < to->forbidden_count; k++)
 			if (license_id_equal(bytes_str(to->licenses[i]), to->forbidden[k]))
-				return err_set(err, ERR_CONFIG,
+				return policy_fault(err, &from->licenses_forbidden,
 					"licenses_forbidden: %s: among licenses too",
 					to->forbidden[k]);
 	return true;

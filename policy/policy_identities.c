@@ -34,11 +34,12 @@ bool policy_build_logs(struct policy *policy, const struct file_policy *file, st
 
 		if (!policy_public_key(from->pem, &key, err) ||
 			!note_key_of(from->name, key, &policy->logs[i], err))
-			return err_wrap(err, "transparency_logs: %s", ESC(bytes_str(from->name)));
+			return policy_wrap(err, from, "transparency_logs: %s",
+				ESC(bytes_str(from->name)));
 		policy->log_count = i + 1;
 		for (unsigned k = 0; k < i; k++)
 			if (key_equal(policy->logs[k].key, key))
-				return err_set(err, ERR_CONFIG,
+				return policy_fault(err, from,
 					"transparency_logs: %s: key given twice", from->name);
 	}
 	return true;
@@ -50,7 +51,7 @@ static bool build_authority(const struct policy *policy, const struct file_pem *
 	struct policy_root *to, struct err *err)
 {
 	if (!policy_text_ok(from->name, IDENTITY_NAME_MAX))
-		return err_set(err, ERR_CONFIG, "not a name");
+		return policy_fault(err, &from->name, "not a name");
 	to->name = bytes_strdup(bytes_str(from->name));
 	if (!to->name)
 		return err_set(err, ERR_NOMEM, "no memory");
@@ -58,9 +59,9 @@ static bool build_authority(const struct policy *policy, const struct file_pem *
 		return false;
 	for (const struct policy_root *other = policy->authorities; other < to; other++)
 		if (bytes_equal(cert_der(other->cert), cert_der(to->cert)))
-			return err_set(err, ERR_CONFIG, "certificate given twice");
+			return policy_fault(err, &from->pem, "certificate given twice");
 	return cert_has_eku(to->cert, OID_TIME_STAMPING) ||
-	       err_set(err, ERR_CONFIG,
+	       policy_fault(err, &from->pem,
 		       "not a certificate for time stamping: its issuers are not needed");
 }
 
@@ -81,8 +82,8 @@ bool policy_build_authorities(
 		cert_looks_begin();
 		built = build_authority(policy, from, &policy->authorities[i], err);
 		if (!cert_looks_whole(err) || !built)
-			return err_wrap(
-				err, "timestamp_authorities: %s", ESC(bytes_str(from->name)));
+			return policy_wrap(err, &from->pem, "timestamp_authorities: %s",
+				ESC(bytes_str(from->name)));
 		policy->authority_certs[i] = policy->authorities[i].cert;
 	}
 	return true;
@@ -90,16 +91,16 @@ bool policy_build_authorities(
 
 /* ---- identities ---- */
 
-static bool read_certs(const char *pem, const char *key, struct cert *certs[IDENTITY_CERTS_MAX],
+static bool read_certs(char *const *pem, const char *key, struct cert *certs[IDENTITY_CERTS_MAX],
 	size_t *count, struct err *err)
 {
-	if (!certs_from_bytes(bytes_str(pem), IDENTITY_CERTS_MAX, certs, count, err))
-		return err_wrap(err, "%s", key);
+	if (!certs_from_bytes(bytes_str(*pem), IDENTITY_CERTS_MAX, certs, count, err))
+		return policy_wrap(err, pem, "%s", key);
 	for (size_t i = 0; i < *count; i++)
 		if (!cert_is_ca(certs[i]))
-			return err_set(
-				err, ERR_CONFIG, "%s: certificate %zu is not a CA's", key, i + 1);
-	return *count > 0 || err_set(err, ERR_CONFIG, "%s: no certificate in it", key);
+			return policy_fault(
+				err, pem, "%s: certificate %zu is not a CA's", key, i + 1);
+	return *count > 0 || policy_fault(err, pem, "%s: no certificate in it", key);
 }
 
 static bool self_issued(const struct cert *cert)
@@ -113,25 +114,25 @@ static bool self_issued(const struct cert *cert)
 static bool build_anchors(
 	const struct file_identity *from, struct policy_identity *to, struct err *err)
 {
-	if (!read_certs(from->roots, "roots", to->roots, &to->root_count, err))
+	if (!read_certs(&from->roots, "roots", to->roots, &to->root_count, err))
 		return false;
 	for (size_t i = 0; i < to->root_count; i++)
 		if (!self_issued(to->roots[i]))
-			return err_set(err, ERR_CONFIG,
+			return policy_fault(err, &from->roots,
 				"roots: certificate %zu is not self-signed: it belongs under "
 				"intermediates",
 				i + 1);
-	return !from->intermediates || read_certs(from->intermediates, "intermediates",
+	return !from->intermediates || read_certs(&from->intermediates, "intermediates",
 					       to->intermediates, &to->intermediate_count, err);
 }
 
-static bool copy_text(const char *from, const char *key, char **ret, struct err *err)
+static bool copy_text(char *const *from, const char *key, char **ret, struct err *err)
 {
-	if (!from)
+	if (!*from)
 		return true;
-	if (!policy_text_ok(from, X509_URI_MAX - 1))
-		return err_set(err, ERR_CONFIG, "%s: not a text", key);
-	*ret = bytes_strdup(bytes_str(from));
+	if (!policy_text_ok(*from, X509_URI_MAX - 1))
+		return policy_fault(err, from, "%s: not a text", key);
+	*ret = bytes_strdup(bytes_str(*from));
 	return *ret || err_set(err, ERR_NOMEM, "no memory");
 }
 
@@ -139,19 +140,20 @@ static bool build_names(
 	const struct file_identity *from, struct policy_identity *to, struct err *err)
 {
 	if (!from->identity == !from->identity_prefix)
-		return err_set(err, ERR_CONFIG, "one of identity and identity_prefix is needed");
+		return policy_fault(
+			err, &from->identity, "one of identity and identity_prefix is needed");
 	if (from->identity_prefix && !sigstore_prefix_ok(from->identity_prefix))
-		return err_set(err, ERR_CONFIG,
+		return policy_fault(err, &from->identity_prefix,
 			"identity_prefix: %s: must name the file whole, then @refs/, and end with "
 			"'/'",
 			ESC(bytes_str(from->identity_prefix)));
 	to->prefix = from->identity_prefix != NULL;
-	if (!copy_text(to->prefix ? from->identity_prefix : from->identity,
+	if (!copy_text(to->prefix ? &from->identity_prefix : &from->identity,
 		    to->prefix ? "identity_prefix" : "identity", &to->identity, err) ||
-		!copy_text(from->issuer, "issuer", &to->issuer, err))
+		!copy_text(&from->issuer, "issuer", &to->issuer, err))
 		return false;
 	for (size_t i = 0; i < IDENTITY_EXTENSIONS; i++)
-		if (!copy_text(from->extensions[i], identity_extensions[i].key, &to->extensions[i],
+		if (!copy_text(&from->extensions[i], identity_extensions[i].key, &to->extensions[i],
 			    err))
 			return false;
 	return true;
@@ -164,7 +166,7 @@ static bool build_identity(const struct policy *policy, const struct file_identi
 
 	to->log_optional = from->log == IDENTITY_LOG_OPTIONAL;
 	if (!to->log_optional && policy->log_count == 0)
-		return err_set(err, ERR_CONFIG,
+		return policy_fault(err, &from->log,
 			"log: required, and no transparency_logs are given: nothing could meet "
 			"this");
 	cert_looks_begin();
@@ -186,7 +188,7 @@ bool policy_build_identities(struct policy *policy, const struct file_policy *fi
 		if (!to->identity)
 			return false;
 		if (!build_identity(policy, from, to->identity, err))
-			return err_wrap(err, "statement_identities: %s", to->name);
+			return policy_wrap(err, from, "statement_identities: %s", to->name);
 	}
 	return true;
 }

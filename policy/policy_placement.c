@@ -43,9 +43,9 @@ static bool build_jurisdictions(
 {
 	for (size_t i = 0; i < count; i++)
 		if (!jurisdiction_ok(bytes_str(from[i])))
-			return err_set(err, ERR_CONFIG, "%s: %s: expected a code as CH or CH-ZH",
+			return policy_fault(err, &from[i], "%s: %s: expected a code as CH or CH-ZH",
 				key, ESC(bytes_str(from[i])));
-	return build_names(to, from, count, err) || err_wrap(err, "%s", key);
+	return build_names(to, from, count, err) || policy_wrap(err, from, "%s", key);
 }
 
 static int rule_order(const void *a, const void *b)
@@ -58,7 +58,7 @@ static bool build_rule(
 	struct policy_attribute_rule *to, const struct file_attribute *from, struct err *err)
 {
 	if (strcmp(from->name, HOST_JURISDICTION) == 0)
-		return err_set(err, ERR_CONFIG, "jurisdiction: is demanded by `jurisdictions`");
+		return policy_fault(err, &from->name, "jurisdiction: is demanded by `jurisdictions`");
 	for (unsigned i = 0; i < from->values_count; i++)
 		if (!host_attribute_check(bytes_str(from->name), bytes_str(from->values[i]), err))
 			return false;
@@ -66,7 +66,7 @@ static bool build_rule(
 	if (!to->name)
 		return err_set(err, ERR_NOMEM, "no memory");
 	return build_names(&to->values, from->values, from->values_count, err) ||
-	       err_wrap(err, "%s", from->name);
+	       policy_wrap(err, &from->values, "%s", from->name);
 }
 
 static bool build_rules(struct policy_class *to, const struct file_class *from, struct err *err)
@@ -81,7 +81,7 @@ static bool build_rules(struct policy_class *to, const struct file_class *from, 
 			return false;
 		for (unsigned k = 0; k < i; k++)
 			if (strcmp(to->attribute_rules[k].name, from->host_attributes[i].name) == 0)
-				return err_set(err, ERR_CONFIG, "%s: given twice",
+				return policy_fault(err, &from->host_attributes[i], "%s: given twice",
 					from->host_attributes[i].name);
 	}
 	qsort(to->attribute_rules, to->attribute_rule_count, sizeof(*to->attribute_rules),
@@ -100,7 +100,7 @@ static bool build_sandbox(struct policy_class *to, const struct file_class *from
 		      (f->capabilities ? (unsigned)SANDBOX_NO_CAPABILITIES : 0u) |
 		      (f->filesystem ? (unsigned)SANDBOX_READ_ONLY : 0u) |
 		      (f->no_new_privs ? (unsigned)SANDBOX_NO_NEW_PRIVS : 0u);
-	return to->sandbox || err_set(err, ERR_CONFIG, "sandbox: demands nothing");
+	return to->sandbox || policy_fault(err, &from->sandbox, "sandbox: demands nothing");
 }
 
 bool policy_build_placement(struct policy_class *to, const struct file_class *from, struct err *err)

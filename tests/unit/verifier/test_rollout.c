@@ -399,23 +399,6 @@ static void promote__host_outside_the_canary__comes_in(void **state)
 	agent_release(&new);
 }
 
-static void promote__then_rolled_back__old_release_launches_again(void **state)
-{
-	(void)state;
-	struct agent old, new;
-	start(true, "");
-	agent_launch(&new, 0x21, new_release);
-	struct world_operator identity = agent_identity(&new);
-	promote("{\"override\":true,\"reason\":\"urgent\"}", 200);
-	roll_back();
-	assert_whoami(&identity, 403);
-	agent_launch(&old, 0x22, old_release);
-	assert_outcome(&old.last, "trusted");
-	cert_unref(&identity.cert);
-	agent_release(&old);
-	agent_release(&new);
-}
-
 static void promote__approvals_withdrawn_meanwhile__refused(void **state)
 {
 	(void)state;
@@ -710,7 +693,6 @@ int main(void)
 		T(promote__before_the_soak_ends__refused_unless_overridden_with_a_reason),
 		T(promote__after_the_soak__old_release_launches_no_more_and_drains),
 		T(promote__host_outside_the_canary__comes_in),
-		T(promote__then_rolled_back__old_release_launches_again),
 		T(promote__approvals_withdrawn_meanwhile__refused),
 		T(widen__only_grows_and_soaks_anew),
 		T(widen__host_outside__comes_in),

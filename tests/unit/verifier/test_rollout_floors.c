@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rollouts over floors: a canary raises none, a promotion does, and going back below it takes
+ * persons. */
+#include "tests/unit/verifier/rollout_world.h"
+#include "verifier/floors.h"
+
+static const char *floor_version(void)
+{
+	static char version[64];
+	json_t *view = world_json(&w, &w.auditor, "GET", "/v1/workloads/ocr-agent", NULL, 200);
+	const json_t *floor = json_object_get(view, "version_floor");
+	(void)snprintf(version, sizeof(version), "%s",
+		json_is_null(floor) ? "none" : text_of(floor, "version"));
+	json_decref(view);
+	return version;
+}
+
+static void override(void)
+{
+	promote("{\"override\":true,\"reason\":\"urgent\"}", 200);
+}
+
+static void canary__new_release_trusted__floor_stays_and_old_one_launches(void **state)
+{
+	(void)state;
+	struct agent first, new, old;
+	agent_launch(&first, 0x20, old_release);
+	assert_outcome(&first.last, "trusted");
+	assert_string_equal(floor_version(), "1.4.0");
+	start(true, "");
+	agent_launch(&new, 0x21, new_release);
+	assert_outcome(&new.last, "trusted");
+	assert_string_equal(floor_version(), "1.4.0");
+	agent_launch(&old, 0x22, old_release);
+	assert_outcome(&old.last, "trusted");
+	halt();
+	roll_back();
+	assert_string_equal(floor_version(), "1.4.0");
+	agent_release(&first);
+	agent_release(&new);
+	agent_release(&old);
+}
+
+static void promote__floor__goes_up_at_once(void **state)
+{
+	(void)state;
+	start(true, "");
+	override();
+	assert_string_equal(floor_version(), "1.5.0");
+}
+
+/* What persons do with approvals, as it ends in the store. */
+static bool floor_down_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	struct floor_row row = {.workload = "ocr-agent",
+		.sequence = 2,
+		.version = "1.4.0",
+		.published = 1,
+		.time = clock_wall(&clock_system),
+		.rollback = true};
+	(void)arg;
+	memcpy(row.release, old_release, SHA256_LEN);
+	return floor_insert(tx->sql, &row, err);
+}
+
+static void P9__promoted_rolled_back_by_an_operator_alone__refused(void **state)
+{
+	(void)state;
+	struct agent old, new;
+	start(true, "");
+	agent_launch(&new, 0x21, new_release);
+	struct world_operator identity = agent_identity(&new);
+	override();
+	json_t *answer = post(&w.admin, ROLLOUT "/rollback", 403, "{\"reason\":\"worse\"}");
+	assert_non_null(strstr(text_of(json_object_get(answer, "error"), "message"),
+		"the older release is below the version floor"));
+	json_decref(answer);
+	assert_state("promoted");
+	assert_whoami(&identity, 200);
+	assert_ok(store_run(w.app->store, floor_down_work, NULL, &w.err), w.err);
+	roll_back();
+	assert_whoami(&identity, 403);
+	agent_launch(&old, 0x22, old_release);
+	assert_outcome(&old.last, "trusted");
+	cert_unref(&identity.cert);
+	agent_release(&old);
+	agent_release(&new);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(canary__new_release_trusted__floor_stays_and_old_one_launches),
+		T(promote__floor__goes_up_at_once),
+		T(P9__promoted_rolled_back_by_an_operator_alone__refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
