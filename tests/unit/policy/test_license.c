@@ -68,7 +68,7 @@ static void expression__too_deep_or_too_long__not_ok(void **state)
 
 	(void)state;
 	memset(deep, '(', most);
-	memcpy(deep + most, "MIT", 3);
+	(void)snprintf(deep + most, sizeof(deep) - most, "MIT");
 	memset(deep + most + 3, ')', most);
 	assert_true(ok(deep));
 	(void)snprintf(text, sizeof(text), "(%s)", deep);
