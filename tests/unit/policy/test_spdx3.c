@@ -52,6 +52,8 @@ static void spdx__document_that_names_its_root_itself__read(void **state)
 	assert_true(t.bom->components[1].root && t.bom->components[2].root);
 	case_accepted(SPDX_TEXT, "[\"urn:sbom\"]", "[\"urn:who\"]");
 	assert_false(t.bom->components[0].root);
+	case_accepted(SPDX_TEXT, "[\"urn:sbom\"]", "[\"urn:sbom\",\"urn:who\"]");
+	assert_true(t.bom->components[0].root);
 }
 
 static void spdx__collections_in_a_circle__ends(void **state)
