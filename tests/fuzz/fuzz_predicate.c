@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct predicate *p = NULL;
 	struct err err = {0};
+	char why[PREDICATE_TEXT_MAX] = "";
 
 	if (!predicate_parse(bytes_of(data, size), &p, &err)) {
 		assert(!p && err.code != ERR_NONE && err.text[0]);
@@ -34,6 +35,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(p->kind != PREDICATE_VSA || (p->vsa.verifier_id && p->vsa.policy.uri));
 	assert(p->kind != PREDICATE_ASSESSMENT ||
 		(p->assessment.by && p->assessment.expires > p->assessment.issued));
+	assert((p->kind == PREDICATE_BOM) == (p->bom || p->bom_fault));
+	assert(!p->bom || !p->bom_fault);
+	assert(!p->bom || predicate_bom_fits(p, why) || why[0]);
 	source_is_a_dependency(&p->provenance);
 	predicate_free(&p);
 	return 0;

@@ -69,4 +69,33 @@ sed 's/"SHA-256"/"SHA256"/' "$CORPUS/cyclonedx/model.json" >wrong.json
 sed 's/"sha256"/"SHA256"/' "$CORPUS/spdx3/model.json" >wrong.json
 ! theirs check spdx-3.0.1 wrong.json || die "they take anything for SPDX"
 ok "bom__that_our_tests_read__valid_to_their_libraries"
+# Their own examples, where $ASSAY_INTEROP_BOM_EXAMPLES holds checkouts of CycloneDX's `specification` and of `spdx-examples`.
+EXAMPLES=${ASSAY_INTEROP_BOM_EXAMPLES:-}
+said() { # FILE TYPE: what we say of it
+	wrap "$1" "$2" example.dsse
+	assay provenance verify example.dsse --key key.pub >"$W/out" 2>&1 || grep -q 'the BOM describes another' "$W/out" || die "$1"
+}
+examples() {
+	local n=0 file
+	for file in "$EXAMPLES"/specification/tools/src/test/resources/1.[67]/valid-*.json "$EXAMPLES"/spdx-examples/*/*/spdx3.0/*.json; do
+		case $file in
+		*/valid-citations-1.7.json | */simplehtr-example.json) continue ;; # an id given twice
+		*/valid-*) said "$file" https://cyclonedx.org/bom ;;
+		*) said "$file" https://spdx.dev/Document/v3 ;;
+		esac
+		! grep -q '^not_read' "$W/out" || die "$file"
+		n=$((n + 1))
+	done
+	[ "$n" -gt 100 ] || die "only $n examples"
+	for file in bomformat component-type missing-component-type hash-alg hash-sha256 license-missing-id-and-name serialnumber metadata-timestamp; do
+		for version in 1.6 1.7; do
+			said "$EXAMPLES/specification/tools/src/test/resources/$version/invalid-$file-$version.json" https://cyclonedx.org/bom
+			grep -q '^not_read' "$W/out" || die "invalid-$file-$version.json was read"
+		done
+	done
+}
+if [ -n "$EXAMPLES" ]; then
+	examples
+	ok "bom__examples_of_their_authors__read_or_not"
+fi
 printf '%d passed, 0 failed\n' "$CHECKS"

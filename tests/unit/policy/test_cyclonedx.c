@@ -150,6 +150,8 @@ static void cyclonedx__wrong__refused_by_name(void **state)
 		{"\"version\":3", "\"version\":\"3\"", "CycloneDX: version: expected an integer"},
 		{"6f1d7a52", "6F1D7A52",
 			"CycloneDX: serialNumber: not urn:uuid: and a UUID in lower case"},
+		{"3f5a4f0c6b11\",\"version\"", "3f5a4f0c6b110\",\"version\"",
+			"CycloneDX: serialNumber: not urn:uuid: and a UUID in lower case"},
 		{"urn:uuid:6f", "urn:uuid:",
 			"CycloneDX: serialNumber: not urn:uuid: and a UUID in lower case"},
 		{"machine-learning-model", "model",

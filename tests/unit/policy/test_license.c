@@ -63,14 +63,13 @@ static void expression__that_is_none__not_ok(void **state)
 
 static void expression__too_deep_or_too_long__not_ok(void **state)
 {
+	const size_t most = LICENSE_DEPTH_MAX - 1;
 	char deep[64] = "", text[LICENSE_TEXT_MAX + 2];
 
 	(void)state;
-	for (size_t i = 0; i < LICENSE_DEPTH_MAX - 1; i++)
-		strcat(deep, "(");
-	strcat(deep, "MIT");
-	for (size_t i = 0; i < LICENSE_DEPTH_MAX - 1; i++)
-		strcat(deep, ")");
+	memset(deep, '(', most);
+	(void)snprintf(deep + most, sizeof(deep) - most, "MIT");
+	memset(deep + most + 3, ')', most);
 	assert_true(ok(deep));
 	(void)snprintf(text, sizeof(text), "(%s)", deep);
 	assert_false(ok(text));

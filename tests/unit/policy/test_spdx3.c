@@ -52,6 +52,8 @@ static void spdx__document_that_names_its_root_itself__read(void **state)
 	assert_true(t.bom->components[1].root && t.bom->components[2].root);
 	case_accepted(SPDX_TEXT, "[\"urn:sbom\"]", "[\"urn:who\"]");
 	assert_false(t.bom->components[0].root);
+	case_accepted(SPDX_TEXT, "[\"urn:sbom\"]", "[\"urn:sbom\",\"urn:who\"]");
+	assert_true(t.bom->components[0].root);
 }
 
 static void spdx__collections_in_a_circle__ends(void **state)
@@ -216,6 +218,10 @@ static void P11__hash_in_another_form__refused(void **state)
 		"SPDX: element 4: type: expected inside an object");
 	case_accepted(SPDX_TEXT, "\"sha256\"", "\"sha3_256\"");
 	assert_false(t.bom->components[0].has_sha256);
+	/* A digest over a list of digests is none of the bytes. */
+	case_accepted(SPDX_TEXT, "\"sha1\",\"hashValue\":\"00\"",
+		"\"sha256\",\"hashValue\":\"" HEX_B "\"");
+	assert_int_equal(t.bom->components[0].sha256[0], 0xaa);
 }
 
 static void spdx__type_with_a_version__must_fit(void **state)
