@@ -332,17 +332,17 @@ static void statement_check__of_neither_release_nor_component__refused(void **st
 	s->top_lines = buf_str(&top);
 	scene_policy(s);
 	say(ELSEWHERE, TEST_RESULT, "{\"result\":\"PASSED\",\"configuration\":[]}", keys.other);
-	assert_fails(release_statement_check(&read, views[0], s->policy, &s->err), s->err,
+	assert_fails(release_statement_check(&read, views[0], s->policy, s->context.now, &s->err), s->err,
 		ERR_MISMATCH, "statement-other: speaks neither of this release nor of a component");
 	say_tested("PASSED", keys.alice);
-	assert_fails(release_statement_check(&read, views[1], s->policy, &s->err), s->err,
+	assert_fails(release_statement_check(&read, views[1], s->policy, s->context.now, &s->err), s->err,
 		ERR_DENIED,
 		"statement-signature: not signed by a key that the policy trusts for kind "
 		"test-result");
 	say(RELEASE, TEST_RESULT, "{\"result\":\"PASSED\",\"configuration\":[]}", keys.instance);
-	assert_ok(release_statement_check(&read, views[2], s->policy, &s->err), s->err);
+	assert_ok(release_statement_check(&read, views[2], s->policy, s->context.now, &s->err), s->err);
 	say(SETTINGS, TEST_RESULT, "{\"result\":\"PASSED\",\"configuration\":[]}", keys.other);
-	assert_ok(release_statement_check(&read, views[3], s->policy, &s->err), s->err);
+	assert_ok(release_statement_check(&read, views[3], s->policy, s->context.now, &s->err), s->err);
 }
 
 int main(void)
