@@ -264,13 +264,19 @@ static bool signed_by(const struct timestamp *stamp, struct bytes attributes,
 	const struct cert *authority, struct err *err)
 {
 	OWNED(key_unref) struct key *key = NULL;
+	bool for_stamps;
 
 	if (!cert_key(authority, &key, err) ||
 		!key_verify(key, key_default_scheme(key),
 			key_type_of(key) == KEY_ED25519 ? DIGEST_NONE : stamp->alg, attributes,
 			stamp->signature, err))
 		return err_wrap(err, "time stamp");
-	if (!cert_has_eku(authority, OID_TIME_STAMPING))
+	/* Asked for at once: whatever is verified next forgets that memory ran out. */
+	cert_looks_begin();
+	for_stamps = cert_has_eku(authority, OID_TIME_STAMPING);
+	if (!cert_looks_whole(err))
+		return false;
+	if (!for_stamps)
 		return err_set(err, ERR_MISMATCH,
 			"time stamp: its signer's certificate is not for time stamping");
 	return (stamp->time >= cert_not_before(authority) &&

@@ -6,6 +6,7 @@
 #include "policy/model_signature.h"
 #include "policy/statement_signers.h"
 #include "policy/words.h"
+#include "tests/support/timestamp_make.h"
 #include "tests/unit/policy/identity_texts.h"
 #include "tests/unit/policy/predicate_texts.h"
 
@@ -18,10 +19,10 @@
 
 static struct scene_keys keys;
 static struct sigstore_maker maker;
-static struct cert *leaf;
+static struct cert *leaf, *authority;
 static struct buf top, text, envelope, with_cert, pem, out;
 static struct policy *policy, *parsed;
-static struct sigstore_bundle *bundle, *opened;
+static struct sigstore_bundle *bundle, *stamped, *opened;
 static struct statement_signers by;
 static struct predicate *predicate;
 static json_t *json;
@@ -44,6 +45,28 @@ static void make_envelopes(void)
 	buf_release(&bare);
 }
 
+/* A bundle without a log, whose signature an authority stamped. */
+static void make_stamped(void)
+{
+	const struct sigstore_cert_recipe of = {.name = "authority",
+		.key = keys.alice,
+		.issuer_key = keys.alice,
+		.extensions = timestamp_extensions,
+		.begin = SIGSTORE_CA_BEGIN,
+		.end = SIGSTORE_CA_END};
+	struct sigstore_recipe recipe = {.leaf = leaf,
+		.statement = PROVENANCE_TEXT,
+		.no_entry = true,
+		.stamp_key = keys.alice};
+	struct buf made = {0};
+
+	assert_ok(sigstore_make_cert(&of, &authority, &setup_err), setup_err);
+	recipe.stamp_cert = authority;
+	assert_ok(sigstore_make(&maker, &recipe, &made, &setup_err), setup_err);
+	assert_ok(statement_envelope_open(buf_bytes(&made), &stamped, &setup_err), setup_err);
+	buf_release(&made);
+}
+
 static int group_setup(void **state)
 {
 	(void)state;
@@ -52,7 +75,10 @@ static int group_setup(void **state)
 	assert_ok(
 		sigstore_make_leaf(&maker, sigstore_leaf_extensions, &leaf, &setup_err), setup_err);
 	make_envelopes();
+	make_stamped();
 	identity_put_log(&top, &maker);
+	buf_put_str(&top, "timestamp_authorities:\n  - name: tsa\n    pem: ");
+	identity_put_cert(&top, authority, 6);
 	buf_put_str(&top, "statement_identities:\n");
 	identity_put(&top, &maker, "workflow", LINES);
 	identity_put_cert(&top, maker.root, 6);
@@ -66,8 +92,10 @@ static int group_teardown(void **state)
 {
 	(void)state;
 	sigstore_bundle_free(&bundle);
+	sigstore_bundle_free(&stamped);
 	policy_free(&policy);
 	cert_unref(&leaf);
+	cert_unref(&authority);
 	sigstore_maker_release(&maker);
 	scene_keys_free(&keys);
 	buf_release(&top);
@@ -88,6 +116,7 @@ static void check_policy(void)
 	const struct policy_identity *identity = parsed->statement_keys[0].identity;
 
 	assert_int_equal(parsed->log_count, 1);
+	assert_int_equal(parsed->authority_count, 1);
 	assert_int_equal(identity->root_count, 1);
 	assert_int_equal(identity->intermediate_count, 1);
 	assert_string_equal(identity->issuer, SIGSTORE_ISSUER);
@@ -141,6 +170,19 @@ static void check_signers(void)
 static void S12__signers_of_a_bundle__undecided_or_found(void **state)
 {
 	const struct fault_case c = {run_signers, check_signers, NULL};
+
+	(void)state;
+	fault_case_run(&c);
+}
+
+static bool run_stamped(struct err *err)
+{
+	return statement_signers_find(stamped, policy, 1, SIGSTORE_NOW, &by, err);
+}
+
+static void S12__signers_of_a_stamped_bundle__undecided_or_found(void **state)
+{
+	const struct fault_case c = {run_stamped, check_signers, NULL};
 
 	(void)state;
 	fault_case_run(&c);
@@ -220,6 +262,7 @@ int main(void)
 		cmocka_unit_test(S12__policy_with_identities__out_of_memory_or_whole),
 		cmocka_unit_test(S12__envelope_with_certificates__out_of_memory_or_whole),
 		cmocka_unit_test(S12__signers_of_a_bundle__undecided_or_found),
+		cmocka_unit_test(S12__signers_of_a_stamped_bundle__undecided_or_found),
 		cmocka_unit_test(S12__envelope_and_chain_joined__out_of_memory_or_whole),
 		cmocka_unit_test(S12__words_of_identities__out_of_memory_or_whole),
 		cmocka_unit_test(S12__signature_of_a_model__out_of_memory_or_whole),

@@ -2,6 +2,7 @@
 /* Time stamps of RFC 3161, as OpenSSL's authority makes them: read, and judged by pinned certificates. */
 #include "crypto/timestamp.h"
 
+#include "crypto/der.h"
 #include "tests/support/sigstore_make.h"
 #include "tests/support/timestamp_make.h"
 #include "tests/support/unit.h"
@@ -189,6 +190,9 @@ static void stamp__of_another_form__refused(void **state)
 		{"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03", "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x05", 9,
 			ERR_FORMAT,
 			"time stamp: signedAttrs: not one contentType and one messageDigest"},
+		{"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x04", "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x05", 9,
+			ERR_FORMAT,
+			"time stamp: signedAttrs: not one contentType and one messageDigest"},
 		{"\x60\x86\x48\x01\x65\x03\x04\x02\x01", "\x60\x86\x48\x01\x65\x03\x04\x02\x09", 9,
 			ERR_UNSUPPORTED, "time stamp: digest algorithm is not SHA-2"},
 	};
@@ -212,6 +216,95 @@ static void stamp__of_another_form__refused(void **state)
 		assert_int_equal(err.code, cases[i].code);
 		assert_int_equal(strncmp(err.text, cases[i].why, strlen(cases[i].why)), 0);
 	}
+}
+
+/* ---- written by hand: what no authority of OpenSSL's says ---- */
+
+#define SIGNED_DATA  "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"
+#define TST_INFO     "\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x04"
+#define OTHER_INFO   "\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x05"
+#define CONTENT_TYPE "\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03\x31\x0d" TST_INFO
+#define DIGEST       "\x30\x10\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x04\x31\x03\x04\x01x"
+#define SHA256       "\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01"
+#define VERSION_1    "\x02\x01\x01"
+#define VERSION_2    "\x02\x01\x02"
+#define POLICY       "\x06\x01\x2a"
+#define TIME                                                                                       \
+	"\x18\x0f"                                                                                 \
+	"20250615120000Z"
+#define PLAIN                                                                                      \
+	"\xa1\x09\x30\x07\x06\x01\x2a\x04\x02"                                                     \
+	"ab"
+#define CRITICAL                                                                                   \
+	"\xa1\x0c\x30\x0a\x06\x01\x2a\x01\x01\xff\x04\x02"                                         \
+	"ab"
+
+/* What is in the buffer becomes the content of an element. */
+static void wrap(uint8_t tag)
+{
+	struct buf whole = {0};
+
+	der_put(&whole, tag, buf_bytes(&edited));
+	buf_release(&edited);
+	edited = whole;
+}
+
+static void put_front(const char *octets, size_t len)
+{
+	struct buf whole = {0};
+
+	buf_put(&whole, bytes_of(octets, len));
+	buf_put(&whole, buf_bytes(&edited));
+	buf_release(&edited);
+	edited = whole;
+}
+
+#define FRONT(octets)  put_front(octets, sizeof(octets) - 1)
+#define BEHIND(octets) buf_put(&edited, bytes_of(octets, sizeof(octets) - 1))
+
+/* A response whose signature nobody made. */
+static bool parse_made(struct bytes version, struct bytes content_type, struct bytes extensions)
+{
+	buf_clear(&edited);
+	buf_put(&edited, version);
+	BEHIND(POLICY "\x30\x10" SHA256 "\x04\x01x" VERSION_1 TIME);
+	buf_put(&edited, extensions);
+	wrap(DER_SEQUENCE);
+	wrap(DER_OCTET_STRING);
+	wrap(DER_CONTEXT_0);
+	put_front((const char *)content_type.data, content_type.len);
+	wrap(DER_SEQUENCE);
+	FRONT(VERSION_1 "\x31\x00");
+	BEHIND("\x31\x4e\x30\x4c" VERSION_1 "\x30\x00" SHA256 "\xa0\x2e" CONTENT_TYPE DIGEST
+	       "\x30\x00\x04\x06signed");
+	wrap(DER_SEQUENCE);
+	wrap(DER_CONTEXT_0);
+	FRONT(SIGNED_DATA);
+	wrap(DER_SEQUENCE);
+	FRONT("\x30\x03\x02\x01\x00");
+	wrap(DER_SEQUENCE);
+	err = (struct err){0};
+	return timestamp_parse(buf_bytes(&edited), &stamp, &err);
+}
+
+static void stamp__of_another_version_or_with_a_critical_extension__refused(void **state)
+{
+	const struct bytes first = BYTES_LIT(VERSION_1), info = BYTES_LIT(TST_INFO), none = {0};
+
+	(void)state;
+	assert_ok(parse_made(first, info, none), err);
+	assert_int_equal(stamp.time, 1749988800);
+	assert_bytes(stamp.signature, BYTES_LIT("signed"));
+	assert_ok(parse_made(first, info, BYTES_LIT(PLAIN)), err);
+	assert_false(parse_made(first, info, BYTES_LIT(CRITICAL)));
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+	assert_string_equal(err.text, "time stamp: an extension is critical");
+	assert_false(parse_made(BYTES_LIT(VERSION_2), info, none));
+	assert_int_equal(err.code, ERR_FORMAT);
+	assert_non_null(strstr(err.text, "version: not 1"));
+	assert_false(parse_made(first, BYTES_LIT(OTHER_INFO), none));
+	assert_int_equal(err.code, ERR_FORMAT);
+	assert_non_null(strstr(err.text, "eContentType: another identifier"));
 }
 
 static void stamp__truncated_or_longer__refused(void **state)
@@ -249,6 +342,7 @@ int main(void)
 		T(stamp__outside_the_certificates_validity__refused),
 		T(stamp__attributes_changed__refused),
 		T(stamp__of_another_form__refused),
+		T(stamp__of_another_version_or_with_a_critical_extension__refused),
 		T(stamp__truncated_or_longer__refused),
 		T(P13__stamp_beyond_the_limit__refused),
 	};

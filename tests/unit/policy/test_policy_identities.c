@@ -409,9 +409,16 @@ static void diff__logs__said(void **state)
 static void outside__part_of_an_identity__refused_by_name(void **state)
 {
 	static const char *const parts[] = {"the transparency log log.example",
-		"a root of identity workflow", "an intermediate of identity workflow"};
-	struct cert *middle = NULL;
-	struct key *const who[] = {maker.log_key, maker.root_key, keys.other};
+		"a root of identity workflow", "an intermediate of identity workflow",
+		"the time-stamping authority tsa"};
+	struct cert *middle = NULL, *authority = NULL;
+	struct key *const who[] = {maker.log_key, maker.root_key, keys.other, keys.instance};
+	const struct sigstore_cert_recipe stamping = {.name = "authority",
+		.key = keys.instance,
+		.issuer_key = keys.instance,
+		.extensions = timestamp_extensions,
+		.begin = SIGSTORE_CA_BEGIN,
+		.end = SIGSTORE_CA_END};
 	const struct sigstore_cert_recipe recipe = {.name = "middle",
 		.key = keys.other,
 		.issuer = maker.root,
@@ -424,6 +431,9 @@ static void outside__part_of_an_identity__refused_by_name(void **state)
 	assert_ok(sigstore_make_cert(&recipe, &middle, &err), err);
 	lines_of(PLAIN "    intermediates: ");
 	identity_put_cert(&top, middle, 6);
+	assert_ok(sigstore_make_cert(&stamping, &authority, &err), err);
+	buf_put_str(&top, "timestamp_authorities:\n  - name: tsa\n    pem: ");
+	identity_put_cert(&top, authority, 6);
 	assert_ok(parse(SCENE_CLASS_LINES, &policy), err);
 	for (size_t i = 0; i < ARRAY_LEN(who); i++) {
 		struct policy_signers signers = {0};
@@ -440,6 +450,7 @@ static void outside__part_of_an_identity__refused_by_name(void **state)
 		buf_release(&pem);
 	}
 	cert_unref(&middle);
+	cert_unref(&authority);
 }
 
 int main(void)

@@ -756,6 +756,13 @@ static void P13__more_entries_or_certificates_than_the_limit__refused(void **sta
 	buf_put_str(&many, "]},\"x\":");
 	unread("\"certificate\":", buf_str(&many), ERR_FORMAT,
 		"Sigstore bundle: x509CertificateChain: certificates: too many items");
+	buf_clear(&many);
+	buf_put_str(&many, "\"timestampVerificationData\":{\"rfc3161Timestamps\":[{}");
+	for (size_t i = 0; i < SIGSTORE_STAMPS_MAX; i++)
+		buf_put_str(&many, ",{}");
+	buf_put_str(&many, "]},\"certificate\":");
+	unread("\"certificate\":", buf_str(&many), ERR_FORMAT,
+		"Sigstore bundle: timestampVerificationData: rfc3161Timestamps: too many items");
 	buf_release(&many);
 }
 
