@@ -23,7 +23,7 @@ static const struct option_spec options[] = {
 	{"identity", "NAME", OPTION_VALUE, "the one name in the signer's certificate"},
 	{"issuer", "URL", OPTION_VALUE, "who vouched for the identity (Sigstore's extension)"},
 	{"ct-key", "PEM", OPTION_REPEATED,
-		"key of a certificate transparency log that must have seen the certificate"},
+		"key of a certificate log (RFC 6962) that must have seen the leaf"},
 	{"log-key", "VKEY", OPTION_VALUE,
 		"name+id+key of a transparency log that must hold the signature"},
 	{"subject", "FILE|sha256:HEX", OPTION_VALUE, "what the statement must be about"},

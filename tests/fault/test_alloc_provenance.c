@@ -8,7 +8,7 @@
 #include "tests/unit/policy/bom_texts.h"
 
 static struct sigstore_maker maker;
-static struct cert *leaf;
+static struct cert *leaf, *seen;
 static const char *statement;
 static struct predicate *predicate, *whole;
 static struct buf text;
@@ -21,10 +21,14 @@ static struct err setup_err;
 
 static int group_setup(void **state)
 {
+	struct sigstore_sct sct = {0};
+
 	(void)state;
-	return sigstore_maker_start(&maker, &setup_err) &&
-			       sigstore_make_leaf(
-				       &maker, sigstore_leaf_extensions, &leaf, &setup_err)
+	if (!sigstore_maker_start(&maker, &setup_err))
+		return -1;
+	sct.log = maker.log_key;
+	return sigstore_make_leaf(&maker, sigstore_leaf_extensions, &leaf, &setup_err) &&
+			       sigstore_add_scts(&maker, leaf, &sct, 1, &seen, &setup_err)
 		       ? 0
 		       : -1;
 }
@@ -33,6 +37,7 @@ static int group_teardown(void **state)
 {
 	(void)state;
 	cert_unref(&leaf);
+	cert_unref(&seen);
 	sigstore_maker_release(&maker);
 	return 0;
 }
@@ -147,8 +152,9 @@ static void check_verdict(void)
 
 static void S12__sigstore_verify__out_of_memory_or_the_true_verdict(void **state)
 {
-	const struct sigstore_recipe recipes[] = {{.leaf = leaf, .statement = PROVENANCE_TEXT},
+	const struct sigstore_recipe recipes[] = {{.leaf = seen, .statement = PROVENANCE_TEXT},
 		{.statement = PROVENANCE_TEXT, .version = "0.0.2"},
+		{.statement = PROVENANCE_TEXT, .kind = "intoto", .version = "0.0.2"},
 		{.leaf = leaf,
 			.statement = PROVENANCE_TEXT,
 			.logged_statement = VSA_TEXT,
@@ -162,10 +168,12 @@ static void S12__sigstore_verify__out_of_memory_or_the_true_verdict(void **state
 		.root_count = 1,
 		.identity = SIGSTORE_NAME,
 		.issuer = SIGSTORE_ISSUER,
+		.ct_logs = &maker.log_key,
+		.ct_log_count = 1,
 		.log = &maker.log,
 		.now = SIGSTORE_NOW};
 	for (size_t i = 0; i < ARRAY_LEN(recipes); i++) {
-		wanted = i < 2;
+		wanted = i < 3;
 		make(&recipes[i]);
 		sigstore_bundle_free(&bundle);
 		assert_ok(sigstore_bundle_parse(buf_bytes(&text), &bundle, &setup_err), setup_err);

@@ -90,4 +90,32 @@ refuses 'rror' verify other.pub model.sig https://model_signing/signature/v1.0 "
 python3 "$HERE/python/spoil.py" model.sig spoilt.json 'flip(b["dsseEnvelope"], "payload")'
 refuses 'rror' verify P-256.pub spoilt.json https://model_signing/signature/v1.0 "$root"
 ok "model_signature__they_verify"
+
+# A certificate authority of one's own, without a log.
+NAME=https://ci.example/build.yml@refs/heads/main
+ISSUER=https://issuer.example
+mkdir roots
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout ca.key -out roots/ca.pem -subj "/CN=root/O=x" -days 30 \
+	-addext basicConstraints=critical,CA:true -addext keyUsage=critical,keyCertSign 2>/dev/null
+printf '%s\n' keyUsage=critical,digitalSignature extendedKeyUsage=codeSigning "subjectAltName=URI:$NAME" \
+	"1.3.6.1.4.1.57264.1.8=ASN1:UTF8String:$ISSUER" >extensions
+openssl req -new -key ci -subj / -out request 2>/dev/null
+openssl x509 -req -in request -CA roots/ca.pem -CAkey ca.key -CAcreateserial -days 10 -extfile extensions -out leaf.pem 2>/dev/null
+printf '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","certificateAuthorities":[{"subject":{"commonName":"root","organization":"x"},"uri":"https://ca.example","certChain":{"certificates":[{"rawBytes":"%s"}]},"validFor":{"start":"2020-01-01T00:00:00Z"}}]}' \
+	"$(openssl x509 -in roots/ca.pem -outform DER | base64 -w0)" >trusted_root.json
+certified() { assay provenance verify "$1" --roots roots --identity "${2:-$NAME}" --issuer "${3:-$ISSUER}" --subject agent; }
+expect 0 '' sign sign-blob --key cosign-ci.key --certificate leaf.pem --certificate-chain roots/ca.pem --bundle own.json agent
+expect 0 "identity +$NAME" certified own.json
+expect 1 'identity .* is not the one pinned' certified own.json https://ci.example/other
+expect 1 'issuer .* is not the one pinned' certified own.json $NAME https://issuer.other
+expect 0 '' assay model sign model --key ci --cert leaf.pem --out model.sig
+verify_certified() { # IDENTITY TRUSTED-ROOT BUNDLE
+	cosign verify-blob-attestation --bundle "$3" --type https://model_signing/signature/v1.0 --digest "$root" --digestAlg sha256 --trusted-root "$2" \
+		--certificate-identity "$1" --certificate-oidc-issuer $ISSUER --insecure-ignore-tlog --insecure-ignore-sct --allow-certificate-chain
+}
+expect 0 'Verified OK' verify_certified $NAME trusted_root.json model.sig
+refuses 'no matching CertificateIdentity' verify_certified https://ci.example/other trusted_root.json model.sig
+python3 "$HERE/python/spoil.py" model.sig spoilt.json 'flip(b["dsseEnvelope"], "payload")'
+refuses 'rror' verify_certified $NAME trusted_root.json spoilt.json
+ok "certificates_of_an_own_authority__both_ways"
 passed

@@ -25,7 +25,7 @@ WRONG_LOG=log.example+$(openssl pkey -pubin -in wrong-log.pub -outform DER | sha
 # Theirs to us, and what they say of the same, so that both judge the same thing.
 ours() { assay provenance verify "$@"; }
 certified() { ours "$1" --roots roots --identity "${4:-$NAME}" --issuer "${5:-$ISSUER}" --log-key "$3" --subject "$2"; }
-for form in dsse-certificate dsse-chain message-certificate; do
+for form in dsse-certificate dsse-chain dsse-intoto message-certificate; do
 	expect 0 '' theirs verify $form.json file log=yes trust=. identity=$NAME
 	expect 0 "identity +$NAME" certified $form.json file "$LOG"
 	grep -qE 'logged_at +20' "$W/out" || die "the log's time is not read"
@@ -51,7 +51,7 @@ ok "key__logged_and_not__we_and_they_verify"
 # Each part spoilt: refused by both, but for the proof's copy of the root, which they do not read.
 spoil() { python3 "$HERE/python/spoil.py" "$1" spoilt.json "$2"; }
 while read -r expression; do
-	for form in dsse-certificate dsse-key; do
+	for form in dsse-certificate dsse-intoto dsse-key; do
 		spoil $form.json "$expression"
 		[[ $expression == *rootHash* ]] || refuses '^refused: ' theirs verify spoilt.json file log=yes trust=. key=own.pub
 		if [ $form = dsse-key ]; then refuses 'refused|assay:' ours spoilt.json --key own.pub --log-key "$LOG" --subject file

@@ -28,7 +28,8 @@ const pem = (der) => `-----BEGIN CERTIFICATE-----\n${der.toString('base64').repl
 // What the log keeps of what it is offered; the mock would log the offer itself.
 function asLogged(body) {
 	const entry = JSON.parse(body);
-	if (entry.kind !== 'dsse') return body;
+	if (entry.kind === 'intoto') delete entry.spec.content.envelope.payload;
+	if (entry.kind !== 'dsse') return JSON.stringify(entry);
 	const { envelope, verifiers } = entry.spec.proposedContent;
 	const { payload, signatures } = JSON.parse(envelope);
 	const hash = (data) => ({ algorithm: 'sha256', value: sha256(data).toString('hex') });
@@ -105,6 +106,7 @@ async function sign(directory, statement, file) {
 	const builds = {
 		'dsse-certificate': [new DSSEBundleBuilder({ signer, witnesses: [witness('dsse')] }), dsse],
 		'dsse-chain': [new DSSEBundleBuilder({ signer, witnesses: [witness('dsse')], certificateChain: true }), dsse],
+		'dsse-intoto': [new DSSEBundleBuilder({ signer, witnesses: [witness('intoto')] }), dsse],
 		'dsse-key': [new DSSEBundleBuilder({ signer: keySigner, witnesses: [witness('dsse')] }), dsse],
 		'dsse-key-unlogged': [new DSSEBundleBuilder({ signer: keySigner, witnesses: [] }), dsse],
 		'dsse-unlogged': [new DSSEBundleBuilder({ signer, witnesses: [] }), dsse],
