@@ -390,9 +390,13 @@ static void decision__attributes_changed_meanwhile__does_not_commit(void **state
 	host_row_release(&row);
 }
 
-static void gate__third_party_elsewhere__refused(void **state)
+static void gate__third_party_elsewhere__refused_as_is_the_launch(void **state)
 {
 	(void)state;
+	struct https c;
+	struct world_attestation a = {.purpose = PURPOSE_LAUNCH};
+	world_enroll(&w);
+	say_ok("{\"set\":{\"jurisdiction\":\"CH\"},\"reason\":\"r\"}");
 	char gate[160], digest[2 * SHA256_LEN + 1];
 	hex_encode(BYTES_OF(w.scene->release_digest), digest);
 	(void)snprintf(gate, sizeof(gate), "/v1/releases/%s/gate?environment=prod", digest);
@@ -410,6 +414,11 @@ static void gate__third_party_elsewhere__refused(void **state)
 	assert_non_null(strstr(text, "third-party-jurisdiction"));
 	free(text);
 	json_decref(answer);
+	assert_true(world_connect(&w, &c));
+	world_attest(&w, &c, &a);
+	assert_outcome(&a, "untrusted: third-party-jurisdiction");
+	world_attestation_release(&a);
+	https_close(&c);
 }
 
 int main(void)
@@ -430,7 +439,7 @@ int main(void)
 		T(node__of_another_host__refused_until_that_is_retired),
 		C(decision__follows_the_register__audited_the_same),
 		T(decision__attributes_changed_meanwhile__does_not_commit),
-		C(gate__third_party_elsewhere__refused),
+		C(gate__third_party_elsewhere__refused_as_is_the_launch),
 #undef T
 #undef C
 	};
