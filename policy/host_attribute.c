@@ -37,7 +37,7 @@ bool jurisdiction_covers(const char *wanted, struct bytes actual)
 
 	if (actual.len < len || memcmp(actual.data, wanted, len) != 0)
 		return false;
-	return actual.len == len || (len == COUNTRY_LEN && actual.data[len] == '-');
+	return actual.len == len || actual.data[len] == '-';
 }
 
 /* RFC 1123, as Kubernetes wants the names of nodes. */

@@ -5,6 +5,7 @@
 
 #include "attest/launch_host.h"
 
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -74,6 +75,12 @@ static unsigned logged(struct hostd_fixture *f)
 	"CapPrm: 0000000000000000\nCapEff: 0000000000000000\nCapBnd: 0000000000000000\n"           \
 	"CapAmb: 0000000000000000\nNoNewPrivs: 1\n"
 
+static void assert_begins(const char *text, const char *wanted)
+{
+	if (strncmp(text, wanted, strlen(wanted)) != 0)
+		fail_msg("wanted \"%s…\", got \"%s\"", wanted, text);
+}
+
 static void sandbox__none__no_new_privs_all_the_same(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -95,12 +102,36 @@ static void sandbox__everything__confined_and_logged(void **state)
 	go_on(f);
 }
 
+/* As root: what a caller hands down would come back at execve, bounding set or not. */
+static void inherit_capabilities(struct hostd_fixture *f)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+	(void)f;
+	if (syscall(SYS_capget, &header, sets) != 0)
+		_exit(97);
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		sets[i].inheritable = sets[i].permitted;
+	if (syscall(SYS_capset, &header, sets) != 0)
+		_exit(97);
+}
+
+static void sandbox__capabilities_that_are_inherited__dropped_too(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->in_child = inherit_capabilities;
+	run(f, "sandbox: {capabilities: none}");
+	assert_begins(seen(f), NO_CAPABILITIES);
+	eventually(fixture_state_is(f, "trusted"));
+	go_on(f);
+}
+
 static void sandbox__capabilities_alone__files_stay_writable(void **state)
 {
 	struct hostd_fixture *f = *state;
 	run(f, "sandbox: {capabilities: none, network: host}");
 	const char *text = seen(f);
-	assert_int_equal(strncmp(text, NO_CAPABILITIES, strlen(NO_CAPABILITIES)), 0);
+	assert_begins(text, NO_CAPABILITIES);
 	assert_non_null(strstr(text, "wrote\n"));
 	assert_int_equal(logged(f), SANDBOX_NO_NEW_PRIVS | SANDBOX_NO_CAPABILITIES);
 	go_on(f);
@@ -270,6 +301,7 @@ static int run_all(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 		T(sandbox__none__no_new_privs_all_the_same),
 		T(sandbox__everything__confined_and_logged),
+		T(sandbox__capabilities_that_are_inherited__dropped_too),
 		T(sandbox__capabilities_alone__files_stay_writable),
 		T(sandbox__loopback__is_up),
 		T(sandbox__caller_that_only_pretends__gets_no_credential),

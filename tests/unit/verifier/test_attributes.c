@@ -253,6 +253,31 @@ static void token__with_attributes__the_host_has_them_from_its_maker(void **stat
 	free(token);
 }
 
+/* Without a certificate it waits for an operator's word; what its token said of it counts already, and
+ * once. */
+static void token__host_that_waits__has_its_attributes_once(void **state)
+{
+	(void)state;
+	char show[160];
+	char *token = world_token(&w, "{\"attributes\":{\"jurisdiction\":\"CH\"}}");
+	(void)snprintf(show, sizeof(show), "%.*s", (int)(strlen(path) - 11), path);
+	for (int round = 0; round < 2; round++) {
+		struct world_enrolment e = world_enrolment_of(&w);
+		e.ek_cert = NULL;
+		e.token = bytes_str(token);
+		world_enroll_run(&w, &e);
+		assert_int_equal(e.finish_status, 200);
+		assert_int_equal(e.state, HOST_PENDING);
+		world_enrolment_release(&e);
+		json_t *host = world_json(&w, &w.auditor, "GET", show, NULL, 200);
+		assert_string_equal(
+			value_of(host, "jurisdiction", "value"), round == 0 ? "CH" : "US");
+		json_decref(host);
+		say_ok("{\"set\":{\"jurisdiction\":\"US\"},\"reason\":\"moved\"}");
+	}
+	free(token);
+}
+
 /* Made for this very TPM, and used without being shown. */
 static void token__for_this_host__its_attributes_count_without_being_sent(void **state)
 {
@@ -390,9 +415,13 @@ static void decision__attributes_changed_meanwhile__does_not_commit(void **state
 	host_row_release(&row);
 }
 
-static void gate__third_party_elsewhere__refused(void **state)
+static void gate__third_party_elsewhere__refused_as_is_the_launch(void **state)
 {
 	(void)state;
+	struct https c;
+	struct world_attestation a = {.purpose = PURPOSE_LAUNCH};
+	world_enroll(&w);
+	say_ok("{\"set\":{\"jurisdiction\":\"CH\"},\"reason\":\"r\"}");
 	char gate[160], digest[2 * SHA256_LEN + 1];
 	hex_encode(BYTES_OF(w.scene->release_digest), digest);
 	(void)snprintf(gate, sizeof(gate), "/v1/releases/%s/gate?environment=prod", digest);
@@ -410,6 +439,11 @@ static void gate__third_party_elsewhere__refused(void **state)
 	assert_non_null(strstr(text, "third-party-jurisdiction"));
 	free(text);
 	json_decref(answer);
+	assert_true(world_connect(&w, &c));
+	world_attest(&w, &c, &a);
+	assert_outcome(&a, "untrusted: third-party-jurisdiction");
+	world_attestation_release(&a);
+	https_close(&c);
 }
 
 int main(void)
@@ -425,12 +459,13 @@ int main(void)
 		T(attributes__host_retired__refused),
 		T(attributes__rows__immutable),
 		C(token__with_attributes__the_host_has_them_from_its_maker),
+		C(token__host_that_waits__has_its_attributes_once),
 		C(token__for_this_host__its_attributes_count_without_being_sent),
 		C(token__attributes_in_another_form__refused),
 		T(node__of_another_host__refused_until_that_is_retired),
 		C(decision__follows_the_register__audited_the_same),
 		T(decision__attributes_changed_meanwhile__does_not_commit),
-		C(gate__third_party_elsewhere__refused),
+		C(gate__third_party_elsewhere__refused_as_is_the_launch),
 #undef T
 #undef C
 	};
