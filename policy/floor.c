@@ -40,10 +40,11 @@ bool floor_moves(const struct floor_mark *mark, const struct floor_mark *floor)
 	return floor_place(mark, floor) == FLOOR_REACHED && !floor_same(mark, floor);
 }
 
-/* Until when instances of a release that was passed renew; 0: not at all. */
+/* Until when instances of a release that was passed renew: long ago, where nobody says since when it
+ * has been. */
 static int64_t drained_at(const struct policy_class *class, const struct context_floor *floor)
 {
-	if (!class || floor->passed == 0)
+	if (!class)
 		return 0;
 	return floor->passed > POLICY_TIME_MAX - class->drain ? POLICY_TIME_MAX
 							      : floor->passed + class->drain;

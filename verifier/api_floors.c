@@ -7,7 +7,7 @@
 
 #define CLOCK_SKEW_MAX 60 /* seconds by which a signer's clock may be ahead */
 
-struct lowering { /* or raising */
+struct setting {
 	struct call *call;
 	const struct security_floor *floor;
 	struct security_floor_row row;
@@ -16,7 +16,7 @@ struct lowering { /* or raising */
 };
 
 /* The leaf: what was said, and whose keys said it. */
-static json_t *entry_of(const struct lowering *l)
+static json_t *entry_of(const struct setting *l)
 {
 	const struct policy_signers *signers = &l->call->app->config.policy_signers;
 	OWNED(json_release) json_t *names = json_array();
@@ -47,7 +47,7 @@ static bool workload_active(struct sql *sql, const char *name, struct err *err)
 
 static bool floor_work(struct store_tx *tx, void *arg, struct err *err)
 {
-	struct lowering *l = arg;
+	struct setting *l = arg;
 	struct floors present;
 	struct bytes envelope = http_body(l->call->exchange);
 	if (!workload_active(tx->sql, l->row.workload, err) ||
@@ -97,7 +97,7 @@ bool serve_security_floor(struct call *call, struct err *err)
 {
 	const struct policy_signers *signers = &call->app->config.policy_signers;
 	OWNED(security_floor_free) struct security_floor *floor = NULL;
-	struct lowering l = {.call = call};
+	struct setting l = {.call = call};
 	if (signers->count == 0)
 		return err_set(err, ERR_UNSUPPORTED,
 			"this verifier has no policy_keys: it names nobody who may set a security "

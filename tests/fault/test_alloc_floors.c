@@ -40,7 +40,8 @@ static int setup(void **ignored)
 	for (size_t i = 0; i < ARRAY_LEN(signing); i++) {
 		struct buf pem = {0};
 		assert_ok(key_public_pem(signing[i], &pem, &s->err), s->err);
-		assert_ok(policy_signers_add(&signers, i ? "bert" : "anna", buf_bytes(&pem), &s->err),
+		assert_ok(
+			policy_signers_add(&signers, i ? "bert" : "anna", buf_bytes(&pem), &s->err),
 			s->err);
 		buf_release(&pem);
 	}

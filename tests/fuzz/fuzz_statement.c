@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* in-toto statements of releases and approvals. CI jobs and approvers publish them; they are parsed before their signatures are
+/* in-toto statements of releases, approvals and rollback approvals. CI jobs and approvers publish them; they are parsed before their signatures are
  * judged, so anybody who may publish can supply these bytes. */
 #include "policy/policy.h"
 
@@ -28,15 +28,17 @@ static void release_twice(const struct release *release)
 	buf_release(&second);
 }
 
-static void approval_twice(const struct approval *approval)
+static void approval_twice(const struct approval *approval, bool rollback)
 {
 	struct buf first = {0}, second = {0};
 	struct approval *back = NULL;
 	struct err err = {0};
 
-	if (!approval_statement(approval, &first, &err) ||
-		!approval_parse(buf_bytes(&first), &back, &err) ||
-		!approval_statement(back, &second, &err))
+	if (!(rollback ? rollback_approval_statement : approval_statement)(
+		    approval, &first, &err) ||
+		!(rollback ? rollback_approval_parse : approval_parse)(
+			buf_bytes(&first), &back, &err) ||
+		!(rollback ? rollback_approval_statement : approval_statement)(back, &second, &err))
 		abort();
 	same(buf_bytes(&first), &second);
 	approval_free(&back);
@@ -53,7 +55,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (release_parse(bytes_of(data, size), &release, &err))
 		release_twice(release);
 	if (approval_parse(bytes_of(data, size), &approval, &err))
-		approval_twice(approval);
+		approval_twice(approval, false);
+	approval_free(&approval);
+	if (rollback_approval_parse(bytes_of(data, size), &approval, &err))
+		approval_twice(approval, true);
 	release_free(&release);
 	approval_free(&approval);
 	return 0;

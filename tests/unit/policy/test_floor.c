@@ -261,6 +261,15 @@ static void P9__renewal_by_an_instance_that_was_not_trusted_before__no_grace(voi
 	s->state_in.release[0] ^= 1;
 	scene_run(s);
 	assert_refused_among(s, REASON_VERSION_FLOOR);
+	s->state_in.release[0] ^= 1;
+	s->state_in.established = false;
+	scene_run(s);
+	assert_refused_among(s, REASON_VERSION_FLOOR);
+	s->state_in.established = true;
+	s->context.challenge.purpose = s->claims.purpose = PURPOSE_LAUNCH;
+	scene_run(s);
+	assert_refused_among(s, REASON_VERSION_FLOOR);
+	s->context.challenge.purpose = s->claims.purpose = PURPOSE_RENEW;
 	s->state_in = (struct policy_state){0};
 	scene_run(s);
 	assert_refused_among(s, REASON_VERSION_FLOOR);
