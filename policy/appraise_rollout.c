@@ -88,9 +88,6 @@ bool check_rollout(struct appraisal *a, struct err *err)
 		return false;
 	words_make(a, place, &w);
 	switch (rollout_judge(r, place, a->claims.release, renews, a->context->now)) {
-	case ROLLOUT_REFUSE_STATE:
-		refuse_state(a, &w);
-		break;
 	case ROLLOUT_REFUSE_HOST:
 		refuse_host(a, &w);
 		break;
@@ -108,6 +105,10 @@ bool check_rollout(struct appraisal *a, struct err *err)
 	case ROLLOUT_ADMIT:
 		verdict_checked(
 			a->verdict, "%s: admits this release here (place %s)", w.which, w.place);
+		break;
+	case ROLLOUT_REFUSE_STATE:
+	default:
+		refuse_state(a, &w);
 		break;
 	}
 	return true;

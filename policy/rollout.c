@@ -128,9 +128,9 @@ enum rollout_answer rollout_judge(const struct rollout_view *rollout, uint64_t p
 	case RULE_RELEASE:
 		return ROLLOUT_REFUSE_RELEASE;
 	case RULE_REFUSE:
-		break;
+	default:
+		return ROLLOUT_REFUSE_STATE;
 	}
-	return ROLLOUT_REFUSE_STATE;
 }
 
 /* ---- how it goes on ---- */

@@ -66,8 +66,7 @@ static bool ask_limits(
 	bool found = false;
 	if (!rollout_get(tx->sql, id, &row, &found, err))
 		return false;
-	if (!found || row.state != ROLLOUT_RUNNING ||
-		!rollout_breached(&row.plan, &row.counts, why))
+	if (!rollout_breached(&row.plan, &row.counts, why))
 		return true;
 	const struct rollout_change halt = {
 		.step = ROLLOUT_HALT, .by = "verifier", .reason = why, .now = d->context.now};

@@ -26,7 +26,7 @@ static bool last_of_release(struct call *call, const uint8_t release[SHA256_LEN]
 bool rollout_admits(struct call *call, const uint8_t release[SHA256_LEN], bool *ret_admits,
 	char why[RELEASE_WHY_MAX], struct err *err)
 {
-	struct rollout_row row;
+	struct rollout_row row = {0};
 	bool found = false;
 	*ret_admits = false;
 	if (!last_of_release(call, release, &row, &found, err))

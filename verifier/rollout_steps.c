@@ -142,8 +142,8 @@ static bool settle_work(struct store_tx *tx, void *arg, struct err *err)
 	struct rollout_row row;
 	if (!rollout_get(tx->sql, s->row.id, &row, &found, err))
 		return false;
-	/* Halted, promoted or over its limits meanwhile: then it stays as it is. */
-	if (!found || row.version != s->row.version || !is_due(&row, s->change.now))
+	/* Halted, promoted, widened or over its limits meanwhile: then it stays as it is. */
+	if (!found || !is_due(&row, s->change.now))
 		return true;
 	s->row = row;
 	return rollout_step_take(s->app, tx, &s->row, &s->change, err);

@@ -133,6 +133,20 @@ expect 0 '^consistent: launch of quick .* trusted' assay audit "$W/record.assay"
 ok "rolled back; what the canary got before is audited offline"
 
 release_of 3.0.0 /usr/bin/true
+expect 0 'canary     5%: ' start 3.0.0 --canary 5% --soak 2h --abort-on refusals=2% --abort-on failures=3
+expect 0 '^soak       (2h|1h 59m) of 2h left' operator rollout status quick
+expect 0 'refused \(halts at 2%\)' operator rollout status quick
+expect 0 'canary     25%: ' operator rollout promote quick --canary 25%
+expect 3 'only grows: it is 25% already' operator rollout promote quick --canary 5%
+expect 0 'canary     100%: 2 of 2 active hosts' operator rollout promote quick --canary 100%
+expect 0 'trusted' run_on $OUT 3.0.0
+expect 1 'the soak lasts' operator rollout promote quick
+expect 0 'promoted since' operator rollout promote quick --override --reason "urgent"
+expect 0 'other releases renew until' operator rollout status quick
+expect 3 'promoted: it cannot be halted' operator rollout halt quick --reason "late"
+operator rollout rollback quick --reason "not yet" >/dev/null
+ok "a canary grows to all hosts, and is promoted early only with a reason"
+
 start 3.0.0 --canary 100% --soak 1s --auto --drain 0 >/dev/null
 expect 0 'trusted' run_on $OUT 3.0.0
 promoted() { [ "$(field 'r["state"]')" = promoted ]; }

@@ -293,6 +293,16 @@ static void S12__appraisal_with_a_statement__undecided_or_trusted(void **ignored
 	buf_release(&statement_envelope);
 }
 
+static void S12__appraisal_in_a_rollout__undecided_or_trusted(void **ignored)
+{
+	(void)ignored;
+	s->context.rollout =
+		(struct rollout_view){.state = ROLLOUT_RUNNING, .share = ROLLOUT_SHARE_ALL};
+	memcpy(s->context.rollout.release_new, s->release_digest, SHA256_LEN);
+	appraise_and_fail();
+	assert_true(true_verdict.trusted);
+}
+
 static void S12__policy_with_demands__out_of_memory_or_whole(void **ignored)
 {
 	const struct fault_case c = {run_policy, check_policy, release_policy};
@@ -504,6 +514,7 @@ int main(void)
 		T(S12__appraisal_of_a_renewal__undecided_or_trusted),
 		T(S12__appraisal_of_a_key_in_the_tpm__undecided_or_trusted),
 		T(S12__appraisal_with_a_statement__undecided_or_trusted),
+		T(S12__appraisal_in_a_rollout__undecided_or_trusted),
 		T(S12__policy_with_demands__out_of_memory_or_whole),
 		T(S12__gate_answer__out_of_memory_or_whole),
 		T(S12__release_diff__out_of_memory_or_whole),

@@ -242,6 +242,19 @@ static void promoted__first_evidence_called_a_renewal__judged_as_a_launch(void *
 	assert_refused(s, REASON_ROLLOUT_RELEASE);
 }
 
+/* Trusted before, and asking for a launch: a launch. */
+static void promoted__trusted_instance_asks_for_a_launch__judged_as_a_launch(void **state)
+{
+	(void)state;
+	release_is_old();
+	scene_run(s);
+	assert_trusted(s);
+	s->state_in = s->state_out;
+	s->context.rollout.state = ROLLOUT_PROMOTED;
+	scene_run(s);
+	assert_refused(s, REASON_ROLLOUT_RELEASE);
+}
+
 /* The launch was measured: another release in the claims is another launch. */
 static void running__canary_host_claims_the_old_release__refused(void **state)
 {
@@ -415,6 +428,7 @@ int main(void)
 		T(promoted__new_release__trusted_everywhere),
 		T(promoted__old_release__launches_no_more_and_renews_until_the_drain_ends),
 		T(promoted__first_evidence_called_a_renewal__judged_as_a_launch),
+		T(promoted__trusted_instance_asks_for_a_launch__judged_as_a_launch),
 		T(running__canary_host_claims_the_old_release__refused),
 		T(running__host_under_another_id__refused),
 		T(context__rollout__frozen_and_the_same_verdict_reached),

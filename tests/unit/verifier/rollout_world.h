@@ -147,6 +147,12 @@ static inline const char *text_of(const json_t *object, const char *key)
 	return text;
 }
 
+/* Of an error's answer. */
+static inline const char *message_of(const json_t *answer)
+{
+	return text_of(json_object_get(answer, "error"), "message");
+}
+
 static inline int64_t count_of(const char *group, const char *key)
 {
 	json_t *s = status();

@@ -115,14 +115,24 @@ static void *send_main(void *arg)
 	return NULL;
 }
 
-static void sender_make(struct sender *s, struct agent *agent)
+static void sender_make(struct sender *s, struct agent *agent, enum purpose purpose)
 {
-	*s = (struct sender){.attestation = {.purpose = PURPOSE_LAUNCH}};
+	*s = (struct sender){.attestation = {.purpose = purpose}};
 	assert_true(world_connect(&w, &s->connection));
 	speak_of(agent);
 	world_challenge(&w, &s->connection, &s->attestation);
+	s->attestation.first = 0;
 	world_evidence(&w, &s->connection, &s->attestation);
 	buf_put(&s->evidence, buf_bytes(&w.scene->evidence));
+}
+
+static void senders_run(struct sender senders[2])
+{
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(
+			pthread_create(&senders[i].thread, NULL, send_main, &senders[i]), 0);
+	for (size_t i = 0; i < 2; i++)
+		(void)pthread_join(senders[i].thread, NULL);
 }
 
 static void sender_release(struct sender *s)
@@ -144,14 +154,9 @@ static void at_once__a_refusal_that_halts_and_a_launch__in_one_order_or_the_othe
 		start(true, ",\"refusals\":1");
 		agent_spoil(&bad, (uint8_t)(0x40 + 2 * round), new_release);
 		agent_log(&good, (uint8_t)(0x41 + 2 * round), new_release);
-		sender_make(&senders[round & 1], &bad);
-		sender_make(&senders[!(round & 1)], &good);
-		for (size_t i = 0; i < 2; i++)
-			assert_int_equal(
-				pthread_create(&senders[i].thread, NULL, send_main, &senders[i]),
-				0);
-		for (size_t i = 0; i < 2; i++)
-			(void)pthread_join(senders[i].thread, NULL);
+		sender_make(&senders[round & 1], &bad, PURPOSE_LAUNCH);
+		sender_make(&senders[!(round & 1)], &good, PURPOSE_LAUNCH);
+		senders_run(senders);
 		const struct world_attestation *launch = &senders[!(round & 1)].attestation;
 		assert_state("halted");
 		assert_int_equal(count_of("counts", "refusals"), 1);
@@ -179,13 +184,8 @@ static void at_once__two_refusals_at_the_limit__one_counted_one_finds_it_halted(
 			agent_spoil(&bad[i], (uint8_t)(0x60 + 2 * round + i), new_release);
 		}
 		for (size_t i = 0; i < 2; i++)
-			sender_make(&senders[i], &bad[i]);
-		for (size_t i = 0; i < 2; i++)
-			assert_int_equal(
-				pthread_create(&senders[i].thread, NULL, send_main, &senders[i]),
-				0);
-		for (size_t i = 0; i < 2; i++)
-			(void)pthread_join(senders[i].thread, NULL);
+			sender_make(&senders[i], &bad[i], PURPOSE_LAUNCH);
+		senders_run(senders);
 		assert_state("halted");
 		assert_int_equal(count_of("counts", "refusals"), 1);
 		unsigned halted = 0;
@@ -237,7 +237,7 @@ static void C4__rollback_against_issuing__nothing_left(void **state)
 		pthread_t thread;
 		start(true, "");
 		agent_log(&agent, (uint8_t)(0x80 + round), new_release);
-		sender_make(&sender, &agent);
+		sender_make(&sender, &agent, PURPOSE_LAUNCH);
 		assert_true(https_open(&admin, w.port, w.ca, w.admin.cert, w.admin.key));
 		assert_int_equal(pthread_create(&thread, NULL, roll_back_main, &admin), 0);
 		(void)usleep(round % 4 * 300u);
@@ -284,6 +284,32 @@ static void ends__each_kind__counted_once_from_the_next_evidence(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
 		agent_release(&agents[i]);
 	agent_release(&witness);
+}
+
+/* Two agents that ended say so at once, each with the log that tells of both. */
+static void ends__told_twice_at_once__counted_once(void **state)
+{
+	(void)state;
+	start(true, "");
+	for (uint8_t round = 0; round < 8; round++) {
+		struct agent agents[2];
+		struct sender senders[2];
+		for (uint8_t i = 0; i < 2; i++) {
+			agent_launch(&agents[i], (uint8_t)(0x20 + 2 * round + i), new_release);
+			assert_outcome(&agents[i].last, "trusted");
+			agent_release(&agents[i]);
+		}
+		for (uint8_t i = 0; i < 2; i++)
+			log_exit((uint8_t)(0x20 + 2 * round + i), true, 11);
+		for (size_t i = 0; i < 2; i++)
+			sender_make(&senders[i], &agents[i], PURPOSE_RENEW);
+		senders_run(senders);
+		for (size_t i = 0; i < 2; i++) {
+			assert_outcome(&senders[i].attestation, "untrusted: instance-ended");
+			sender_release(&senders[i]);
+		}
+		assert_int_equal(count_of("counts", "failures"), 2 * (round + 1));
+	}
 }
 
 static void ends__of_the_old_release_and_of_strangers__not_counted(void **state)
@@ -383,6 +409,7 @@ int main(void)
 		T(at_once__two_refusals_at_the_limit__one_counted_one_finds_it_halted),
 		T(C4__rollback_against_issuing__nothing_left),
 		T(ends__each_kind__counted_once_from_the_next_evidence),
+		T(ends__told_twice_at_once__counted_once),
 		T(ends__of_the_old_release_and_of_strangers__not_counted),
 		T(ends__said_by_the_instance_itself__counted_and_no_refusal),
 		T(failures__limit_reached_by_the_log_of_a_launch__that_launch_refused),
