@@ -472,6 +472,24 @@ static void activate__two_at_once__one_comes_through(void **state)
 	assert_policies("2 in-force, 1 superseded");
 }
 
+static void activate__commit_that_fails__as_if_never_asked(void **state)
+{
+	char digest[2 * SHA256_LEN + 1];
+
+	(void)state;
+	w.sql = fake_sql_init();
+	world_start(&w);
+	stage(2, "", 201, digest);
+	fake_sql.fail_commit = 1;
+	ordered(2, "activate", digest, "", 503);
+	assert_in_force(1);
+	for (int i = 0; i < WAIT_ROUNDS && !store_ready(w.app->store); i++)
+		(void)usleep(10000);
+	assert_policies("2 staged, 1 in-force");
+	ordered(2, "activate", digest, "", 200);
+	assert_in_force(2);
+}
+
 /* ---- what lasts ---- */
 
 static void restart__between_staging_and_activating__still_staged(void **state)
@@ -981,6 +999,7 @@ int main(void)
 		T(P9__activation_of_a_replaced_policy__refused),
 		T(activate__signers_changed_since__refused),
 		T(activate__two_at_once__one_comes_through),
+		T(activate__commit_that_fails__as_if_never_asked),
 		T(restart__between_staging_and_activating__still_staged),
 		T(restart__after_activating__the_older_file_is_passed_over),
 		T(restart__file_of_the_same_version_and_other_content__refused),
