@@ -26,6 +26,7 @@ struct policy_ref {
 	struct buf text;
 	struct buf signature; /* the envelope beside it; empty: need not be signed */
 	struct buf signers; /* whose keys counted then (policy_signers_encode); empty likewise */
+	uint8_t signature_digest[SHA256_LEN], signers_digest[SHA256_LEN]; /* zeros likewise */
 	uint64_t signed_by; /* bit i: config.policy_signers.keys[i] */
 	size_t reference_count; /* what it names by digest, attached; kept for the store */
 	struct buf references[HOST_CLASSES_MAX * HOST_REFERENCES_MAX];

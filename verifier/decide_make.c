@@ -48,14 +48,31 @@ void decide_unmake(struct decision *d)
  * names each byte object, the verdict, and the state that came out (before it is told which record
  * established it: an auditor computes the same). */
 
-static bool add_input(struct record *record, const char *name, struct bytes object, struct err *err)
+static bool add_digest(
+	struct record *record, const char *name, const uint8_t digest[SHA256_LEN], struct err *err)
 {
 	if (record->input_count == ARRAY_LEN(record->inputs))
 		return err_set(err, ERR_INTERNAL, "a record has at most %zu inputs",
 			ARRAY_LEN(record->inputs));
 	struct record_input *input = &record->inputs[record->input_count++];
 	(void)snprintf(input->name, sizeof(input->name), "%s", name);
-	return sha256_of(object, input->digest, err);
+	memcpy(input->digest, digest, sizeof(input->digest));
+	return true;
+}
+
+static bool add_input(struct record *record, const char *name, struct bytes object, struct err *err)
+{
+	uint8_t digest[SHA256_LEN];
+	return sha256_of(object, digest, err) && add_digest(record, name, digest, err);
+}
+
+/* Hashed once, when it came into force. */
+static bool add_policy(struct record *record, const struct policy_ref *ref, struct err *err)
+{
+	return add_digest(record, "policy", ref->policy->digest, err) &&
+	       (ref->signature.len == 0 ||
+		       (add_digest(record, "policy-signature", ref->signature_digest, err) &&
+			       add_digest(record, "policy-signers", ref->signers_digest, err)));
 }
 
 /* "approval-0", "approval-1", … */
@@ -79,9 +96,6 @@ static bool add_inputs(struct decision *d, struct record *record, struct err *er
 	} inputs[] = {
 		{"evidence", http_body(d->call->exchange)},
 		{"context", buf_bytes(&d->context_bytes)},
-		{"policy", buf_bytes(&d->policy->text)},
-		{"policy-signature", buf_bytes(&d->policy->signature)},
-		{"policy-signers", buf_bytes(&d->policy->signers)},
 		{"release", buf_bytes(&d->release.envelope)},
 		{"state-out", buf_bytes(&d->state_bytes)},
 		{"verdict", buf_bytes(&d->verdict_json)},
@@ -91,7 +105,8 @@ static bool add_inputs(struct decision *d, struct record *record, struct err *er
 		if (inputs[i].object.len > 0 &&
 			!add_input(record, inputs[i].name, inputs[i].object, err))
 			return false;
-	return add_numbered(record, "approval", d->approval_views, d->approval_count, err) &&
+	return add_policy(record, d->policy, err) &&
+	       add_numbered(record, "approval", d->approval_views, d->approval_count, err) &&
 	       add_numbered(record, "statement", d->statement_views, d->statement_count, err);
 }
 

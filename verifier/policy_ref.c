@@ -110,7 +110,9 @@ static bool signature_check(
 	if (!policy_signature_verify(buf_bytes(&ref->signature), buf_bytes(&ref->text), signers,
 		    &ref->signed_by, err))
 		return err_wrap(err, "%s.sig", name);
-	return policy_signers_encode(signers, &ref->signers, err);
+	return policy_signers_encode(signers, &ref->signers, err) &&
+	       sha256_of(buf_bytes(&ref->signature), ref->signature_digest, err) &&
+	       sha256_of(buf_bytes(&ref->signers), ref->signers_digest, err);
 }
 
 bool policy_ref_open(
@@ -178,29 +180,22 @@ json_t *policy_ref_signed(const struct app *app, const struct policy_ref *ref)
 	return names;
 }
 
-static bool put_one(
-	struct store_tx *tx, const struct buf *content, uint8_t *ret_digest, struct err *err)
+static bool put_one(struct store_tx *tx, const struct buf *content, struct err *err)
 {
 	uint8_t digest[SHA256_LEN];
-	if (content->len == 0)
-		return true;
-	if (!sha256_of(buf_bytes(content), digest, err) ||
-		!object_put(tx->sql, digest, buf_bytes(content), err))
-		return false;
-	if (ret_digest)
-		memcpy(ret_digest, digest, sizeof(digest));
-	return true;
+	return content->len == 0 || (sha256_of(buf_bytes(content), digest, err) &&
+					    object_put(tx->sql, digest, buf_bytes(content), err));
 }
 
 bool policy_ref_keep(struct store_tx *tx, const struct policy_ref *ref,
 	uint8_t ret_signature[SHA256_LEN], struct err *err)
 {
-	memset(ret_signature, 0, SHA256_LEN);
+	memcpy(ret_signature, ref->signature_digest, SHA256_LEN);
 	for (size_t i = 0; i < ref->reference_count; i++)
-		if (!put_one(tx, &ref->references[i], NULL, err))
+		if (!put_one(tx, &ref->references[i], err))
 			return false;
-	return put_one(tx, &ref->signature, ret_signature, err) &&
-	       put_one(tx, &ref->signers, NULL, err) && put_one(tx, &ref->text, NULL, err);
+	return put_one(tx, &ref->signature, err) && put_one(tx, &ref->signers, err) &&
+	       put_one(tx, &ref->text, err);
 }
 
 /* What it is, whose keys signed it, and who does something with it. */
@@ -208,16 +203,14 @@ json_t *policy_ref_entry(const struct app *app, const struct policy_ref *ref, co
 	const char *by, const char *reason)
 {
 	char digest[2 * SHA256_LEN + 1];
-	uint8_t signature[SHA256_LEN];
 	hex_encode(BYTES_OF(ref->policy->digest), digest);
 	OWNED(json_release)
 	json_t *entry = json_pack("{s:s, s:s, s:I}", "event", event, "digest", digest, "version",
 		(json_int_t)ref->policy->version);
 	bool ok = entry != NULL;
 	if (ok && ref->signature.len > 0) {
-		ok = sha256_of(buf_bytes(&ref->signature), signature, NULL);
-		hex_encode(BYTES_OF(signature), digest);
-		ok = ok && json_object_set_new(entry, "signature", json_string(digest)) == 0 &&
+		hex_encode(BYTES_OF(ref->signature_digest), digest);
+		ok = json_object_set_new(entry, "signature", json_string(digest)) == 0 &&
 		     json_object_set_new(entry, "threshold",
 			     json_integer((json_int_t)app->config.policy_signers.threshold)) == 0 &&
 		     json_object_set_new(entry, "signed_by", policy_ref_signed(app, ref)) == 0;
