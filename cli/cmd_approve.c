@@ -61,6 +61,25 @@ static bool approval_fill(struct cli *cli, const struct release *release,
 	return true;
 }
 
+/* Nothing is signed that could never count: the policy must name the person, and give him the role. */
+static bool approver_check(
+	const struct policy *policy, const struct approval *approval, struct err *err)
+{
+	for (size_t i = 0; i < policy->approver_count; i++) {
+		const struct policy_approver *approver = &policy->approvers[i];
+		if (strcmp(approver->person, approval->person) != 0)
+			continue;
+		for (size_t k = 0; k < approver->role_count; k++)
+			if (strcmp(approver->roles[k], approval->role) == 0)
+				return true;
+		return err_set(err, ERR_DENIED,
+			"--role: the policy gives %s no role %s: nothing was signed",
+			ESC(bytes_str(approval->person)), ESC(bytes_str(approval->role)));
+	}
+	return err_set(err, ERR_DENIED, "--person: the policy names no %s: nothing was signed",
+		ESC(bytes_str(approval->person)));
+}
+
 /* What is about to be signed, before it is. */
 static void show(const struct approval *approval, const struct release *release,
 	const struct policy_class *class)
@@ -131,7 +150,8 @@ static enum status decide(struct cli *cli, bool withdrawn)
 			ESC(bytes_str(release->risk_class)));
 		return cli_fail(cli);
 	}
-	if (!approval_fill(cli, release, class, withdrawn, approval))
+	if (!approval_fill(cli, release, class, withdrawn, approval) ||
+		!approver_check(policy, approval, &cli->err))
 		return cli_fail(cli);
 	if (!cli->json) {
 		show(approval, release, class);

@@ -143,6 +143,19 @@ static void checklist_free(struct checklist **list)
 	free(*list);
 }
 
+/* What only the verifier knows. A withdrawal that was given counts as anywhere. */
+static void note_offline(struct verdict *verdict)
+{
+	verdict_not_checked(verdict, "asked of no verifier: whether the release was revoked or its "
+				     "workload retired");
+	verdict_not_checked(verdict,
+		"asked of no verifier: approvals and statements withdrawn, but for "
+		"withdrawals given here");
+	verdict_not_checked(
+		verdict, "asked of no verifier: whether a review of the workload is overdue");
+	verdict_not_checked(verdict, "asked of no verifier: version and security floors, rollouts");
+}
+
 bool release_bundle_judge(struct cli *cli, const struct release_bundle *bundle,
 	const struct policy *policy, const char *environment, json_t **ret)
 {
@@ -167,6 +180,7 @@ bool release_bundle_judge(struct cli *cli, const struct release_bundle *bundle,
 	if (!release_checklist(
 		    &input, policy, clock_wall(&clock_system), list, verdict, &release, &cli->err))
 		return false;
+	note_offline(verdict);
 	verdict_conclude(verdict);
 	return gate_json(release, environment, list, verdict, ret, &cli->err);
 }

@@ -6,8 +6,9 @@
 #include "crypto/dsse.h"
 #include "policy/checklist.h"
 
-#define CLOCK_SKEW_MAX 60 /* seconds by which a signer's clock may be ahead */
-#define NEVER          INT64_MAX
+#define CLOCK_SKEW_MAX           60 /* seconds by which a signer's clock may be ahead */
+#define NEVER                    INT64_MAX
+#define STATEMENT_SIGNATURES_MAX 8u
 
 /* One approval as judged: counted, or the reason why not. */
 struct judged {
@@ -20,7 +21,9 @@ struct judged {
 /* One statement as read: what it is, who signed it, and what it speaks of. */
 struct said {
 	struct predicate *predicate; /* NULL: does not parse */
-	uint64_t signers; /* bit i: policy->statement_keys[i] signed */
+	uint64_t signers; /* bit i: policy->statement_keys[i] signed, and did not take it back */
+	uint64_t withdrawn; /* bit i: it did */
+	uint8_t digest[SHA256_LEN]; /* of the payload */
 	bool of_release; /* a subject is the release's digest */
 	bool of_component[RELEASE_COMPONENTS_MAX];
 	bool of_any; /* of the release or of any component */
@@ -41,6 +44,8 @@ struct release_case {
 
 /* Judges what the class demands to be shown; c->class is set. False: nothing was decided. */
 must_use bool release_check_statements(struct release_case *c, struct err *err);
+/* withdrawal.c: statements that their signers took back lose them. False: nothing was decided. */
+must_use bool release_apply_withdrawals(struct release_case *c, struct err *err);
 /* A DSSE envelope of an in-toto statement; with any: of any of its payload types, else of
  * DSSE_INTOTO_TYPE alone. */
 must_use bool release_open_intoto(

@@ -11,8 +11,7 @@
 #include "base/time.h"
 #include "policy/refuse.h"
 #include "policy/release_case.h"
-
-#define STATEMENT_SIGNATURES_MAX 8u
+#include "policy/withdrawal.h"
 
 /* ---- reading ---- */
 
@@ -91,7 +90,8 @@ static bool read_statement(
 		return true;
 	}
 	read_subjects(c, s);
-	return read_signers(c, dsse, s, err);
+	return sha256_of(buf_bytes(&dsse->payload), s->digest, err) &&
+	       read_signers(c, dsse, s, err);
 }
 
 /* ---- one statement, one demand ---- */
@@ -226,6 +226,8 @@ static void judge_for(const struct release_case *c, const struct policy_demand *
 
 	if (d->type && strcmp(p->type, d->type) != 0)
 		fault_set(f, REASON_STATEMENT_OTHER, d->type, "type %s", ESC(bytes_str(p->type)));
+	if (!(s->signers & d->keys) && (s->withdrawn & d->keys))
+		fault_set(f, REASON_STATEMENT_WITHDRAWN, "standing", "withdrawn by its signer");
 	if (!(s->signers & d->keys))
 		fault_set(f, REASON_STATEMENT_SIGNATURE,
 			"signed by a key that the policy trusts for this",
@@ -412,6 +414,8 @@ bool release_check_statements(struct release_case *c, struct err *err)
 	for (size_t i = 0; i < c->input->statement_count; i++)
 		if (!read_statement(c, c->input->statements[i], &c->said[i], err))
 			return false;
+	if (!release_apply_withdrawals(c, err))
+		return false;
 	for (size_t i = 0; i < c->class->demand_count; i++)
 		check_demand(c, &c->class->demands[i]);
 	if (c->verdict->reason_count > before)
@@ -427,7 +431,12 @@ bool release_statement_check(const struct release *release, struct bytes envelop
 	struct key *keys[POLICY_KEYS_MAX];
 	uint64_t mask = 0;
 	size_t n = 0;
+	bool withdraws = false;
 
+	if (!withdrawal_check(envelope, release->digest, policy, &withdraws, err))
+		return false;
+	if (withdraws)
+		return true;
 	if (!release_open_intoto(envelope, true, &dsse, err) ||
 		!predicate_parse(buf_bytes(&dsse->payload), &predicate, err))
 		return err_wrap(err, "statement");

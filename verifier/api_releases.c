@@ -216,13 +216,16 @@ static bool load(
 }
 
 static void judge_review(
-	struct call *call, const struct workload_row *workload, struct verdict *verdict)
+	struct call *call, const struct workload_row *workload, const struct judged *judged)
 {
 	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(call->app);
 	const struct context_workload reviewed = {
 		.reviewed = workload->reviewed, .review_next = workload->review_next};
-	policy_review_appraise(policy_class_find(policy->policy, bytes_str(workload->risk_class)),
-		&reviewed, clock_wall(call->app->clock), verdict);
+	const struct policy_class *class =
+		policy_class_find(policy->policy, bytes_str(workload->risk_class));
+	int64_t now = clock_wall(call->app->clock);
+	policy_review_appraise(class, &reviewed, now, judged->verdict);
+	checklist_review(judged->list, class, &reviewed, now);
 }
 
 /* What is stored of a release, judged for an environment: what the policy and the registers say of
@@ -251,7 +254,7 @@ static bool judge_loaded(struct call *call, const struct loaded *l, const char *
 	if (l->workload.state != WORKLOAD_ACTIVE)
 		verdict_refuse(ret->verdict, REASON_WORKLOAD_RETIRED, l->release.workload, "active",
 			workload_state_name(l->workload.state), NULL, NULL);
-	judge_review(call, &l->workload, ret->verdict);
+	judge_review(call, &l->workload, ret);
 	verdict_conclude(ret->verdict);
 	return true;
 }
