@@ -10,9 +10,11 @@
 
 static const struct option_spec options[] = {
 	{"statement", "FILE", OPTION_VALUE, "the statement's envelope, as it was signed"},
-	{"key", "URI", OPTION_VALUE, "the private key that signed it: a file, or an OSSL_STORE URI"},
+	{"key", "URI", OPTION_VALUE,
+		"the private key that signed it: a file, or an OSSL_STORE URI"},
 	{"reason", "TEXT", OPTION_VALUE, "what is wrong with it"},
-	{"out", "FILE", OPTION_VALUE, "write the signed withdrawal there (default: standard output)"},
+	{"out", "FILE", OPTION_VALUE,
+		"write the signed withdrawal there (default: standard output)"},
 	API_OPTIONS,
 	OPTIONS_END,
 };
@@ -23,8 +25,9 @@ static bool signed_by(const struct dsse *dsse, struct key *key, struct err *err)
 	uint64_t mask = 0;
 	if (!dsse_verify(dsse, &key, 1, &mask, err))
 		return false;
-	return mask != 0 || err_set(err, ERR_DENIED,
-				    "this key did not sign the statement: nobody takes back another's word");
+	return mask != 0 ||
+	       err_set(err, ERR_DENIED,
+		       "this key did not sign the statement: nobody takes back another's word");
 }
 
 static bool withdrawal_sign(struct cli *cli, const struct dsse *dsse, struct key *key,

@@ -26,8 +26,7 @@ static bool withdrawal_read(
 	json_only_keys(&f, p, predicate_keys);
 	if (!statement_need_text(&f, p, "reason", WITHDRAWAL_REASON_MAX, &w->reason))
 		return err_set(err, ERR_NOMEM, "withdrawal: no memory");
-	if (!time_parse(
-		    bytes_str(json_need_str(&f, p, "issued", TIME_TEXT_MAX)), &w->issued, NULL))
+	if (!time_parse(bytes_str(json_need_str(&f, p, "issued", TIME_TEXT_MAX)), &w->issued, NULL))
 		json_fields_fail(&f, "issued", "not a time (2026-11-22T23:21:38Z)");
 	return json_fields_ok(&f, err);
 }
@@ -113,14 +112,16 @@ bool withdrawal_check(struct bytes envelope, const uint8_t release[SHA256_LEN],
 		return err_set(err, ERR_LIMIT, "withdrawal: %zu signatures: more than %u",
 			dsse->count, STATEMENT_SIGNATURES_MAX);
 	if (memcmp(w.release, release, SHA256_LEN) != 0)
-		return err_set(err, ERR_MISMATCH, "statement-other: withdrawn beside another release");
+		return err_set(
+			err, ERR_MISMATCH, "statement-other: withdrawn beside another release");
 	for (size_t i = 0; i < policy->statement_key_count; i++)
 		keys[i] = policy->statement_keys[i].key;
 	if (!dsse_verify(dsse, keys, policy->statement_key_count, &mask, err))
 		return err_wrap(err, "withdrawal");
-	return mask != 0 || err_set(err, ERR_DENIED,
-				    "statement-signature: a withdrawal that no key signed which the "
-				    "policy trusts for statements");
+	return mask != 0 ||
+	       err_set(err, ERR_DENIED,
+		       "statement-signature: a withdrawal that no key signed which the "
+		       "policy trusts for statements");
 }
 
 /* Takes the word of each key that signed both out of one statement. */

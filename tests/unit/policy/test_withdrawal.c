@@ -123,7 +123,6 @@ static void demand(const char *lines)
 	judge_at(SCENE_NOW);
 }
 
-
 #define TESTS  "      - {kind: test-result, name: tests}\n"
 #define PASSED "{\"result\":\"PASSED\",\"configuration\":[]}"
 
@@ -135,8 +134,8 @@ static void say_passed(struct key *key)
 /* A withdrawal of what was said as number `of`. */
 static struct withdrawal withdrawal_of(size_t of)
 {
-	struct withdrawal w = {.reason = (char *)(uintptr_t) "the test rig was broken",
-		.issued = SCENE_NOW - 5};
+	struct withdrawal w = {
+		.reason = (char *)(uintptr_t) "the test rig was broken", .issued = SCENE_NOW - 5};
 	struct dsse *dsse = NULL;
 
 	assert_ok(dsse_parse(views[of], &dsse, &s->err), s->err);
@@ -341,8 +340,8 @@ static void withdrawal__bad__refused_in_words(void **state)
 #define HEX           "0707070707070707070707070707070707070707070707070707070707070707"
 #define FORM(subjects, predicate)                                                                  \
 	"{\"_type\":\"https://in-toto.io/Statement/v1\",\"predicate\":" predicate                  \
-	",\"predicateType\":\"https://assay.example/statement-withdrawal/v1\",\"subject\":["       \
-	subjects "]}"
+	",\"predicateType\":\"https://assay.example/statement-withdrawal/"                         \
+	"v1\",\"subject\":[" subjects "]}"
 #define TWO  SUBJECT("statement") "," SUBJECT("release")
 #define TIME "\"2026-11-26T00:00:00Z\""
 	static const struct {
