@@ -228,6 +228,173 @@ static void renewal__reset_count_moved__says_both(void **state)
 	assert_string_equal(r->actual, "9");
 }
 
+/* ---- the key ---- */
+
+static void attest_with_tpm_key(uint32_t attributes)
+{
+	struct scene_keys other = keys;
+
+	assert_ok(tpm_sw_ak_new(TPM_SW_ECDSA_P256, attributes, &other.tpm_key, &s->err), s->err);
+	s->keys = &other;
+	scene_key(s, other.tpm_key->key, KEY_TPM);
+	scene_run(s);
+	s->keys = &keys;
+	tpm_sw_key_free(&other.tpm_key);
+}
+
+/* Each attribute alone: what the key must be, and what it must not. */
+static void C2__certified_key__each_attribute_by_itself(void **state)
+{
+	static const uint32_t must[] = {TPMA_OBJECT_FIXED_TPM, TPMA_OBJECT_FIXED_PARENT,
+		TPMA_OBJECT_SENSITIVE_DATA_ORIGIN, TPMA_OBJECT_SIGN};
+	static const uint32_t must_not[] = {
+		TPMA_OBJECT_ENCRYPTED_DUPLICATION, TPMA_OBJECT_RESTRICTED, TPMA_OBJECT_DECRYPT};
+	char wanted[32];
+
+	(void)state;
+	attest_with_tpm_key(TPM_SW_KEY_ATTRIBUTES);
+	assert_trusted(s);
+	assert_true(says(s->verdict, "key: lives in this TPM"));
+	assert_true(says(s->verdict, "key: its holder signed these claims"));
+	for (size_t i = 0; i < ARRAY_LEN(must); i++) {
+		attest_with_tpm_key(TPM_SW_KEY_ATTRIBUTES & ~must[i]);
+		assert_refused(s, REASON_KEY_PROTECTION);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(must_not); i++) {
+		attest_with_tpm_key(TPM_SW_KEY_ATTRIBUTES | must_not[i]);
+		assert_refused(s, REASON_KEY_PROTECTION);
+		snprintf(wanted, sizeof(wanted), "attributes %08x",
+			(unsigned)(TPM_SW_KEY_ATTRIBUTES | must_not[i]));
+		assert_string_equal(s->verdict->reasons[0].actual, wanted);
+		assert_false(says(s->verdict, "key: lives in this TPM"));
+	}
+}
+
+static void without_certification(struct scene *scene, struct evidence *e)
+{
+	(void)scene;
+	e->key_certification = (struct key_certification){0};
+}
+
+static void C3__key_certification_lacking__said(void **state)
+{
+	(void)state;
+	scene_key(s, keys.tpm_key->key, KEY_TPM);
+	s->edit_evidence = without_certification;
+	scene_run(s);
+	assert_refused(s, REASON_KEY_CERTIFICATION);
+	assert_string_equal(
+		s->verdict->reasons[0].expected, "a certification by the attestation key");
+	assert_string_equal(s->verdict->reasons[0].actual, "none");
+}
+
+static void certification_of_the_ak(struct scene *scene, struct evidence *e)
+{
+	e->key_certification.public_area = buf_bytes(&scene->keys->other_ak->public_area);
+}
+
+static void C3__certification_of_another_object__named(void **state)
+{
+	(void)state;
+	scene_key(s, keys.tpm_key->key, KEY_TPM);
+	s->edit_evidence = certification_of_the_ak;
+	scene_run(s);
+	assert_refused(s, REASON_KEY_CERTIFICATION);
+	assert_string_equal(s->verdict->reasons[0].subject, "key certification: name of the key");
+	s->edit_evidence = NULL;
+	s->signer = keys.ak;
+	scene_key(s, keys.instance, KEY_TPM);
+	scene_attest_with(s, keys.instance);
+	scene_judge(s);
+	assert_int_equal(strlen(s->verdict->reasons[0].expected), 2 * SHA256_LEN);
+	assert_int_equal(strlen(s->verdict->reasons[0].actual), 2 * SHA256_LEN);
+	assert_string_not_equal(s->verdict->reasons[0].expected, s->verdict->reasons[0].actual);
+}
+
+static void key__in_software_where_a_class_wants_the_tpm__said(void **state)
+{
+	(void)state;
+	s->class_lines = SCENE_CLASS_LINES "    key: tpm\n";
+	scene_policy(s);
+	for (size_t i = 0; i < SCENE_APPROVALS; i++)
+		memcpy(s->approvals[i].approval.clause, s->policy->classes[0].clause, SHA256_LEN);
+	scene_approve(s);
+	scene_run(s);
+	assert_refused(s, REASON_KEY_PROTECTION);
+	assert_string_equal(s->verdict->reasons[0].expected, "a key in the TPM, by risk class");
+}
+
+static void key__rsa__no_credential_for_it(void **state)
+{
+	struct key *rsa = NULL;
+
+	(void)state;
+	assert_ok(key_generate(KEY_RSA, &rsa, &s->err), s->err);
+	s->claims.key = key_spki(rsa);
+	scene_attest(s);
+	scene_judge(s);
+	key_unref(&rsa);
+	assert_true(verdict_has(s->verdict, REASON_KEY_POSSESSION));
+	assert_string_equal(reason_of(REASON_KEY_POSSESSION)->expected, "an ECDSA key");
+}
+
+/* ---- the challenge ---- */
+
+static void challenge__at_its_limits__judged(void **state)
+{
+	(void)state;
+	scene_attest(s);
+	s->context.challenge.expires = SCENE_NOW;
+	scene_judge(s);
+	assert_trusted(s);
+	s->context.challenge.issued = SCENE_NOW + 60;
+	s->context.challenge.expires = SCENE_NOW + 61;
+	scene_judge(s);
+	assert_trusted(s);
+	s->context.challenge.issued = SCENE_NOW + 61;
+	scene_judge(s);
+	assert_refused(s, REASON_CHALLENGE_EXPIRED);
+	assert_string_equal(s->verdict->reasons[0].actual, "issued in the future");
+	s->context.challenge.issued = -1;
+	scene_judge(s);
+	assert_string_equal(s->verdict->reasons[0].actual, "issued in the future");
+	s->context.challenge.issued = INT64_MAX;
+	scene_judge(s);
+	assert_string_equal(s->verdict->reasons[0].actual, "issued in the future");
+	s->context.challenge.issued = SCENE_NOW - 121;
+	s->context.challenge.expires = SCENE_NOW + 9;
+	scene_judge(s);
+	assert_string_equal(s->verdict->reasons[0].expected, "evidence by 2027-01-15T07:59:59Z");
+	assert_string_equal(s->verdict->reasons[0].actual, "received at 2027-01-15T08:00:00Z");
+	assert_false(says(s->verdict, "challenge: fresh"));
+	s->context.challenge.issued = SCENE_NOW - 120;
+	scene_judge(s);
+	assert_trusted(s);
+}
+
+static void challenge__renewal_of_a_class_unknown__lives_no_longer(void **state)
+{
+	(void)state;
+	scene_renewal(s);
+	s->context.workload.risk_class = bytes_str("higher");
+	s->context.challenge.issued = SCENE_NOW - 121;
+	s->context.challenge.expires = SCENE_NOW + 9;
+	scene_run(s);
+	assert_true(verdict_has(s->verdict, REASON_CHALLENGE_EXPIRED));
+}
+
+static void verifier__without_an_id__is_not_the_one(void **state)
+{
+	(void)state;
+	s->context.verifier_id = (struct bytes){0};
+	scene_run(s);
+	assert_refused(s, REASON_VERIFIER_OTHER);
+	s->context.verifier_id = s->claims.verifier_id = bytes_str("v");
+	scene_run(s);
+	assert_trusted(s);
+	assert_true(says(s->verdict, "verifier: the evidence was made for this one"));
+}
+
 /* ---- approvals: form ---- */
 
 static void approval__texts_at_their_limits__read(void **state)
@@ -286,8 +453,8 @@ static void approval__without_withdrawn__approves(void **state)
 	assert_ok(approval_statement(&s->approvals[0].approval, &text, &s->err), s->err);
 	at = strstr(buf_str(&text), cut);
 	assert_non_null(at);
-	buf_printf(&without, "%.*s%s", (int)(at - buf_str(&text)), buf_str(&text),
-		at + strlen(cut));
+	buf_printf(
+		&without, "%.*s%s", (int)(at - buf_str(&text)), buf_str(&text), at + strlen(cut));
 	assert_ok(approval_parse(buf_bytes(&without), &read, &s->err), s->err);
 	assert_false(read->withdrawn);
 	approval_free(&read);
@@ -363,6 +530,14 @@ int main(void)
 		T(state__other_pcrs__sha256_of_their_values_in_order),
 		T(renewal__quote_that_does_not_hold__pcrs_are_nobodys_word),
 		T(renewal__reset_count_moved__says_both),
+		T(C2__certified_key__each_attribute_by_itself),
+		T(C3__key_certification_lacking__said),
+		T(C3__certification_of_another_object__named),
+		T(key__in_software_where_a_class_wants_the_tpm__said),
+		T(key__rsa__no_credential_for_it),
+		T(challenge__at_its_limits__judged),
+		T(challenge__renewal_of_a_class_unknown__lives_no_longer),
+		T(verifier__without_an_id__is_not_the_one),
 		T(approval__texts_at_their_limits__read),
 		T(approval__that_ends_as_it_begins__refused),
 		T(approval__without_withdrawn__approves),
