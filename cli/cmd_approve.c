@@ -17,6 +17,25 @@ static const struct option_spec options[] = {
 	OPTIONS_END,
 };
 
+/* Nothing is signed that could never count: the policy must name the person, and give him the role. */
+static bool approver_check(
+	const struct policy *policy, const struct approval *approval, struct err *err)
+{
+	for (size_t i = 0; i < policy->approver_count; i++) {
+		const struct policy_approver *approver = &policy->approvers[i];
+		if (strcmp(approver->person, approval->person) != 0)
+			continue;
+		for (size_t k = 0; k < approver->role_count; k++)
+			if (strcmp(approver->roles[k], approval->role) == 0)
+				return true;
+		return err_set(err, ERR_DENIED,
+			"--role: the policy gives %s no role %s: nothing was signed",
+			ESC(bytes_str(approval->person)), ESC(bytes_str(approval->role)));
+	}
+	return err_set(err, ERR_DENIED, "--person: the policy names no %s: nothing was signed",
+		ESC(bytes_str(approval->person)));
+}
+
 /* What is about to be signed, before it is. */
 static void show(const struct approval *approval, const struct release *release,
 	const struct policy_class *class)
@@ -82,7 +101,8 @@ static enum status decide(struct cli *cli, bool withdrawn)
 	const struct release *release = bundle.release;
 	const struct policy_class *class = NULL;
 	if (!approval_class(cli, release, policy, &class) ||
-		!approval_of_options(cli, release, class, "90d", approval))
+		!approval_of_options(cli, release, class, "90d", approval) ||
+		!approver_check(policy, approval, &cli->err))
 		return cli_fail(cli);
 	approval->withdrawn = withdrawn;
 	if (!cli->json) {

@@ -7,6 +7,7 @@
 #include "cli/release_file.h"
 #include "cli/release_input.h"
 #include "crypto/dsse.h"
+#include "policy/withdrawal.h"
 
 static const struct option_spec create_options[] = {
 	{"key", "URI", OPTION_VALUE, "sign at once with this key (a file, or an OSSL_STORE URI)"},
@@ -129,25 +130,47 @@ static bool statements_publish(struct cli *cli, const char *digest)
 	return true;
 }
 
+/* Where an envelope is handed in: by what its payload says it is. */
+static bool publish_path(struct bytes payload, char out[160], bool *ret_release, struct err *err)
+{
+	OWNED(approval_free) struct approval *approval = NULL;
+	OWNED(withdrawal_release) struct withdrawal withdrawal = {0};
+	char hex[2 * SHA256_LEN + 1];
+	*ret_release = false;
+	if (approval_parse(payload, &approval, err))
+		(void)snprintf(out, 160, "/v1/approvals");
+	else if (err->code != ERR_NOMEM && withdrawal_parse(payload, &withdrawal, err)) {
+		hex_encode(BYTES_OF(withdrawal.release), hex);
+		(void)snprintf(out, 160, "/v1/releases/%s/statements", hex);
+	} else {
+		*ret_release = true;
+		(void)snprintf(out, 160, "/v1/releases");
+	}
+	bool ok = err->code != ERR_NOMEM;
+	if (ok)
+		*err = (struct err){0};
+	return ok;
+}
+
 static enum status run_publish(struct cli *cli)
 {
 	OWNED(buf_release) struct buf in = {0};
 	OWNED(dsse_free) struct dsse *dsse = NULL;
-	OWNED(approval_free) struct approval *approval = NULL;
 	OWNED(json_release) json_t *answer = NULL;
+	char path[160];
+	bool is_release = false;
 	if (!cli_read(cli->arguments->values[0], JSON_INPUT_MAX, &in, &cli->err))
 		return cli_fail(cli);
 	if (!dsse_parse(buf_bytes(&in), &dsse, &cli->err)) {
 		(void)err_wrap(&cli->err, "%s", ESC(bytes_str(cli->arguments->values[0])));
 		return cli_fail(cli);
 	}
-	bool is_approval = approval_parse(buf_bytes(&dsse->payload), &approval, NULL);
 	struct bytes body = buf_bytes(&in);
-	if (!api_json(cli, is_approval ? "/v1/approvals" : "/v1/releases", MEDIA_DSSE, &body,
-		    &answer))
+	if (!publish_path(buf_bytes(&dsse->payload), path, &is_release, &cli->err) ||
+		!api_json(cli, path, MEDIA_DSSE, &body, &answer))
 		return cli_fail(cli);
 	const char *digest = json_string_value(json_object_get(answer, "digest"));
-	if (!is_approval && digest && !statements_publish(cli, digest))
+	if (is_release && digest && !statements_publish(cli, digest))
 		return cli_fail(cli);
 	if (cli->json)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);

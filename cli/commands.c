@@ -12,6 +12,7 @@ const struct command *const commands[] = {
 	&cmd_release_sign,
 	&cmd_release_approve,
 	&cmd_release_withdraw,
+	&cmd_release_withdraw_statement,
 	&cmd_release_publish,
 	&cmd_release_revoke,
 	&cmd_release_show,

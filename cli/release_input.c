@@ -152,6 +152,21 @@ static void judge_floor(
 	policy_security_floor_appraise(&floor, release, verdict);
 }
 
+/* What only the verifier knows. A withdrawal that was given counts as anywhere. */
+static void note_offline(struct verdict *verdict, bool floor_given)
+{
+	verdict_not_checked(verdict, "asked of no verifier: whether the release was revoked or its "
+				     "workload retired");
+	verdict_not_checked(verdict,
+		"asked of no verifier: approvals and statements withdrawn, but for "
+		"withdrawals given here");
+	verdict_not_checked(
+		verdict, "asked of no verifier: whether a review of the workload is overdue");
+	verdict_not_checked(verdict, floor_given ? "asked of no verifier: the version floor and rollouts"
+						 : "asked of no verifier: version and security floors, "
+						   "rollouts");
+}
+
 bool release_bundle_judge(struct cli *cli, const struct release_bundle *bundle,
 	const struct policy *policy, const char *environment, json_t **ret)
 {
@@ -178,6 +193,7 @@ bool release_bundle_judge(struct cli *cli, const struct release_bundle *bundle,
 		return false;
 	if (bundle->floor && release)
 		judge_floor(bundle->floor, release, verdict);
+	note_offline(verdict, bundle->floor != NULL);
 	verdict_conclude(verdict);
 	return gate_json(release, environment, list, verdict, ret, &cli->err);
 }

@@ -17,27 +17,54 @@ static void text_cut(char out[REASON_TEXT_MAX])
 		out[--len] = '\0';
 }
 
-void checklist_put(
-	struct release_case *c, bool met, int64_t end, const char *by, const char *demand, ...)
+static void put(struct checklist *list, bool met, int64_t end, const char *by, const char *demand)
 {
-	struct checklist *list = c->list;
 	struct checklist_item *item;
-	va_list args;
 
-	if (!list || list->count == CHECKLIST_MAX)
+	if (list->count == CHECKLIST_MAX)
 		return; /* the array holds all that one class can demand */
 	item = &list->items[list->count++];
 	item->met = met;
 	item->expires = met && end != NEVER ? end : 0;
 	(void)snprintf(item->by, sizeof(item->by), "%s", by);
-	va_start(args, demand);
-	(void)vsnprintf(item->demand, sizeof(item->demand), demand, args);
-	va_end(args);
+	(void)snprintf(item->demand, sizeof(item->demand), "%s", demand);
 	text_cut(item->by);
 	text_cut(item->demand);
 	list->met = met && (list->count == 1 || list->met);
 	if (item->expires && (!list->expires || item->expires < list->expires))
 		list->expires = item->expires;
+}
+
+void checklist_put(
+	struct release_case *c, bool met, int64_t end, const char *by, const char *demand, ...)
+{
+	char text[REASON_TEXT_MAX];
+	va_list args;
+
+	if (!c->list)
+		return;
+	va_start(args, demand);
+	(void)vsnprintf(text, sizeof(text), demand, args);
+	va_end(args);
+	put(c->list, met, end, by, text);
+}
+
+void checklist_review(struct checklist *list, const struct policy_class *class,
+	const struct context_workload *workload, int64_t now)
+{
+	static const char *const words[] = {
+		[REVIEW_AHEAD] = "due at",
+		[REVIEW_DUE] = "due since",
+		[REVIEW_OVERDUE] = "overdue: due since",
+	};
+	struct review r = policy_review(class, workload, now);
+	char due[TIME_TEXT_MAX], by[64];
+
+	if (r.state == REVIEW_NONE)
+		return;
+	(void)snprintf(by, sizeof(by), "%s %s", words[r.state], time_format(r.due, due));
+	put(list, r.state != REVIEW_OVERDUE, r.refused_from ? r.refused_from : NEVER, by,
+		"review of the workload");
 }
 
 static json_t *json_time(int64_t seconds)

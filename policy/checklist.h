@@ -9,8 +9,8 @@
 
 #include "policy/policy.h"
 
-/* Signature, risk class, demands and approval rules of one class. */
-#define CHECKLIST_MAX (2u + POLICY_DEMANDS_MAX + POLICY_ROLES_MAX)
+/* Signature, risk class, demands and approval rules of one class, review of the workload. */
+#define CHECKLIST_MAX (3u + POLICY_DEMANDS_MAX + POLICY_ROLES_MAX)
 
 struct checklist_item {
 	bool met;
@@ -29,6 +29,10 @@ struct checklist {
 must_use bool release_checklist(const struct release_input *input, const struct policy *policy,
 	int64_t now, struct checklist *ret_list, struct verdict *verdict,
 	struct release **ret_release, struct err *err);
+/* Adds the review of the workload to a list, where the class or the register asks for one: not met when it is overdue; until
+ * when nobody is refused for want of it. As policy_review_appraise judges. */
+void checklist_review(struct checklist *list, const struct policy_class *class,
+	const struct context_workload *workload, int64_t now);
 /* {"met":…,"expires":…|null,"items":[{"demand","met","by","expires"}]}; NULL: no memory. */
 json_t *checklist_json(const struct checklist *list);
 /* What the gate answers: {"release":hex,"name","version","workload","risk_class","environment",

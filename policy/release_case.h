@@ -7,8 +7,9 @@
 #include "policy/checklist.h"
 #include "policy/statement_signers.h"
 
-#define CLOCK_SKEW_MAX 60 /* seconds by which a signer's clock may be ahead */
-#define NEVER          INT64_MAX
+#define CLOCK_SKEW_MAX           60 /* seconds by which a signer's clock may be ahead */
+#define NEVER                    INT64_MAX
+#define STATEMENT_SIGNATURES_MAX 8u
 
 /* One approval as judged: counted, or the reason why not. */
 struct judged {
@@ -21,7 +22,9 @@ struct judged {
 /* One statement as read: what it is, who signed it, and what it speaks of. */
 struct said {
 	struct predicate *predicate; /* NULL: does not parse */
-	struct statement_signers by;
+	struct statement_signers by; /* without those who took it back */
+	uint64_t withdrawn; /* bit i: it did */
+	uint8_t digest[SHA256_LEN]; /* of the payload */
 	bool of_release; /* a subject is the release's digest */
 	bool of_component[RELEASE_COMPONENTS_MAX];
 	bool of_any; /* of the release or of any component */
@@ -53,6 +56,8 @@ must_use bool release_bom_counts(const struct release_case *c, const struct poli
 void release_bom_lacking(const struct release_case *c, const struct policy_demand *d,
 	const bool counts[STATEMENTS_MAX], const int64_t ends[STATEMENTS_MAX], int64_t *end,
 	char lacking[REASON_TEXT_MAX]);
+/* withdrawal.c: statements that their signers took back lose them. False: nothing was decided. */
+must_use bool release_apply_withdrawals(struct release_case *c, struct err *err);
 /* A DSSE envelope of an in-toto statement, payload type DSSE_INTOTO_TYPE. */
 must_use bool release_open_intoto(struct bytes envelope, struct dsse **ret, struct err *err);
 /* Adds an item to the list, if there is one; end: NEVER where none is known. */

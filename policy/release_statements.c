@@ -11,8 +11,7 @@
 #include "base/time.h"
 #include "policy/refuse.h"
 #include "policy/release_case.h"
-
-#define STATEMENT_SIGNATURES_MAX 8u
+#include "policy/withdrawal.h"
 
 /* ---- reading ---- */
 
@@ -83,8 +82,9 @@ static bool read_statement(
 		return true;
 	}
 	read_subjects(c, s);
-	return statement_signers_find(
-		bundle, c->policy, keys_asked(c, s->predicate->kind), c->now, &s->by, err);
+	return sha256_of(buf_bytes(&bundle->dsse->payload), s->digest, err) &&
+	       statement_signers_find(
+		       bundle, c->policy, keys_asked(c, s->predicate->kind), c->now, &s->by, err);
 }
 
 /* ---- one statement, one demand ---- */
@@ -233,6 +233,8 @@ static void judge_for(const struct release_case *c, const struct policy_demand *
 
 	if (d->type && strcmp(p->type, d->type) != 0)
 		fault_set(f, REASON_STATEMENT_OTHER, d->type, "type %s", ESC(bytes_str(p->type)));
+	if (!(s->by.mask & d->keys) && (s->withdrawn & d->keys))
+		fault_set(f, REASON_STATEMENT_WITHDRAWN, "standing", "withdrawn by its signer");
 	if (!(s->by.mask & d->keys))
 		fault_set(f, REASON_STATEMENT_SIGNATURE,
 			"signed by a key that the policy trusts for this", "%s",
@@ -421,6 +423,8 @@ bool release_check_statements(struct release_case *c, struct err *err)
 	for (size_t i = 0; i < c->input->statement_count; i++)
 		if (!read_statement(c, c->input->statements[i], &c->said[i], err))
 			return false;
+	if (!release_apply_withdrawals(c, err))
+		return false;
 	for (size_t i = 0; i < c->class->demand_count; i++)
 		check_demand(c, &c->class->demands[i]);
 	if (c->verdict->reason_count > before)
@@ -444,7 +448,12 @@ bool release_statement_check(const struct release *release, struct bytes envelop
 	OWNED(sigstore_bundle_free) struct sigstore_bundle *bundle = NULL;
 	OWNED(predicate_free) struct predicate *predicate = NULL;
 	struct statement_signers by;
+	bool withdraws = false;
 
+	if (!withdrawal_check(envelope, release->digest, policy, now, &withdraws, err))
+		return false;
+	if (withdraws)
+		return true;
 	if (!statement_envelope_open(envelope, &bundle, err) ||
 		!predicate_parse(buf_bytes(&bundle->dsse->payload), &predicate, err))
 		return err_wrap(err, "statement");

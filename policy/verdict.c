@@ -134,6 +134,8 @@ static const struct {
 	[REASON_STATEMENT_CONTENT] = {"statement-content",
 		"repair what it reports, and have it reported again"},
 	[REASON_STATEMENT_EXPIRED] = {"statement-expired", "have it made again"},
+	[REASON_STATEMENT_WITHDRAWN] = {"statement-withdrawn",
+		"ask its signer what was wrong with it, and have it made again"},
 	[REASON_COMPONENT_DIGEST] = {"component-digest",
 		"restore the released file, or release and approve the new one"},
 	[REASON_COMPONENT_MISSING] = {"component-missing",

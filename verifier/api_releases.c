@@ -220,7 +220,7 @@ static bool load(
 
 /* What the class asks of the workload's entry in the register. */
 static bool judge_register(struct call *call, const struct workload_row *workload,
-	struct verdict *verdict, struct err *err)
+	const struct judged *judged, struct err *err)
 {
 	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(call->app);
 	const struct policy_class *class =
@@ -228,8 +228,10 @@ static bool judge_register(struct call *call, const struct workload_row *workloa
 	const struct context_workload entry = {.reviewed = workload->reviewed,
 		.review_next = workload->review_next,
 		.third_parties = workload_third_parties(workload)};
-	policy_review_appraise(class, &entry, clock_wall(call->app->clock), verdict);
-	return policy_third_parties_appraise(class, &entry, verdict, err);
+	int64_t now = clock_wall(call->app->clock);
+	policy_review_appraise(class, &entry, now, judged->verdict);
+	checklist_review(judged->list, class, &entry, now);
+	return policy_third_parties_appraise(class, &entry, judged->verdict, err);
 }
 
 /* As of a launch. */
@@ -270,7 +272,7 @@ static bool judge_loaded(struct call *call, const struct loaded *l, const char *
 	if (l->workload.state != WORKLOAD_ACTIVE)
 		verdict_refuse(ret->verdict, REASON_WORKLOAD_RETIRED, l->release.workload, "active",
 			workload_state_name(l->workload.state), NULL, NULL);
-	if (!judge_register(call, &l->workload, ret->verdict, err))
+	if (!judge_register(call, &l->workload, ret, err))
 		return false;
 	judge_floors(l, ret);
 	verdict_conclude(ret->verdict);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /v1/releases/{digest}/statements: taken in beside a release when a key that the policy trusts
- * for its kind signed it and it speaks of that release. */
+ * for its kind signed it and it speaks of that release. A withdrawal of one comes the same way: from then on decisions
+ * count it, and it is stored, frozen and audited as the statements are. */
 #include "verifier/app.h"
 
 #include "base/text.h"
 #include "crypto/dsse.h"
+#include "policy/withdrawal.h"
 
 struct stating {
 	struct call *call;
@@ -34,7 +36,8 @@ static bool statement_work(struct store_tx *tx, void *arg, struct err *err)
 		return false;
 	hex_encode(BYTES_OF(object), digest);
 	return entry_append(s->call->app, tx, LEAF_RELEASE, s->row.time,
-		json_pack("{s:s, s:s, s:s, s:s}", "event", "statement", "release",
+		json_pack("{s:s, s:s, s:s, s:s}", "event",
+			s->row.withdrawal ? "statement-withdrawn" : "statement", "release",
 			http_path_param(s->call->exchange, 0), "digest", digest, "by",
 			s->call->who.uri),
 		err);
@@ -66,12 +69,14 @@ bool serve_statement(struct call *call, struct err *err)
 	s.row.time = clock_wall(call->app->clock);
 	if (!call_param_digest(call, 0, s.row.release, err) ||
 		!release_load(call, s.row.release, &release, err) ||
+		!withdrawal_check(s.row.envelope, s.row.release, policy->policy, s.row.time,
+			&s.row.withdrawal, err) ||
 		!release_statement_check(
 			release, s.row.envelope, policy->policy, s.row.time, err) ||
 		!store_run(call->app->store, statement_work, &s, err))
 		return false;
-	call_log(call, "statement-published", bytes_str(http_path_param(call->exchange, 0)),
-		(struct bytes){0});
+	call_log(call, s.row.withdrawal ? "statement-withdrawn" : "statement-published",
+		bytes_str(http_path_param(call->exchange, 0)), (struct bytes){0});
 	return call_json(call, s.added ? 201 : 200,
 		json_pack("{s:s, s:b}", "release", http_path_param(call->exchange, 0), "new",
 			(int)s.added),

@@ -22,7 +22,8 @@ bool only_one_take(const char *database, int *ret_fd, struct err *err)
 	}
 	bool held = errno == EWOULDBLOCK;
 	(void)err_set(err, held ? ERR_BUSY : ERR_IO, "%s: %s", buf_str(&path),
-		held ? "another assay-verifierd serves this database: stop it first, or give this one a "
+		held ? "another assay-verifierd serves this database: stop it first, or give this "
+		       "one a "
 		       "database of its own"
 		     : strerror(errno));
 	(void)close(fd);

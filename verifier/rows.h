@@ -176,8 +176,12 @@ struct statement_row {
 	uint8_t release[SHA256_LEN];
 	struct bytes envelope; /* borrowed */
 	int64_t time;
+	bool withdrawal; /* of another statement: kept from now on as one */
 };
-/* As of approvals; ERR_LIMIT beyond STATEMENTS_MAX or STATEMENTS_BYTES_MAX. */
+/* Room beside a release that only withdrawals may fill: what takes away is not kept out by what is there. */
+#define STATEMENTS_FOR_WITHDRAWALS       8u
+#define STATEMENTS_BYTES_FOR_WITHDRAWALS (64u << 10)
+/* As of approvals; ERR_LIMIT beyond STATEMENTS_MAX or STATEMENTS_BYTES_MAX, less the room for withdrawals. */
 must_use bool statement_insert(
 	struct sql *sql, const struct statement_row *row, bool *ret_new, struct err *err);
 must_use bool statements_get(struct sql *sql, const uint8_t release[SHA256_LEN],

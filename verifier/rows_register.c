@@ -354,12 +354,16 @@ static bool statement_place(struct sql *sql, const struct statement_row *row,
 	*ret_seq = sql_int(q, 1) + 1;
 	if (*ret_known)
 		return true;
-	if (sql_int(q, 0) >= (int64_t)STATEMENTS_MAX)
+	unsigned most = STATEMENTS_MAX, bytes = STATEMENTS_BYTES_MAX;
+	if (!row->withdrawal) {
+		most -= STATEMENTS_FOR_WITHDRAWALS;
+		bytes -= STATEMENTS_BYTES_FOR_WITHDRAWALS;
+	}
+	if (sql_int(q, 0) >= (int64_t)most)
+		return err_set(err, ERR_LIMIT, "a release has at most %u statements", most);
+	if (sql_int(q, 3) + (int64_t)row->envelope.len > (int64_t)bytes)
 		return err_set(
-			err, ERR_LIMIT, "a release has at most %u statements", STATEMENTS_MAX);
-	if (sql_int(q, 3) + (int64_t)row->envelope.len > (int64_t)STATEMENTS_BYTES_MAX)
-		return err_set(err, ERR_LIMIT, "a release has at most %u bytes of statements",
-			STATEMENTS_BYTES_MAX);
+			err, ERR_LIMIT, "a release has at most %u bytes of statements", bytes);
 	return true;
 }
 

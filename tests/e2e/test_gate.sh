@@ -139,11 +139,29 @@ grep -qE 'met +statement red-team' "$W/errors" || die "the checklist knows the s
 approve bob security prod bob.dsse
 approve bob security test bob-test.dsse
 ALL=(--statement model.dsse --statement redteam.dsse --approval alice.dsse --approval bob.dsse)
+refused() { # PATTERN PERSON ROLE
+	rm -f none.dsse
+	expect 1 "$1" assay release approve "$R" --person "$2" --role "$3" --env prod --reason r --key "$W/keys/alice" --policy "$POLICY" --out none.dsse
+	[ ! -e none.dsse ] || die "something was signed all the same"
+}
+refused 'the policy names no mallory: nothing was signed' mallory security
+refused 'the policy gives alice no role security: nothing was signed' alice security
+ok "approve__person_or_role_that_the_policy_does_not_have__signs_nothing"
 gate 0 '^gate open: ocr 1.0 for prod' "${ALL[@]}"
 gate 0 'checked' "${ALL[@]}" --explain
 expect 0 '^met: ocr 1.0' assay release checklist "$R" --env prod --policy "$POLICY" "${ALL[@]}"
 grep -qE 'approval by 1 as security +bob, until 20' "$W/out" || die "until when"
 ok "gate__everything_there__open"
+
+gate 0 'not checked' "${ALL[@]}" --explain
+for what in 'was revoked' 'withdrawn' 'review of the workload' 'floors'; do
+	grep -q "asked of no verifier: .*$what" "$W/out" || die "what was not asked: $what"
+done
+withdraw() { expect "$1" "$2" assay release withdraw-statement "$R" --statement redteam.dsse --reason "the rig was broken" --key "$W/keys/$3" --out withdrawn.dsse; }
+withdraw 1 'did not sign the statement' ci
+withdraw 0 'withdrawing a statement of kind assessment beside ocr 1.0' lab
+gate 1 'statement-withdrawn' "${ALL[@]}" --statement withdrawn.dsse
+ok "gate__offline__says_what_it_was_not_told_and_takes_withdrawals"
 
 lacking() { gate 1 "$1" --approval alice.dsse --approval bob.dsse --statement "$2" --statement "$3"; }
 lacking 'jailbreaks at most 3' model.dsse worse.dsse
@@ -225,6 +243,15 @@ expect 0 '^gate open: ocr 1.0 for prod' operator gate "$R" --env prod
 expect 0 '"met":true' operator gate "$DIGEST" --env prod --json
 expect 1 'for another environment' operator gate "$DIGEST" --env test
 expect 0 'met +statement red-team: assessment +1 signed by lab, until 2099' operator release checklist "$DIGEST" --env prod
+expect 0 'new +yes' operator release publish withdrawn.dsse
+expect 1 'statement-withdrawn' operator gate "$R" --env prod
+expect 1 'withdrawn by its signer' operator gate "$DIGEST" --env prod
+expect 1 'not met +statement red-team' operator release checklist "$DIGEST" --env prod
+attacked again.dsse "$DIGEST" 1 2099-01-01T00:00:00Z
+cp again.dsse "$R.statements.jsonl"
+expect 0 '1 statement beside it' operator release publish "$R"
+expect 0 '^gate open: ocr 1.0 for prod' operator gate "$R" --env prod
+ok "withdraw_statement__published__closes_the_gate_until_it_is_said_anew"
 expect 0 'component model +changed' operator release diff "$DIGEST" "$W/ocr-2.dsse"
 expect 3 'no such release' operator gate "$W/ocr-2.dsse" --env prod
 tested elsewhere.dsse ci /etc/hostname PASSED

@@ -38,6 +38,7 @@ run_agent() { host_assay one run ocr-agent --explain -- "$ROOT/demo/invoice.png"
 expect 1 'review-overdue' run_agent
 grep -q 'assay workload review' "$W/errors" || die "what to do about it is not said"
 expect 0 'overdue' operator workload list --due
+expect 1 'not met +review of the workload +overdue: due since 20' operator release checklist "$W/releases/release-1.0.0.dsse" --env prod
 ok "an overdue review: refused"
 
 expect 2 '--reason is needed' operator workload review ocr-agent

@@ -9,6 +9,7 @@
 #include "policy/checklist.h"
 #include "policy/policy_file.h"
 #include "policy/predicate.h"
+#include "policy/withdrawal.h"
 #include "tests/unit/policy/ek_ca.h"
 #include "tests/unit/policy/scene.h"
 
@@ -86,8 +87,8 @@ static struct scene_keys keys;
 static struct scene *s;
 static struct verdict verdict, true_verdict;
 static struct policy_state state, true_state;
-static struct buf top, statement_envelope;
-static struct bytes statement_view;
+static struct buf top, statement_envelope, withdrawal_envelope;
+static struct bytes statement_views[2];
 
 static int group_setup(void **ignored)
 {
@@ -117,6 +118,7 @@ static int teardown(void **ignored)
 	seam.armed = false;
 	buf_release(&top);
 	buf_release(&statement_envelope);
+	buf_release(&withdrawal_envelope);
 	scene_free(s);
 	return 0;
 }
@@ -233,6 +235,22 @@ static void S12__firmware_log_sent__undecided_where_a_call_fails(void **ignored)
 	appraise_each(false);
 }
 
+/* A withdrawal that the signer of the statement did not sign, so that it changes nothing. */
+static void withdraw_by_another(struct bytes statement)
+{
+	struct withdrawal w = {.reason = (char *)(uintptr_t) "wrong", .issued = SCENE_NOW};
+	struct buf text = {0};
+
+	assert_ok(sha256_of(statement, w.statement, &s->err), s->err);
+	memcpy(w.release, s->release_digest, SHA256_LEN);
+	assert_ok(withdrawal_statement(&w, &text, &s->err), s->err);
+	assert_ok(dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&text), keys.instance, &withdrawal_envelope,
+			  &s->err),
+		s->err);
+	buf_release(&text);
+	statement_views[1] = buf_bytes(&withdrawal_envelope);
+}
+
 /* A class that demands a statement, and the statement. */
 static void demand_statement(void)
 {
@@ -241,6 +259,8 @@ static void demand_statement(void)
 
 	buf_put_str(&top, "statement_keys:\n  - name: lab\n    kinds: [test-result]\n    pem: ");
 	scene_put_pem(&top, keys.other, 6);
+	buf_put_str(&top, "  - name: other\n    kinds: [test-result]\n    pem: ");
+	scene_put_pem(&top, keys.instance, 6);
 	s->class_lines = SCENE_CLASS_LINES
 		"    statements:\n      - {kind: test-result, name: tests, passed: true}\n";
 	s->top_lines = buf_str(&top);
@@ -258,10 +278,11 @@ static void demand_statement(void)
 	assert_ok(dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&text), keys.other, &statement_envelope,
 			  &s->err),
 		s->err);
+	withdraw_by_another(buf_bytes(&text));
 	buf_release(&text);
-	statement_view = buf_bytes(&statement_envelope);
-	s->context.statements = &statement_view;
-	s->context.statement_count = 1;
+	statement_views[0] = buf_bytes(&statement_envelope);
+	s->context.statements = statement_views;
+	s->context.statement_count = 2;
 	scene_attest(s);
 }
 
@@ -313,7 +334,8 @@ static bool run_statement_check(struct err *err)
 	struct release read = s->release;
 
 	memcpy(read.digest, s->release_digest, SHA256_LEN);
-	return release_statement_check(&read, statement_view, s->policy, err);
+	return release_statement_check(&read, statement_views[0], s->policy, err) &&
+	       release_statement_check(&read, statement_views[1], s->policy, err);
 }
 
 static void S12__statement_for_keeps__refused_where_a_call_fails(void **ignored)

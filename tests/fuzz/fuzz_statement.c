@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* in-toto statements of releases, approvals and rollback approvals. CI jobs and approvers publish them; they are parsed before their signatures are
+/* in-toto statements of releases, approvals, rollback approvals and withdrawals. CI jobs and approvers publish them; they are parsed before their signatures are
  * judged, so anybody who may publish can supply these bytes. */
 #include "policy/policy.h"
+#include "policy/withdrawal.h"
 
 #include <stdlib.h>
 
@@ -46,10 +47,27 @@ static void approval_twice(const struct approval *approval, bool rollback)
 	buf_release(&second);
 }
 
+static void withdrawal_twice(const struct withdrawal *withdrawal)
+{
+	struct buf first = {0}, second = {0};
+	struct withdrawal back = {0};
+	struct err err = {0};
+
+	if (!withdrawal_statement(withdrawal, &first, &err) ||
+		!withdrawal_parse(buf_bytes(&first), &back, &err) ||
+		!withdrawal_statement(&back, &second, &err))
+		abort();
+	same(buf_bytes(&first), &second);
+	withdrawal_release(&back);
+	buf_release(&first);
+	buf_release(&second);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct release *release = NULL;
 	struct approval *approval = NULL;
+	struct withdrawal withdrawal = {0};
 	struct err err = {0};
 
 	if (release_parse(bytes_of(data, size), &release, &err))
@@ -59,6 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	approval_free(&approval);
 	if (rollback_approval_parse(bytes_of(data, size), &approval, &err))
 		approval_twice(approval, true);
+	if (withdrawal_parse(bytes_of(data, size), &withdrawal, &err))
+		withdrawal_twice(&withdrawal);
+	withdrawal_release(&withdrawal);
 	release_free(&release);
 	approval_free(&approval);
 	return 0;

@@ -255,6 +255,58 @@ static void P1__statement_of_a_foreign_payload_type__a_fault_of_its_form(void **
 	buf_release(&envelope);
 }
 
+/* ---- the review ---- */
+
+static void review_line(int64_t reviewed, int64_t next, int64_t now)
+{
+	const struct context_workload workload = {.reviewed = reviewed, .review_next = next};
+
+	list = (struct checklist){.met = true, .count = 1, .items = {{.met = true}}};
+	checklist_review(&list, &s->policy->classes[0], &workload, now);
+}
+
+static void checklist__review__a_line_with_its_date(void **state)
+{
+	const struct checklist_item *item = &list.items[1];
+
+	(void)state;
+	judge_class(SCENE_CLASS_LINES "    review_every: 100s\n    review_grace: 10s\n");
+	review_line(SCENE_NOW, 0, SCENE_NOW + 99);
+	assert_int_equal(list.count, 2);
+	assert_string_equal(item->demand, "review of the workload");
+	assert_string_equal(item->by, "due at 2027-01-15T08:01:40Z");
+	assert_true(item->met && list.met);
+	assert_int_equal(item->expires, SCENE_NOW + 110);
+	assert_int_equal(list.expires, SCENE_NOW + 110);
+	review_line(SCENE_NOW, 0, SCENE_NOW + 100);
+	assert_string_equal(item->by, "due since 2027-01-15T08:01:40Z");
+	assert_true(item->met && list.met);
+	review_line(SCENE_NOW, 0, SCENE_NOW + 110);
+	assert_string_equal(item->by, "overdue: due since 2027-01-15T08:01:40Z");
+	assert_false(item->met || list.met);
+	assert_int_equal(item->expires, 0);
+}
+
+static void checklist__review_that_no_class_asks_for__warns_alone(void **state)
+{
+	(void)state;
+	review_line(0, 0, SCENE_NOW);
+	assert_int_equal(list.count, 1);
+	review_line(0, SCENE_NOW - 5, SCENE_NOW);
+	assert_string_equal(list.items[1].by, "due since 2027-01-15T07:59:55Z");
+	assert_true(list.met);
+	assert_int_equal(list.expires, 0);
+}
+
+static void checklist__full__takes_no_more(void **state)
+{
+	(void)state;
+	list.count = CHECKLIST_MAX;
+	checklist_review(
+		&list, NULL, &(const struct context_workload){.review_next = SCENE_NOW}, SCENE_NOW);
+	assert_int_equal(list.count, CHECKLIST_MAX);
+}
+
 /* ---- withdrawals ---- */
 
 static void P8__withdrawal_before_what_it_withdraws__withdraws_it(void **state)
@@ -434,6 +486,9 @@ int main(void)
 		T(checklist__end_of_an_approval__the_earlier_of_its_own_and_its_age),
 		T(approval__wrong_in_two_ways__the_first_is_said),
 		T(P1__statement_of_a_foreign_payload_type__a_fault_of_its_form),
+		T(checklist__review__a_line_with_its_date),
+		T(checklist__review_that_no_class_asks_for__warns_alone),
+		T(checklist__full__takes_no_more),
 		T(P8__withdrawal_before_what_it_withdraws__withdraws_it),
 		T(P8__withdrawal_beside_something_unreadable__withdraws),
 		T(approval__that_does_not_count__said_where_it_lacks),

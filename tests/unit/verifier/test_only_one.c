@@ -38,7 +38,8 @@ static void only_one__second__refused_until_the_first_leaves(void **state)
 
 	(void)state;
 	snprintf(wanted, sizeof(wanted),
-		"%s: another assay-verifierd serves this database: stop it first, or give this one a "
+		"%s: another assay-verifierd serves this database: stop it first, or give this one "
+		"a "
 		"database of its own",
 		lock);
 	assert_ok(only_one_take(path, &first, &err), err);

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Statements that their signers took back. */
+#include "policy/withdrawal.h"
+
+#include "policy/checklist.h"
+#include "scene.h"
+
+#define CLASS_PLAIN "    approvals: []\n    credential_lifetime: 10m\n    statements:\n"
+#define TEST_RESULT "https://in-toto.io/attestation/test-result/v0.1"
+#define BINARY      0
+#define MODEL       1 /* its digest is of fs-verity */
+#define SETTINGS    2
+#define RELEASE     3
+#define ELSEWHERE   4
+#define SAID_MAX    8
+
+static struct scene_keys keys;
+static struct scene *s;
+static struct buf top, envelopes[SAID_MAX];
+static struct bytes views[STATEMENTS_MAX + 1];
+static size_t count;
+static struct release *release;
+static struct checklist list;
+
+static int group_setup(void **state)
+{
+	(void)state;
+	scene_keys_make(&keys);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	scene_keys_free(&keys);
+	return 0;
+}
+
+/* ci speaks of builds, lab of quality; nobody else of anything. */
+static int setup(void **state)
+{
+	(void)state;
+	s = scene_new(&keys);
+	buf_put_str(&top,
+		"statement_keys:\n  - name: ci\n    kinds: [provenance, test-result, bom]\n"
+		"    pem: ");
+	scene_put_pem(&top, keys.other, 6);
+	buf_put_str(&top, "  - name: lab\n    kinds: [assessment, vsa, test-result]\n    pem: ");
+	scene_put_pem(&top, keys.instance, 6);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	release_free(&release);
+	buf_release(&top);
+	for (size_t i = 0; i < SAID_MAX; i++)
+		buf_release(&envelopes[i]);
+	count = 0;
+	scene_free(s);
+	return 0;
+}
+
+static void subject_hex(int subject, char hex[2 * SHA256_LEN + 1])
+{
+	static const uint8_t elsewhere[SHA256_LEN] = {0xee};
+
+	if (subject == RELEASE)
+		hex_encode(BYTES_OF(s->release_digest), hex);
+	else if (subject == ELSEWHERE)
+		hex_encode(BYTES_OF(elsewhere), hex);
+	else
+		hex_encode(BYTES_OF(s->components[subject].digest), hex);
+}
+
+static void say(int subject, const char *type, const char *predicate, struct key *key)
+{
+	struct buf text = {0};
+	char hex[2 * SHA256_LEN + 1];
+
+	subject_hex(subject, hex);
+	buf_printf(&text,
+		"{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{\"name\":\"x\","
+		"\"digest\":{\"sha256\":\"%s\"}}],\"predicateType\":\"%s\",\"predicate\":%s}",
+		hex, type, predicate);
+	assert_true(count < SAID_MAX);
+	assert_ok(dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&text), key, &envelopes[count], &s->err),
+		s->err);
+	views[count] = buf_bytes(&envelopes[count]);
+	count++;
+	buf_release(&text);
+}
+
+static void judge_at(int64_t now)
+{
+	const struct release_input input = {
+		.envelope = s->context.release,
+		.approvals = s->context.approvals,
+		.approval_count = s->context.approval_count,
+		.statements = views,
+		.statement_count = count,
+		.environment = bytes_str("prod"),
+	};
+
+	release_free(&release);
+	memset(s->verdict, 0, sizeof(*s->verdict));
+	assert_ok(release_checklist(&input, s->policy, now, &list, s->verdict, &release, &s->err),
+		s->err);
+	verdict_conclude(s->verdict);
+	assert_int_equal(s->verdict->trusted, list.met);
+}
+
+static void demand(const char *lines)
+{
+	static char class_lines[2048];
+
+	snprintf(class_lines, sizeof(class_lines), CLASS_PLAIN "%s", lines);
+	s->class_lines = class_lines;
+	s->top_lines = buf_str(&top);
+	scene_policy(s);
+	s->context.approval_count = 0;
+	judge_at(SCENE_NOW);
+}
+
+#define TESTS  "      - {kind: test-result, name: tests}\n"
+#define PASSED "{\"result\":\"PASSED\",\"configuration\":[]}"
+
+static void say_passed(struct key *key)
+{
+	say(BINARY, TEST_RESULT, PASSED, key);
+}
+
+/* A withdrawal of what was said as number `of`. */
+static struct withdrawal withdrawal_of(size_t of)
+{
+	struct withdrawal w = {
+		.reason = (char *)(uintptr_t) "the test rig was broken", .issued = SCENE_NOW - 5};
+	struct dsse *dsse = NULL;
+
+	assert_ok(dsse_parse(views[of], &dsse, &s->err), s->err);
+	assert_ok(sha256_of(buf_bytes(&dsse->payload), w.statement, &s->err), s->err);
+	dsse_free(&dsse);
+	memcpy(w.release, s->release_digest, SHA256_LEN);
+	return w;
+}
+
+static void withdraw(const struct withdrawal *w, struct key *key)
+{
+	struct buf text = {0};
+
+	assert_ok(withdrawal_statement(w, &text, &s->err), s->err);
+	assert_true(count < SAID_MAX);
+	assert_ok(dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&text), key, &envelopes[count], &s->err),
+		s->err);
+	views[count] = buf_bytes(&envelopes[count]);
+	count++;
+	buf_release(&text);
+}
+
+static void P8__statement_withdrawn_by_its_signer__refused(void **state)
+{
+	struct withdrawal w;
+
+	(void)state;
+	say_passed(keys.other);
+	w = withdrawal_of(0);
+	withdraw(&w, keys.other);
+	demand(TESTS);
+	assert_int_equal(s->verdict->reason_count, 2);
+	assert_int_equal(s->verdict->reasons[0].code, REASON_STATEMENT_MISSING);
+	assert_int_equal(s->verdict->reasons[1].code, REASON_STATEMENT_WITHDRAWN);
+	assert_string_equal(s->verdict->reasons[1].subject, "statement 1 for tests");
+	assert_string_equal(s->verdict->reasons[1].expected, "standing");
+	assert_string_equal(s->verdict->reasons[1].actual, "withdrawn by its signer");
+	assert_false(list.met);
+	/* Said anew, in other bytes, it stands again. */
+	say(SETTINGS, TEST_RESULT, PASSED, keys.other);
+	demand(TESTS);
+	assert_trusted(s);
+}
+
+static void P8__withdrawal_before_the_statement__counts(void **state)
+{
+	struct withdrawal w;
+
+	(void)state;
+	say_passed(keys.other);
+	w = withdrawal_of(0);
+	withdraw(&w, keys.other);
+	views[0] = buf_bytes(&envelopes[1]);
+	views[1] = buf_bytes(&envelopes[0]);
+	demand(TESTS);
+	assert_refused_among(s, REASON_STATEMENT_WITHDRAWN);
+}
+
+static void P8__withdrawal_that_names_another_release__counts(void **state)
+{
+	struct withdrawal w;
+
+	(void)state;
+	say_passed(keys.other);
+	w = withdrawal_of(0);
+	w.release[0] ^= 1;
+	withdraw(&w, keys.other);
+	demand(TESTS);
+	assert_refused_among(s, REASON_STATEMENT_WITHDRAWN);
+}
+
+static void P8__withdrawal_by_somebody_else__ignored(void **state)
+{
+	struct withdrawal w;
+
+	(void)state;
+	say_passed(keys.other);
+	w = withdrawal_of(0);
+	withdraw(&w, keys.instance); /* lab did not sign it */
+	withdraw(&w, keys.alice); /* nobody for statements */
+	w.statement[31] ^= 1;
+	withdraw(&w, keys.other); /* of something else */
+	demand(TESTS);
+	assert_trusted(s);
+}
+
+static void P8__withdrawal_that_does_not_parse__ignored(void **state)
+{
+	char predicate[] = "{\"reason\":\"r\"}";
+
+	(void)state;
+	say_passed(keys.other);
+	say(BINARY, "https://assay.example/statement-withdrawal/v1", predicate, keys.other);
+	demand(TESTS);
+	assert_trusted(s);
+}
+
+/* Two keys signed: each takes its own word back, and no more. */
+static void P8__one_of_two_signers_withdraws__the_other_stands(void **state)
+{
+	struct withdrawal w;
+	struct buf both = {0};
+
+	(void)state;
+	say_passed(keys.other);
+	assert_ok(dsse_add_signature(views[0], keys.instance, &both, &s->err), s->err);
+	views[0] = buf_bytes(&both);
+	w = withdrawal_of(0);
+	withdraw(&w, keys.other);
+	demand(TESTS);
+	assert_trusted(s);
+	assert_string_equal(list.items[2].by, "1 signed by lab");
+	demand("      - {kind: test-result, name: tests, keys: [ci]}\n");
+	assert_refused_among(s, REASON_STATEMENT_WITHDRAWN);
+	withdraw(&w, keys.instance);
+	demand(TESTS);
+	assert_refused_among(s, REASON_STATEMENT_WITHDRAWN);
+	buf_release(&both);
+}
+
+/* ---- taking it in ---- */
+
+static bool check(size_t i)
+{
+	struct release read = s->release;
+
+	memcpy(read.digest, s->release_digest, SHA256_LEN);
+	return release_statement_check(&read, views[i], s->policy, &s->err);
+}
+
+static void withdrawal_check__by_a_statement_key_for_this_release__taken_in(void **state)
+{
+	struct withdrawal w;
+
+	(void)state;
+	s->top_lines = buf_str(&top);
+	scene_policy(s);
+	say_passed(keys.other);
+	w = withdrawal_of(0);
+	withdraw(&w, keys.instance);
+	assert_ok(check(1), s->err);
+	withdraw(&w, keys.alice);
+	assert_fails(check(2), s->err, ERR_DENIED,
+		"statement-signature: a withdrawal that no key signed which the policy trusts for "
+		"statements");
+	w.release[0] ^= 1;
+	withdraw(&w, keys.other);
+	assert_fails(check(3), s->err, ERR_MISMATCH,
+		"statement-other: withdrawn beside another release");
+	say(RELEASE, "https://assay.example/statement-withdrawal/v1", "{}", keys.other);
+	assert_false(check(4));
+	assert_int_equal(s->err.code, ERR_FORMAT);
+}
+
+static void withdrawal_check__too_many_signatures__refused(void **state)
+{
+	struct withdrawal w;
+
+	(void)state;
+	s->top_lines = buf_str(&top);
+	scene_policy(s);
+	say_passed(keys.other);
+	w = withdrawal_of(0);
+	withdraw(&w, keys.other);
+	for (int i = 0; i < 8; i++) {
+		struct buf more = {0};
+
+		assert_ok(dsse_add_signature(buf_bytes(&envelopes[1]), keys.alice, &more, &s->err),
+			s->err);
+		buf_release(&envelopes[1]);
+		envelopes[1] = more;
+		views[1] = buf_bytes(&more);
+		assert_int_equal(check(1), i < 7);
+	}
+	assert_int_equal(s->err.code, ERR_LIMIT);
+}
+
+/* ---- form ---- */
+
+static void withdrawal__written_and_read__the_same(void **state)
+{
+	struct withdrawal w, read = {0};
+	struct buf text = {0};
+
+	(void)state;
+	say_passed(keys.other);
+	w = withdrawal_of(0);
+	assert_ok(withdrawal_statement(&w, &text, &s->err), s->err);
+	assert_ok(withdrawal_parse(buf_bytes(&text), &read, &s->err), s->err);
+	assert_memory_equal(read.statement, w.statement, SHA256_LEN);
+	assert_memory_equal(read.release, w.release, SHA256_LEN);
+	assert_string_equal(read.reason, w.reason);
+	assert_int_equal(read.issued, w.issued);
+	withdrawal_release(&read);
+	assert_null(read.reason);
+	buf_release(&text);
+}
+
+static void withdrawal__bad__refused_in_words(void **state)
+{
+#define SUBJECT(name) "{\"digest\":{\"sha256\":\"" HEX "\"},\"name\":\"" name "\"}"
+#define HEX           "0707070707070707070707070707070707070707070707070707070707070707"
+#define FORM(subjects, predicate)                                                                  \
+	"{\"_type\":\"https://in-toto.io/Statement/v1\",\"predicate\":" predicate                  \
+	",\"predicateType\":\"https://assay.example/statement-withdrawal/"                         \
+	"v1\",\"subject\":[" subjects "]}"
+#define TWO  SUBJECT("statement") "," SUBJECT("release")
+#define TIME "\"2026-11-26T00:00:00Z\""
+	static const struct {
+		const char *text, *wanted;
+	} cases[] = {
+		{FORM(TWO, "{\"issued\":" TIME ",\"reason\":\"r\"}"), NULL},
+		{FORM(SUBJECT("statement"), "{\"issued\":" TIME ",\"reason\":\"r\"}"),
+			"not a statement and a release"},
+		{FORM(SUBJECT("release") "," SUBJECT("statement"),
+			 "{\"issued\":" TIME ",\"reason\":\"r\"}"),
+			"not a statement and a release"},
+		{FORM(SUBJECT("statement") "," SUBJECT("statement"),
+			 "{\"issued\":" TIME ",\"reason\":\"r\"}"),
+			"not a statement and a release"},
+		{FORM(TWO, "{\"issued\":" TIME "}"), "reason"},
+		{FORM(TWO, "{\"issued\":\"yesterday\",\"reason\":\"r\"}"), "issued"},
+		{FORM(TWO, "{\"issued\":" TIME ",\"reason\":\"r\",\"until\":1}"), "until"},
+		{"{}", "withdrawal"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct withdrawal w = {0};
+
+		s->err = (struct err){0};
+		assert_int_equal(withdrawal_parse(bytes_str(cases[i].text), &w, &s->err),
+			cases[i].wanted == NULL);
+		if (cases[i].wanted) {
+			assert_int_equal(s->err.code, ERR_FORMAT);
+			assert_non_null(strstr(s->err.text, cases[i].wanted));
+			assert_null(w.reason);
+		}
+		withdrawal_release(&w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(P8__statement_withdrawn_by_its_signer__refused),
+		T(P8__withdrawal_before_the_statement__counts),
+		T(P8__withdrawal_that_names_another_release__counts),
+		T(P8__withdrawal_by_somebody_else__ignored),
+		T(P8__withdrawal_that_does_not_parse__ignored),
+		T(P8__one_of_two_signers_withdraws__the_other_stands),
+		T(withdrawal_check__by_a_statement_key_for_this_release__taken_in),
+		T(withdrawal_check__too_many_signatures__refused),
+		T(withdrawal__written_and_read__the_same),
+		T(withdrawal__bad__refused_in_words),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
