@@ -7,13 +7,11 @@
 
 extern const struct command cmd_enroll, cmd_run, cmd_status, cmd_doctor, cmd_measure;
 extern const struct command cmd_release_create, cmd_release_sign, cmd_release_approve,
-	cmd_release_withdraw, cmd_release_publish, cmd_release_revoke, cmd_release_show,
-	cmd_release_list, cmd_release_checklist, cmd_release_diff, cmd_gate;
-extern const struct command cmd_rollout_start, cmd_rollout_status, cmd_rollout_promote,
-	cmd_rollout_halt, cmd_rollout_rollback;
 	cmd_release_withdraw, cmd_release_withdraw_statement, cmd_release_publish,
 	cmd_release_revoke, cmd_release_show, cmd_release_list, cmd_release_checklist,
 	cmd_release_diff, cmd_gate;
+extern const struct command cmd_rollout_start, cmd_rollout_status, cmd_rollout_promote,
+	cmd_rollout_halt, cmd_rollout_rollback;
 extern const struct command cmd_workload_add, cmd_workload_list, cmd_workload_show,
 	cmd_workload_export, cmd_workload_review, cmd_workload_retire;
 extern const struct command cmd_compliance_report;
