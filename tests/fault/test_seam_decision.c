@@ -334,8 +334,8 @@ static bool run_statement_check(struct err *err)
 	struct release read = s->release;
 
 	memcpy(read.digest, s->release_digest, SHA256_LEN);
-	return release_statement_check(&read, statement_views[0], s->policy, err) &&
-	       release_statement_check(&read, statement_views[1], s->policy, err);
+	return release_statement_check(&read, statement_views[0], s->policy, s->context.now, err) &&
+	       release_statement_check(&read, statement_views[1], s->policy, s->context.now, err);
 }
 
 static void S12__statement_for_keeps__refused_where_a_call_fails(void **ignored)

@@ -263,7 +263,7 @@ static bool check(size_t i)
 	struct release read = s->release;
 
 	memcpy(read.digest, s->release_digest, SHA256_LEN);
-	return release_statement_check(&read, views[i], s->policy, &s->err);
+	return release_statement_check(&read, views[i], s->policy, s->context.now, &s->err);
 }
 
 static void withdrawal_check__by_a_statement_key_for_this_release__taken_in(void **state)

@@ -381,11 +381,10 @@ static void migrate__policies_of_schema_4__found_in_the_ledger(void **state)
 	(void)world_path(&w, "verifier.db", path);
 	assert_ok(sql_sqlite.open(path, true, &sql, &w.err), w.err);
 	assert_ok(sql->ops->script(sql,
-			  "DROP TABLE policy_differences; DROP TABLE policies; PRAGMA "
-			  "user_version=4",
+			  UNDO_TO_8,
 			  &w.err),
 		w.err);
-	assert_ok(store_migrate(sql, &w.err), w.err);
+	assert_ok(store_migrate(sql, &(int64_t){0}, &w.err), w.err);
 	sql_close(&sql);
 	/* It is not known any more that version 2 was staged: a file that is older is then refused. */
 	assert_false(world_open(&w));
