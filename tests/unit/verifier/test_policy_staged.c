@@ -3,6 +3,7 @@
  * put in force once, by whoever may, with what was meant (app_staged.c, api_policies.c, rows_policies.c, policy_ref.c). */
 #include <pthread.h>
 
+#include "tests/unit/verifier/schema_undo.h"
 #include "tests/unit/verifier/staged_world.h"
 
 /* ---- staging ---- */
