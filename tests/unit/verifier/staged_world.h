@@ -146,7 +146,8 @@ static inline void hex_of(struct bytes content, char out[2 * SHA256_LEN + 1])
 }
 
 /* Stages a version and gives the digest of its file. */
-static inline void stage(int version, const char *class_lines, int wanted, char digest[2 * SHA256_LEN + 1])
+static inline void stage(
+	int version, const char *class_lines, int wanted, char digest[2 * SHA256_LEN + 1])
 {
 	struct buf text = {0}, sig = {0};
 
@@ -178,7 +179,8 @@ static inline json_t *order(
 	return world_json(&w, &w.admin, "POST", path, body, wanted);
 }
 
-static inline void ordered(int version, const char *what, const char *digest, const char *more, int wanted)
+static inline void ordered(
+	int version, const char *what, const char *digest, const char *more, int wanted)
 {
 	json_decref(order(version, what, digest, more, wanted));
 }

@@ -5,6 +5,27 @@
 
 #include "tests/unit/verifier/schema_undo.h"
 #include "tests/unit/verifier/staged_world.h"
+#include "verifier/app_policy.h"
+
+/* Nothing is judged beside the one in force any more. */
+static void assert_none_staged(void)
+{
+	int64_t seq = 0;
+	struct policy_ref *ref = app_staged(w.app, &seq);
+
+	assert_null(ref);
+}
+
+static void refused_conflict(int version, const char *why)
+{
+	struct buf text = {0}, sig = {0};
+
+	text_of(version, "", &text);
+	envelope(buf_bytes(&text), BY(anna, bert), &sig);
+	refused(buf_bytes(&sig), 409, why);
+	buf_release(&text);
+	buf_release(&sig);
+}
 
 /* ---- staging ---- */
 
@@ -80,7 +101,7 @@ static void P9__staged_version_equal_or_lower__refused(void **state)
 	ordered(3, "activate", first, "", 200);
 	assert_in_force(3);
 	stage(3, "    pinned: true\n", 409, digest);
-	stage(2, "", 409, digest);
+	refused_conflict(2, "version 2 is not above version 3, which is in force");
 	assert_policies("3 in-force, 1 superseded");
 }
 
@@ -91,7 +112,7 @@ static void stage__another_one_waits__refused_until_it_is_withdrawn(void **state
 	(void)state;
 	world_start(&w);
 	stage(2, "", 201, two);
-	stage(3, "", 409, three);
+	refused_conflict(3, "version 2 is staged: withdraw it first");
 	ordered(2, "withdraw", two, ",\"at\":\"2027-01-01T00:00:00Z\"", 400);
 	ordered(2, "withdraw", two, "", 200);
 	assert_policies("2 withdrawn, 1 in-force");
@@ -130,6 +151,7 @@ static void activate__what_was_meant__in_force_and_in_the_ledger(void **state)
 	ordered(2, "activate", digest, "", 200);
 	assert_in_force(2);
 	assert_policies("2 in-force, 1 superseded");
+	assert_none_staged();
 	json_t *e = entry("policy");
 	assert_string_equal(said(e, "digest"), digest);
 	assert_string_equal(said(e, "by"), "spiffe://bank.example/operator/admin/test");
@@ -336,6 +358,7 @@ static void file__newer_than_what_is_staged__overtakes_it(void **state)
 	assert_ok(app_policy_load(w.app, &w.err), w.err);
 	assert_in_force(3);
 	assert_policies("3 in-force, 2 superseded, 1 superseded");
+	assert_none_staged();
 	assert_conflict(2, digest, "version 2 is not staged");
 	buf_release(&text);
 	buf_release(&sig);
