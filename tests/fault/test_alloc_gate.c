@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* S12: memory runs out while an approval is written and while the gate's answer is: whole, or an error. */
+/* S12: memory runs out while an approval or a withdrawal is written and while the gate's answer is: whole, or an error. */
 #include "tests/fault/alloc.h"
 
 #include "policy/checklist.h"
 #include "policy/policy.h"
+#include "policy/withdrawal.h"
 
 static struct buf out, wanted;
 static struct approval approval = {
@@ -58,6 +59,25 @@ static void S12__approval_statement__out_of_memory_or_whole(void **ignored)
 
 	(void)ignored;
 	assert_ok(approval_statement(&approval, &wanted, &err), err);
+	fault_case_run(&c);
+}
+
+static bool run_withdrawal(struct err *err)
+{
+	const struct withdrawal w = {.reason = (char *)(uintptr_t) "found wrong", .issued = 1000};
+
+	return withdrawal_statement(&w, &out, err);
+}
+
+static void S12__withdrawal_statement__out_of_memory_or_whole(void **ignored)
+{
+	const struct fault_case c = {run_withdrawal, check_out, release_out};
+	struct err err = {0};
+
+	(void)ignored;
+	assert_ok(run_withdrawal(&err), err);
+	wanted = out;
+	out = (struct buf){0};
 	fault_case_run(&c);
 }
 
@@ -121,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_teardown(name, teardown)
 		T(S12__approval_statement__out_of_memory_or_whole),
+		T(S12__withdrawal_statement__out_of_memory_or_whole),
 		T(S12__checklist__out_of_memory_or_whole),
 		T(S12__gate_answer__out_of_memory_or_whole),
 	};

@@ -338,6 +338,92 @@ static void key__rsa__no_credential_for_it(void **state)
 	assert_string_equal(reason_of(REASON_KEY_POSSESSION)->expected, "an ECDSA key");
 }
 
+/* ---- logs and launches ---- */
+
+static struct bytes firmware_log;
+
+static void with_firmware_log(struct scene *scene, struct evidence *e)
+{
+	(void)scene;
+	e->firmware_log = firmware_log;
+}
+
+static bool another_log(struct bytes sent, struct bytes claimed, uint64_t length)
+{
+	firmware_log = sent;
+	s->edit_evidence = with_firmware_log;
+	assert_ok(sha256_of(claimed, s->claims.firmware_digest, &s->err), s->err);
+	s->claims.firmware_length = length;
+	scene_run(s);
+	return verdict_has(s->verdict, REASON_EVIDENCE_MALFORMED);
+}
+
+static void firmware_log__not_the_one_claimed__refused(void **state)
+{
+	(void)state;
+	assert_false(another_log(BYTES_LIT("abc"), BYTES_LIT("abc"), 3));
+	assert_false(another_log(BYTES_LIT("a"), BYTES_LIT("a"), 1));
+	assert_true(another_log(BYTES_LIT("abc"), BYTES_LIT("abd"), 3));
+	assert_true(another_log(BYTES_LIT("abc"), BYTES_LIT("abc"), 4));
+	assert_string_equal(
+		reason_of(REASON_EVIDENCE_MALFORMED)->expected, "the log that the claims name");
+}
+
+static void launch__none_or_two__counted(void **state)
+{
+	struct runtime_baseline baseline = scene_baseline(s);
+
+	(void)state;
+	scene_log_launch(s);
+	scene_run(s);
+	assert_string_equal(reason_of(REASON_RUNTIME_LAUNCH)->expected, "exactly one");
+	assert_string_equal(reason_of(REASON_RUNTIME_LAUNCH)->actual, "2");
+	scene_log_clear(s);
+	scene_log_baseline(s, &baseline);
+	scene_run(s);
+	assert_string_equal(reason_of(REASON_RUNTIME_LAUNCH)->actual, "none");
+}
+
+static void renewal__another_launch__said_so(void **state)
+{
+	(void)state;
+	scene_renewal(s);
+	scene_log_launch(s);
+	scene_run(s);
+	assert_string_equal(
+		reason_of(REASON_RUNTIME_LAUNCH)->expected, "none besides the one accepted");
+	assert_string_equal(reason_of(REASON_RUNTIME_LAUNCH)->actual, "1");
+}
+
+/* The first of all records counts as any other. */
+static void launch__first_component_unlisted_or_unreleased__refused(void **state)
+{
+	struct runtime_baseline baseline = scene_baseline(s);
+	struct release_component extra = s->components[0];
+
+	(void)state;
+	extra.name = (char *)(uintptr_t) "extra";
+	scene_log_clear(s);
+	scene_log_baseline(s, &baseline);
+	scene_log_component(s, &extra);
+	s->launch.component_count = 0;
+	for (size_t i = 0; i < SCENE_COMPONENTS; i++)
+		scene_log_component(s, &s->components[i]);
+	scene_log_launch(s);
+	scene_run(s);
+	assert_refused(s, REASON_COMPONENT_EXTRA);
+	assert_string_equal(s->verdict->reasons[0].actual, "extra");
+	scene_log_clear(s);
+	scene_log_baseline(s, &baseline);
+	scene_log_component(s, &extra);
+	for (size_t i = 0; i < SCENE_COMPONENTS; i++)
+		scene_log_component(s, &s->components[i]);
+	scene_log_launch(s);
+	scene_run(s);
+	assert_refused(s, REASON_COMPONENT_EXTRA);
+	assert_string_equal(s->verdict->reasons[0].actual, "not in the release");
+}
+
 /* ---- the challenge ---- */
 
 static void challenge__at_its_limits__judged(void **state)
@@ -535,6 +621,10 @@ int main(void)
 		T(C3__certification_of_another_object__named),
 		T(key__in_software_where_a_class_wants_the_tpm__said),
 		T(key__rsa__no_credential_for_it),
+		T(firmware_log__not_the_one_claimed__refused),
+		T(launch__none_or_two__counted),
+		T(renewal__another_launch__said_so),
+		T(launch__first_component_unlisted_or_unreleased__refused),
 		T(challenge__at_its_limits__judged),
 		T(challenge__renewal_of_a_class_unknown__lives_no_longer),
 		T(verifier__without_an_id__is_not_the_one),

@@ -345,6 +345,65 @@ static void statement_check__of_neither_release_nor_component__refused(void **st
 	assert_ok(release_statement_check(&read, views[3], s->policy, s->context.now, &s->err), s->err);
 }
 
+static void statement_check__signed_by_a_key_for_other_kinds__refused(void **state)
+{
+	struct release read = s->release;
+	struct buf many = {0};
+
+	(void)state;
+	memcpy(read.digest, s->release_digest, SHA256_LEN);
+	say_built(BINARY, "b", 0, keys.instance); /* lab: no builder */
+	assert_fails(release_statement_check(&read, views[0], s->policy, &s->err), s->err,
+		ERR_DENIED,
+		"statement-signature: not signed by a key that the policy trusts for kind "
+		"provenance"); /* the policy names no statement key at all */
+	s->top_lines = buf_str(&top);
+	scene_policy(s);
+	assert_fails(release_statement_check(&read, views[0], s->policy, &s->err), s->err,
+		ERR_DENIED,
+		"statement-signature: not signed by a key that the policy trusts for kind "
+		"provenance");
+	for (int i = 0; i < 8; i++) {
+		buf_clear(&many);
+		assert_ok(dsse_add_signature(buf_bytes(&envelopes[0]), keys.other, &many, &s->err),
+			s->err);
+		buf_clear(&envelopes[0]);
+		buf_put(&envelopes[0], buf_bytes(&many));
+		if (i < 7)
+			assert_ok(release_statement_check(
+					  &read, buf_bytes(&envelopes[0]), s->policy, &s->err),
+				s->err);
+	}
+	assert_fails(release_statement_check(&read, buf_bytes(&envelopes[0]), s->policy, &s->err),
+		s->err, ERR_LIMIT, "statement: 9 signatures: more than 8");
+	buf_release(&many);
+}
+
+static void demand__two_signers__both_named(void **state)
+{
+	(void)state;
+	say_tested("PASSED", keys.other);
+	say_tested("PASSED", keys.instance);
+	say_tested("PASSED", keys.alice);
+	demand("      - {kind: test-result, name: tests}\n");
+	assert_trusted(s);
+	assert_string_equal(list.items[2].by, "2 signed by ci, lab");
+	demand("      - {kind: test-result, name: tests, covers: [config]}\n");
+	assert_string_equal(s->verdict->reasons[1].subject, "statement 3 for tests");
+}
+
+/* What cannot be read is said where something lacks, and not beside a class that asks for nothing. */
+static void statements__unreadable__said_where_one_lacks(void **state)
+{
+	(void)state;
+	views[count++] = BYTES_LIT("junk");
+	demand("      - {kind: test-result, name: tests}\n");
+	assert_true(verdict_has(s->verdict, REASON_STATEMENT_MALFORMED));
+	say_tested("PASSED", keys.other);
+	demand("      - {kind: test-result, name: tests}\n");
+	assert_trusted(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +417,9 @@ int main(void)
 		T(age__of_one_second__ends_with_it),
 		T(cover__two_statements__end_with_the_later_one),
 		T(cover__two_components__end_with_the_earlier_one),
+		T(statement_check__signed_by_a_key_for_other_kinds__refused),
+		T(demand__two_signers__both_named),
+		T(statements__unreadable__said_where_one_lacks),
 		T(statement_check__of_neither_release_nor_component__refused),
 	};
 

@@ -158,6 +158,15 @@ static void withdraw(const struct withdrawal *w, struct key *key)
 	buf_release(&text);
 }
 
+/* Whether the verifier would keep it beside this release. */
+static bool check(size_t i)
+{
+	struct release read = s->release;
+
+	memcpy(read.digest, s->release_digest, SHA256_LEN);
+	return release_statement_check(&read, views[i], s->policy, s->context.now, &s->err);
+}
+
 static void P8__statement_withdrawn_by_its_signer__refused(void **state)
 {
 	struct withdrawal w;
@@ -233,6 +242,46 @@ static void P8__withdrawal_that_does_not_parse__ignored(void **state)
 	assert_trusted(s);
 }
 
+static void P8__withdrawal_beside_junk_and_of_its_own_payload_type__counts(void **state)
+{
+	struct withdrawal w;
+	struct buf text = {0};
+
+	(void)state;
+	say_passed(keys.other);
+	w = withdrawal_of(0);
+	assert_ok(withdrawal_statement(&w, &text, &s->err), s->err);
+	assert_ok(dsse_sign("application/vnd.in-toto.withdrawal+json", buf_bytes(&text), keys.other,
+			  &envelopes[1], &s->err),
+		s->err);
+	buf_release(&text);
+	views[1] = BYTES_LIT("junk");
+	views[2] = buf_bytes(&envelopes[1]);
+	count = 3;
+	demand(TESTS);
+	assert_refused_among(s, REASON_STATEMENT_WITHDRAWN);
+	assert_ok(check(2), s->err);
+	assert_false(check(1));
+	assert_int_equal(s->err.code, ERR_FORMAT);
+}
+
+static void withdrawal__reason_at_its_limit__written(void **state)
+{
+	static char reason[WITHDRAWAL_REASON_MAX + 2];
+	struct withdrawal w = {.reason = reason, .issued = 1};
+	struct buf text = {0};
+
+	(void)state;
+	memset(reason, 'r', WITHDRAWAL_REASON_MAX);
+	assert_ok(withdrawal_statement(&w, &text, &s->err), s->err);
+	buf_clear(&text);
+	reason[WITHDRAWAL_REASON_MAX] = 'r';
+	assert_false(withdrawal_statement(&w, &text, &s->err));
+	assert_int_equal(s->err.code, ERR_FORMAT);
+	assert_int_equal(text.len, 0);
+	buf_release(&text);
+}
+
 /* Two keys signed: each takes its own word back, and no more. */
 static void P8__one_of_two_signers_withdraws__the_other_stands(void **state)
 {
@@ -257,14 +306,6 @@ static void P8__one_of_two_signers_withdraws__the_other_stands(void **state)
 }
 
 /* ---- taking it in ---- */
-
-static bool check(size_t i)
-{
-	struct release read = s->release;
-
-	memcpy(read.digest, s->release_digest, SHA256_LEN);
-	return release_statement_check(&read, views[i], s->policy, s->context.now, &s->err);
-}
 
 static void withdrawal_check__by_a_statement_key_for_this_release__taken_in(void **state)
 {
@@ -387,6 +428,8 @@ int main(void)
 		T(P8__withdrawal_that_names_another_release__counts),
 		T(P8__withdrawal_by_somebody_else__ignored),
 		T(P8__withdrawal_that_does_not_parse__ignored),
+		T(P8__withdrawal_beside_junk_and_of_its_own_payload_type__counts),
+		T(withdrawal__reason_at_its_limit__written),
 		T(P8__one_of_two_signers_withdraws__the_other_stands),
 		T(withdrawal_check__by_a_statement_key_for_this_release__taken_in),
 		T(withdrawal_check__too_many_signatures__refused),
