@@ -9,6 +9,7 @@
 
 #define API_ANSWER_MAX (40u << 20)
 #define API_TIMEOUT_S  60L
+#define ELSEWHERE_TIMEOUT_S 10L /* a stranger's service holds nobody up */
 
 struct settings {
 	char *verifier, *ca, *cert, *key;
@@ -39,6 +40,7 @@ static bool beside(const char *file, const char *path, struct buf *out)
 
 struct target {
 	struct buf verifier, ca, cert, key;
+	long timeout; /* seconds; 0: the default */
 };
 
 static void target_release(struct target *target)
@@ -115,7 +117,7 @@ static CURLcode request_set(CURL *curl, const struct target *target, const char 
 		{CURLOPT_SSL_VERIFYPEER, 1},
 		{CURLOPT_SSL_VERIFYHOST, 2},
 		{CURLOPT_NOSIGNAL, 1},
-		{CURLOPT_TIMEOUT, API_TIMEOUT_S},
+		{CURLOPT_TIMEOUT, target->timeout ? target->timeout : API_TIMEOUT_S},
 		{CURLOPT_CONNECTTIMEOUT, 10},
 		{CURLOPT_FOLLOWLOCATION, 0},
 	};
@@ -243,7 +245,7 @@ static bool request_perform(struct cli *cli, const struct target *target, const 
 bool api_elsewhere(struct cli *cli, const char *url, const char *ca, const char *path,
 	const char *content_type, const struct bytes *body, struct buf *ret, long *ret_status)
 {
-	OWNED(target_release) struct target target = {0};
+	OWNED(target_release) struct target target = {.timeout = ELSEWHERE_TIMEOUT_S};
 	if (strncmp(url, "https://", 8) != 0)
 		return err_set(&cli->err, ERR_USAGE, "%s: must be an https:// address",
 			ESC(bytes_str(url)));

@@ -32,6 +32,7 @@ struct feed {
 	struct bytes text;
 	struct checkpoint checkpoint;
 	uint64_t seen[TLOG_POLICY_NAMES_MAX]; /* sizes that witnesses cosigned last */
+	uint64_t cosigned; /* who did in this round */
 	unsigned asked, answered;
 };
 
@@ -127,9 +128,11 @@ static bool witness_ask(struct feed *feed, size_t i, struct bytes note)
 				(unsigned long long)feed->checkpoint.size);
 		old = told;
 	}
-	return err_set(err, ERR_CONFLICT,
-		"it has seen another tree of %llu leaves: the ledger was forked",
-		(unsigned long long)told);
+	return told == feed->checkpoint.size
+		       ? err_set(err, ERR_CONFLICT,
+				 "it has seen another tree of %llu leaves: the ledger was forked",
+				 (unsigned long long)told)
+		       : err_set(err, ERR_BUSY, "somebody else feeds it at the same time");
 }
 
 static bool deliver(struct feed *feed)
@@ -143,7 +146,9 @@ static bool deliver(struct feed *feed)
 static bool round_run(struct feed *feed)
 {
 	OWNED(buf_release) struct buf note = {0};
+	bool delivered = false;
 	feed->asked = feed->answered = 0;
+	feed->cosigned = 0;
 	if (!latest_read(feed))
 		return false;
 	buf_put(&note, buf_bytes(&feed->note));
@@ -154,11 +159,17 @@ static bool round_run(struct feed *feed)
 		if (!witness->url)
 			continue;
 		feed->asked++;
-		if (witness_ask(feed, i, buf_bytes(&note)))
-			feed->answered++;
-		else
+		if (!witness_ask(feed, i, buf_bytes(&note))) {
 			(void)fprintf(stderr, "assay: witness %s: %s\n", witness->name,
 				feed->cli->err.text);
+			continue;
+		}
+		feed->answered++;
+		feed->cosigned |= UINT64_C(1) << i;
+		/* At once: one that is slow must not let the others' cosignatures grow old. */
+		if (!delivered && tlog_policy_quorum(feed->policy, feed->cosigned) &&
+			!(delivered = deliver(feed)))
+			return false;
 	}
 	return deliver(feed);
 }

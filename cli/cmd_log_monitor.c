@@ -5,18 +5,23 @@
  */
 #include "cli/commands.h"
 
+#include "base/time.h"
 #include "cli/log_client.h"
 #include "ledger/ledger.h"
 #include "ledger/tlog_policy.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
 
-#define STATE_NOTE "checkpoint"
-#define STATE_EDGE "edge"
+#define STATE_FILE  "state"
+#define STATE_MAGIC "assay log monitor 1"
+#define STATE_MAX   (NOTE_MAX + 8192)
 
 static const struct option_spec options[] = {
 	{"policy", "FILE", OPTION_VALUE, "the log, its witnesses and their quorum (tlog-policy)"},
 	{"state", "DIR", OPTION_VALUE, "what was seen last; made if it is not there"},
+	{"max-age", "SECONDS", OPTION_VALUE, "refuse a checkpoint that no quorum cosigned since"},
 	{"url", "URL", OPTION_VALUE, "where the log is (default: the verifier's own, /log)"},
 	{"log-ca", "FILE", OPTION_VALUE, "CA of that server (default: the system's)"},
 	API_OPTIONS,
@@ -28,11 +33,14 @@ struct monitor {
 	struct log_client log;
 	struct tlog_policy *policy;
 	const char *state;
+	int lock;
 	struct buf note, last_note;
-	struct tlog_cosigned now, last;
+	struct tlog_cosigned now;
+	struct checkpoint last; /* size 0: nothing was seen before */
 	struct tree_edge edge; /* of the leaves read so far */
 	int64_t time; /* of the last leaf */
-	uint64_t counts[LEAF_TYPES], backwards;
+	uint64_t counts[LEAF_TYPES], backwards, unreadable;
+	int64_t age; /* seconds since a quorum cosigned; -1: no quorum is demanded */
 };
 
 static void monitor_release(struct monitor *m)
@@ -41,6 +49,7 @@ static void monitor_release(struct monitor *m)
 	tlog_policy_free(&m->policy);
 	buf_release(&m->note);
 	buf_release(&m->last_note);
+	fd_close(&m->lock);
 }
 
 static bool state_path(const struct monitor *m, const char *name, struct buf *out)
@@ -49,85 +58,197 @@ static bool state_path(const struct monitor *m, const char *name, struct buf *ou
 	       err_set(&m->cli->err, ERR_NOMEM, "monitor");
 }
 
-/* What it was last time; nothing the first time. A state that does not fit together is an error: it
- * is what the ledger is held against. */
-static bool state_read(struct monitor *m)
+static bool state_lock(struct monitor *m)
 {
-	OWNED(buf_release) struct buf path = {0}, edge_path = {0}, edge = {0};
+	OWNED(buf_release) struct buf path = {0};
+	if (!state_path(m, "lock", &path))
+		return false;
+	m->lock = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (m->lock < 0)
+		return err_errno(&m->cli->err, errno, "%s", buf_str(&path));
+	return flock(m->lock, LOCK_EX | LOCK_NB) == 0 ||
+	       err_set(&m->cli->err, ERR_BUSY, "%s: another monitor works on it", m->state);
+}
+
+/* ---- what it was last time: a line each for the last leaf's time and the tree's right edge, then the
+ * note ---- */
+
+static bool line_take(struct bytes *rest, const char *word, struct bytes *ret)
+{
+	struct bytes line;
+	size_t len = strlen(word);
+	if (!text_next_line(rest, &line) || line.len < len || memcmp(line.data, word, len) != 0)
+		return false;
+	*ret = bytes_of(line.data + len, line.len - len);
+	return true;
+}
+
+static bool state_parse(struct monitor *m, struct bytes in)
+{
+	OWNED(buf_release) struct buf edge = {0};
+	struct err *err = &m->cli->err;
+	struct bytes value, time, coded;
+	uint64_t number = 0;
+	if (!line_take(&in, STATE_MAGIC, &value) || value.len > 0 ||
+		!line_take(&in, "time ", &time) || !text_decimal(time, &number) ||
+		number > INT64_MAX || !line_take(&in, "edge ", &coded) ||
+		!base64_decode(coded, false, 4096, &edge, err) ||
+		!tree_edge_decode(buf_bytes(&edge), &m->edge, err))
+		return err_set(err, ERR_CONFIG, "not a monitor's state");
+	m->time = (int64_t)number;
+	buf_put(&m->last_note, in);
+	return buf_ok(&m->last_note, err);
+}
+
+/* Signed by one of the policy's logs; who witnessed it then is no matter now. */
+static bool state_check(struct monitor *m)
+{
 	struct err *err = &m->cli->err;
 	uint8_t root[SHA256_LEN];
-	if (!state_path(m, STATE_NOTE, &path) || !state_path(m, STATE_EDGE, &edge_path))
+	struct bytes text;
+	bool opened = false;
+	for (size_t i = 0; i < m->policy->log_count && !opened; i++)
+		opened = note_open(buf_bytes(&m->last_note), &m->policy->logs[i].key, &text, err);
+	if (!opened || !checkpoint_parse(text, &m->last, err) || !tree_root(&m->edge, root, err))
+		return err_set(err, ERR_CONFIG, "not a tree of a log in the policy");
+	return (m->edge.size == m->last.size &&
+		       memcmp(root, m->last.root, SHA256_LEN) == 0) ||
+	       err_set(err, ERR_CONFIG, "its parts are not of one tree");
+}
+
+/* A state that does not fit together is an error: it is what the ledger is held against. */
+static bool state_read(struct monitor *m)
+{
+	OWNED(buf_release) struct buf path = {0}, text = {0};
+	struct err *err = &m->cli->err;
+	if (!state_path(m, STATE_FILE, &path))
 		return false;
-	if (!cli_read(buf_str(&path), NOTE_MAX, &m->last_note, err)) {
+	if (!cli_read(buf_str(&path), STATE_MAX, &text, err)) {
 		if (err->code != ERR_NOT_FOUND)
 			return false;
 		*err = (struct err){0};
 		return true;
 	}
-	if (!tlog_policy_check(m->policy, NULL, buf_bytes(&m->last_note), &m->last, err) ||
-		!cli_read(buf_str(&edge_path), 4096, &edge, err) ||
-		!tree_edge_decode(buf_bytes(&edge), &m->edge, err) ||
-		!tree_root(&m->edge, root, err))
-		return err_wrap(err, "%s", m->state);
-	return (m->edge.size == m->last.checkpoint.size &&
-		       memcmp(root, m->last.checkpoint.root, SHA256_LEN) == 0) ||
-	       err_set(err, ERR_CONFIG, "%s: its two files are not of one tree", m->state);
+	if (!state_parse(m, buf_bytes(&text)) || !state_check(m))
+		return err_wrap(err, "%s", buf_str(&path));
+	*err = (struct err){0};
+	return true;
 }
 
+/* One file, whole or not at all. */
 static bool state_write(struct monitor *m)
 {
-	OWNED(buf_release) struct buf path = {0}, edge_path = {0}, edge = {0};
+	OWNED(buf_release) struct buf path = {0}, edge = {0}, text = {0};
 	struct err *err = &m->cli->err;
-	return state_path(m, STATE_NOTE, &path) && state_path(m, STATE_EDGE, &edge_path) &&
-	       tree_edge_encode(&m->edge, &edge, err) &&
-	       file_write_atomic(buf_str(&edge_path), buf_bytes(&edge), 0600, err) &&
-	       file_write_atomic(buf_str(&path), buf_bytes(&m->note), 0600, err);
+	if (!state_path(m, STATE_FILE, &path) || !tree_edge_encode(&m->edge, &edge, err))
+		return false;
+	buf_printf(&text, STATE_MAGIC "\ntime %lld\nedge ", (long long)m->time);
+	buf_put_base64(&text, buf_bytes(&edge), false);
+	buf_put_u8(&text, '\n');
+	buf_put(&text, buf_bytes(&m->note));
+	return buf_ok(&text, err) &&
+	       file_write_atomic(buf_str(&path), buf_bytes(&text), 0600, err);
 }
 
-/* The ledger says something that it denied before: both notes are kept. */
+/* ---- what it is now ---- */
+
+/* The ledger says something that it denied before: its note is kept, once for each root. What it said
+ * before stays in the state. */
 static bool broken(struct monitor *m, const char *why)
 {
 	OWNED(buf_release) struct buf path = {0};
-	char name[48];
-	(void)snprintf(name, sizeof(name), "contradiction-%llu",
-		(unsigned long long)m->now.checkpoint.size);
+	char name[64], hex[17];
+	(void)snprintf(name, sizeof(name), "contradiction-%llu-%s",
+		(unsigned long long)m->now.checkpoint.size,
+		text_short_hex(BYTES_OF(m->now.checkpoint.root), hex));
 	if (!state_path(m, name, &path) ||
 		!file_write_atomic(buf_str(&path), buf_bytes(&m->note), 0600, &m->cli->err))
 		return false;
 	return err_set(&m->cli->err, ERR_MISMATCH, "%s (kept: %s)", why, buf_str(&path));
 }
 
+/* The youngest moment at which a quorum had cosigned: whoever shows an old view for ever is found out
+ * by it. */
+static void age_find(struct monitor *m, int64_t now)
+{
+	m->age = -1;
+	if (m->policy->quorum == QUORUM_NONE)
+		return;
+	for (size_t i = 0; i < m->policy->witness_count; i++) {
+		uint64_t since = 0;
+		if (!(m->now.witnesses >> i & 1))
+			continue;
+		for (size_t k = 0; k < m->policy->witness_count; k++)
+			if (m->now.witnesses >> k & 1 && m->now.times[k] >= m->now.times[i])
+				since |= UINT64_C(1) << k;
+		int64_t age = now > m->now.times[i] ? now - m->now.times[i] : 0;
+		if (tlog_policy_quorum(m->policy, since) && (m->age < 0 || age < m->age))
+			m->age = age;
+	}
+}
+
+static bool age_check(struct monitor *m)
+{
+	uint64_t most = 0;
+	const char *text = option(m->cli, "max-age");
+	age_find(m, clock_wall(&clock_system));
+	if (!text)
+		return true;
+	if (!text_decimal(bytes_str(text), &most) || most > INT64_MAX)
+		return err_set(&m->cli->err, ERR_USAGE, "--max-age: seconds");
+	if (m->age < 0)
+		return err_set(&m->cli->err, ERR_USAGE, "--max-age: the policy demands no quorum");
+	return (uint64_t)m->age <= most ||
+	       err_set(&m->cli->err, ERR_MISMATCH,
+		       "the checkpoint shown was cosigned %llds ago: an old view",
+		       (long long)m->age);
+}
+
 static bool checkpoint_read(struct monitor *m)
 {
-	struct err *err = &m->cli->err;
+	const struct checkpoint *now = &m->now.checkpoint;
 	if (!log_client_get(&m->log, "/checkpoint", NOTE_MAX, &m->note) ||
-		!tlog_policy_check(m->policy, NULL, buf_bytes(&m->note), &m->now, err))
+		!tlog_policy_check(m->policy, NULL, buf_bytes(&m->note), &m->now, &m->cli->err) ||
+		!age_check(m))
 		return false;
-	if (m->now.checkpoint.size < m->last.checkpoint.size)
-		return broken(m, "the ledger is smaller than it was");
-	if (m->now.checkpoint.size == m->last.checkpoint.size && m->last.checkpoint.size > 0 &&
-		memcmp(m->now.checkpoint.root, m->last.checkpoint.root, SHA256_LEN) != 0)
+	if (m->last.size == 0)
+		return true;
+	if (!bytes_equal(now->origin, m->last.origin))
+		return err_set(&m->cli->err, ERR_CONFIG,
+			"%s: this state is of another log; use a state for each", m->state);
+	if (now->size < m->last.size)
+		return err_set(&m->cli->err, ERR_MISMATCH,
+			"the ledger is smaller than it was, %llu leaves and not %llu: an older "
+			"view, or an older copy",
+			(unsigned long long)now->size, (unsigned long long)m->last.size);
+	if (now->size == m->last.size && memcmp(now->root, m->last.root, SHA256_LEN) != 0)
 		return broken(m, "the ledger shows another tree of the same size");
 	return true;
 }
 
+/* Every leaf counts for the tree, whatever is in it. */
 static bool leaf_look(struct monitor *m, struct bytes bytes)
 {
-	struct leaf leaf;
+	struct leaf leaf = {0};
 	uint8_t hash[SHA256_LEN];
-	struct err *err = &m->cli->err;
-	if (!leaf_decode(bytes, &leaf, err) || !leaf_hash(bytes, hash, err))
-		return err_wrap(err, "leaf %llu", (unsigned long long)m->edge.size);
+	struct err why = {0};
+	unsigned long long at = m->edge.size;
+	if (!leaf_hash(bytes, hash, &m->cli->err) || !tree_append(&m->edge, hash, &m->cli->err))
+		return false;
+	if (!leaf_decode(bytes, &leaf, &why)) {
+		m->unreadable++;
+		(void)fprintf(stderr, "assay: leaf %llu: %s\n", at, why.text);
+		return why.code != ERR_NOMEM || err_set(&m->cli->err, ERR_NOMEM, "monitor");
+	}
 	if (leaf.time < m->time) {
 		m->backwards++;
-		(void)fprintf(stderr,
-			"assay: leaf %llu: its time lies %llds before the one before\n",
-			(unsigned long long)m->edge.size, (long long)(m->time - leaf.time));
+		(void)fprintf(stderr, "assay: leaf %llu: its time lies %llds before an earlier one's\n",
+			at, (long long)(m->time - leaf.time));
 	} else {
 		m->time = leaf.time;
 	}
 	m->counts[leaf.type]++;
-	return tree_append(&m->edge, hash, err);
+	return true;
 }
 
 /* From where the last tree ended; a bundle's first leaves may be known already. */
@@ -162,26 +283,36 @@ static bool follow(struct monitor *m)
 	return state_write(m);
 }
 
+static enum status say_json(struct monitor *m, enum status status)
+{
+	json_t *types = json_object();
+	for (int i = 1; i < LEAF_TYPES; i++)
+		if (m->counts[i])
+			(void)json_object_set_new(types, leaf_type_name((enum leaf_type)i),
+				json_integer((json_int_t)m->counts[i]));
+	return cli_print_json(m->cli,
+		json_pack("{s:I,s:I,s:i,s:o,s:I,s:I,s:o}", "size",
+			(json_int_t)m->now.checkpoint.size, "last_size", (json_int_t)m->last.size,
+			"witnesses", __builtin_popcountll(m->now.witnesses), "age",
+			m->age < 0 ? json_null() : json_integer((json_int_t)m->age),
+			"times_backwards", (json_int_t)m->backwards, "unreadable",
+			(json_int_t)m->unreadable, "leaves", types),
+		status);
+}
+
 static enum status say(struct monitor *m)
 {
 	struct cli *cli = m->cli;
-	unsigned long long size = m->now.checkpoint.size, last = m->last.checkpoint.size;
-	int witnesses = __builtin_popcountll(m->now.witnesses);
-	enum status status = m->backwards ? STATUS_REFUSED : STATUS_DONE;
-	if (cli->json) {
-		json_t *types = json_object();
-		for (int i = 1; i < LEAF_TYPES; i++)
-			if (m->counts[i])
-				(void)json_object_set_new(types, leaf_type_name((enum leaf_type)i),
-					json_integer((json_int_t)m->counts[i]));
-		return cli_print_json(cli,
-			json_pack("{s:I,s:I,s:i,s:I,s:o}", "size", (json_int_t)size, "last_size",
-				(json_int_t)last, "witnesses", witnesses, "times_backwards",
-				(json_int_t)m->backwards, "leaves", types),
-			status);
-	}
-	(void)printf("%sconsistent%s: %llu leaves, %llu more than last time, %d witnesses\n",
-		colour(cli, "green"), colour(cli, "off"), size, size - last, witnesses);
+	unsigned long long size = m->now.checkpoint.size, last = m->last.size;
+	enum status status = m->backwards || m->unreadable ? STATUS_REFUSED : STATUS_DONE;
+	if (cli->json)
+		return say_json(m, status);
+	(void)printf("%sconsistent%s: %llu leaves, %llu more than last time, %d witnesses",
+		colour(cli, "green"), colour(cli, "off"), size, size - last,
+		__builtin_popcountll(m->now.witnesses));
+	if (m->age >= 0)
+		(void)printf(", a quorum %llds ago", (long long)m->age);
+	(void)printf("\n");
 	for (int i = 1; i < LEAF_TYPES; i++)
 		if (m->counts[i])
 			(void)printf("  %-12s %llu\n", leaf_type_name((enum leaf_type)i),
@@ -191,7 +322,7 @@ static enum status say(struct monitor *m)
 
 static enum status run(struct cli *cli)
 {
-	OWNED(monitor_release) struct monitor m = {.cli = cli};
+	OWNED(monitor_release) struct monitor m = {.cli = cli, .lock = -1};
 	OWNED(buf_release) struct buf text = {0};
 	const char *policy = NULL;
 	m.log = (struct log_client){
@@ -203,21 +334,21 @@ static enum status run(struct cli *cli)
 		(void)err_wrap(&cli->err, "%s", policy);
 		return cli_fail(cli);
 	}
-	if (!file_make_dirs(m.state, 0700, &cli->err) || !state_read(&m))
+	if (!file_make_dirs(m.state, 0700, &cli->err) || !state_lock(&m) || !state_read(&m))
 		return cli_fail(cli);
 	if (follow(&m))
 		return say(&m);
 	if (cli->err.code != ERR_MISMATCH)
 		return cli_fail(cli);
-	(void)fprintf(
-		stderr, "%srefused%s: %s\n", colour(cli, "red"), colour(cli, "off"), cli->err.text);
+	(void)fprintf(stderr, "%srefused%s: %s\n", colour(cli, "red"), colour(cli, "off"),
+		cli->err.text);
 	return STATUS_REFUSED;
 }
 
 const struct command cmd_log_monitor = {
 	.group = "log",
 	.name = "monitor",
-	.synopsis = "--policy FILE --state DIR [--url URL]",
+	.synopsis = "--policy FILE --state DIR [--max-age SECONDS] [--url URL]",
 	.summary =
 		"Follows a ledger: every leaf read, and the tree of last time inside the new one.",
 	.options = options,

@@ -284,22 +284,26 @@ bool note_reduce(struct bytes note, const struct note_key *const *keys, size_t c
 	struct buf *out, struct err *err)
 {
 	struct bytes text, lines, line;
+	bool taken[NOTE_SIGNATURES_MAX] = {false};
 
+	if (count > NOTE_SIGNATURES_MAX)
+		return err_set(err, ERR_USAGE, "note: more than %d keys", NOTE_SIGNATURES_MAX);
 	if (!split(note, &text, &lines, err))
 		return false;
 	buf_put(out, text);
 	buf_put_u8(out, '\n');
-	while (text_next_line(&lines, &line)) {
-		bool named = false;
+	while (text_next_line(&lines, &line))
+		for (size_t i = 0; i < count; i++) {
+			bool named = false;
 
-		for (size_t i = 0; i < count && !named; i++)
 			if (!line_names(line, keys[i], &named, err))
 				return false;
-		if (named) {
+			if (!named || taken[i])
+				continue;
+			taken[i] = true;
 			buf_put(out, line);
 			buf_put_u8(out, '\n');
 		}
-	}
 	return buf_ok(out, err);
 }
 

@@ -34,7 +34,8 @@ void note_key_release(struct note_key *key);
 /* Whether a signature stands there under this key's name and id; nothing is verified. */
 must_use bool note_names(
 	struct bytes note, const struct note_key *key, bool *ret_named, struct err *err);
-/* Appends the note with the signatures under these keys' names and ids alone; nothing is verified. */
+/* Appends the note with one signature, the first, under each of these keys' names and ids alone, at
+ * most NOTE_SIGNATURES_MAX keys; nothing is verified. */
 must_use bool note_reduce(struct bytes note, const struct note_key *const *keys, size_t count,
 	struct buf *out, struct err *err);
 /* The text that this key signed, borrowed from the note, its last newline included. Signatures by

@@ -10,7 +10,7 @@
 
 #define TLOG_POLICY_MAX       65536 /* bytes of the file */
 #define TLOG_POLICY_LOGS_MAX  32
-#define TLOG_POLICY_NAMES_MAX 64 /* witnesses and groups, each */
+#define TLOG_POLICY_NAMES_MAX 48 /* witnesses and groups, each: all of them fit one note */
 #define TLOG_POLICY_NAME_MAX  255
 #define TLOG_POLICY_URL_MAX   1024
 

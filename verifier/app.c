@@ -49,6 +49,19 @@ static bool store_load(struct app *app, const struct sql_ops *ops, struct err *e
 	       ledger_log_check(&app->ledger_log, app->store, app->config.log_directory, err);
 }
 
+/* What is read from files alone. */
+static bool keys_load(struct app *app, struct err *err)
+{
+	return token_key_load(app, err) &&
+	       issuer_load(&app->config, app->random, app->clock, &app->issuer, err) &&
+	       tls_load(app, err) &&
+	       ledger_log_load(
+		       app->config.log_key, app->config.log_origin, &app->ledger_log, err) &&
+	       (!app->config.log_policy ||
+		       ledger_log_witnesses(&app->ledger_log, app->config.log_policy,
+			       app->config.log_quorum_age, clock_wall(app->clock), err));
+}
+
 bool app_open(
 	struct config *config, const struct app_options *options, struct app **ret, struct err *err)
 {
@@ -64,18 +77,19 @@ bool app_open(
 	if (pthread_mutex_init(&app->policy_lock, NULL) != 0 ||
 		pthread_mutex_init(&app->policy_change, NULL) != 0)
 		return err_set(err, ERR_NOMEM, "service");
-	if (!token_key_load(app, err) ||
-		!issuer_load(&app->config, app->random, app->clock, &app->issuer, err) ||
-		!tls_load(app, err) ||
-		!ledger_log_load(
-			app->config.log_key, app->config.log_origin, &app->ledger_log, err) ||
-		(app->config.log_policy &&
-			!ledger_log_witnesses(&app->ledger_log, app->config.log_policy,
-				app->config.log_quorum_age, clock_wall(app->clock), err)) ||
-		!store_load(app, options->sql, err) || !app_policy_load(app, err) ||
+	if (!keys_load(app, err))
+		return false;
+	if (options->check) {
+		*ret = TAKE(app);
+		return app_policy_check(*ret, err);
+	}
+	if (!store_load(app, options->sql, err) || !app_policy_load(app, err) ||
 		!app_staged_load(app, err) || !shadow_new(app, &app->shadow, err) ||
 		(app->config.log_directory &&
-			!log_publisher_start(app->config.log_directory, app->store, &app->log,
+			!log_publisher_start(app->config.log_directory, app->store,
+				app->ledger_log.policy &&
+					app->ledger_log.policy->quorum != QUORUM_NONE,
+				&app->log,
 				&app->publisher, err)) ||
 		!workers_new(app->config.workers, QUEUE_MAX, &app->workers, err))
 		return false;

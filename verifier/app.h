@@ -61,6 +61,9 @@ struct app_options {
 	struct random *random;
 	const struct sql_ops *sql;
 	int log_fd;
+	/* Everything is read and judged but the database, which is left alone: an older program may
+	 * be at work on it. Nothing can be served then. */
+	bool check;
 };
 /* Everything but the listening: keys, store, policy, workers. The configuration is handed over. */
 must_use bool app_open(struct config *config, const struct app_options *options, struct app **ret,
@@ -75,6 +78,8 @@ void app_close(struct app **app);
  * it. A version below the one in force is refused, as is another policy under the same version:
  * a rollback is old content under a new number. */
 must_use bool app_policy_load(struct app *app, struct err *err);
+/* Reads and judges the file alone. */
+must_use bool app_policy_check(struct app *app, struct err *err);
 struct policy_ref *app_policy(struct app *app);
 
 /* ---- ledger entries (ledger_entry.c) ---- */

@@ -74,6 +74,14 @@ static bool file_open(struct app *app, struct policy_ref *ref, struct err *err)
 	return policy_ref_open(app, file, NULL, ref, err);
 }
 
+bool app_policy_check(struct app *app, struct err *err)
+{
+	OWNED(policy_ref_drop) struct policy_ref *ref = policy_ref_new();
+	if (!ref)
+		return err_set(err, ERR_NOMEM, "policy");
+	return file_open(app, ref, err);
+}
+
 struct enforcing {
 	struct app *app;
 	struct policy_ref *ref;

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define SCHEMA_WITH_CHECKPOINTS 5
-
 bool ledger_log_load(const char *uri, const char *origin, struct ledger_log *ret, struct err *err)
 {
 	OWNED(key_unref) struct key *key = NULL;
@@ -97,9 +95,10 @@ static bool note_check(const struct ledger_log *log, struct sql *sql, const stru
 
 	if (!checkpoint_get(sql, &note, err))
 		return false;
-	*ret_signed = note.len > 0;
+	*ret_signed = note.len > 1;
 	if (!*ret_signed)
-		return true;
+		return note.len == 1 || tree->size == 0 ||
+		       err_set(err, ERR_STORE, "ledger: its checkpoint is missing");
 	if (!note_read(log, buf_bytes(&note), "its checkpoint", &checkpoint, err))
 		return false;
 	if (checkpoint.size != tree->size)
@@ -117,7 +116,7 @@ static bool published_check(const struct ledger_log *log, const struct tile_sour
 	struct checkpoint checkpoint;
 	uint8_t root[SHA256_LEN];
 
-	if (!path_join(&path, directory, LOG_CHECKPOINT_FILE))
+	if (!path_join(&path, directory, LOG_LATEST_FILE))
 		return err_set(err, ERR_NOMEM, "ledger");
 	if (access(buf_str(&path), F_OK) != 0 && errno == ENOENT)
 		return true;
@@ -168,26 +167,23 @@ bool ledger_log_check(
 		return false;
 	bool ok = check(log, store, sql, directory, &sealed, err);
 	store_read_done(store, &sql);
-	if (!ok || sealed)
-		return ok;
-	if (store_migrated_from(store) >= SCHEMA_WITH_CHECKPOINTS)
-		return err_set(err, ERR_STORE, "ledger: its checkpoint is missing");
-	return store_run(store, seal_work, NULL, err);
+	return ok && (sealed || store_run(store, seal_work, NULL, err));
 }
 
 /* ---- cosignatures ---- */
 
 #define FUTURE_MAX 60 /* seconds by which a witness's clock may be ahead */
 
-static bool times_check(const struct ledger_log *log, const struct tlog_cosigned *cosigned,
-	int64_t now, struct err *err)
+/* Who signed with a clock that is ahead is not counted; the others may be a quorum all the same. */
+static bool times_check(const struct ledger_log *log, struct tlog_cosigned *cosigned, int64_t now,
+	struct err *err)
 {
 	for (size_t i = 0; i < log->policy->witness_count; i++)
-		if (cosigned->witnesses >> i & 1 && cosigned->times[i] > now + FUTURE_MAX)
-			return err_set(err, ERR_MISMATCH,
-				"checkpoint: cosigned by %s in the future: whose clock is wrong?",
-				log->policy->witnesses[i].name);
-	return true;
+		if (cosigned->times[i] > now + FUTURE_MAX)
+			cosigned->witnesses &= ~(UINT64_C(1) << i);
+	return tlog_policy_quorum(log->policy, cosigned->witnesses) ||
+	       err_set(err, ERR_MISMATCH,
+		       "checkpoint: cosigned in the future: whose clock is wrong?");
 }
 
 /* A tree that the witnesses saw, and that is not in this ledger, was signed with its key. */
@@ -216,45 +212,89 @@ static bool tree_check(struct store *store, const struct checkpoint *checkpoint,
 		       (unsigned long long)checkpoint->size);
 }
 
-static bool note_keep(
-	const struct ledger_log *log, struct bytes note, struct buf *out, struct err *err)
+static bool note_keep(const struct ledger_log *log, struct bytes note, uint64_t witnesses,
+	struct buf *out, struct err *err)
 {
 	const struct note_key *keys[TLOG_POLICY_NAMES_MAX + 1] = {&log->key};
+	size_t count = 1;
 
 	for (size_t i = 0; i < log->policy->witness_count; i++)
-		keys[1 + i] = &log->policy->witnesses[i].key;
-	return note_reduce(note, keys, 1 + log->policy->witness_count, out, err);
+		if (witnesses >> i & 1)
+			keys[count++] = &log->policy->witnesses[i].key;
+	return note_reduce(note, keys, count, out, err);
 }
 
+/* Size of the tree that the stored note is about; 0: none. */
+static bool kept_size(struct sql *sql, uint64_t *ret, struct err *err)
+{
+	OWNED(buf_release) struct buf note = {0};
+	struct checkpoint checkpoint;
+
+	*ret = 0;
+	if (!cosigned_get(sql, &note, err))
+		return false;
+	if (note.len == 0)
+		return true;
+	if (!checkpoint_parse(buf_bytes(&note), &checkpoint, err))
+		return false;
+	*ret = checkpoint.size;
+	return true;
+}
+
+struct keeping {
+	struct buf note;
+	uint64_t size;
+};
+
+static void keeping_release(struct keeping *k)
+{
+	buf_release(&k->note);
+}
+
+/* A larger one stays, whoever brings back an old one. */
 static bool cosigned_work(struct store_tx *tx, void *arg, struct err *err)
 {
-	const struct buf *note = arg;
+	const struct keeping *k = arg;
+	uint64_t size = 0;
 
-	return cosigned_set(tx->sql, buf_bytes(note), err);
+	if (!kept_size(tx->sql, &size, err))
+		return false;
+	return size > k->size || cosigned_set(tx->sql, buf_bytes(&k->note), err);
+}
+
+/* Each accepted note is of this ledger, so that what each witness saw last adds up. */
+static bool times_merge(struct ledger_log *log, const struct tlog_cosigned *cosigned)
+{
+	bool newer = false;
+
+	(void)pthread_mutex_lock(&log->lock);
+	for (size_t i = 0; i < log->policy->witness_count; i++)
+		if (cosigned->witnesses >> i & 1 &&
+			(!(log->witnesses >> i & 1) || cosigned->times[i] > log->times[i])) {
+			log->witnesses |= UINT64_C(1) << i;
+			log->times[i] = cosigned->times[i];
+			newer = true;
+		}
+	(void)pthread_mutex_unlock(&log->lock);
+	return newer;
 }
 
 bool ledger_log_accept(struct ledger_log *log, struct store *store, struct bytes note, int64_t now,
 	struct err *err)
 {
-	OWNED(buf_release) struct buf kept = {0};
+	OWNED(keeping_release) struct keeping keeping = {0};
 	struct tlog_cosigned cosigned;
 
 	if (!log->policy)
 		return err_set(err, ERR_NOT_FOUND, "no witnesses are configured (log_policy)");
 	if (!tlog_policy_check(log->policy, &log->key, note, &cosigned, err) ||
 		!times_check(log, &cosigned, now, err) ||
-		!tree_check(store, &cosigned.checkpoint, err) || !note_keep(log, note, &kept, err))
+		!tree_check(store, &cosigned.checkpoint, err) ||
+		!note_keep(log, note, cosigned.witnesses, &keeping.note, err))
 		return false;
-	(void)pthread_mutex_lock(&log->lock);
-	bool newer = cosigned.checkpoint.size >= log->cosigned_size;
-	bool ok = !newer || store_run(store, cosigned_work, &kept, err);
-	if (ok && newer) {
-		log->cosigned_size = cosigned.checkpoint.size;
-		log->witnesses = cosigned.witnesses;
-		memcpy(log->times, cosigned.times, sizeof(log->times));
-	}
-	(void)pthread_mutex_unlock(&log->lock);
-	return ok;
+	keeping.size = cosigned.checkpoint.size;
+	/* What says nothing new about any witness replaces nothing. */
+	return !times_merge(log, &cosigned) || store_run(store, cosigned_work, &keeping, err);
 }
 
 bool ledger_log_fresh(struct ledger_log *log, int64_t now, struct err *err)
@@ -266,7 +306,8 @@ bool ledger_log_fresh(struct ledger_log *log, int64_t now, struct err *err)
 	(void)pthread_mutex_lock(&log->lock);
 	for (size_t i = 0; i < log->policy->witness_count; i++)
 		if (log->witnesses >> i & 1 && log->times[i] >= log->started &&
-			log->times[i] >= now - log->quorum_age)
+			log->times[i] >= now - log->quorum_age &&
+			log->times[i] <= now + FUTURE_MAX)
 			fresh |= UINT64_C(1) << i;
 	(void)pthread_mutex_unlock(&log->lock);
 	return tlog_policy_quorum(log->policy, fresh) ||

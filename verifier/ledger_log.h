@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #define LOG_CHECKPOINT_FILE "checkpoint"
+#define LOG_LATEST_FILE     "latest"
 
 struct ledger_log {
 	struct note_key key; /* its name is the log's origin */
@@ -20,8 +21,7 @@ struct ledger_log {
 	int64_t quorum_age; /* see ledger_log_fresh; 0: not demanded */
 	int64_t started;
 	pthread_mutex_t lock; /* over what is below */
-	uint64_t cosigned_size; /* of the newest tree that a quorum saw */
-	uint64_t witnesses;
+	uint64_t witnesses; /* who cosigned one of its trees, and when last */
 	int64_t times[TLOG_POLICY_NAMES_MAX];
 };
 /* key: OSSL_STORE URI of an Ed25519 private key. */

@@ -23,6 +23,7 @@ struct log_publisher {
 	char *directory;
 	struct store *store;
 	const struct log *log;
+	bool witnessed;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -55,8 +56,6 @@ static bool tile_write(const struct round *round, const struct tile *tile, struc
 
 	if (!tile_file(round, tile, &path, err))
 		return err_wrap(err, "log_directory");
-	if (access(buf_str(&path), F_OK) == 0)
-		return true;
 	buf_put(&parent, bytes_of(path.data,
 				 (size_t)(strrchr(buf_str(&path), '/') - (const char *)path.data)));
 	return tile_get(round->sql, tile, &content, err) && buf_ok(&parent, err) &&
@@ -91,6 +90,9 @@ static bool level_write(const struct round *round, bool entries, unsigned level,
 		tile.width = tile_width_in(round->checkpoint.size, level, index);
 		if (tile.width == 0)
 			return true;
+		/* Promised by the checkpoint that is there; any other file of that name is none. */
+		if (tile.width == tile_width_in(round->published, level, index))
+			continue;
 		if (!tile_write(round, &tile, err))
 			return false;
 		if (tile.width == TILE_WIDTH)
@@ -111,7 +113,22 @@ static uint64_t published_size(const char *path)
 	return checkpoint.size;
 }
 
-static bool round_run(struct round *round, struct err *err)
+/* Written where it says something else than what is there. */
+static bool note_write(const char *directory, const char *name, const struct buf *note,
+	struct err *err)
+{
+	OWNED(buf_release) struct buf path = {0};
+	OWNED(buf_release) struct buf there = {0};
+
+	if (!path_join(&path, directory, name))
+		return err_set(err, ERR_NOMEM, "log_directory");
+	if (file_read(buf_str(&path), NOTE_MAX, &there, NULL) &&
+		bytes_equal(buf_bytes(&there), buf_bytes(note)))
+		return true;
+	return file_write_atomic(buf_str(&path), buf_bytes(note), 0644, err);
+}
+
+static bool tiles_write(struct round *round, struct err *err)
 {
 	OWNED(buf_release) struct buf note = {0};
 	OWNED(buf_release) struct buf path = {0};
@@ -122,7 +139,7 @@ static bool round_run(struct round *round, struct err *err)
 		return true;
 	if (!checkpoint_parse(buf_bytes(&note), &round->checkpoint, err))
 		return err_wrap(err, "the stored checkpoint");
-	if (!path_join(&path, round->directory, LOG_CHECKPOINT_FILE))
+	if (!path_join(&path, round->directory, LOG_LATEST_FILE))
 		return err_set(err, ERR_NOMEM, "log_directory");
 	round->published = published_size(buf_str(&path));
 	if (round->published == round->checkpoint.size)
@@ -132,16 +149,27 @@ static bool round_run(struct round *round, struct err *err)
 	for (unsigned level = 0; level <= TILE_LEVEL_MAX; level++)
 		if (!level_write(round, false, level, err))
 			return false;
-	return file_write_atomic(buf_str(&path), buf_bytes(&note), 0644, err);
+	return note_write(round->directory, LOG_LATEST_FILE, &note, err);
 }
 
-bool log_publish(struct store *store, const char *directory, struct err *err)
+/* Then the checkpoint that others are to believe: with witnesses the newest one that a quorum saw. */
+static bool round_run(struct round *round, bool witnessed, struct err *err)
+{
+	OWNED(buf_release) struct buf note = {0};
+
+	if (!tiles_write(round, err) || !(witnessed ? cosigned_get(round->sql, &note, err)
+						    : checkpoint_get(round->sql, &note, err)))
+		return false;
+	return note.len == 0 || note_write(round->directory, LOG_CHECKPOINT_FILE, &note, err);
+}
+
+bool log_publish(struct store *store, const char *directory, bool witnessed, struct err *err)
 {
 	struct round round = {.directory = directory};
 
 	if (!store_read(store, &round.sql, err))
 		return false;
-	bool ok = round_run(&round, err);
+	bool ok = round_run(&round, witnessed, err);
 	store_read_done(store, &round.sql);
 	return ok;
 }
@@ -152,7 +180,7 @@ static void publish(const struct log_publisher *publisher)
 {
 	struct err err = {0};
 
-	if (!log_publish(publisher->store, publisher->directory, &err))
+	if (!log_publish(publisher->store, publisher->directory, publisher->witnessed, &err))
 		log_event(publisher->log, LOG_LEVEL_ERROR, "ledger-not-published",
 			{"directory", bytes_str(publisher->directory)},
 			{"error", bytes_str(err.text)});
@@ -200,8 +228,8 @@ static void publisher_free(struct log_publisher *publisher)
 	free(publisher);
 }
 
-bool log_publisher_start(const char *directory, struct store *store, const struct log *log,
-	struct log_publisher **ret, struct err *err)
+bool log_publisher_start(const char *directory, struct store *store, bool witnessed,
+	const struct log *log, struct log_publisher **ret, struct err *err)
 {
 	if (!file_make_dirs(directory, 0755, err))
 		return err_wrap(err, "log_directory");
@@ -209,6 +237,7 @@ bool log_publisher_start(const char *directory, struct store *store, const struc
 	if (!publisher)
 		return err_set(err, ERR_NOMEM, "log_directory");
 	publisher->store = store;
+	publisher->witnessed = witnessed;
 	publisher->log = log;
 	publisher->directory = bytes_strdup(bytes_str(directory));
 	if (!publisher->directory || !wake_init(&publisher->wake)) {

@@ -10,12 +10,14 @@
 struct log_publisher;
 /* Makes the directory. What is missing in it is written, at once and about every second from then
  * on; a fault is logged and tried again, and holds nothing else up. */
-must_use bool log_publisher_start(const char *directory, struct store *store, const struct log *log,
-	struct log_publisher **ret, struct err *err);
+must_use bool log_publisher_start(const char *directory, struct store *store, bool witnessed,
+	const struct log *log, struct log_publisher **ret, struct err *err);
 /* Writes what is new once more, and ends. NULL is fine. */
 void log_publisher_stop(struct log_publisher **publisher);
 
-/* One round: the tiles of the checkpoint's tree that are not there, then the checkpoint. */
-must_use bool log_publish(struct store *store, const char *directory, struct err *err);
+/* One round: the tiles of the newest tree that are not there, its checkpoint as "latest", and as
+ * "checkpoint" the same, or, witnessed, the newest that a quorum of witnesses cosigned. */
+must_use bool log_publish(
+	struct store *store, const char *directory, bool witnessed, struct err *err);
 
 #endif

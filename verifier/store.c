@@ -43,11 +43,6 @@ void store_tree(struct store *store, struct store_tree *ret)
 	(void)pthread_mutex_unlock(&store->lock);
 }
 
-int64_t store_migrated_from(const struct store *store)
-{
-	return store->migrated_from;
-}
-
 bool store_ready(struct store *store)
 {
 	(void)pthread_mutex_lock(&store->lock);
@@ -97,7 +92,7 @@ bool store_open(const struct store_config *config, struct store **ret, struct er
 		return err_set(err, ERR_NOMEM, "store");
 	}
 	if (!store->ops->open(store->location, true, &store->writer, err) ||
-		!store_migrate(store->writer, &store->migrated_from, err) ||
+		!store_migrate(store->writer, err) ||
 		!store_writer_start(store, err)) {
 		store_free(store);
 		return err_wrap(err, "store %s", config->location);

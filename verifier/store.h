@@ -76,9 +76,7 @@ void store_read_done(struct store *store, struct sql **sql);
 
 /* store_schema.c: brings a database to this program's schema, step by step, inside one transaction
  * each. */
-must_use bool store_migrate(struct sql *sql, int64_t *ret_from, struct err *err);
+must_use bool store_migrate(struct sql *sql, struct err *err);
 int store_schema_version(void);
-/* The schema that the database had when it was opened; 0: it was made. */
-int64_t store_migrated_from(const struct store *store);
 
 #endif

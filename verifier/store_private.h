@@ -27,7 +27,6 @@ struct store {
 	const struct clock *clock;
 	bool (*seal)(void *arg, const struct store_tree *tree, struct buf *note, struct err *err);
 	void *seal_arg;
-	int64_t migrated_from;
 	char *location;
 	struct sql *writer; /* the writer thread's alone; NULL after a failed commit */
 	struct store_readers readers;

@@ -143,7 +143,9 @@ static const char schema_5[] =
 	"CREATE TRIGGER tile_hashes_kept BEFORE DELETE ON tile_hashes"
 	" BEGIN SELECT RAISE(ABORT, 'a tile is kept'); END;"
 	"ALTER TABLE meta ADD COLUMN checkpoint BLOB NOT NULL DEFAULT x'';"
-	"ALTER TABLE meta ADD COLUMN cosigned BLOB NOT NULL DEFAULT x'';";
+	"ALTER TABLE meta ADD COLUMN cosigned BLOB NOT NULL DEFAULT x'';"
+	/* Leaves from before there were checkpoints: the next start signs them. */
+	"UPDATE meta SET checkpoint=x'00' WHERE EXISTS(SELECT 1 FROM leaves);";
 /* What operators say of hosts: every word of it is kept, the newest on an attribute counts. */
 static const char schema_6[] =
 	/* Deferred: a join token speaks of its host in the job that makes the row. */
@@ -278,13 +280,12 @@ static bool step_take(struct sql *sql, int64_t step, struct err *err)
 	return true;
 }
 
-bool store_migrate(struct sql *sql, int64_t *ret_from, struct err *err)
+bool store_migrate(struct sql *sql, struct err *err)
 {
 	int64_t version = 0;
 	if (!sql->ops->begin(sql, err))
 		return false;
 	bool ok = version_read(sql, &version, err);
-	*ret_from = version;
 	if (ok && version > store_schema_version())
 		ok = err_set(err, ERR_STORE,
 			"the database has schema %lld, this program knows %d: use a newer one",

@@ -185,9 +185,14 @@ static bool cosign(struct witness *witness, struct watched *log,
 	if (!note_cosign(text, witness->config.cosigner, clock_wall(witness->config.clock),
 		    ret_line, err))
 		return false;
+	/* The same tree again: what is on the disk says it already. */
+	if (log->note.len > 0 && log->state.size == state->size)
+		return true;
 	if (!note_reduce(request->checkpoint, &log->key, 1, &note, err))
 		return false;
 	buf_put(&note, buf_bytes(ret_line));
+	if (note.len > NOTE_MAX)
+		return err_set(err, ERR_LIMIT, "the checkpoint is too long to be cosigned");
 	if (!buf_ok(&note, err) || !path_of(witness, log, STATE_FILE, &path, err) ||
 		!file_write_atomic(buf_str(&path), buf_bytes(&note), 0644, err))
 		return false;
@@ -242,11 +247,16 @@ static void decide(struct witness *witness, struct watched *log,
 		return;
 	}
 	if (answer == WITNESS_COSIGNS) {
-		if (!cosign(witness, log, request, text, &after, &reply->body, &why)) {
+		if (cosign(witness, log, request, text, &after, &reply->body, &why)) {
+			say(reply, 200, TEXT_PLAIN, "");
+			return;
+		}
+		if (why.code != ERR_LIMIT) {
 			fault(witness, log->key->name, &why, reply);
 			return;
 		}
-		say(reply, 200, TEXT_PLAIN, "");
+		buf_clear(&reply->body);
+		say(reply, 400, TEXT_PLAIN, "the checkpoint is too long to be cosigned\n");
 		return;
 	}
 	if (answer == WITNESS_FORK) {
@@ -256,7 +266,8 @@ static void decide(struct witness *witness, struct watched *log,
 		log_event(witness->config.log, LOG_LEVEL_ERROR, "log-forked",
 			{"log", bytes_str(log->key->name)}, {"why", bytes_str(why.text)},
 			{"evidence", kept ? bytes_str(log->hex) : bytes_str(lost.text)});
-	} else {
+	} else if (answer == WITNESS_UNPROVEN) {
+		/* Signed by the log, and no continuation. What anybody can send is not worth a line. */
 		log_event(witness->config.log, LOG_LEVEL_WARNING, "checkpoint-refused",
 			{"log", bytes_str(log->key->name)}, {"why", bytes_str(why.text)});
 	}

@@ -111,7 +111,9 @@ operator workload add m1 --class low --env prod --owner x --purpose y >/dev/null
 expect 0 'cosigned by 2 of 2' feed
 expect 0 '1 more than last time' monitor
 grep -q 'workload  *1' "$W/out" || die "the monitor does not tell what was added"
-expect 0 '"last_size"' monitor --json
+expect 0 '"last_size"' monitor --json --max-age 600
+sleep 1
+expect 1 'cosigned [0-9]+s ago: an old view' monitor --max-age 0
 ok "a monitor follows"
 
 kill "$WITNESS_wb"; wait "$WITNESS_wb" 2>/dev/null || true

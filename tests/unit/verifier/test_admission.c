@@ -19,7 +19,6 @@ static struct shifted_clock moved;
 static struct buf text;
 static struct admission review;
 static struct err err;
-static int64_t schema;
 
 static void prepare(struct world *world)
 {
@@ -405,7 +404,7 @@ static void migrate__releases_of_schema_3__found_by_their_digests(void **state)
 	buf_put_str(&unreadable.envelope, "{}");
 	(void)world_path(&w, "old.db", path);
 	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
-	assert_ok(store_migrate(sql, &schema, &err), err);
+	assert_ok(store_migrate(sql, &err), err);
 	assert_ok(workload_insert(sql, &workload, &err), err);
 	assert_ok(release_insert(sql, &row, &err), err);
 	assert_ok(release_insert(sql, &unreadable, &err), err);
@@ -414,7 +413,7 @@ static void migrate__releases_of_schema_3__found_by_their_digests(void **state)
 	assert_ok(subjects_find(sql, image, bytes_str("prod"), found, 2, &count, &err), err);
 	assert_int_equal(count, 0);
 	assert_ok(sql->ops->script(sql, UNDO_TO_3, &err), err);
-	assert_ok(store_migrate(sql, &schema, &err), err);
+	assert_ok(store_migrate(sql, &err), err);
 	assert_ok(subjects_find(sql, image, bytes_str("prod"), found, 2, &count, &err), err);
 	assert_int_equal(count, 1);
 	assert_memory_equal(found[0], w.scene->release_digest, SHA256_LEN);

@@ -140,15 +140,15 @@ static void publish__growing_ledger__tiles_then_checkpoint(void **state)
 {
 	(void)state;
 	struct buf a = {0}, b = {0};
-	assert_ok(log_publish(store, log_dir, &err), err);
+	assert_ok(log_publish(store, log_dir, false, &err), err);
 	assert_false(is_there("checkpoint"));
 	append(200);
-	assert_ok(log_publish(store, log_dir, &err), err);
+	assert_ok(log_publish(store, log_dir, false, &err), err);
 	read_in("tile/0/000.p/200", &a);
 	assert_int_equal(a.len, 200 * SHA256_LEN);
 	assert_true(is_there("tile/entries/000.p/200"));
 	append(100);
-	assert_ok(log_publish(store, log_dir, &err), err);
+	assert_ok(log_publish(store, log_dir, false, &err), err);
 	read_in("tile/0/000", &b);
 	assert_int_equal(b.len, TILE_BYTES_MAX);
 	assert_memory_equal(a.data, b.data, a.len);
@@ -175,21 +175,38 @@ static void publish__tile_lost__written_again_when_nothing_is_published(void **s
 	(void)state;
 	char path[192];
 	append(300);
-	assert_ok(log_publish(store, log_dir, &err), err);
+	assert_ok(log_publish(store, log_dir, false, &err), err);
 	(void)snprintf(path, sizeof(path), "%s/tile/0/000", log_dir);
 	assert_int_equal(unlink(path), 0);
-	(void)snprintf(path, sizeof(path), "%s/checkpoint", log_dir);
+	(void)snprintf(path, sizeof(path), "%s/latest", log_dir);
 	assert_int_equal(unlink(path), 0);
-	assert_ok(log_publish(store, log_dir, &err), err);
+	assert_ok(log_publish(store, log_dir, false, &err), err);
 	assert_true(is_there("tile/0/000"));
 	assert_true(is_there("checkpoint"));
+}
+
+/* A file that no checkpoint has promised, left by a history that is gone, is not believed. */
+static void publish__stray_tile__written_over(void **state)
+{
+	(void)state;
+	struct buf tile = {0};
+	char path[192];
+	append(200);
+	assert_ok(log_publish(store, log_dir, false, &err), err);
+	(void)snprintf(path, sizeof(path), "%s/tile/0/000", log_dir);
+	assert_ok(file_write_atomic(path, BYTES_LIT("another history"), 0644, &err), err);
+	append(100);
+	assert_ok(log_publish(store, log_dir, false, &err), err);
+	read_in("tile/0/000", &tile);
+	assert_int_equal(tile.len, TILE_BYTES_MAX);
+	buf_release(&tile);
 }
 
 static void publish__directory_cannot_be_written__says_so(void **state)
 {
 	(void)state;
 	append(1);
-	assert_false(log_publish(store, "/proc/assay", &err));
+	assert_false(log_publish(store, "/proc/assay", false, &err));
 	assert_non_null(strstr(err.text, "/proc/assay"));
 }
 
@@ -200,14 +217,14 @@ static void publisher__ends__with_everything_written(void **state)
 	struct log_publisher *publisher = NULL;
 	char path[160];
 	(void)snprintf(path, sizeof(path), "%s/a/b", dir);
-	assert_ok(log_publisher_start(path, store, &log, &publisher, &err), err);
+	assert_ok(log_publisher_start(path, store, false, &log, &publisher, &err), err);
 	append(3);
 	log_publisher_stop(&publisher);
 	assert_null(publisher);
 	log_publisher_stop(&publisher);
 	(void)snprintf(path, sizeof(path), "%s/a/b/tile/0/000.p/3", dir);
 	assert_int_equal(access(path, F_OK), 0);
-	assert_false(log_publisher_start("/proc/assay", store, &log, &publisher, &err));
+	assert_false(log_publisher_start("/proc/assay", store, false, &log, &publisher, &err));
 }
 
 /* ---- ledgers that must not start ---- */
@@ -258,6 +275,24 @@ static void T1__checkpoint_taken_out__refused_at_start(void **state)
 	assert_bad("ledger: its checkpoint is missing");
 }
 
+/* A ledger that an upgrade left unsigned is signed, however often the start failed in between. */
+static void upgrade__unsigned_ledger__signed_at_the_first_start_that_works(void **state)
+{
+	(void)state;
+	char path[192];
+	append(2);
+	tamper("UPDATE meta SET checkpoint=x'00'");
+	(void)snprintf(path, sizeof(path), "%s/latest", log_dir);
+	assert_ok(file_write_atomic(path, BYTES_LIT("left over"), 0644, &err), err);
+	assert_true(reopen());
+	assert_false(good());
+	assert_int_equal(unlink(path), 0);
+	assert_true(reopen());
+	assert_true(good());
+	assert_true(reopen());
+	assert_true(good());
+}
+
 static void T1__checkpoint_by_another_key__refused_at_start(void **state)
 {
 	(void)state;
@@ -286,7 +321,7 @@ static void T2__database_rolled_back__refused_at_start(void **state)
 	copy_file(db, copy);
 	assert_true(reopen());
 	append(2);
-	assert_ok(log_publish(store, log_dir, &err), err);
+	assert_ok(log_publish(store, log_dir, false, &err), err);
 	store_close(&store);
 	copy_file(copy, db);
 	assert_true(reopen());
@@ -294,7 +329,7 @@ static void T2__database_rolled_back__refused_at_start(void **state)
 	store_tree(store, &tree);
 	assert_int_equal(tree.size, 5);
 	(void)snprintf(message, sizeof(message),
-		"ledger: %s/checkpoint was signed over 7 leaves, and the database has 5: it is an "
+		"ledger: %s/latest was signed over 7 leaves, and the database has 5: it is an "
 		"older copy; see docs/operations.md",
 		log_dir);
 	assert_bad(message);
@@ -315,7 +350,7 @@ static void T2__published_checkpoint_torn_or_of_another_log__refused(void **stat
 	struct store_tree tree = {.size = 1};
 	struct buf note = {0};
 	append(5);
-	(void)snprintf(path, sizeof(path), "%s/checkpoint", log_dir);
+	(void)snprintf(path, sizeof(path), "%s/latest", log_dir);
 	assert_ok(file_write_atomic(path, BYTES_LIT("bank.exam"), 0644, &err), err);
 	(void)snprintf(message, sizeof(message),
 		"ledger: %s: note: no signatures behind an empty line", path);
@@ -433,6 +468,43 @@ static void witnesses__quorum_fresh__trusted_for_so_long(void **state)
 	assert_ok(ledger_log_fresh(&ledger, NOW + 1000000, &err), err);
 }
 
+/* Public notes, brought back by anybody: they take nothing away. */
+static void witnesses__older_cosignature_replayed__changes_nothing(void **state)
+{
+	(void)state;
+	struct buf old, kept = {0};
+	struct sql *sql = NULL;
+	append(3);
+	old = cosigned_at(NOW + 1);
+	struct buf again = {0}, once_more = {0};
+	buf_put(&again, buf_bytes(&old));
+	buf_put(&once_more, buf_bytes(&old));
+	assert_true(accept_at(old, NOW + 1));
+	assert_true(accept_at(cosigned_at(NOW + 50), NOW + 50));
+	assert_true(accept_at(again, NOW + 50));
+	assert_ok(ledger_log_fresh(&ledger, NOW + 100, &err), err);
+	append(2);
+	assert_true(accept_at(cosigned_at(NOW + 60), NOW + 60));
+	/* After a restart nothing is remembered but what is stored. */
+	ledger.witnesses = 0;
+	assert_true(accept_at(once_more, NOW + 60));
+	assert_ok(store_read(store, &sql, &err), err);
+	assert_ok(cosigned_get(sql, &kept, &err), err);
+	store_read_done(store, &sql);
+	assert_non_null(strstr(buf_str(&kept), "\n5\n"));
+	buf_release(&kept);
+}
+
+/* A clock that was ahead when a witness signed, and was put right. */
+static void witnesses__cosignature_from_ahead__not_fresh_for_ever(void **state)
+{
+	(void)state;
+	append(3);
+	assert_true(accept_at(cosigned_at(NOW + 1000), NOW + 1000));
+	assert_ok(ledger_log_fresh(&ledger, NOW + 1000, &err), err);
+	assert_false(ledger_log_fresh(&ledger, NOW + 100, &err));
+}
+
 static void witnesses__cosigned_note__kept_with_known_lines_only(void **state)
 {
 	(void)state;
@@ -475,7 +547,7 @@ static void witnesses__not_cosigned_or_from_the_future__refused(void **state)
 	assert_true(accept_at(cosigned_at(NOW + 60), NOW));
 	assert_false(accept_at(cosigned_at(NOW + 61), NOW));
 	assert_string_equal(
-		err.text, "checkpoint: cosigned by w in the future: whose clock is wrong?");
+		err.text, "checkpoint: cosigned in the future: whose clock is wrong?");
 	note = cosigned_at(NOW);
 	note.data[note.len - 20] ^= 1;
 	assert_false(accept_at(note, NOW));
@@ -615,17 +687,21 @@ int main(void)
 		T(checkpoint__every_commit__signed_over_its_tree),
 		T(publish__growing_ledger__tiles_then_checkpoint),
 		T(publish__tile_lost__written_again_when_nothing_is_published),
+		T(publish__stray_tile__written_over),
 		T(publish__directory_cannot_be_written__says_so),
 		T(publisher__ends__with_everything_written),
 		T(T1__leaf_changed__refused_at_start),
 		T(T1__leaf_and_tree_changed__refused_at_start),
 		T(T1__checkpoint_taken_out__refused_at_start),
+		T(upgrade__unsigned_ledger__signed_at_the_first_start_that_works),
 		T(T1__checkpoint_by_another_key__refused_at_start),
 		T(T2__database_rolled_back__refused_at_start),
 		T(T2__published_checkpoint_torn_or_of_another_log__refused),
 		T(log_key__not_ed25519_or_no_name__refused),
 #define V(f) cmocka_unit_test_setup_teardown(f, witness_setup, witness_teardown)
 		V(witnesses__quorum_fresh__trusted_for_so_long),
+		V(witnesses__older_cosignature_replayed__changes_nothing),
+		V(witnesses__cosignature_from_ahead__not_fresh_for_ever),
 		V(witnesses__cosigned_note__kept_with_known_lines_only),
 		V(witnesses__not_cosigned_or_from_the_future__refused),
 		V(T3__witnesses_saw_another_ledger__refused),

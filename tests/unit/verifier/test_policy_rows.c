@@ -20,7 +20,7 @@ static int setup(void **state)
 	assert_true(fd >= 0);
 	(void)close(fd);
 	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
-	assert_ok(store_migrate(sql, &(int64_t){0}, &err), err);
+	assert_ok(store_migrate(sql, &err), err);
 	return 0;
 }
 

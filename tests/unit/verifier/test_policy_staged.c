@@ -408,7 +408,7 @@ static void migrate__policies_of_schema_4__found_in_the_ledger(void **state)
 			  UNDO_TO_8,
 			  &w.err),
 		w.err);
-	assert_ok(store_migrate(sql, &(int64_t){0}, &w.err), w.err);
+	assert_ok(store_migrate(sql, &w.err), w.err);
 	sql_close(&sql);
 	/* It is not known any more that version 2 was staged: a file that is older is then refused. */
 	assert_false(world_open(&w));

@@ -11,7 +11,6 @@
 static char dir[64], path[96];
 static struct sql *sql;
 static struct err err;
-static int64_t from;
 
 static int setup(void **state)
 {
@@ -20,8 +19,8 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/v.db", dir);
 	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
-	assert_ok(store_migrate(sql, &from, &err), err);
-	assert_ok(store_migrate(sql, &from, &err), err); /* a second time changes nothing */
+	assert_ok(store_migrate(sql, &err), err);
+	assert_ok(store_migrate(sql, &err), err); /* a second time changes nothing */
 	return 0;
 }
 
@@ -317,7 +316,7 @@ static void reopen_old(const char *undo)
 	assert_ok(sql->ops->script(sql, undo, &err), err);
 	sql_close(&sql);
 	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
-	assert_ok(store_migrate(sql, &from, &err), err);
+	assert_ok(store_migrate(sql, &err), err);
 }
 
 static void assert_newest_schema(void)

@@ -256,6 +256,51 @@ static void witness__foreign_lines_in_its_name__not_kept(void **state)
 	buf_release(&line);
 }
 
+/* The log's own line, as often as fits: the state stays one that it starts from. */
+static void witness__one_line_many_times__kept_once(void **state)
+{
+	struct buf body = {0}, note = {0};
+
+	(void)state;
+	body_make(0, 0, 5, &body);
+	note_put(0, 5, &note);
+	const char *line = strstr(buf_str(&note), "\n\n") + 2;
+	for (int i = 0; i < 63; i++)
+		buf_put_str(&body, line);
+	witness_add(witness, buf_bytes(&body), &reply);
+	assert_int_equal(reply.status, 200);
+	witness_close(&witness);
+	assert_true(open_witness());
+	assert_int_equal(add(0, 5, 6), 200);
+	buf_release(&body);
+	buf_release(&note);
+}
+
+/* A text that leaves no room for one more line is refused, and leaves the state as it was. */
+static void witness__no_room_for_its_line__refused(void **state)
+{
+	struct buf text = {0}, note = {0}, body = {0};
+	struct tile_source tiles = {.size = LEAVES, .read = tree_proof_read, .arg = leaves[0]};
+	struct checkpoint made = {.origin = BYTES_LIT(ORIGIN), .size = 5};
+	struct witness_request request = {0};
+
+	(void)state;
+	assert_ok(tiles_root(&tiles, 5, made.root, &err), err);
+	assert_ok(checkpoint_write(&made, &text, &err), err);
+	while (text.len < NOTE_MAX - 200)
+		buf_put_str(&text, "more\n");
+	assert_ok(note_sign(buf_bytes(&text), &log_key, &note, &err), err);
+	request.checkpoint = buf_bytes(&note);
+	assert_ok(witness_request_write(&request, &body, &err), err);
+	witness_add(witness, buf_bytes(&body), &reply);
+	assert_int_equal(reply.status, 400);
+	assert_string_equal(buf_str(&reply.body), "the checkpoint is too long to be cosigned\n");
+	assert_int_equal(add(0, 0, 5), 200);
+	buf_release(&text);
+	buf_release(&note);
+	buf_release(&body);
+}
+
 /* What cannot be made durable is not cosigned, and not remembered either. */
 static void witness__state_cannot_be_written__no_cosignature(void **state)
 {
@@ -375,6 +420,8 @@ int main(void)
 		T(T3__fork__refused_and_both_sides_kept),
 		T(witness__request_of_no_use__told_why),
 		T(witness__foreign_lines_in_its_name__not_kept),
+		T(witness__one_line_many_times__kept_once),
+		T(witness__no_room_for_its_line__refused),
 		T(witness__state_cannot_be_written__no_cosignature),
 		T(witness__state_of_another__does_not_start),
 		T(witness__nothing_to_witness_or_to_sign_with__does_not_start),
