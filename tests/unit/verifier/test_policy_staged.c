@@ -86,6 +86,10 @@ static void stage__what_no_verifier_would_take__refused(void **state)
 		&text);
 	envelope(buf_bytes(&text), BY(anna, bert), &sig);
 	refused(buf_bytes(&sig), 404, "references");
+	text_of(2, "", &text);
+	memcpy(strstr(buf_str(&text), "bank.example"), "tank.example", 12);
+	envelope(buf_bytes(&text), BY(anna, bert), &sig);
+	refused(buf_bytes(&sig), 400, "trust_domain: tank.example is not this verifier's");
 	assert_policies("1 in-force");
 	buf_release(&text);
 	buf_release(&sig);
@@ -113,6 +117,7 @@ static void stage__another_one_waits__refused_until_it_is_withdrawn(void **state
 	world_start(&w);
 	stage(2, "", 201, two);
 	refused_conflict(3, "version 2 is staged: withdraw it first");
+	assert_conflict(3, two, "version 3 is not staged");
 	ordered(2, "withdraw", two, ",\"at\":\"2027-01-01T00:00:00Z\"", 400);
 	ordered(2, "withdraw", two, "", 200);
 	assert_policies("2 withdrawn, 1 in-force");
@@ -175,6 +180,30 @@ static void P9__activation_of_a_replaced_policy__refused(void **state)
 	assert_in_force(1);
 	ordered(2, "activate", replaced, "", 200);
 	assert_in_force(2);
+}
+
+/* Somebody with a hand on the database gives a staged policy a higher version than its file says. */
+static void activate__row_of_another_version_than_the_file__refused(void **state)
+{
+	char digest[2 * SHA256_LEN + 1], path[128];
+	struct sql *sql = NULL;
+
+	(void)state;
+	world_start(&w);
+	stage(2, "", 201, digest);
+	app_close(&w.app);
+	(void)world_path(&w, "verifier.db", path);
+	assert_ok(sql_sqlite.open(path, true, &sql, &w.err), w.err);
+	assert_ok(
+		sql->ops->script(sql,
+			"DROP TRIGGER policies_fixed; UPDATE policies SET version=3 WHERE state=1",
+			&w.err),
+		w.err);
+	sql_close(&sql);
+	assert_true(world_open(&w));
+	assert_none_staged();
+	ordered(3, "activate", digest, "", 503);
+	assert_in_force(1);
 }
 
 /* Bert may sign no more: what he signed before does not come into force. */
@@ -516,6 +545,7 @@ int main(void)
 		T(stage__no_policy_keys__refused),
 		T(activate__what_was_meant__in_force_and_in_the_ledger),
 		T(P9__activation_of_a_replaced_policy__refused),
+		T(activate__row_of_another_version_than_the_file__refused),
 		T(activate__signers_changed_since__refused),
 		T(activate__two_at_once__one_comes_through),
 		T(activate__commit_that_fails__as_if_never_asked),
