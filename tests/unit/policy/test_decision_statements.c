@@ -353,13 +353,13 @@ static void statement_check__signed_by_a_key_for_other_kinds__refused(void **sta
 	(void)state;
 	memcpy(read.digest, s->release_digest, SHA256_LEN);
 	say_built(BINARY, "b", 0, keys.instance); /* lab: no builder */
-	assert_fails(release_statement_check(&read, views[0], s->policy, &s->err), s->err,
+	assert_fails(release_statement_check(&read, views[0], s->policy, s->context.now, &s->err), s->err,
 		ERR_DENIED,
 		"statement-signature: not signed by a key that the policy trusts for kind "
 		"provenance"); /* the policy names no statement key at all */
 	s->top_lines = buf_str(&top);
 	scene_policy(s);
-	assert_fails(release_statement_check(&read, views[0], s->policy, &s->err), s->err,
+	assert_fails(release_statement_check(&read, views[0], s->policy, s->context.now, &s->err), s->err,
 		ERR_DENIED,
 		"statement-signature: not signed by a key that the policy trusts for kind "
 		"provenance");
@@ -371,10 +371,10 @@ static void statement_check__signed_by_a_key_for_other_kinds__refused(void **sta
 		buf_put(&envelopes[0], buf_bytes(&many));
 		if (i < 7)
 			assert_ok(release_statement_check(
-					  &read, buf_bytes(&envelopes[0]), s->policy, &s->err),
+					  &read, buf_bytes(&envelopes[0]), s->policy, s->context.now, &s->err),
 				s->err);
 	}
-	assert_fails(release_statement_check(&read, buf_bytes(&envelopes[0]), s->policy, &s->err),
+	assert_fails(release_statement_check(&read, buf_bytes(&envelopes[0]), s->policy, s->context.now, &s->err),
 		s->err, ERR_LIMIT, "statement: 9 signatures: more than 8");
 	buf_release(&many);
 }
