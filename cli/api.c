@@ -7,8 +7,8 @@
 
 #include "base/yaml.h"
 
-#define API_ANSWER_MAX (40u << 20)
-#define API_TIMEOUT_S  60L
+#define API_ANSWER_MAX      (40u << 20)
+#define API_TIMEOUT_S       60L
 #define ELSEWHERE_TIMEOUT_S 10L /* a stranger's service holds nobody up */
 
 struct settings {

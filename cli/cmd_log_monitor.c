@@ -111,8 +111,7 @@ static bool state_check(struct monitor *m)
 		opened = note_open(buf_bytes(&m->last_note), &m->policy->logs[i].key, &text, err);
 	if (!opened || !checkpoint_parse(text, &m->last, err) || !tree_root(&m->edge, root, err))
 		return err_set(err, ERR_CONFIG, "not a tree of a log in the policy");
-	return (m->edge.size == m->last.size &&
-		       memcmp(root, m->last.root, SHA256_LEN) == 0) ||
+	return (m->edge.size == m->last.size && memcmp(root, m->last.root, SHA256_LEN) == 0) ||
 	       err_set(err, ERR_CONFIG, "its parts are not of one tree");
 }
 
@@ -146,8 +145,7 @@ static bool state_write(struct monitor *m)
 	buf_put_base64(&text, buf_bytes(&edge), false);
 	buf_put_u8(&text, '\n');
 	buf_put(&text, buf_bytes(&m->note));
-	return buf_ok(&text, err) &&
-	       file_write_atomic(buf_str(&path), buf_bytes(&text), 0600, err);
+	return buf_ok(&text, err) && file_write_atomic(buf_str(&path), buf_bytes(&text), 0600, err);
 }
 
 /* ---- what it is now ---- */
@@ -242,8 +240,9 @@ static bool leaf_look(struct monitor *m, struct bytes bytes)
 	}
 	if (leaf.time < m->time) {
 		m->backwards++;
-		(void)fprintf(stderr, "assay: leaf %llu: its time lies %llds before an earlier one's\n",
-			at, (long long)(m->time - leaf.time));
+		(void)fprintf(stderr,
+			"assay: leaf %llu: its time lies %llds before an earlier one's\n", at,
+			(long long)(m->time - leaf.time));
 	} else {
 		m->time = leaf.time;
 	}
@@ -340,8 +339,8 @@ static enum status run(struct cli *cli)
 		return say(&m);
 	if (cli->err.code != ERR_MISMATCH)
 		return cli_fail(cli);
-	(void)fprintf(stderr, "%srefused%s: %s\n", colour(cli, "red"), colour(cli, "off"),
-		cli->err.text);
+	(void)fprintf(
+		stderr, "%srefused%s: %s\n", colour(cli, "red"), colour(cli, "off"), cli->err.text);
 	return STATUS_REFUSED;
 }
 

@@ -14,9 +14,9 @@
 #define EAT_PROFILE          "tag:assay.example,2026:evidence/1"
 
 /* in-toto predicate types. */
-#define PREDICATE_RELEASE  "https://assay.example/release/v1"
-#define PREDICATE_APPROVAL "https://assay.example/approval/v1"
-#define PREDICATE_ROLLBACK "https://assay.example/rollback-approval/v1"
+#define PREDICATE_RELEASE    "https://assay.example/release/v1"
+#define PREDICATE_APPROVAL   "https://assay.example/approval/v1"
+#define PREDICATE_ROLLBACK   "https://assay.example/rollback-approval/v1"
 #define PREDICATE_WITHDRAWAL "https://assay.example/statement-withdrawal/v1"
 /* Then "<name>/v1": red-team, privacy-impact, security-impact, dataset-consent, evaluation, and
  * whatever else a policy names. */

@@ -9,7 +9,8 @@ static const struct {
 	const char *label, *class, *meaning;
 } results[] = {
 	[AUDIT_FAILED] = {"FAILED", "failed", "contradicted by what the file holds"},
-	[AUDIT_PROVED] = {"proved", "proved", "follows from what the file holds and the keys pinned"},
+	[AUDIT_PROVED] = {"proved", "proved",
+		"follows from what the file holds and the keys pinned"},
 	[AUDIT_ASSERTED] = {"asserted", "asserted", "the word of whoever is named"},
 	[AUDIT_NOT_CHECKED] = {"not checked", "open", "nothing here says so"},
 };

@@ -34,8 +34,8 @@ bool policy_build_logs(struct policy *policy, const struct file_policy *file, st
 
 		if (!policy_public_key(from->pem, &key, err) ||
 			!note_key_of(from->name, key, &policy->logs[i], err))
-			return policy_wrap(err, from, "transparency_logs: %s",
-				ESC(bytes_str(from->name)));
+			return policy_wrap(
+				err, from, "transparency_logs: %s", ESC(bytes_str(from->name)));
 		policy->log_count = i + 1;
 		for (unsigned k = 0; k < i; k++)
 			if (key_equal(policy->logs[k].key, key))

@@ -58,7 +58,8 @@ static bool build_rule(
 	struct policy_attribute_rule *to, const struct file_attribute *from, struct err *err)
 {
 	if (strcmp(from->name, HOST_JURISDICTION) == 0)
-		return policy_fault(err, &from->name, "jurisdiction: is demanded by `jurisdictions`");
+		return policy_fault(
+			err, &from->name, "jurisdiction: is demanded by `jurisdictions`");
 	for (unsigned i = 0; i < from->values_count; i++)
 		if (!host_attribute_check(bytes_str(from->name), bytes_str(from->values[i]), err))
 			return false;
@@ -81,8 +82,8 @@ static bool build_rules(struct policy_class *to, const struct file_class *from, 
 			return false;
 		for (unsigned k = 0; k < i; k++)
 			if (strcmp(to->attribute_rules[k].name, from->host_attributes[i].name) == 0)
-				return policy_fault(err, &from->host_attributes[i], "%s: given twice",
-					from->host_attributes[i].name);
+				return policy_fault(err, &from->host_attributes[i],
+					"%s: given twice", from->host_attributes[i].name);
 	}
 	qsort(to->attribute_rules, to->attribute_rule_count, sizeof(*to->attribute_rules),
 		rule_order);

@@ -282,7 +282,8 @@ static bool build_demand(const struct policy *policy, const struct file_demand *
 		       &to->builder_count, err) &&
 	       policy_text_list(from->levels, from->levels_count, "levels", &to->levels,
 		       &to->level_count, err) &&
-	       policy_text_list(covers, covers_count, "covers", &to->covers, &to->cover_count, err) &&
+	       policy_text_list(
+		       covers, covers_count, "covers", &to->covers, &to->cover_count, err) &&
 	       demand_metrics(from, to, err) && policy_build_bom(from, &to->bom, err);
 }
 

@@ -129,8 +129,8 @@ static bool check_purposes(const struct chain_result *chain, struct err *err)
 	for (size_t i = 1; i + 1 < chain->count; i++)
 		if (cert_extension(chain->chain[i], OID_EXTENDED_USAGE, &usage) &&
 			!cert_has_eku(chain->chain[i], OID_CODE_SIGNING))
-			return err_set(err, ERR_MISMATCH,
-				"its issuer %zu is not for code signing", i);
+			return err_set(
+				err, ERR_MISMATCH, "its issuer %zu is not for code signing", i);
 	return true;
 }
 

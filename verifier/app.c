@@ -89,8 +89,7 @@ bool app_open(
 			!log_publisher_start(app->config.log_directory, app->store,
 				app->ledger_log.policy &&
 					app->ledger_log.policy->quorum != QUORUM_NONE,
-				&app->log,
-				&app->publisher, err)) ||
+				&app->log, &app->publisher, err)) ||
 		!workers_new(app->config.workers, QUEUE_MAX, &app->workers, err))
 		return false;
 	*ret = TAKE(app);

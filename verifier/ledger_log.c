@@ -175,8 +175,8 @@ bool ledger_log_check(
 #define FUTURE_MAX 60 /* seconds by which a witness's clock may be ahead */
 
 /* Who signed with a clock that is ahead is not counted; the others may be a quorum all the same. */
-static bool times_check(const struct ledger_log *log, struct tlog_cosigned *cosigned, int64_t now,
-	struct err *err)
+static bool times_check(
+	const struct ledger_log *log, struct tlog_cosigned *cosigned, int64_t now, struct err *err)
 {
 	for (size_t i = 0; i < log->policy->witness_count; i++)
 		if (cosigned->times[i] > now + FUTURE_MAX)
@@ -306,8 +306,7 @@ bool ledger_log_fresh(struct ledger_log *log, int64_t now, struct err *err)
 	(void)pthread_mutex_lock(&log->lock);
 	for (size_t i = 0; i < log->policy->witness_count; i++)
 		if (log->witnesses >> i & 1 && log->times[i] >= log->started &&
-			log->times[i] >= now - log->quorum_age &&
-			log->times[i] <= now + FUTURE_MAX)
+			log->times[i] >= now - log->quorum_age && log->times[i] <= now + FUTURE_MAX)
 			fresh |= UINT64_C(1) << i;
 	(void)pthread_mutex_unlock(&log->lock);
 	return tlog_policy_quorum(log->policy, fresh) ||

@@ -114,8 +114,8 @@ static uint64_t published_size(const char *path)
 }
 
 /* Written where it says something else than what is there. */
-static bool note_write(const char *directory, const char *name, const struct buf *note,
-	struct err *err)
+static bool note_write(
+	const char *directory, const char *name, const struct buf *note, struct err *err)
 {
 	OWNED(buf_release) struct buf path = {0};
 	OWNED(buf_release) struct buf there = {0};

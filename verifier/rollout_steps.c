@@ -85,8 +85,7 @@ static bool promoted(struct app *app, struct store_tx *tx, const struct rollout_
 	       floor_raise(app, tx, &floors, &new, now, err);
 }
 
-static bool roll_back_allowed(
-	struct store_tx *tx, const struct rollout_row *row, struct err *err)
+static bool roll_back_allowed(struct store_tx *tx, const struct rollout_row *row, struct err *err)
 {
 	const char *why_not = NULL;
 	if (row->state != ROLLOUT_PROMOTED)

@@ -92,8 +92,7 @@ bool store_open(const struct store_config *config, struct store **ret, struct er
 		return err_set(err, ERR_NOMEM, "store");
 	}
 	if (!store->ops->open(store->location, true, &store->writer, err) ||
-		!store_migrate(store->writer, err) ||
-		!store_writer_start(store, err)) {
+		!store_migrate(store->writer, err) || !store_writer_start(store, err)) {
 		store_free(store);
 		return err_wrap(err, "store %s", config->location);
 	}

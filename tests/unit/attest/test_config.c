@@ -108,7 +108,7 @@ static const struct {
 	const char *text, *why;
 } refused[] = {
 	{"ca: ca.pem\n", "verifier"},
-	{"verifier: https://v\nca: ca.pem\ncolour: red\n", ":3: unknown key \"colour\""},
+	{"verifier: https://v\nca: ca.pem\ncolour: red\n", ":3:1: unknown key \"colour\""},
 	{"verifier: https://v\nca: ca.pem\nca: ca.pem\n", "ca"},
 	{"verifier: https://v\nca: missing.pem\n", "missing.pem"},
 	{"verifier: https://v\nca: ca.pem\npcr: 16\n", "pcr: 16: PCRs above 15 are not quoted"},

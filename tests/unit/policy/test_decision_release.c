@@ -248,7 +248,8 @@ static void P1__statement_of_a_foreign_payload_type__a_fault_of_its_form(void **
 
 	(void)state;
 	sign_as("application/json", BYTES_LIT("{}"), keys.other, &envelope);
-	assert_fails(release_statement_check(&read, buf_bytes(&envelope), s->policy, s->context.now, &s->err),
+	assert_fails(release_statement_check(
+			     &read, buf_bytes(&envelope), s->policy, s->context.now, &s->err),
 		s->err, ERR_FORMAT,
 		"statement: payload type application/json: expected "
 		"application/vnd.in-toto+json");

@@ -332,17 +332,20 @@ static void statement_check__of_neither_release_nor_component__refused(void **st
 	s->top_lines = buf_str(&top);
 	scene_policy(s);
 	say(ELSEWHERE, TEST_RESULT, "{\"result\":\"PASSED\",\"configuration\":[]}", keys.other);
-	assert_fails(release_statement_check(&read, views[0], s->policy, s->context.now, &s->err), s->err,
-		ERR_MISMATCH, "statement-other: speaks neither of this release nor of a component");
+	assert_fails(release_statement_check(&read, views[0], s->policy, s->context.now, &s->err),
+		s->err, ERR_MISMATCH,
+		"statement-other: speaks neither of this release nor of a component");
 	say_tested("PASSED", keys.alice);
-	assert_fails(release_statement_check(&read, views[1], s->policy, s->context.now, &s->err), s->err,
-		ERR_DENIED,
+	assert_fails(release_statement_check(&read, views[1], s->policy, s->context.now, &s->err),
+		s->err, ERR_DENIED,
 		"statement-signature: not signed by a key that the policy trusts for kind "
 		"test-result");
 	say(RELEASE, TEST_RESULT, "{\"result\":\"PASSED\",\"configuration\":[]}", keys.instance);
-	assert_ok(release_statement_check(&read, views[2], s->policy, s->context.now, &s->err), s->err);
+	assert_ok(release_statement_check(&read, views[2], s->policy, s->context.now, &s->err),
+		s->err);
 	say(SETTINGS, TEST_RESULT, "{\"result\":\"PASSED\",\"configuration\":[]}", keys.other);
-	assert_ok(release_statement_check(&read, views[3], s->policy, s->context.now, &s->err), s->err);
+	assert_ok(release_statement_check(&read, views[3], s->policy, s->context.now, &s->err),
+		s->err);
 }
 
 static void statement_check__signed_by_a_key_for_other_kinds__refused(void **state)
@@ -353,14 +356,14 @@ static void statement_check__signed_by_a_key_for_other_kinds__refused(void **sta
 	(void)state;
 	memcpy(read.digest, s->release_digest, SHA256_LEN);
 	say_built(BINARY, "b", 0, keys.instance); /* lab: no builder */
-	assert_fails(release_statement_check(&read, views[0], s->policy, s->context.now, &s->err), s->err,
-		ERR_DENIED,
+	assert_fails(release_statement_check(&read, views[0], s->policy, s->context.now, &s->err),
+		s->err, ERR_DENIED,
 		"statement-signature: not signed by a key that the policy trusts for kind "
 		"provenance"); /* the policy names no statement key at all */
 	s->top_lines = buf_str(&top);
 	scene_policy(s);
-	assert_fails(release_statement_check(&read, views[0], s->policy, s->context.now, &s->err), s->err,
-		ERR_DENIED,
+	assert_fails(release_statement_check(&read, views[0], s->policy, s->context.now, &s->err),
+		s->err, ERR_DENIED,
 		"statement-signature: not signed by a key that the policy trusts for kind "
 		"provenance");
 	for (int i = 0; i < 8; i++) {
@@ -370,11 +373,12 @@ static void statement_check__signed_by_a_key_for_other_kinds__refused(void **sta
 		buf_clear(&envelopes[0]);
 		buf_put(&envelopes[0], buf_bytes(&many));
 		if (i < 7)
-			assert_ok(release_statement_check(
-					  &read, buf_bytes(&envelopes[0]), s->policy, s->context.now, &s->err),
+			assert_ok(release_statement_check(&read, buf_bytes(&envelopes[0]),
+					  s->policy, s->context.now, &s->err),
 				s->err);
 	}
-	assert_fails(release_statement_check(&read, buf_bytes(&envelopes[0]), s->policy, s->context.now, &s->err),
+	assert_fails(release_statement_check(
+			     &read, buf_bytes(&envelopes[0]), s->policy, s->context.now, &s->err),
 		s->err, ERR_LIMIT, "statement: 9 signatures: more than 8");
 	buf_release(&many);
 }

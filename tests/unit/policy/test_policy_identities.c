@@ -60,7 +60,9 @@ static bool parse(const char *class_lines, struct policy **ret)
 	buf_clear(&text);
 	err = (struct err){0};
 	scene_policy_text(&keys, class_lines, buf_str(&top), &text);
-	return policy_parse(buf_bytes(&text), "policy.yaml", ret, &err);
+	bool ok = policy_parse(buf_bytes(&text), "policy.yaml", ret, &err);
+	scene_unplace(&err);
+	return ok;
 }
 
 /* A policy with the log and one identity of these lines. */

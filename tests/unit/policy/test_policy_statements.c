@@ -171,7 +171,7 @@ static void statements__wrong__refused_by_name(void **state)
 		{"{kind: bom, name: b, licenses: [MIT, MIT]}",
 			"statements: b: licenses: MIT: given twice"},
 		{"{kind: bom, name: b, licenses_forbidden: [\"a\\tb\"]}",
-			"statements: b: licenses_forbidden: a\\tb: not a text"},
+			"statements: b: licenses_forbidden: a\\tb: not a text (1 to 255 bytes)"},
 		{"{kind: bom, name: b, licenses: [MIT, X], licenses_forbidden: [mit]}",
 			"statements: b: licenses_forbidden: mit: among licenses too"},
 		{"{kind: vsa, name: b, max_age: 0s}",

@@ -4,7 +4,9 @@
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
 #define UNDO_9 "DROP TABLE policy_differences; DROP TABLE policies;"
-#define UNDO_8 "DROP TABLE rollout_instances; DROP TABLE rollout_hosts; DROP TABLE rollout_events; DROP TABLE rollouts;"
+#define UNDO_8                                                                                     \
+	"DROP TABLE rollout_instances; DROP TABLE rollout_hosts; DROP TABLE rollout_events; DROP " \
+	"TABLE rollouts;"
 #define UNDO_7 "DROP TABLE floors; DROP TABLE security_floors;"
 #define UNDO_6 "DROP TABLE host_attributes; ALTER TABLE join_tokens DROP COLUMN attributes;"
 #define UNDO_5                                                                                     \

@@ -546,8 +546,7 @@ static void witnesses__not_cosigned_or_from_the_future__refused(void **state)
 	assert_string_equal(err.text, "checkpoint: 0 of its witnesses are no quorum");
 	assert_true(accept_at(cosigned_at(NOW + 60), NOW));
 	assert_false(accept_at(cosigned_at(NOW + 61), NOW));
-	assert_string_equal(
-		err.text, "checkpoint: cosigned in the future: whose clock is wrong?");
+	assert_string_equal(err.text, "checkpoint: cosigned in the future: whose clock is wrong?");
 	note = cosigned_at(NOW);
 	note.data[note.len - 20] ^= 1;
 	assert_false(accept_at(note, NOW));

@@ -246,12 +246,12 @@ static void start__without_policy_keys__said_in_the_log(void **state)
 	assert_null(json_object_get(e, "signature"));
 	assert_null(json_object_get(e, "signed_by"));
 	json_decref(e);
-	(void)world_path(&w, "log", path);
+	(void)world_path(&w, "lines", path);
 	int fd = open(path, O_CREAT | O_WRONLY, 0600);
 	assert_true(fd >= 0);
 	w.app->log.fd = fd;
 	assert_ok(app_policy_load(w.app, &w.err), w.err);
-	get("log", &log);
+	get("lines", &log);
 	assert_non_null(strstr(buf_str(&log), "policy-unsigned"));
 	assert_non_null(strstr(buf_str(&log), "not checked: who wrote the policy"));
 	app_close(&w.app);

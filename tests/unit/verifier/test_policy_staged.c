@@ -433,10 +433,7 @@ static void migrate__policies_of_schema_4__found_in_the_ledger(void **state)
 	app_close(&w.app);
 	(void)world_path(&w, "verifier.db", path);
 	assert_ok(sql_sqlite.open(path, true, &sql, &w.err), w.err);
-	assert_ok(sql->ops->script(sql,
-			  UNDO_TO_8,
-			  &w.err),
-		w.err);
+	assert_ok(sql->ops->script(sql, UNDO_TO_8, &w.err), w.err);
 	assert_ok(store_migrate(sql, &w.err), w.err);
 	sql_close(&sql);
 	/* It is not known any more that version 2 was staged: a file that is older is then refused. */
