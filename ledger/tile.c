@@ -50,7 +50,7 @@ static bool take_index(struct bytes *rest, uint64_t *ret)
 		if (first && more && a + b + c == 0)
 			return false;
 		if (__builtin_mul_overflow(index, (uint64_t)INDEX_GROUP, &index) ||
-			__builtin_add_overflow(index, (uint64_t)(100 * a + 10 * b + c), &index))
+			__builtin_add_overflow(index, UINT64_C(100) * a + 10 * b + c, &index))
 			return false;
 		if (more && !take(rest, "/"))
 			return false;

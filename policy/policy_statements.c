@@ -30,7 +30,7 @@ bool policy_statement_signer(const struct policy *policy, char *const *name,
 	if (!to->name)
 		return err_set(err, ERR_NOMEM, "no memory");
 	for (const struct policy_statement_key *other = policy->statement_keys; other < to; other++)
-		if (strcmp(other->name, *name) == 0)
+		if (strcmp(other->name, to->name) == 0)
 			return policy_fault(err, name, "%s: name or key given twice", *name);
 	for (unsigned i = 0; i < kind_count; i++) {
 		if (to->kinds & KIND_BIT(kinds[i]))
