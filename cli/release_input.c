@@ -162,9 +162,12 @@ static void note_offline(struct verdict *verdict, bool floor_given)
 		"withdrawals given here");
 	verdict_not_checked(
 		verdict, "asked of no verifier: whether a review of the workload is overdue");
-	verdict_not_checked(verdict, floor_given ? "asked of no verifier: the version floor and rollouts"
-						 : "asked of no verifier: version and security floors, "
-						   "rollouts");
+	verdict_not_checked(verdict, "asked of no verifier: the third parties registered for the "
+				     "workload and their jurisdictions");
+	verdict_not_checked(
+		verdict, floor_given ? "asked of no verifier: the version floor and rollouts"
+				     : "asked of no verifier: version and security floors, "
+				       "rollouts");
 }
 
 bool release_bundle_judge(struct cli *cli, const struct release_bundle *bundle,
