@@ -338,12 +338,15 @@ static void P8__withdrawal_of_nothing_that_its_signer_said__has_no_place(void **
 	w.statement[0] ^= 1;
 	withdraw(&w, keys.other);
 	assert_fails(place(1, &new), s->err, ERR_MISMATCH, NOTHING);
+	w.issued++; /* as one from before would stand there */
+	withdraw(&w, keys.other);
+	assert_fails(place(2, &new), s->err, ERR_MISMATCH, NOTHING);
 	w = withdrawal_of(0);
 	withdraw(&w, keys.instance); /* trusted for statements; not the signer of this one */
-	assert_fails(place(2, &new), s->err, ERR_MISMATCH, NOTHING);
+	assert_fails(place(3, &new), s->err, ERR_MISMATCH, NOTHING);
 	w = withdrawal_of(1); /* no statement, but a withdrawal */
 	withdraw(&w, keys.other);
-	assert_fails(place(3, &new), s->err, ERR_MISMATCH, NOTHING);
+	assert_fails(place(4, &new), s->err, ERR_MISMATCH, NOTHING);
 }
 
 static void P8__withdrawal_again_by_the_same_signer__known_already(void **state)

@@ -411,6 +411,7 @@ static void admission__many_newer_releases_not_approved__the_approved_one_is_fou
 	struct release release = w.scene->release;
 	char version[16];
 	release.version = version;
+	moved.shift = 5;
 	for (unsigned i = 0; i < 20; i++) {
 		struct buf statement = {0}, envelope = {0};
 		(void)snprintf(version, sizeof(version), "2.0.%u", i);
