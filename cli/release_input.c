@@ -157,17 +157,16 @@ static void note_offline(struct verdict *verdict, bool floor_given)
 {
 	verdict_not_checked(verdict, "asked of no verifier: whether the release was revoked or its "
 				     "workload retired");
+	verdict_not_checked(verdict, "asked of no verifier: the third parties registered for the "
+				     "workload and their jurisdictions");
 	verdict_not_checked(verdict,
 		"asked of no verifier: approvals and statements withdrawn, but for "
 		"withdrawals given here");
 	verdict_not_checked(
 		verdict, "asked of no verifier: whether a review of the workload is overdue");
-	verdict_not_checked(verdict, "asked of no verifier: the third parties registered for the "
-				     "workload and their jurisdictions");
-	verdict_not_checked(
-		verdict, floor_given ? "asked of no verifier: the version floor and rollouts"
-				     : "asked of no verifier: version and security floors, "
-				       "rollouts");
+	verdict_not_checked(verdict, floor_given ? "asked of no verifier: the version floor and rollouts"
+						 : "asked of no verifier: version and security floors, "
+						   "rollouts");
 }
 
 bool release_bundle_judge(struct cli *cli, const struct release_bundle *bundle,
