@@ -157,6 +157,8 @@ static void note_offline(struct verdict *verdict, bool floor_given)
 {
 	verdict_not_checked(verdict, "asked of no verifier: whether the release was revoked or its "
 				     "workload retired");
+	verdict_not_checked(verdict, "asked of no verifier: the third parties registered for the "
+				     "workload and their jurisdictions");
 	verdict_not_checked(verdict,
 		"asked of no verifier: approvals and statements withdrawn, but for "
 		"withdrawals given here");

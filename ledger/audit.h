@@ -11,12 +11,21 @@
 
 #include "ledger/ledger.h"
 #include "ledger/tlog_policy.h"
+#include "policy/host_class.h"
 #include "policy/signature.h"
 
-#define AUDIT_OBJECTS_MAX 128u
-#define AUDIT_BUNDLE_MAX  (32u << 20)
-#define AUDIT_STEPS_MAX   96u
+/* Whatever a record names, and the references that a context's policy names besides. */
+#define AUDIT_OBJECTS_MAX                                                                          \
+	(RECORD_INPUTS_MAX + APPROVALS_IN_RECORD_MAX + STATEMENTS_IN_RECORD_MAX +                  \
+		HOST_CLASSES_MAX * HOST_REFERENCES_MAX)
+#define AUDIT_BUNDLE_MAX (32u << 20)
+#define AUDIT_STEPS_MAX  96u
 
+static_assert(
+	APPROVALS_IN_RECORD_MAX >= APPROVALS_MAX && STATEMENTS_IN_RECORD_MAX >= STATEMENTS_MAX,
+	"a record names every envelope beside a release");
+
+/* Some kilobytes: rather on the heap than on a stack. */
 struct audit_bundle {
 	struct bytes record;
 	size_t object_count;

@@ -121,6 +121,65 @@ bool withdrawal_check(struct bytes envelope, const uint8_t release[SHA256_LEN],
 		       "policy trusts for statements");
 }
 
+/* Signers, by what they did about one statement. */
+struct about {
+	const uint8_t *statement;
+	uint64_t said, withdrawn;
+};
+
+static bool is_out_of_memory(const struct err *why)
+{
+	return why->code == ERR_NOMEM || why->code == ERR_INTERNAL;
+}
+
+static bool note_stored(struct about *about, struct bytes envelope, const struct policy *policy,
+	int64_t now, struct err *err)
+{
+	OWNED(sigstore_bundle_free) struct sigstore_bundle *bundle = NULL;
+	OWNED(withdrawal_release) struct withdrawal w = {0};
+	struct statement_signers by;
+	struct err why = {0};
+	uint8_t digest[SHA256_LEN];
+	bool withdraws = false;
+
+	if (!is_withdrawal(envelope, &withdraws, &why) ||
+		!(withdraws ? withdrawal_open(envelope, &bundle, &w, &why)
+			    : statement_envelope_open(envelope, &bundle, &why)))
+		return !is_out_of_memory(&why) || err_set(err, why.code, "%s", why.text);
+	if (!sha256_of(buf_bytes(&bundle->dsse->payload), digest, err))
+		return false;
+	if (memcmp(withdraws ? w.statement : digest, about->statement, SHA256_LEN) != 0)
+		return true;
+	if (!statement_signers_find(bundle, policy, UINT64_MAX, now, &by, err))
+		return err_wrap(err, "withdrawal");
+	about->said |= withdraws ? 0 : by.mask;
+	about->withdrawn |= withdraws ? by.lasting : 0;
+	return true;
+}
+
+bool withdrawal_place(struct bytes envelope, const struct bytes *stored, size_t count,
+	const struct policy *policy, int64_t now, bool *ret_new, struct err *err)
+{
+	OWNED(sigstore_bundle_free) struct sigstore_bundle *bundle = NULL;
+	OWNED(withdrawal_release) struct withdrawal w = {0};
+	struct about about = {.statement = w.statement};
+	struct statement_signers by;
+
+	*ret_new = false;
+	if (!withdrawal_open(envelope, &bundle, &w, err) ||
+		!statement_signers_find(bundle, policy, UINT64_MAX, now, &by, err))
+		return err_wrap(err, "withdrawal");
+	for (size_t i = 0; i < count; i++)
+		if (!note_stored(&about, stored[i], policy, now, err))
+			return false;
+	if (!(by.lasting & about.said))
+		return err_set(err, ERR_MISMATCH,
+			"statement-other: no statement beside this release has the digest and a "
+			"signer of the withdrawal");
+	*ret_new = (by.lasting & about.said & ~about.withdrawn) != 0;
+	return true;
+}
+
 /* Takes the word of each signer that vouches for both out of one statement. */
 static bool withdraw_from(const struct release_case *c, const struct sigstore_bundle *bundle,
 	struct said *s, struct err *err)
@@ -131,6 +190,7 @@ static bool withdraw_from(const struct release_case *c, const struct sigstore_bu
 		return err_wrap(err, "withdrawal");
 	s->withdrawn |= by.mask;
 	s->by.mask &= ~by.mask;
+	s->by.lasting &= ~by.mask;
 	return true;
 }
 
@@ -141,8 +201,7 @@ static bool apply(struct release_case *c, struct bytes envelope, struct err *err
 	struct err why = {0};
 
 	if (!withdrawal_open(envelope, &bundle, &w, &why))
-		return (why.code != ERR_NOMEM && why.code != ERR_INTERNAL) ||
-		       err_set(err, why.code, "%s", why.text);
+		return !is_out_of_memory(&why) || err_set(err, why.code, "%s", why.text);
 	for (size_t i = 0; i < c->input->statement_count; i++)
 		if (c->said[i].by.mask != 0 &&
 			memcmp(c->said[i].digest, w.statement, SHA256_LEN) == 0 &&

@@ -32,4 +32,11 @@ must_use bool withdrawal_statement(
 must_use bool withdrawal_check(struct bytes envelope, const uint8_t release[SHA256_LEN],
 	const struct policy *policy, int64_t now, bool *ret_is, struct err *err);
 
+/* Whether it has a place beside the statements stored there: at least one of its signers vouches for
+ * a statement among them that has the digest, and has not taken it back by another of them (*ret_new
+ * false: each has). Envelopes among them that cannot be read count for nothing. withdrawal_check
+ * comes first. ERR_MISMATCH: there is no such statement. */
+must_use bool withdrawal_place(struct bytes envelope, const struct bytes *stored, size_t count,
+	const struct policy *policy, int64_t now, bool *ret_new, struct err *err);
+
 #endif

@@ -28,27 +28,41 @@ static bool image_digest(const char *image, uint8_t out[SHA256_LEN])
 
 static const char *const lists[] = {"containers", "initContainers", "ephemeralContainers"};
 
+/* Of a volume that is an image; NULL: it is another kind. */
+static const json_t *volume_image(const json_t *volume)
+{
+	return json_object_get(volume, "image");
+}
+
+static bool same(const json_t *old, const char *image)
+{
+	return json_is_string(old) && strcmp(json_string_value(old), image) == 0;
+}
+
 /* Whether the Pod as it was holds this very image. */
 static bool holds(const json_t *pod, const char *image)
 {
 	const json_t *spec = json_object_get(pod, "spec");
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		const json_t *list = json_object_get(spec, lists[l]);
-		for (size_t i = 0; i < json_array_size(list); i++) {
-			const char *old = json_string_value(
-				json_object_get(json_array_get(list, i), "image"));
-			if (old && strcmp(old, image) == 0)
+		for (size_t i = 0; i < json_array_size(list); i++)
+			if (same(json_object_get(json_array_get(list, i), "image"), image))
 				return true;
-		}
 	}
+	const json_t *volumes = json_object_get(spec, "volumes");
+	for (size_t i = 0; i < json_array_size(volumes); i++)
+		if (same(json_object_get(volume_image(json_array_get(volumes, i)), "reference"),
+			    image))
+			return true;
 	return false;
 }
 
-static void take_image(
-	struct json_fields *f, const json_t *container, const json_t *before, struct admission *to)
+/* holder has the name, object the image under this key. */
+static void take_image(struct json_fields *f, const json_t *holder, const json_t *object,
+	const char *key, const json_t *before, struct admission *to)
 {
-	const char *name = json_need_str(f, container, "name", 253);
-	const char *image = json_need_str(f, container, "image", IMAGE_MAX);
+	const char *name = json_need_str(f, holder, "name", 253);
+	const char *image = json_need_str(f, object, key, IMAGE_MAX);
 	if (f->why || holds(before, image))
 		return;
 	if (to->count == ADMISSION_IMAGES_MAX) {
@@ -71,8 +85,17 @@ static void take_images(
 			       : json_want_array(f, spec, lists[l], ADMISSION_IMAGES_MAX);
 		if (l == 0 && json_array_size(list) == 0)
 			json_fields_fail(f, lists[l], "a Pod has at least one");
-		for (size_t i = 0; i < json_array_size(list); i++)
-			take_image(f, json_array_get(list, i), before, to);
+		for (size_t i = 0; i < json_array_size(list); i++) {
+			const json_t *one = json_array_get(list, i);
+			take_image(f, one, one, "image", before, to);
+		}
+	}
+	const json_t *volumes = json_want_array(f, spec, "volumes", ADMISSION_VOLUMES_MAX);
+	for (size_t i = 0; i < json_array_size(volumes); i++) {
+		const json_t *one = json_array_get(volumes, i);
+		const json_t *image = volume_image(one);
+		if (image && !json_is_null(image))
+			take_image(f, one, image, "reference", before, to);
 	}
 }
 

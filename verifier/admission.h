@@ -11,14 +11,15 @@
 #include "base/json.h"
 #include "crypto/digest.h"
 
-#define ADMISSION_REVIEW_MAX (3u << 20)
-#define ADMISSION_UID_MAX    128u
-#define ADMISSION_IMAGES_MAX 256u /* of one Pod, all kinds of containers together */
-#define ADMISSION_NAME_MAX   64u /* a namespace is a DNS label: at most 63 */
-#define ADMISSION_NODE_MAX   253u /* a DNS name */
+#define ADMISSION_REVIEW_MAX  (3u << 20)
+#define ADMISSION_UID_MAX     128u
+#define ADMISSION_IMAGES_MAX  256u /* of one Pod, containers of all kinds and volumes together */
+#define ADMISSION_VOLUMES_MAX 4096u
+#define ADMISSION_NAME_MAX    64u /* a namespace is a DNS label: at most 63 */
+#define ADMISSION_NODE_MAX    253u /* a DNS name */
 
 struct admission_image {
-	const char *container, *image; /* borrowed from the review; untrusted */
+	const char *container, *image; /* the container or volume; borrowed, untrusted */
 	bool pinned; /* it is by digest, as NAME@sha256:HEX */
 	uint8_t digest[SHA256_LEN];
 };

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#define CANDIDATES_MAX 16u /* releases that name one image, the newest first */
+#define CANDIDATES_MAX 256u /* releases that name one image, those in force first */
 #define WHY_MAX        ADMISSION_WHY_MAX
 
 static const struct config_namespace *namespace_of(const struct config *config, const char *ns)
@@ -35,7 +35,7 @@ static bool find_releases(struct call *call, const uint8_t digest[SHA256_LEN],
 }
 
 /* Whether one release that names the image would be trusted now; why: what stands against the
- * newest one that is not. */
+ * first one that is not. */
 static bool judge_image(struct call *call, const struct admission_image *image,
 	const char *environment, bool *ret_admitted, char why[WHY_MAX], struct err *err)
 {

@@ -52,9 +52,44 @@ static bool read(struct call *call, struct dsse **ret_dsse, struct approval **re
 
 struct approving {
 	struct call *call;
+	const struct policy_approver *approver;
+	const struct dsse *dsse;
 	struct approval_row row;
 	bool added;
 };
+
+/* Whether this envelope says what was to be stored, signed by the same person. */
+static bool says_it(
+	const struct approving *a, struct bytes envelope, bool *ret_does, struct err *err)
+{
+	OWNED(dsse_free) struct dsse *stored = NULL;
+	struct err why = {0};
+	uint64_t mask = 0;
+	*ret_does = false;
+	if (!dsse_parse(envelope, &stored, &why))
+		return why.code != ERR_NOMEM || err_set(err, ERR_NOMEM, "approval");
+	if (!bytes_equal(buf_bytes(&stored->payload), buf_bytes(&a->dsse->payload)))
+		return true;
+	if (!dsse_verify(stored, a->approver->keys, a->approver->key_count, &mask, err))
+		return false;
+	*ret_does = mask != 0;
+	return true;
+}
+
+/* The same in other bytes around it is not another one: anybody can write those. */
+static bool approval_known(
+	struct sql *sql, const struct approving *a, bool *ret_known, struct err *err)
+{
+	struct buf stored[APPROVALS_MAX] = {0};
+	size_t count = 0;
+	*ret_known = false;
+	bool ok = approvals_get(sql, a->row.release, stored, &count, err);
+	for (size_t i = 0; i < count && ok && !*ret_known; i++)
+		ok = says_it(a, buf_bytes(&stored[i]), ret_known, err);
+	for (size_t i = 0; i < count; i++)
+		buf_release(&stored[i]);
+	return ok;
+}
 
 static bool approve_work(struct store_tx *tx, void *arg, struct err *err)
 {
@@ -62,12 +97,16 @@ static bool approve_work(struct store_tx *tx, void *arg, struct err *err)
 	OWNED(release_row_release) struct release_row release = {0};
 	char digest[2 * SHA256_LEN + 1];
 	uint8_t object[SHA256_LEN];
-	bool found = false;
+	bool found = false, known = false;
 	if (!release_get(tx->sql, a->row.release, &release, &found, err))
 		return false;
 	if (!found)
 		return err_set(
 			err, ERR_NOT_FOUND, "no such release: publish it before it is approved");
+	if (!approval_known(tx->sql, a, &known, err))
+		return false;
+	if (known)
+		return true;
 	if (!approval_insert(tx->sql, &a->row, &a->added, err))
 		return false;
 	if (!a->added)
@@ -91,6 +130,8 @@ bool serve_approval(struct call *call, struct err *err)
 	char digest[2 * SHA256_LEN + 1];
 	if (!read(call, &dsse, &approval, err) || !check(dsse, approval, policy->policy, err))
 		return false;
+	a.approver = approver_find(policy->policy, approval->person);
+	a.dsse = dsse;
 	if (strlen(approval->person) >= sizeof(a.row.person) ||
 		strlen(approval->role) >= sizeof(a.row.role))
 		return err_set(err, ERR_FORMAT, "approval: person or role is too long");

@@ -10,22 +10,48 @@
 
 struct stating {
 	struct call *call;
+	const struct policy *policy;
 	struct statement_row row;
 	bool added;
 };
+
+/* A withdrawal lies only beside what it takes back, once for each who takes it back: or anybody who
+ * may sign one could fill the room that is kept for them. */
+static bool withdrawal_fits(
+	struct sql *sql, const struct stating *s, bool *ret_new, struct err *err)
+{
+	struct buf stored[STATEMENTS_MAX] = {0};
+	struct bytes views[STATEMENTS_MAX];
+	size_t count = 0;
+	*ret_new = true;
+	if (!s->row.withdrawal)
+		return true;
+	bool ok = statements_get(sql, s->row.release, stored, &count, err);
+	for (size_t i = 0; i < count; i++)
+		views[i] = buf_bytes(&stored[i]);
+	ok = ok &&
+	     withdrawal_place(s->row.envelope, views, count, s->policy, s->row.time, ret_new, err);
+	for (size_t i = 0; i < count; i++)
+		buf_release(&stored[i]);
+	return ok;
+}
 
 static bool statement_work(struct store_tx *tx, void *arg, struct err *err)
 {
 	struct stating *s = arg;
 	OWNED(release_row_release) struct release_row release = {0};
 	uint8_t object[SHA256_LEN];
-	bool found = false;
+	bool found = false, fits = false;
 	if (!release_get(tx->sql, s->row.release, &release, &found, err))
 		return false;
 	if (!found)
 		return err_set(err, ERR_NOT_FOUND, "no such release");
 	if (release.state == RELEASE_REVOKED)
 		return err_set(err, ERR_CONFLICT, "this release was revoked");
+	if (!withdrawal_fits(tx->sql, s, &fits, err))
+		return false;
+	if (!fits)
+		return true;
 	if (!statement_insert(tx->sql, &s->row, &s->added, err))
 		return false;
 	if (!s->added)
@@ -64,7 +90,7 @@ bool serve_statement(struct call *call, struct err *err)
 {
 	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(call->app);
 	OWNED(release_free) struct release *release = NULL;
-	struct stating s = {.call = call};
+	struct stating s = {.call = call, .policy = policy->policy};
 	s.row.envelope = http_body(call->exchange);
 	s.row.time = clock_wall(call->app->clock);
 	if (!call_param_digest(call, 0, s.row.release, err) ||

@@ -164,8 +164,12 @@ struct approval_row {
 	bool withdrawn;
 	int64_t time;
 };
+/* Of APPROVALS_MAX. Each place holds an approval and its withdrawal: whatever else lies beside a
+ * release, what a person approved that person can take back. */
+#define APPROVAL_PLACES_MAX     (APPROVALS_MAX / 2)
+#define APPROVALS_OF_PERSON_MAX 8u /* places; withdrawals in advance take some, too */
 /* Appends it and moves the release's version. *ret_new is false when this very envelope is there
- * already. ERR_LIMIT beyond APPROVALS_MAX. */
+ * already. ERR_LIMIT without a place for it. */
 must_use bool approval_insert(
 	struct sql *sql, const struct approval_row *row, bool *ret_new, struct err *err);
 /* Envelopes in the order they came; the caller releases each. */
@@ -191,8 +195,8 @@ must_use bool statements_get(struct sql *sql, const uint8_t release[SHA256_LEN],
 must_use bool subjects_put(struct sql *sql, const struct release *release, struct err *err);
 /* Those of every release stored. */
 must_use bool subjects_fill(struct sql *sql, struct err *err);
-/* Releases that name the digest, published and of an active workload in that environment, newest
- * first, at most max. */
+/* Releases that name the digest, published and of an active workload in that environment, at most
+ * max: those first that a trusted instance runs, then the newest. */
 must_use bool subjects_find(struct sql *sql, const uint8_t digest[SHA256_LEN],
 	struct bytes environment, uint8_t ret[][SHA256_LEN], size_t max, size_t *ret_count,
 	struct err *err);

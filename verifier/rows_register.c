@@ -264,23 +264,52 @@ bool releases_each(
 
 /* ---- approvals ---- */
 
+/* Another place, if there is one: each has room for an approval and a withdrawal by one person in
+ * one role. */
+static bool approval_take_place(struct sql *sql, const struct approval_row *row, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql,
+		    "SELECT coalesce(sum(places), 0), coalesce(sum(places*(person=?2)), 0) FROM"
+		    " (SELECT person, max(sum(withdrawn=0), sum(withdrawn<>0)) AS places"
+		    " FROM approvals WHERE release=?1 GROUP BY person, role)",
+		    SQL_ARGS(sql_b(BYTES_OF(row->release)), sql_t(bytes_str(row->person))), &q,
+		    err))
+		return false;
+	if (!q)
+		return err_set(err, ERR_INTERNAL, "count without a row");
+	if (sql_int(q, 1) >= (int64_t)APPROVALS_OF_PERSON_MAX)
+		return err_set(err, ERR_LIMIT,
+			"a release has at most %u approvals and %u withdrawals by one person",
+			APPROVALS_OF_PERSON_MAX, APPROVALS_OF_PERSON_MAX);
+	return sql_int(q, 0) < (int64_t)APPROVAL_PLACES_MAX ||
+	       err_set(err, ERR_LIMIT, "a release has at most %u approvals", APPROVAL_PLACES_MAX);
+}
+
 static bool approval_place(struct sql *sql, const struct approval_row *row,
 	const uint8_t digest[SHA256_LEN], int64_t *ret_seq, bool *ret_known, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	if (!sql_first(sql,
-		    "SELECT count(*), coalesce(max(seq), 0), coalesce(max(digest=?2), 0) FROM "
-		    "approvals WHERE release=?1",
-		    SQL_ARGS(sql_b(BYTES_OF(row->release)), sql_b(bytes_of(digest, SHA256_LEN))),
+		    "SELECT count(*), coalesce(max(seq), 0), coalesce(max(digest=?2), 0),"
+		    " coalesce(sum(person=?3 AND role=?4 AND (withdrawn<>0)=?5), 0),"
+		    " coalesce(sum(person=?3 AND role=?4 AND (withdrawn<>0)<>?5), 0)"
+		    " FROM approvals WHERE release=?1",
+		    SQL_ARGS(sql_b(BYTES_OF(row->release)), sql_b(bytes_of(digest, SHA256_LEN)),
+			    sql_t(bytes_str(row->person)), sql_t(bytes_str(row->role)),
+			    sql_i(row->withdrawn)),
 		    &q, err))
 		return false;
 	if (!q)
 		return err_set(err, ERR_INTERNAL, "count without a row");
 	*ret_known = sql_int(q, 2) != 0;
 	*ret_seq = sql_int(q, 1) + 1;
-	if (!*ret_known && sql_int(q, 0) >= (int64_t)APPROVALS_MAX)
+	if (*ret_known)
+		return true;
+	if (sql_int(q, 0) >= (int64_t)APPROVALS_MAX)
 		return err_set(err, ERR_LIMIT, "a release has at most %u approvals", APPROVALS_MAX);
-	return true;
+	bool has_place = sql_int(q, 3) < sql_int(q, 4);
+	return has_place || approval_take_place(sql, row, err);
 }
 
 bool approval_insert(

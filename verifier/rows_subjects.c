@@ -65,9 +65,11 @@ bool subjects_find(struct sql *sql, const uint8_t digest[SHA256_LEN], struct byt
 		    "SELECT r.digest FROM subjects s JOIN releases r ON r.digest=s.release"
 		    " JOIN workloads w ON w.name=r.workload"
 		    " WHERE s.digest=?1 AND w.environment=?2 AND r.state=?3 AND w.state=?4"
-		    " ORDER BY r.published DESC, r.digest LIMIT ?5",
+		    " ORDER BY EXISTS(SELECT 1 FROM instances i WHERE i.release=r.digest AND"
+		    " i.state=?6) DESC, r.published DESC, r.digest LIMIT ?5",
 		    SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN)), sql_t(environment),
-			    sql_i(RELEASE_PUBLISHED), sql_i(WORKLOAD_ACTIVE), sql_i((int64_t)max)),
+			    sql_i(RELEASE_PUBLISHED), sql_i(WORKLOAD_ACTIVE), sql_i((int64_t)max),
+			    sql_i(INSTANCE_TRUSTED)),
 		    &q, err))
 		return false;
 	while (sql_next(q, &more, err)) {

@@ -159,7 +159,8 @@ static const char schema_6[] =
 	"CREATE TRIGGER host_attributes_kept BEFORE DELETE ON host_attributes"
 	" BEGIN SELECT RAISE(ABORT, 'what was said of a host is kept'); END;"
 	"ALTER TABLE join_tokens ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}';";
-/* Floors: moves are added, never changed. */
+/* Floors: moves are added, never changed. A database from before there were any begins with the
+ * newest release that a trusted instance runs, reached now. */
 static const char schema_7[] =
 	"CREATE TABLE floors(workload TEXT NOT NULL REFERENCES workloads(name), sequence INTEGER "
 	"NOT NULL, version TEXT NOT NULL, release BLOB NOT NULL REFERENCES releases(digest),"
@@ -168,6 +169,13 @@ static const char schema_7[] =
 	"CREATE TABLE security_floors(workload TEXT NOT NULL REFERENCES workloads(name), sequence "
 	"INTEGER NOT NULL, minimum TEXT NOT NULL, statement BLOB NOT NULL, payload BLOB NOT NULL,"
 	" time INTEGER NOT NULL, PRIMARY KEY(workload, sequence)) STRICT, WITHOUT ROWID;"
+	"INSERT INTO floors(workload, sequence, version, release, published, time, rollback) "
+	"SELECT "
+	"workload, 1, release_version, digest, published, CAST(strftime('%s', 'now') AS INTEGER), "
+	"0 "
+	"FROM (SELECT r.*, row_number() OVER (PARTITION BY r.workload ORDER BY r.published DESC, "
+	"r.digest) AS place FROM releases r WHERE r.state=1 AND EXISTS(SELECT 1 FROM instances i "
+	"WHERE i.release=r.digest AND i.workload=r.workload AND i.state=1)) WHERE place=1;"
 	"CREATE TRIGGER floors_fixed BEFORE UPDATE ON floors BEGIN SELECT RAISE(ABORT, 'a move of "
 	"a floor is immutable'); END;"
 	"CREATE TRIGGER floors_kept BEFORE DELETE ON floors BEGIN SELECT RAISE(ABORT, 'a move of a "

@@ -154,7 +154,7 @@ grep -qE 'approval by 1 as security +bob, until 20' "$W/out" || die "until when"
 ok "gate__everything_there__open"
 
 gate 0 'not checked' "${ALL[@]}" --explain
-for what in 'was revoked' 'withdrawn' 'review of the workload' 'floors'; do
+for what in 'was revoked' 'withdrawn' 'review of the workload' 'third parties.*jurisdictions' 'floors'; do
 	grep -q "asked of no verifier: .*$what" "$W/out" || die "what was not asked: $what"
 done
 withdraw() { expect "$1" "$2" assay release withdraw-statement "$R" --statement redteam.dsse --reason "the rig was broken" --key "$W/keys/$3" --out withdrawn.dsse; }

@@ -718,7 +718,7 @@ static void T12__truncated_bundle__error(void **state)
 
 static void bundle__encoded__read_back(void **state)
 {
-	struct audit_bundle back;
+	static struct audit_bundle back;
 	struct buf again = {0};
 
 	(void)state;
@@ -735,6 +735,22 @@ static void bundle__encoded__read_back(void **state)
 	assert_int_equal(err.code, ERR_LIMIT);
 	b.object_count = AUDIT_OBJECTS_MAX + 1;
 	assert_false(audit_bundle_encode(&b, &bundle, &err));
+}
+
+/* 64 approvals, 64 statements, 16 inputs besides and 16 references of each of 16 host classes. */
+static void bundle__with_all_that_a_record_can_name__read_back(void **state)
+{
+	static const uint8_t bytes[400];
+	static struct audit_bundle back;
+
+	(void)state;
+	b.object_count = 0;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		b.objects[b.object_count++] = bytes_of(bytes, i);
+	assert_ok(audit_bundle_encode(&b, &bundle, &err), err);
+	assert_ok(audit_bundle_decode(buf_bytes(&bundle), &back, &err), err);
+	assert_int_equal(back.object_count, 400);
+	assert_int_equal(back.objects[399].len, 399);
 }
 
 static void report__json__holds_record_verdict_and_steps(void **state)
@@ -820,6 +836,7 @@ int main(void)
 		T(audit__another_state_recorded__refused),
 		T(T12__truncated_bundle__error),
 		T(bundle__encoded__read_back),
+		T(bundle__with_all_that_a_record_can_name__read_back),
 		T(report__json__holds_record_verdict_and_steps),
 		T(report__without_a_record__still_prints),
 		T(report__text__one_line_a_step),

@@ -259,7 +259,7 @@ static void reappraise__not_a_bundle__an_error(void **state)
 
 static void reappraise__no_context__an_error(void **state)
 {
-	struct audit_bundle b;
+	static struct audit_bundle b;
 	struct buf cut = {0};
 
 	(void)state;

@@ -5,6 +5,7 @@
 
 #include "policy/checklist.h"
 #include "policy/statement_signers.h"
+#include "policy/withdrawal.h"
 #include "tests/support/timestamp_make.h"
 
 #define REPOSITORY "    source_repository: \"https://git.example/acme/agent\"\n"
@@ -21,7 +22,7 @@ static struct sigstore_maker maker;
 static struct cert *leaf, *odd_leaf, *authority, *stranger;
 static struct scene *s;
 static struct buf top, statement, envelope;
-static struct bytes view;
+static struct bytes view, beside;
 static struct sigstore_recipe recipe;
 static struct checklist list;
 
@@ -88,6 +89,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	beside = (struct bytes){0};
 	buf_release(&top);
 	buf_release(&statement);
 	buf_release(&envelope);
@@ -157,12 +159,12 @@ static void leaf_of(const char *name, const char *value, int64_t end)
 static void judge_at(int64_t now)
 {
 	OWNED(release_free) struct release *release = NULL;
+	struct bytes views[] = {view = buf_bytes(&envelope), beside};
 	struct release_input input = {.envelope = s->context.release,
-		.statements = &view,
-		.statement_count = 1,
+		.statements = views,
+		.statement_count = beside.len > 0 ? 2 : 1,
 		.environment = bytes_str("prod")};
 
-	view = buf_bytes(&envelope);
 	memset(s->verdict, 0, sizeof(*s->verdict));
 	assert_ok(release_checklist(&input, s->policy, now, &list, s->verdict, &release, &s->err),
 		s->err);
@@ -275,6 +277,32 @@ static void envelope__of_a_key_and_an_identity__ends_when_the_last_one_does(void
 	demand("      - {kind: provenance, name: build, keys: [workflow]}\n");
 	assert_trusted(s);
 	assert_int_equal(list.items[2].expires, LONG_END);
+}
+
+/* The key takes its word back: what is left ends with the certificate. */
+static void P8__envelope_of_a_key_and_an_identity__key_withdraws__ends_with_the_identity(
+	void **state)
+{
+	struct withdrawal w = {.reason = (char *)(uintptr_t) "r", .issued = SCENE_NOW - 5};
+	struct buf payload = {0}, withdrawn = {0};
+
+	(void)state;
+	identity(OPTIONAL);
+	buf_put_str(&top, "statement_keys:\n  - name: ci\n    kinds: [provenance]\n    pem: ");
+	scene_put_pem(&top, maker.signer_key, 6);
+	leaf_of(NULL, NULL, LONG_END);
+	envelope_with(odd_leaf);
+	assert_ok(sha256_of(buf_bytes(&statement), w.statement, &s->err), s->err);
+	memcpy(w.release, s->release_digest, SHA256_LEN);
+	assert_ok(withdrawal_statement(&w, &payload, &s->err), s->err);
+	assert_ok(dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&payload), maker.signer_key, &withdrawn,
+			  &s->err),
+		s->err);
+	beside = buf_bytes(&withdrawn);
+	accepted("1 signed by workflow");
+	assert_int_equal(list.items[2].expires, LONG_END);
+	buf_release(&payload);
+	buf_release(&withdrawn);
 }
 
 static void launch__with_a_bundle_beside_the_release__trusted(void **state)
@@ -686,6 +714,7 @@ int main(void)
 		T(bundle__of_another_log_that_is_pinned_too__counts),
 		T(envelope__with_a_long_lived_certificate__counts_while_it_is_valid),
 		T(envelope__of_a_key_and_an_identity__ends_when_the_last_one_does),
+		T(P8__envelope_of_a_key_and_an_identity__key_withdraws__ends_with_the_identity),
 		T(launch__with_a_bundle_beside_the_release__trusted),
 		T(bundle__by_an_identity_of_a_prefix__counts),
 		T(stamp__where_the_log_signs_no_time__counts_for_ever),

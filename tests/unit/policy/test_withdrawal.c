@@ -354,6 +354,72 @@ static void withdrawal_check__too_many_signatures__refused(void **state)
 	assert_int_equal(s->err.code, ERR_LIMIT);
 }
 
+/* Whether envelope i has a place beside those before it. */
+static bool place(size_t i, bool *ret_new)
+{
+	s->err = (struct err){0};
+	*ret_new = false;
+	return withdrawal_place(views[i], views, i, s->policy, s->context.now, ret_new, &s->err);
+}
+
+#define NOTHING                                                                                    \
+	"statement-other: no statement beside this release has the digest and a signer of the "    \
+	"withdrawal"
+
+static void P8__withdrawal_of_nothing_that_its_signer_said__has_no_place(void **state)
+{
+	struct withdrawal w;
+	bool new = false;
+
+	(void)state;
+	s->top_lines = buf_str(&top);
+	scene_policy(s);
+	say_passed(keys.other);
+	w = withdrawal_of(0);
+	w.statement[0] ^= 1;
+	withdraw(&w, keys.other);
+	assert_fails(place(1, &new), s->err, ERR_MISMATCH, NOTHING);
+	w.issued++; /* as one from before would stand there */
+	withdraw(&w, keys.other);
+	assert_fails(place(2, &new), s->err, ERR_MISMATCH, NOTHING);
+	w = withdrawal_of(0);
+	withdraw(&w, keys.instance); /* trusted for statements; not the signer of this one */
+	assert_fails(place(3, &new), s->err, ERR_MISMATCH, NOTHING);
+	w = withdrawal_of(1); /* no statement, but a withdrawal */
+	withdraw(&w, keys.other);
+	assert_fails(place(4, &new), s->err, ERR_MISMATCH, NOTHING);
+}
+
+static void P8__withdrawal_again_by_the_same_signer__known_already(void **state)
+{
+	struct withdrawal w;
+	struct buf both = {0};
+	char unreadable[] = "{}";
+	bool new = false;
+
+	(void)state;
+	s->top_lines = buf_str(&top);
+	scene_policy(s);
+	say_passed(keys.other);
+	assert_ok(dsse_add_signature(views[0], keys.instance, &both, &s->err), s->err);
+	views[0] = buf_bytes(&both);
+	buf_put_str(&envelopes[count], unreadable);
+	views[count] = buf_bytes(&envelopes[count]);
+	count++;
+	w = withdrawal_of(0);
+	withdraw(&w, keys.other);
+	assert_ok(place(2, &new), s->err);
+	assert_true(new);
+	w.issued++;
+	withdraw(&w, keys.other); /* other bytes, the same word */
+	assert_ok(place(3, &new), s->err);
+	assert_false(new);
+	withdraw(&w, keys.instance); /* the other signer's is another one */
+	assert_ok(place(4, &new), s->err);
+	assert_true(new);
+	buf_release(&both);
+}
+
 /* ---- form ---- */
 
 static void withdrawal__written_and_read__the_same(void **state)
@@ -433,6 +499,8 @@ int main(void)
 		T(P8__one_of_two_signers_withdraws__the_other_stands),
 		T(withdrawal_check__by_a_statement_key_for_this_release__taken_in),
 		T(withdrawal_check__too_many_signatures__refused),
+		T(P8__withdrawal_of_nothing_that_its_signer_said__has_no_place),
+		T(P8__withdrawal_again_by_the_same_signer__known_already),
 		T(withdrawal__written_and_read__the_same),
 		T(withdrawal__bad__refused_in_words),
 	};

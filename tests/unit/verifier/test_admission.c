@@ -130,6 +130,41 @@ static void review__update__only_images_that_are_new(void **state)
 	assert_false(review.starts);
 }
 
+#define VOLUME(image) "\"volumes\":[{\"name\":\"weights\",\"image\":" image "},"
+#define OF_TAG        VOLUME("{\"reference\":\"models/m:1\",\"pullPolicy\":\"Always\"}")
+
+static void review__image_volumes__judged_as_images(void **state)
+{
+	(void)state;
+	load("create");
+	edit("\"volumes\":[", OF_TAG);
+	assert_ok(parse(), err);
+	assert_int_equal(review.count, 3);
+	assert_string_equal(review.images[2].container, "weights");
+	assert_string_equal(review.images[2].image, "models/m:1");
+	assert_false(review.images[2].pinned);
+	load("create");
+	edit("\"volumes\":[", VOLUME("{\"reference\":\"m@sha256:" HEX64 "\"}"));
+	assert_ok(parse(), err);
+	assert_true(review.images[2].pinned);
+	/* The Pod has it already. */
+	load("update-same");
+	edit("\"volumes\":[", OF_TAG);
+	assert_ok(parse(), err);
+	assert_int_equal(review.count, 0);
+	load("create");
+	edit("\"volumes\":[", VOLUME("{}"));
+	assert_false(parse());
+	assert_non_null(strstr(err.text, "reference"));
+	load("create");
+	edit("\"volumes\":[", VOLUME("7"));
+	assert_false(parse());
+	load("create");
+	edit("\"volumes\":[", VOLUME("null"));
+	assert_ok(parse(), err);
+	assert_int_equal(review.count, 2);
+}
+
 static void review__image_forms__pinned_only_by_a_whole_digest(void **state)
 {
 	(void)state;
@@ -299,6 +334,20 @@ static void admission__any_image_not_of_a_release__denied(void **state)
 	assert_denied("no published release for environment prod names it");
 }
 
+static void admission__image_volume_not_of_a_release__denied(void **state)
+{
+	(void)state;
+	load("create");
+	edit("\"volumes\":[", OF_TAG);
+	assert_denied("image models/m:1 is not by digest");
+	load("create");
+	edit("\"volumes\":[", VOLUME("{\"reference\":\"m@sha256:" FSVERITY64 "\"}"));
+	assert_denied("no published release for environment prod names it");
+	load("create");
+	edit("\"volumes\":[", VOLUME("{\"reference\":\"m@sha256:" HEX64 "\"}"));
+	assert_admitted();
+}
+
 static void admission__namespace__decides_the_environment(void **state)
 {
 	(void)state;
@@ -353,6 +402,28 @@ static void admission__release_not_approved__denied(void **state)
 	buf_release(&envelope);
 	load("create");
 	assert_denied("approval-missing");
+}
+
+static void admission__many_newer_releases_not_approved__the_approved_one_is_found(void **state)
+{
+	(void)state;
+	struct release release = w.scene->release;
+	char version[16];
+	release.version = version;
+	moved.shift = 5;
+	for (unsigned i = 0; i < 20; i++) {
+		struct buf statement = {0}, envelope = {0};
+		(void)snprintf(version, sizeof(version), "2.0.%u", i);
+		assert_ok(release_statement(&release, &statement, &w.err), w.err);
+		assert_ok(dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&statement), w.keys.builder,
+				  &envelope, &w.err),
+			w.err);
+		world_post(&w, &w.ci, "/v1/releases", MEDIA_DSSE, buf_bytes(&envelope), 201);
+		buf_release(&statement);
+		buf_release(&envelope);
+	}
+	load("create");
+	assert_admitted();
 }
 
 static void admission__approvals_withdrawn__denied(void **state)
@@ -429,12 +500,15 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		P(review__create__images_of_every_kind_of_container),
 		P(review__update__only_images_that_are_new),
+		P(review__image_volumes__judged_as_images),
 		P(review__image_forms__pinned_only_by_a_whole_digest),
 		P(review__bad__refused),
 		P(review__too_many_images_or_bytes__refused),
 		P(answer__untrusted_text__escaped_and_cut),
 		T(admission__images_of_an_approved_release__admitted),
 		T(admission__any_image_not_of_a_release__denied),
+		T(admission__image_volume_not_of_a_release__denied),
+		T(admission__many_newer_releases_not_approved__the_approved_one_is_found),
 		T(admission__namespace__decides_the_environment),
 		T(admission__release_revoked__denied_but_running_pods_are_updated),
 		T(admission__workload_retired__denied),

@@ -147,6 +147,16 @@ static void approvals__not_by_that_person_in_that_role__refused(void **state)
 	world_post(&w, &w.ci, "/v1/approvals", MEDIA_DSSE, w.scene->context.release, 400);
 }
 
+static void P8__the_same_approval_in_other_bytes__known_already(void **state)
+{
+	(void)state;
+	struct buf spaced = {0};
+	buf_put_str(&spaced, " ");
+	buf_put(&spaced, w.scene->approval_list[0]);
+	world_post(&w, &w.ci, "/v1/approvals", MEDIA_DSSE, buf_bytes(&spaced), 200);
+	buf_release(&spaced);
+}
+
 /* A release signed as an approval, and the other way round: the payload says what it is. */
 static void dsse__of_another_payload_type__refused(void **state)
 {
@@ -207,6 +217,7 @@ int main(void)
 		cmocka_unit_test(releases__one__with_envelope_approvals_and_appraisal),
 		cmocka_unit_test(approvals__not_by_that_person_in_that_role__refused),
 		cmocka_unit_test(dsse__of_another_payload_type__refused),
+		cmocka_unit_test(P8__the_same_approval_in_other_bytes__known_already),
 		cmocka_unit_test(hosts_and_records__unknown__404),
 		cmocka_unit_test(errors__shape__code_message_hint),
 	};

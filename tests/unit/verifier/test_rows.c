@@ -448,6 +448,151 @@ static void migrate__database_of_schema_5__opens_with_what_it_held(void **state)
 	assert_newest_schema();
 }
 
+/* ---- approvals ---- */
+
+static void put_release(uint8_t mark, const char *version, int64_t published)
+{
+	struct release_row row = {
+		.workload = "w", .state = RELEASE_PUBLISHED, .published = published};
+	memset(row.digest, mark, sizeof(row.digest));
+	(void)snprintf(row.release_version, sizeof(row.release_version), "%s", version);
+	buf_put_str(&row.envelope, "{}");
+	assert_ok(release_insert(sql, &row, &err), err);
+	release_row_release(&row);
+}
+
+static void put_trusted_instance(uint8_t mark, uint8_t release)
+{
+	struct instance_row row = {.workload = "w", .state = INSTANCE_TRUSTED};
+	memset(row.host, 1, sizeof(row.host));
+	memset(row.instance, mark, sizeof(row.instance));
+	memset(row.release, release, sizeof(row.release));
+	assert_ok(instance_put(sql, &row, &err), err);
+}
+
+/* The number makes it another envelope. */
+static bool approve(unsigned person, unsigned number, bool withdrawn)
+{
+	char text[64];
+	bool new = false;
+	struct approval_row row = {.role = "r", .withdrawn = withdrawn};
+	memset(row.release, 1, sizeof(row.release));
+	(void)snprintf(row.person, sizeof(row.person), "p%u", person);
+	(void)snprintf(text, sizeof(text), "%u %u %d", person, number, withdrawn);
+	row.envelope = bytes_str(text);
+	err = (struct err){0};
+	return approval_insert(sql, &row, &new, &err) && new;
+}
+
+static void P8__approvals_of_one_person__leave_places_and_room_to_withdraw(void **state)
+{
+	(void)state;
+	struct workload_row row = workload();
+	assert_ok(workload_insert(sql, &row, &err), err);
+	put_release(1, "1", 10);
+	for (unsigned i = 0; i < 8; i++)
+		assert_ok(approve(1, i, false), err);
+	assert_false(approve(1, 8, false));
+	assert_int_equal(err.code, ERR_LIMIT);
+	assert_string_equal(
+		err.text, "a release has at most 8 approvals and 8 withdrawals by one person");
+	/* In advance: each takes a place. */
+	for (unsigned i = 0; i < 8; i++)
+		assert_ok(approve(2, i, true), err);
+	assert_false(approve(2, 8, true));
+	for (unsigned i = 0; i < 16; i++)
+		assert_ok(approve(3 + i, 0, false), err);
+	assert_false(approve(19, 0, false));
+	assert_int_equal(err.code, ERR_LIMIT);
+	assert_string_equal(err.text, "a release has at most 32 approvals");
+	assert_false(approve(19, 0, true));
+	/* Full: each who approved can take it back still, and nobody's way is barred by another. */
+	for (unsigned i = 0; i < 8; i++)
+		assert_ok(approve(1, i, true), err);
+	assert_false(approve(1, 8, true));
+	for (unsigned i = 0; i < 16; i++)
+		assert_ok(approve(3 + i, 0, true), err);
+	for (unsigned i = 0; i < 8; i++)
+		assert_ok(approve(2, i, false), err);
+	assert_false(approve(3, 1, true));
+	assert_int_equal(err.code, ERR_LIMIT);
+}
+
+static void subjects__of_many_releases__those_in_force_first(void **state)
+{
+	(void)state;
+	struct workload_row row = workload();
+	uint8_t digest[SHA256_LEN] = {9}, found[2][SHA256_LEN];
+	size_t count = 0;
+	assert_ok(workload_insert(sql, &row, &err), err);
+	put_host(1);
+	for (uint8_t i = 1; i <= 40; i++) {
+		put_release(i, "1", i);
+		assert_ok(sql_exec(sql,
+				  "INSERT INTO subjects(digest, release) SELECT ?1, digest FROM "
+				  "releases WHERE published=?2",
+				  SQL_ARGS(sql_b(BYTES_OF(digest)), sql_i(i)), NULL, &err),
+			err);
+	}
+	put_trusted_instance(1, 3);
+	assert_ok(subjects_find(sql, digest, bytes_str("prod"), found, 2, &count, &err), err);
+	assert_int_equal(count, 2);
+	assert_int_equal(found[0][0], 3);
+	assert_int_equal(found[1][0], 40);
+}
+
+static int64_t floor_number(const char *query)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	assert_ok(sql_first(sql, query, SQL_NO_ARGS, &q, &err), err);
+	return q ? sql_int(q, 0) : -1;
+}
+
+static void migrate__instances_of_schema_6__the_newest_release_that_runs_is_the_floor(void **state)
+{
+	(void)state;
+	struct workload_row row = workload();
+	assert_ok(workload_insert(sql, &row, &err), err);
+	put_host(1);
+	put_release(1, "1", 10);
+	put_release(2, "2", 20);
+	put_release(3, "3", 30); /* runs nowhere */
+	put_trusted_instance(1, 1);
+	put_trusted_instance(2, 2);
+	put_trusted_instance(3, 2);
+	reopen_old(UNDO_TO_6);
+	assert_newest_schema();
+	assert_int_equal(floor_number("SELECT count(*) FROM floors"), 1);
+	assert_int_equal(floor_number("SELECT sequence FROM floors"), 1);
+	assert_int_equal(floor_number("SELECT CAST(version AS INTEGER) FROM floors"), 2);
+	assert_int_equal(floor_number("SELECT published FROM floors"), 20);
+	assert_int_equal(floor_number("SELECT release=(SELECT digest FROM releases WHERE "
+				      "published=20) FROM floors"),
+		1);
+	assert_true(floor_number("SELECT time FROM floors") > 1700000000);
+	assert_int_equal(floor_number("SELECT rollback FROM floors"), 0);
+}
+
+static void migrate__releases_of_schema_6_that_are_revoked_or_ended__no_floor(void **state)
+{
+	(void)state;
+	struct workload_row row = workload();
+	assert_ok(workload_insert(sql, &row, &err), err);
+	put_host(1);
+	put_release(1, "1", 10);
+	put_release(2, "2", 20);
+	put_trusted_instance(1, 1);
+	put_trusted_instance(2, 2);
+	assert_ok(sql->ops->script(sql,
+			  "UPDATE releases SET state=2 WHERE published=10;"
+			  "UPDATE instances SET state=2 WHERE instance=(SELECT max(instance) FROM "
+			  "instances)",
+			  &err),
+		err);
+	reopen_old(UNDO_TO_6);
+	assert_int_equal(floor_number("SELECT count(*) FROM floors"), 0);
+}
+
 static void instance__state__kept_and_unreadable_means_none(void **state)
 {
 	(void)state;
@@ -503,6 +648,10 @@ int main(void)
 		T(migrate__database_of_schema_3__opens_with_what_it_held),
 		T(migrate__leaves_of_schema_4__tiles_filled),
 		T(migrate__database_of_schema_5__opens_with_what_it_held),
+		T(P8__approvals_of_one_person__leave_places_and_room_to_withdraw),
+		T(subjects__of_many_releases__those_in_force_first),
+		T(migrate__instances_of_schema_6__the_newest_release_that_runs_is_the_floor),
+		T(migrate__releases_of_schema_6_that_are_revoked_or_ended__no_floor),
 		T(instance__state__kept_and_unreadable_means_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

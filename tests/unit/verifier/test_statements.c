@@ -4,6 +4,7 @@
 #include "tests/unit/verifier/world.h"
 
 #include "ledger/audit.h"
+#include "policy/withdrawal.h"
 
 static struct world w;
 static struct key *ci;
@@ -170,6 +171,51 @@ static void P13__more_statements_than_a_release_may_have__refused(void **state)
 	assert_gate("prod", true);
 }
 
+/* A withdrawal of the statement that `envelope` holds, or of another one. */
+static void make_withdrawal(const uint8_t statement[SHA256_LEN], int64_t issued)
+{
+	struct withdrawal take = {.reason = (char *)(uintptr_t) "r", .issued = issued};
+	struct buf text = {0};
+
+	memcpy(take.statement, statement, SHA256_LEN);
+	memcpy(take.release, w.scene->release_digest, SHA256_LEN);
+	assert_ok(withdrawal_statement(&take, &text, &w.err), w.err);
+	buf_clear(&envelope);
+	assert_ok(dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&text), ci, &envelope, &w.err), w.err);
+	buf_release(&text);
+}
+
+static void P8__withdrawals_of_nothing__fill_no_room(void **state)
+{
+	struct dsse *dsse = NULL;
+	uint8_t digest[SHA256_LEN], other[SHA256_LEN] = {0};
+
+	(void)state;
+	make(PROVENANCE, w.scene->components[0].digest, ci, 0);
+	assert_ok(dsse_parse(buf_bytes(&envelope), &dsse, &w.err), w.err);
+	assert_ok(sha256_of(buf_bytes(&dsse->payload), digest, &w.err), w.err);
+	dsse_free(&dsse);
+	post(&w.ci, 201);
+	for (uint8_t i = 0; i < 9; i++) {
+		other[0] = i;
+		make_withdrawal(other, SCENE_NOW);
+		post(&w.ci, 403);
+	}
+	assert_gate("prod", true);
+	make_withdrawal(digest, SCENE_NOW);
+	post(&w.ci, 201);
+	post(&w.ci, 200);
+	assert_gate("prod", false);
+	for (int i = 1; i < 70; i++) {
+		make_withdrawal(digest, SCENE_NOW + i);
+		post(&w.ci, 200);
+	}
+	release_path("");
+	json_t *release = world_json(&w, &w.ci, "GET", path, NULL, 200);
+	assert_int_equal(json_array_size(json_object_get(release, "statements")), 2);
+	json_decref(release);
+}
+
 static void statements__of_an_unknown_or_revoked_release__refused(void **state)
 {
 	char nobody[] =
@@ -223,6 +269,7 @@ int main(void)
 		T(launch__without_the_statement__refused_then_trusted_and_audited),
 		T(statements__not_signed_for_their_kind_or_of_something_else__refused),
 		T(P13__more_statements_than_a_release_may_have__refused),
+		T(P8__withdrawals_of_nothing__fill_no_room),
 		T(statements__of_an_unknown_or_revoked_release__refused),
 		T(gate__without_an_environment__refused),
 		T(releases__one__with_its_statements),
