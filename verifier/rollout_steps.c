@@ -96,6 +96,15 @@ static bool roll_back_allowed(
 	return !why_not ? true : err_set(err, ERR_DENIED, "%s", why_not);
 }
 
+/* Nothing that the new release was given lasts, and none of its instances renews: not when the next
+ * rollout rules either, to which it is any other release. */
+static bool taken_back(
+	struct store_tx *tx, const struct rollout_row *row, int64_t now, struct err *err)
+{
+	return credentials_revoke_release(tx->sql, row->release_new, now, err) &&
+	       instances_refuse_release(tx->sql, row->release_new, err);
+}
+
 bool rollout_step_take(struct app *app, struct store_tx *tx, struct rollout_row *row,
 	const struct rollout_change *change, struct err *err)
 {
@@ -113,8 +122,7 @@ bool rollout_step_take(struct app *app, struct store_tx *tx, struct rollout_row 
 	}
 	row->state = to;
 	if (!rollout_update(tx->sql, row, err) ||
-		(change->step == ROLLOUT_ROLL_BACK &&
-			!credentials_revoke_release(tx->sql, row->release_new, change->now, err)) ||
+		(change->step == ROLLOUT_ROLL_BACK && !taken_back(tx, row, change->now, err)) ||
 		(change->step == ROLLOUT_PROMOTE && !promoted(app, tx, row, change->now, err)))
 		return false;
 	return note(app, tx, row, step_events[change->step], change->now, change->by,
