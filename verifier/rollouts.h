@@ -92,6 +92,8 @@ struct rollout_change {
 	unsigned share; /* of a widening */
 	const char *by, *reason;
 	int64_t now;
+	/* Of the gate; promoting and widening take them, and what they speak of must still stand. */
+	const struct release_grounds *grounds;
 };
 must_use bool rollout_step_take(struct app *app, struct store_tx *tx, struct rollout_row *row,
 	const struct rollout_change *change, struct err *err);
@@ -99,7 +101,7 @@ must_use bool rollout_begin(struct app *app, struct store_tx *tx, struct rollout
 	const char *by, const char *reason, struct err *err);
 /* Whether a rollout that was promoted may be rolled back. */
 must_use bool rollout_may_roll_back(struct store_tx *tx, const struct rollout_row *row,
-	 const char **ret_why_not, struct err *err);
+	const char **ret_why_not, struct err *err);
 /* Promotes the workload's rollout when its own rule says so now, and halts it when its release does
  * not pass the gate then. Not on the writer's thread. */
 must_use bool rollout_settle(struct call *call, struct bytes workload, struct err *err);

@@ -2,7 +2,6 @@
 /* Rollouts over floors: a canary raises none, a promotion does, and going back below it takes
  * persons. */
 #include "tests/unit/verifier/rollout_world.h"
-#include "verifier/floors.h"
 
 static const char *floor_version(void)
 {
@@ -49,20 +48,6 @@ static void promote__floor__goes_up_at_once(void **state)
 	assert_string_equal(floor_version(), "1.5.0");
 }
 
-/* What persons do with approvals, as it ends in the store. */
-static bool floor_down_work(struct store_tx *tx, void *arg, struct err *err)
-{
-	struct floor_row row = {.workload = "ocr-agent",
-		.sequence = 2,
-		.version = "1.4.0",
-		.published = 1,
-		.time = clock_wall(&clock_system),
-		.rollback = true};
-	(void)arg;
-	memcpy(row.release, old_release, SHA256_LEN);
-	return floor_insert(tx->sql, &row, err);
-}
-
 static void P9__promoted_rolled_back_by_an_operator_alone__refused(void **state)
 {
 	(void)state;
@@ -77,7 +62,7 @@ static void P9__promoted_rolled_back_by_an_operator_alone__refused(void **state)
 	json_decref(answer);
 	assert_state("promoted");
 	assert_whoami(&identity, 200);
-	assert_ok(store_run(w.app->store, floor_down_work, NULL, &w.err), w.err);
+	floor_down(2);
 	roll_back();
 	assert_whoami(&identity, 403);
 	agent_launch(&old, 0x22, old_release);
@@ -107,7 +92,8 @@ static bool instance_put_work(struct store_tx *tx, void *arg, struct err *err)
 }
 
 /* Floor 1.4.0; 1.5.0 was trusted, and taken back; 1.6.0 is being rolled out. */
-static void taken_back_and_next_begun(struct agent *old, struct agent *new, struct instance_row *was)
+static void taken_back_and_next_begun(
+	struct agent *old, struct agent *new, struct instance_row *was)
 {
 	static uint8_t third[SHA256_LEN];
 	publish("1.6.0", true, third);
