@@ -398,7 +398,7 @@ static void context__rollout_malformed__refused(void **state)
 			fail_msg("case %zu: %s", i, s->err.text);
 	}
 	extra_key_first(buf_bytes(&frozen),
-		extra_key_find(buf_bytes(&frozen), BYTES_LIT("\x10\xa7\x01\x50")) + 1, &again);
+		extra_key_find(buf_bytes(&frozen), BYTES_LIT("\x11\xa7\x01\x50")) + 1, &again);
 	assert_false(thaw(buf_bytes(&again)));
 }
 

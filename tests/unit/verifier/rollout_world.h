@@ -136,6 +136,14 @@ static inline void start(bool inside, const char *more)
 	start_to(new_release, inside, more);
 }
 
+/* Whatever else is published. */
+static inline void start_from_old(bool inside)
+{
+	char from[128];
+	(void)snprintf(from, sizeof(from), ",\"from\":\"%s\"", hex_of(old_release));
+	start(inside, from);
+}
+
 static inline json_t *status(void)
 {
 	return world_json(&w, &w.auditor, "GET", ROLLOUT, NULL, 200);

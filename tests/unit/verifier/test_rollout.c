@@ -116,13 +116,11 @@ static void third_release__while_rollouts_rule__does_not_launch(void **state)
 {
 	(void)state;
 	uint8_t third[SHA256_LEN];
-	char from[128];
 	struct agent running, another;
 	publish("1.4.5", true, third);
 	agent_launch(&running, 0x21, third);
 	assert_outcome(&running.last, "trusted");
-	(void)snprintf(from, sizeof(from), ",\"from\":\"%s\"", hex_of(old_release));
-	start(true, from);
+	start_from_old(true);
 	agent_launch(&another, 0x22, third);
 	assert_outcome(&another.last, "untrusted: rollout-release");
 	agent_attest(&running, PURPOSE_RENEW);

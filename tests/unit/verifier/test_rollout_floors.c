@@ -98,7 +98,7 @@ static void taken_back_and_next_begun(
 	static uint8_t third[SHA256_LEN];
 	publish("1.6.0", true, third);
 	agent_launch(old, 0x20, old_release);
-	start(true, "");
+	start_from_old(true);
 	agent_launch(new, 0x21, new_release);
 	assert_outcome(&new->last, "trusted");
 	instance_row_of(new, was);

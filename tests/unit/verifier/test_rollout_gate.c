@@ -172,7 +172,7 @@ static void promote__another_rollout_meanwhile__not_promoted(void **state)
 {
 	(void)state;
 	publish("1.6.0", false, third);
-	start(true, "");
+	start_from_old(true);
 	assert_moved(other_rollout_work, ROLLOUT "/promote",
 		"{\"override\":true,\"reason\":\"urgent\"}",
 		"another rollout was started meanwhile");
