@@ -14,7 +14,7 @@ static const struct option_spec start_options[] = {
 	{"sample", "N", OPTION_VALUE, "decisions before an N% counts (default: 20)"},
 	{"auto", NULL, OPTION_FLAG, "the verifier promotes it once the soak is over"},
 	{"drain", "DURATION", OPTION_VALUE,
-		"how long others renew once promoted (default: a credential's lifetime)"},
+		"how long others renew once promoted (default, and at most: the class's drain)"},
 	{"from", "DIGEST", OPTION_VALUE, "the release it replaces (default: the one in force)"},
 	{"reason", "TEXT", OPTION_VALUE, "why; kept in history and ledger"},
 	API_OPTIONS,

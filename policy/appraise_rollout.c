@@ -16,9 +16,9 @@ struct rollout_words {
 	char changed[TIME_TEXT_MAX], drained[TIME_TEXT_MAX];
 };
 
-static void words_make(const struct appraisal *a, uint64_t place, struct rollout_words *w)
+static void words_make(const struct rollout_view *r, const uint8_t claimed[SHA256_LEN],
+	uint64_t place, struct rollout_words *w)
 {
-	const struct rollout_view *r = &a->context->rollout;
 	uint64_t millionths = (place >> 32) * 1000000 >> 32;
 	char id[17];
 
@@ -29,19 +29,20 @@ static void words_make(const struct appraisal *a, uint64_t place, struct rollout
 		millionths / 10000, millionths % 10000);
 	hex_encode(BYTES_OF(r->release_new), w->release_new);
 	hex_encode(BYTES_OF(r->release_old), w->release_old);
-	hex_encode(BYTES_OF(a->claims.release), w->claimed);
+	hex_encode(bytes_of(claimed, SHA256_LEN), w->claimed);
 	(void)time_format(r->changed, w->changed);
 	(void)time_format(rollout_drained(r), w->drained);
 }
 
-static void refuse_state(struct appraisal *a, const struct rollout_words *w)
+static void refuse_state(
+	struct verdict *verdict, enum rollout_state state, const struct rollout_words *w)
 {
-	bool halted = a->context->rollout.state == ROLLOUT_HALTED;
+	bool halted = state == ROLLOUT_HALTED;
 	char actual[64];
 
 	(void)snprintf(actual, sizeof(actual), "%s since %s", halted ? "halted" : "rolled back",
 		w->changed);
-	verdict_refuse(a->verdict, halted ? REASON_ROLLOUT_HALTED : REASON_ROLLOUT_ROLLED_BACK,
+	verdict_refuse(verdict, halted ? REASON_ROLLOUT_HALTED : REASON_ROLLOUT_ROLLED_BACK,
 		"rollout of the release", "running or promoted", actual, w->which, NULL);
 }
 
@@ -86,7 +87,7 @@ bool check_rollout(struct appraisal *a, struct err *err)
 		return true;
 	if (!rollout_place(r->id, a->context->host.id, &place, err))
 		return false;
-	words_make(a, place, &w);
+	words_make(r, a->claims.release, place, &w);
 	switch (rollout_judge(r, place, a->claims.release, renews, a->context->now)) {
 	case ROLLOUT_REFUSE_HOST:
 		refuse_host(a, &w);
@@ -108,8 +109,23 @@ bool check_rollout(struct appraisal *a, struct err *err)
 		break;
 	case ROLLOUT_REFUSE_STATE:
 	default:
-		refuse_state(a, &w);
+		refuse_state(a->verdict, r->state, &w);
 		break;
 	}
 	return true;
+}
+
+void policy_rollout_gate(const struct rollout_view *rollout, const uint8_t release[SHA256_LEN],
+	struct verdict *verdict)
+{
+	struct rollout_words w;
+
+	if (memcmp(release, rollout->release_new, SHA256_LEN) != 0)
+		return;
+	words_make(rollout, release, 0, &w);
+	if (rollout->state == ROLLOUT_HALTED || rollout->state == ROLLOUT_ROLLED_BACK)
+		refuse_state(verdict, rollout->state, &w);
+	else if (rollout->state == ROLLOUT_RUNNING)
+		verdict_not_checked(
+			verdict, "%s: on which hosts; only those of the canary launch it", w.which);
 }

@@ -385,6 +385,11 @@ struct review policy_review(
  * review-overdue. */
 void policy_review_appraise(const struct policy_class *class,
 	const struct context_workload *workload, int64_t now, struct verdict *verdict);
+/* What a workload's last rollout says of a release where no host is known: refused where it was
+ * halted or rolled back; while it runs, noted under what is not checked. state ROLLOUT_NONE, or of
+ * another release: nothing. */
+void policy_rollout_gate(const struct rollout_view *rollout, const uint8_t release[SHA256_LEN],
+	struct verdict *verdict);
 /* Notes in a verdict whether every third party of the workload is in a jurisdiction that the class
  * allows. class NULL, or one that does not ask: nothing. */
 must_use bool policy_third_parties_appraise(const struct policy_class *class,

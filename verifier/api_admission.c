@@ -54,7 +54,7 @@ static bool judge_image(struct call *call, const struct admission_image *image,
 	(void)snprintf(why, WHY_MAX, "image %s: no published release for environment %s names it",
 		shown, environment);
 	for (size_t i = 0; i < count && !*ret_admitted; i++) {
-		if (!release_stands(call, releases[i], false, ret_admitted, reason, err) ||
+		if (!release_stands(call, releases[i], false, ret_admitted, reason, NULL, err) ||
 			(*ret_admitted &&
 				!rollout_admits(call, releases[i], ret_admitted, reason, err)))
 			return false;

@@ -2,6 +2,7 @@
 /* Routes about releases and approvals. What is published must be signed by somebody the policy
  * names, at the time it comes in; whether it suffices is judged anew at every decision. */
 #include "verifier/floors.h"
+#include "verifier/rollouts.h"
 
 #include "base/text.h"
 #include "crypto/dsse.h"
@@ -184,6 +185,7 @@ struct loaded {
 	struct buf approvals[APPROVALS_MAX], statements[STATEMENTS_MAX];
 	size_t count, statement_count;
 	struct floors floors;
+	struct rollout_row rollout; /* the workload's last one; zeroes: none */
 };
 
 static void loaded_free(struct loaded **l)
@@ -203,7 +205,7 @@ static bool load(
 	struct call *call, const uint8_t digest[SHA256_LEN], struct loaded *l, struct err *err)
 {
 	struct sql *sql = NULL;
-	bool found = false, workload = false;
+	bool found = false, workload = false, rolled = false;
 	if (!call_read(call, &sql, err))
 		return false;
 	bool ok = release_get(sql, digest, &l->release, &found, err) &&
@@ -211,7 +213,8 @@ static bool load(
 		  statements_get(sql, digest, l->statements, &l->statement_count, err) &&
 		  workload_get(sql, bytes_str(l->release.workload), &l->workload, &workload, err) &&
 		  (!found || floors_load(sql, bytes_str(l->release.workload), &l->release,
-				     &l->floors, err));
+				     &l->floors, err)) &&
+		  rollout_last(sql, bytes_str(l->release.workload), &l->rollout, &rolled, err);
 	store_read_done(call->app->store, &sql);
 	if (ok && !found)
 		return err_set(err, ERR_NOT_FOUND, "no such release");
@@ -246,10 +249,10 @@ static void judge_floors(const struct loaded *l, const struct judged *judged)
 	policy_security_floor_appraise(&security, judged->release, judged->verdict);
 }
 
-/* What is stored of a release, judged for an environment: what the policy and the registers say of
- * it now. */
-static bool judge_loaded(struct call *call, const struct loaded *l, const char *environment,
-	struct judged *ret, struct err *err)
+/* What is stored of a release, judged for its workload's environment: what the policy and the
+ * registers say of it now. */
+static bool judge_loaded(
+	struct call *call, const struct loaded *l, struct judged *ret, struct err *err)
 {
 	struct bytes views[APPROVALS_MAX], statements[STATEMENTS_MAX];
 	for (size_t i = 0; i < l->count; i++)
@@ -262,7 +265,7 @@ static bool judge_loaded(struct call *call, const struct loaded *l, const char *
 		.approval_count = l->count,
 		.statements = statements,
 		.statement_count = l->statement_count,
-		.environment = bytes_str(environment),
+		.environment = bytes_str(l->workload.environment),
 	};
 	if (!judge(call, &input, ret, err))
 		return false;
@@ -283,8 +286,7 @@ static bool appraisal_json(struct call *call, const struct loaded *l, json_t **r
 {
 	OWNED(judged_release) struct judged judged = {0};
 	OWNED(buf_release) struct buf text = {0};
-	return judge_loaded(call, l, l->workload.environment, &judged, err) &&
-	       verdict_json(judged.verdict, &text, err) &&
+	return judge_loaded(call, l, &judged, err) && verdict_json(judged.verdict, &text, err) &&
 	       json_open(buf_bytes(&text), JSON_INPUT_MAX, ret, err);
 }
 
@@ -300,6 +302,24 @@ static bool envelopes_json(const struct buf *envelopes, size_t count, json_t *re
 	return true;
 }
 
+/* The gate's alone: the next rollout may well be of a release that was taken back. */
+static void judge_rollout(const struct loaded *l, const struct judged *judged)
+{
+	const struct rollout_view view = rollout_view_of(&l->rollout);
+	policy_rollout_gate(&view, l->release.digest, judged->verdict);
+	verdict_conclude(judged->verdict);
+}
+
+/* Launches are judged by the workload's own: of another one there is nothing to say. */
+static bool environment_is(const struct loaded *l, const char *environment, struct err *err)
+{
+	return strcmp(environment, l->workload.environment) == 0 ||
+	       err_set(err, ERR_USAGE,
+		       "environment: workload %s is registered for environment %s, and its "
+		       "launches are judged for that",
+		       l->release.workload, l->workload.environment);
+}
+
 bool serve_release_gate(struct call *call, struct err *err)
 {
 	uint8_t digest[SHA256_LEN];
@@ -312,8 +332,10 @@ bool serve_release_gate(struct call *call, struct err *err)
 	if (!environment || !text_is_name(bytes_str(environment)))
 		return err_set(err, ERR_USAGE, "environment: its name is needed");
 	if (!call_param_digest(call, 0, digest, err) || !load(call, digest, l, err) ||
-		!judge_loaded(call, l, environment, &judged, err) ||
-		!gate_json(judged.release, environment, judged.list, judged.verdict, &answer, err))
+		!environment_is(l, environment, err) || !judge_loaded(call, l, &judged, err))
+		return false;
+	judge_rollout(l, &judged);
+	if (!gate_json(judged.release, environment, judged.list, judged.verdict, &answer, err))
 		return false;
 	floors = floors_json(&l->floors);
 	if (!floors || json_object_update(answer, floors) != 0)
@@ -321,8 +343,31 @@ bool serve_release_gate(struct call *call, struct err *err)
 	return call_json(call, 200, TAKE(answer), err);
 }
 
+/* Before anything is judged: a policy that changes meanwhile is not that one either. */
+static void grounds_of(
+	struct call *call, const struct loaded *l, struct release_grounds *ret_grounds)
+{
+	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(call->app);
+	*ret_grounds = (struct release_grounds){
+		.release_version = l->release.version, .workload_version = l->workload.version};
+	memcpy(ret_grounds->release, l->release.digest, SHA256_LEN);
+	memcpy(ret_grounds->policy, policy->policy->digest, SHA256_LEN);
+	memcpy(ret_grounds->workload, l->release.workload, sizeof(ret_grounds->workload));
+}
+
+bool release_grounds_hold(
+	struct store_tx *tx, const struct release_grounds *grounds, struct err *err)
+{
+	if (memcmp(tx->policy, grounds->policy, SHA256_LEN) != 0)
+		return err_set(err, ERR_CONFLICT, "the policy was changed meanwhile");
+	return workload_recheck(
+		       tx->sql, bytes_str(grounds->workload), grounds->workload_version, err) &&
+	       release_recheck(tx->sql, grounds->release, grounds->release_version, err);
+}
+
 bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool rollback,
-	bool *ret_stands, char why[RELEASE_WHY_MAX], struct err *err)
+	bool *ret_stands, char why[RELEASE_WHY_MAX], struct release_grounds *ret_grounds,
+	struct err *err)
 {
 	OWNED(judged_release) struct judged judged = {0};
 	OWNED(loaded_free) struct loaded *l = calloc(1, sizeof(*l));
@@ -333,9 +378,11 @@ bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool ro
 		return err_set(err, ERR_NOMEM, "release");
 	if (!load(call, digest, l, err))
 		return false;
+	if (ret_grounds)
+		grounds_of(call, l, ret_grounds);
 	if (rollback)
 		l->floors.version = (struct floor_row){0};
-	if (!judge_loaded(call, l, l->workload.environment, &judged, err))
+	if (!judge_loaded(call, l, &judged, err))
 		return false;
 	hex_encode(bytes_of(digest, SHA256_LEN), hex);
 	const struct verdict *v = judged.verdict;

@@ -145,7 +145,7 @@ static bool stands(const struct rolling *r, struct err *err)
 {
 	char why[RELEASE_WHY_MAX];
 	bool ok = false;
-	if (!release_stands(r->call, r->release.digest, true, &ok, why, err))
+	if (!release_stands(r->call, r->release.digest, true, &ok, why, NULL, err))
 		return false;
 	return ok || err_set(err, ERR_DENIED, "rollback refused: %s", why);
 }

@@ -30,6 +30,7 @@ struct starting {
 	struct rollout_row row;
 	bool from_given;
 	char reason[ROW_TEXT_MAX];
+	struct release_grounds grounds;
 };
 
 static bool start_read(struct starting *s, struct err *err)
@@ -142,8 +143,23 @@ static bool choose_old(struct starting *s, struct sql *sql, struct err *err)
 static bool start_work(struct store_tx *tx, void *arg, struct err *err)
 {
 	struct starting *s = arg;
-	return choose_old(s, tx->sql, err) &&
+	return release_grounds_hold(tx, &s->grounds, err) && choose_old(s, tx->sql, err) &&
 	       rollout_begin(s->call->app, tx, &s->row, s->call->who.uri, s->reason, err);
+}
+
+/* A promotion raises the version floor, whose drain is the class's: none of the old instances would
+ * renew for longer. */
+static bool choose_drain(struct starting *s, const struct policy_class *class, struct err *err)
+{
+	struct rollout_plan *p = &s->row.plan;
+	if (p->drain > class->drain)
+		return err_set(err, ERR_USAGE,
+			"drain: at most %lld s, the drain of risk class %s: a promotion raises the "
+			"version floor",
+			(long long)class->drain, class->name);
+	if (p->drain < 0)
+		p->drain = class->drain;
+	return true;
 }
 
 /* The workload, and how long its old instances renew unless the request says. */
@@ -161,21 +177,20 @@ static bool start_workload(struct starting *s, struct err *err)
 	store_read_done(s->call->app->store, &sql);
 	if (!ok)
 		return false;
-	if (!found)
-		return err_set(err, ERR_NOT_FOUND, "no such release: publish it first");
 	memcpy(s->row.workload, release.workload, sizeof(s->row.workload));
 	const struct policy_class *class =
 		policy_class_find(policy->policy, bytes_str(workload.risk_class));
-	if (s->row.plan.drain < 0)
-		s->row.plan.drain = class ? class->credential_lifetime : 0;
-	return true;
+	if (!found || !class)
+		return err_set(err, ERR_CONFLICT, "the policy was changed meanwhile");
+	return choose_drain(s, class, err);
 }
 
-static bool gate(struct call *call, const uint8_t release[SHA256_LEN], struct err *err)
+static bool gate(struct call *call, const uint8_t release[SHA256_LEN],
+	struct release_grounds *ret_grounds, struct err *err)
 {
 	char why[RELEASE_WHY_MAX];
 	bool stands = false;
-	if (!release_stands(call, release, false, &stands, why, err))
+	if (!release_stands(call, release, false, &stands, why, ret_grounds, err))
 		return false;
 	return stands ? true : err_set(err, ERR_DENIED, "%s", why);
 }
@@ -200,8 +215,8 @@ static bool answer(struct call *call, int status, struct bytes workload, struct 
 bool serve_rollout_start(struct call *call, struct err *err)
 {
 	struct starting s = {.call = call, .row = {.state = ROLLOUT_RUNNING}};
-	if (!start_read(&s, err) || !start_workload(&s, err) ||
-		!gate(call, s.row.release_new, err) ||
+	if (!start_read(&s, err) || !gate(call, s.row.release_new, &s.grounds, err) ||
+		!start_workload(&s, err) ||
 		!random_fill(call->app->random, s.row.id, sizeof(s.row.id), err))
 		return false;
 	s.row.started = s.row.soak_from = s.row.changed = clock_wall(call->app->clock);
@@ -252,6 +267,7 @@ struct changing {
 	struct rollout_change change;
 	bool override;
 	char reason[ROW_TEXT_MAX];
+	struct release_grounds grounds;
 };
 
 static bool promotable(const struct changing *c, const struct rollout_row *row, struct err *err)
@@ -332,8 +348,9 @@ static bool promote_read(struct changing *c, struct err *err)
 }
 
 /* What is promoted, or comes to more hosts, passes the gate now. */
-static bool gate_last(struct call *call, struct err *err)
+static bool gate_last(struct changing *c, struct err *err)
 {
+	struct call *call = c->call;
 	struct rollout_row row;
 	struct sql *sql = NULL;
 	bool found = false;
@@ -342,13 +359,14 @@ static bool gate_last(struct call *call, struct err *err)
 	bool ok =
 		rollout_last(sql, bytes_str(http_path_param(call->exchange, 0)), &row, &found, err);
 	store_read_done(call->app->store, &sql);
-	return ok && (!found || gate(call, row.release_new, err));
+	c->change.grounds = &c->grounds;
+	return ok && (!found || gate(call, row.release_new, &c->grounds, err));
 }
 
 bool serve_rollout_promote(struct call *call, struct err *err)
 {
 	struct changing c = {.call = call};
-	return promote_read(&c, err) && gate_last(call, err) &&
+	return promote_read(&c, err) && gate_last(&c, err) &&
 	       change(&c, c.change.step == ROLLOUT_WIDEN ? "rollout-widened" : "rollout-promoted",
 		       err);
 }

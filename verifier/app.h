@@ -188,10 +188,20 @@ bool serve_host_attributes(struct call *call, struct err *err);
 bool serve_admission(struct call *call, struct err *err);
 /* api_releases.c: whether a release would be trusted now in its workload's environment: signed,
  * approved, not revoked, its workload active and reviewed, not below a floor. why: the first
- * thing against it. rollback: the version floor is to go down to it, and is not asked. */
+ * thing against it. rollback: the version floor is to go down to it, and is not asked. grounds: what
+ * it was judged by; may be NULL. */
 #define RELEASE_WHY_MAX 512u
+struct release_grounds {
+	uint8_t release[SHA256_LEN], policy[SHA256_LEN];
+	char workload[ROW_NAME_MAX];
+	int64_t release_version, workload_version;
+};
 must_use bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN], bool rollback,
-	bool *ret_stands, char why[RELEASE_WHY_MAX], struct err *err);
+	bool *ret_stands, char why[RELEASE_WHY_MAX], struct release_grounds *ret_grounds,
+	struct err *err);
+/* Inside a job: ERR_CONFLICT when policy, workload or release are no longer those it was judged by. */
+must_use bool release_grounds_hold(
+	struct store_tx *tx, const struct release_grounds *grounds, struct err *err);
 bool serve_workload_add(struct call *call, struct err *err);
 bool serve_workloads(struct call *call, struct err *err);
 bool serve_workload(struct call *call, struct err *err);

@@ -124,19 +124,19 @@ static bool put_seen(struct decision *d, struct store_tx *tx, struct err *err)
 	return host_set_seen(tx->sql, &seen, err);
 }
 
-/* A canary's release raises no floor: it may still be taken back. Its promotion does. */
-static bool on_trial(const struct decision *d)
+/* Where rollouts rule, only the release in force raises the floor: a canary's may still be taken
+ * back, and one that an earlier rollout took back stays so. A promotion raises it by itself. */
+static bool in_force(const struct decision *d)
 {
-	return d->rollout_known &&
-	       (d->rollout.state == ROLLOUT_RUNNING || d->rollout.state == ROLLOUT_HALTED) &&
-	       memcmp(d->release.digest, d->rollout.release_new, SHA256_LEN) == 0;
+	return !d->rollout_known ||
+	       memcmp(d->release.digest, rollout_in_force(&d->rollout), SHA256_LEN) == 0;
 }
 
 static bool commit_trusted(struct decision *d, struct store_tx *tx, struct err *err)
 {
 	return put_instance(d, tx, INSTANCE_TRUSTED, err) && put_credentials(d, tx, err) &&
 	       put_seen(d, tx, err) &&
-	       (on_trial(d) ||
+	       (!in_force(d) ||
 		       floor_raise(d->app, tx, &d->floors, &d->release, d->context.now, err));
 }
 

@@ -66,7 +66,9 @@ static bool ask_limits(
 	bool found = false;
 	if (!rollout_get(tx->sql, id, &row, &found, err))
 		return false;
-	if (!rollout_breached(&row.plan, &row.counts, why))
+	/* One log may tell of several bad ends: the first of them halts, the others are counted. */
+	if (!found || row.state != ROLLOUT_RUNNING ||
+		!rollout_breached(&row.plan, &row.counts, why))
 		return true;
 	const struct rollout_change halt = {
 		.step = ROLLOUT_HALT, .by = "verifier", .reason = why, .now = d->context.now};

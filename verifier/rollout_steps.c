@@ -81,8 +81,22 @@ static bool promoted(struct app *app, struct store_tx *tx, const struct rollout_
 {
 	OWNED(release_row_release) struct release_row new = {0};
 	struct floors floors;
-	return floors_of(tx, row, row->release_new, &new, &floors, err) &&
-	       floor_raise(app, tx, &floors, &new, now, err);
+	if (!floors_of(tx, row, row->release_new, &new, &floors, err))
+		return false;
+	if (new.state != RELEASE_PUBLISHED)
+		return err_set(err, ERR_CONFLICT, "the release was revoked meanwhile");
+	return floor_raise(app, tx, &floors, &new, now, err);
+}
+
+/* The gate was asked before the job, about this release, and would say the same now. */
+static bool gate_holds(struct store_tx *tx, const struct rollout_row *row,
+	const struct rollout_change *change, struct err *err)
+{
+	if (change->step != ROLLOUT_PROMOTE && change->step != ROLLOUT_WIDEN)
+		return true;
+	if (!change->grounds || memcmp(change->grounds->release, row->release_new, SHA256_LEN) != 0)
+		return err_set(err, ERR_CONFLICT, "another rollout was started meanwhile");
+	return release_grounds_hold(tx, change->grounds, err);
 }
 
 static bool roll_back_allowed(struct store_tx *tx, const struct rollout_row *row, struct err *err)
@@ -95,6 +109,15 @@ static bool roll_back_allowed(struct store_tx *tx, const struct rollout_row *row
 	return !why_not ? true : err_set(err, ERR_DENIED, "%s", why_not);
 }
 
+/* Nothing that the new release was given lasts, and none of its instances renews: not when the next
+ * rollout rules either, to which it is any other release. */
+static bool taken_back(
+	struct store_tx *tx, const struct rollout_row *row, int64_t now, struct err *err)
+{
+	return credentials_revoke_release(tx->sql, row->release_new, now, err) &&
+	       instances_refuse_release(tx->sql, row->release_new, err);
+}
+
 bool rollout_step_take(struct app *app, struct store_tx *tx, struct rollout_row *row,
 	const struct rollout_change *change, struct err *err)
 {
@@ -102,7 +125,8 @@ bool rollout_step_take(struct app *app, struct store_tx *tx, struct rollout_row 
 	if (to == ROLLOUT_NONE)
 		return err_set(err, ERR_CONFLICT, "the rollout of %s is %s: it cannot be %s",
 			row->workload, rollout_state_name(row->state), step_events[change->step]);
-	if (change->step == ROLLOUT_ROLL_BACK && !roll_back_allowed(tx, row, err))
+	if (!gate_holds(tx, row, change, err) ||
+		(change->step == ROLLOUT_ROLL_BACK && !roll_back_allowed(tx, row, err)))
 		return false;
 	if (change->step == ROLLOUT_WIDEN) {
 		row->plan.share = change->share;
@@ -112,8 +136,7 @@ bool rollout_step_take(struct app *app, struct store_tx *tx, struct rollout_row 
 	}
 	row->state = to;
 	if (!rollout_update(tx->sql, row, err) ||
-		(change->step == ROLLOUT_ROLL_BACK &&
-			!credentials_revoke_release(tx->sql, row->release_new, change->now, err)) ||
+		(change->step == ROLLOUT_ROLL_BACK && !taken_back(tx, row, change->now, err)) ||
 		(change->step == ROLLOUT_PROMOTE && !promoted(app, tx, row, change->now, err)))
 		return false;
 	return note(app, tx, row, step_events[change->step], change->now, change->by,
@@ -132,6 +155,8 @@ struct settling {
 	struct app *app;
 	struct rollout_row row;
 	struct rollout_change change;
+	struct release_grounds grounds;
+	bool done;
 };
 
 static bool settle_work(struct store_tx *tx, void *arg, struct err *err)
@@ -139,13 +164,20 @@ static bool settle_work(struct store_tx *tx, void *arg, struct err *err)
 	struct settling *s = arg;
 	bool found = false;
 	struct rollout_row row;
+	struct err moved = {0};
 	if (!rollout_get(tx->sql, s->row.id, &row, &found, err))
 		return false;
 	/* Halted, promoted, widened or over its limits meanwhile: then it stays as it is. */
 	if (!found || !is_due(&row, s->change.now))
 		return true;
+	/* The gate's answer is out of date: whoever comes next asks it again. */
+	if (!release_grounds_hold(tx, &s->grounds, &moved)) {
+		*err = moved;
+		return moved.code == ERR_CONFLICT;
+	}
 	s->row = row;
-	return rollout_step_take(s->app, tx, &s->row, &s->change, err);
+	s->done = rollout_step_take(s->app, tx, &s->row, &s->change, err);
+	return s->done;
 }
 
 static bool last_of(struct call *call, struct bytes workload, struct rollout_row *ret,
@@ -174,8 +206,10 @@ bool rollout_settle(struct call *call, struct bytes workload, struct err *err)
 		return false;
 	if (!found || !is_due(&settling.row, settling.change.now))
 		return true;
-	if (!release_stands(call, settling.row.release_new, false, &stands, why, err))
+	if (!release_stands(
+		    call, settling.row.release_new, false, &stands, why, &settling.grounds, err))
 		return false;
+	settling.change.grounds = &settling.grounds;
 	if (!stands) {
 		(void)snprintf(reason, sizeof(reason), "not promoted: %s", why);
 		settling.change.step = ROLLOUT_HALT;
@@ -183,6 +217,8 @@ bool rollout_settle(struct call *call, struct bytes workload, struct err *err)
 	}
 	if (!store_run(call->app->store, settle_work, &settling, err))
 		return false;
+	if (!settling.done)
+		return true;
 	log_event(&call->app->log, LOG_LEVEL_INFO, "rollout-settled", {"workload", workload},
 		{"state", bytes_str(rollout_state_name(settling.row.state))},
 		{"reason", bytes_str(settling.change.reason)});

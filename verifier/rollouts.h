@@ -92,6 +92,8 @@ struct rollout_change {
 	unsigned share; /* of a widening */
 	const char *by, *reason;
 	int64_t now;
+	/* Of the gate; promoting and widening take them, and what they speak of must still stand. */
+	const struct release_grounds *grounds;
 };
 must_use bool rollout_step_take(struct app *app, struct store_tx *tx, struct rollout_row *row,
 	const struct rollout_change *change, struct err *err);

@@ -224,6 +224,10 @@ must_use bool instance_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 /* Inserts (version 0) or replaces the row of that version; the row then has version + 1.
  * ERR_CONFLICT otherwise. */
 must_use bool instance_put(struct sql *sql, const struct instance_row *row, struct err *err);
+/* Those of the release that have not ended: refused, and with nothing left that a renewal stands on,
+ * so that what they send next is judged as a launch. */
+must_use bool instances_refuse_release(
+	struct sql *sql, const uint8_t release[SHA256_LEN], struct err *err);
 must_use bool instance_gate(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 	const uint8_t instance[INSTANCE_ID_LEN], enum instance_state *ret_state, struct err *err);
 

@@ -100,6 +100,16 @@ bool instance_gate(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 	return true;
 }
 
+bool instances_refuse_release(struct sql *sql, const uint8_t release[SHA256_LEN], struct err *err)
+{
+	return sql_exec(sql,
+		"UPDATE instances SET state=?2, policy_state=?3, version=version+1 WHERE release=?1"
+		" AND state<>?4",
+		SQL_ARGS(BLOB(release, SHA256_LEN), sql_i(INSTANCE_REFUSED),
+			sql_b((struct bytes){0}), sql_i(INSTANCE_ENDED)),
+		NULL, err);
+}
+
 /* ---- counters ---- */
 
 bool counter_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],

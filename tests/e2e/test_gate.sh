@@ -241,7 +241,7 @@ expect 0 '4 statements beside it' operator release publish "$R"
 for approval in alice bob; do expect 0 '' operator release publish "$approval.dsse"; done
 expect 0 '^gate open: ocr 1.0 for prod' operator gate "$R" --env prod
 expect 0 '"met":true' operator gate "$DIGEST" --env prod --json
-expect 1 'for another environment' operator gate "$DIGEST" --env test
+expect 3 'registered for environment prod' operator gate "$DIGEST" --env test
 expect 0 'met +statement red-team: assessment +1 signed by lab, until 2099' operator release checklist "$DIGEST" --env prod
 expect 0 'new +yes' operator release publish withdrawn.dsse
 expect 1 'statement-withdrawn' operator gate "$R" --env prod

@@ -144,6 +144,11 @@ expect 1 'the soak lasts' operator rollout promote quick
 expect 0 'promoted since' operator rollout promote quick --override --reason "urgent"
 expect 0 'other releases renew until' operator rollout status quick
 expect 3 'promoted: it cannot be halted' operator rollout halt quick --reason "late"
+expect 1 'below the version floor' operator rollout rollback quick --reason "not yet"
+OLD=$(field 'r["from"]["digest"]')
+operator rollback approve "$OLD" --person alice --role model-risk --env prod --reason "not yet" \
+	--key "$W/keys/alice" --out "$W/back" 2>/dev/null
+operator workload rollback quick "$OLD" --reason "not yet" --approval "$W/back" >/dev/null
 operator rollout rollback quick --reason "not yet" >/dev/null
 ok "a canary grows to all hosts, and is promoted early only with a reason"
 

@@ -6,6 +6,7 @@
 
 #include "tests/unit/verifier/fakes.h"
 #include "tests/unit/verifier/world.h"
+#include "verifier/floors.h"
 #include "verifier/rollouts.h"
 
 #define ROLLOUT "/v1/rollouts/ocr-agent"
@@ -78,6 +79,7 @@ static inline int setup(void **state)
 	chooser.choosing = false;
 	w.clock = &moved.base;
 	w.random = &chooser.base;
+	w.class_lines = SCENE_CLASS_LINES "    drain: 500s\n"; /* a credential lives for 600 */
 	world_start(&w);
 	world_enroll(&w);
 	memcpy(old_release, w.scene->release_digest, SHA256_LEN);
@@ -132,6 +134,14 @@ static inline void start_to(const uint8_t release[SHA256_LEN], bool inside, cons
 static inline void start(bool inside, const char *more)
 {
 	start_to(new_release, inside, more);
+}
+
+/* Whatever else is published. */
+static inline void start_from_old(bool inside)
+{
+	char from[128];
+	(void)snprintf(from, sizeof(from), ",\"from\":\"%s\"", hex_of(old_release));
+	start(inside, from);
 }
 
 static inline json_t *status(void)
@@ -200,7 +210,31 @@ static inline void roll_back(void)
 	json_decref(post(&w.admin, ROLLOUT "/rollback", 200, "{\"reason\":\"worse\"}"));
 }
 
+/* What persons do with approvals, as it ends in the store: the floor goes back to the old release. */
+static inline bool floor_down_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	struct floor_row row = {.workload = "ocr-agent",
+		.sequence = *(const uint64_t *)arg,
+		.version = "1.4.0",
+		.published = 1,
+		.time = clock_wall(&clock_system),
+		.rollback = true};
+	memcpy(row.release, old_release, SHA256_LEN);
+	return floor_insert(tx->sql, &row, err);
+}
+
+static inline void floor_down(uint64_t sequence)
+{
+	assert_ok(store_run(w.app->store, floor_down_work, &sequence, &w.err), w.err);
+}
+
 /* ---- agents ---- */
+
+static inline void assert_also(const struct world_attestation *a, const char *code)
+{
+	if (!memmem(a->result.verdict.data, a->result.verdict.len, code, strlen(code)))
+		fail_msg("no %s in the verdict", code);
+}
 
 struct agent {
 	uint8_t number;

@@ -4,12 +4,11 @@
 #include "verifier/floors.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
-#include <unistd.h>
 
 #include "ledger/audit.h"
 
 #include "tests/unit/verifier/fakes.h"
+#include "tests/unit/verifier/held.h"
 #include "tests/unit/verifier/world.h"
 
 static struct world w;
@@ -362,67 +361,14 @@ static void floor__move__makes_decisions_under_way_read_it_again(void **state)
 	assert_int_equal(after.version, before.version + 1);
 }
 
-/* ---- what moves while it is decided ----
- *
- * The writer is held by a job until the request has read what there is and waits behind it; the job
- * then changes a row, and the request must not commit on what it read. */
-
-struct held {
-	atomic_bool go, done;
-	store_work change;
-	void *arg;
-};
-static struct held held;
-
-static bool held_work(struct store_tx *tx, void *arg, struct err *err)
-{
-	(void)arg;
-	while (!atomic_load(&held.go))
-		(void)usleep(1000);
-	return held.change(tx, held.arg, err);
-}
-
-static void held_done(void *arg, const struct err *err)
-{
-	(void)arg;
-	atomic_store(&held.done, err == NULL);
-}
-
-static void *let_go(void *arg)
-{
-	(void)arg;
-	(void)usleep(500000);
-	atomic_store(&held.go, true);
-	return NULL;
-}
-
-static pthread_t hold(store_work change, void *arg)
-{
-	pthread_t thread;
-	atomic_store(&held.go, false);
-	atomic_store(&held.done, false);
-	held.change = change;
-	held.arg = arg;
-	store_submit(w.app->store, held_work, held_done, NULL);
-	assert_int_equal(pthread_create(&thread, NULL, let_go, NULL), 0);
-	return thread;
-}
-
-static void held_end(pthread_t thread)
-{
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	for (int i = 0; i < 1000 && !atomic_load(&held.done); i++)
-		(void)usleep(1000);
-	assert_true(atomic_load(&held.done));
-}
-
+/* ---- what moves while it is decided ---- */
 static void floor__raised_while_a_launch_is_decided__decided_again_and_refused(void **state)
 {
 	(void)state;
 	release_is("1.5.0");
 	struct floor_row row = floor_row_of("1.5.0", 2);
 	assert_launch("1.4.0", "trusted");
-	pthread_t thread = hold(insert_work, &row);
+	pthread_t thread = hold(&w, insert_work, &row);
 	assert_launch("1.4.0", "untrusted: version-floor");
 	held_end(thread);
 }

@@ -3,10 +3,9 @@
 #include "verifier/floors.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
-#include <unistd.h>
 
 #include "tests/unit/verifier/fakes.h"
+#include "tests/unit/verifier/held.h"
 #include "tests/unit/verifier/world.h"
 
 #define ROLLBACK  "/v1/workloads/ocr-agent/rollback"
@@ -314,60 +313,7 @@ static void rollback__workload_without_a_floor__conflict(void **state)
 	json_decref(answer);
 }
 
-/* ---- what moves while it is decided ----
- *
- * The writer is held by a job until the request has read what there is and waits behind it; the job
- * then changes a row, and the request must not commit on what it read. */
-
-struct held {
-	atomic_bool go, done;
-	store_work change;
-	void *arg;
-};
-static struct held held;
-
-static bool held_work(struct store_tx *tx, void *arg, struct err *err)
-{
-	(void)arg;
-	while (!atomic_load(&held.go))
-		(void)usleep(1000);
-	return held.change(tx, held.arg, err);
-}
-
-static void held_done(void *arg, const struct err *err)
-{
-	(void)arg;
-	atomic_store(&held.done, err == NULL);
-}
-
-static void *let_go(void *arg)
-{
-	(void)arg;
-	(void)usleep(500000);
-	atomic_store(&held.go, true);
-	return NULL;
-}
-
-static pthread_t hold(store_work change, void *arg)
-{
-	pthread_t thread;
-	atomic_store(&held.go, false);
-	atomic_store(&held.done, false);
-	held.change = change;
-	held.arg = arg;
-	store_submit(w.app->store, held_work, held_done, NULL);
-	assert_int_equal(pthread_create(&thread, NULL, let_go, NULL), 0);
-	return thread;
-}
-
-static void held_end(pthread_t thread)
-{
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	for (int i = 0; i < 1000 && !atomic_load(&held.done); i++)
-		(void)usleep(1000);
-	assert_true(atomic_load(&held.done));
-}
-
+/* ---- what moves while it is decided ---- */
 static bool revoke_work(struct store_tx *tx, void *arg, struct err *err)
 {
 	struct release_row row = {0};
@@ -405,7 +351,7 @@ static void rollback__something_moved_meanwhile__nothing_is_rolled_back(void **s
 			(void)setup(NULL);
 		}
 		put_both(&list);
-		pthread_t thread = hold(cases[i].change, cases[i].arg);
+		pthread_t thread = hold(&w, cases[i].change, cases[i].arg);
 		roll_back(&list, 409, cases[i].why);
 		held_end(thread);
 		assert_floor("1.5.0", 2, false);

@@ -116,13 +116,11 @@ static void third_release__while_rollouts_rule__does_not_launch(void **state)
 {
 	(void)state;
 	uint8_t third[SHA256_LEN];
-	char from[128];
 	struct agent running, another;
-	publish("1.6.0", true, third);
+	publish("1.4.5", true, third);
 	agent_launch(&running, 0x21, third);
 	assert_outcome(&running.last, "trusted");
-	(void)snprintf(from, sizeof(from), ",\"from\":\"%s\"", hex_of(old_release));
-	start(true, from);
+	start_from_old(true);
 	agent_launch(&another, 0x22, third);
 	assert_outcome(&another.last, "untrusted: rollout-release");
 	agent_attest(&running, PURPOSE_RENEW);
@@ -170,7 +168,8 @@ static void promote__after_the_soak__old_release_launches_no_more_and_drains(voi
 	assert_string_not_equal(text_of(s, "drained"), "");
 	json_decref(s);
 	agent_launch(&late, 0x23, old_release);
-	assert_outcome(&late.last, "untrusted: rollout-release");
+	assert_outcome(&late.last, "untrusted: version-floor");
+	assert_also(&late.last, "\"rollout-release\"");
 	agent_attest(&old, PURPOSE_RENEW);
 	assert_outcome(&old.last, "trusted");
 	moved.shift = 601 + 310;
@@ -260,7 +259,8 @@ static void automatic__soak_over__next_decision_promotes(void **state)
 	moved.shift = 601;
 	agent_release(&old);
 	agent_launch(&old, 0x23, old_release);
-	assert_outcome(&old.last, "untrusted: rollout-release");
+	assert_outcome(&old.last, "untrusted: version-floor");
+	assert_also(&old.last, "\"rollout-release\"");
 	assert_last_event("promoted", "verifier", "the soak is over and its limits hold");
 	agent_release(&new);
 	agent_release(&old);
@@ -323,6 +323,7 @@ static void register__current_release__what_the_rollout_leaves_in_force(void **s
 	assert_current(old_release);
 	promote("{\"override\":true,\"reason\":\"urgent\"}", 200);
 	assert_current(new_release);
+	floor_down(2);
 	roll_back();
 	assert_current(old_release);
 }

@@ -2,7 +2,6 @@
 /* Rollouts over floors: a canary raises none, a promotion does, and going back below it takes
  * persons. */
 #include "tests/unit/verifier/rollout_world.h"
-#include "verifier/floors.h"
 
 static const char *floor_version(void)
 {
@@ -49,20 +48,6 @@ static void promote__floor__goes_up_at_once(void **state)
 	assert_string_equal(floor_version(), "1.5.0");
 }
 
-/* What persons do with approvals, as it ends in the store. */
-static bool floor_down_work(struct store_tx *tx, void *arg, struct err *err)
-{
-	struct floor_row row = {.workload = "ocr-agent",
-		.sequence = 2,
-		.version = "1.4.0",
-		.published = 1,
-		.time = clock_wall(&clock_system),
-		.rollback = true};
-	(void)arg;
-	memcpy(row.release, old_release, SHA256_LEN);
-	return floor_insert(tx->sql, &row, err);
-}
-
 static void P9__promoted_rolled_back_by_an_operator_alone__refused(void **state)
 {
 	(void)state;
@@ -77,12 +62,82 @@ static void P9__promoted_rolled_back_by_an_operator_alone__refused(void **state)
 	json_decref(answer);
 	assert_state("promoted");
 	assert_whoami(&identity, 200);
-	assert_ok(store_run(w.app->store, floor_down_work, NULL, &w.err), w.err);
+	floor_down(2);
 	roll_back();
 	assert_whoami(&identity, 403);
 	agent_launch(&old, 0x22, old_release);
 	assert_outcome(&old.last, "trusted");
 	cert_unref(&identity.cert);
+	agent_release(&old);
+	agent_release(&new);
+}
+
+/* ---- a release that was taken back, once the next rollout runs ---- */
+
+static void instance_row_of(const struct agent *agent, struct instance_row *ret)
+{
+	uint8_t id[INSTANCE_ID_LEN];
+	struct sql *sql = NULL;
+	bool found = false;
+	memset(id, agent->number, sizeof(id));
+	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
+	assert_ok(instance_get(sql, w.host_id, id, ret, &found, &w.err), w.err);
+	store_read_done(w.app->store, &sql);
+	assert_true(found);
+}
+
+static bool instance_put_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	return instance_put(tx->sql, arg, err);
+}
+
+/* Floor 1.4.0; 1.5.0 was trusted, and taken back; 1.6.0 is being rolled out. */
+static void taken_back_and_next_begun(
+	struct agent *old, struct agent *new, struct instance_row *was)
+{
+	static uint8_t third[SHA256_LEN];
+	publish("1.6.0", true, third);
+	agent_launch(old, 0x20, old_release);
+	start_from_old(true);
+	agent_launch(new, 0x21, new_release);
+	assert_outcome(&new->last, "trusted");
+	instance_row_of(new, was);
+	roll_back();
+	start_to(third, true, "");
+	assert_string_equal(floor_version(), "1.4.0");
+}
+
+static void P9__renewal_of_a_release_taken_back_under_the_next_rollout__refused(void **state)
+{
+	(void)state;
+	struct agent old, new;
+	struct instance_row was, is;
+	taken_back_and_next_begun(&old, &new, &was);
+	instance_row_of(&new, &is);
+	assert_int_equal(is.state, INSTANCE_REFUSED);
+	assert_false(is.policy_state.established);
+	agent_attest(&new, PURPOSE_RENEW);
+	assert_outcome(&new.last, "untrusted: rollout-release");
+	assert_string_equal(floor_version(), "1.4.0");
+	agent_attest(&old, PURPOSE_RENEW);
+	assert_outcome(&old.last, "trusted");
+	agent_release(&old);
+	agent_release(&new);
+}
+
+/* Even if it renewed: the floor goes by what is in force. */
+static void P9__renewal_of_a_release_not_in_force__floor_stays(void **state)
+{
+	(void)state;
+	struct agent old, new;
+	struct instance_row was, is;
+	taken_back_and_next_begun(&old, &new, &was);
+	instance_row_of(&new, &is);
+	was.version = is.version;
+	assert_ok(store_run(w.app->store, instance_put_work, &was, &w.err), w.err);
+	agent_attest(&new, PURPOSE_RENEW);
+	assert_outcome(&new.last, "trusted");
+	assert_string_equal(floor_version(), "1.4.0");
 	agent_release(&old);
 	agent_release(&new);
 }
@@ -94,6 +149,8 @@ int main(void)
 		T(canary__new_release_trusted__floor_stays_and_old_one_launches),
 		T(promote__floor__goes_up_at_once),
 		T(P9__promoted_rolled_back_by_an_operator_alone__refused),
+		T(P9__renewal_of_a_release_taken_back_under_the_next_rollout__refused),
+		T(P9__renewal_of_a_release_not_in_force__floor_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

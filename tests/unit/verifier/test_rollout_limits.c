@@ -361,6 +361,29 @@ static void failures__limit_reached_by_the_log_of_a_launch__that_launch_refused(
 	agent_release(&second);
 }
 
+/* The first of them halts; the others are counted and stand against nobody's answer. */
+static void failures__several_in_one_log__halted_once_and_the_host_answered(void **state)
+{
+	(void)state;
+	struct agent agents[3], witness;
+	start(true, ",\"failures\":1");
+	for (uint8_t i = 0; i < ARRAY_LEN(agents); i++)
+		agent_launch(&agents[i], (uint8_t)(0x21 + i), new_release);
+	for (uint8_t i = 0; i < ARRAY_LEN(agents); i++)
+		log_exit((uint8_t)(0x21 + i), true, 11);
+	agent_launch(&witness, 0x31, new_release);
+	assert_int_equal(witness.last.status, 200);
+	assert_outcome(&witness.last, "untrusted: rollout-halted");
+	assert_state("halted");
+	assert_last_event("halted", "verifier", "failures: 1, the limit is 1");
+	assert_int_equal(count_of("counts", "failures"), 3);
+	agent_launch(&witness, 0x32, old_release);
+	assert_outcome(&witness.last, "trusted");
+	for (size_t i = 0; i < ARRAY_LEN(agents); i++)
+		agent_release(&agents[i]);
+	agent_release(&witness);
+}
+
 /* A log that does not replay onto the quoted PCR tells nothing. */
 static void failures__in_a_log_that_the_tpm_does_not_vouch_for__not_counted(void **state)
 {
@@ -413,6 +436,7 @@ int main(void)
 		T(ends__of_the_old_release_and_of_strangers__not_counted),
 		T(ends__said_by_the_instance_itself__counted_and_no_refusal),
 		T(failures__limit_reached_by_the_log_of_a_launch__that_launch_refused),
+		T(failures__several_in_one_log__halted_once_and_the_host_answered),
 		T(failures__in_a_log_that_the_tpm_does_not_vouch_for__not_counted),
 		T(ends__after_the_rollout__not_counted),
 #undef T

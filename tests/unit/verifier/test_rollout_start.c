@@ -24,7 +24,7 @@ static void start__plan__kept_and_shown(void **state)
 	assert_string_equal(text_of(plan, "abort_on_refusals"), "3");
 	assert_string_equal(text_of(plan, "abort_on_failures"), "2.5%");
 	assert_true(json_is_true(json_object_get(plan, "automatic")));
-	assert_int_equal(json_integer_value(json_object_get(plan, "drain")), 600);
+	assert_int_equal(json_integer_value(json_object_get(plan, "drain")), 500);
 	assert_int_equal(json_integer_value(json_object_get(plan, "sample")), 20);
 	const json_t *hosts = json_object_get(s, "hosts");
 	assert_int_equal(json_integer_value(json_object_get(hosts, "active")), 1);
@@ -52,6 +52,19 @@ static void status__hosts_asked_for__ids_of_the_canary_alone(void **state)
 	s = world_json(&w, &w.ci, "GET", "/v1/rollouts", NULL, 200);
 	assert_int_equal(json_array_size(json_object_get(s, "rollouts")), 1); /* the last one */
 	json_decref(s);
+}
+
+static void start__drain_beyond_the_class__refused(void **state)
+{
+	(void)state;
+	json_t *answer = post(&w.admin, "/v1/rollouts", 400,
+		"{\"release\":\"%s\",\"canary\":500,\"soak\":1,\"drain\":501}",
+		hex_of(new_release));
+	assert_string_equal(message_of(answer),
+		"drain: at most 500 s, the drain of risk class low: a promotion raises the version "
+		"floor");
+	json_decref(answer);
+	start(true, ",\"drain\":500");
 }
 
 static void start__what_makes_no_sense__refused(void **state)
@@ -208,6 +221,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(start__plan__kept_and_shown),
 		T(status__hosts_asked_for__ids_of_the_canary_alone),
+		T(start__drain_beyond_the_class__refused),
 		T(start__what_makes_no_sense__refused),
 		T(start__release_unknown_or_of_another_workload__refused),
 		T(start__to_itself__refused),

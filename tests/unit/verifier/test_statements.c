@@ -115,7 +115,6 @@ static void launch__without_the_statement__refused_then_trusted_and_audited(void
 	post(&w.ci, 201);
 	post(&w.ci, 200);
 	assert_gate("prod", true);
-	assert_gate("test", false);
 	scene_log_default(w.scene);
 	world_attest(&w, &c, &b);
 	assert_outcome(&b, "trusted");
@@ -247,6 +246,18 @@ static void gate__without_an_environment__refused(void **state)
 	world_do(&w, &w.ci, "GET", path, NULL, 400);
 }
 
+static void gate__environment_that_is_not_the_workloads__refused(void **state)
+{
+	(void)state;
+	release_path("/gate?environment=test");
+	json_t *answer = world_json(&w, &w.ci, "GET", path, NULL, 400);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(answer, "error"), "message")),
+		"environment: workload ocr-agent is registered for environment prod, and its "
+		"launches are judged for that");
+	json_decref(answer);
+}
+
 static void releases__one__with_its_statements(void **state)
 {
 	(void)state;
@@ -272,6 +283,7 @@ int main(void)
 		T(P8__withdrawals_of_nothing__fill_no_room),
 		T(statements__of_an_unknown_or_revoked_release__refused),
 		T(gate__without_an_environment__refused),
+		T(gate__environment_that_is_not_the_workloads__refused),
 		T(releases__one__with_its_statements),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
