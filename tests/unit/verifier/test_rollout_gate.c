@@ -137,8 +137,8 @@ static void promote__something_moved_meanwhile__stays_a_canary(void **state)
 			(void)setup(state);
 		}
 		start(true, "");
-		assert_moved(move->change, ROLLOUT "/promote", bodies[i % ARRAY_LEN(bodies)],
-			move->why);
+		assert_moved(
+			move->change, ROLLOUT "/promote", bodies[i % ARRAY_LEN(bodies)], move->why);
 		json_t *s = status();
 		assert_string_equal(text_of(s, "state"), "running");
 		assert_string_equal(text_of(s, "canary"), "50%");
