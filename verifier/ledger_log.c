@@ -265,9 +265,11 @@ static bool cosigned_work(struct store_tx *tx, void *arg, struct err *err)
 /* Each accepted note is of this ledger, so that what each witness saw last adds up. */
 static bool times_merge(struct ledger_log *log, const struct tlog_cosigned *cosigned)
 {
-	bool newer = false;
-
 	(void)pthread_mutex_lock(&log->lock);
+	/* Two trees may be cosigned within one second. */
+	bool newer = cosigned->checkpoint.size > log->cosigned_size;
+	if (newer)
+		log->cosigned_size = cosigned->checkpoint.size;
 	for (size_t i = 0; i < log->policy->witness_count; i++)
 		if (cosigned->witnesses >> i & 1 &&
 			(!(log->witnesses >> i & 1) || cosigned->times[i] > log->times[i])) {

@@ -21,6 +21,7 @@ struct ledger_log {
 	int64_t quorum_age; /* see ledger_log_fresh; 0: not demanded */
 	int64_t started;
 	pthread_mutex_t lock; /* over what is below */
+	uint64_t cosigned_size; /* of the largest tree accepted since the service started */
 	uint64_t witnesses; /* who cosigned one of its trees, and when last */
 	int64_t times[TLOG_POLICY_NAMES_MAX];
 };

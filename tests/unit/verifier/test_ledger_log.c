@@ -495,6 +495,22 @@ static void witnesses__older_cosignature_replayed__changes_nothing(void **state)
 	buf_release(&kept);
 }
 
+static void witnesses__larger_tree_in_the_same_second__kept(void **state)
+{
+	(void)state;
+	struct sql *sql = NULL;
+	struct buf kept = {0};
+	append(3);
+	assert_true(accept_at(cosigned_at(NOW), NOW));
+	append(4);
+	assert_true(accept_at(cosigned_at(NOW), NOW));
+	assert_ok(store_read(store, &sql, &err), err);
+	assert_ok(cosigned_get(sql, &kept, &err), err);
+	store_read_done(store, &sql);
+	assert_non_null(strstr(buf_str(&kept), "\n7\n"));
+	buf_release(&kept);
+}
+
 /* A clock that was ahead when a witness signed, and was put right. */
 static void witnesses__cosignature_from_ahead__not_fresh_for_ever(void **state)
 {
@@ -700,6 +716,7 @@ int main(void)
 #define V(f) cmocka_unit_test_setup_teardown(f, witness_setup, witness_teardown)
 		V(witnesses__quorum_fresh__trusted_for_so_long),
 		V(witnesses__older_cosignature_replayed__changes_nothing),
+		V(witnesses__larger_tree_in_the_same_second__kept),
 		V(witnesses__cosignature_from_ahead__not_fresh_for_ever),
 		V(witnesses__cosigned_note__kept_with_known_lines_only),
 		V(witnesses__not_cosigned_or_from_the_future__refused),
