@@ -13,7 +13,6 @@
 #include "ledger/tlog_proof.h"
 #include "tests/support/tree_proof.h"
 #include "tests/support/unit.h"
-#include "tests/unit/verifier/fakes.h"
 #include "tests/unit/verifier/https.h"
 #include "witness/serve.h"
 
@@ -27,7 +26,14 @@ static struct note_key log_key, cosigner;
 static struct tlog_policy *policy;
 static struct witness *witness;
 static struct witness_reply reply;
-static struct fake_clock fake = {.base = {.ops = &fake_clock_ops}, .wall = 1767139200};
+
+static int64_t wall_at(const struct clock *clock)
+{
+	(void)clock;
+	return 1767139200;
+}
+static const struct clock_ops clock_ops = {.wall = wall_at};
+static const struct clock at = {.ops = &clock_ops};
 static const struct log quiet = {.fd = -1};
 static struct err err;
 
@@ -36,7 +42,7 @@ static bool open_witness(void)
 	const struct witness_config config = {.policy = policy,
 		.cosigner = &cosigner,
 		.directory = state_dir,
-		.clock = &fake.base,
+		.clock = &at,
 		.log = &quiet};
 	err = (struct err){0};
 	return witness_open(&config, &witness, &err);
@@ -160,7 +166,7 @@ static void witness__growing_log__cosigned_and_kept(void **state)
 	note_put(0, 5, &note);
 	buf_put(&note, buf_bytes(&reply.body));
 	assert_ok(note_cosigned(buf_bytes(&note), &cosigner, &text, &time, &err), err);
-	assert_int_equal(time, fake.wall);
+	assert_int_equal(time, wall_at(&at));
 	witness_reply_release(&reply);
 	witness_latest(witness, origin_hex, &reply);
 	assert_int_equal(reply.status, 200);
@@ -340,7 +346,7 @@ static void witness__nothing_to_witness_or_to_sign_with__does_not_start(void **s
 {
 	struct tlog_policy *none = NULL;
 	struct witness_config config = {
-		.cosigner = &cosigner, .directory = state_dir, .clock = &fake.base, .log = &quiet};
+		.cosigner = &cosigner, .directory = state_dir, .clock = &at, .log = &quiet};
 	struct witness *other = NULL;
 
 	(void)state;
