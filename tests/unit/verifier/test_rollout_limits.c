@@ -365,7 +365,7 @@ static void failures__limit_reached_by_the_log_of_a_launch__that_launch_refused(
 static void failures__several_in_one_log__halted_once_and_the_host_answered(void **state)
 {
 	(void)state;
-	struct agent agents[3], witness;
+	struct agent agents[3], witness, old;
 	start(true, ",\"failures\":1");
 	for (uint8_t i = 0; i < ARRAY_LEN(agents); i++)
 		agent_launch(&agents[i], (uint8_t)(0x21 + i), new_release);
@@ -377,11 +377,12 @@ static void failures__several_in_one_log__halted_once_and_the_host_answered(void
 	assert_state("halted");
 	assert_last_event("halted", "verifier", "failures: 1, the limit is 1");
 	assert_int_equal(count_of("counts", "failures"), 3);
-	agent_launch(&witness, 0x32, old_release);
-	assert_outcome(&witness.last, "trusted");
+	agent_launch(&old, 0x32, old_release);
+	assert_outcome(&old.last, "trusted");
 	for (size_t i = 0; i < ARRAY_LEN(agents); i++)
 		agent_release(&agents[i]);
 	agent_release(&witness);
+	agent_release(&old);
 }
 
 /* A log that does not replay onto the quoted PCR tells nothing. */
