@@ -59,8 +59,12 @@ host_id() { # NAME
 	host_assay "$1" status --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["host"])'
 }
 
-release_of 1.0.0 /usr/bin/true
-release_of 2.0.0 /usr/bin/false unapproved
+# Programs that live long enough to be looked at, and then end well or badly.
+for status in 0 1; do
+	printf '#include <unistd.h>\nint main(void) { usleep(300000); return %s; }\n' "$status" | cc -x c -o "$W/ends-$status" -
+done
+release_of 1.0.0 "$W/ends-0"
+release_of 2.0.0 "$W/ends-1" unapproved
 expect 0 'trusted' run_on one 1.0.0
 expect 0 'trusted' run_on two 1.0.0
 ok "the old release runs on both hosts"
@@ -132,7 +136,7 @@ operator record get "$RECORD" --out "$W/record.assay" 2>/dev/null
 expect 0 '^consistent: launch of quick .* trusted' assay audit "$W/record.assay" --ca "$W/verifier/ca.pem"
 ok "rolled back; what the canary got before is audited offline"
 
-release_of 3.0.0 /usr/bin/true
+release_of 3.0.0 "$W/ends-0"
 expect 0 'canary     5%: ' start 3.0.0 --canary 5% --soak 2h --abort-on refusals=2% --abort-on failures=3
 expect 0 '^soak       (2h|1h 59m) of 2h left' operator rollout status quick
 expect 0 'refused \(halts at 2%\)' operator rollout status quick
