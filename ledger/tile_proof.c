@@ -115,31 +115,38 @@ static bool path_put(const struct path *path, struct buf *out, struct err *err)
 	return buf_ok(out, err);
 }
 
+/* Part of the tree: `count` leaves from `start` on. */
+struct part {
+	uint64_t start, count;
+};
+
+/* Into the half of a part of two or more that holds the leaf; the root of the other half goes into the path. */
+static bool path_descend(struct path *path, const struct tile_source *source, uint64_t leaf,
+	struct part *part, struct err *err)
+{
+	uint64_t k = split_of(part->count);
+	struct part left = {part->start, k}, right = {part->start + k, part->count - k};
+	bool is_left = leaf < right.start;
+	const struct part *other = is_left ? &right : &left;
+
+	*part = is_left ? left : right;
+	return path_push(path, source, other->start, other->count, err);
+}
+
 bool tiles_inclusion(const struct tile_source *source, uint64_t index, uint64_t size,
 	struct buf *out, struct err *err)
 {
 	struct path path = {0};
-	uint64_t start = 0;
+	struct part part = {0, size};
 
 	if (!size_ok(source, size, err))
 		return false;
 	if (index >= size)
 		return err_set(err, ERR_USAGE, "tiles: no leaf %llu in a tree of %llu",
 			(unsigned long long)index, (unsigned long long)size);
-	while (size > 1) {
-		uint64_t k = split_of(size);
-
-		if (index - start < k) {
-			if (!path_push(&path, source, start + k, size - k, err))
-				return false;
-			size = k;
-		} else {
-			if (!path_push(&path, source, start, k, err))
-				return false;
-			start += k;
-			size -= k;
-		}
-	}
+	while (part.count > 1)
+		if (!path_descend(&path, source, index, &part, err))
+			return false;
 	return path_put(&path, out, err);
 }
 
@@ -147,8 +154,7 @@ bool tiles_consistency(const struct tile_source *source, uint64_t old_size, uint
 	struct buf *out, struct err *err)
 {
 	struct path path = {0};
-	uint64_t start = 0, size = new_size;
-	bool whole = true; /* the old tree's own root is known to who checks, and left out */
+	struct part part = {0, new_size};
 
 	if (!size_ok(source, new_size, err))
 		return false;
@@ -157,22 +163,12 @@ bool tiles_consistency(const struct tile_source *source, uint64_t old_size, uint
 			(unsigned long long)old_size, (unsigned long long)new_size);
 	if (old_size == 0)
 		return true;
-	while (old_size != start + size) {
-		uint64_t k = split_of(size);
-
-		if (old_size - start <= k) {
-			if (!path_push(&path, source, start + k, size - k, err))
-				return false;
-			size = k;
-		} else {
-			if (!path_push(&path, source, start, k, err))
-				return false;
-			start += k;
-			size -= k;
-			whole = false;
-		}
-	}
-	if (!whole && !path_push(&path, source, start, size, err))
+	/* Down to the part that ends where the old tree did. */
+	while (part.start + part.count != old_size)
+		if (!path_descend(&path, source, old_size - 1, &part, err))
+			return false;
+	/* An old tree that is this part is known to who checks, and left out. */
+	if (part.start != 0 && !path_push(&path, source, part.start, part.count, err))
 		return false;
 	return path_put(&path, out, err);
 }
