@@ -106,6 +106,37 @@ static void der_put_head(struct buf *out, uint8_t tag, size_t len)
 		buf_put_u8(out, (uint8_t)(len >> (8 * octets)));
 }
 
+void der_expect_oid(struct reader *r, struct bytes oid, const char *field)
+{
+	struct bytes found = der_value(r, DER_OID, field);
+
+	if (!rd_failed(r) && !bytes_equal(found, oid))
+		rd_fail(r, field, "another identifier");
+}
+
+enum digest_alg der_digest_alg(struct reader *r, const char *field)
+{
+	static const struct {
+		struct bytes oid;
+		enum digest_alg alg;
+	} digests[] = {
+		{BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x01"), DIGEST_SHA256},
+		{BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x02"), DIGEST_SHA384},
+		{BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x03"), DIGEST_SHA512},
+	};
+	struct reader sequence = der_enter(r, DER_SEQUENCE, field);
+	struct bytes oid = der_value(&sequence, DER_OID, field);
+	enum digest_alg alg = DIGEST_NONE;
+
+	if (der_peek(&sequence) == DER_NULL)
+		(void)der_value(&sequence, DER_NULL, field);
+	rd_sub_finish(r, &sequence, field);
+	for (size_t i = 0; i < ARRAY_LEN(digests); i++)
+		if (bytes_equal(oid, digests[i].oid))
+			alg = digests[i].alg;
+	return alg;
+}
+
 void der_put(struct buf *out, uint8_t tag, struct bytes content)
 {
 	der_put_head(out, tag, content.len);

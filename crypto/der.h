@@ -8,6 +8,7 @@
 #define ASSAY_CRYPTO_DER_H
 
 #include "base/reader.h"
+#include "crypto/digest.h"
 
 enum der_tag {
 	DER_INTEGER = 0x02,
@@ -16,7 +17,9 @@ enum der_tag {
 	DER_NULL = 0x05,
 	DER_OID = 0x06,
 	DER_SEQUENCE = 0x30,
+	DER_SET = 0x31,
 	DER_CONTEXT_0 = 0xa0,
+	DER_CONTEXT_1 = 0xa1,
 };
 
 /* Whether bytes begin as a SEQUENCE of more than 127 octets does, which no text can: tells DER from
@@ -34,6 +37,11 @@ struct reader der_enter(struct reader *r, uint8_t tag, const char *field);
 struct bytes der_unsigned(struct reader *r, const char *field);
 /* A BIT STRING of whole octets. */
 struct bytes der_bits(struct reader *r, const char *field);
+/* Fails unless the next element is this OBJECT IDENTIFIER; `oid` is its content. */
+void der_expect_oid(struct reader *r, struct bytes oid, const char *field);
+/* AlgorithmIdentifier of a digest, its parameters absent or NULL (RFC 5754 section 2). DIGEST_NONE
+ * for one other than SHA-256, SHA-384 and SHA-512. */
+enum digest_alg der_digest_alg(struct reader *r, const char *field);
 
 /* Appends tag, length and content. */
 void der_put(struct buf *out, uint8_t tag, struct bytes content);

@@ -3,43 +3,8 @@
 
 #include "crypto/der.h"
 
-#define DER_SET       0x31
-#define DER_CONTEXT_1 0xa1
-
 static const struct bytes oid_signed_data = BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02");
 static const struct bytes oid_data = BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01");
-static const struct {
-	struct bytes oid;
-	enum digest_alg alg;
-} digests[] = {
-	{BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x01"), DIGEST_SHA256},
-	{BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x02"), DIGEST_SHA384},
-	{BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x03"), DIGEST_SHA512},
-};
-
-static void expect_oid(struct reader *r, struct bytes oid, const char *field)
-{
-	struct bytes found = der_value(r, DER_OID, field);
-
-	if (!rd_failed(r) && !bytes_equal(found, oid))
-		rd_fail(r, field, "another identifier");
-}
-
-/* AlgorithmIdentifier of a digest; parameters are absent or NULL. */
-static enum digest_alg read_digest_alg(struct reader *r)
-{
-	struct reader sequence = der_enter(r, DER_SEQUENCE, "digestAlgorithm");
-	struct bytes oid = der_value(&sequence, DER_OID, "digestAlgorithm");
-	enum digest_alg alg = DIGEST_NONE;
-
-	if (der_peek(&sequence) == DER_NULL)
-		(void)der_value(&sequence, DER_NULL, "digestAlgorithm");
-	rd_sub_finish(r, &sequence, "digestAlgorithm");
-	for (size_t i = 0; i < ARRAY_LEN(digests); i++)
-		if (bytes_equal(oid, digests[i].oid))
-			alg = digests[i].alg;
-	return alg;
-}
 
 static void read_signer(struct reader *r, struct pkcs7_detached *ret)
 {
@@ -50,7 +15,7 @@ static void read_signer(struct reader *r, struct pkcs7_detached *ret)
 		(void)der_value(&signer, 0x80, "sid");
 	else
 		(void)der_value(&signer, DER_SEQUENCE, "sid");
-	ret->alg = read_digest_alg(&signer);
+	ret->alg = der_digest_alg(&signer, "digestAlgorithm");
 	(void)der_value(&signer, DER_SEQUENCE, "signatureAlgorithm");
 	ret->signature = der_value(&signer, DER_OCTET_STRING, "signature");
 	rd_sub_finish(r, &signer, "signerInfo");
@@ -63,7 +28,7 @@ static void read_signed_data(struct reader *r, struct pkcs7_detached *ret)
 	(void)der_unsigned(&data, "version");
 	(void)der_value(&data, DER_SET, "digestAlgorithms");
 	content = der_enter(&data, DER_SEQUENCE, "contentInfo");
-	expect_oid(&content, oid_data, "contentType");
+	der_expect_oid(&content, oid_data, "contentType");
 	rd_sub_finish(&data, &content, "content");
 	if (der_peek(&data) == DER_CONTEXT_0)
 		(void)der_value(&data, DER_CONTEXT_0, "certificates");
@@ -81,7 +46,7 @@ bool pkcs7_detached_parse(struct bytes der, struct pkcs7_detached *ret, struct e
 	struct pkcs7_detached made = {0};
 
 	outer = der_enter(&r, DER_SEQUENCE, "PKCS#7");
-	expect_oid(&outer, oid_signed_data, "contentType");
+	der_expect_oid(&outer, oid_signed_data, "contentType");
 	inner = der_enter(&outer, DER_CONTEXT_0, "content");
 	read_signed_data(&inner, &made);
 	rd_sub_finish(&outer, &inner, "content");

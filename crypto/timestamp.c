@@ -8,8 +8,6 @@
 
 #define DER_BOOLEAN          0x01
 #define DER_GENERALIZED_TIME 0x18
-#define DER_SET              0x31
-#define DER_CONTEXT_1        0xa1
 #define DER_KEY_ID           0x80
 #define STATUS_GRANTED       0
 #define STATUS_WITH_MODS     1
@@ -19,22 +17,6 @@ static const struct bytes oid_signed_data = BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\
 static const struct bytes oid_tst_info = BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x04");
 static const struct bytes oid_content_type = BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03");
 static const struct bytes oid_message_digest = BYTES_LIT("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x04");
-static const struct {
-	struct bytes oid;
-	enum digest_alg alg;
-} digests[] = {
-	{BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x01"), DIGEST_SHA256},
-	{BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x02"), DIGEST_SHA384},
-	{BYTES_LIT("\x60\x86\x48\x01\x65\x03\x04\x02\x03"), DIGEST_SHA512},
-};
-
-static void expect_oid(struct reader *r, struct bytes oid, const char *field)
-{
-	struct bytes found = der_value(r, DER_OID, field);
-
-	if (!rd_failed(r) && !bytes_equal(found, oid))
-		rd_fail(r, field, "another identifier");
-}
 
 /* An element that may be there. */
 static bool skip(struct reader *r, uint8_t tag, const char *field)
@@ -43,20 +25,6 @@ static bool skip(struct reader *r, uint8_t tag, const char *field)
 		return false;
 	(void)der_value(r, tag, field);
 	return true;
-}
-
-static enum digest_alg read_digest_alg(struct reader *r, const char *field)
-{
-	struct reader sequence = der_enter(r, DER_SEQUENCE, field);
-	struct bytes oid = der_value(&sequence, DER_OID, field);
-	enum digest_alg alg = DIGEST_NONE;
-
-	(void)skip(&sequence, DER_NULL, field);
-	rd_sub_finish(r, &sequence, field);
-	for (size_t i = 0; i < ARRAY_LEN(digests); i++)
-		if (bytes_equal(oid, digests[i].oid))
-			alg = digests[i].alg;
-	return alg;
 }
 
 /* ---- TSTInfo ---- */
@@ -125,7 +93,7 @@ static bool read_info(struct bytes der, struct timestamp *ret, bool *ret_critica
 		rd_fail(&info, "version", "not 1");
 	(void)der_value(&info, DER_OID, "policy");
 	imprint = der_enter(&info, DER_SEQUENCE, "messageImprint");
-	ret->imprint_alg = read_digest_alg(&imprint, "messageImprint");
+	ret->imprint_alg = der_digest_alg(&imprint, "messageImprint");
 	ret->imprint = der_value(&imprint, DER_OCTET_STRING, "messageImprint");
 	rd_sub_finish(&info, &imprint, "messageImprint");
 	(void)der_value(&info, DER_INTEGER, "serialNumber");
@@ -156,7 +124,7 @@ static void read_attributes(struct reader *signer, struct timestamp *ret)
 		values = der_enter(&one, DER_SET, "attribute");
 		if (bytes_equal(oid, oid_content_type)) {
 			types++;
-			expect_oid(&values, oid_tst_info, "contentType");
+			der_expect_oid(&values, oid_tst_info, "contentType");
 		} else if (bytes_equal(oid, oid_message_digest)) {
 			message_digests++;
 			ret->message_digest = der_value(&values, DER_OCTET_STRING, "messageDigest");
@@ -178,7 +146,7 @@ static void read_signer(struct reader *r, struct timestamp *ret)
 	(void)der_unsigned(&signer, "signerInfo version");
 	if (!skip(&signer, DER_KEY_ID, "sid"))
 		(void)der_value(&signer, DER_SEQUENCE, "sid");
-	ret->alg = read_digest_alg(&signer, "digestAlgorithm");
+	ret->alg = der_digest_alg(&signer, "digestAlgorithm");
 	read_attributes(&signer, ret);
 	(void)der_value(&signer, DER_SEQUENCE, "signatureAlgorithm");
 	ret->signature = der_value(&signer, DER_OCTET_STRING, "signature");
@@ -190,7 +158,7 @@ static void read_content(struct reader *data, struct timestamp *ret)
 {
 	struct reader content = der_enter(data, DER_SEQUENCE, "encapContentInfo"), inner;
 
-	expect_oid(&content, oid_tst_info, "eContentType");
+	der_expect_oid(&content, oid_tst_info, "eContentType");
 	inner = der_enter(&content, DER_CONTEXT_0, "eContent");
 	ret->info = der_value(&inner, DER_OCTET_STRING, "eContent");
 	rd_sub_finish(&content, &inner, "eContent");
@@ -201,7 +169,7 @@ static void read_token(struct reader *r, struct timestamp *ret)
 {
 	struct reader token = der_enter(r, DER_SEQUENCE, "timeStampToken"), explicit, data, signers;
 
-	expect_oid(&token, oid_signed_data, "contentType");
+	der_expect_oid(&token, oid_signed_data, "contentType");
 	explicit = der_enter(&token, DER_CONTEXT_0, "content");
 	data = der_enter(&explicit, DER_SEQUENCE, "signedData");
 	(void)der_unsigned(&data, "version");
