@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "cli/floor_text.h"
+#include "cli/gate_vsa.h"
 #include "cli/policy_read.h"
 #include "cli/release_input.h"
 
@@ -25,6 +26,7 @@ static const struct option_spec gate_options[] = {
 	{"floor", "FILE", OPTION_VALUE, "with --policy: signed security floor of the workload"},
 	{"key", "FILE", OPTION_REPEATED, "a policy signer's public key, for --floor"},
 	{"threshold", "N", OPTION_VALUE, "how many of them must have signed it (default: all)"},
+	GATE_VSA_OPTIONS,
 	API_OPTIONS,
 	OPTIONS_END,
 };
@@ -100,11 +102,37 @@ static bool floor_note(struct cli *cli, const struct security_floor *floor, json
 	       err_set(&cli->err, ERR_NOMEM, "--floor");
 }
 
-static bool judge(struct cli *cli, json_t **ret)
+struct judged {
+	json_t *answer;
+	struct release_bundle bundle; /* the release is NULL when a verifier was asked by digest */
+	bool here; /* by a policy file, whose digest this is */
+	uint8_t policy[SHA256_LEN];
+};
+
+static void judged_release(struct judged *judged)
+{
+	json_release(&judged->answer);
+	release_bundle_release(&judged->bundle);
+}
+
+static bool judge_here(struct cli *cli, const struct security_floor *floor, const char *environment,
+	struct judged *ret)
+{
+	OWNED(policy_free) struct policy *policy = NULL;
+	struct release_bundle *bundle = &ret->bundle;
+	bundle->floor = floor;
+	if (!release_bundle_gather(cli, cli->arguments->values[0], bundle) ||
+		!policy_of_option(cli, &policy) || !floor_fits(cli, floor, bundle->release, policy))
+		return false;
+	memcpy(ret->policy, policy->digest, SHA256_LEN);
+	ret->here = true;
+	return release_bundle_judge(cli, bundle, policy, environment, &ret->answer) &&
+	       floor_note(cli, floor, ret->answer);
+}
+
+static bool judge(struct cli *cli, struct judged *ret)
 {
 	OWNED(security_floor_free) struct security_floor *floor = NULL;
-	OWNED(release_bundle_release) struct release_bundle bundle = {0};
-	OWNED(policy_free) struct policy *policy = NULL;
 	const char *name = cli->arguments->values[0], *environment = NULL;
 	uint8_t digest[SHA256_LEN];
 	char hex[2 * SHA256_LEN + 1];
@@ -116,18 +144,13 @@ static bool judge(struct cli *cli, json_t **ret)
 	if (!floor_given(cli, &floor))
 		return false;
 	if (!option(cli, "policy") && hex_decode_exact(bytes_str(name), digest, SHA256_LEN, NULL))
-		return judge_there(cli, name, environment, ret);
-	if (!release_bundle_load(cli, name, &bundle))
+		return judge_there(cli, name, environment, &ret->answer);
+	if (!release_bundle_load(cli, name, &ret->bundle))
 		return false;
-	if (!option(cli, "policy")) {
-		hex_encode(BYTES_OF(bundle.release->digest), hex);
-		return judge_there(cli, hex, environment, ret);
-	}
-	bundle.floor = floor;
-	return release_bundle_gather(cli, name, &bundle) && policy_of_option(cli, &policy) &&
-	       floor_fits(cli, floor, bundle.release, policy) &&
-	       release_bundle_judge(cli, &bundle, policy, environment, ret) &&
-	       floor_note(cli, floor, *ret);
+	if (option(cli, "policy"))
+		return judge_here(cli, floor, environment, ret);
+	hex_encode(BYTES_OF(ret->bundle.release->digest), hex);
+	return judge_there(cli, hex, environment, &ret->answer);
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -181,15 +204,27 @@ static bool explain(struct cli *cli, const json_t *answer)
 	return true;
 }
 
+static bool summary_write(struct cli *cli, struct judged *judged, bool open)
+{
+	const char *name = cli->arguments->values[0];
+	if (!option(cli, "vsa"))
+		return true;
+	return (judged->bundle.release || release_bundle_load(cli, name, &judged->bundle)) &&
+	       gate_vsa_write(cli, &judged->bundle, judged->answer,
+		       judged->here ? judged->policy : NULL, open);
+}
+
 static enum status run_gate(struct cli *cli)
 {
-	OWNED(json_release) json_t *answer = NULL;
+	OWNED(judged_release) struct judged judged = {0};
 	bool open = false;
-	if (!judge(cli, &answer) || !outcome(cli, answer, &open) || !sarif_write(cli, answer))
+	if (!gate_vsa_ready(cli) || !judge(cli, &judged) || !outcome(cli, judged.answer, &open) ||
+		!sarif_write(cli, judged.answer) || !summary_write(cli, &judged, open))
 		return cli_fail(cli);
+	const json_t *answer = judged.answer;
 	enum status status = open ? STATUS_DONE : STATUS_REFUSED;
 	if (cli->json)
-		return cli_print_json(cli, TAKE(answer), status);
+		return cli_print_json(cli, TAKE(judged.answer), status);
 	head_print(cli, answer, open, open ? "gate open" : "gate closed");
 	if (json_is_object(json_object_get(answer, "version_floor")) ||
 		json_is_object(json_object_get(answer, "security_floor")))
@@ -201,13 +236,14 @@ static enum status run_gate(struct cli *cli)
 
 static enum status run_checklist(struct cli *cli)
 {
-	OWNED(json_release) json_t *answer = NULL;
+	OWNED(judged_release) struct judged judged = {0};
 	bool met = false;
-	if (!judge(cli, &answer) || !outcome(cli, answer, &met))
+	if (!judge(cli, &judged) || !outcome(cli, judged.answer, &met))
 		return cli_fail(cli);
+	const json_t *answer = judged.answer;
 	enum status status = met ? STATUS_DONE : STATUS_REFUSED;
 	if (cli->json)
-		return cli_print_json(cli, TAKE(answer), status);
+		return cli_print_json(cli, TAKE(judged.answer), status);
 	head_print(cli, answer, met, met ? "met" : "not met");
 	checklist_print(cli, json_object_get(answer, "checklist"), stdout);
 	return status;

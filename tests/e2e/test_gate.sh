@@ -257,5 +257,7 @@ expect 3 'no such release' operator gate "$W/ocr-2.dsse" --env prod
 tested elsewhere.dsse ci /etc/hostname PASSED
 cp elsewhere.dsse "$W/ocr-2.dsse.statements.jsonl"
 expect 1 'the release is published, statement 1 beside it is not: .*statement-other' operator release publish "$W/ocr-2.dsse"
+expect 0 '^gate open' operator gate "$DIGEST" --env prod --vsa asked.vsa --vsa-key "$W/keys/ci" --vsa-verifier https://gate.bank.example
+expect 0 'kind +vsa' assay provenance verify asked.vsa --key "$W/keys/ci.pub" --subject agent
 ok "gate__asked_of_the_verifier__judges_what_was_published"
 printf '%d passed, 0 failed\n' "$CHECKS"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""spoil.py BUNDLE OUT STATEMENT: a Sigstore bundle changed by a Python statement over b (the bundle) and m (its material)."""
+"""spoil.py BUNDLE OUT STATEMENT: a Sigstore bundle changed by a Python statement over b (the bundle) and m (its material, if it has any)."""
 import base64
 import json
 import sys
@@ -17,7 +17,7 @@ def more(holder, key):
 
 with open(sys.argv[1]) as file:
     b = json.load(file)
-m = b["verificationMaterial"]
+m = b.get("verificationMaterial")
 before = json.dumps(b)
 exec(sys.argv[3], {"b": b, "m": m, "flip": flip, "more": more})
 if json.dumps(b) == before:
