@@ -2,9 +2,9 @@
 /* assay log key, log witness: the names of keys that sign logs, and a witness of logs as a service. */
 #include "cli/commands.h"
 
+#include "base/address.h"
 #include "witness/serve.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -65,26 +65,6 @@ static void parts_release(struct parts *parts)
 	buf_release(&parts->chain);
 }
 
-/* "127.0.0.1:8444", "[::1]:8444". */
-static bool listen_parse(const char *text, char address[64], uint16_t *ret_port, struct err *err)
-{
-	const char *colon = strrchr(text, ':');
-	bool six = text[0] == '[';
-	size_t skip = six ? 1 : 0, len = colon ? (size_t)(colon - text) : 0;
-	uint64_t port = 0;
-	struct in6_addr scratch;
-	if (!colon || len < 2 * skip + 1 || len - 2 * skip >= 64 || (six && colon[-1] != ']') ||
-		!text_decimal(bytes_str(colon + 1), &port) || port > UINT16_MAX)
-		return err_set(err, ERR_USAGE, "--listen: expected ADDRESS:PORT or [ADDRESS]:PORT");
-	memcpy(address, text + skip, len - 2 * skip);
-	address[len - 2 * skip] = '\0';
-	if (inet_pton(six ? AF_INET6 : AF_INET, address, &scratch) != 1)
-		return err_set(err, ERR_USAGE, "--listen: %s is no numeric address",
-			ESC(bytes_str(address)));
-	*ret_port = (uint16_t)port;
-	return true;
-}
-
 static bool parts_load(struct cli *cli, const struct log *log, struct parts *parts)
 {
 	OWNED(buf_release) struct buf text = {0};
@@ -112,16 +92,18 @@ static bool parts_load(struct cli *cli, const struct log *log, struct parts *par
 
 static enum status serve(struct cli *cli, const struct log *log, struct parts *parts)
 {
-	char address[64], port[8];
+	char address[ADDRESS_TEXT_MAX], port[8];
 	sigset_t set;
 	int number = 0;
 	struct witness_serve_config config = {.address = address,
 		.chain_pem = buf_bytes(&parts->chain),
 		.key = parts->tls_key,
 		.log = log};
-	if (!listen_parse(
-		    option_or(cli, "listen", "127.0.0.1:8444"), address, &config.port, &cli->err))
+	if (!address_parse(
+		    option_or(cli, "listen", "127.0.0.1:8444"), address, &config.port, &cli->err)) {
+		cli->err.code = ERR_USAGE;
 		return cli_fail(cli);
+	}
 	/* Before the threads that inherit it. */
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);

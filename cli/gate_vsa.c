@@ -12,8 +12,8 @@ bool gate_vsa_ready(struct cli *cli)
 	bool wanted = option(cli, "vsa") != NULL;
 	if (wanted != (option(cli, "vsa-key") != NULL) ||
 		wanted != (option(cli, "vsa-verifier") != NULL))
-		return err_set(&cli->err, ERR_USAGE,
-			"--vsa, --vsa-key and --vsa-verifier go together");
+		return err_set(
+			&cli->err, ERR_USAGE, "--vsa, --vsa-key and --vsa-verifier go together");
 	return wanted || !option(cli, "vsa-resource") ||
 	       err_set(&cli->err, ERR_USAGE, "--vsa-resource goes with --vsa");
 }

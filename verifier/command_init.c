@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "verifier/init.h"
@@ -102,9 +103,9 @@ static bool init(
 	const char *dir, const char *operator_name, const struct init_names *names, struct err *err)
 {
 	OWNED(init_authority_release) struct init_authority authority = {0};
-	OWNED(free_ptr) char *address = NULL;
+	char address[ADDRESS_TEXT_MAX];
 	uint16_t port = 0;
-	if (!config_listen_parse(names->listen, &address, &port, err))
+	if (!address_parse(names->listen, address, &port, err))
 		return false;
 	if (!trust_domain_ok(bytes_str(names->trust_domain)))
 		return err_set(err, ERR_USAGE,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/config.h"
 
+#include "base/address.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "policy/policy.h"
 #include "verifier/identity.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -141,29 +141,13 @@ static const cyaml_schema_value_t schema = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct file_config, fields),
 };
 
-bool config_listen_parse(const char *text, char **ret_address, uint16_t *ret_port, struct err *err)
+static bool listen_take(const char *text, char **ret_address, uint16_t *ret_port, struct err *err)
 {
-	struct in6_addr scratch;
-	const char *colon = strrchr(text, ':');
-	bool six = text[0] == '[';
-	size_t skip = six ? 1 : 0, len = colon ? (size_t)(colon - text) : 0;
-	if (!colon || len < 2 * skip + 1 || (six && colon[-1] != ']'))
-		return err_set(err, ERR_CONFIG,
-			"listen: %s: expected ADDRESS:PORT or [ADDRESS]:PORT",
-			ESC(bytes_str(text)));
-	OWNED(free_ptr) char *address = bytes_strdup(bytes_of(text + skip, len - 2 * skip));
-	if (!address)
-		return err_set(err, ERR_NOMEM, "listen");
-	char *end = NULL;
-	unsigned long port =
-		colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : 65536;
-	if (inet_pton(six ? AF_INET6 : AF_INET, address, &scratch) != 1 || port > 65535 ||
-		(end && *end))
-		return err_set(err, ERR_CONFIG, "listen: %s: expected a numeric address and a port",
-			ESC(bytes_str(text)));
-	*ret_address = TAKE(address);
-	*ret_port = (uint16_t)port;
-	return true;
+	char address[ADDRESS_TEXT_MAX];
+	if (!address_parse(text, address, ret_port, err))
+		return false;
+	*ret_address = bytes_strdup(bytes_str(address));
+	return *ret_address || err_set(err, ERR_NOMEM, "listen");
 }
 
 /* "ca.key" becomes "/etc/assay/ca.key". */
@@ -385,7 +369,7 @@ bool config_parse(struct bytes yaml, const char *name, const char *directory, st
 		  policy_keys_take(file, directory, &config, err) &&
 		  limits_take(file, &config, err) && quorum_take(file, &config, err) &&
 		  namespaces_take(file, &config, err) && admission_take(file, &config, err) &&
-		  config_listen_parse(file->listen, &config.address, &config.port, err);
+		  listen_take(file->listen, &config.address, &config.port, err);
 	yaml_free(&schema, data, 0);
 	if (!ok) {
 		config_release(&config);

@@ -65,8 +65,5 @@ must_use bool config_load(const char *path, struct config *ret, struct err *err)
 must_use bool config_parse(struct bytes yaml, const char *name, const char *directory,
 	struct config *ret, struct err *err);
 void config_release(struct config *config);
-/* "127.0.0.1:8443", "[::1]:8443". *ret_address is malloc'd. */
-must_use bool config_listen_parse(
-	const char *text, char **ret_address, uint16_t *ret_port, struct err *err);
 
 #endif

@@ -238,46 +238,6 @@ static void config__missing_file__refused(void **state)
 		"makes one");
 }
 
-static void listen__forms__parsed_or_refused(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *text, *address;
-		unsigned port;
-	} cases[] = {
-		{"127.0.0.1:0", "127.0.0.1", 0},
-		{"[::1]:65535", "::1", 65535},
-		{"0.0.0.0:443", "0.0.0.0", 443},
-		{"localhost:1", NULL, 0},
-		{"127.0.0.1", NULL, 0},
-		{":1", NULL, 0},
-		{"127.0.0.1:", NULL, 0},
-		{"127.0.0.1:65536", NULL, 0},
-		{"127.0.0.1:-1", NULL, 0},
-		{"127.0.0.1:1x", NULL, 0},
-		{"::1:1", NULL, 0},
-		{"[::1:1", NULL, 0},
-		{"[]:1", NULL, 0},
-		{"", NULL, 0},
-		{"127.0.0.1: 1", NULL, 0},
-		{"127.0.0.1:99999999999999999999", NULL, 0},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		char *address = NULL;
-		uint16_t port = 0;
-		bool ok = config_listen_parse(cases[i].text, &address, &port, &err);
-		if (ok != (cases[i].address != NULL))
-			fail_msg("%s", cases[i].text);
-		if (ok) {
-			assert_string_equal(address, cases[i].address);
-			assert_int_equal(port, cases[i].port);
-		} else {
-			assert_int_equal(err.code, ERR_CONFIG);
-		}
-		free(address);
-	}
-}
-
 static void config__as_init_writes_it__read(void **state)
 {
 	(void)state;
@@ -310,7 +270,6 @@ int main(void)
 			P6__policy_keys_that_make_no_threshold__refused, teardown),
 		cmocka_unit_test_teardown(config__tls_key_that_is_no_file__refused, teardown),
 		cmocka_unit_test_teardown(config__missing_file__refused, teardown),
-		cmocka_unit_test_teardown(listen__forms__parsed_or_refused, teardown),
 		cmocka_unit_test_teardown(config__as_init_writes_it__read, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
