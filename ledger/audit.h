@@ -19,7 +19,7 @@
 	(RECORD_INPUTS_MAX + APPROVALS_IN_RECORD_MAX + STATEMENTS_IN_RECORD_MAX +                  \
 		HOST_CLASSES_MAX * HOST_REFERENCES_MAX)
 #define AUDIT_BUNDLE_MAX (32u << 20)
-#define AUDIT_STEPS_MAX  96u
+#define AUDIT_STEPS_MAX  320u
 
 static_assert(
 	APPROVALS_IN_RECORD_MAX >= APPROVALS_MAX && STATEMENTS_IN_RECORD_MAX >= STATEMENTS_MAX,
@@ -44,17 +44,34 @@ must_use bool audit_bundle_encode(
 must_use bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *err);
 
 enum audit_step_result { AUDIT_FAILED = 0, AUDIT_PROVED, AUDIT_ASSERTED, AUDIT_NOT_CHECKED };
+/* The branches of the tree of checks, in the order in which they are told. */
+enum audit_section {
+	AUDIT_RECORD = 0,
+	AUDIT_EVIDENCE,
+	AUDIT_RELEASE,
+	AUDIT_POLICY,
+	AUDIT_VERDICT,
+	AUDIT_LEDGER,
+	AUDIT_CHAIN, /* the earlier appraisals that this one stands on */
+	AUDIT_SECTIONS
+};
+/* One leaf of the tree. */
 struct audit_step {
 	enum audit_step_result result;
-	char what[REASON_TEXT_MAX];
+	enum audit_section section;
+	bool earlier; /* of the full appraisal at the beginning of the chain: below AUDIT_CHAIN */
+	char what[64];
+	char by[96]; /* who asserts it; empty unless AUDIT_ASSERTED */
 	char detail[REASON_TEXT_MAX];
 };
+/* Some hundred kilobytes: on the heap. */
 struct audit_report {
 	bool consistent; /* every step held and the verdict recomputed is byte for byte the one
 			    recorded */
 	bool reproducible; /* false: an input named by the record is missing from the bundle */
 	struct record record; /* borrows from the bundle */
 	struct buf verdict; /* JSON as recomputed */
+	/* Every check that there is has a leaf: one that could not be made is AUDIT_NOT_CHECKED. */
 	size_t step_count;
 	struct audit_step steps[AUDIT_STEPS_MAX];
 };
@@ -74,6 +91,9 @@ struct audit_anchors {
  * failed. The report borrows from the bundle's bytes. anchors may be NULL. */
 must_use bool audit_run(struct bytes bundle, const struct audit_anchors *anchors,
 	struct audit_report *ret, struct err *err);
+const char *audit_section_name(enum audit_section section); /* "evidence" */
+/* "steps": the leaves as a list, as ever; "tree": branches with names and counts, and leaves with
+ * result ("proven", "asserted", "not checked", "failed"), and who asserts. */
 must_use bool audit_report_json(
 	const struct audit_report *report, struct buf *out, struct err *err);
 must_use bool audit_report_text(

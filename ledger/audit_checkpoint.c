@@ -6,7 +6,8 @@
 
 #include "base/text.h"
 
-#define STEP "tree root"
+#define STEP           "tree root"
+#define STEP_WITNESSES "witnesses"
 
 static bool ours(const struct err *why)
 {
@@ -31,6 +32,14 @@ static void witnesses_list(
 				policy->witnesses[i].name);
 }
 
+/* Whoever cosigned another tree, or too few, said nothing of this one. */
+static bool refused(struct audit_case *c, const char *why)
+{
+	audit_note(c, AUDIT_FAILED, STEP, "%s", why);
+	audit_note(c, AUDIT_NOT_CHECKED, STEP_WITNESSES, "the checkpoint does not stand");
+	return true;
+}
+
 static bool pinned(struct audit_case *c, const struct tlog_policy *policy, struct err *err)
 {
 	struct tlog_cosigned cosigned;
@@ -40,19 +49,20 @@ static bool pinned(struct audit_case *c, const struct tlog_policy *policy, struc
 	if (!tlog_policy_check(policy, NULL, c->bundle.checkpoint, &cosigned, &why)) {
 		if (ours(&why))
 			return err_set(err, why.code, "%s", why.text);
-		audit_note(c, AUDIT_FAILED, STEP, "%s",
-			text_escape(bytes_str(why.text), detail, sizeof(detail)));
-		return true;
+		return refused(c, text_escape(bytes_str(why.text), detail, sizeof(detail)));
 	}
-	if (!same_tree(c, &cosigned.checkpoint)) {
-		audit_note(c, AUDIT_FAILED, STEP, "the checkpoint is of another tree");
-		return true;
-	}
+	if (!same_tree(c, &cosigned.checkpoint))
+		return refused(c, "the checkpoint is of another tree");
 	witnesses_list(policy, cosigned.witnesses, names, sizeof(names));
 	audit_note(c, AUDIT_PROVED, STEP, "signed by log %s over %llu leaves%s%s",
 		ESC(cosigned.checkpoint.origin), (unsigned long long)cosigned.checkpoint.size,
 		cosigned.witnesses ? ", seen by witnesses " : "; no witness is demanded",
 		ESC(bytes_str(names)));
+	if (cosigned.witnesses)
+		audit_note(c, AUDIT_PROVED, STEP_WITNESSES, "%d of those that you pinned: %s",
+			__builtin_popcountll(cosigned.witnesses), ESC(bytes_str(names)));
+	else
+		audit_note(c, AUDIT_NOT_CHECKED, STEP_WITNESSES, "the log policy demands none");
 	return true;
 }
 
