@@ -77,15 +77,20 @@ bool audit_object(const struct audit_case *c, const uint8_t digest[SHA256_LEN], 
 			*ret = c->bundle.objects[k];
 			return true;
 		}
-	return false;
+	return c->pool && audit_pool_find(c->pool, digest, ret);
+}
+
+void audit_case_clear(struct audit_case *c)
+{
+	key_unref(&c->signer);
+	policy_frozen_release(&c->frozen);
+	memset(c, 0, sizeof(*c));
 }
 
 static void case_free(struct audit_case **c)
 {
-	if (!*c)
-		return;
-	key_unref(&(*c)->signer);
-	policy_frozen_release(&(*c)->frozen);
+	if (*c)
+		audit_case_clear(*c);
 	free(*c);
 	*c = NULL;
 }
@@ -109,7 +114,8 @@ static bool run(struct audit_case *c, struct err *err)
 			return false;
 	if (!audit_record(c, &opened, err))
 		return false;
-	if (opened && (!audit_leaf(c, err) || !audit_verdict(c, err)))
+	if (opened && (!audit_leaf(c, err) || !audit_checkpoint(c, err) || !audit_verdict(c, err) ||
+			      !audit_earlier(c, err)))
 		return false;
 	audit_leaves_missing(c);
 	conclude(c);

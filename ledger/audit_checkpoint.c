@@ -72,6 +72,7 @@ bool audit_checkpoint(struct audit_case *c, struct err *err)
 	struct checkpoint checkpoint;
 	struct err why = {0};
 
+	c->section = AUDIT_LEDGER;
 	if (c->bundle.checkpoint.len == 0) {
 		audit_note(c, policy ? AUDIT_FAILED : AUDIT_ASSERTED, STEP,
 			policy ? "the bundle brings no checkpoint"

@@ -21,8 +21,8 @@ static const struct {
 	[PART_HOST] = {"host", AUDIT_EVIDENCE, NULL, NULL, false},
 	[PART_HOST_STATE] = {"host state", AUDIT_EVIDENCE, VERIFIER, NULL, false},
 	[PART_EK] = {"EK certificate chain", AUDIT_EVIDENCE, NULL, NULL, true},
-	[PART_AK] = {"AK attributes", AUDIT_EVIDENCE, NULL,
-		"restricted, signing, bound to its TPM", true},
+	[PART_AK] = {"AK attributes", AUDIT_EVIDENCE, NULL, "restricted, signing, bound to its TPM",
+		true},
 	[PART_QUOTE] = {"quote", AUDIT_EVIDENCE, NULL, NULL, true},
 	[PART_NONCE] = {"nonce", AUDIT_EVIDENCE, NULL, NULL, true},
 	[PART_CONNECTION] = {"TLS connection", AUDIT_EVIDENCE, VERIFIER, NULL, false},
@@ -30,8 +30,8 @@ static const struct {
 	[PART_COUNTERS] = {"TPM counters", AUDIT_EVIDENCE, VERIFIER, NULL, false},
 	[PART_CONTINUITY] = {"continuity", AUDIT_EVIDENCE, NULL, NULL, false},
 	[PART_RUNTIME_LOG] = {"runtime log", AUDIT_EVIDENCE, NULL, NULL, true},
-	[PART_FIRMWARE_LOG] = {"firmware log", AUDIT_EVIDENCE, NULL,
-		"replays onto the quoted PCRs", true},
+	[PART_FIRMWARE_LOG] = {"firmware log", AUDIT_EVIDENCE, NULL, "replays onto the quoted PCRs",
+		true},
 	[PART_IMA_LOG] = {"IMA log", AUDIT_EVIDENCE, NULL, NULL, true},
 	[PART_BOOT] = {"boot", AUDIT_EVIDENCE, NULL, NULL, false},
 	[PART_WORKLOAD] = {"workload", AUDIT_RELEASE, VERIFIER, NULL, false},
@@ -62,10 +62,11 @@ static bool recorded_too(const json_t *recorded, const struct reason *reason)
 	const json_t *reasons = json_object_get(recorded, "reasons"), *r;
 	size_t i;
 
-	json_array_foreach(reasons, i, r) if (same_text(r, "code", reason_code_name(reason->code)) &&
-					      same_text(r, "subject", reason->subject) &&
-					      same_text(r, "expected", reason->expected) &&
-					      same_text(r, "actual", reason->actual)) return true;
+	json_array_foreach(
+		reasons, i, r) if (same_text(r, "code", reason_code_name(reason->code)) &&
+				   same_text(r, "subject", reason->subject) &&
+				   same_text(r, "expected", reason->expected) &&
+				   same_text(r, "actual", reason->actual)) return true;
 	return false;
 }
 
@@ -141,6 +142,17 @@ static void note_silent(struct audit_case *c, enum verdict_part part)
 		note_held(c, part, leaves[part].held ? leaves[part].held : "holds");
 }
 
+/* Of one thing a verdict says that it is asserted, and has no other place to say so. */
+static void note_not_checked(struct audit_case *c, enum verdict_part part, const char *text)
+{
+	static const char asserted[] = "asserted by the verifier: ";
+
+	if (strncmp(text, asserted, sizeof(asserted) - 1) == 0)
+		audit_note(c, AUDIT_ASSERTED, leaves[part].what, "%s", text + sizeof(asserted) - 1);
+	else
+		audit_note(c, AUDIT_NOT_CHECKED, leaves[part].what, "%s", text);
+}
+
 static const char *why_open(const struct audit_case *c, enum verdict_part part)
 {
 	const struct verdict *v = &c->verdict;
@@ -187,11 +199,10 @@ bool audit_leaves(struct audit_case *c, struct err *err)
 		c->section = leaves[part].section;
 		for (size_t i = 0; i < v->not_checked_count; i++)
 			if (v->not_checked_part[i] == part)
-				audit_note(c, AUDIT_NOT_CHECKED, leaves[part].what, "%s",
-					v->not_checked[i]);
+				note_not_checked(c, part, v->not_checked[i]);
 		if (leaves[part].always && !((v->held | v->refused) >> part & 1))
-			audit_note(c, AUDIT_NOT_CHECKED, leaves[part].what, "%s",
-				why_open(c, part));
+			audit_note(
+				c, AUDIT_NOT_CHECKED, leaves[part].what, "%s", why_open(c, part));
 	}
 	return true;
 }
@@ -221,7 +232,8 @@ void audit_leaves_missing(struct audit_case *c)
 		{"inclusion in the ledger", AUDIT_LEDGER, "there is no leaf to look for"},
 		{"tree root", AUDIT_LEDGER, "there is no leaf to look for"},
 		{"witnesses", AUDIT_LEDGER,
-			"nobody's word was counted: --log-policy names those who are to be believed"},
+			"nobody's word was counted: --log-policy names those who are to be "
+			"believed"},
 	};
 
 	for (enum verdict_part part = 0; part < VERDICT_PARTS; part++) {

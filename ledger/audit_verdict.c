@@ -167,9 +167,6 @@ static bool audit_compare(struct audit_case *c, struct err *err)
 
 static void note_assertions(struct audit_case *c)
 {
-	const struct policy_frozen *f = &c->frozen;
-	char hex[17];
-
 	c->section = AUDIT_EVIDENCE;
 	audit_note(c, AUDIT_ASSERTED, "attestation key and endorsement key",
 		"the verifier says that it saw them in one TPM: its MakeCredential does not "
@@ -180,14 +177,7 @@ static void note_assertions(struct audit_case *c)
 	audit_note(c, AUDIT_ASSERTED, "registers, floors and approvals",
 		"as the verifier read them at ledger index %llu; that no withdrawal is left out is "
 		"its word",
-		(unsigned long long)f->context.ledger_index);
-	if (c->verdict.full || !f->state_in.established)
-		return;
-	c->section = AUDIT_CHAIN;
-	audit_note(c, AUDIT_ASSERTED, "earlier state", "taken from record %s…: audit that one too",
-		text_short_hex(BYTES_OF(f->state_in.record), hex));
-	audit_note(c, AUDIT_NOT_CHECKED, "launch and EK certificate",
-		"judged by the full appraisal that this one stands on");
+		(unsigned long long)c->frozen.context.ledger_index);
 }
 
 bool audit_verdict(struct audit_case *c, struct err *err)
@@ -206,5 +196,6 @@ bool audit_verdict(struct audit_case *c, struct err *err)
 		!audit_leaves(c, err))
 		return false;
 	note_assertions(c);
+	c->judged = true;
 	return true;
 }
