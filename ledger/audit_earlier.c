@@ -196,8 +196,8 @@ static bool links_walk(struct walk *w, struct err *err)
 		w->index = link->index;
 	}
 	if (w->full && w->passed < w->links.count)
-		return broken(w, "%zu records lie behind the full appraisal",
-			w->links.count - w->passed);
+		return broken(
+			w, "%zu records lie behind the full appraisal", w->links.count - w->passed);
 	return true;
 }
 
@@ -230,8 +230,8 @@ static void note_ungrounded(struct walk *w)
 			"%zu records back it is reached again; what record %s… established is not "
 			"here",
 			w->passed, hex);
-	audit_note(c, AUDIT_NOT_CHECKED, FULL,
-		"judged by the full appraisal that this one stands on");
+	audit_note(
+		c, AUDIT_NOT_CHECKED, FULL, "judged by the full appraisal that this one stands on");
 }
 
 static void note_walk(struct walk *w)
@@ -260,8 +260,7 @@ static void note_walk(struct walk *w)
 		"state the one that the next stands on",
 		w->passed, text_short_hex(BYTES_OF(hash), hex));
 	audit_note(c, AUDIT_PROVED, FULL, "of %s, a %s: see below",
-		time_format(w->report->record.time, time),
-		purpose_name(w->report->record.purpose));
+		time_format(w->report->record.time, time), purpose_name(w->report->record.purpose));
 	adopt_full(w);
 	c->report->grounded = true;
 }

@@ -44,8 +44,8 @@ static void read_link(struct cbor_item item, struct audit_link *ret)
 	ret->leaf = cbor_bytes(cbor_at(item, 1, "leaf"), 1, LEDGER_LEAF_MAX, "leaf");
 	cbor_copy(cbor_at(item, 2, "salt"), ret->salt, LEDGER_SALT_LEN, "salt");
 	ret->index = cbor_uint(cbor_at(item, 3, "index"), UINT64_MAX, "index");
-	ret->proof = cbor_bytes(
-		cbor_at(item, 4, "proof"), 0, LEDGER_EDGE_MAX * SHA256_LEN, "proof");
+	ret->proof =
+		cbor_bytes(cbor_at(item, 4, "proof"), 0, LEDGER_EDGE_MAX * SHA256_LEN, "proof");
 }
 
 static bool read_links(struct cbor_item root, struct audit_links *ret, struct err *err)
@@ -63,8 +63,8 @@ static bool read_links(struct cbor_item root, struct audit_links *ret, struct er
 	for (size_t i = 0; i < ret->count; i++)
 		read_link(cbor_at(links, i, "records"), &ret->links[i]);
 	for (size_t i = 0; i < ret->object_count; i++)
-		ret->objects[i] = cbor_bytes(
-			cbor_at(objects, i, "objects"), 0, AUDIT_BUNDLE_MAX, "object");
+		ret->objects[i] =
+			cbor_bytes(cbor_at(objects, i, "objects"), 0, AUDIT_BUNDLE_MAX, "object");
 	return true;
 }
 

@@ -85,10 +85,12 @@ static bool parse_host(struct appraisal *a, bool *ret_ok, struct err *err)
 bool appraisal_parse(struct appraisal *a, struct bytes evidence, bool *ret_ok, struct err *err)
 {
 	*ret_ok = false;
+	a->verdict->part = PART_EVIDENCE;
 	if (!parse_evidence(a, evidence, ret_ok, err))
 		return false;
 	if (!*ret_ok)
 		return true;
+	a->verdict->part = PART_HOST;
 	if (!parse_host(a, ret_ok, err))
 		return false;
 	a->full = !a->state_in->established || a->claims.runtime_first == 0 ||

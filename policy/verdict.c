@@ -325,9 +325,6 @@ void verdict_held(struct verdict *verdict, enum verdict_part part)
 enum verdict_part reason_code_part(enum reason_code code)
 {
 	switch (code) {
-	case REASON_EVIDENCE_MALFORMED:
-	case REASON_CLAIMS_MALFORMED:
-		return PART_EVIDENCE;
 	case REASON_QUOTE_NONCE:
 	case REASON_CHALLENGE_UNKNOWN:
 	case REASON_CHALLENGE_EXPIRED:

@@ -109,8 +109,8 @@ static inline void world_seal(struct audit_world *w, size_t index)
 	assert_ok(record_sign(&k->record, w->verifier, &k->cose, &w->err), w->err);
 	memset(k->salt, 0x5a, LEDGER_SALT_LEN);
 	memcpy(leaf.issuer, key_id(w->verifier), SHA256_LEN);
-	assert_ok(ledger_commitment(k->salt, buf_bytes(&k->cose), leaf.commitment, &w->err),
-		w->err);
+	assert_ok(
+		ledger_commitment(k->salt, buf_bytes(&k->cose), leaf.commitment, &w->err), w->err);
 	assert_ok(leaf_encode(&leaf, &k->leaf, &w->err), w->err);
 	assert_ok(leaf_hash(buf_bytes(&k->leaf), k->hash, &w->err), w->err);
 }
