@@ -14,6 +14,8 @@ static const struct option_spec options[] = {
 	{"policy-keys", "PEM", OPTION_REPEATED,
 		"public key of a person who may sign policies, as you know it"},
 	{"policy-threshold", "N", OPTION_VALUE, "how many of them must have signed (default: all)"},
+	{"demand-full", NULL, OPTION_FLAG,
+		"refuse a renewal that is not shown to rest on a full appraisal"},
 	{"extract", "DIR", OPTION_VALUE, "write every input of the record there, by name"},
 	OPTIONS_END,
 };
@@ -123,7 +125,8 @@ static enum status run(struct cli *cli)
 		!cli_read(cli->arguments->values[0], AUDIT_BUNDLE_MAX, &bundle, &cli->err))
 		return cli_fail(cli);
 	const struct audit_anchors known = {anchors.keys, anchors.key_count, anchors.roots,
-		anchors.root_count, anchors.log_policy, &anchors.policy_signers};
+		anchors.root_count, anchors.log_policy, &anchors.policy_signers,
+		option_given(cli, "demand-full")};
 	if (!audit_run(buf_bytes(&bundle), &known, report, &cli->err)) {
 		(void)err_wrap(&cli->err, "%s", ESC(bytes_str(cli->arguments->values[0])));
 		return cli_fail(cli);

@@ -131,10 +131,10 @@ static json_t *verdict_of(const struct audit_report *report, struct err *err)
 bool audit_report_json(const struct audit_report *report, struct buf *out, struct err *err)
 {
 	OWNED(json_release)
-	json_t *root = json_pack("{s:b,s:b,s:o,s:o,s:o,s:o}", "consistent", (int)report->consistent,
-		"reproducible", (int)report->reproducible, "record", record_json(&report->record),
-		"verdict", verdict_of(report, err), "steps", steps_json(report), "tree",
-		tree_json(report));
+	json_t *root = json_pack("{s:b,s:b,s:b,s:o,s:o,s:o,s:o}", "consistent",
+		(int)report->consistent, "reproducible", (int)report->reproducible, "grounded",
+		(int)report->grounded, "record", record_json(&report->record), "verdict",
+		verdict_of(report, err), "steps", steps_json(report), "tree", tree_json(report));
 
 	if (!root)
 		return err_set(err, ERR_NOMEM, "audit report: no memory");

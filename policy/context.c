@@ -549,6 +549,24 @@ bool policy_context_decode(
 	return err_wrap(err, "context");
 }
 
+bool policy_context_state(struct bytes in, struct policy_state *ret_state,
+	uint8_t ret_policy[SHA256_LEN], struct err *err)
+{
+	struct cbor_doc doc;
+	struct cbor_item root;
+	struct bytes state;
+
+	if (in.len > CONTEXT_MAX)
+		return err_set(
+			err, ERR_LIMIT, "context: %zu bytes: more than %u", in.len, CONTEXT_MAX);
+	if (!cbor_open(in, true, "context", &doc, &root, err))
+		return false;
+	cbor_copy(cbor_key(root, KEY_POLICY, "policy"), ret_policy, SHA256_LEN, "policy");
+	state = cbor_bytes(cbor_key(root, KEY_STATE_IN, "state"), 1, CONTEXT_MAX, "state");
+	return (cbor_close(&doc, err) && policy_state_decode(state, ret_state, err)) ||
+	       err_wrap(err, "context");
+}
+
 void policy_frozen_release(struct policy_frozen *frozen)
 {
 	policy_free(&frozen->policy);

@@ -464,6 +464,9 @@ typedef bool (*policy_find)(void *arg, const uint8_t digest[SHA256_LEN], struct 
 must_use bool policy_context_decode(
 	struct bytes in, policy_find find, void *arg, struct policy_frozen *ret, struct err *err);
 void policy_frozen_release(struct policy_frozen *frozen);
+/* The state that a context freezes and the digest of its policy, without any other object. */
+must_use bool policy_context_state(struct bytes in, struct policy_state *ret_state,
+	uint8_t ret_policy[SHA256_LEN], struct err *err);
 
 /* Evidence × context × state → verdict, state. A refusal is a verdict; false means that nothing
  * could be decided, and the verdict is then zero: refused. state_out is what to keep when the

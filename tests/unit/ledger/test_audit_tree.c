@@ -56,8 +56,7 @@ static void make_statement(void)
 		"\"https://in-toto.io/attestation/test-result/v0.1\",\"predicate\":"
 		"{\"result\":\"PASSED\",\"configuration\":[]}}",
 		hex);
-	assert_ok(
-		dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&text), keys.other, &statement, &err), err);
+	assert_ok(dsse_sign(DSSE_INTOTO_TYPE, buf_bytes(&text), keys.other, &statement, &err), err);
 	buf_release(&text);
 	statements[0] = buf_bytes(&statement);
 	s->context.statements = statements;
@@ -100,7 +99,8 @@ static void make_policy(void)
 	boot_read(MACHINE, "firmware.log", &golden);
 	ima_rules_of(buf_bytes(&boot.ima), &rules);
 	ima_hostd_line(buf_bytes(&boot.ima), "/usr/bin/busybox", &class_lines);
-	buf_put_str(&class_lines, "statement_keys:\n  - name: ci\n    kinds: [test-result]\n    pem: ");
+	buf_put_str(
+		&class_lines, "statement_keys:\n  - name: ci\n    kinds: [test-result]\n    pem: ");
 	scene_put_pem(&class_lines, keys.other, 6);
 	boot_reference("golden-log", buf_bytes(&golden), "");
 	boot_reference("ima-rules", buf_bytes(&rules), "");
@@ -133,7 +133,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct buf *all[] = {&golden, &rules, &class_lines, &statement, &ek_cert, &other_ek_cert, &ak};
+	struct buf *all[] = {
+		&golden, &rules, &class_lines, &statement, &ek_cert, &other_ek_cert, &ak};
 
 	(void)state;
 	boot_teardown();
@@ -509,8 +510,8 @@ static void json__tree__branches_counts_and_who_says_so(void **state)
 	assert_ok(json_open(buf_bytes(&text), 1 << 20, &root, &err), err);
 	tree = json_object_get(root, "tree");
 	assert_int_equal(json_array_size(tree), 6);
-	assert_string_equal(json_string_value(json_object_get(json_array_get(tree, 1), "name")),
-		"evidence");
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(tree, 1), "name")), "evidence");
 	json_array_foreach(tree, i, branch)
 	{
 		json_t *counts = json_object_get(branch, "counts");
