@@ -18,6 +18,7 @@ struct audit_case {
 	struct audit_bundle bundle;
 	const struct audit_anchors *anchors;
 	struct audit_report *report;
+	struct policy *known; /* lent: need not be parsed where it is the one; NULL: none */
 	const struct audit_pool *pool; /* of an earlier record: looked in besides; NULL: none */
 	enum audit_section section; /* of what is noted next */
 	bool earlier;

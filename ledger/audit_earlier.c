@@ -70,6 +70,7 @@ struct walk {
 	struct audit_links links;
 	struct audit_case *link; /* the record in hand */
 	struct audit_report *report; /* its own */
+	struct policy *policy; /* owned: that of the records, where it is not the first one's */
 	struct policy_state state;
 	uint64_t index; /* of the record that stands on that state */
 	size_t passed;
@@ -85,6 +86,7 @@ static void walk_release(struct walk *w)
 		audit_report_release(w->report);
 	free(w->link);
 	free(w->report);
+	policy_free(&w->policy);
 	pool_release(&w->pool);
 	audit_links_release(&w->links);
 }
@@ -114,6 +116,7 @@ static bool link_run(struct walk *w, const struct audit_link *link, struct err *
 	l->report = w->report;
 	l->anchors = w->c->anchors;
 	l->pool = &w->pool;
+	l->known = w->policy ? w->policy : w->c->frozen.policy;
 	l->bundle = (struct audit_bundle){
 		.record = link->record,
 		.leaf = link->leaf,
@@ -181,6 +184,18 @@ static bool link_check(struct walk *w, const struct audit_link *link, struct err
 	return link_state(w, err);
 }
 
+/* Parsed once for all the records that were judged by it. */
+static void keep_policy(struct walk *w)
+{
+	struct policy_frozen *frozen = &w->link->frozen;
+
+	if (frozen->lent)
+		return;
+	policy_free(&w->policy);
+	w->policy = frozen->policy;
+	frozen->lent = true;
+}
+
 static bool links_walk(struct walk *w, struct err *err)
 {
 	for (size_t i = 0; i < w->links.count && !w->full; i++) {
@@ -190,6 +205,7 @@ static bool links_walk(struct walk *w, struct err *err)
 			return false;
 		if (w->why[0])
 			return true;
+		keep_policy(w);
 		w->full = w->link->verdict.full;
 		w->passed++;
 		w->state = w->link->frozen.state_in;

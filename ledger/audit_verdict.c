@@ -69,7 +69,7 @@ static bool audit_context(struct audit_case *c, bool *ret, struct err *err)
 		not_reproducible(c, "context", "the record freezes none, or the bundle lacks it");
 		return true;
 	}
-	if (policy_context_decode(context, find, c, &c->frozen, &why)) {
+	if (policy_context_decode_known(context, find, c, c->known, &c->frozen, &why)) {
 		*ret = true;
 		return true;
 	}

@@ -147,6 +147,19 @@ static void chain__of_a_refused_renewal__proven_too(void **state)
 	assert_true(w->report.grounded);
 }
 
+/* Refused for a policy that came since, it stands on what the one before was judged by. */
+static void chain__under_a_policy_of_before__proven(void **state)
+{
+	(void)state;
+	s->top_lines = "# another\n";
+	scene_policy(s);
+	(void)renew(3);
+	assert_refused(s, REASON_STATE_STALE);
+	audit_last();
+	assert_true(w->report.consistent);
+	assert_true(w->report.grounded);
+}
+
 static void chain__none_or_cut__asserted_and_failed_on_demand(void **state)
 {
 	(void)state;
@@ -427,6 +440,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(chain__to_the_launch__proven),
 		T(chain__of_a_refused_renewal__proven_too),
+		T(chain__under_a_policy_of_before__proven),
 		T(chain__none_or_cut__asserted_and_failed_on_demand),
 		T(launch__stands_on_itself__grounded),
 		T(T10__record_of_the_chain_missing__broken),

@@ -130,8 +130,8 @@ static void chain__nonsense_asked__400(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
 		char path[160];
 
-		(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle?chain=%s", last,
-			queries[i]);
+		(void)snprintf(
+			path, sizeof(path), "/v1/records/%s/bundle?chain=%s", last, queries[i]);
 		struct https_answer a =
 			world_call(&w, &w.auditor, "GET", path, NULL, (struct bytes){0});
 		assert_int_equal(a.status, 400);
