@@ -14,6 +14,8 @@ static const struct option_spec options[] = {
 	{"policy-keys", "PEM", OPTION_REPEATED,
 		"public key of a person who may sign policies, as you know it"},
 	{"policy-threshold", "N", OPTION_VALUE, "how many of them must have signed (default: all)"},
+	{"demand-full", NULL, OPTION_FLAG,
+		"refuse a renewal that is not shown to rest on a full appraisal"},
 	{"extract", "DIR", OPTION_VALUE, "write every input of the record there, by name"},
 	OPTIONS_END,
 };
@@ -102,27 +104,40 @@ static bool extract(struct cli *cli, struct bytes in, const struct record *recor
 	return true;
 }
 
+static void report_free(struct audit_report **report)
+{
+	if (*report)
+		audit_report_release(*report);
+	free(*report);
+	*report = NULL;
+}
+
 static enum status run(struct cli *cli)
 {
 	OWNED(buf_release) struct buf bundle = {0}, text = {0};
 	OWNED(anchors_release) struct anchors anchors = {0};
-	OWNED(audit_report_release) struct audit_report report = {0};
+	OWNED(report_free) struct audit_report *report = calloc(1, sizeof(*report));
+	if (!report) {
+		(void)err_set(&cli->err, ERR_NOMEM, "audit");
+		return cli_fail(cli);
+	}
 	if (!anchors_load(cli, &anchors) ||
 		!cli_read(cli->arguments->values[0], AUDIT_BUNDLE_MAX, &bundle, &cli->err))
 		return cli_fail(cli);
 	const struct audit_anchors known = {anchors.keys, anchors.key_count, anchors.roots,
-		anchors.root_count, anchors.log_policy, &anchors.policy_signers};
-	if (!audit_run(buf_bytes(&bundle), &known, &report, &cli->err)) {
+		anchors.root_count, anchors.log_policy, &anchors.policy_signers,
+		option_given(cli, "demand-full")};
+	if (!audit_run(buf_bytes(&bundle), &known, report, &cli->err)) {
 		(void)err_wrap(&cli->err, "%s", ESC(bytes_str(cli->arguments->values[0])));
 		return cli_fail(cli);
 	}
-	if (option(cli, "extract") && !extract(cli, buf_bytes(&bundle), &report.record))
+	if (option(cli, "extract") && !extract(cli, buf_bytes(&bundle), &report->record))
 		return cli_fail(cli);
-	enum status status = report.consistent ? STATUS_DONE : STATUS_REFUSED;
-	bool ok = cli->json ? audit_report_json(&report, &text, &cli->err)
+	enum status status = report->consistent ? STATUS_DONE : STATUS_REFUSED;
+	bool ok = cli->json ? audit_report_json(report, &text, &cli->err)
 		  : option_given(cli, "html")
-			  ? audit_report_html(&report, &text, &cli->err)
-			  : audit_report_text(&report, cli->colour, &text, &cli->err);
+			  ? audit_report_html(report, &text, &cli->err)
+			  : audit_report_text(report, cli->colour, &text, &cli->err);
 	if (!ok)
 		return cli_fail(cli);
 	(void)fwrite(text.data, 1, text.len, stdout);

@@ -59,6 +59,7 @@ const struct command *const commands[] = {
 	&cmd_host_retire,
 	&cmd_record_list,
 	&cmd_record_get,
+	&cmd_record_export,
 	&cmd_audit,
 	&cmd_whoami,
 	&cmd_quote_verify,

@@ -92,6 +92,7 @@ bool audit_record(struct audit_case *c, bool *ret_opened, struct err *err)
 	OWNED(certs_release) struct certs certs = {0};
 	struct err why = {0};
 
+	c->section = AUDIT_RECORD;
 	if (!open_pinned(c, ret_opened, err))
 		return false;
 	if (*ret_opened)
@@ -134,6 +135,7 @@ bool audit_leaf(struct audit_case *c, struct err *err)
 	uint8_t hash[SHA256_LEN];
 	bool included;
 
+	c->section = AUDIT_LEDGER;
 	if (!leaf_decode(c->bundle.leaf, &leaf, &why)) {
 		audit_note(c, AUDIT_FAILED, "leaf", "%s", why.text);
 		return !ours(&why) || err_set(err, why.code, "%s", why.text);
@@ -147,5 +149,5 @@ bool audit_leaf(struct audit_case *c, struct err *err)
 	audit_judge(c, included, "inclusion in the ledger",
 		"the leaf is in the tree of the stated root",
 		"the leaf is not in the tree of the stated root");
-	return audit_checkpoint(c, err);
+	return true;
 }

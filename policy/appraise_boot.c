@@ -39,6 +39,7 @@ static bool judge_ima(struct appraisal *a, const struct host_class *class,
 {
 	if (!class->ima.judged)
 		return true;
+	c->verdict.part = PART_IMA_LOG;
 	return boot_judge_ima(a, class, from, boot_pcrs, &c->verdict, &c->ima, &c->until, err);
 }
 
@@ -51,6 +52,7 @@ static bool judge_class(struct appraisal *a, const struct boot_facts *facts, siz
 	struct ima_state start = {0};
 
 	c->index = index;
+	c->verdict.part = PART_BOOT;
 	if (!boot_judge_rules(&boot, err) || !boot_judge_references(&boot, err))
 		return false;
 	c->until = boot.until;
@@ -65,18 +67,28 @@ static void adopt(struct appraisal *a, const struct candidate *c)
 {
 	const struct verdict *v = &c->verdict;
 
+	enum verdict_part before = a->verdict->part;
+
 	for (size_t i = 0; i < v->reason_count; i++) {
 		const struct reason *r = &v->reasons[i];
 
+		a->verdict->part = r->part;
 		verdict_refuse(
 			a->verdict, r->code, r->subject, r->expected, r->actual, r->where, r->hint);
 	}
 	if (v->reasons_cut)
 		a->verdict->reasons_cut = true;
-	for (size_t i = 0; i < v->checked_count; i++)
+	for (size_t i = 0; i < v->checked_count; i++) {
+		a->verdict->part = v->checked_part[i];
 		verdict_checked(a->verdict, "%s", v->checked[i]);
-	for (size_t i = 0; i < v->not_checked_count; i++)
+	}
+	for (size_t i = 0; i < v->not_checked_count; i++) {
+		a->verdict->part = v->not_checked_part[i];
 		verdict_not_checked(a->verdict, "%s", v->not_checked[i]);
+	}
+	a->verdict->held |= v->held;
+	a->verdict->refused |= v->refused;
+	a->verdict->part = before;
 }
 
 static void accept(struct appraisal *a, const struct candidate *c)
@@ -121,7 +133,12 @@ static bool judge_fully(struct appraisal *a, struct err *err)
 {
 	OWNED(boot_facts_free) struct boot_facts *facts = NULL;
 
-	return boot_facts_of(a, &facts, err) && (!facts || judge_classes(a, facts, err));
+	if (!boot_facts_of(a, &facts, err))
+		return false;
+	if (!facts)
+		return true;
+	verdict_held(a->verdict, PART_FIRMWARE_LOG);
+	return judge_classes(a, facts, err);
 }
 
 /* The host's class is one that the risk class names today: a workload can have moved to another. */
@@ -158,6 +175,7 @@ static bool judge_further(struct appraisal *a, struct err *err)
 		return false;
 	c->index = s->host_class - 1;
 	c->until = s->boot_until;
+	c->verdict.part = PART_BOOT;
 	note_open(&c->verdict, &a->policy->host_classes[c->index]);
 	if (!judge_ima(a, &a->policy->host_classes[c->index], &s->ima, &a->pcrs, c, err))
 		return false;
