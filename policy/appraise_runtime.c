@@ -133,7 +133,7 @@ static bool visit(void *context, const struct runtime_record *record, struct err
 		digest_alg_name(w->a->policy->bank));
 }
 
-static bool refuse_range(struct appraisal *a, enum reason_code code, const char *subject,
+static void refuse_range(struct appraisal *a, enum reason_code code, const char *subject,
 	uint64_t expected, uint64_t actual)
 {
 	char want[32], got[32];
@@ -141,7 +141,6 @@ static bool refuse_range(struct appraisal *a, enum reason_code code, const char 
 	snprintf(want, sizeof(want), "record %" PRIu64, expected);
 	snprintf(got, sizeof(got), "record %" PRIu64, actual);
 	verdict_refuse(a->verdict, code, subject, want, got, "claims", NULL);
-	return false;
 }
 
 /* That the bytes are those claimed, and begin where the last appraisal ended. */
@@ -159,9 +158,10 @@ static bool log_as_claimed(struct appraisal *a, bool *ret, struct err *err)
 			BYTES_OF(a->claims.runtime_digest), BYTES_OF(digest), "evidence");
 		return true;
 	}
-	*ret = a->claims.runtime_first == first ||
-	       refuse_range(a, REASON_RUNTIME_GAP, "runtime log begins at", first,
-		       a->claims.runtime_first);
+	*ret = a->claims.runtime_first == first;
+	if (!*ret)
+		refuse_range(a, REASON_RUNTIME_GAP, "runtime log begins at", first,
+			a->claims.runtime_first);
 	return true;
 }
 
@@ -182,7 +182,7 @@ static bool walk_log(struct appraisal *a, bool *ret, struct err *err)
 		return refuse_error(
 			a->verdict, REASON_RUNTIME_LOG, "runtime log", "well-formed", err);
 	if (a->runtime.next != a->claims.runtime_next) {
-		(void)refuse_range(a, REASON_RUNTIME_LOG, "runtime log ends before",
+		refuse_range(a, REASON_RUNTIME_LOG, "runtime log ends before",
 			a->claims.runtime_next, a->runtime.next);
 		return true;
 	}

@@ -6,6 +6,7 @@
 #include "policy/policy.h"
 
 #include "evidence/ek_cert.h"
+#include "policy/appraisal.h"
 #include "policy/checklist.h"
 #include "policy/policy_file.h"
 #include "policy/predicate.h"
@@ -45,6 +46,12 @@ SEAM(dsse_verify,
 	(const struct dsse *dsse, struct key *const *keys_, size_t n, uint64_t *ret_mask,
 		struct err *err),
 	(dsse, keys_, n, ret_mask, err))
+SEAM(evidence_decode, (struct bytes in, struct evidence *ret, struct err *err), (in, ret, err))
+SEAM(claims_decode, (struct bytes in, struct claims *ret, struct err *err), (in, ret, err))
+SEAM(tpmt_public_parse, (struct bytes in, struct tpmt_public *ret, struct err *err), (in, ret, err))
+SEAM(ek_certs_split,
+	(struct bytes in, struct bytes certs[EK_CERTS_MAX], size_t *ret_count, struct err *err),
+	(in, certs, ret_count, err))
 SEAM(key_from_spki, (struct bytes der, struct key **ret, struct err *err), (der, ret, err))
 SEAM(key_verify,
 	(const struct key *key, enum signature_scheme scheme, enum digest_alg alg,
@@ -410,6 +417,18 @@ static void S12__host_with_an_ek_certificate__undecided_where_a_call_fails(void 
 	ek_ca_free(&maker);
 }
 
+static void S12__host_without_an_ek_certificate__undecided_where_a_call_fails(void **ignored)
+{
+	struct buf der = {0};
+
+	(void)ignored;
+	certify_host(&der); /* for its list of what is distrusted */
+	s->context.host.ek_certs = (struct bytes){0};
+	appraise_each(true);
+	buf_release(&der);
+	ek_ca_free(&maker);
+}
+
 static struct bytes endorsement[1];
 
 static bool run_ek(struct err *err)
@@ -465,6 +484,7 @@ int main(void)
 		T(S12__checklist__empty_where_a_call_fails),
 		T(S12__statement_for_keeps__refused_where_a_call_fails),
 		T(S12__host_with_an_ek_certificate__undecided_where_a_call_fails),
+		T(S12__host_without_an_ek_certificate__undecided_where_a_call_fails),
 		T(S12__endorsement_key_alone__undecided_where_a_call_fails),
 		T(S12__enrolment__undecided_where_a_call_fails),
 		T(S12__authentic_evidence__not_so_where_a_call_fails),
