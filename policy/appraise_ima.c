@@ -65,6 +65,7 @@ static bool add_finding(struct verdict *verdict, const struct ima_finding *findi
 	OWNED(buf_release) struct buf known = {0};
 	OWNED(buf_release) struct buf line = {0};
 	char subject[REASON_TEXT_MAX], where[48];
+	const char *expected, *actual, *hint;
 
 	ima_finding_text(finding, &said);
 	ima_finding_rule(finding, &line);
@@ -74,10 +75,13 @@ static bool add_finding(struct verdict *verdict, const struct ima_finding *findi
 		buf_put_str(&known, "what the IMA rules list");
 	text_escape(finding->path, subject, sizeof(subject));
 	snprintf(where, sizeof(where), "IMA log entry %llu", (unsigned long long)finding->entry);
-	if (!buf_str(&said) || !buf_str(&known) || !buf_str(&line))
+	expected = buf_str(&known);
+	actual = buf_str(&said);
+	hint = buf_str(&line);
+	if (!expected || !actual || !hint)
 		return err_set(err, ERR_NOMEM, "no memory");
-	verdict_refuse(verdict, finding_reasons[finding->kind], subject, buf_str(&known),
-		buf_str(&said), where, line.len > 0 ? buf_str(&line) : NULL);
+	verdict_refuse(verdict, finding_reasons[finding->kind], subject, expected, actual, where,
+		line.len > 0 ? hint : NULL);
 	return true;
 }
 

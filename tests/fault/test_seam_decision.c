@@ -11,31 +11,9 @@
 #include "policy/policy_file.h"
 #include "policy/predicate.h"
 #include "policy/withdrawal.h"
+#include "tests/fault/seam.h"
 #include "tests/unit/policy/ek_ca.h"
 #include "tests/unit/policy/scene.h"
-
-static struct {
-	bool armed;
-	enum err_code code;
-	size_t at, seen;
-} seam;
-
-static bool seam_fails(struct err *err)
-{
-	if (!seam.armed || seam.seen++ != seam.at)
-		return false;
-	(void)err_set(err, seam.code, "told to fail");
-	return true;
-}
-
-/* A call that fails when told to. `name`(params) becomes the linker's __wrap_name. */
-#define SEAM(name, params, args)                                                                   \
-	bool real_##name params __asm__("__real_" #name);                                          \
-	bool seam_##name params __asm__("__wrap_" #name);                                          \
-	bool seam_##name params                                                                    \
-	{                                                                                          \
-		return !seam_fails(err) && real_##name args;                                       \
-	}
 
 SEAM(sha256_of, (struct bytes in, uint8_t out[SHA256_LEN], struct err *err), (in, out, err))
 SEAM(digest_of_parts,
@@ -87,7 +65,7 @@ void *real_policy_alloc(size_t n, size_t size, struct err *err) __asm__("__real_
 void *seam_policy_alloc(size_t n, size_t size, struct err *err) __asm__("__wrap_policy_alloc");
 void *seam_policy_alloc(size_t n, size_t size, struct err *err)
 {
-	return seam_fails(err) ? NULL : real_policy_alloc(n, size, err);
+	return seam_fails(0, err) ? NULL : real_policy_alloc(n, size, err);
 }
 
 static struct scene_keys keys;
@@ -128,51 +106,6 @@ static int teardown(void **ignored)
 	buf_release(&withdrawal_envelope);
 	scene_free(s);
 	return 0;
-}
-
-static void each_seam_with(
-	enum err_code code, bool (*run)(struct err *err), void (*nothing_left)(void))
-{
-	struct err err = {0};
-	size_t calls;
-
-	seam.code = code;
-	seam.armed = true;
-	seam.at = SIZE_MAX;
-	seam.seen = 0;
-	assert_ok(run(&err), err);
-	calls = seam.seen;
-	assert_true(calls > 0);
-	for (seam.at = 0; seam.at < calls; seam.at++) {
-		seam.seen = 0;
-		err = (struct err){0};
-		if (run(&err))
-			fail_msg("call %zu of %zu failed, and it was decided", seam.at, calls);
-		if ((err.code != code || !strstr(err.text, "told to fail")) &&
-			(err.code != ERR_NOMEM || !strstr(err.text, "no memory")))
-			fail_msg("call %zu of %zu failed: %s: \"%s\"", seam.at, calls,
-				err_code_name(err.code), err.text);
-		if (nothing_left)
-			nothing_left();
-	}
-	seam.armed = false;
-}
-
-/* Runs once with nothing failing, then with call 0, 1, … failing: undecided, for want of memory or for a fault of our own. */
-static void each_seam(bool (*run)(struct err *err), void (*nothing_left)(void))
-{
-	each_seam_with(ERR_NOMEM, run, nothing_left);
-	each_seam_with(ERR_INTERNAL, run, nothing_left);
-}
-
-static bool all_zero(const void *data, size_t size)
-{
-	const uint8_t *bytes = data;
-
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i])
-			return false;
-	return true;
 }
 
 static bool run_appraise(struct err *err)

@@ -59,8 +59,7 @@ static inline const struct reason *reason_of(const struct verdict *v, enum reaso
 }
 
 /* The first reason of this code: what was wanted, and what there was. */
-static inline void assert_reason(
-	enum reason_code code, const char *expected, const char *actual)
+static inline void assert_reason(enum reason_code code, const char *expected, const char *actual)
 {
 	const struct reason *r = reason_of(s->verdict, code);
 

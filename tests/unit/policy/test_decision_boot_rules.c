@@ -106,8 +106,8 @@ static void secure_boot__not_demanded__said_to_be_unchecked(void **state)
 	facts->secure_boot->enforced = false;
 	assert_accepted();
 	assert_int_equal(verdict->not_checked_count, 1);
-	assert_string_equal(verdict->not_checked[0],
-		"Secure Boot is off: the host class does not demand it");
+	assert_string_equal(
+		verdict->not_checked[0], "Secure Boot is off: the host class does not demand it");
 	assert_int_equal(verdict->checked_count, 0);
 }
 
@@ -191,8 +191,8 @@ static void authorities__digest_differs_in_its_last_byte__refused(void **state)
 	judge();
 	assert_int_equal(verdict->reason_count, 1);
 	assert_int_equal(verdict->reasons[0].code, REASON_BOOT_AUTHORITY);
-	assert_string_not_equal(verdict->reasons[0].actual,
-		"no authority that was measured can have verified it");
+	assert_string_not_equal(
+		verdict->reasons[0].actual, "no authority that was measured can have verified it");
 }
 
 static void authorities__image_that_none_can_have_verified__refused(void **state)
@@ -211,8 +211,7 @@ static void authorities__drivers_in_other_pcrs__no_boot_images(void **state)
 	names(0xaa, 0);
 	authority(0, 0xaa, true);
 	image(0, 2, -1);
-	assert_refused_as(
-		REASON_BOOT_AUTHORITY, "an image in PCR 4", "none", "firmware log");
+	assert_refused_as(REASON_BOOT_AUTHORITY, "an image in PCR 4", "none", "firmware log");
 	image(1, 4, 0);
 	assert_accepted();
 	assert_true(checked("boot images: 1, each by an authority of the host class"));
@@ -235,8 +234,7 @@ static void dbx__at_least_so_many_entries(void **state)
 		REASON_DBX_OLD, "1 entries or more", "not measured", "firmware log event 9");
 	dbx->measured = true;
 	class->dbx_minimum = 8;
-	assert_refused_as(
-		REASON_DBX_OLD, "8 entries or more", "7 entries", "firmware log event 9");
+	assert_refused_as(REASON_DBX_OLD, "8 entries or more", "7 entries", "firmware log event 9");
 	class->dbx_minimum = 7;
 	assert_accepted();
 }

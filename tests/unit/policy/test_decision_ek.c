@@ -34,7 +34,8 @@ static void make_authority(struct ek_ca *ca, const char *name, const struct ek_c
 	assert_ok(key_generate(KEY_EC_P256, &ca->key, &err), err);
 	X509_set_version(x509, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(x509), name[0]);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(
+		subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
 	X509_set_subject_name(x509, subject);
 	X509_set_issuer_name(x509, X509_get_subject_name(issuer));
 	ASN1_TIME_set(X509_getm_notBefore(x509), SCENE_NOW - 10 * 86400);
@@ -131,7 +132,7 @@ static void judge(const struct bytes *certs, size_t count)
 static void split__each_form_of_length__as_DER_has_it(void **state)
 {
 	static uint8_t seq127[2 + 127] = {0x30, 127}, seq128[3 + 128] = {0x30, 0x81, 128},
-		       seq256[4 + 256] = {0x30, 0x82, 1, 0};
+				  seq256[4 + 256] = {0x30, 0x82, 1, 0};
 	const struct {
 		struct bytes in;
 		size_t count;
@@ -234,8 +235,7 @@ static void distrust__others__said_to_have_been_looked_up(void **state)
 	ek_ca_issue(&root, &wish, &der);
 	judge(&(struct bytes){der.data, der.len}, 1);
 	assert_trusted(s);
-	assert_true(says(s->verdict,
-		"endorsement key: not among those the policy distrusts"));
+	assert_true(says(s->verdict, "endorsement key: not among those the policy distrusts"));
 	/* Without a certificate the key itself is still looked up. */
 	s->context.host.ek_certs = (struct bytes){0};
 	scene_run(s);

@@ -107,8 +107,7 @@ static void Q21__baseline_of_another_boot__both_sides_said(void **state)
 	b.restart_count = 3;
 	log_whole(&b);
 	assert_refused(s, REASON_RUNTIME_BASELINE);
-	assert_reason(
-		REASON_RUNTIME_BASELINE, "reset count 1", "reset count 2, restart count 3");
+	assert_reason(REASON_RUNTIME_BASELINE, "reset count 1", "reset count 2, restart count 3");
 	assert_string_equal(s->verdict->reasons[0].where, "runtime log record 0");
 	assert_false(says(s->verdict, "runtime log: records"));
 	b = scene_baseline(s);
@@ -238,6 +237,7 @@ static void launch__as_released__said_with_its_components(void **state)
 		"launch: one, with the released spec and exactly the 3 components released"));
 	assert_false(s->state_out.unpinned);
 	assert_false(says(s->verdict, "component "));
+	assert_false(says(s->verdict, "launch: the one accepted earlier"));
 	s->release.spec[0] ^= 1;
 	scene_log_default(s);
 	s->release.spec[0] ^= 1;

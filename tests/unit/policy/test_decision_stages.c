@@ -30,18 +30,18 @@ static void error__not_asked_for__undecided_all_the_same(void **state)
 	s->context.policy = NULL;
 	assert_false(policy_appraise(buf_bytes(&s->evidence), &s->context, &s->state_in, s->verdict,
 		&s->state_out, NULL));
-	assert_false(policy_appraise_enrolment(
-		buf_bytes(&s->evidence), &s->context, s->verdict, NULL));
-	assert_false(policy_evidence_authentic(
-		buf_bytes(&s->evidence), &s->context, &authentic, NULL));
+	assert_false(
+		policy_appraise_enrolment(buf_bytes(&s->evidence), &s->context, s->verdict, NULL));
+	assert_false(
+		policy_evidence_authentic(buf_bytes(&s->evidence), &s->context, &authentic, NULL));
 	assert_false(authentic);
 	s->context.policy = s->policy;
 	assert_true(policy_evidence_authentic(BYTES_LIT("junk"), &s->context, &authentic, NULL));
 	assert_false(authentic);
 	assert_true(policy_appraise_enrolment(BYTES_LIT("junk"), &s->context, s->verdict, NULL));
 	assert_refused(s, REASON_EVIDENCE_MALFORMED);
-	assert_true(policy_appraise(BYTES_LIT("junk"), &s->context, &s->state_in, s->verdict,
-		&s->state_out, NULL));
+	assert_true(policy_appraise(
+		BYTES_LIT("junk"), &s->context, &s->state_in, s->verdict, &s->state_out, NULL));
 	assert_refused(s, REASON_EVIDENCE_MALFORMED);
 }
 
