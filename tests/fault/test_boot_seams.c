@@ -34,8 +34,7 @@ SEAM(secure_boot_state,
 	(const struct event_log *log, enum digest_alg bank, struct secure_boot **ret,
 		struct err *err),
 	(log, bank, ret, err))
-SEAM(systemd_log_walk,
-	(struct bytes log, systemd_event_fn *fn, void *context, struct err *err),
+SEAM(systemd_log_walk, (struct bytes log, systemd_event_fn *fn, void *context, struct err *err),
 	(log, fn, context, err))
 SEAM(systemd_log_replay,
 	(struct bytes log, enum digest_alg bank, struct digest pcrs[SYSTEMD_LOG_PCRS],

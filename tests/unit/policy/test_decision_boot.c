@@ -168,8 +168,8 @@ static void log__renamed_or_error_separator__said(void **state)
 	log_maker_event(&maker, 5, EV_SEPARATOR, BYTES_LIT("\1\0\0\0"));
 	boot_made(&maker, BOOT_RISK, ANY); /* such a log is no reference either */
 	scene_run(boot.s);
-	assert_first(REASON_FIRMWARE_LOG, "separators without an error",
-		"the firmware reports one", "");
+	assert_first(
+		REASON_FIRMWARE_LOG, "separators without an error", "the firmware reports one", "");
 }
 
 /* One event that the quoted bank has no digest of: it was extended into another bank alone. */
@@ -222,8 +222,7 @@ static void pcr__differs__both_values_and_its_last_event_said(void **state)
 	scene_run(boot.s);
 	assert_refused(boot.s, REASON_FIRMWARE_PCR);
 	assert_string_equal(boot.s->verdict->reasons[0].subject, "PCR 4");
-	assert_first(REASON_FIRMWARE_PCR, log, quoted,
-		"firmware log: its last event there is 8");
+	assert_first(REASON_FIRMWARE_PCR, log, quoted, "firmware log: its last event there is 8");
 }
 
 /* ---- systemd's log ---- */
@@ -253,14 +252,9 @@ static void systemd__phase_of_odd_letters__told_apart(void **state)
 		const char *string, *measured;
 		bool fits;
 	} cases[] = {
-		{"!", "!", true},
-		{"~", "~", true},
-		{"a~b!c", "a~b!c", true},
-		{"a\x7f", "a\x7f", false},
-		{"a b", "a b", false},
-		{" ", " ", false},
-		{"a\\\\b", "a\\b", false},
-		{"ready", "other", false}, /* no digest covers it */
+		{"!", "!", true}, {"~", "~", true}, {"a~b!c", "a~b!c", true},
+		{"a\x7f", "a\x7f", false}, {"a b", "a b", false}, {" ", " ", false},
+		{"a\\\\b", "a\\b", false}, {"ready", "other", false}, /* no digest covers it */
 	};
 
 	(void)state;
@@ -436,8 +430,8 @@ static void reference__accepted__counted(void **state)
 	boot_attach(buf_bytes(&boot.firmware));
 	scene_run(boot.s);
 	assert_trusted(boot.s);
-	assert_true(checked(
-		"boot: 9 events of the firmware log; 13 PCRs as references accept them"));
+	assert_true(
+		checked("boot: 9 events of the firmware log; 13 PCRs as references accept them"));
 	assert_true(not_checked("what was measured into PCRs 3: host class server leaves it open"));
 }
 

@@ -145,8 +145,8 @@ static void class__more_reasons_than_a_verdict_holds__said_to_be_cut(void **stat
 	log_maker_start(&maker, banks, ARRAY_LEN(banks));
 	log_maker_separators(&maker, 0, 7);
 	log_maker_put(&maker, 8, EV_IPL, buf_bytes(&line), buf_bytes(&event));
-	boot_made(&maker, BOOT_RISK,
-		"    secure_boot: any\n    command_line: {forbid: [\"x=*\"]}\n");
+	boot_made(
+		&maker, BOOT_RISK, "    secure_boot: any\n    command_line: {forbid: [\"x=*\"]}\n");
 	boot_attach(buf_bytes(&boot.firmware));
 	scene_run(boot.s);
 	assert_int_equal(boot.s->verdict->reason_count, REASONS_MAX);

@@ -153,6 +153,9 @@ static void split__each_form_of_length__as_DER_has_it(void **state)
 		{BYTES_LIT("\x30"), 0, "not DER at offset 0 of 1"},
 		{BYTES_LIT("\x30\x01"), 0, "not DER at offset 0 of 2"},
 		{BYTES_LIT("\x30\0\x30\x80"), 0, "not DER at offset 2 of 4"},
+		{BYTES_LIT("\x30\x80\0\0"), 0, "not DER at offset 0 of 4"},
+		{BYTES_OF(endless), 0, "not DER at offset 0 of 130"},
+		{BYTES_LIT("\x30\x01\x05\x30\x02\x05"), 0, "not DER at offset 3 of 6"},
 		{BYTES_LIT("\x30\x81"), 0, "not DER at offset 0 of 2"},
 		{BYTES_LIT("\x30\x82\0"), 0, "not DER at offset 0 of 3"},
 		{BYTES_LIT("\x30\x83\0\0\x01\x05"), 0, "not DER at offset 0 of 6"},
@@ -212,6 +215,11 @@ static void template__listed_or_not__said(void **state)
 	assert_refused(s, REASON_EK_TEMPLATE);
 	assert_reason(REASON_EK_TEMPLATE, "a template that the policy accepts", "L-2");
 	assert_false(says(s->verdict, "endorsement key: template"));
+	buf_clear(&lines);
+	buf_put_str(&lines, "ek_templates: [L-2]\n");
+	trust();
+	judge(&(struct bytes){der.data, der.len}, 1);
+	assert_trusted(s);
 }
 
 static void template__none__refused_once(void **state)
@@ -267,7 +275,7 @@ static void distrust__endorsement_key_that_is_no_point__refused_once_for_each_us
 static void chain__with_an_authority_between__from_policy_or_host(void **state)
 {
 	struct bytes certs[2];
-	struct buf pem = {0};
+	struct buf pem = {0}, padded = {0};
 
 	(void)state;
 	ek_ca_issue(&below, &wish, &der);
@@ -280,6 +288,13 @@ static void chain__with_an_authority_between__from_policy_or_host(void **state)
 	assert_string_equal(s->verdict->reasons[0].where, "incomplete-chain");
 	judge(certs, 2);
 	assert_trusted(s);
+	/* As NV memory holds it, padded. */
+	buf_put(&padded, certs[1]);
+	buf_put(&padded, BYTES_LIT("\0\0"));
+	certs[1] = buf_bytes(&padded);
+	judge(certs, 2);
+	assert_trusted(s);
+	buf_release(&padded);
 	assert_ok(cert_pem(below.cert, &pem, &s->err), s->err);
 	put_pem("ek_intermediates", &pem);
 	trust();
