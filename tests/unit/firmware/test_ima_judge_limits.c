@@ -187,8 +187,8 @@ static void keyring__dot_and_certificate__or_no_keyring(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const struct ima_entry entry = {.path = bytes_str(cases[i].name),
-			.field[IMA_FIELD_BUF] = cases[i].content};
+		const struct ima_entry entry = {
+			.path = bytes_str(cases[i].name), .field[IMA_FIELD_BUF] = cases[i].content};
 
 		assert_int_equal(ima_entry_is_keyring(&entry), cases[i].keyring);
 		list_again();

@@ -132,7 +132,8 @@ static void judge(const struct bytes *certs, size_t count)
 static void split__each_form_of_length__as_DER_has_it(void **state)
 {
 	static uint8_t seq127[2 + 127] = {0x30, 127}, seq128[3 + 128] = {0x30, 0x81, 128},
-				  seq256[4 + 256] = {0x30, 0x82, 1, 0};
+				  seq256[4 + 256] = {0x30, 0x82, 1, 0},
+				  endless[2 + 128] = {0x30, 0x80};
 	const struct {
 		struct bytes in;
 		size_t count;
@@ -209,6 +210,10 @@ static void template__listed_or_not__said(void **state)
 	assert_true(says(s->verdict, "endorsement key: template L-2"));
 	assert_true(says(s->verdict, "attestation key: restricted, signing, bound to its TPM"));
 	assert_false(says(s->verdict, "endorsement key: not among"));
+	/* As NV memory holds it, padded. */
+	buf_put(&der, BYTES_LIT("\0\0"));
+	judge(&(struct bytes){der.data, der.len}, 1);
+	assert_trusted(s);
 	buf_put_str(&lines, "ek_templates: [H-3]\n");
 	trust();
 	judge(&(struct bytes){der.data, der.len}, 1);
@@ -359,6 +364,45 @@ static void chain__certificate_between_distrusted__refused(void **state)
 	assert_reason(REASON_EK_REVOKED, "not distrusted by the policy", "its key was lost");
 }
 
+/* An extension that nobody reads ends the judgement before any chain is made; the list of what is distrusted counts still. */
+static void distrust__certificate_of_an_odd_extension__both_said(void **state)
+{
+	uint8_t digest[SHA256_LEN];
+	X509 *x509;
+	unsigned char *out = NULL;
+	int n;
+
+	(void)state;
+	ek_ca_issue(&root, &wish, &der);
+	x509 = X509_new();
+	{
+		const unsigned char *at = der.data;
+
+		assert_non_null(d2i_X509(&x509, &at, (long)der.len));
+	}
+	put_extension(x509, x509, NID_ad_OCSP, "critical,DER:0500");
+	assert_true(X509_sign(x509, key_evp(root.key), EVP_sha256()) > 0);
+	n = i2d_X509(x509, &out);
+	assert_true(n > 0);
+	buf_clear(&der);
+	buf_put(&der, bytes_of(out, (size_t)n));
+	OPENSSL_free(out);
+	X509_free(x509);
+	assert_ok(sha256_of(buf_bytes(&der), digest, &s->err), s->err);
+	buf_put_str(&lines, "ek_distrusted:\n  - reason: stolen\n    sha256: ");
+	buf_put_hex(&lines, BYTES_OF(digest));
+	buf_put_str(&lines, "\n");
+	trust();
+	judge(&(struct bytes){der.data, der.len}, 1);
+	assert_int_equal(s->verdict->reason_count, 2);
+	assert_int_equal(s->verdict->reasons[0].code, REASON_EK_CERT);
+	assert_string_equal(s->verdict->reasons[0].where, "ek-cert-extension");
+	assert_string_equal(s->verdict->reasons[0].expected,
+		"issued for this endorsement key by a maker that the policy trusts");
+	assert_int_equal(s->verdict->reasons[1].code, REASON_EK_REVOKED);
+	assert_string_equal(s->verdict->reasons[1].subject, "EK certificate");
+}
+
 /* ---- revocation ---- */
 
 static void put_crl(const struct ek_ca *by, const struct cert *revoked, struct buf *pem)
@@ -477,6 +521,7 @@ int main(void)
 		T(chain__junk_beside_it__passed_over),
 		T(chain__beyond_the_limit__not_looked_at),
 		T(chain__certificate_between_distrusted__refused),
+		T(distrust__certificate_of_an_odd_extension__both_said),
 		T(revocation__of_one_link_of_two__said_how_many),
 		T(revocation__nothing_looked_up__not_said_to_be),
 		T(revocation__revoked_or_list_that_does_not_hold__each_in_its_words),
