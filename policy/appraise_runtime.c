@@ -90,8 +90,7 @@ static bool visit_component(struct walk *w, const struct runtime_record *record,
 
 static bool visit_launch(struct walk *w, const struct runtime_record *record, struct err *err)
 {
-	if (w->found->launches++ > 0)
-		return true;
+	w->found->launches++; /* more than one refuses, whichever is kept */
 	w->found->launch = *record->launch;
 	w->found->launch_recnum = record->recnum;
 	return sha256_of(record->content, w->found->launch_digest, err);

@@ -65,6 +65,38 @@ static void runtime__length_claimed_is_another__refused(void **state)
 	appraisal_free(&a);
 }
 
+static void change_log(struct scene *scene, struct evidence *e)
+{
+	static uint8_t bent[4096];
+
+	(void)scene;
+	assert_true(e->runtime_log.len <= sizeof(bent));
+	memcpy(bent, e->runtime_log.data, e->runtime_log.len);
+	bent[e->runtime_log.len - 1] ^= 1;
+	e->runtime_log.data = bent;
+}
+
+static void runtime__bytes_that_the_claims_do_not_name__refused_as_that(void **state)
+{
+	(void)state;
+	s->edit_evidence = change_log;
+	scene_run(s);
+	assert_refused(s, REASON_RUNTIME_LOG);
+	assert_string_equal(s->verdict->reasons[0].where, "evidence");
+	assert_int_equal(strlen(s->verdict->reasons[0].expected), 2 * SHA256_LEN);
+}
+
+/* What it would be replayed from is of another boot: nothing is said of it. */
+static void renewal__stale__its_log_is_not_judged(void **state)
+{
+	(void)state;
+	scene_renewal(s);
+	s->claims.boot_id[0] ^= 1;
+	s->pcrs.values[SCENE_PCR][0] ^= 1;
+	scene_run(s);
+	assert_refused(s, REASON_STATE_STALE);
+}
+
 static void runtime__begins_or_ends_elsewhere__both_numbers_said(void **state)
 {
 	(void)state;
@@ -219,8 +251,8 @@ static void runtime__exit_twice_or_of_another__ended_once_for_all(void **state)
 	assert_trusted(s);
 	assert_false(s->state_out.ended);
 	scene_log_exit(s, s->instance);
-	scene_log_exit(s, theirs);
 	scene_log_exit(s, s->instance);
+	scene_log_exit(s, theirs);
 	scene_run(s);
 	assert_refused(s, REASON_INSTANCE_ENDED);
 	assert_reason(REASON_INSTANCE_ENDED, "alive", "its exit is recorded");
@@ -362,6 +394,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(runtime__replayed__said_with_its_records),
 		T(runtime__length_claimed_is_another__refused),
+		T(runtime__bytes_that_the_claims_do_not_name__refused_as_that),
+		T(renewal__stale__its_log_is_not_judged),
 		T(runtime__begins_or_ends_elsewhere__both_numbers_said),
 		T(runtime__log_that_lost_its_beginning__said),
 		T(runtime__second_baseline__said),

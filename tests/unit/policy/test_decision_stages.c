@@ -165,8 +165,7 @@ static void verdict__at_its_lowest_level__names_what_it_did_not_check(void **sta
 		"the agent's inputs and its model's behaviour",
 		"files outside the components that the release lists",
 		"physical attacks on the TPM",
-		"asserted by the verifier: that the attestation key lives in the TPM of this "
-		"endorsement key",
+		"asserted by the verifier: that the attestation key lives in the TPM of this",
 	};
 
 	(void)state;
