@@ -148,6 +148,7 @@ static void Q21__baseline_of_another_boot__both_sides_said(void **state)
 	assert_refused(s, REASON_BOOT_ID);
 	assert_string_equal(s->verdict->reasons[0].where, "runtime log record 0");
 	/* What follows is of that other boot, too. */
+	assert_false(says(s->verdict, "runtime log: records"));
 	assert_false(says(s->verdict, "launch: one"));
 }
 
@@ -195,6 +196,10 @@ static void runtime__pcr_extended_before_hostd__its_value_said(void **state)
 		"0000000000000000000000000000000000000000000000000000000000000000",
 		"0000000000000000000000000000000000000000000000000000000000000001");
 	assert_string_equal(s->verdict->reasons[0].where, "runtime log record 0");
+	/* And that the replay then ends elsewhere is no news. */
+	s->pcrs.values[SCENE_PCR][0] ^= 1;
+	scene_run(s);
+	assert_refused(s, REASON_RUNTIME_BASELINE);
 }
 
 static void runtime__bank_lacking_in_a_record__said(void **state)
