@@ -271,13 +271,9 @@ static void S12__boot_of_no_class__undecided_where_a_call_fails(void **ignored)
 
 /* ---- words ---- */
 
-static void S12__words_of_a_finding__undecided_without_memory(void **ignored)
+static void each_word(size_t least)
 {
-	(void)ignored;
-	boot_machine("unlisted-program");
 	scene_attest(boot.s);
-	assert_true(run_appraise(NULL));
-	assert_int_equal(verdict.reasons[0].code, REASON_IMA_FILE);
 	seam.group = OF_WORDS;
 	for (seam.at = 0;; seam.at++) {
 		struct err err = {0};
@@ -293,7 +289,25 @@ static void S12__words_of_a_finding__undecided_without_memory(void **ignored)
 		assert_int_equal(err.code, ERR_NOMEM);
 		no_verdict();
 	}
-	assert_true(seam.at >= 3);
+	assert_true(seam.at >= least);
+	assert_true(run_appraise(NULL));
+}
+
+static void S12__words_of_an_ima_finding__undecided_without_memory(void **ignored)
+{
+	(void)ignored;
+	boot_machine("unlisted-program");
+	each_word(3);
+	assert_int_equal(verdict.reasons[0].code, REASON_IMA_FILE);
+}
+
+static void S12__words_of_an_event__undecided_without_memory(void **ignored)
+{
+	(void)ignored;
+	boot_machine("other-command-line");
+	boot.send_ima = false;
+	each_word(1);
+	assert_int_equal(verdict.reasons[0].code, REASON_FIRMWARE_EVENT);
 }
 
 /* ---- the IMA log by itself ---- */
@@ -447,7 +461,8 @@ int main(void)
 		T(S12__boot__never_trusted_where_a_parser_fails),
 		T(S12__renewal__undecided_where_a_call_fails),
 		T(S12__boot_of_no_class__undecided_where_a_call_fails),
-		T(S12__words_of_a_finding__undecided_without_memory),
+		T(S12__words_of_an_ima_finding__undecided_without_memory),
+		T(S12__words_of_an_event__undecided_without_memory),
 		T(S12__ima__undecided_where_a_call_fails),
 		T(S12__ima_digest_fails__nothing_is_accepted),
 		T(S12__runtime_record_out_of_form__refused),
