@@ -230,7 +230,6 @@ bool policy_appraise(struct bytes evidence, const struct policy_context *context
 	if (!err)
 		err = &own;
 	memset(ret_verdict, 0, sizeof(*ret_verdict));
-	memset(ret_state_out, 0, sizeof(*ret_state_out));
 	a = appraisal_new(context, state_in, ret_verdict, err);
 	if (a && appraise(a, evidence, ret_state_out, err))
 		return true;

@@ -43,23 +43,30 @@ static bool judge_ima(struct appraisal *a, const struct host_class *class,
 	return boot_judge_ima(a, class, from, boot_pcrs, &c->verdict, &c->ima, &c->until, err);
 }
 
-static bool judge_class(struct appraisal *a, const struct boot_facts *facts, size_t index,
-	struct candidate *c, struct err *err)
+/* What one class makes of the boot; the caller owns it. NULL: nothing can be decided. */
+static struct candidate *judge_class(
+	struct appraisal *a, const struct boot_facts *facts, size_t index, struct err *err)
 {
 	const struct host_class *class = &a->policy->host_classes[index];
-	struct boot_case boot = {
-		.facts = facts, .class = class, .verdict = &c->verdict, .now = a->context->now};
+	OWNED(free_ptr) struct candidate *c = policy_alloc(1, sizeof(*c), err);
+	struct boot_case boot = {.facts = facts, .class = class, .now = a->context->now};
 	struct ima_state start = {0};
 
+	if (!c)
+		return NULL;
 	c->index = index;
 	c->verdict.part = PART_BOOT;
-	if (!boot_judge_rules(&boot, err) || !boot_judge_references(&boot, err))
-		return false;
+	boot.verdict = &c->verdict;
+	boot_judge_rules(&boot);
+	if (!boot_judge_references(&boot, err))
+		return NULL;
 	c->until = boot.until;
 	if (class->ima.judged && !ima_state_start(&start, a->policy->bank, DIGEST_SHA1, err))
-		return false;
+		return NULL;
 	note_open(&c->verdict, class);
-	return judge_ima(a, class, &start, &facts->firmware, c, err);
+	if (!judge_ima(a, class, &start, &facts->firmware, c, err))
+		return NULL;
+	return TAKE(c);
 }
 
 /* Takes over a class's findings: against, or in favour of, the evidence. */
@@ -107,22 +114,21 @@ static void accept(struct appraisal *a, const struct candidate *c)
 /* The first class satisfied; failing that, the one that is nearest, so that its reasons are told. */
 static bool judge_classes(struct appraisal *a, const struct boot_facts *facts, struct err *err)
 {
-	OWNED(free_ptr) struct candidate *best = NULL;
+	const struct policy_class *risk = a->class;
+	OWNED(free_ptr) struct candidate *best = judge_class(a, facts, risk->hosts[0], err);
 
-	for (size_t i = 0; i < a->class->host_count; i++) {
-		OWNED(free_ptr) struct candidate *c = policy_alloc(1, sizeof(*c), err);
+	if (!best)
+		return false;
+	for (size_t i = 1; i < risk->host_count && best->verdict.reason_count > 0; i++) {
+		OWNED(free_ptr) struct candidate *c = judge_class(a, facts, risk->hosts[i], err);
 
-		if (!c || !judge_class(a, facts, a->class->hosts[i], c, err))
+		if (!c)
 			return false;
-		if (!best || c->verdict.reason_count < best->verdict.reason_count) {
+		if (c->verdict.reason_count < best->verdict.reason_count) {
 			free(best);
 			best = TAKE(c);
 		}
-		if (best->verdict.reason_count == 0)
-			break;
 	}
-	if (!best)
-		return err_set(err, ERR_INTERNAL, "no host class to judge by");
 	adopt(a, best);
 	if (best->verdict.reason_count == 0)
 		accept(a, best);

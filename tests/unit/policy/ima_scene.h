@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A boot_scene whose IMA log is judged: rules made of the recorded log itself. */
+/* A boot_scene whose class judges the IMA log too: rules that approve what the recorded machine ran, and one of its programs
+ * in the place of assay-hostd. */
 #ifndef ASSAY_TESTS_UNIT_POLICY_IMA_SCENE_H
 #define ASSAY_TESTS_UNIT_POLICY_IMA_SCENE_H
 
 #include "tests/unit/policy/boot_scene.h"
 
-#define IMA_SCENE_ENTRIES 41 /* of the machine "secure-boot" */
+#include "tests/support/ima_make.h"
+
+#define GOOD        "secure-boot"
+#define IMA_SCENE_ENTRIES 41
+
+static struct buf rules, class_lines;
 
 /* Rules that approve a log as it is: what the findings themselves propose, a person not asked. */
 static inline void ima_rules_of(struct bytes log, struct buf *out)
@@ -60,6 +66,47 @@ static inline void ima_hostd_line(struct bytes log, const char *path, struct buf
 		return;
 	}
 	fail_msg("%s is not in the log", path);
+}
+
+/* The class `server`: golden log, rules, hostd. */
+static inline void policy_with(const char *rules_extra)
+{
+	struct buf golden = {0};
+
+	boot_read(GOOD, "firmware.log", &golden);
+	buf_clear(&boot.lines);
+	boot_reference("golden-log", buf_bytes(&golden), "");
+	boot_reference("ima-rules", buf_bytes(&rules), rules_extra);
+	boot_policy(BOOT_RISK "    minimum_assurance: measured\n", buf_str(&class_lines));
+	boot_attach(buf_bytes(&golden));
+	boot_attach(buf_bytes(&rules));
+	buf_release(&golden);
+}
+
+static inline void ima_setup(const struct scene_keys *keys)
+{
+	boot_setup(keys, GOOD);
+	boot.send_ima = true;
+	ima_rules_of(buf_bytes(&boot.ima), &rules);
+	ima_hostd_line(buf_bytes(&boot.ima), "/usr/bin/busybox", &class_lines);
+	policy_with("");
+}
+
+static inline void ima_teardown(void)
+{
+	boot_teardown();
+	buf_release(&rules);
+	buf_release(&class_lines);
+}
+
+/* Renewal after the machine wrote more: the log from the state's next entry on. */
+static inline void ima_renewal(void)
+{
+	scene_renewal(boot.s);
+	boot.send_firmware = false;
+	boot_claims();
+	boot.s->claims.ima_start = boot.s->state_in.ima.next;
+	buf_clear(&boot.ima);
 }
 
 #endif

@@ -3,13 +3,9 @@
  * carried on from renewal to renewal. */
 #include "ima_scene.h"
 
-#include "tests/support/ima_make.h"
-
-#define GOOD     "secure-boot"
 #define UNLISTED "/opt/unlisted"
 
 static struct scene_keys keys;
-static struct buf rules, class_lines;
 
 static int group_setup(void **state)
 {
@@ -25,38 +21,17 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-/* The class `server`: golden log, rules, hostd. */
-static void policy_with(const char *rules_extra)
-{
-	struct buf golden = {0};
-
-	boot_read(GOOD, "firmware.log", &golden);
-	buf_clear(&boot.lines);
-	boot_reference("golden-log", buf_bytes(&golden), "");
-	boot_reference("ima-rules", buf_bytes(&rules), rules_extra);
-	boot_policy(BOOT_RISK "    minimum_assurance: measured\n", buf_str(&class_lines));
-	boot_attach(buf_bytes(&golden));
-	boot_attach(buf_bytes(&rules));
-	buf_release(&golden);
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	boot_setup(&keys, GOOD);
-	boot.send_ima = true;
-	ima_rules_of(buf_bytes(&boot.ima), &rules);
-	ima_hostd_line(buf_bytes(&boot.ima), "/usr/bin/busybox", &class_lines);
-	policy_with("");
+	ima_setup(&keys);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	boot_teardown();
-	buf_release(&rules);
-	buf_release(&class_lines);
+	ima_teardown();
 	return 0;
 }
 
@@ -237,16 +212,6 @@ static void ima__boot_closed_by_systemd__boot_aggregate_is_of_before(void **stat
 
 /* ---- renewals ---- */
 
-/* Renewal after the machine wrote more: the log from the state's next entry on. */
-static void renewal(void)
-{
-	scene_renewal(boot.s);
-	boot.send_firmware = false;
-	boot_claims();
-	boot.s->claims.ima_start = boot.s->state_in.ima.next;
-	buf_clear(&boot.ima);
-}
-
 /* One more entry, and what the kernel extends for it. */
 static void more(const char *path)
 {
@@ -266,7 +231,7 @@ static void more(const char *path)
 static void renewal__nothing_new__trusted(void **state)
 {
 	(void)state;
-	renewal();
+	ima_renewal();
 	scene_run(boot.s);
 	assert_trusted(boot.s);
 	assert_int_equal(boot.s->verdict->assurance, ASSURANCE_MEASURED);
@@ -277,7 +242,7 @@ static void renewal__nothing_new__trusted(void **state)
 static void renewal__new_entry_unlisted__refused(void **state)
 {
 	(void)state;
-	renewal();
+	ima_renewal();
 	more("/tmp/miner");
 	scene_run(boot.s);
 	assert_refused(boot.s, REASON_IMA_FILE);
@@ -288,7 +253,7 @@ static void renewal__new_entry_unlisted__refused(void **state)
 static void renewal__from_another_entry__stale(void **state)
 {
 	(void)state;
-	renewal();
+	ima_renewal();
 	boot.s->claims.ima_start--;
 	scene_run(boot.s);
 	assert_refused(boot.s, REASON_STATE_STALE);
@@ -297,7 +262,7 @@ static void renewal__from_another_entry__stale(void **state)
 static void renewal__entry_hidden__matches_no_prefix(void **state)
 {
 	(void)state;
-	renewal();
+	ima_renewal();
 	more("/tmp/miner");
 	buf_clear(&boot.ima);
 	scene_run(boot.s);
