@@ -21,7 +21,8 @@ static const char style[] =
 	"td,pre{overflow-wrap:anywhere}pre{white-space:pre-wrap;font-size:.85em}"
 	".failed{color:#a00;font-weight:bold}.proved{color:#060}.asserted{color:#850}"
 	".open{color:#555}.below{border-left:3px solid #ccc;padding-left:1em}"
-	"h3{font-size:1em;margin:1em 0 .2em}small{color:#555;font-weight:normal}td small{display:block}"
+	"h3{font-size:1em;margin:1em 0 .2em}small{color:#555;font-weight:normal}td "
+	"small{display:block}"
 	"@media "
 	"print{body{margin:0;max-width:none}tr{break-inside:avoid}}";
 

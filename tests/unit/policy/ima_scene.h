@@ -8,7 +8,7 @@
 
 #include "tests/support/ima_make.h"
 
-#define GOOD        "secure-boot"
+#define GOOD              "secure-boot"
 #define IMA_SCENE_ENTRIES 41
 
 static struct buf rules, class_lines;
