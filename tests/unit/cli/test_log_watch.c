@@ -67,8 +67,9 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(dir));
 	key_file("builder.pub", keys.builder);
 	key_file("alice.pub", keys.alice);
-	assert_true(load("watch:\n  - workload: ocr-agent\n    operators: [\"" BUILD "\", verifier]\n"
-			 "    release_keys: [builder.pub]\npolicies: [verifier]\n"));
+	assert_true(
+		load("watch:\n  - workload: ocr-agent\n    operators: [\"" BUILD "\", verifier]\n"
+		     "    release_keys: [builder.pub]\npolicies: [verifier]\n"));
 	return 0;
 }
 

@@ -40,8 +40,8 @@ static void assert_opens(const json_t *entry, uint64_t index)
 			  LEDGER_LEAF_MAX, &leaf_bytes, &w.err),
 		w.err);
 	assert_ok(leaf_decode(buf_bytes(&leaf_bytes), &leaf, &w.err), w.err);
-	assert_string_equal(json_string_value(json_object_get(entry, "type")),
-		leaf_type_name(leaf.type));
+	assert_string_equal(
+		json_string_value(json_object_get(entry, "type")), leaf_type_name(leaf.type));
 	assert_ok(leaf_hash(buf_bytes(&leaf_bytes), hash, &w.err), w.err);
 	hex_encode(BYTES_OF(hash), id);
 	assert_string_equal(json_string_value(json_object_get(entry, "id")), id);
