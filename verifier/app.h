@@ -234,5 +234,6 @@ bool serve_incident_attach(struct call *call, struct err *err);
 bool serve_incident_close(struct call *call, struct err *err);
 bool serve_incident(struct call *call, struct err *err);
 bool serve_incidents(struct call *call, struct err *err);
+bool serve_entry(struct call *call, struct err *err);
 
 #endif

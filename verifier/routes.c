@@ -95,6 +95,7 @@ const struct route app_routes[] = {
 	POST("/v1/incidents/{id}/attach", ROLE_ADMIN, JSON_TYPE, INCIDENT_BODY_MAX,
 		serve_incident_attach),
 	POST("/v1/incidents/{id}/close", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_incident_close),
+	GET("/v1/entries/{index}", READERS, serve_entry),
 	GET("/v1/policy", READERS, serve_policy),
 	POST("/v1/policies", ROLE_ADMIN, MEDIA_DSSE, POLICY_ENVELOPE_MAX, serve_policy_stage),
 	GET("/v1/policies", READERS, serve_policies),
