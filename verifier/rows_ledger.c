@@ -40,6 +40,7 @@ void leaf_row_release(struct leaf_row *row)
 
 bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err)
 {
+	struct tree_completed completed;
 	row->index = tx->edge.size;
 	if (!sql_exec(tx->sql,
 		    "INSERT INTO leaves(idx, hash, bytes, salt, content) VALUES(?1,?2,?3,?4,?5)",
@@ -49,7 +50,8 @@ bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err)
 		    NULL, err))
 		return err_wrap(err, "ledger leaf");
 	tx->edge_changed = true;
-	return tree_append(&tx->edge, row->hash, err) && tiles_grow(tx->sql, tx->edge.size, err);
+	return tree_append_tiles(&tx->edge, row->hash, &completed, err) &&
+	       tiles_put(tx->sql, tx->edge.size, &completed, err);
 }
 
 bool leaf_get(
