@@ -27,11 +27,13 @@
 #include "verifier/log_publish.h"
 #include "verifier/rows.h"
 
-#define ORIGIN       "bench.example/log"
-#define CONTENT_LEN  160 /* of an entry whose content is kept: a JSON object of a few names */
-#define IN_FLIGHT    2048
-#define MAKE_BATCH   100000
-#define LEAVES_TABLE "CREATE TABLE leaves(idx INTEGER PRIMARY KEY, hash BLOB NOT NULL, bytes BLOB NOT NULL, salt BLOB NOT NULL, content BLOB) STRICT"
+#define ORIGIN      "bench.example/log"
+#define CONTENT_LEN 160 /* of an entry whose content is kept: a JSON object of a few names */
+#define IN_FLIGHT   2048
+#define MAKE_BATCH  100000
+#define LEAVES_TABLE                                                                               \
+	"CREATE TABLE leaves(idx INTEGER PRIMARY KEY, hash BLOB NOT NULL, bytes BLOB NOT NULL, "   \
+	"salt BLOB NOT NULL, content BLOB) STRICT"
 
 static char dir[96], db[128], log_dir[128];
 static struct ledger_log ledger;
@@ -247,13 +249,15 @@ static double sqlite_appends(const struct leaf_row *rows, size_t n, double *ret_
 {
 	sqlite3 *sqlite = NULL;
 	sqlite3_stmt *insert = NULL;
-	assert_int_equal(sqlite3_open_v2(db, &sqlite,
-				 SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL),
+	assert_int_equal(
+		sqlite3_open_v2(db, &sqlite,
+			SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL),
 		SQLITE_OK);
 	sqlite_do(sqlite,
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-1024;"
 		"PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=2000;" LEAVES_TABLE);
-	assert_int_equal(sqlite3_prepare_v2(sqlite, "INSERT INTO leaves VALUES(?1,?2,?3,?4,?5)", -1, &insert, NULL),
+	assert_int_equal(sqlite3_prepare_v2(sqlite, "INSERT INTO leaves VALUES(?1,?2,?3,?4,?5)", -1,
+				 &insert, NULL),
 		SQLITE_OK);
 	double start = now_s(), cpu = cpu_s(false);
 	for (size_t i = 0; i < n; i++) {
@@ -286,10 +290,11 @@ static void bench_append(size_t n, size_t rounds)
 		best_sqlite = alone > best_sqlite ? alone : best_sqlite;
 		best_store = ours > best_store ? ours : best_store;
 		ratios[i] = ours / alone;
-		printf("%zu commits", commits);
-		printf("  store %7.0f leaves/s, its writer %5.2f us of processor a leaf; SQLite alone %7.0f, "
-		       "%5.2f us; %.2f\n",
-			ours, our_cpu / (double)n * 1e6, alone, alone_cpu / (double)n * 1e6, ratios[i]);
+		printf("  store %7.0f leaves/s in %zu commits, its writer %5.2f us of processor a "
+		       "leaf; "
+		       "SQLite alone %7.0f, %5.2f us; %.2f\n",
+			ours, commits, our_cpu / (double)n * 1e6, alone,
+			alone_cpu / (double)n * 1e6, ratios[i]);
 	}
 	qsort(ratios, rounds, sizeof(*ratios), by_value);
 	printf("integrated and durable: best %.0f leaves/s; SQLite alone: best %.0f rows/s: %.2f "
@@ -311,8 +316,9 @@ static bool lone_work(struct store_tx *tx, void *arg, struct err *e)
 static void percentiles(const char *what, double *values, size_t n)
 {
 	qsort(values, n, sizeof(*values), by_value);
-	printf("%-28s median %7.3f ms   10%% %7.3f   90%% %7.3f   99%% %7.3f\n", what, values[n / 2] * 1e3,
-		values[n / 10] * 1e3, values[n * 9 / 10] * 1e3, values[n * 99 / 100] * 1e3);
+	printf("%-28s median %7.3f ms   10%% %7.3f   90%% %7.3f   99%% %7.3f\n", what,
+		values[n / 2] * 1e3, values[n / 10] * 1e3, values[n * 9 / 10] * 1e3,
+		values[n * 99 / 100] * 1e3);
 }
 
 static void bench_idle(size_t n)
@@ -340,7 +346,8 @@ static void bench_idle(size_t n)
 	(void)close(fd);
 	percentiles("one lone append, durable", appends, n);
 	percentiles("append 4 KiB and fdatasync", syncs, n);
-	printf("a lone append takes %.2f syncs (median by median)\n", appends[n / 2] / syncs[n / 2]);
+	printf("a lone append takes %.2f syncs (median by median)\n",
+		appends[n / 2] / syncs[n / 2]);
 	free(appends);
 	free(syncs);
 }
@@ -371,7 +378,9 @@ static void ledger_fill(uint64_t n)
 	store_start();
 	store_close(&store);
 	assert_ok(sql_sqlite.open(db, true, &tx.sql, &err), err);
-	assert_ok(sql_sqlite.script(tx.sql, "PRAGMA synchronous=OFF; PRAGMA cache_size=-65536", &err), err);
+	assert_ok(
+		sql_sqlite.script(tx.sql, "PRAGMA synchronous=OFF; PRAGMA cache_size=-65536", &err),
+		err);
 	while (tx.edge.size < n) {
 		uint64_t left = n - tx.edge.size;
 		assert_ok(sql_sqlite.begin(tx.sql, &err), err);
@@ -402,7 +411,8 @@ static void say_bytes(uint64_t n)
 	struct stat st;
 	store_close(&store);
 	assert_int_equal(stat(db, &st), 0);
-	printf("database: %.1f bytes an entry, of which leaf and salt %.1f: the tree and its rows %.1f\n",
+	printf("database: %.1f bytes an entry, of which leaf and salt %.1f: the tree and its rows "
+	       "%.1f\n",
 		(double)st.st_size / (double)n, (double)payload / (double)n,
 		((double)st.st_size - (double)payload) / (double)n);
 	store_start();
@@ -411,7 +421,8 @@ static void say_bytes(uint64_t n)
 /* Inclusion under the whole tree, and consistency with it, each checked by what a client uses. */
 static void proofs(struct sql *sql, uint64_t n, size_t count)
 {
-	double *inclusion = calloc(count, sizeof(double)), *consistency = calloc(count, sizeof(double));
+	double *inclusion = calloc(count, sizeof(double)),
+	       *consistency = calloc(count, sizeof(double));
 	struct tile_source source = tile_rows(sql, n);
 	assert_non_null(inclusion);
 	assert_non_null(consistency);
@@ -490,7 +501,8 @@ static void verify_published(uint64_t n)
 	assert_ok(checkpoint_parse(text, &checkpoint, &err), err);
 	assert_int_equal(checkpoint.size, n);
 	for (uint64_t index = 0; edge.size < n; index++) {
-		struct tile tile = {.entries = true, .index = index, .width = tile_width_in(n, 0, index)};
+		struct tile tile = {
+			.entries = true, .index = index, .width = tile_width_in(n, 0, index)};
 		leaves_of(&tile, &edge);
 	}
 	assert_ok(tree_root(&edge, root, &err), err);
