@@ -4,10 +4,10 @@
  * 20 statements of third parties. The machine is the recorded one of tests/data/vm, whose logs are made longer here; the rest is
  * the unit tests' scene. Beside it `assay --version`: what starting the program costs.
  *
- * usage: bench_audit PATH/OF/assay [RUNS [KEEP]]     (default 100 runs; KEEP: where to leave the bundle)
+ * usage: bench_audit PROGRAM [RUNS]     (assay or assay-audit; default 100 runs)
  *        from the root of the sources
  */
-#include "ledger/audit.h"
+#include "tests/unit/ledger/whole_bundle.h"
 #include "tests/unit/policy/boot_scene.h"
 
 #include <fcntl.h>
@@ -29,7 +29,8 @@
 extern char **environ;
 
 static struct scene_keys keys;
-static struct buf statements[STATEMENTS], golden, rules, bundle;
+static struct buf statements[STATEMENTS], golden, rules;
+static struct whole whole;
 static char hostd[2 * SHA256_LEN + 1];
 static struct bytes views[STATEMENTS];
 static char path[] = "/tmp/assay-bench-audit-XXXXXX";
@@ -44,7 +45,8 @@ static void firmware_lengthen(void)
 	struct pcr_bank pcrs;
 	struct err err = {0};
 	struct log_maker m = {0};
-	assert_ok(event_log_open(buf_bytes(&boot.firmware), EVENT_LOG_TPM, DIGEST_SHA256, &log, &err),
+	assert_ok(
+		event_log_open(buf_bytes(&boot.firmware), EVENT_LOG_TPM, DIGEST_SHA256, &log, &err),
 		err);
 	m.bank_count = log.bank_count;
 	for (size_t i = 0; i < log.bank_count; i++)
@@ -59,7 +61,8 @@ static void firmware_lengthen(void)
 	buf_clear(&boot.firmware);
 	buf_put(&boot.firmware, buf_bytes(&m.out));
 	buf_release(&m.out);
-	assert_ok(event_log_open(buf_bytes(&boot.firmware), EVENT_LOG_TPM, DIGEST_SHA256, &log, &err),
+	assert_ok(
+		event_log_open(buf_bytes(&boot.firmware), EVENT_LOG_TPM, DIGEST_SHA256, &log, &err),
 		err);
 	assert_ok(event_log_replay(&log, DIGEST_SHA256, &pcrs, &err), err);
 	memcpy(boot.s->pcrs.values[LOG_TAIL_PCR], pcrs.values[LOG_TAIL_PCR], SHA256_LEN);
@@ -112,16 +115,17 @@ static void policy_make(void)
 {
 	struct buf lines = {0};
 	buf_printf(&lines,
-		"    ima:\n      lockdown: secure-boot\n      hostd: [ {path: %s, sha256: %s} ]\n", HOSTD,
-		hostd);
+		"    ima:\n      lockdown: secure-boot\n      hostd: [ {path: %s, sha256: %s} ]\n",
+		HOSTD, hostd);
 	buf_put_str(&lines, "statement_keys:\n  - name: ci\n    kinds: [test-result]\n    pem: ");
 	scene_put_pem(&lines, keys.other, 6);
 	buf_put(&golden, buf_bytes(&boot.firmware));
 	buf_clear(&boot.lines);
 	boot_reference("golden-log", buf_bytes(&golden), "");
 	boot_reference("ima-rules", buf_bytes(&rules), "");
-	boot_policy(BOOT_RISK "    minimum_assurance: measured\n"
-			      "    statements:\n      - {kind: test-result, name: t, covers: [binary]}\n",
+	boot_policy(BOOT_RISK
+		"    minimum_assurance: measured\n"
+		"    statements:\n      - {kind: test-result, name: t, covers: [binary]}\n",
 		buf_str(&lines));
 	boot_attach(buf_bytes(&golden));
 	boot_attach(buf_bytes(&rules));
@@ -154,87 +158,19 @@ static void statements_make(void)
 	s->context.statement_count = STATEMENTS;
 }
 
-static struct record record;
-static struct audit_bundle b;
-
-static void name_input(const char *name, struct bytes object)
-{
-	struct record_input *input = &record.inputs[record.input_count++];
-	struct err err = {0};
-	(void)snprintf(input->name, sizeof(input->name), "%s", name);
-	assert_ok(sha256_of(object, input->digest, &err), err);
-	b.objects[b.object_count++] = object;
-}
-
-static void inputs_name(void)
-{
-	static struct buf context, verdict, state;
-	const struct scene *s = boot.s;
-	struct err err = {0};
-	assert_ok(policy_context_encode(
-			  &s->context, buf_bytes(&s->evidence), &s->state_in, &context, &err),
-		err);
-	assert_ok(verdict_json(s->verdict, &verdict, &err), err);
-	assert_ok(policy_state_encode(&s->state_out, &state, &err), err);
-	name_input("context", buf_bytes(&context));
-	name_input("evidence", buf_bytes(&s->evidence));
-	name_input("policy", buf_bytes(&s->policy_text));
-	name_input("release", s->context.release);
-	name_input("verdict", buf_bytes(&verdict));
-	name_input("state-out", buf_bytes(&state));
-	for (unsigned i = 0; i < s->context.approval_count + STATEMENTS; i++) {
-		bool approval = i < s->context.approval_count;
-		unsigned n = approval ? i : i - (unsigned)s->context.approval_count;
-		char name[24];
-		(void)snprintf(name, sizeof(name), "%s-%u", approval ? "approval" : "statement", n);
-		name_input(name, approval ? s->context.approvals[n] : views[n]);
-	}
-	b.objects[b.object_count++] = buf_bytes(&golden);
-	b.objects[b.object_count++] = buf_bytes(&rules);
-}
-
-/* The only leaf of its ledger. */
-static void leaf_make(void)
-{
-	static struct buf bytes;
-	struct leaf leaf = {.type = LEAF_DECISION, .time = record.time};
-	struct err err = {0};
-	memcpy(leaf.issuer, key_id(keys.builder), SHA256_LEN);
-	assert_ok(ledger_commitment(b.salt, b.record, leaf.commitment, &err), err);
-	assert_ok(leaf_encode(&leaf, &bytes, &err), err);
-	b.leaf = buf_bytes(&bytes);
-	b.tree_size = 1;
-	assert_ok(leaf_hash(b.leaf, b.tree_root, &err), err);
-}
-
 static void bundle_write(void)
 {
-	static struct buf sealed, pem;
-	const struct scene *s = boot.s;
-	struct err err = {0};
-	record = (struct record){.time = SCENE_NOW,
-		.purpose = s->context.challenge.purpose,
-		.workload = s->claims.workload,
-		.trusted = s->verdict->trusted,
-		.assurance = s->verdict->assurance,
-		.verifier_id = s->context.verifier_id};
-	memcpy(record.host_id, s->context.host.id, HOST_ID_LEN);
-	memcpy(record.instance, s->context.challenge.instance, INSTANCE_ID_LEN);
-	memcpy(record.release, s->claims.release, SHA256_LEN);
-	assert_ok(sha256_of(s->claims.key, record.key, &err), err);
-	inputs_name();
-	assert_ok(record_sign(&record, keys.builder, &sealed, &err), err);
-	b.record = buf_bytes(&sealed);
-	leaf_make();
-	assert_ok(audit_bundle_encode(&b, &bundle, &err), err);
-	assert_ok(file_write_atomic(path, buf_bytes(&bundle), 0600, &err), err);
-	assert_ok(key_public_pem(keys.builder, &pem, &err), err);
-	assert_ok(file_write_atomic(key_path, buf_bytes(&pem), 0600, &err), err);
+	const struct bytes more[] = {buf_bytes(&golden), buf_bytes(&rules)};
+	struct buf pem = {0};
+	whole_make(&whole, boot.s, more, ARRAY_LEN(more));
+	assert_ok(file_write_atomic(path, buf_bytes(&whole.file), 0600, &whole.err), whole.err);
+	assert_ok(key_public_pem(whole.verifier, &pem, &whole.err), whole.err);
+	assert_ok(file_write_atomic(key_path, buf_bytes(&pem), 0600, &whole.err), whole.err);
+	buf_release(&pem);
 }
 
-static void record_make(const char *keep)
+static void record_make(void)
 {
-	struct err err = {0};
 	scene_keys_make(&keys);
 	boot_setup(&keys, MACHINE);
 	firmware_lengthen();
@@ -244,11 +180,8 @@ static void record_make(const char *keep)
 	scene_run(boot.s);
 	assert_trusted(boot.s);
 	bundle_write();
-	if (keep)
-		assert_ok(file_write_atomic(keep, buf_bytes(&bundle), 0644, &err), err);
-	assert_true(b.object_count == record.input_count + 2);
-	printf("a bundle of %zu bytes: firmware log %zu, %zu entries of IMA, %u statements\n", bundle.len,
-		boot.firmware.len, ima_count(), STATEMENTS);
+	printf("a bundle of %zu bytes: firmware log %zu, %zu entries of IMA, %u statements\n",
+		whole.file.len, boot.firmware.len, ima_count(), STATEMENTS);
 }
 
 /* ---- the program ---- */
@@ -273,8 +206,8 @@ static struct spent run_once(char **argv, int wanted)
 	(void)posix_spawn_file_actions_destroy(&actions);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != wanted)
 		fail_msg("%s: status %d", argv[1], status);
-	return (struct spent){
-		(double)(end.tv_sec - start.tv_sec) * 1e3 + (double)(end.tv_nsec - start.tv_nsec) / 1e6,
+	return (struct spent){(double)(end.tv_sec - start.tv_sec) * 1e3 +
+				      (double)(end.tv_nsec - start.tv_nsec) / 1e6,
 		(double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
 			(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3};
 }
@@ -296,21 +229,25 @@ static void runs(const char *what, char **argv, size_t n)
 	}
 	qsort(wall, n, sizeof(*wall), by_value);
 	qsort(cpu, n, sizeof(*cpu), by_value);
-	printf("%-16s best %6.1f ms, median %6.1f, 90%% %6.1f; of the processor best %6.1f, median %6.1f\n", what,
-		wall[0], wall[n / 2], wall[n * 9 / 10], cpu[0], cpu[n / 2]);
+	printf("%-16s best %6.1f ms, median %6.1f, 90%% %6.1f; of the processor best %6.1f, median "
+	       "%6.1f\n",
+		what, wall[0], wall[n / 2], wall[n * 9 / 10], cpu[0], cpu[n / 2]);
 	free(wall);
 	free(cpu);
 }
 
 int main(int argc, char **argv)
 {
-	char *audit[] = {argc > 1 ? argv[1] : NULL, audit_command, path, key_option, key_path, NULL};
-	char *version[] = {audit[0], version_option, NULL};
+	char *program = argc > 1 ? argv[1] : NULL;
+	char *audit[] = {program, audit_command, path, key_option, key_path, NULL};
+	char *audit_alone[] = {program, path, key_option, key_path, NULL};
+	char *version[] = {program, version_option, NULL};
+	bool alone = program && strstr(program, "assay-audit");
 	size_t n = argc > 2 ? strtoul(argv[2], NULL, 10) : 100;
 	double load = 0;
 	int fd;
-	if (!audit[0]) {
-		(void)fprintf(stderr, "usage: bench_audit PATH/OF/assay [RUNS [KEEP]]\n");
+	if (!program) {
+		(void)fprintf(stderr, "usage: bench_audit PROGRAM [RUNS]\n");
 		return EXIT_FAILURE;
 	}
 	for (int i = 0; i < 2; i++) {
@@ -319,12 +256,13 @@ int main(int argc, char **argv)
 	}
 	(void)getloadavg(&load, 1);
 	printf("load average before: %.2f\n", load);
-	record_make(argc > 3 ? argv[3] : NULL);
-	runs("assay audit", audit, n ? n : 1);
-	runs("assay --version", version, n ? n : 1);
+	record_make();
+	runs(alone ? "assay-audit" : "assay audit", alone ? audit_alone : audit, n ? n : 1);
+	runs("--version", version, n ? n : 1);
 	(void)unlink(path);
 	(void)unlink(key_path);
 	boot_teardown();
+	whole_release(&whole);
 	scene_keys_free(&keys);
 	return EXIT_SUCCESS;
 }
