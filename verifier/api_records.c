@@ -232,8 +232,11 @@ static void fill(struct collection *c, const struct issuer *issuer)
 	for (size_t i = 0; i < c->objects.count; i++)
 		b->objects[b->object_count++] = buf_bytes(&c->objects.objects[i]);
 	b->certs[b->cert_count++] = cert_der(issuer->signing_cert);
-	for (size_t i = 0; i < issuer->ca_count && b->cert_count < CREDENTIAL_CERTS_MAX; i++)
-		b->certs[b->cert_count++] = cert_der(issuer->ca[i]);
+	/* The root is the auditor's to bring. */
+	struct bytes chain[X509_CHAIN_MAX];
+	size_t chain_count = issuer_chain(issuer, chain);
+	for (size_t i = 0; i < chain_count && b->cert_count < CREDENTIAL_CERTS_MAX; i++)
+		b->certs[b->cert_count++] = chain[i];
 }
 
 static bool bundle_make(struct call *call, struct collection *c, struct err *err)

@@ -323,6 +323,26 @@ static void T11__pinned_root__proved_by_the_time_of_the_decision(void **state)
 	assert_non_null(strstr(step_of("record signature")->detail, "expired"));
 }
 
+/* Nothing rests on it, and nothing is said of it but that. */
+static void audit__certificate_that_is_not_needed__named(void **state)
+{
+	(void)state;
+	b.certs[b.cert_count++] = cert_der(other_ca);
+	anchors = &pinned_root;
+	audit();
+	assert_consistent();
+	assert_int_equal(step_of("certificates")->result, AUDIT_NOT_CHECKED);
+	assert_string_equal(step_of("certificates")->detail,
+		"certificate 2 of the file lies below no root that you pinned: nothing rests on "
+		"it");
+	anchors = &pinned_key;
+	audit();
+	assert_consistent();
+	assert_int_equal(step_of("certificates")->result, AUDIT_NOT_CHECKED);
+	assert_string_equal(step_of("certificates")->detail,
+		"3 in the file: the verifier's key is pinned, and nothing rests on them");
+}
+
 static void T8__another_verifiers_key_or_root__refused(void **state)
 {
 	const struct audit_anchors other_root = {.roots = &other_ca, .root_count = 1};
@@ -815,6 +835,7 @@ int main(void)
 		T(audit__enrolment__judged_as_one),
 		T(audit__no_anchor__asserted_only),
 		T(T11__pinned_root__proved_by_the_time_of_the_decision),
+		T(audit__certificate_that_is_not_needed__named),
 		T(T8__another_verifiers_key_or_root__refused),
 		T(audit__record_altered__nothing_more_is_said),
 		T(audit__no_certificate_and_no_pinned_key__refused),

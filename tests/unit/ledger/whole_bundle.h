@@ -40,18 +40,17 @@ static inline void whole_release(struct whole *w)
 	tlog_policy_free(&w->policy);
 }
 
-static inline void whole_certificate(struct whole *w, bool authority)
+static inline void whole_certificate(struct whole *w, const char *name, const struct key *subject,
+	const struct cert *issuer, struct key *issuer_key, struct cert **ret)
 {
 	struct cert_request request = {
-		.common_name = authority ? "Verifier CA" : "verifier",
-		.subject = authority ? w->ca_key : w->verifier,
+		.common_name = name,
+		.subject = subject,
 		.not_before = SCENE_NOW - 86400,
 		.not_after = SCENE_NOW + 86400,
-		.ca = authority,
+		.ca = subject != w->verifier,
 	};
-	assert_ok(cert_issue(&request, authority ? NULL : w->ca, w->ca_key,
-			  authority ? &w->ca : &w->cert, &w->err),
-		w->err);
+	assert_ok(cert_issue(&request, issuer, issuer_key, ret, &w->err), w->err);
 }
 
 static inline void whole_keys(struct whole *w)
@@ -61,8 +60,8 @@ static inline void whole_keys(struct whole *w)
 	assert_ok(key_generate(KEY_EC_P256, &w->ca_key, &w->err), w->err);
 	assert_ok(key_generate(KEY_ED25519, &w->log_pair, &w->err), w->err);
 	assert_ok(key_generate(KEY_ED25519, &w->witness_pair, &w->err), w->err);
-	whole_certificate(w, true);
-	whole_certificate(w, false);
+	whole_certificate(w, "Verifier CA", w->ca_key, NULL, w->ca_key, &w->ca);
+	whole_certificate(w, "verifier", w->verifier, w->ca, w->ca_key, &w->cert);
 	assert_ok(note_key_of("log.example", w->log_pair, &w->log_key, &w->err), w->err);
 	assert_ok(note_cosigner_of("w.example", w->witness_pair, &w->cosigner, &w->err), w->err);
 	buf_put_str(&text, "log ");
@@ -97,8 +96,8 @@ static inline void whole_record(struct whole *w, const struct scene *s)
 	memcpy(w->record.instance, s->context.challenge.instance, INSTANCE_ID_LEN);
 	memcpy(w->record.release, s->claims.release, SHA256_LEN);
 	assert_ok(sha256_of(s->claims.key, w->record.key, &w->err), w->err);
-	assert_ok(policy_context_encode(&s->context, buf_bytes(&s->evidence), &s->state_in,
-			  &w->context, &w->err),
+	assert_ok(policy_context_encode(
+			  &s->context, buf_bytes(&s->evidence), &s->state_in, &w->context, &w->err),
 		w->err);
 	assert_ok(verdict_json(s->verdict, &w->verdict, &w->err), w->err);
 	assert_ok(policy_state_encode(&s->state_out, &w->state, &w->err), w->err);
@@ -148,7 +147,8 @@ static inline void whole_checkpoint(struct whole *w)
 	memcpy(made.root, w->b.tree_root, SHA256_LEN);
 	assert_ok(checkpoint_write(&made, &text, &w->err), w->err);
 	assert_ok(note_sign(buf_bytes(&text), &w->log_key, &w->note, &w->err), w->err);
-	assert_ok(note_cosign(buf_bytes(&text), &w->cosigner, SCENE_NOW, &w->note, &w->err), w->err);
+	assert_ok(
+		note_cosign(buf_bytes(&text), &w->cosigner, SCENE_NOW, &w->note, &w->err), w->err);
 	w->b.checkpoint = buf_bytes(&w->note);
 	buf_release(&text);
 }
@@ -164,8 +164,7 @@ static inline void whole_make(
 	whole_leaf(w);
 	whole_checkpoint(w);
 	w->b.certs[0] = cert_der(w->cert);
-	w->b.certs[1] = cert_der(w->ca);
-	w->b.cert_count = 2;
+	w->b.cert_count = 1; /* the root is the auditor's */
 	assert_ok(audit_bundle_encode(&w->b, &w->file, &w->err), w->err);
 }
 
