@@ -227,5 +227,7 @@ bool serve_approval(struct call *call, struct err *err);
 bool serve_records(struct call *call, struct err *err);
 bool serve_record(struct call *call, struct err *err);
 bool serve_record_bundle(struct call *call, struct err *err);
+bool serve_entries(struct call *call, struct err *err);
+bool serve_object(struct call *call, struct err *err);
 
 #endif

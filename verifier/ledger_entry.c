@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/app.h"
+#include "verifier/entries.h"
 
 bool entry_make(struct app *app, enum leaf_type type, int64_t time, struct bytes content, bool keep,
 	struct leaf_row *ret, struct err *err)
@@ -30,5 +31,6 @@ bool entry_append(struct app *app, struct store_tx *tx, enum leaf_type type, int
 		return err_set(err, ERR_NOMEM, "ledger entry");
 	return json_write(owned, false, &text, err) &&
 	       entry_make(app, type, time, buf_bytes(&text), true, &row, err) &&
-	       leaf_append(tx, &row, err);
+	       leaf_append(tx, &row, err) &&
+	       entry_subjects_put(tx->sql, row.index, type, owned, err);
 }

@@ -86,6 +86,8 @@ const struct route app_routes[] = {
 	GET("/v1/records", READERS, serve_records),
 	GET("/v1/records/{id}", READERS, serve_record),
 	GET("/v1/records/{id}/bundle", READERS, serve_record_bundle),
+	GET("/v1/entries", READERS, serve_entries),
+	GET("/v1/objects/{digest}", READERS, serve_object),
 	GET("/v1/policy", READERS, serve_policy),
 	POST("/v1/policies", ROLE_ADMIN, MEDIA_DSSE, POLICY_ENVELOPE_MAX, serve_policy_stage),
 	GET("/v1/policies", READERS, serve_policies),

@@ -4,7 +4,7 @@
  * user_version is the number of steps taken. Identity rows, leaves and records are immutable, and
  * triggers hold even this program to it.
  */
-#include "verifier/rows.h"
+#include "verifier/entries.h"
 
 #include <stdio.h>
 
@@ -234,6 +234,13 @@ static const char schema_9[] =
 	"TEXT NOT NULL, count INTEGER NOT NULL, last INTEGER NOT NULL, record BLOB NOT NULL, "
 	"PRIMARY "
 	"KEY(policy, workload, host, before, after, reason)) STRICT, WITHOUT ROWID;";
+/* What entries of the ledger are about. */
+static const char schema_entries[] =
+	"CREATE TABLE entry_subjects(kind INTEGER NOT NULL, subject TEXT NOT NULL, idx INTEGER NOT "
+	"NULL REFERENCES leaves(idx), type INTEGER NOT NULL, PRIMARY KEY(kind, subject, idx)) "
+	"STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER entry_subjects_fixed BEFORE UPDATE ON entry_subjects"
+	" BEGIN SELECT RAISE(ABORT, 'what an entry is about is immutable'); END;";
 
 static bool meta_make(struct sql *sql, struct err *err)
 {
@@ -261,6 +268,7 @@ static const struct {
 	{schema_7, NULL},
 	{schema_rollouts, NULL},
 	{schema_9, policies_fill},
+	{schema_entries, entry_subjects_fill},
 };
 
 int store_schema_version(void)
