@@ -59,6 +59,8 @@ const struct command *const commands[] = {
 	&cmd_host_retire,
 	&cmd_record_list,
 	&cmd_record_get,
+	/* Before the command that takes a file of any name: ./timeline is one. */
+	&cmd_audit_timeline,
 	&cmd_audit,
 	&cmd_whoami,
 	&cmd_quote_verify,

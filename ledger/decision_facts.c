@@ -28,8 +28,8 @@ static void put_reason(struct decision_facts *facts, const char *code)
 {
 	if (code && facts->reason_count < DECISION_REASONS_MAX &&
 		strlen(code) < DECISION_REASON_LEN && text_is_name(bytes_str(code)))
-		(void)snprintf(facts->reasons[facts->reason_count++], DECISION_REASON_LEN, "%s",
-			code);
+		(void)snprintf(
+			facts->reasons[facts->reason_count++], DECISION_REASON_LEN, "%s", code);
 }
 
 static bool answer_of(struct bytes in, struct decision_facts *ret, struct err *err)

@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "ledger/ledger.h"
 
-#define DECISION_REASONS_MAX 16u
+#define DECISION_REASONS_MAX 8u
 #define DECISION_REASON_LEN  48u
 
 struct decision_facts {
@@ -38,7 +38,6 @@ must_use bool decision_facts_of(const struct record *record, struct bytes eviden
 /* The caller owns it; NULL: no memory. */
 json_t *decision_facts_json(const struct decision_facts *facts);
 /* The other way; ERR_FORMAT names the field. */
-must_use bool decision_facts_read(
-	const json_t *value, struct decision_facts *ret, struct err *err);
+must_use bool decision_facts_read(const json_t *value, struct decision_facts *ret, struct err *err);
 
 #endif

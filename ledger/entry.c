@@ -42,8 +42,8 @@ json_t *ledger_entry_json(const struct ledger_entry *e)
 
 /* ---- read ---- */
 
-static void read_base64(struct json_fields *f, const char *key, const char *text, size_t max,
-	struct buf *ret)
+static void read_base64(
+	struct json_fields *f, const char *key, const char *text, size_t max, struct buf *ret)
 {
 	if (!base64_decode(bytes_str(text), false, max, ret, NULL))
 		json_fields_fail(f, key, "expected base64 of a bounded length");
@@ -80,8 +80,8 @@ static bool read_entry(const json_t *value, struct ledger_entry *ret, struct err
 	json_only_keys(&f, value, ENTRY_KEYS);
 	ret->index = (uint64_t)json_need_int(&f, value, "index", 0, INT64_MAX);
 	ret->type = read_type(&f, value);
-	if (!time_parse(bytes_str(json_need_str(&f, value, "time", TIME_TEXT_MAX)), &ret->time,
-		    NULL))
+	if (!time_parse(
+		    bytes_str(json_need_str(&f, value, "time", TIME_TEXT_MAX)), &ret->time, NULL))
 		json_fields_fail(&f, "time", "not a time");
 	json_need_hex(&f, value, "id", ret->id, sizeof(ret->id));
 	json_need_hex(&f, value, "salt", ret->salt, sizeof(ret->salt));
@@ -157,8 +157,8 @@ bool ledger_entry_check(const struct ledger_entry *entry, uint64_t tree_size,
 		return fails(entry, err, "its leaf tells another time");
 	if (!holds)
 		return fails(entry, err, "the leaf commits to another content");
-	return tree_inclusion_check(entry->index, tree_size, hash, buf_bytes(&entry->proof),
-		       tree_root, err) ||
+	return tree_inclusion_check(
+		       entry->index, tree_size, hash, buf_bytes(&entry->proof), tree_root, err) ||
 	       err_wrap(err, "entry %llu: inclusion", (unsigned long long)entry->index);
 }
 

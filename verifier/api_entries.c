@@ -66,7 +66,8 @@ static bool subject_query(struct call *call, struct entry_filter *f, struct err 
 			continue;
 		if (f->kind != SUBJECT_NONE)
 			return err_set(err, ERR_FORMAT,
-				"%s: one of host, workload, release and incident", subjects[i].name);
+				"%s: one of host, workload, release and incident",
+				subjects[i].name);
 		if (subjects[i].digest ? !hex_decode_exact(text, digest, sizeof(digest), NULL)
 				       : !text_is_name(text))
 			return err_set(err, ERR_FORMAT, "%s: expected %s", subjects[i].name,

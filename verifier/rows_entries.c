@@ -92,8 +92,8 @@ bool entry_subjects_put(struct sql *sql, uint64_t index, enum leaf_type type, co
 		{SUBJECT_INCIDENT, word(content, "incident")},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(subjects); i++)
-		if (subjects[i].subject && !subject_put(sql, subjects[i].kind, subjects[i].subject,
-						   type, index, err))
+		if (subjects[i].subject &&
+			!subject_put(sql, subjects[i].kind, subjects[i].subject, type, index, err))
 			return err_wrap(err, "index of entries");
 	return true;
 }
@@ -149,8 +149,8 @@ bool entry_load(struct sql *sql, uint64_t index, struct ledger_entry *ret, struc
 		return err_set(err, ERR_NOT_FOUND, "the ledger has no entry %llu",
 			(unsigned long long)index);
 	if (!leaf_decode(buf_bytes(&row.bytes), &leaf, err))
-		return err_set(err, ERR_STORE, "entry %llu: %.200s", (unsigned long long)index,
-			err->text);
+		return err_set(
+			err, ERR_STORE, "entry %llu: %.200s", (unsigned long long)index, err->text);
 	entry.type = leaf.type;
 	entry.time = leaf.time;
 	memcpy(entry.id, row.hash, sizeof(entry.id));
@@ -176,7 +176,8 @@ static bool candidates_start(struct sql *sql, const struct entry_filter *f,
 	const struct sql_value scan = sql_i(ENTRIES_SCAN_MAX), type = sql_i(f->type);
 	const struct sql_value subject = sql_t(f->subject);
 	if (f->kind == SUBJECT_NONE && f->type == LEAF_NONE)
-		return sql_start(sql, "SELECT idx FROM leaves WHERE " START " ORDER BY idx LIMIT ?3",
+		return sql_start(sql,
+			"SELECT idx FROM leaves WHERE " START " ORDER BY idx LIMIT ?3",
 			SQL_ARGS(start, end, scan), ret, err);
 	if (f->kind == SUBJECT_NONE && (f->type == LEAF_DECISION || f->type == LEAF_ISSUED))
 		return sql_start(sql,
@@ -270,8 +271,8 @@ static bool visit_one(struct page *p, uint64_t index, struct err *err)
 		return false;
 	memcpy(decision.id, entry.id, sizeof(decision.id));
 	/* Where every leaf is asked for, it comes by itself. */
-	bool pair = entry.type == LEAF_DECISION &&
-		    (f->kind != SUBJECT_NONE || f->type == LEAF_ISSUED);
+	bool pair =
+		entry.type == LEAF_DECISION && (f->kind != SUBJECT_NONE || f->type == LEAF_ISSUED);
 	return hand_over(p, &entry, err) && (!pair || visit_issued(p, &decision, err));
 }
 

@@ -58,7 +58,8 @@ static void facts__of_objects__codes_and_times_only(void **state)
 		.purpose = PURPOSE_LAUNCH, .workload = BYTES_LIT("No name"), .trusted = false};
 	struct decision_facts f;
 	(void)state;
-	assert_ok(decision_facts_of(&record, BYTES_LIT("no evidence"), bytes_str(verdict), &f, &err),
+	assert_ok(
+		decision_facts_of(&record, BYTES_LIT("no evidence"), bytes_str(verdict), &f, &err),
 		err);
 	assert_false(f.booted);
 	assert_string_equal(f.workload, "");
@@ -85,10 +86,10 @@ static void facts__fields_amiss__named(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		struct decision_facts f = some_facts(), back;
 		json_t *value = decision_facts_json(&f);
-		json_object_set_new(value, wrong[i].key,
-			json_loads(wrong[i].value, JSON_DECODE_ANY, NULL));
-		assert_fails(decision_facts_read(value, &back, &err), err, ERR_FORMAT,
-			wrong[i].message);
+		json_object_set_new(
+			value, wrong[i].key, json_loads(wrong[i].value, JSON_DECODE_ANY, NULL));
+		assert_fails(
+			decision_facts_read(value, &back, &err), err, ERR_FORMAT, wrong[i].message);
 		json_decref(value);
 	}
 }

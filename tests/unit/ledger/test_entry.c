@@ -69,7 +69,7 @@ static void entry__destroyed__proved_without_content(void **state)
 	ledger_entry_release(&back);
 }
 
-static void T__entry_altered__each_part_found(void **state)
+static void entry__altered__each_part_found(void **state)
 {
 	(void)state;
 	entry.content.data[3] ^= 1;
@@ -118,8 +118,8 @@ static void entry__fields_amiss__named(void **state)
 		json_t *value = ledger_entry_json(&entry);
 		assert_int_equal(
 			json_object_set_new(value, wrong[i].key, json_string(wrong[i].value)), 0);
-		assert_fails(ledger_entry_read(value, &back, &err), err, ERR_FORMAT,
-			wrong[i].message);
+		assert_fails(
+			ledger_entry_read(value, &back, &err), err, ERR_FORMAT, wrong[i].message);
 		json_decref(value);
 	}
 }
@@ -151,7 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(entry__written__read_back_and_proved),
 		TEST(entry__destroyed__proved_without_content),
-		TEST(T__entry_altered__each_part_found),
+		TEST(entry__altered__each_part_found),
 		TEST(entry__fields_amiss__named),
 		TEST(page__read__bounds_held),
 	};

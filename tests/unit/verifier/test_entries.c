@@ -91,7 +91,8 @@ static void entries__of_a_release__its_approvals_and_decisions(void **state)
 	char query[128], release[2 * SHA256_LEN + 1];
 	hex_encode(BYTES_OF(w.scene->release_digest), release);
 	(void)snprintf(query, sizeof(query), "release=%s", release);
-	assert_types(ask(query), "release approval approval decision issued workload decision issued");
+	assert_types(
+		ask(query), "release approval approval decision issued workload decision issued");
 }
 
 static void entries__by_type_alone__found(void **state)
@@ -118,8 +119,8 @@ static void entries__page_by_page__each_once_and_in_order(void **state)
 		json_t *answer = ask(query);
 		assert_ok(entry_page_read(answer, &page, &w.err), w.err);
 		for (size_t i = 0; i < json_array_size(page.entries); i++, indices++) {
-			uint64_t index = (uint64_t)json_integer_value(json_object_get(
-				json_array_get(page.entries, i), "index"));
+			uint64_t index = (uint64_t)json_integer_value(
+				json_object_get(json_array_get(page.entries, i), "index"));
 			assert_true(indices == 0 || index > last);
 			last = index;
 		}
@@ -135,7 +136,8 @@ static void entries__between_times__no_others(void **state)
 {
 	(void)state;
 	assert_types(ask("from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z"), "");
-	assert_types(ask("type=policy&from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z"), "policy");
+	assert_types(
+		ask("type=policy&from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z"), "policy");
 	assert_types(ask("type=policy&from=2100-01-01T00:00:00Z"), "");
 	assert_types(ask("type=policy&to=2020-01-01T00:00:00Z"), "");
 }
@@ -172,8 +174,8 @@ static void entries__decision__told_from_its_objects(void **state)
 	(void)state;
 	json_t *answer = ask("type=decision&limit=1");
 	struct ledger_entry e = {0};
-	assert_ok(ledger_entry_read(json_array_get(json_object_get(answer, "entries"), 0), &e,
-			  &w.err),
+	assert_ok(ledger_entry_read(
+			  json_array_get(json_object_get(answer, "entries"), 0), &e, &w.err),
 		w.err);
 	assert_memory_equal(e.facts.host, w.host_id, HOST_ID_LEN);
 	assert_string_equal(e.facts.workload, "ocr-agent");
@@ -202,7 +204,8 @@ static void entries__asked_wrongly__said_so(void **state)
 		{"limit=0", "limit: expected 1 to 200"},
 		{"limit=201", "limit: expected 1 to 200"},
 		{"start=-1", "start: expected 0 to 9223372036854775807"},
-		{"from=yesterday", "from: time \"yesterday\": expected a form like 2026-11-22T23:21:38Z"},
+		{"from=yesterday",
+			"from: time \"yesterday\": expected a form like 2026-11-22T23:21:38Z"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		char path[128];
