@@ -59,6 +59,11 @@ const struct command *const commands[] = {
 	&cmd_host_retire,
 	&cmd_record_list,
 	&cmd_record_get,
+	&cmd_incident_open,
+	&cmd_incident_attach,
+	&cmd_incident_close,
+	&cmd_incident_list,
+	&cmd_incident_show,
 	/* Before the command that takes a file of any name: ./timeline is one. */
 	&cmd_audit_timeline,
 	&cmd_audit,

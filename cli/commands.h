@@ -32,5 +32,7 @@ extern const struct command cmd_policy_sign, cmd_policy_check, cmd_policy_explai
 	cmd_policy_test, cmd_policy_shadow, cmd_policy_stage, cmd_policy_status,
 	cmd_policy_activate, cmd_policy_withdraw, cmd_policy_list, cmd_policy_show,
 	cmd_policy_rollback;
+extern const struct command cmd_incident_open, cmd_incident_attach, cmd_incident_close,
+	cmd_incident_list, cmd_incident_show;
 
 #endif

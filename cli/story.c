@@ -17,8 +17,8 @@ void story_release(struct story *story)
 
 /* ---- the tree ---- */
 
-bool story_tree(struct story *story, struct bytes note, const struct tlog_policy *policy,
-	struct err *err)
+bool story_tree(
+	struct story *story, struct bytes note, const struct tlog_policy *policy, struct err *err)
 {
 	struct tlog_cosigned cosigned = {0};
 	if (policy ? !tlog_policy_check(policy, NULL, note, &cosigned, err)
@@ -88,8 +88,7 @@ static bool page_fetch(struct cli *cli, struct story *story, const char *query, 
 	if (!api_json(cli, buf_str(&path), NULL, NULL, &answer) ||
 		!entry_page_read(answer, &page, &cli->err))
 		return false;
-	if (!story->tree_size &&
-		!story_tree(story, bytes_str(page.checkpoint), policy, &cli->err))
+	if (!story->tree_size && !story_tree(story, bytes_str(page.checkpoint), policy, &cli->err))
 		return false;
 	if (page.more && page.next <= *start)
 		return err_set(&cli->err, ERR_FORMAT, "entries: next: does not move on");
@@ -97,8 +96,8 @@ static bool page_fetch(struct cli *cli, struct story *story, const char *query, 
 	return page_take(cli, story, &page, query);
 }
 
-bool story_fetch(struct cli *cli, struct story *story, const char *query,
-	const struct tlog_policy *policy)
+bool story_fetch(
+	struct cli *cli, struct story *story, const char *query, const struct tlog_policy *policy)
 {
 	uint64_t start = 0;
 	do
@@ -132,8 +131,8 @@ void story_sort(struct story *story)
 
 /* ---- telling ---- */
 
-bool story_lines(
-	const struct story *story, const uint8_t *host, int64_t until, json_t **ret, struct err *err)
+bool story_lines(const struct story *story, const uint8_t *host, int64_t until, json_t **ret,
+	struct err *err)
 {
 	OWNED(timeline_free) struct timeline *timeline = NULL;
 	const struct timeline_options options = {.host = host, .until = until};
@@ -176,8 +175,8 @@ static void line_print(const struct cli *cli, const json_t *line)
 	(void)printf("]%s\n", colour(cli, "off"));
 }
 
-enum status story_print(struct cli *cli, const struct story *story, const char *subject,
-	const json_t *lines)
+enum status story_print(
+	struct cli *cli, const struct story *story, const char *subject, const json_t *lines)
 {
 	char root[2 * SHA256_LEN + 1];
 	hex_encode(BYTES_OF(story->tree_root), root);
@@ -185,8 +184,9 @@ enum status story_print(struct cli *cli, const struct story *story, const char *
 	if (cli->json)
 		return cli_print_json(cli,
 			json_pack("{s:s, s:s, s:{s:I, s:s, s:s, s:s}, s:O}", "subject", subject,
-				"times", TIMES, "tree", "size", (json_int_t)story->tree_size, "root",
-				root, "standing", standing, "by", story->tree, "lines", lines),
+				"times", TIMES, "tree", "size", (json_int_t)story->tree_size,
+				"root", root, "standing", standing, "by", story->tree, "lines",
+				lines),
 			STATUS_DONE);
 	(void)printf("%s; times are %s\n", subject, TIMES);
 	(void)printf("every entry was found in the tree of %llu, root %s: %s, %s\n\n",

@@ -78,9 +78,9 @@ static json_t *rests_json(const struct telling *telling)
 		char id[2 * SHA256_LEN + 1];
 
 		hex_encode(BYTES_OF(telling->rests[i].id), id);
-		if (json_array_append_new(list,
-			    json_pack("{s:I, s:s}", "entry", (json_int_t)telling->rests[i].index,
-				    "id", id)) != 0)
+		if (json_array_append_new(
+			    list, json_pack("{s:I, s:s}", "entry",
+					  (json_int_t)telling->rests[i].index, "id", id)) != 0)
 			return NULL;
 	}
 	return TAKE(list);
@@ -90,17 +90,16 @@ static json_t *line_json(const struct telling *telling)
 {
 	char time[TIME_TEXT_MAX], until[TIME_TEXT_MAX] = "";
 	OWNED(json_release)
-	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:o}", "time",
-		time_format(telling->time, time), "kind", telling->kind, "text", telling->text,
-		"standing", telling->proven ? "proven" : "asserted", "rests_on",
-		rests_json(telling));
+	json_t *line =
+		json_pack("{s:s, s:s, s:s, s:s, s:o}", "time", time_format(telling->time, time),
+			"kind", telling->kind, "text", telling->text, "standing",
+			telling->proven ? "proven" : "asserted", "rests_on", rests_json(telling));
 
 	if (telling->until)
 		(void)time_format(telling->until, until);
 	if (!line || !set_text(line, "until", until) || !set_facts(line, telling->facts) ||
 		!set_names(line, telling->entry) ||
-		(telling->host &&
-			!set_hex(line, "host", bytes_of(telling->host, HOST_ID_LEN))) ||
+		(telling->host && !set_hex(line, "host", bytes_of(telling->host, HOST_ID_LEN))) ||
 		(telling->count &&
 			json_object_set_new(line, "count", json_integer(telling->count)) != 0))
 		return NULL;
@@ -110,8 +109,7 @@ static json_t *line_json(const struct telling *telling)
 bool timeline_tell(struct timeline *t, const struct telling *telling, struct err *err)
 {
 	if (t->line_count == TIMELINE_LINES_MAX)
-		return err_set(
-			err, ERR_LIMIT, "timeline: more than %u lines", TIMELINE_LINES_MAX);
+		return err_set(err, ERR_LIMIT, "timeline: more than %u lines", TIMELINE_LINES_MAX);
 	if (t->line_count == t->line_room) {
 		size_t room = t->line_room ? 2 * t->line_room : 64;
 		struct line *lines = realloc(t->lines, room * sizeof(*lines));
@@ -161,8 +159,8 @@ static bool tell_entry(struct timeline *t, const struct ledger_entry *entry, str
 	return timeline_tell(t, &telling, err) && timeline_stop(t, entry, err);
 }
 
-bool timeline_add(struct timeline *t, const struct ledger_entry *entry, bool audited,
-	struct err *err)
+bool timeline_add(
+	struct timeline *t, const struct ledger_entry *entry, bool audited, struct err *err)
 {
 	if (t->begun && entry->index <= t->last)
 		return err_set(err, ERR_USAGE, "timeline: entry %llu behind entry %llu",

@@ -15,7 +15,8 @@ enum boot_change timeline_boot_change(
 	if (after->restart_count != before->restart_count)
 		return after->restart_count > before->restart_count ? BOOT_RESUMED
 								    : BOOT_CLOCK_BACK;
-	if (after->clock_ms < before->clock_ms && before->clock_ms - after->clock_ms > OVERTAKING_MS)
+	if (after->clock_ms < before->clock_ms &&
+		before->clock_ms - after->clock_ms > OVERTAKING_MS)
 		return BOOT_CLOCK_BACK;
 	return memcmp(after->boot_id, before->boot_id, sizeof(after->boot_id)) != 0 ? BOOT_KERNEL
 										    : BOOT_SAME;

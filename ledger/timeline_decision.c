@@ -32,8 +32,8 @@ static bool grow(void *list, size_t count, size_t *room, size_t size, size_t max
 	return true;
 }
 
-static bool host_find(struct timeline *t, const uint8_t id[HOST_ID_LEN], struct host_seen **ret,
-	struct err *err)
+static bool host_find(
+	struct timeline *t, const uint8_t id[HOST_ID_LEN], struct host_seen **ret, struct err *err)
 {
 	for (size_t i = 0; i < t->host_count; i++)
 		if (memcmp(t->hosts[i].facts.host, id, HOST_ID_LEN) == 0) {
@@ -99,8 +99,7 @@ static bool renewals_tell(struct timeline *t, struct instance_seen *seen, struct
 	return timeline_tell(t, &telling, err);
 }
 
-static bool host_renewals_tell(
-	struct timeline *t, const uint8_t host[HOST_ID_LEN], struct err *err)
+static bool host_renewals_tell(struct timeline *t, const uint8_t host[HOST_ID_LEN], struct err *err)
 {
 	for (size_t i = 0; i < t->instance_count; i++)
 		if (memcmp(t->instances[i].facts.host, host, HOST_ID_LEN) == 0 &&
@@ -142,11 +141,9 @@ static const char *boot_words(enum boot_change change, const struct decision_fac
 
 	switch (change) {
 	case BOOT_REBOOTED:
-		(void)snprintf(text, TIMELINE_TEXT_MAX,
-			"rebooted%s (reset count %u, then %u)%s",
+		(void)snprintf(text, TIMELINE_TEXT_MAX, "rebooted%s (reset count %u, then %u)%s",
 			resets > 1 ? " more than once" : "", before->reset_count,
-			after->reset_count,
-			after->safe ? "" : "; the last stop was not clean");
+			after->reset_count, after->safe ? "" : "; the last stop was not clean");
 		return "reboot";
 	case BOOT_RESUMED:
 		(void)snprintf(text, TIMELINE_TEXT_MAX,
@@ -189,8 +186,8 @@ static bool boot_tell(struct timeline *t, const struct ledger_entry *entry, bool
 		.rest_count = seen->time ? 2 : 1};
 
 	if (seen->time) {
-		telling.kind = boot_words(change_of(&seen->facts, &entry->facts), &seen->facts,
-			&entry->facts, text);
+		telling.kind = boot_words(
+			change_of(&seen->facts, &entry->facts), &seen->facts, &entry->facts, text);
 	} else {
 		telling.kind = "boot";
 		(void)snprintf(text, sizeof(text), "first seen: reset count %u, restart count %u",
@@ -203,8 +200,8 @@ static bool boot_tell(struct timeline *t, const struct ledger_entry *entry, bool
 
 /* Only what was accepted moves what is known of a machine: of two states of one TPM the other one
  * stays the stranger. */
-static bool boot(struct timeline *t, const struct ledger_entry *entry, bool audited,
-	struct err *err)
+static bool boot(
+	struct timeline *t, const struct ledger_entry *entry, bool audited, struct err *err)
 {
 	struct host_seen *seen = NULL;
 
@@ -255,8 +252,8 @@ static const char *gap_cause(const struct decision_facts *before,
 		break;
 	}
 	ran = after->clock_ms > before->clock_ms ? (after->clock_ms - before->clock_ms) / 1000 : 0;
-	(void)snprintf(out, 128, "; its TPM ran for %llu s of the %lld s",
-		(unsigned long long)ran, (long long)silent);
+	(void)snprintf(out, 128, "; its TPM ran for %llu s of the %lld s", (unsigned long long)ran,
+		(long long)silent);
 	return out;
 }
 
@@ -290,14 +287,14 @@ static bool gap_tell(struct timeline *t, struct instance_seen *seen, int64_t unt
 
 /* ---- the decision itself ---- */
 
-static bool outcome_tell(struct timeline *t, const struct ledger_entry *entry, bool audited,
-	struct err *err)
+static bool outcome_tell(
+	struct timeline *t, const struct ledger_entry *entry, bool audited, struct err *err)
 {
 	const struct decision_facts *f = &entry->facts;
 	char text[TIMELINE_TEXT_MAX], instance[17];
 	struct telling telling = {.place = PLACE_AT,
 		.time = entry->time,
-		.kind = !f->trusted			 ? "refusal"
+		.kind = !f->trusted                    ? "refusal"
 			: f->purpose == PURPOSE_LAUNCH ? "launch"
 						       : "renewal",
 		.text = text,
@@ -305,14 +302,14 @@ static bool outcome_tell(struct timeline *t, const struct ledger_entry *entry, b
 		.facts = f,
 		.rests = {rest_of(entry)},
 		.rest_count = 1};
-	int n = snprintf(text, sizeof(text), "%s of instance %s… of %s %s", purpose_name(f->purpose),
-		text_short_hex(BYTES_OF(f->instance), instance),
+	int n = snprintf(text, sizeof(text), "%s of instance %s… of %s %s",
+		purpose_name(f->purpose), text_short_hex(BYTES_OF(f->instance), instance),
 		f->workload[0] ? f->workload : "an unnamed workload",
 		f->trusted ? "trusted" : "refused");
 
 	for (size_t i = 0; i < f->reason_count && n > 0 && (size_t)n < sizeof(text); i++)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%s", i ? ", " : ": ",
-			f->reasons[i]);
+		n += snprintf(
+			text + n, sizeof(text) - (size_t)n, "%s%s", i ? ", " : ": ", f->reasons[i]);
 	return timeline_tell(t, &telling, err);
 }
 
@@ -321,8 +318,7 @@ static bool accepted(struct timeline *t, struct instance_seen *seen,
 {
 	bool renewal = entry->facts.purpose == PURPOSE_RENEW;
 
-	if (!renewal &&
-		(!renewals_tell(t, seen, err) || !outcome_tell(t, entry, audited, err)))
+	if (!renewal && (!renewals_tell(t, seen, err) || !outcome_tell(t, entry, audited, err)))
 		return false;
 	if (renewal && seen->renewals++ == 0) {
 		seen->first = rest_of(entry);
@@ -393,8 +389,8 @@ bool timeline_issued(struct timeline *t, const struct ledger_entry *entry, struc
 		if (!t->issued_launch)
 			return true;
 	}
-	(void)snprintf(text, sizeof(text), "%zu credential%s issued on it", count,
-		count == 1 ? "" : "s");
+	(void)snprintf(
+		text, sizeof(text), "%zu credential%s issued on it", count, count == 1 ? "" : "s");
 	return timeline_tell(t, &telling, err);
 }
 
@@ -407,10 +403,9 @@ bool timeline_stop(struct timeline *t, const struct ledger_entry *entry, struct 
 	bool one = entry->type == LEAF_INSTANCE_END;
 	bool all = entry->type == LEAF_HOST_STATE && state && strcmp(state, "active") != 0;
 
-	if ((!one && !all) ||
-		!hex_decode_exact(
-			bytes_str(json_string_value(json_object_get(entry->said, "host"))), host,
-			sizeof(host), NULL))
+	if ((!one && !all) || !hex_decode_exact(bytes_str(json_string_value(
+							json_object_get(entry->said, "host"))),
+				      host, sizeof(host), NULL))
 		return true;
 	if (one && !hex_decode_exact(
 			   bytes_str(json_string_value(json_object_get(entry->said, "instance"))),

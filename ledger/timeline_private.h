@@ -76,13 +76,14 @@ must_use bool timeline_tell(struct timeline *t, const struct telling *telling, s
 
 /* timeline_words.c: an entry that is told in JSON, or whose content is gone, in words. kind is
  * static. */
-void timeline_words(const struct ledger_entry *entry, const char **ret_kind,
-	char text[TIMELINE_TEXT_MAX]);
+void timeline_words(
+	const struct ledger_entry *entry, const char **ret_kind, char text[TIMELINE_TEXT_MAX]);
 
 /* timeline_decision.c */
 must_use bool timeline_decision(
 	struct timeline *t, const struct ledger_entry *entry, bool audited, struct err *err);
-must_use bool timeline_issued(struct timeline *t, const struct ledger_entry *entry, struct err *err);
+must_use bool timeline_issued(
+	struct timeline *t, const struct ledger_entry *entry, struct err *err);
 /* The host, or one instance of it, is stopped by what the entry says. */
 must_use bool timeline_stop(struct timeline *t, const struct ledger_entry *entry, struct err *err);
 /* Renewals not told yet, and who is silent. */

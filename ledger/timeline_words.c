@@ -43,8 +43,7 @@ static const struct {
 	{"policy-activation-set", NULL, NULL, "policy",
 		"policy version {version} to be in force at {at}: {reason}"},
 	{"policy-withdrawn", NULL, NULL, "policy", "policy version {version} withdrawn: {reason}"},
-	{"rollout", NULL, NULL, "rollout",
-		"rollout of release {#release} {step}: {reason}"},
+	{"rollout", NULL, NULL, "rollout", "rollout of release {#release} {step}: {reason}"},
 	{"instance-end", NULL, NULL, "end", "instance {#instance} ended"},
 	{"incident", "step", "opened", "incident",
 		"incident {incident} opened: {title} ({severity})"},
@@ -93,8 +92,8 @@ static void fill(const char *format, const json_t *said, char text[TIMELINE_TEXT
 		format += n + 1;
 	}
 	/* Nothing was said, or a character was cut in two. */
-	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == ':' ||
-				  !utf8_valid(bytes_of(text, len))))
+	while (len > 0 &&
+		(text[len - 1] == ' ' || text[len - 1] == ':' || !utf8_valid(bytes_of(text, len))))
 		len--;
 	text[len] = '\0';
 }

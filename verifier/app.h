@@ -229,5 +229,10 @@ bool serve_record(struct call *call, struct err *err);
 bool serve_record_bundle(struct call *call, struct err *err);
 bool serve_entries(struct call *call, struct err *err);
 bool serve_object(struct call *call, struct err *err);
+bool serve_incident_open(struct call *call, struct err *err);
+bool serve_incident_attach(struct call *call, struct err *err);
+bool serve_incident_close(struct call *call, struct err *err);
+bool serve_incident(struct call *call, struct err *err);
+bool serve_incidents(struct call *call, struct err *err);
 
 #endif

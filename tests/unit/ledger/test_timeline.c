@@ -103,8 +103,7 @@ static void issued(unsigned count)
 
 static const char *field(size_t i, const char *key)
 {
-	const char *text =
-		json_string_value(json_object_get(json_array_get(lines, i), key));
+	const char *text = json_string_value(json_object_get(json_array_get(lines, i), key));
 	return text ? text : "";
 }
 
@@ -168,8 +167,7 @@ static void machine__rebooted__told_before_the_launch_that_showed_it(void **stat
 		"rebooted more than once (reset count 5, then 7); the last stop was not clean");
 	assert_string_equal(field(2, "host"), HOST);
 	assert_string_equal(field(2, "instance"), "");
-	assert_int_equal(
-		json_array_size(json_object_get(json_array_get(lines, 2), "rests_on")), 2);
+	assert_int_equal(json_array_size(json_object_get(json_array_get(lines, 2), "rests_on")), 2);
 }
 
 static void machine__resumed_cleared_other_kernel__told(void **state)
@@ -188,8 +186,7 @@ static void machine__resumed_cleared_other_kernel__told(void **state)
 	e.facts.reset_count = e.facts.restart_count = 0;
 	add(e);
 	assert_story("boot launch suspend renewals kexec renewals tpm-clear renewals");
-	assert_string_equal(
-		field(2, "text"), "suspended and resumed (restart count 1, then 2)");
+	assert_string_equal(field(2, "text"), "suspended and resumed (restart count 1, then 2)");
 }
 
 static void fork__the_refused_state_stays_the_stranger(void **state)
@@ -208,9 +205,9 @@ static void fork__the_refused_state_stays_the_stranger(void **state)
 		"\"by\":\"verifier\",\"reason\":\"its state exists twice\"}");
 	add(decision(300)); /* the first one again: nothing went back for it */
 	assert_story("boot launch clock-back refusal quarantine renewals");
-	assert_string_equal(field(2, "text"),
-		"the TPM's clock went back without a reset, from 1000000 ms to 999000 ms: its state "
-		"was put back, or lives twice");
+	assert_string_equal(field(2, "text"), "the TPM's clock went back without a reset, from "
+					      "1000000 ms to 999000 ms: its state "
+					      "was put back, or lives twice");
 	assert_string_equal(field(3, "text"),
 		"renew of instance 1111111111111111… of ocr refused: clock-backwards");
 }
@@ -339,7 +336,8 @@ static void words__events__each_with_its_kind(void **state)
 		{LEAF_APPROVAL,
 			"{\"event\":\"approval\",\"release\":\"" HOST
 			"\",\"role\":\"owner\",\"withdrawn\":true}",
-			"withdrawal", "approval of release 4040404040404040 by role owner withdrawn"},
+			"withdrawal",
+			"approval of release 4040404040404040 by role owner withdrawn"},
 		{LEAF_INCIDENT,
 			"{\"event\":\"incident\",\"incident\":\"ab\",\"step\":\"opened\",\"title\":"
 			"\"a fork\",\"severity\":\"high\"}",
