@@ -41,14 +41,13 @@ static void step_print(const json_t *step)
 	const char *what = text_of(step, "what"), *by = strrchr(text_of(step, "by"), '/');
 	(void)printf("  %s  %-8s", text_of(step, "time"), ESC(bytes_str(text_of(step, "step"))));
 	if (what[0])
-		(void)printf("  %s %s", ESC(bytes_str(what)),
-			ESC(bytes_str(text_of(step, "attached"))));
-	for (const char *const *key = (const char *const[]){"name", "comment", "reason", NULL}; *key;
-		key++)
+		(void)printf(
+			"  %s %s", ESC(bytes_str(what)), ESC(bytes_str(text_of(step, "attached"))));
+	for (const char *const *key = (const char *const[]){"name", "comment", "reason", NULL};
+		*key; key++)
 		if (text_of(step, *key)[0])
 			(void)printf("  %s: %s", *key, ESC(bytes_str(text_of(step, *key))));
-	(void)printf("  by %s  [entry %lld]\n",
-		ESC(bytes_str(by ? by + 1 : text_of(step, "by"))),
+	(void)printf("  by %s  [entry %lld]\n", ESC(bytes_str(by ? by + 1 : text_of(step, "by"))),
 		(long long)json_integer_value(json_object_get(step, "entry")));
 }
 
@@ -139,8 +138,8 @@ static bool attach_put(struct cli *cli, json_t *request)
 		if (!option(cli, kinds[i]))
 			continue;
 		if (what)
-			return err_set(&cli->err, ERR_USAGE,
-				"--%s and --%s: one thing at a time", what, kinds[i]);
+			return err_set(&cli->err, ERR_USAGE, "--%s and --%s: one thing at a time",
+				what, kinds[i]);
 		what = kinds[i];
 	}
 	if (!what)

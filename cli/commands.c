@@ -66,6 +66,7 @@ const struct command *const commands[] = {
 	&cmd_incident_show,
 	/* Before the command that takes a file of any name: ./timeline is one. */
 	&cmd_audit_timeline,
+	&cmd_audit_package,
 	&cmd_audit,
 	&cmd_whoami,
 	&cmd_quote_verify,

@@ -193,10 +193,12 @@ bool serve_incident_open(struct call *call, struct err *err)
 	OWNED(json_release) json_t *body = NULL;
 	OWNED(step_release) struct step s = {.call = call};
 	uint8_t id[INCIDENT_ID_LEN];
-	if (!call_body_json(call, &body, err) || !random_fill(call->app->random, id, sizeof(id), err))
+	if (!call_body_json(call, &body, err) ||
+		!random_fill(call->app->random, id, sizeof(id), err))
 		return false;
 	hex_encode(BYTES_OF(id), s.id);
-	return step_begin(&s, "opened", "incident-opened", err) && open_read(&s, body, err) && commit(&s, 201, err);
+	return step_begin(&s, "opened", "incident-opened", err) && open_read(&s, body, err) &&
+	       commit(&s, 201, err);
 }
 
 /* ---- attaching ---- */
@@ -215,8 +217,8 @@ static bool attach_file(
 		return err_set(err, ERR_FORMAT, "body: content: a note is text in UTF-8");
 	return sha256_of(buf_bytes(&s->file), s->digest, err) &&
 	       put_hex(s, "attached", BYTES_OF(s->digest), err) &&
-	       (json_object_set_new(s->content, "length",
-			json_integer((json_int_t)s->file.len)) == 0 ||
+	       (json_object_set_new(s->content, "length", json_integer((json_int_t)s->file.len)) ==
+			       0 ||
 		       err_set(err, ERR_NOMEM, "incident"));
 }
 
@@ -248,8 +250,8 @@ static bool attach_read(struct step *s, const json_t *body, struct err *err)
 	while (kind < ARRAY_LEN(kinds) && strcmp(kinds[kind], what) != 0)
 		kind++;
 	if (kind == ARRAY_LEN(kinds))
-		json_fields_fail(&f, "what",
-			"expected record, hold, host, workload, release, note or file");
+		json_fields_fail(
+			&f, "what", "expected record, hold, host, workload, release, note or file");
 	if (!json_fields_ok(&f, err) || !put(s, "what", what, err) || !put(s, "name", name, err) ||
 		!put(s, "comment", comment, err))
 		return false;
@@ -287,8 +289,8 @@ bool serve_incident_close(struct call *call, struct err *err)
 	OWNED(buf_release) struct buf reason = {0};
 	OWNED(step_release) struct step s = {.call = call};
 	return id_read(call, &s, err) && call_reason(call, &reason, err) &&
-	       step_begin(&s, "closed", "incident-closed", err) && put(&s, "reason", buf_str(&reason), err) &&
-	       commit(&s, 200, err);
+	       step_begin(&s, "closed", "incident-closed", err) &&
+	       put(&s, "reason", buf_str(&reason), err) && commit(&s, 200, err);
 }
 
 bool serve_incident(struct call *call, struct err *err)
@@ -314,8 +316,7 @@ static bool opened_visited(void *arg, struct ledger_entry *entry, struct err *er
 	if (!incident_load(l->sql, id, &incident, err))
 		return false;
 	view = incident_json(&incident);
-	if (!view ||
-		json_object_set_new(view, "steps", json_integer(incident.step_count)) != 0 ||
+	if (!view || json_object_set_new(view, "steps", json_integer(incident.step_count)) != 0 ||
 		json_array_append(l->list, view) != 0)
 		return err_set(err, ERR_NOMEM, "incidents");
 	return true;

@@ -25,8 +25,7 @@ struct incident {
 	json_t *steps; /* an array: time, entry, id, and what each says */
 };
 void incident_release(struct incident *incident);
-must_use bool incident_load(
-	struct sql *sql, const char *id, struct incident *ret, struct err *err);
+must_use bool incident_load(struct sql *sql, const char *id, struct incident *ret, struct err *err);
 /* {"incident", "title", "severity", "state", "opened", "opened_by", subjects, "steps"}; NULL: no
  * memory. */
 json_t *incident_json(const struct incident *incident);

@@ -75,8 +75,8 @@ static void incident__whole_life__told_by_its_steps(void **state)
 	(void)state;
 	char path[96];
 	const json_t *steps;
-	json_decref(post(path_of("/attach", path), 200, "{\"what\":\"record\",\"id\":\"%s\"}",
-		record_hex));
+	json_decref(post(
+		path_of("/attach", path), 200, "{\"what\":\"record\",\"id\":\"%s\"}", record_hex));
 	json_decref(post(path, 200, "{\"what\":\"hold\",\"id\":\"hold-1\",\"comment\":\"court\"}"));
 	json_decref(post(path, 200, "{\"what\":\"workload\",\"id\":\"other\"}"));
 	json_decref(post(path_of("/close", path), 200, "{\"reason\":\"explained\"}"));
@@ -85,8 +85,7 @@ static void incident__whole_life__told_by_its_steps(void **state)
 	assert_string_equal(text(answer, "title"), "odd clock");
 	assert_string_equal(text(answer, "state"), "closed");
 	assert_string_equal(text(answer, "host"), host_hex);
-	assert_string_equal(
-		text(answer, "opened_by"), "spiffe://bank.example/operator/admin/test");
+	assert_string_equal(text(answer, "opened_by"), "spiffe://bank.example/operator/admin/test");
 	assert_int_equal(json_array_size(steps), 5);
 	/* A record under its own subjects, a hold under the incident's, a subject under itself. */
 	assert_string_equal(text(json_array_get(steps, 1), "workload"), "ocr-agent");
@@ -213,8 +212,8 @@ static void incidents__listed__each_once(void **state)
 	(void)state;
 	json_t *before = world_json(&w, &w.auditor, "GET", "/v1/incidents", NULL, 200);
 	(void)setup(state);
-	json_decref(post(path_of("/attach", (char[96]){0}), 200,
-		"{\"what\":\"hold\",\"id\":\"hold-2\"}"));
+	json_decref(post(
+		path_of("/attach", (char[96]){0}), 200, "{\"what\":\"hold\",\"id\":\"hold-2\"}"));
 	json_t *after = world_json(&w, &w.auditor, "GET", "/v1/incidents", NULL, 200);
 	const json_t *list = json_object_get(after, "incidents");
 	size_t n = json_array_size(list);
