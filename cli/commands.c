@@ -59,6 +59,7 @@ const struct command *const commands[] = {
 	&cmd_host_retire,
 	&cmd_record_list,
 	&cmd_record_get,
+	&cmd_record_show,
 	&cmd_incident_open,
 	&cmd_incident_attach,
 	&cmd_incident_close,

@@ -128,6 +128,18 @@ expect 3 'no workload nobody' operator audit timeline nobody
 operator audit timeline steady --json >"$W/online.json"
 ok "the verifier's ledger tells it"
 
+LAUNCHED=$(python3 -c 'import json,sys; print([r["id"] for r in json.load(open(sys.argv[1]))["records"] if r["purpose"] == "launch" and r["trusted"]][-1])' "$W/records")
+expect 0 'environment +MODE = salted [0-9a-f]{64}' operator record show "$LAUNCHED" --launch
+grep -q 'measured into the runtime log (proven)' "$W/out" || die "the launch is not proven"
+grep -q "kernel $(uname -r)" "$W/out" || die "the kernel is not kept"
+grep -q 'model version: none-1.0 (asserted' "$W/out" || die "the model version is not shown"
+expect 0 '"presence":"(copy|pinned|sealed)"' operator record show "$LAUNCHED" --launch --json
+RENEWED=$(python3 -c 'import json,sys; print([r["id"] for r in json.load(open(sys.argv[1]))["records"] if r["purpose"] == "renew"][0])' "$W/records")
+expect 3 'look at the record of the launch' operator record show "$RENEWED" --launch
+operator record get "$LAUNCHED" --out "$W/launch.assay" 2>/dev/null
+expect 0 'purpose +launch' assay record show "$W/launch.assay"
+ok "a launch shows what ran: components, environment names, sandbox, kernel, model version"
+
 # ---- the package ----
 key_make "$W/keys/auditor"
 expect 2 '--from is needed' operator audit package --workload steady --out "$W/x" --sign-key "$W/keys/auditor"

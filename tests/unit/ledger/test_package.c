@@ -212,8 +212,7 @@ static void index__other_order__refused(void **state)
 	assert_ok(package_index_add(files, "objects/ab", BYTES_LIT("a"), &err), err);
 	assert_ok(package_index_add(files, "checkpoint", BYTES_LIT("a"), &err), err);
 	finish();
-	assert_mismatch(
-		ERR_MISMATCH, "package index: checkpoint stands where objects/ab is named");
+	assert_mismatch(ERR_MISMATCH, "package index: checkpoint stands where objects/ab is named");
 }
 
 static void index__another_kind__refused(void **state)

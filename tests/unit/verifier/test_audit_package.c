@@ -60,8 +60,7 @@ static void put_entries(const char *path, const char *query)
 
 static void put_decisions(void)
 {
-	json_t *page = world_json(
-		&w, &w.auditor, "GET", "/v1/entries?type=decision", NULL, 200);
+	json_t *page = world_json(&w, &w.auditor, "GET", "/v1/entries?type=decision", NULL, 200);
 	const json_t *list = json_object_get(page, "entries");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *e = json_array_get(list, i);
@@ -195,8 +194,8 @@ static void run_signed(const char *over)
 	buf_clear(&archive);
 	for (size_t i = 0; i < member_count; i++) {
 		append(members[i].path, buf_bytes(&members[i].content));
-		assert_ok(package_index_add(files, members[i].path,
-				  buf_bytes(&members[i].content), &w.err),
+		assert_ok(package_index_add(
+				  files, members[i].path, buf_bytes(&members[i].content), &w.err),
 			w.err);
 	}
 	assert_ok(json_write(files, false, &index, &w.err), w.err);
@@ -476,7 +475,6 @@ static void decisions__by_a_stranger__nothing_stands_on_them(void **state)
 	assert_step("decisions", AUDIT_FAILED, "0 of 3");
 	assert_step("decision", AUDIT_FAILED, "not by a key that you pinned");
 }
-
 
 static bool object_find(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret)
 {
