@@ -48,8 +48,8 @@ static bool encapsulate(const struct key *key, struct random *random, struct buf
 			       encapsulation, err);
 	}
 	if (!key->kind->group)
-		return err_set(err, ERR_UNSUPPORTED,
-			"key wrap: expected an RSA or EC key, not %s", key->kind->name);
+		return err_set(err, ERR_UNSUPPORTED, "key wrap: expected an RSA or EC key, not %s",
+			key->kind->name);
 	if (!key_generate(key->kind->type, &ephemeral, err))
 		return false;
 	buf_put(encapsulation, key_public_bits(ephemeral));
@@ -65,8 +65,8 @@ static bool decapsulate(
 	if (key->kind->type == KEY_RSA)
 		return key_oaep_decrypt(key, DIGEST_SHA256, encapsulation, shared, err);
 	if (!key->kind->group)
-		return err_set(err, ERR_UNSUPPORTED,
-			"key wrap: expected an RSA or EC key, not %s", key->kind->name);
+		return err_set(err, ERR_UNSUPPORTED, "key wrap: expected an RSA or EC key, not %s",
+			key->kind->name);
 	if (encapsulation.len != key_public_bits(key).len || encapsulation.data[0] != 4)
 		return err_set(err, ERR_FORMAT, "key wrap: not the point of an ephemeral key");
 	return key_from_ec_point(key->kind->type, bytes_of(encapsulation.data + 1, half),

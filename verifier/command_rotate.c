@@ -45,8 +45,8 @@ static bool new_key_load(const char *uri, struct key **ret, struct err *err)
 	return true;
 }
 
-static bool rotate(const char *path, const char *new_key, struct content_rotation *rotation,
-	struct err *err)
+static bool rotate(
+	const char *path, const char *new_key, struct content_rotation *rotation, struct err *err)
 {
 	const struct app_options options = {
 		.clock = &clock_system, .random = &random_system, .sql = &sql_sqlite, .log_fd = 2};
@@ -72,8 +72,7 @@ int verifier_rotate_content_key(int argc, char **argv)
 	struct content_rotation rotation = {0};
 	struct err err = {0};
 	bool help = false;
-	if (!options_parse(
-		    argc, argv, "rotate-content-key", specs, OPTIONS, values, &help, &err))
+	if (!options_parse(argc, argv, "rotate-content-key", specs, OPTIONS, values, &help, &err))
 		return command_failed(&err);
 	if (help)
 		return EXIT_STATUS_DONE;

@@ -60,8 +60,8 @@ static bool recipient_check(struct bytes recipient, const struct key *kek, struc
 {
 	char ours[2 * SHA256_LEN + 1], theirs[2 * SHA256_LEN + 1];
 	if (recipient.len != SHA256_LEN)
-		return err_set(err, ERR_STORE, "content keys: a recipient of %zu bytes",
-			recipient.len);
+		return err_set(
+			err, ERR_STORE, "content keys: a recipient of %zu bytes", recipient.len);
 	if (memcmp(recipient.data, key_id(kek), SHA256_LEN) == 0)
 		return true;
 	hex_encode(bytes_of(key_id(kek), SHA256_LEN), ours);
@@ -108,8 +108,8 @@ static bool rows_open(struct sql *sql, struct vault *vault, struct key *kek, str
 }
 
 /* Nothing was ever sealed: there is nothing that a first key could be missing for. */
-static bool first_make(
-	struct sql *sql, struct vault *vault, struct key *kek, struct random *random, struct err *err)
+static bool first_make(struct sql *sql, struct vault *vault, struct key *kek, struct random *random,
+	struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	uint8_t master[AES_KEY_LEN];
@@ -127,8 +127,8 @@ static bool first_make(
 	return ok;
 }
 
-bool content_keys_open(
-	struct sql *sql, struct vault *vault, struct key *kek, struct random *random, struct err *err)
+bool content_keys_open(struct sql *sql, struct vault *vault, struct key *kek, struct random *random,
+	struct err *err)
 {
 	return rows_open(sql, vault, kek, err) &&
 	       (vault_newest(vault) != 0 || first_make(sql, vault, kek, random, err));
@@ -153,8 +153,8 @@ static bool recipient_change(struct store_tx *tx, const struct step *s, struct e
 		uint8_t master[AES_KEY_LEN];
 		if (!vault_key(s->vault, generation, master, NULL))
 			continue;
-		bool ok = wrap(s->rotation->kek, generation, master, s->rotation->random, &wrapped,
-			err);
+		bool ok = wrap(
+			s->rotation->kek, generation, master, s->rotation->random, &wrapped, err);
 		secret_wipe(master, sizeof(master));
 		if (!ok || !sql_exec(tx->sql,
 				   "UPDATE content_keys SET recipient=?1, wrapped=?2 WHERE "
@@ -173,19 +173,19 @@ static bool generation_work(struct store_tx *tx, void *arg, struct err *err)
 	struct step *s = arg;
 	struct content_rotation *r = s->rotation;
 	return recipient_change(tx, s, err) &&
-	       row_insert(tx->sql, r->kek, r->generation, s->master, r->random,
-		       vault_now(s->vault), err) &&
+	       row_insert(tx->sql, r->kek, r->generation, s->master, r->random, vault_now(s->vault),
+		       err) &&
 	       (!r->note || r->note(tx, r->note_arg, r->generation, err));
 }
 
-static bool key_rewrap(struct store_tx *tx, struct step *s, int64_t id, struct bytes stored,
-	struct err *err)
+static bool key_rewrap(
+	struct store_tx *tx, struct step *s, int64_t id, struct bytes stored, struct err *err)
 {
 	uint8_t wrapped[VAULT_WRAPPED_LEN];
 	bool changed = false;
 	if (stored.len != sizeof(wrapped))
-		return err_set(err, ERR_STORE, "data key %lld has %zu bytes", (long long)id,
-			stored.len);
+		return err_set(
+			err, ERR_STORE, "data key %lld has %zu bytes", (long long)id, stored.len);
 	memcpy(wrapped, stored.data, sizeof(wrapped));
 	if (!vault_rewrap(s->vault, wrapped, &changed, err))
 		return err_wrap(err, "data key %lld", (long long)id);

@@ -14,8 +14,8 @@
  * sealed. The only thing that asks the private half of the key-encryption key for anything.
  * ERR_CONFIG: it is another key than the one they are wrapped for. ERR_STORE: keys are missing, or
  * changed. */
-must_use bool content_keys_open(
-	struct sql *sql, struct vault *vault, struct key *kek, struct random *random, struct err *err);
+must_use bool content_keys_open(struct sql *sql, struct vault *vault, struct key *kek,
+	struct random *random, struct err *err);
 
 /* Whether the key opens what is wrapped for it. */
 must_use bool content_key_try(struct key *kek, struct random *random, struct err *err);

@@ -27,8 +27,8 @@ static void identity_of(const char *domain, struct bytes name, struct buf *out)
 }
 
 /* The sealed content, appended, and the number of its data key. */
-static bool seal(struct sql *sql, const struct buf *identity, struct bytes content, int64_t *ret_key,
-	struct buf *ret_sealed, struct err *err)
+static bool seal(struct sql *sql, const struct buf *identity, struct bytes content,
+	int64_t *ret_key, struct buf *ret_sealed, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	struct vault *vault = NULL;
@@ -55,7 +55,8 @@ static bool open_row(struct sql *sql, const struct sql_query *q, const char *wha
 		return err_set(err, ERR_GONE, "%s: its content was destroyed on %s", what,
 			time_format(sql_int(q, 0), time));
 	return buf_ok(identity, err) && vault_of(sql, &vault, err) &&
-	       (vault_open(vault, buf_bytes(identity), sql_bytes(q, 1), sql_bytes(q, 2), ret, err) ||
+	       (vault_open(
+			vault, buf_bytes(identity), sql_bytes(q, 1), sql_bytes(q, 2), ret, err) ||
 		       err_wrap(err, "%s", what));
 }
 
@@ -67,8 +68,8 @@ static bool key_destroy(struct sql *sql, int64_t key, struct err *err)
 	sql->scrub = true;
 	return sql_exec(sql, "UPDATE data_keys SET wrapped=?1 WHERE id=?2",
 		       SQL_ARGS(sql_b(BYTES_OF(nothing)), sql_i(key)), &changed, err) &&
-	       (changed == 1 || err_set(err, ERR_STORE, "data key %lld is not stored",
-					(long long)key));
+	       (changed == 1 ||
+		       err_set(err, ERR_STORE, "data key %lld is not stored", (long long)key));
 }
 
 /* ---- objects ---- */
@@ -167,8 +168,8 @@ static void leaf_identity(uint64_t index, struct buf *out)
 	buf_release(&name);
 }
 
-bool leaf_content_put(struct sql *sql, uint64_t index, struct bytes salt, struct bytes content,
-	struct err *err)
+bool leaf_content_put(
+	struct sql *sql, uint64_t index, struct bytes salt, struct bytes content, struct err *err)
 {
 	OWNED(buf_release) struct buf identity = {0};
 	OWNED(buf_release) struct buf plain = {0};
@@ -177,8 +178,7 @@ bool leaf_content_put(struct sql *sql, uint64_t index, struct bytes salt, struct
 	leaf_identity(index, &identity);
 	buf_put(&plain, salt);
 	buf_put(&plain, content);
-	if (!buf_ok(&plain, err) ||
-		!seal(sql, &identity, buf_bytes(&plain), &key, &sealed, err))
+	if (!buf_ok(&plain, err) || !seal(sql, &identity, buf_bytes(&plain), &key, &sealed, err))
 		return err_wrap(err, "content of leaf %llu", (unsigned long long)index);
 	return sql_exec(sql,
 		"INSERT INTO leaf_contents(idx, key, destroyed, sealed) VALUES(?1,?2,0,?3)",
@@ -220,8 +220,8 @@ bool leaf_content_destroy(struct sql *sql, uint64_t index, struct err *err)
 			SQL_ARGS(sql_u(index)), &q, err))
 		return false;
 	if (!q)
-		return err_set(err, ERR_NOT_FOUND, "leaf %llu is not stored",
-			(unsigned long long)index);
+		return err_set(
+			err, ERR_NOT_FOUND, "leaf %llu is not stored", (unsigned long long)index);
 	int64_t key = sql_int(q, 0);
 	sql_finish(&q);
 	return key == 0 ||
@@ -241,13 +241,15 @@ static bool clear_object_seal(struct sql *sql, bool *ret_more, struct err *err)
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	OWNED(buf_release) struct buf content = {0};
 	uint8_t digest[SHA256_LEN];
-	if (!sql_first(sql, "SELECT digest, bytes FROM clear_objects LIMIT 1", SQL_NO_ARGS, &q, err))
+	if (!sql_first(
+		    sql, "SELECT digest, bytes FROM clear_objects LIMIT 1", SQL_NO_ARGS, &q, err))
 		return false;
 	*ret_more = q != NULL;
 	if (!q)
 		return true;
 	sql_put(q, 1, &content);
-	if (!sql_exact(q, 0, "object digest", digest, sizeof(digest), err) || !buf_ok(&content, err))
+	if (!sql_exact(q, 0, "object digest", digest, sizeof(digest), err) ||
+		!buf_ok(&content, err))
 		return false;
 	sql_finish(&q);
 	return object_put(sql, digest, buf_bytes(&content), err) &&
@@ -300,9 +302,9 @@ static bool clear_pages(struct sql *sql, struct err *err)
 		return false;
 	bool wanted = q && sql_int(q, 0) != 0;
 	sql_finish(&q);
-	return !wanted || (sql->ops->scrub(sql, true, &done, err) &&
-				  sql_exec(sql, "UPDATE meta SET scrub=0 WHERE id=1", SQL_NO_ARGS,
-					  NULL, err));
+	return !wanted ||
+	       (sql->ops->scrub(sql, true, &done, err) &&
+		       sql_exec(sql, "UPDATE meta SET scrub=0 WHERE id=1", SQL_NO_ARGS, NULL, err));
 }
 
 bool contents_seal(struct sql *sql, struct err *err)

@@ -16,7 +16,8 @@ struct vault {
 	struct vault_key keys[VAULT_KEYS_MAX];
 };
 
-bool vault_new(struct random *random, const struct clock *clock, struct vault **ret, struct err *err)
+bool vault_new(
+	struct random *random, const struct clock *clock, struct vault **ret, struct err *err)
 {
 	struct vault *vault = calloc(1, sizeof(*vault));
 	if (!vault || pthread_rwlock_init(&vault->lock, NULL) != 0) {
@@ -39,17 +40,17 @@ void vault_free(struct vault **vault)
 	free(self);
 }
 
-bool vault_add(struct vault *vault, uint32_t generation, const uint8_t key[AES_KEY_LEN],
-	struct err *err)
+bool vault_add(
+	struct vault *vault, uint32_t generation, const uint8_t key[AES_KEY_LEN], struct err *err)
 {
 	bool ok = true;
 	(void)pthread_rwlock_wrlock(&vault->lock);
 	if (vault->count == VAULT_KEYS_MAX)
-		ok = err_set(err, ERR_LIMIT, "content keys: more than %u generations",
-			VAULT_KEYS_MAX);
+		ok = err_set(
+			err, ERR_LIMIT, "content keys: more than %u generations", VAULT_KEYS_MAX);
 	else if (generation <= (vault->count ? vault->keys[vault->count - 1].generation : 0))
-		ok = err_set(err, ERR_STORE, "content keys: generation %u is out of order",
-			generation);
+		ok = err_set(
+			err, ERR_STORE, "content keys: generation %u is out of order", generation);
 	if (ok) {
 		struct vault_key *to = &vault->keys[vault->count++];
 		to->generation = generation;
@@ -67,8 +68,7 @@ uint32_t vault_newest(struct vault *vault)
 	return newest;
 }
 
-bool vault_key(
-	struct vault *vault, uint32_t generation, uint8_t ret[AES_KEY_LEN], struct err *err)
+bool vault_key(struct vault *vault, uint32_t generation, uint8_t ret[AES_KEY_LEN], struct err *err)
 {
 	bool found = false;
 	(void)pthread_rwlock_rdlock(&vault->lock);
@@ -78,8 +78,8 @@ bool vault_key(
 			memcpy(ret, vault->keys[i].key, AES_KEY_LEN);
 	}
 	(void)pthread_rwlock_unlock(&vault->lock);
-	return found || err_set(err, ERR_STORE, "the content key of generation %u is missing",
-				generation);
+	return found ||
+	       err_set(err, ERR_STORE, "the content key of generation %u is missing", generation);
 }
 
 int64_t vault_now(const struct vault *vault)
@@ -91,8 +91,8 @@ int64_t vault_now(const struct vault *vault)
 
 static uint32_t generation_of(const uint8_t wrapped[VAULT_WRAPPED_LEN])
 {
-	return (uint32_t)wrapped[0] << 24 | (uint32_t)wrapped[1] << 16 |
-	       (uint32_t)wrapped[2] << 8 | wrapped[3];
+	return (uint32_t)wrapped[0] << 24 | (uint32_t)wrapped[1] << 16 | (uint32_t)wrapped[2] << 8 |
+	       wrapped[3];
 }
 
 static bool data_key_wrap(struct vault *vault, const uint8_t data_key[AES_KEY_LEN],
@@ -130,10 +130,10 @@ bool vault_seal(struct vault *vault, struct bytes identity, struct bytes content
 	uint8_t ret_wrapped[VAULT_WRAPPED_LEN], struct buf *ret_sealed, struct err *err)
 {
 	uint8_t data_key[AES_KEY_LEN];
-	bool ok = random_fill(vault->random, data_key, sizeof(data_key), err) &&
-		  data_key_wrap(vault, data_key, ret_wrapped, err) &&
-		  aes_gcm_seal(BYTES_OF(data_key), identity, content, vault->random, ret_sealed,
-			  err);
+	bool ok =
+		random_fill(vault->random, data_key, sizeof(data_key), err) &&
+		data_key_wrap(vault, data_key, ret_wrapped, err) &&
+		aes_gcm_seal(BYTES_OF(data_key), identity, content, vault->random, ret_sealed, err);
 	secret_wipe(data_key, sizeof(data_key));
 	return ok || err_wrap(err, "sealing content");
 }
@@ -143,16 +143,16 @@ bool vault_open(struct vault *vault, struct bytes identity, struct bytes wrapped
 {
 	uint8_t data_key[AES_KEY_LEN];
 	if (wrapped.len != VAULT_WRAPPED_LEN)
-		return err_set(err, ERR_STORE, "sealed content: a wrapped key of %zu bytes",
-			wrapped.len);
+		return err_set(
+			err, ERR_STORE, "sealed content: a wrapped key of %zu bytes", wrapped.len);
 	bool ok = data_key_unwrap(vault, wrapped.data, data_key, err) &&
 		  aes_gcm_open(BYTES_OF(data_key), identity, sealed, ret_content, err);
 	secret_wipe(data_key, sizeof(data_key));
 	return ok || store_fault(err);
 }
 
-bool vault_rewrap(struct vault *vault, uint8_t wrapped[VAULT_WRAPPED_LEN], bool *ret_changed,
-	struct err *err)
+bool vault_rewrap(
+	struct vault *vault, uint8_t wrapped[VAULT_WRAPPED_LEN], bool *ret_changed, struct err *err)
 {
 	uint8_t data_key[AES_KEY_LEN];
 	uint32_t generation = generation_of(wrapped);

@@ -28,8 +28,8 @@ must_use bool vault_new(
 void vault_free(struct vault **vault);
 /* Generations come in ascending order, from 1 on; the last one wraps what is new. ERR_LIMIT,
  * ERR_STORE. */
-must_use bool vault_add(struct vault *vault, uint32_t generation, const uint8_t key[AES_KEY_LEN],
-	struct err *err);
+must_use bool vault_add(
+	struct vault *vault, uint32_t generation, const uint8_t key[AES_KEY_LEN], struct err *err);
 /* 0: it has no key. */
 uint32_t vault_newest(struct vault *vault);
 /* ERR_STORE when it has none of that generation. */

@@ -14,8 +14,7 @@ static const struct bytes info = BYTES_LIT("what it is");
 
 static int group_setup(void **state)
 {
-	static const enum key_type types[TYPES] = {
-		KEY_RSA, KEY_EC_P256, KEY_EC_P384, KEY_EC_P521};
+	static const enum key_type types[TYPES] = {KEY_RSA, KEY_EC_P256, KEY_EC_P384, KEY_EC_P521};
 	(void)state;
 	for (size_t i = 0; i < TYPES; i++)
 		if (!key_generate(types[i], &keys[i], &err) ||

@@ -233,8 +233,8 @@ static bool on_disk(struct bytes needle)
 		(void)snprintf(name, sizeof(name), "%s%s", path, files[i]);
 		if (access(name, R_OK) == 0)
 			assert_ok(file_read(name, 64u << 20, &content, &err), err);
-		found = found || (content.len >= needle.len &&
-					 memmem(content.data, content.len, needle.data, needle.len));
+		found = found || (content.len >= needle.len && memmem(content.data, content.len,
+								       needle.data, needle.len));
 		buf_release(&content);
 	}
 	return found;
@@ -485,12 +485,10 @@ static void contents__destroyed__gone_from_the_files_and_said_so(void **state)
 	}
 	assert_false(get(3));
 	assert_int_equal(err.code, ERR_GONE);
-	assert_string_equal(
-		err.text, "object: its content was destroyed on 2026-01-01T00:00:00Z");
+	assert_string_equal(err.text, "object: its content was destroyed on 2026-01-01T00:00:00Z");
 	assert_false(get_leaf(5));
 	assert_int_equal(err.code, ERR_GONE);
-	assert_string_equal(
-		err.text, "leaf 5: its content was destroyed on 2026-01-01T00:00:00Z");
+	assert_string_equal(err.text, "leaf 5: its content was destroyed on 2026-01-01T00:00:00Z");
 	for (unsigned i = 0; i < OBJECTS; i++)
 		assert_int_equal(get(i), i != 3);
 	for (unsigned i = 0; i < LEAVES; i++)
@@ -586,8 +584,8 @@ static void data_keys__deleted__refused(void **state)
 {
 	(void)state;
 	fill();
-	assert_false(store_run(store, script_work,
-		(void *)(uintptr_t) "DELETE FROM data_keys WHERE id=4", &err));
+	assert_false(store_run(
+		store, script_work, (void *)(uintptr_t) "DELETE FROM data_keys WHERE id=4", &err));
 	assert_non_null(strstr(err.text, "a data key is overwritten in place"));
 }
 

@@ -41,8 +41,7 @@ static bool open_it(struct vault *from, struct bytes identity)
 {
 	err = (struct err){0};
 	buf_clear(&content);
-	return vault_open(
-		from, identity, BYTES_OF(wrapped), buf_bytes(&sealed), &content, &err);
+	return vault_open(from, identity, BYTES_OF(wrapped), buf_bytes(&sealed), &content, &err);
 }
 
 static void vault_open__what_was_sealed__opens(void **state)
@@ -118,8 +117,7 @@ static void vault_open__other_master_key_or_none__refused(void **state)
 {
 	(void)state;
 	assert_false(open_it(other, IDENTITY));
-	assert_string_equal(
-		err.text, "sealed content: the content key of generation 1 is missing");
+	assert_string_equal(err.text, "sealed content: the content key of generation 1 is missing");
 	assert_int_equal(err.code, ERR_STORE);
 	assert_ok(vault_add(other, 1, second, &err), err);
 	assert_false(open_it(other, IDENTITY));
