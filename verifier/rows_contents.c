@@ -64,12 +64,9 @@ static bool open_row(struct sql *sql, const struct sql_query *q, const char *wha
 static bool key_destroy(struct sql *sql, int64_t key, struct err *err)
 {
 	static const uint8_t nothing[VAULT_WRAPPED_LEN];
-	int64_t changed = 0;
 	sql->scrub = true;
 	return sql_exec(sql, "UPDATE data_keys SET wrapped=?1 WHERE id=?2",
-		       SQL_ARGS(sql_b(BYTES_OF(nothing)), sql_i(key)), &changed, err) &&
-	       (changed == 1 ||
-		       err_set(err, ERR_STORE, "data key %lld is not stored", (long long)key));
+		SQL_ARGS(sql_b(BYTES_OF(nothing)), sql_i(key)), NULL, err);
 }
 
 /* ---- objects ---- */

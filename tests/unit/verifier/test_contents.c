@@ -754,6 +754,27 @@ static void rotation__data_key_changed__stops_and_keeps_the_older_generation(voi
 	assert_true(get(9));
 }
 
+/* Whatever puts a data key back under the older generation: that one is then not deleted. */
+static void rotation__data_key_left_behind__older_generation_is_kept(void **state)
+{
+	(void)state;
+	struct content_rotation r;
+	fill();
+	script("CREATE TRIGGER back AFTER UPDATE ON data_keys WHEN NEW.id=5 BEGIN UPDATE data_keys "
+	       "SET "
+	       "wrapped=OLD.wrapped WHERE id=5; END");
+	assert_false(rotate(content_kek(), &r));
+	assert_string_equal(
+		err.text, "rotating the content key: data key 5 is under another generation");
+	assert_int_equal(err.code, ERR_STORE);
+	assert_int_equal(number("SELECT count(*) FROM content_keys"), 2);
+	script("DROP TRIGGER back");
+	reopen(content_kek());
+	assert_all_there();
+	assert_true(rotate(content_kek(), &r));
+	assert_int_equal(number("SELECT count(*) FROM content_keys"), 1);
+}
+
 static bool note_fails(struct store_tx *tx, void *arg, uint32_t generation, struct err *e)
 {
 	(void)tx;
@@ -804,6 +825,7 @@ int main(void)
 		T(rotation__again_and_again__what_is_new_is_under_the_newest),
 		T(rotation__interrupted_anywhere__all_readable_and_completed_later),
 		T(rotation__data_key_changed__stops_and_keeps_the_older_generation),
+		T(rotation__data_key_left_behind__older_generation_is_kept),
 		T(rotation__its_ledger_entry_fails__nothing_is_changed),
 	};
 	fakes_used();
