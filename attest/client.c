@@ -366,8 +366,8 @@ static enum err_code code_of_status(int status)
 		int status;
 		enum err_code code;
 	} table[] = {{400, ERR_FORMAT}, {401, ERR_MISMATCH}, {403, ERR_DENIED},
-		{404, ERR_NOT_FOUND}, {409, ERR_CONFLICT}, {413, ERR_LIMIT}, {429, ERR_BUSY},
-		{503, ERR_BUSY}};
+		{404, ERR_NOT_FOUND}, {409, ERR_CONFLICT}, {410, ERR_GONE}, {413, ERR_LIMIT},
+		{429, ERR_BUSY}, {503, ERR_BUSY}};
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
 		if (table[i].status == status)
 			return table[i].code;

@@ -21,6 +21,7 @@ static const char *const code_names[] = {
 	[ERR_CONFIG] = "config",
 	[ERR_DENIED] = "denied",
 	[ERR_NOT_FOUND] = "not-found",
+	[ERR_GONE] = "gone",
 	[ERR_CONFLICT] = "conflict",
 	[ERR_BUSY] = "busy",
 	[ERR_NOMEM] = "no-memory",

@@ -29,6 +29,7 @@ enum err_code {
 	ERR_CONFIG, /* a configuration, policy or spec file */
 	ERR_DENIED, /* the caller may not do this */
 	ERR_NOT_FOUND, /* a named thing does not exist */
+	ERR_GONE, /* a named thing existed, and was destroyed */
 	ERR_CONFLICT, /* a named thing exists already, or was changed by somebody else */
 	ERR_BUSY, /* try again later */
 	ERR_NOMEM, /* memory */

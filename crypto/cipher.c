@@ -132,3 +132,52 @@ bool aes_gcm_open(
 	buf_put(out, buf_bytes(&made));
 	return buf_ok(out, err);
 }
+
+static EVP_CIPHER_CTX *wrap_start(
+	bool encrypt, const uint8_t wrapping[AES_KEY_LEN], struct err *err)
+{
+	const struct algorithms *algorithms = algorithms_get(err);
+	OWNED(cipher_ctx_free) EVP_CIPHER_CTX *ctx = NULL;
+
+	if (!algorithms)
+		return NULL;
+	openssl_begin();
+	ctx = EVP_CIPHER_CTX_new();
+	if (ctx)
+		EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	if (!ctx || EVP_CipherInit_ex2(
+			    ctx, algorithms->aes_256_wrap, wrapping, NULL, encrypt, NULL) != 1) {
+		openssl_fail(err, ERR_CRYPTO, "AES key wrap");
+		return NULL;
+	}
+	return TAKE(ctx);
+}
+
+bool aes_key_wrap(const uint8_t wrapping[AES_KEY_LEN], const uint8_t key[AES_KEY_LEN],
+	uint8_t out[AES_WRAPPED_LEN], struct err *err)
+{
+	OWNED(cipher_ctx_free) EVP_CIPHER_CTX *ctx = wrap_start(true, wrapping, err);
+	int len = 0;
+
+	if (!ctx)
+		return false;
+	if (EVP_CipherUpdate(ctx, out, &len, key, AES_KEY_LEN) != 1 || len != AES_WRAPPED_LEN)
+		return openssl_fail(err, ERR_CRYPTO, "AES key wrap");
+	return true;
+}
+
+bool aes_key_unwrap(const uint8_t wrapping[AES_KEY_LEN], const uint8_t wrapped[AES_WRAPPED_LEN],
+	uint8_t out[AES_KEY_LEN], struct err *err)
+{
+	OWNED(cipher_ctx_free) EVP_CIPHER_CTX *ctx = wrap_start(false, wrapping, err);
+	int len = 0;
+
+	if (!ctx)
+		return false;
+	if (EVP_CipherUpdate(ctx, out, &len, wrapped, AES_WRAPPED_LEN) == 1 && len == AES_KEY_LEN)
+		return true;
+	secret_wipe(out, AES_KEY_LEN);
+	return openssl_answer(err, "AES key wrap") &&
+	       err_set(err, ERR_MISMATCH,
+		       "AES key wrap: another key wrapped it, or it was changed");
+}

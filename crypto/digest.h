@@ -81,4 +81,13 @@ must_use bool aes_gcm_seal(struct bytes key, struct bytes aad, struct bytes in,
 must_use bool aes_gcm_open(
 	struct bytes key, struct bytes aad, struct bytes in, struct buf *out, struct err *err);
 
+/* AES key wrap (RFC 3394, its own initial value) of a 256-bit key under another. */
+#define AES_KEY_LEN     32
+#define AES_WRAPPED_LEN 40
+must_use bool aes_key_wrap(const uint8_t wrapping[AES_KEY_LEN], const uint8_t key[AES_KEY_LEN],
+	uint8_t out[AES_WRAPPED_LEN], struct err *err);
+/* ERR_MISMATCH when it was not wrapped so; out is zeros then. */
+must_use bool aes_key_unwrap(const uint8_t wrapping[AES_KEY_LEN],
+	const uint8_t wrapped[AES_WRAPPED_LEN], uint8_t out[AES_KEY_LEN], struct err *err);
+
 #endif

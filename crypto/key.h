@@ -80,8 +80,20 @@ must_use bool key_verify_digest(const struct key *key, enum signature_scheme sch
  * one). */
 must_use bool key_oaep_encrypt(const struct key *key, enum digest_alg alg, struct bytes label,
 	struct bytes in, struct buf *out, struct err *err);
+/* The way back, with the private half wherever it lives; an empty label. ERR_MISMATCH when it was not
+ * made for this key (a TPM does not tell that from a failure of its own: its words stand in the
+ * text). */
+must_use bool key_oaep_decrypt(
+	struct key *key, enum digest_alg alg, struct bytes in, struct buf *out, struct err *err);
 /* ECDH: x coordinate of the shared point, padded to the curve's size. */
 must_use bool key_ecdh(struct key *own, const struct key *peer, struct buf *out_x, struct err *err);
+/* key_wrap.c: a secret of 32 bytes for whoever has the private half of an RSA or EC key. info says what
+ * it is and must be the same at the unwrapping. */
+must_use bool key_wrap(const struct key *key, struct bytes info, const uint8_t secret[32],
+	struct random *random, struct buf *out, struct err *err);
+/* ERR_MISMATCH: for another key, of another info, or changed; ERR_FORMAT: never one. */
+must_use bool key_unwrap(
+	struct key *key, struct bytes info, struct bytes in, uint8_t out[32], struct err *err);
 /* The OpenSSL handle behind it, borrowed; for TLS contexts and certificates in this library's own
  * neighbours. A key in a TPM lives in a library context of its own, and TLS contexts of OpenSSL's
  * default one cannot sign with it: such keys are for key_sign and cert_issue. */

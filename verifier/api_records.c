@@ -125,7 +125,9 @@ static bool record_answer(struct call *call, struct sql *sql, struct opened *o, 
 	const uint8_t *digest = record_input_digest(&o->record, "verdict");
 	if (!digest || !object_get(sql, digest, &text, err) ||
 		!json_open(buf_bytes(&text), JSON_INPUT_MAX, &verdict, err))
-		return err_set(err, ERR_STORE, "the record's verdict is not stored");
+		return err->code == ERR_GONE
+			       ? err_wrap(err, "the record's verdict")
+			       : err_set(err, ERR_STORE, "the record's verdict is not stored");
 	answer = record_json(&o->row);
 	if (!answer || json_object_set(answer, "verdict", verdict) != 0)
 		return err_set(err, ERR_NOMEM, "record");
@@ -282,7 +284,8 @@ static bool bundle_make(struct call *call, struct collection *c, struct err *err
 	if (!record_load(call, c->sql, &c->opened, err))
 		return false;
 	if (!collect_all(c, err) || !prove(c, err))
-		return err_set(err, ERR_STORE, "audit bundle: %.200s", err->text);
+		return err_set(err, err->code == ERR_GONE ? ERR_GONE : ERR_STORE,
+			"audit bundle: %.200s", err->text);
 	if (!chain_collect(call, c, err))
 		return false;
 	fill(c, &call->app->issuer);

@@ -34,6 +34,23 @@ static bool tls_load(struct app *app, struct err *err)
 	return true;
 }
 
+/* There is no way to run without one: nothing is ever stored in clear. */
+static bool content_key_load(struct app *app, struct err *err)
+{
+	const char *uri = app->config.content_key;
+	struct err why = {0};
+	if (key_from_uri(uri, &app->content_key, &why))
+		return true;
+	if (why.code == ERR_NOT_FOUND && strncmp(uri, "file:", 5) == 0)
+		return err_set(err, ERR_CONFIG,
+			"content_key: there is no %s, the key that stored contents are sealed "
+			"for. Of a database that has one, put it back; otherwise make one and "
+			"keep a copy: (umask 077; openssl genpkey -algorithm EC -pkeyopt "
+			"ec_paramgen_curve:P-256 -out %s)",
+			uri + 5, uri + 5);
+	return err_set(err, why.code, "content_key: %.800s", why.text);
+}
+
 /* A database whose ledger was begun by this CA's service belongs to it; the file's own rights keep
  * others out. */
 static bool store_load(struct app *app, const struct sql_ops *ops, struct err *err)
@@ -42,6 +59,8 @@ static bool store_load(struct app *app, const struct sql_ops *ops, struct err *e
 		.ops = ops,
 		.location = app->config.database,
 		.clock = app->clock,
+		.random = app->random,
+		.content_key = app->content_key,
 		.seal = ledger_log_seal,
 		.seal_arg = &app->ledger_log,
 	};
@@ -52,7 +71,7 @@ static bool store_load(struct app *app, const struct sql_ops *ops, struct err *e
 /* What is read from files alone. */
 static bool keys_load(struct app *app, struct err *err)
 {
-	return token_key_load(app, err) &&
+	return token_key_load(app, err) && content_key_load(app, err) &&
 	       issuer_load(&app->config, app->random, app->clock, &app->issuer, err) &&
 	       tls_load(app, err) &&
 	       ledger_log_load(
@@ -153,6 +172,7 @@ void app_close(struct app **app)
 		shadow_stop(self->shadow);
 	log_publisher_stop(&self->publisher);
 	store_close(&self->store);
+	key_unref(&self->content_key);
 	ledger_log_release(&self->ledger_log);
 	/* The writer's last completions have woken it. */
 	shadow_free(&self->shadow);

@@ -38,6 +38,7 @@ struct app {
 	const struct clock *clock;
 	struct random *random;
 	struct log log;
+	struct key *content_key; /* wraps; once the store is open it is asked to open nothing */
 	struct store *store;
 	struct workers *workers;
 	struct token_key token_key;

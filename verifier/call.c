@@ -29,6 +29,7 @@ static const struct {
 	[ERR_CONFIG] = {500, "internal", "the service's configuration has a fault"},
 	[ERR_DENIED] = {403, "refused", NULL},
 	[ERR_NOT_FOUND] = {404, "not-found", NULL},
+	[ERR_GONE] = {410, "gone", NULL},
 	[ERR_CONFLICT] = {409, "conflict", NULL},
 	[ERR_BUSY] = {429, "busy", NULL},
 	[ERR_NOMEM] = {503, "unavailable", "the service is out of memory; nothing was decided"},

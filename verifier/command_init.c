@@ -35,7 +35,7 @@ static const struct option_spec specs[OPTIONS] = {
 };
 
 static const char *const files[] = {"verifierd.yaml", "policy.yaml", "ca.pem", "ca.key", "tls.pem",
-	"tls.key", "signing.pem", "signing.key", "token.key", "log.key", "log.pub",
+	"tls.key", "signing.pem", "signing.key", "token.key", "content.key", "log.key", "log.pub",
 	"operator/cert.pem", "operator/key.pem", "operator/ca.pem", "operator/config.yaml"};
 
 static bool refuse_overwrite(const char *dir, struct err *err)
@@ -121,7 +121,8 @@ static bool init(
 	return refuse_overwrite(dir, err) && file_make_dirs(dir, 0755, err) &&
 	       init_authority_make(dir, names, &authority, err) &&
 	       init_services_make(dir, address, names, &authority, err) &&
-	       init_log_key_make(dir, names, err) && put_token_key(dir, err) &&
+	       init_log_key_make(dir, names, err) && init_content_key_make(dir, err) &&
+	       put_token_key(dir, err) &&
 	       put_operator(dir, operator_name, names, &authority, err) &&
 	       put_texts(dir, names, err);
 }
@@ -134,6 +135,8 @@ static void say(const char *dir, const struct init_names *names)
 	       "before the first start\n"
 	       "  ca.pem           what hosts and relying services pin\n"
 	       "  log.pub          the ledger's key, for auditors and witnesses\n"
+	       "  content.key      opens what is stored: keep a copy elsewhere than the "
+	       "database's\n"
 	       "  %s\n"
 	       "  operator/        the first operator: assay host list --config "
 	       "%s/operator/config.yaml\n\n"

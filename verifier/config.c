@@ -36,7 +36,7 @@ struct file_config {
 	int64_t *policy_threshold; /* NULL: not given */
 	char *database, *policy, *references, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
-	char *log_key, *log_origin, *log_directory, *log_policy, *log_quorum_age;
+	char *content_key, *log_key, *log_origin, *log_directory, *log_policy, *log_quorum_age;
 	unsigned connections_max, connections_per_peer;
 	enum log_format log_format;
 	enum log_level *log_level;
@@ -118,6 +118,7 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT(signing_key),
 	TEXT(signing_certificate),
 	TEXT(token_key),
+	TEXT_OPTIONAL(content_key),
 	TEXT_OPTIONAL(log_key),
 	TEXT_OPTIONAL(log_origin),
 	TEXT_OPTIONAL(log_directory),
@@ -206,6 +207,8 @@ static bool paths_take(const struct file_config *file, const char *directory, st
 	       uri_take(directory, file->ca_key, &config->ca_key, err) &&
 	       tls_key_take(directory, file->tls_key, &config->tls_key, err) &&
 	       uri_take(directory, file->signing_key, &config->signing_key, err) &&
+	       uri_take(directory, file->content_key ? file->content_key : "file:content.key",
+		       &config->content_key, err) &&
 	       uri_take(directory, file->log_key ? file->log_key : "file:log.key", &config->log_key,
 		       err) &&
 	       (!file->log_directory ||
@@ -410,7 +413,8 @@ void config_release(struct config *config)
 		config->database, config->policy, config->references, config->ca_key,
 		config->ca_certificate, config->tls_key, config->tls_certificate,
 		config->signing_key, config->signing_certificate, config->token_key,
-		config->log_key, config->log_origin, config->log_directory, config->log_policy};
+		config->content_key, config->log_key, config->log_origin, config->log_directory,
+		config->log_policy};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	policy_signers_release(&config->policy_signers);

@@ -43,6 +43,7 @@ struct config {
 	char *signing_key; /* OSSL_STORE URI */
 	char *signing_certificate;
 	char *token_key;
+	char *content_key; /* OSSL_STORE URI of an RSA or EC key; default: file:content.key */
 	char *log_key; /* OSSL_STORE URI of an Ed25519 key; default: file:log.key */
 	char *log_origin; /* the ledger's name in its checkpoints; default: TRUST-DOMAIN/log */
 	char *log_directory; /* where its tiles are put as files; NULL: nowhere */

@@ -117,7 +117,8 @@ static void exchange_send(struct http_exchange *exchange)
 	(void)evhttp_add_header(headers, "Content-Type", exchange->content_type);
 	(void)evhttp_add_header(headers, "Cache-Control", "no-store");
 	(void)evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-	if (exchange->status >= 400 && exchange->status != 404 && exchange->status != 409)
+	if (exchange->status >= 400 && exchange->status != 404 && exchange->status != 409 &&
+		exchange->status != 410)
 		(void)evhttp_add_header(headers, "Connection", "close");
 	struct evbuffer *out = evhttp_request_get_output_buffer(request);
 	(void)evbuffer_add(out, exchange->reply.data, exchange->reply.len);

@@ -33,6 +33,8 @@ must_use bool init_services_make(const char *dir, const char *address,
 	const struct init_names *names, const struct init_authority *authority, struct err *err);
 /* log.key and log.pub, the ledger's key as a verifier key of C2SP signed-note. */
 must_use bool init_log_key_make(const char *dir, const struct init_names *names, struct err *err);
+/* content.key, P-256: what is stored is sealed for it. */
+must_use bool init_content_key_make(const char *dir, struct err *err);
 /* cert.pem, key.pem, ca.pem, config.yaml in a directory of their own. */
 must_use bool init_operator(const char *dir, const char *role, const char *name,
 	const struct init_names *names, const struct init_authority *authority, struct err *err);

@@ -142,6 +142,15 @@ bool init_log_key_make(const char *dir, const struct init_names *names, struct e
 	       init_put(dir, "log.pub", 0644, buf_bytes(&text), err);
 }
 
+bool init_content_key_make(const char *dir, struct err *err)
+{
+	OWNED(key_unref) struct key *key = NULL;
+	OWNED(buf_release) struct buf secret = {0};
+	return (key_generate(KEY_EC_P256, &key, err) && key_private_pem(key, &secret, err) &&
+		       init_put(dir, "content.key", 0600, buf_bytes(&secret), err)) ||
+	       err_wrap(err, "content key");
+}
+
 static bool put_client_config(const char *dir, const struct init_names *names, struct err *err)
 {
 	OWNED(buf_release) struct buf text = {0};

@@ -12,6 +12,8 @@ static const struct {
 	{"init", "make keys, certificates, configuration and policy in a new directory",
 		verifier_init},
 	{"issue-operator", "issue a certificate for another operator", verifier_issue_operator},
+	{"rotate-content-key", "wrap the keys of stored contents anew (the service is stopped)",
+		verifier_rotate_content_key},
 	{"run", "run the service (this is the default: assay-verifierd --config FILE)",
 		verifier_run},
 };
@@ -21,7 +23,7 @@ static int help(void)
 	printf("usage: assay-verifierd [run] --config FILE [--check]\n       assay-verifierd "
 	       "COMMAND --help\n\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		printf("  %-16s %s\n", commands[i].name, commands[i].summary);
+		printf("  %-18s %s\n", commands[i].name, commands[i].summary);
 	return EXIT_STATUS_DONE;
 }
 

@@ -74,7 +74,7 @@ static bool references_stored(struct sql *sql, struct policy_ref *ref, struct er
 		if (object_get(sql, digest, &content, &why)) {
 			if (!reference_take("the store", ref, &content, err))
 				return false;
-		} else if (why.code != ERR_NOT_FOUND) {
+		} else if (why.code != ERR_NOT_FOUND && why.code != ERR_GONE) {
 			return err_set(err, why.code, "%s", why.text);
 		}
 	}

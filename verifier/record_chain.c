@@ -170,7 +170,7 @@ static void forget(struct record_chain *c, struct chain_row *row, size_t objects
 /* Not kept, or signed by a key of before: the chain goes no further, and an audit says so. */
 static bool ends_here(const struct err *err)
 {
-	return err->code == ERR_NOT_FOUND || err->code == ERR_MISMATCH;
+	return err->code == ERR_NOT_FOUND || err->code == ERR_GONE || err->code == ERR_MISMATCH;
 }
 
 bool record_chain_collect(struct record_chain *c, const struct policy_state *state, struct err *err)

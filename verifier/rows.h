@@ -268,12 +268,18 @@ must_use bool credentials_revoke_release(
 
 /* ---- objects, leaves, records ---- */
 
-/* Content-addressed: stored once. */
+/* Content-addressed: stored once, sealed under a key of its own (rows_contents.c). What was destroyed
+ * and comes again is stored under a new key: somebody brought it, and something new refers to it; the
+ * row keeps when it was destroyed last. */
 must_use bool object_put(
 	struct sql *sql, const uint8_t digest[SHA256_LEN], struct bytes content, struct err *err);
-/* ERR_NOT_FOUND. The digest is checked again. */
+/* ERR_NOT_FOUND; ERR_GONE: destroyed, and when; ERR_STORE: it does not open. The digest is checked
+ * again. Appends. */
 must_use bool object_get(
 	struct sql *sql, const uint8_t digest[SHA256_LEN], struct buf *ret, struct err *err);
+/* Its key and its bytes, for good; the row stays. On the writer's connection: once committed, they are
+ * taken out of the database's files too. What is destroyed already stays as it is. ERR_NOT_FOUND. */
+must_use bool object_destroy(struct sql *sql, const uint8_t digest[SHA256_LEN], struct err *err);
 
 struct leaf_row {
 	uint64_t index;
@@ -285,8 +291,18 @@ struct leaf_row {
 void leaf_row_release(struct leaf_row *row);
 /* Appends; row->index is set, row->hash checked by nobody: it is leaf_hash(bytes). */
 must_use bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err);
+/* ERR_GONE: its salt and content were destroyed, and when. Its hash and bytes stay in the tiles. */
 must_use bool leaf_get(
 	struct sql *sql, uint64_t index, struct leaf_row *ret, bool *ret_found, struct err *err);
+/* Salt and content, for good, as object_destroy does: nobody can open the commitment any more. */
+must_use bool leaf_content_destroy(struct sql *sql, uint64_t index, struct err *err);
+/* The parts of leaf_append and leaf_get that are sealed. */
+must_use bool leaf_content_put(
+	struct sql *sql, uint64_t index, struct bytes salt, struct bytes content, struct err *err);
+must_use bool leaf_content_get(struct sql *sql, struct leaf_row *row, struct err *err);
+/* Seals what a database from before there were content keys holds in clear, in batches, and clears
+ * its pages; interrupted, it goes on where it was. For the start. */
+must_use bool contents_seal(struct sql *sql, struct err *err);
 
 /* ---- tiles and the checkpoint (rows_tiles.c) ---- */
 

@@ -1,33 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Objects, leaves, records, and the policy in force. */
+/* Leaves, records, and the policy in force. What leaves commit to: rows_contents.c. */
 #include "verifier/rows.h"
-
-/* ---- objects ---- */
-
-bool object_put(
-	struct sql *sql, const uint8_t digest[SHA256_LEN], struct bytes content, struct err *err)
-{
-	return sql_exec(sql,
-		"INSERT INTO objects(digest, bytes) VALUES(?1,?2) ON CONFLICT DO NOTHING",
-		SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN)), sql_b(content)), NULL, err);
-}
-
-bool object_get(struct sql *sql, const uint8_t digest[SHA256_LEN], struct buf *ret, struct err *err)
-{
-	OWNED(sql_finish) struct sql_query *q = NULL;
-	uint8_t actual[SHA256_LEN];
-	if (!sql_first(sql, "SELECT bytes FROM objects WHERE digest=?1",
-		    SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN))), &q, err))
-		return false;
-	if (!q)
-		return err_set(err, ERR_NOT_FOUND, "object is not stored");
-	if (!sha256_of(sql_bytes(q, 0), actual, err))
-		return false;
-	if (memcmp(actual, digest, sizeof(actual)) != 0)
-		return err_set(err, ERR_STORE, "stored object does not have its digest");
-	sql_put(q, 0, ret);
-	return buf_ok(ret, err);
-}
 
 /* ---- leaves ---- */
 
@@ -42,12 +15,12 @@ bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err)
 {
 	struct tree_completed completed;
 	row->index = tx->edge.size;
-	if (!sql_exec(tx->sql,
-		    "INSERT INTO leaves(idx, hash, bytes, salt, content) VALUES(?1,?2,?3,?4,?5)",
+	if (!sql_exec(tx->sql, "INSERT INTO leaves(idx, hash, bytes) VALUES(?1,?2,?3)",
 		    SQL_ARGS(sql_u(row->index), sql_b(BYTES_OF(row->hash)),
-			    sql_b(buf_bytes(&row->bytes)), sql_b(BYTES_OF(row->salt)),
-			    row->content.len > 0 ? sql_b(buf_bytes(&row->content)) : sql_null()),
-		    NULL, err))
+			    sql_b(buf_bytes(&row->bytes))),
+		    NULL, err) ||
+		!leaf_content_put(
+			tx->sql, row->index, BYTES_OF(row->salt), buf_bytes(&row->content), err))
 		return err_wrap(err, "ledger leaf");
 	tx->edge_changed = true;
 	return tree_append_tiles(&tx->edge, row->hash, &completed, err) &&
@@ -59,17 +32,14 @@ bool leaf_get(
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	OWNED(leaf_row_release) struct leaf_row row = {.index = index};
-	if (!sql_first(sql, "SELECT hash, bytes, salt, content FROM leaves WHERE idx=?1",
-		    SQL_ARGS(sql_u(index)), &q, err))
+	if (!sql_first(sql, "SELECT hash, bytes FROM leaves WHERE idx=?1", SQL_ARGS(sql_u(index)),
+		    &q, err))
 		return false;
 	*ret_found = q != NULL;
-	if (q) {
+	if (q)
 		sql_put(q, 1, &row.bytes);
-		sql_put(q, 3, &row.content);
-	}
 	if (q && (!sql_exact(q, 0, "leaf hash", row.hash, sizeof(row.hash), err) ||
-			 !sql_exact(q, 2, "leaf salt", row.salt, sizeof(row.salt), err) ||
-			 !buf_ok(&row.bytes, err) || !buf_ok(&row.content, err)))
+			 !buf_ok(&row.bytes, err) || !leaf_content_get(sql, &row, err)))
 		return false;
 	*ret = TAKE_STRUCT(row);
 	return true;

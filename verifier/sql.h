@@ -46,8 +46,11 @@ static inline struct sql_value sql_null(void)
 #define SQL_NO_ARGS NULL, 0
 
 struct sql_ops;
+struct vault;
 struct sql {
 	const struct sql_ops *ops;
+	struct vault *vault; /* opens and seals contents; borrowed. NULL: none can be read */
+	bool scrub; /* something was destroyed: the writer scrubs when it has committed */
 };
 struct sql_query {
 	struct sql *sql;
@@ -81,9 +84,13 @@ struct sql_ops {
 	void (*finish)(struct sql_query *query);
 	/* Rows the last finished INSERT, UPDATE or DELETE changed. */
 	int64_t (*changes)(const struct sql *sql);
+	/* Outside a transaction: what was deleted or overwritten leaves the database's files.
+	 * whole: pages that hold copies of earlier times, too; this writes everything anew.
+	 * *ret_done is false when a reader stood in the way: try again. */
+	bool (*scrub)(struct sql *sql, bool whole, bool *ret_done, struct err *err);
 };
 
-/* SQLite: WAL, synchronous=FULL, foreign keys. Errors: ERR_STORE; a constraint that does not hold:
+/* SQLite: WAL, synchronous=FULL, foreign keys, secure_delete. Errors: ERR_STORE; a constraint that does not hold:
  * ERR_CONFLICT. */
 extern const struct sql_ops sql_sqlite;
 

@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/store_private.h"
 
+#include "verifier/content_keys.h"
+#include "verifier/rows.h"
+
 #include <stdlib.h>
 
 static bool readers_init(struct store_readers *readers)
 {
 	return pthread_mutex_init(&readers->lock, NULL) == 0;
+}
+
+bool store_connect(struct store *store, bool writer, struct sql **ret, struct err *err)
+{
+	if (!store->ops->open(store->location, writer, ret, err))
+		return false;
+	(*ret)->vault = store->vault;
+	/* Nobody knows what the connection before left to be scrubbed. */
+	(*ret)->scrub = writer;
+	return true;
 }
 
 bool store_read(struct store *store, struct sql **ret, struct err *err)
@@ -16,7 +29,7 @@ bool store_read(struct store *store, struct sql **ret, struct err *err)
 	if (readers->idle_count > 0)
 		sql = readers->idle[--readers->idle_count];
 	(void)pthread_mutex_unlock(&readers->lock);
-	if (!sql && !store->ops->open(store->location, false, &sql, err))
+	if (!sql && !store_connect(store, false, &sql, err))
 		return err_wrap(err, "reading the store");
 	*ret = sql;
 	return true;
@@ -56,6 +69,7 @@ static void store_free(struct store *store)
 	for (size_t i = 0; i < store->readers.idle_count; i++)
 		sql_close(&store->readers.idle[i]);
 	sql_close(&store->writer);
+	vault_free(&store->vault);
 	(void)pthread_mutex_destroy(&store->readers.lock);
 	(void)pthread_mutex_destroy(&store->lock);
 	(void)pthread_cond_destroy(&store->wake);
@@ -75,6 +89,16 @@ static bool locks_init(struct store *store)
 	return ok;
 }
 
+/* What is read and written from now on is sealed. */
+static bool contents_open(struct store *store, const struct store_config *config, struct err *err)
+{
+	if (!config->content_key)
+		return err_set(err, ERR_CONFIG, "contents are stored sealed, and there is no key");
+	return vault_new(config->random, config->clock, &store->vault, err) &&
+	       content_keys_open(
+		       store->writer, store->vault, config->content_key, config->random, err);
+}
+
 bool store_open(const struct store_config *config, struct store **ret, struct err *err)
 {
 	struct store *store = calloc(1, sizeof(*store));
@@ -91,8 +115,11 @@ bool store_open(const struct store_config *config, struct store **ret, struct er
 		free(store);
 		return err_set(err, ERR_NOMEM, "store");
 	}
-	if (!store->ops->open(store->location, true, &store->writer, err) ||
-		!store_migrate(store->writer, err) || !store_writer_start(store, err)) {
+	bool ok = store_connect(store, true, &store->writer, err) &&
+		  store_migrate(store->writer, err) && contents_open(store, config, err);
+	if (ok)
+		store->writer->vault = store->vault;
+	if (!ok || !contents_seal(store->writer, err) || !store_writer_start(store, err)) {
 		store_free(store);
 		return err_wrap(err, "store %s", config->location);
 	}

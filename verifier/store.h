@@ -17,6 +17,7 @@
 #define ASSAY_VERIFIER_STORE_H
 
 #include "base/time.h"
+#include "crypto/key.h"
 #include "ledger/ledger.h"
 #include "verifier/sql.h"
 
@@ -36,13 +37,16 @@ struct store_config {
 	const struct sql_ops *ops;
 	const char *location; /* path of the database */
 	const struct clock *clock;
+	struct random *random;
+	struct key *content_key; /* opens the keys of what is sealed; asked at the opening alone */
 	/* On the writer's thread, inside the transaction that grew the ledger: appends the signed
 	 * note over the tree. NULL: nothing is signed. */
 	bool (*seal)(void *arg, const struct store_tree *tree, struct buf *note, struct err *err);
 	void *seal_arg;
 };
-/* Makes or migrates the schema and starts the writer. A schema newer than this program is refused.
- */
+/* Makes or migrates the schema, opens the keys of contents, seals what is in clear and starts the
+ * writer. A schema newer than this program is refused. ERR_CONFIG: not the content key that this
+ * database wants. */
 must_use bool store_open(const struct store_config *config, struct store **ret, struct err *err);
 /* Runs what is queued, commits, stops. */
 void store_close(struct store **store);

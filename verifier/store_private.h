@@ -28,6 +28,7 @@ struct store {
 	bool (*seal)(void *arg, const struct store_tree *tree, struct buf *note, struct err *err);
 	void *seal_arg;
 	char *location;
+	struct vault *vault; /* every connection's */
 	struct sql *writer; /* the writer thread's alone; NULL after a failed commit */
 	struct store_readers readers;
 
@@ -40,6 +41,8 @@ struct store {
 	struct store_tree tree;
 };
 
+/* A connection with the vault at hand. */
+must_use bool store_connect(struct store *store, bool writer, struct sql **ret, struct err *err);
 must_use bool store_writer_start(struct store *store, struct err *err);
 void store_writer_stop(struct store *store);
 

@@ -242,6 +242,31 @@ static const char schema_entries[] =
 	"CREATE TRIGGER entry_subjects_fixed BEFORE UPDATE ON entry_subjects"
 	" BEGIN SELECT RAISE(ABORT, 'what an entry is about is immutable'); END;";
 
+/* Contents are sealed (vault.h). What there is in clear goes out of the immutable rows here, and is
+ * sealed when the content key is at hand (contents_seal). A data key's row is overwritten in place and
+ * never deleted. */
+static const char schema_contents[] =
+	"ALTER TABLE meta ADD COLUMN scrub INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE meta SET scrub=1 WHERE EXISTS(SELECT 1 FROM objects) OR EXISTS(SELECT 1 FROM "
+	"leaves);"
+	"ALTER TABLE objects RENAME TO clear_objects;"
+	"CREATE TABLE clear_leaves(idx INTEGER PRIMARY KEY, salt BLOB NOT NULL, content BLOB) "
+	"STRICT;"
+	"INSERT INTO clear_leaves(idx, salt, content) SELECT idx, salt, content FROM leaves;"
+	"ALTER TABLE leaves DROP COLUMN salt;"
+	"ALTER TABLE leaves DROP COLUMN content;"
+	"CREATE TABLE content_keys(generation INTEGER PRIMARY KEY, recipient BLOB NOT NULL, "
+	"wrapped "
+	"BLOB NOT NULL, created INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE data_keys(id INTEGER PRIMARY KEY, wrapped BLOB NOT NULL) STRICT;"
+	"CREATE TABLE objects(digest BLOB PRIMARY KEY NOT NULL, key INTEGER REFERENCES "
+	"data_keys(id), destroyed INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;"
+	"CREATE TABLE leaf_contents(idx INTEGER PRIMARY KEY REFERENCES leaves(idx), key INTEGER "
+	"REFERENCES data_keys(id), destroyed INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;"
+	"CREATE TRIGGER data_keys_kept BEFORE DELETE ON data_keys BEGIN SELECT RAISE(ABORT, 'a "
+	"data "
+	"key is overwritten in place'); END;";
+
 static bool meta_make(struct sql *sql, struct err *err)
 {
 	static const uint8_t none[SHA256_LEN];
@@ -269,6 +294,7 @@ static const struct {
 	{schema_rollouts, NULL},
 	{schema_9, policies_fill},
 	{schema_entries, entry_subjects_fill},
+	{schema_contents, NULL},
 };
 
 int store_schema_version(void)

@@ -93,7 +93,7 @@ static bool job_run(
 static bool batch_run(
 	struct store *store, struct store_job *batch, struct store_tx *tx, struct err *err)
 {
-	if (!store->writer && !store->ops->open(store->location, true, &store->writer, err))
+	if (!store->writer && !store_connect(store, true, &store->writer, err))
 		return false;
 	if (!tx_open(store, tx, err))
 		return false;
@@ -101,6 +101,16 @@ static bool batch_run(
 		if (!job_run(store, tx, job, err))
 			return false;
 	return tx_commit(store, tx, err);
+}
+
+/* What was destroyed is gone from the files before anybody is told, unless a reader is in the way:
+ * then as soon as it is not. */
+static void scrub(struct store *store)
+{
+	bool done = false;
+	if (store->writer && store->writer->scrub &&
+		store->ops->scrub(store->writer, false, &done, NULL))
+		store->writer->scrub = !done;
 }
 
 static void publish(struct store *store, bool ready, const struct store_tx *tx)
@@ -135,6 +145,7 @@ static bool batch_commit(struct store *store, struct store_job *batch)
 		store->ops->rollback(store->writer);
 		sql_close(&store->writer);
 	}
+	scrub(store);
 	publish(store, ok, &tx);
 	if (!ok && err.code != ERR_NOMEM)
 		err.code = ERR_STORE;
@@ -152,7 +163,8 @@ static void deadline_in(long ms, struct timespec *ret)
 	ret->tv_nsec %= 1000000000;
 }
 
-/* Waits for work. *ret_batch stays NULL when it is time to probe an unready store. False: closing,
+/* Waits for work. *ret_batch stays NULL when it is time to probe an unready store, or
+ * to scrub once more. False: closing,
  * and nothing is left. */
 static bool batch_take(struct store *store, struct store_job **ret_batch)
 {
@@ -162,10 +174,10 @@ static bool batch_take(struct store *store, struct store_job **ret_batch)
 	deadline_in(REOPEN_AFTER_MS, &deadline);
 	(void)pthread_mutex_lock(&store->lock);
 	int waited = 0;
+	bool rests = store->ready && !store->writer->scrub;
 	while (!store->first && !store->closing && waited == 0)
-		waited = store->ready
-				 ? pthread_cond_wait(&store->wake, &store->lock)
-				 : pthread_cond_timedwait(&store->wake, &store->lock, &deadline);
+		waited = rests ? pthread_cond_wait(&store->wake, &store->lock)
+			       : pthread_cond_timedwait(&store->wake, &store->lock, &deadline);
 	bool more = store->first || !store->closing;
 	struct store_job **end = &store->first;
 	while (*end && taken < STORE_BATCH_MAX) {
@@ -214,6 +226,8 @@ static void *writer_main(void *arg)
 	while (batch_take(store, &batch)) {
 		if (batch)
 			(void)batch_commit(store, batch);
+		else if (store_ready(store))
+			scrub(store);
 		else
 			probe(store);
 	}

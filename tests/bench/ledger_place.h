@@ -4,6 +4,7 @@
 #define ASSAY_TESTS_BENCH_LEDGER_PLACE_H
 
 #include "tests/support/unit.h"
+#include "tests/unit/verifier/content.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -110,6 +111,8 @@ static void store_start(void)
 	struct store_config config = {.ops = &sql_sqlite,
 		.location = db,
 		.clock = &clock_system,
+		.random = &random_system,
+		.content_key = content_kek(),
 		.seal = seal,
 		.seal_arg = &ledger};
 	assert_ok(store_open(&config, &store, &err), err);

@@ -8,6 +8,7 @@
  */
 #include "tests/fault/power_vfs.h"
 
+#include "tests/unit/verifier/content.h"
 #include "verifier/ledger_log.h"
 #include "verifier/log_publish.h"
 #include "verifier/rows.h"
@@ -70,6 +71,8 @@ static bool start(const char *directory)
 	struct store_config config = {.ops = &ops,
 		.location = db,
 		.clock = &clock_system,
+		.random = &random_system,
+		.content_key = content_kek(),
 		.seal = ledger_log_seal,
 		.seal_arg = &ledger};
 	(void)snprintf(db, sizeof(db), "%s/v.db", directory);

@@ -80,17 +80,19 @@ static bool start_tpm(void)
 	return false;
 }
 
-/* A primary signing key at a persistent handle. */
-static bool make_key(const char *alg, const char *handle)
+/* A primary key at a persistent handle; use: "sign" or "decrypt". */
+static bool make_key(const char *alg, const char *use, const char *handle)
 {
-	char context[96];
-	const char *const create[] = {"tpm2_createprimary", "-C", "o", "-G", alg, "-a",
-		"sign|fixedtpm|fixedparent|sensitivedataorigin|userwithauth", "-c", context, NULL};
+	char context[96], attributes[96];
+	const char *const create[] = {
+		"tpm2_createprimary", "-C", "o", "-G", alg, "-a", attributes, "-c", context, NULL};
 	const char *const persist[] = {"tpm2_evictcontrol", "-C", "o", "-c", context, handle, NULL};
 	const char *const flush[] = {"tpm2_flushcontext", "-t", NULL};
 	bool ok;
 
 	snprintf(context, sizeof(context), "%s/key.ctx", directory);
+	snprintf(attributes, sizeof(attributes),
+		"%s|fixedtpm|fixedparent|sensitivedataorigin|userwithauth", use);
 	ok = run(create) && run(persist);
 	return run(flush) && ok;
 }
@@ -101,9 +103,12 @@ static int group_setup(void **state)
 	if (!mkdtemp(directory))
 		return -1;
 	absent = access("/usr/bin/swtpm", X_OK) != 0 || !start_tpm() ||
-		 !make_key("ecc256:ecdsa-sha256:null", "0x81000001") ||
-		 !make_key("rsa2048:rsassa-sha256:null", "0x81000002") ||
-		 !make_key("ecc384:ecdsa-sha384:null", "0x81000003");
+		 !make_key("ecc256:ecdsa-sha256:null", "sign", "0x81000001") ||
+		 !make_key("rsa2048:rsassa-sha256:null", "sign", "0x81000002") ||
+		 !make_key("ecc384:ecdsa-sha384:null", "sign", "0x81000003") ||
+		 !make_key("ecc256:null:null", "decrypt", "0x81000004") ||
+		 !make_key("rsa2048:null:null", "decrypt", "0x81000005") ||
+		 !make_key("ecc384:null:null", "decrypt", "0x81000006");
 	if (!absent && !key_from_uri("handle:0x81000001", &key, &err))
 		absent = err.code == ERR_UNSUPPORTED;
 	key_unref(&key);
@@ -293,8 +298,59 @@ static void key_private_pem__tpm_key__does_not_leave(void **state)
 	assert_string_equal(err.text, "key: it lives in a TPM and does not leave it");
 	assert_int_equal(a.len, 0);
 	assert_true(key_public_pem(key, &a, &err));
-	assert_false(key_ecdh(key, key, &b, &err));
+}
+
+static void key_unwrap__tpm_keys__open_what_their_public_halves_wrap(void **state)
+{
+	static const char *const uris[] = {"handle:0x81000004", "handle:0x81000006"};
+	static const uint8_t secret[32] = {1, 2, 3};
+	uint8_t out[32];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(uris); i++) {
+		load(uris[i]);
+		if (!key_from_spki(key_spki(key), &second, &err) ||
+			!key_wrap(second, bytes_str("info"), secret, &random_system, &a, &err) ||
+			!key_unwrap(key, bytes_str("info"), buf_bytes(&a), out, &err))
+			fail_msg("%s: %s", uris[i], err.text);
+		assert_memory_equal(out, secret, sizeof(secret));
+		a.data[a.len - 1] ^= 1;
+		assert_false(key_unwrap(key, bytes_str("info"), buf_bytes(&a), out, &err));
+		assert_int_equal(err.code, ERR_MISMATCH);
+		buf_clear(&a);
+		key_unref(&key);
+		key_unref(&second);
+	}
+}
+
+/* tpm2-openssl knows OAEP from version 1.2 on. */
+static void key_unwrap__tpm_rsa_key__opens_or_says_that_it_cannot(void **state)
+{
+	static const uint8_t secret[32] = {1, 2, 3};
+	uint8_t out[32];
+
+	(void)state;
+	load("handle:0x81000005");
+	assert_true(key_wrap(key, bytes_str("info"), secret, &random_system, &a, &err));
+	if (key_unwrap(key, bytes_str("info"), buf_bytes(&a), out, &err)) {
+		assert_memory_equal(out, secret, sizeof(secret));
+		return;
+	}
 	assert_int_equal(err.code, ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.text, "OAEP: the provider of this key does not know it"));
+}
+
+/* A key that only signs is none that content can be wrapped for. */
+static void key_unwrap__tpm_key_that_only_signs__refused(void **state)
+{
+	static const uint8_t secret[32] = {1};
+	uint8_t out[32];
+
+	(void)state;
+	load("handle:0x81000001");
+	assert_true(key_wrap(key, bytes_str("info"), secret, &random_system, &a, &err));
+	assert_false(key_unwrap(key, bytes_str("info"), buf_bytes(&a), out, &err));
+	assert_int_equal(err.code, ERR_TPM);
 }
 
 static void key_from_uri__empty_tpm_handle__not_found(void **state)
@@ -336,6 +392,9 @@ int main(void)
 		TEST(key_from_uri__two_tpm_keys_at_once__both_sign),
 		TEST(key_sign__tpm_key_shared_by_threads__taken_in_turn),
 		TEST(key_private_pem__tpm_key__does_not_leave),
+		TEST(key_unwrap__tpm_keys__open_what_their_public_halves_wrap),
+		TEST(key_unwrap__tpm_rsa_key__opens_or_says_that_it_cannot),
+		TEST(key_unwrap__tpm_key_that_only_signs__refused),
 		TEST(key_from_uri__empty_tpm_handle__not_found),
 		TEST(key_from_uri__no_tpm_behind_the_tcti__said_so),
 	};

@@ -218,23 +218,7 @@ static inline void assert_policies(const char *wanted)
 /* The newest ledger entry of an event about a policy. */
 static inline json_t *entry(const char *event)
 {
-	struct sql *sql = NULL;
-	struct sql_query *q = NULL;
-	json_t *ret = NULL;
-	char like[64];
-
-	(void)snprintf(like, sizeof(like), "%%\"event\":\"%s\"%%", event);
-	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
-	assert_ok(sql_first(sql,
-			  "SELECT content FROM leaves WHERE CAST(content AS TEXT) LIKE ?1 ORDER "
-			  "BY idx DESC LIMIT 1",
-			  SQL_ARGS(sql_t(bytes_str(like))), &q, &w.err),
-		w.err);
-	assert_non_null(q);
-	assert_ok(json_open(sql_bytes(q, 0), 4096, &ret, &w.err), w.err);
-	sql_finish(&q);
-	store_read_done(w.app->store, &sql);
-	return ret;
+	return world_entry(&w, event);
 }
 
 static inline const char *said(const json_t *entry, const char *key)

@@ -75,17 +75,7 @@ static const char *value_of(const json_t *host, const char *key, const char *fie
 
 static json_t *newest_entry(void)
 {
-	struct sql *sql = NULL;
-	struct sql_query *q = NULL;
-	json_t *entry = NULL;
-	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
-	assert_ok(sql_first(sql, "SELECT content FROM leaves ORDER BY idx DESC LIMIT 1",
-			  SQL_NO_ARGS, &q, &w.err),
-		w.err);
-	assert_ok(json_open(sql_bytes(q, 0), 65536, &entry, &w.err), w.err);
-	sql_finish(&q);
-	store_read_done(w.app->store, &sql);
-	return entry;
+	return world_entry(&w, NULL);
 }
 
 static void attributes__set_changed_taken_back__all_is_kept(void **state)

@@ -194,6 +194,63 @@ static void flow__records_list__newest_first_and_filtered(void **state)
 	https_close(&c);
 }
 
+/* The salt of one leaf, or every object that is stored. */
+static bool destroy_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	const uint64_t *leaf = arg;
+	struct buf digests = {0};
+	struct sql_query *q = NULL;
+	bool more = true, ok = true;
+	if (leaf)
+		return leaf_content_destroy(tx->sql, *leaf, err);
+	if (!sql_start(tx->sql, "SELECT digest FROM objects", SQL_NO_ARGS, &q, err))
+		return false;
+	while (sql_next(q, &more, err) && more)
+		sql_put(q, 0, &digests);
+	sql_finish(&q);
+	for (size_t at = 0; ok && at < digests.len; at += SHA256_LEN)
+		ok = object_destroy(tx->sql, digests.data + at, err);
+	buf_release(&digests);
+	return ok;
+}
+
+static void assert_gone(const char *path, const char *what)
+{
+	struct https_answer a = world_call(&w, &w.auditor, "GET", path, NULL, (struct bytes){0});
+	assert_int_equal(a.status, 410);
+	assert_non_null(strstr(buf_str(&a.body), "\"code\":\"gone\""));
+	if (!strstr(buf_str(&a.body), what))
+		fail_msg("%s: %s", path, buf_str(&a.body));
+	buf_release(&a.body);
+}
+
+/* The record itself is kept and listed. */
+static void record__content_destroyed__answered_as_gone_with_the_time(void **state)
+{
+	(void)state;
+	struct https c;
+	struct world_attestation a;
+	char id[2 * SHA256_LEN + 1], path[128], bundle[144];
+	world_enroll(&w);
+	assert_true(world_connect(&w, &c));
+	world_launch(&w, &c, &a);
+	hex_encode(bytes_of(a.result.record, SHA256_LEN), id);
+	(void)snprintf(path, sizeof(path), "/v1/records/%s", id);
+	(void)snprintf(bundle, sizeof(bundle), "%s/bundle", path);
+	json_t *record = world_json(&w, &w.auditor, "GET", path, NULL, 200);
+	uint64_t leaf = (uint64_t)json_integer_value(json_object_get(record, "index"));
+	json_decref(record);
+	assert_ok(store_run(w.app->store, destroy_work, &leaf, &w.err), w.err);
+	assert_gone(bundle, ": its content was destroyed on 20");
+	world_do(&w, &w.auditor, "GET", path, NULL, 200);
+	assert_ok(store_run(w.app->store, destroy_work, NULL, &w.err), w.err);
+	assert_gone(path, "the record's verdict: object: its content was destroyed on 20");
+	assert_gone(bundle, "audit bundle: input ");
+	world_do(&w, &w.auditor, "GET", "/v1/records", NULL, 200);
+	world_attestation_release(&a);
+	https_close(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +260,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			flow__renewal__incremental_with_the_next_challenge, setup, teardown),
 		cmocka_unit_test_setup_teardown(flow__records__recomputed_offline, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			record__content_destroyed__answered_as_gone_with_the_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			flow__records_list__newest_first_and_filtered, setup, teardown),
 	};

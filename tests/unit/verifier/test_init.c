@@ -96,7 +96,7 @@ static void init__fresh_directory__a_configuration_that_loads(void **state)
 	assert_int_equal(config.port, 9443);
 	assert_ok(issuer_load(&config, &random_system, &clock_system, &issuer, &err), err);
 	static const char *const secrets[] = {"v/ca.key", "v/tls.key", "v/signing.key",
-		"v/token.key", "v/log.key", "v/operator/key.pem"};
+		"v/token.key", "v/log.key", "v/content.key", "v/operator/key.pem"};
 	for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
 		assert_int_equal(stat(path_in(secrets[i]), &st), 0);
 		assert_int_equal(st.st_mode & 07777, 0600);

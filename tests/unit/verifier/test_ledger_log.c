@@ -2,6 +2,8 @@
 /* The ledger as a log: checkpoints, tiles as files and over HTTP, and ledgers that must not start. */
 #include "tests/unit/verifier/world.h"
 
+#include "tests/unit/verifier/content.h"
+
 #define ORIGIN "bank.example/log"
 
 static char dir[64], db[96], copy[96], log_key[96], log_dir[96];
@@ -17,6 +19,8 @@ static bool reopen(void)
 	struct store_config config = {.ops = &sql_sqlite,
 		.location = db,
 		.clock = &clock_system,
+		.random = &random_system,
+		.content_key = content_kek(),
 		.seal = ledger_log_seal,
 		.seal_arg = &ledger};
 	store_close(&store);

@@ -105,21 +105,7 @@ static int teardown(void **state)
 /* The last leaf of the ledger that is about a policy. */
 static json_t *entry(void)
 {
-	struct sql *sql = NULL;
-	struct sql_query *q = NULL;
-	json_t *ret = NULL;
-
-	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
-	assert_ok(sql_first(sql,
-			  "SELECT content FROM leaves WHERE CAST(content AS TEXT) LIKE "
-			  "'%\"event\":\"policy\"%' "
-			  "ORDER BY idx DESC LIMIT 1",
-			  SQL_NO_ARGS, &q, &w.err),
-		w.err);
-	assert_ok(json_open(sql_bytes(q, 0), 4096, &ret, &w.err), w.err);
-	sql_finish(&q);
-	store_read_done(w.app->store, &sql);
-	return ret;
+	return world_entry(&w, "policy");
 }
 
 static void start__signed_by_enough__in_force_and_in_the_ledger(void **state)

@@ -3,6 +3,7 @@
  * put in force once, by whoever may, with what was meant (app_staged.c, api_policies.c, rows_policies.c, policy_ref.c). */
 #include <pthread.h>
 
+#include "tests/unit/verifier/content.h"
 #include "tests/unit/verifier/schema_undo.h"
 #include "tests/unit/verifier/staged_world.h"
 #include "verifier/app_policy.h"
@@ -425,6 +426,8 @@ static void migrate__policies_of_schema_4__found_in_the_ledger(void **state)
 {
 	char digest[2 * SHA256_LEN + 1], path[128];
 	struct sql *sql = NULL;
+	struct vault *vault = NULL;
+	struct key *kek = NULL;
 
 	(void)state;
 	world_start(&w);
@@ -433,9 +436,15 @@ static void migrate__policies_of_schema_4__found_in_the_ledger(void **state)
 	app_close(&w.app);
 	(void)world_path(&w, "verifier.db", path);
 	assert_ok(sql_sqlite.open(path, true, &sql, &w.err), w.err);
+	(void)world_path(&w, "content.key", path);
+	assert_ok(key_from_uri(path, &kek, &w.err), w.err);
+	vault = content_vault(sql, kek);
+	content_unseal(sql);
 	assert_ok(sql->ops->script(sql, UNDO_TO_8, &w.err), w.err);
 	assert_ok(store_migrate(sql, &w.err), w.err);
 	sql_close(&sql);
+	vault_free(&vault);
+	key_unref(&kek);
 	/* It is not known any more that version 2 was staged: a file that is older is then refused. */
 	assert_false(world_open(&w));
 	assert_non_null(strstr(w.err.text, "version 2 is in force with other content"));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/support/unit.h"
+#include "tests/unit/verifier/content.h"
 #include "tests/unit/verifier/fakes.h"
 #include "verifier/rows.h"
 
@@ -19,7 +20,11 @@ static struct err err;
 
 static bool open_store(const struct sql_ops *ops)
 {
-	struct store_config config = {.ops = ops, .location = path, .clock = &clock_system};
+	struct store_config config = {.ops = ops,
+		.location = path,
+		.clock = &clock_system,
+		.random = &random_system,
+		.content_key = content_kek()};
 	err = (struct err){0};
 	return store_open(&config, &store, &err);
 }

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "tests/support/unit.h"
+#include "tests/unit/verifier/content.h"
 #include "verifier/only_one.h"
 #include "verifier/rows.h"
 
@@ -20,8 +21,11 @@ static struct err err;
 
 static bool open_store(struct store **ret)
 {
-	struct store_config config = {
-		.ops = &sql_sqlite, .location = path, .clock = &clock_system};
+	struct store_config config = {.ops = &sql_sqlite,
+		.location = path,
+		.clock = &clock_system,
+		.random = &random_system,
+		.content_key = content_kek()};
 	err = (struct err){0};
 	return store_open(&config, ret, &err);
 }

@@ -141,6 +141,7 @@ static inline void world_files(struct world *w)
 	assert_ok(init_authority_make(w->dir, &names, &w->authority, &w->err), w->err);
 	assert_ok(init_services_make(w->dir, "127.0.0.1", &names, &w->authority, &w->err), w->err);
 	assert_ok(init_log_key_make(w->dir, &names, &w->err), w->err);
+	assert_ok(init_content_key_make(w->dir, &w->err), w->err);
 	init_config_text(&names, &config);
 	buf_put_str(&config, "workers: 2\nthreads: 2\n");
 	(void)world_path(w, "verifierd.yaml", path);
@@ -216,6 +217,33 @@ static inline void world_post(struct world *w, const struct world_operator *who,
 		fail_msg("POST %s: %d, wanted %d: %s", path, a.status, wanted_status,
 			buf_str(&a.body));
 	buf_release(&a.body);
+}
+
+/* The newest ledger entry with that event; NULL: the newest entry. The test fails where there is none. */
+static inline json_t *world_entry(struct world *w, const char *event)
+{
+	struct sql *sql = NULL;
+	struct store_tree tree;
+	json_t *entry = NULL;
+	store_tree(w->app->store, &tree);
+	assert_ok(store_read(w->app->store, &sql, &w->err), w->err);
+	for (uint64_t i = tree.size; i-- > 0 && !entry;) {
+		struct leaf_row row = {0};
+		bool found = false;
+		assert_ok(leaf_get(sql, i, &row, &found, &w->err), w->err);
+		if (row.content.len > 0)
+			assert_ok(
+				json_open(buf_bytes(&row.content), 65536, &entry, &w->err), w->err);
+		leaf_row_release(&row);
+		const char *is = json_string_value(json_object_get(entry, "event"));
+		if (entry && event && (!is || strcmp(is, event) != 0)) {
+			json_decref(entry);
+			entry = NULL;
+		}
+	}
+	store_read_done(w->app->store, &sql);
+	assert_non_null(entry);
+	return entry;
 }
 
 /* ---- setting up ---- */

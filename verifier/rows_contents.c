@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Contents beside the ledger, sealed (vault.h): objects by their digest, and what a leaf commits to,
+ * its salt in front. A content that was destroyed leaves its row behind: when, and nothing of what.
+ *
+ * Data keys stand in a table of their own, so that a rotation writes 44 bytes a content and no
+ * content; their rows are only ever appended or overwritten in place by as many bytes, so that no
+ * page of the database keeps an older copy of one.
+ */
+#include "verifier/rows.h"
+
+#include "verifier/vault.h"
+
+/* ---- sealing, whatever it is ---- */
+
+static bool vault_of(const struct sql *sql, struct vault **ret, struct err *err)
+{
+	*ret = sql->vault;
+	return *ret || err_set(err, ERR_INTERNAL, "the store has no content key");
+}
+
+static void identity_of(const char *domain, struct bytes name, struct buf *out)
+{
+	buf_put_str(out, domain);
+	buf_put_u8(out, 0);
+	buf_put(out, name);
+}
+
+/* The sealed content, appended, and the number of its data key. */
+static bool seal(struct sql *sql, const struct buf *identity, struct bytes content,
+	int64_t *ret_key, struct buf *ret_sealed, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	struct vault *vault = NULL;
+	uint8_t wrapped[VAULT_WRAPPED_LEN];
+	if (!buf_ok(identity, err) || !vault_of(sql, &vault, err) ||
+		!vault_seal(vault, buf_bytes(identity), content, wrapped, ret_sealed, err) ||
+		!sql_first(sql, "INSERT INTO data_keys(wrapped) VALUES(?1) RETURNING id",
+			SQL_ARGS(sql_b(BYTES_OF(wrapped))), &q, err))
+		return false;
+	if (!q)
+		return err_set(err, ERR_STORE, "a data key was not stored");
+	*ret_key = sql_int(q, 0);
+	return true;
+}
+
+/* Columns of a query: destroyed, the data key (NULL: none any more), the sealed content. what: for
+ * the error, "object". */
+static bool open_row(struct sql *sql, const struct sql_query *q, const char *what,
+	const struct buf *identity, struct buf *ret, struct err *err)
+{
+	struct vault *vault = NULL;
+	char time[TIME_TEXT_MAX];
+	if (sql_int(q, 3) == 0)
+		return err_set(err, ERR_GONE, "%s: its content was destroyed on %s", what,
+			time_format(sql_int(q, 0), time));
+	return buf_ok(identity, err) && vault_of(sql, &vault, err) &&
+	       (vault_open(
+			vault, buf_bytes(identity), sql_bytes(q, 1), sql_bytes(q, 2), ret, err) ||
+		       err_wrap(err, "%s", what));
+}
+
+/* Overwritten, not deleted: see above. The rest of it is the caller's row. */
+static bool key_destroy(struct sql *sql, int64_t key, struct err *err)
+{
+	static const uint8_t nothing[VAULT_WRAPPED_LEN];
+	sql->scrub = true;
+	return sql_exec(sql, "UPDATE data_keys SET wrapped=?1 WHERE id=?2",
+		SQL_ARGS(sql_b(BYTES_OF(nothing)), sql_i(key)), NULL, err);
+}
+
+/* ---- objects ---- */
+
+static void object_identity(const uint8_t digest[SHA256_LEN], struct buf *out)
+{
+	identity_of("assay object", bytes_of(digest, SHA256_LEN), out);
+}
+
+/* *ret_there: there is a row. *ret_key is 0 when its content was destroyed. */
+static bool object_find(struct sql *sql, const uint8_t digest[SHA256_LEN], bool *ret_there,
+	int64_t *ret_key, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql, "SELECT key FROM objects WHERE digest=?1",
+		    SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN))), &q, err))
+		return false;
+	*ret_there = q != NULL;
+	*ret_key = q ? sql_int(q, 0) : 0;
+	return true;
+}
+
+bool object_put(
+	struct sql *sql, const uint8_t digest[SHA256_LEN], struct bytes content, struct err *err)
+{
+	OWNED(buf_release) struct buf identity = {0};
+	OWNED(buf_release) struct buf sealed = {0};
+	struct sql_value name = sql_b(bytes_of(digest, SHA256_LEN));
+	bool there = false;
+	int64_t key = 0;
+	if (!object_find(sql, digest, &there, &key, err))
+		return false;
+	if (key != 0)
+		return true;
+	object_identity(digest, &identity);
+	if (!seal(sql, &identity, content, &key, &sealed, err))
+		return err_wrap(err, "object");
+	return there ? sql_exec(sql, "UPDATE objects SET key=?2, sealed=?3 WHERE digest=?1",
+			       SQL_ARGS(name, sql_i(key), sql_b(buf_bytes(&sealed))), NULL, err)
+		     : sql_exec(sql,
+			       "INSERT INTO objects(digest, key, destroyed, sealed) "
+			       "VALUES(?1,?2,0,?3)",
+			       SQL_ARGS(name, sql_i(key), sql_b(buf_bytes(&sealed))), NULL, err);
+}
+
+bool object_get(struct sql *sql, const uint8_t digest[SHA256_LEN], struct buf *ret, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	OWNED(buf_release) struct buf identity = {0};
+	OWNED(buf_release) struct buf content = {0};
+	uint8_t actual[SHA256_LEN];
+	if (!sql_first(sql,
+		    "SELECT o.destroyed, k.wrapped, o.sealed, o.key FROM objects o LEFT JOIN "
+		    "data_keys k ON k.id=o.key WHERE o.digest=?1",
+		    SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN))), &q, err))
+		return false;
+	if (!q)
+		return err_set(err, ERR_NOT_FOUND, "object is not stored");
+	object_identity(digest, &identity);
+	if (!open_row(sql, q, "object", &identity, &content, err) ||
+		!sha256_of(buf_bytes(&content), actual, err))
+		return false;
+	if (memcmp(actual, digest, sizeof(actual)) != 0)
+		return err_set(err, ERR_STORE, "stored object does not have its digest");
+	buf_put(ret, buf_bytes(&content));
+	return buf_ok(ret, err);
+}
+
+bool object_destroy(struct sql *sql, const uint8_t digest[SHA256_LEN], struct err *err)
+{
+	struct vault *vault = NULL;
+	bool there = false;
+	int64_t key = 0;
+	if (!vault_of(sql, &vault, err) || !object_find(sql, digest, &there, &key, err))
+		return false;
+	if (!there)
+		return err_set(err, ERR_NOT_FOUND, "object is not stored");
+	return key == 0 ||
+	       (key_destroy(sql, key, err) &&
+		       sql_exec(sql,
+			       "UPDATE objects SET key=NULL, destroyed=?2, sealed=x'' WHERE "
+			       "digest=?1",
+			       SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN)),
+				       sql_i(vault_now(vault))),
+			       NULL, err));
+}
+
+/* ---- what leaves commit to ---- */
+
+static void leaf_identity(uint64_t index, struct buf *out)
+{
+	struct buf name = {0};
+	buf_put_be64(&name, index);
+	identity_of("assay leaf", buf_bytes(&name), out);
+	out->failed = out->failed || name.failed;
+	buf_release(&name);
+}
+
+bool leaf_content_put(
+	struct sql *sql, uint64_t index, struct bytes salt, struct bytes content, struct err *err)
+{
+	OWNED(buf_release) struct buf identity = {0};
+	OWNED(buf_release) struct buf plain = {0};
+	OWNED(buf_release) struct buf sealed = {0};
+	int64_t key = 0;
+	leaf_identity(index, &identity);
+	buf_put(&plain, salt);
+	buf_put(&plain, content);
+	if (!buf_ok(&plain, err) || !seal(sql, &identity, buf_bytes(&plain), &key, &sealed, err))
+		return err_wrap(err, "content of leaf %llu", (unsigned long long)index);
+	return sql_exec(sql,
+		"INSERT INTO leaf_contents(idx, key, destroyed, sealed) VALUES(?1,?2,0,?3)",
+		SQL_ARGS(sql_u(index), sql_i(key), sql_b(buf_bytes(&sealed))), NULL, err);
+}
+
+/* Column 3 of the query is the key again: NULL reads as 0. */
+bool leaf_content_get(struct sql *sql, struct leaf_row *row, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	OWNED(buf_release) struct buf identity = {0};
+	OWNED(buf_release) struct buf plain = {0};
+	char what[48];
+	(void)snprintf(what, sizeof(what), "leaf %llu", (unsigned long long)row->index);
+	if (!sql_first(sql,
+		    "SELECT c.destroyed, k.wrapped, c.sealed, c.key FROM leaf_contents c LEFT JOIN "
+		    "data_keys k ON k.id=c.key WHERE c.idx=?1",
+		    SQL_ARGS(sql_u(row->index)), &q, err))
+		return false;
+	if (!q)
+		return err_set(err, ERR_STORE, "%s: its content is not stored", what);
+	leaf_identity(row->index, &identity);
+	if (!open_row(sql, q, what, &identity, &plain, err))
+		return false;
+	if (plain.len < sizeof(row->salt))
+		return err_set(err, ERR_STORE, "%s: its content has %zu bytes", what, plain.len);
+	memcpy(row->salt, plain.data, sizeof(row->salt));
+	buf_put(&row->content,
+		bytes_of(plain.data + sizeof(row->salt), plain.len - sizeof(row->salt)));
+	return buf_ok(&row->content, err);
+}
+
+bool leaf_content_destroy(struct sql *sql, uint64_t index, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	struct vault *vault = NULL;
+	if (!vault_of(sql, &vault, err) ||
+		!sql_first(sql, "SELECT key FROM leaf_contents WHERE idx=?1",
+			SQL_ARGS(sql_u(index)), &q, err))
+		return false;
+	if (!q)
+		return err_set(
+			err, ERR_NOT_FOUND, "leaf %llu is not stored", (unsigned long long)index);
+	int64_t key = sql_int(q, 0);
+	sql_finish(&q);
+	return key == 0 ||
+	       (key_destroy(sql, key, err) &&
+		       sql_exec(sql,
+			       "UPDATE leaf_contents SET key=NULL, destroyed=?2, sealed=x'' WHERE "
+			       "idx=?1",
+			       SQL_ARGS(sql_u(index), sql_i(vault_now(vault))), NULL, err));
+}
+
+/* ---- what stood in clear before there were keys ---- */
+
+#define CLEAR_BATCH 256u
+
+static bool clear_object_seal(struct sql *sql, bool *ret_more, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	OWNED(buf_release) struct buf content = {0};
+	uint8_t digest[SHA256_LEN];
+	if (!sql_first(
+		    sql, "SELECT digest, bytes FROM clear_objects LIMIT 1", SQL_NO_ARGS, &q, err))
+		return false;
+	*ret_more = q != NULL;
+	if (!q)
+		return true;
+	sql_put(q, 1, &content);
+	if (!sql_exact(q, 0, "object digest", digest, sizeof(digest), err) ||
+		!buf_ok(&content, err))
+		return false;
+	sql_finish(&q);
+	return object_put(sql, digest, buf_bytes(&content), err) &&
+	       sql_exec(sql, "DELETE FROM clear_objects WHERE digest=?1",
+		       SQL_ARGS(sql_b(BYTES_OF(digest))), NULL, err);
+}
+
+static bool clear_leaf_seal(struct sql *sql, bool *ret_more, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	OWNED(buf_release) struct buf content = {0};
+	uint8_t salt[LEDGER_SALT_LEN];
+	if (!sql_first(sql, "SELECT idx, salt, content FROM clear_leaves LIMIT 1", SQL_NO_ARGS, &q,
+		    err))
+		return false;
+	*ret_more = q != NULL;
+	if (!q)
+		return true;
+	uint64_t index = (uint64_t)sql_int(q, 0);
+	sql_put(q, 2, &content);
+	if (!sql_exact(q, 1, "leaf salt", salt, sizeof(salt), err) || !buf_ok(&content, err))
+		return false;
+	sql_finish(&q);
+	return leaf_content_put(sql, index, BYTES_OF(salt), buf_bytes(&content), err) &&
+	       sql_exec(sql, "DELETE FROM clear_leaves WHERE idx=?1", SQL_ARGS(sql_u(index)), NULL,
+		       err);
+}
+
+static bool clear_batch(struct sql *sql, bool (*one)(struct sql *, bool *, struct err *),
+	bool *ret_more, struct err *err)
+{
+	bool ok = sql->ops->begin(sql, err);
+	if (!ok)
+		return false;
+	*ret_more = true;
+	for (unsigned i = 0; i < CLEAR_BATCH && ok && *ret_more; i++)
+		ok = one(sql, ret_more, err);
+	if (ok)
+		return sql->ops->commit(sql, err);
+	sql->ops->rollback(sql);
+	return false;
+}
+
+/* Pages of the time before may hold copies that nobody deletes any more: the file is written anew. */
+static bool clear_pages(struct sql *sql, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	bool done = false;
+	if (!sql_first(sql, "SELECT scrub FROM meta WHERE id=1", SQL_NO_ARGS, &q, err))
+		return false;
+	bool wanted = q && sql_int(q, 0) != 0;
+	sql_finish(&q);
+	return !wanted ||
+	       (sql->ops->scrub(sql, true, &done, err) &&
+		       sql_exec(sql, "UPDATE meta SET scrub=0 WHERE id=1", SQL_NO_ARGS, NULL, err));
+}
+
+bool contents_seal(struct sql *sql, struct err *err)
+{
+	bool (*const kinds[])(struct sql *, bool *, struct err *) = {
+		clear_object_seal, clear_leaf_seal};
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		for (bool more = true; more;)
+			if (!clear_batch(sql, kinds[i], &more, err))
+				return err_wrap(err, "sealing what is stored in clear");
+	return clear_pages(sql, err);
+}
