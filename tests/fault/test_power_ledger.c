@@ -173,10 +173,10 @@ static void check_bundle(uint64_t size, uint64_t index)
 	struct buf bundle = {0};
 	assert_ok(published_tile(NULL, &tile, &bundle, &err), err);
 	struct bytes rest = buf_bytes(&bundle), leaf;
+	unsigned long long first = index * TILE_WIDTH;
 	for (unsigned i = 0; i < tile.width; i++) {
 		char wanted[32];
-		(void)snprintf(wanted, sizeof(wanted), "leaf %llu",
-			(unsigned long long)(index * TILE_WIDTH + i));
+		(void)snprintf(wanted, sizeof(wanted), "leaf %llu", first + i);
 		assert_ok(bundle_next(&rest, &leaf, &err), err);
 		assert_true(bytes_equal_str(leaf, wanted));
 	}
