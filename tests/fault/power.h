@@ -357,9 +357,14 @@ static bool power_survives(const struct power_cut *cut, bool durable)
 static void power_put(struct buf *content, uint64_t at, const uint8_t *data, size_t len)
 {
 	size_t end = (size_t)at + len;
-	if (end > content->len)
-		assert_non_null(
-			memset(buf_extend(content, end - content->len), 0, end - content->len));
+	if (end > content->len) {
+		size_t more = end - content->len;
+		uint8_t *room = buf_extend(content, more);
+		if (!room)
+			fail_msg("no memory");
+		else
+			memset(room, 0, more);
+	}
 	if (len > 0)
 		memcpy(content->data + at, data, len);
 }
@@ -528,14 +533,14 @@ static void power_place_make(char out[64])
 	assert_non_null(mkdtemp(out));
 }
 
-/* How many cuts: a few hundred, or with ASSAY_LONG=1 ten thousand; ASSAY_LONG=N: N. */
+/* How many cuts: a few hundred, or with ASSAY_LONG=1 ten thousand; with a number above 100, so many. */
 static inline size_t power_cuts_wanted(size_t few)
 {
 	const char *wanted = getenv("ASSAY_LONG");
 	if (!wanted)
 		return few;
 	size_t n = strtoul(wanted, NULL, 10);
-	return n > 1 ? n : 10000;
+	return n > 100 ? n : 10000;
 }
 
 #endif

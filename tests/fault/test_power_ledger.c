@@ -4,7 +4,7 @@
  * store opens, its ledger is a prefix of what was appended, nothing that was acknowledged is missing, no job is there by half,
  * its checkpoint is of its tree, and what is published is whole. Then it goes on, and sometimes the power goes again.
  *
- * 300 cuts; ASSAY_LONG=1: 10,000, each of them another.
+ * 300 cuts; ASSAY_LONG=1: 10,000, each of them another. ASSAY_SEED=N begins with another world.
  */
 #include "tests/fault/power_vfs.h"
 
@@ -25,6 +25,7 @@ static struct store *store;
 static struct err err;
 static uint8_t (*roots)[SHA256_LEN]; /* of the first n leaves */
 static struct sql_ops ops;
+static uint64_t world_seed; /* of the world that is looked at; 0: none failed */
 
 /* ---- leaves that follow from their number ---- */
 
@@ -175,10 +176,10 @@ static void check_bundle(uint64_t size, uint64_t index)
 	struct buf bundle = {0};
 	assert_ok(published_tile(NULL, &tile, &bundle, &err), err);
 	struct bytes rest = buf_bytes(&bundle), leaf;
+	unsigned long long first = index * TILE_WIDTH;
 	for (unsigned i = 0; i < tile.width; i++) {
 		char wanted[32];
-		(void)snprintf(wanted, sizeof(wanted), "leaf %llu",
-			(unsigned long long)(index * TILE_WIDTH + i));
+		(void)snprintf(wanted, sizeof(wanted), "leaf %llu", first + i);
 		assert_ok(bundle_next(&rest, &leaf, &err), err);
 		assert_true(bytes_equal_str(leaf, wanted));
 	}
@@ -325,7 +326,7 @@ static void S9__power_cut_at_any_moment__ledger_whole_and_nothing_acknowledged_l
 	(void)state;
 	power_seed = seed ? strtoull(seed, NULL, 10) : 88172645463325252u;
 	while (done < wanted) {
-		uint64_t before = power_seed;
+		world_seed = power_seed;
 		record();
 		events += power.count - power.start;
 		uint64_t most = world_size();
@@ -340,9 +341,9 @@ static void S9__power_cut_at_any_moment__ledger_whole_and_nothing_acknowledged_l
 		next_world(at);
 		power_release();
 		worlds++;
-		(void)before;
 	}
 	print_message("%zu cuts of %zu worlds, %zu events recorded\n", done, worlds, events);
+	world_seed = 0;
 }
 
 static int setup(void **state)
@@ -372,6 +373,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	if (world_seed)
+		print_message("in the world of seed %llu\n", (unsigned long long)world_seed);
 	store_close(&store);
 	power_end();
 	power_release();
