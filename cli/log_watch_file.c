@@ -50,6 +50,8 @@ static const cyaml_schema_value_t schema = {
 
 static bool names_take(char *const *from, unsigned count, struct watch_names *to, struct err *err)
 {
+	if (!from)
+		return true;
 	to->list = calloc(count + 1u, sizeof(*to->list));
 	if (!to->list)
 		return err_set(err, ERR_NOMEM, "watch: no memory");

@@ -11,40 +11,40 @@
 
 static const struct {
 	const char *what;
-	enum audit_section section;
 	const char *by; /* whose word it is, if it holds; NULL: follows from what is signed */
 	const char *held; /* where no line of the verdict says so */
+	enum audit_section section;
 	bool always; /* has a leaf in every audit */
 } leaves[] = {
-	[PART_OTHER] = {"by the verifier", AUDIT_VERDICT, NULL, NULL, false},
-	[PART_EVIDENCE] = {"evidence", AUDIT_EVIDENCE, NULL, NULL, false},
-	[PART_HOST] = {"host", AUDIT_EVIDENCE, NULL, NULL, false},
-	[PART_HOST_STATE] = {"host state", AUDIT_EVIDENCE, VERIFIER, NULL, false},
-	[PART_EK] = {"EK certificate chain", AUDIT_EVIDENCE, NULL, NULL, true},
-	[PART_AK] = {"AK attributes", AUDIT_EVIDENCE, NULL, "restricted, signing, bound to its TPM",
+	[PART_OTHER] = {"by the verifier", NULL, NULL, AUDIT_VERDICT, false},
+	[PART_EVIDENCE] = {"evidence", NULL, NULL, AUDIT_EVIDENCE, false},
+	[PART_HOST] = {"host", NULL, NULL, AUDIT_EVIDENCE, false},
+	[PART_HOST_STATE] = {"host state", VERIFIER, NULL, AUDIT_EVIDENCE, false},
+	[PART_EK] = {"EK certificate chain", NULL, NULL, AUDIT_EVIDENCE, true},
+	[PART_AK] = {"AK attributes", NULL, "restricted, signing, bound to its TPM", AUDIT_EVIDENCE,
 		true},
-	[PART_QUOTE] = {"quote", AUDIT_EVIDENCE, NULL, NULL, true},
-	[PART_NONCE] = {"nonce", AUDIT_EVIDENCE, NULL, NULL, true},
-	[PART_CONNECTION] = {"TLS connection", AUDIT_EVIDENCE, VERIFIER, NULL, false},
-	[PART_KEY] = {"instance key", AUDIT_EVIDENCE, NULL, NULL, false},
-	[PART_COUNTERS] = {"TPM counters", AUDIT_EVIDENCE, VERIFIER, NULL, false},
-	[PART_CONTINUITY] = {"continuity", AUDIT_EVIDENCE, NULL, NULL, false},
-	[PART_RUNTIME_LOG] = {"runtime log", AUDIT_EVIDENCE, NULL, NULL, true},
-	[PART_FIRMWARE_LOG] = {"firmware log", AUDIT_EVIDENCE, NULL, "replays onto the quoted PCRs",
+	[PART_QUOTE] = {"quote", NULL, NULL, AUDIT_EVIDENCE, true},
+	[PART_NONCE] = {"nonce", NULL, NULL, AUDIT_EVIDENCE, true},
+	[PART_CONNECTION] = {"TLS connection", VERIFIER, NULL, AUDIT_EVIDENCE, false},
+	[PART_KEY] = {"instance key", NULL, NULL, AUDIT_EVIDENCE, false},
+	[PART_COUNTERS] = {"TPM counters", VERIFIER, NULL, AUDIT_EVIDENCE, false},
+	[PART_CONTINUITY] = {"continuity", NULL, NULL, AUDIT_EVIDENCE, false},
+	[PART_RUNTIME_LOG] = {"runtime log", NULL, NULL, AUDIT_EVIDENCE, true},
+	[PART_FIRMWARE_LOG] = {"firmware log", NULL, "replays onto the quoted PCRs", AUDIT_EVIDENCE,
 		true},
-	[PART_IMA_LOG] = {"IMA log", AUDIT_EVIDENCE, NULL, NULL, true},
-	[PART_BOOT] = {"boot", AUDIT_EVIDENCE, NULL, NULL, false},
-	[PART_WORKLOAD] = {"workload", AUDIT_RELEASE, VERIFIER, NULL, false},
-	[PART_RELEASE] = {"release signature", AUDIT_RELEASE, NULL, NULL, true},
-	[PART_STATEMENTS] = {"statements", AUDIT_RELEASE, NULL, NULL, true},
-	[PART_APPROVALS] = {"approvals", AUDIT_RELEASE, NULL, NULL, true},
-	[PART_FLOORS] = {"floors", AUDIT_RELEASE, VERIFIER, NULL, false},
-	[PART_ROLLOUT] = {"rollout", AUDIT_RELEASE, VERIFIER, NULL, false},
-	[PART_COMPONENTS] = {"components", AUDIT_EVIDENCE, HOST, NULL, false},
-	[PART_PLACEMENT] = {"placement", AUDIT_EVIDENCE, "operators", NULL, false},
-	[PART_THIRD_PARTIES] = {"third parties", AUDIT_RELEASE, VERIFIER, NULL, false},
-	[PART_SANDBOX] = {"sandbox", AUDIT_EVIDENCE, HOST, NULL, false},
-	[PART_ASSURANCE] = {"assurance", AUDIT_VERDICT, NULL, NULL, false},
+	[PART_IMA_LOG] = {"IMA log", NULL, NULL, AUDIT_EVIDENCE, true},
+	[PART_BOOT] = {"boot", NULL, NULL, AUDIT_EVIDENCE, false},
+	[PART_WORKLOAD] = {"workload", VERIFIER, NULL, AUDIT_RELEASE, false},
+	[PART_RELEASE] = {"release signature", NULL, NULL, AUDIT_RELEASE, true},
+	[PART_STATEMENTS] = {"statements", NULL, NULL, AUDIT_RELEASE, true},
+	[PART_APPROVALS] = {"approvals", NULL, NULL, AUDIT_RELEASE, true},
+	[PART_FLOORS] = {"floors", VERIFIER, NULL, AUDIT_RELEASE, false},
+	[PART_ROLLOUT] = {"rollout", VERIFIER, NULL, AUDIT_RELEASE, false},
+	[PART_COMPONENTS] = {"components", HOST, NULL, AUDIT_EVIDENCE, false},
+	[PART_PLACEMENT] = {"placement", "operators", NULL, AUDIT_EVIDENCE, false},
+	[PART_THIRD_PARTIES] = {"third parties", VERIFIER, NULL, AUDIT_RELEASE, false},
+	[PART_SANDBOX] = {"sandbox", HOST, NULL, AUDIT_EVIDENCE, false},
+	[PART_ASSURANCE] = {"assurance", NULL, NULL, AUDIT_VERDICT, false},
 };
 static_assert(ARRAY_LEN(leaves) == VERDICT_PARTS, "every part has a leaf");
 

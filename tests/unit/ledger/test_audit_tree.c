@@ -565,7 +565,7 @@ static void text_and_html__branches__named_with_counts(void **state)
 	assert_non_null(strstr(buf_str(&text), "  asserted     time, says the verifier: "));
 	assert_ok(audit_report_html(&w->report, &html, &err), err);
 	assert_non_null(strstr(buf_str(&html), "<h3>record <small>1 proven</small></h3>"));
-	assert_non_null(strstr(buf_str(&html), "<br><small>says the verifier</small>"));
+	assert_non_null(strstr(buf_str(&html), "<small>says the verifier</small>"));
 	assert_null(strstr(buf_str(&html), "<script"));
 }
 
