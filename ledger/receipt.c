@@ -31,8 +31,8 @@ bool receipt_seal(struct key *key, const char *origin, uint64_t size,
 	};
 
 	subject_of(size, subject);
-	return cose_sign1_sign(key, &options, bytes_of(root, SHA256_LEN), (struct bytes){0}, out,
-		       err) ||
+	return cose_sign1_sign(
+		       key, &options, bytes_of(root, SHA256_LEN), (struct bytes){0}, out, err) ||
 	       err_wrap(err, "receipt");
 }
 
@@ -179,8 +179,8 @@ bool receipt_parse(struct bytes in, struct receipt *ret, struct err *err)
 	OWNED(receipt_release) struct receipt receipt = {0};
 
 	if (in.len > RECEIPT_MAX)
-		return err_set(err, ERR_LIMIT, "receipt: %zu bytes: more than %d", in.len,
-			RECEIPT_MAX);
+		return err_set(
+			err, ERR_LIMIT, "receipt: %zu bytes: more than %d", in.len, RECEIPT_MAX);
 	if (!cose_sign1_parse(in, &receipt.message, err))
 		return err_wrap(err, "receipt");
 	if (receipt.message.vds != VDS_RFC9162_SHA256)
@@ -198,8 +198,8 @@ bool receipt_parse(struct bytes in, struct receipt *ret, struct err *err)
 /* ---- verifying ---- */
 
 /* Which log it is of, and which of its trees. */
-static bool names_check(const struct cose_sign1 *message, const char *origin, uint64_t size,
-	struct err *err)
+static bool names_check(
+	const struct cose_sign1 *message, const char *origin, uint64_t size, struct err *err)
 {
 	char subject[SUBJECT_MAX];
 
@@ -208,8 +208,8 @@ static bool names_check(const struct cose_sign1 *message, const char *origin, ui
 		return err_set(err, ERR_MISMATCH, "receipt: of log \"%s\", not %s",
 			ESC(message->iss), origin);
 	return bytes_equal_str(message->sub, subject) ||
-	       err_set(err, ERR_MISMATCH, "receipt: signed for \"%s\", not %s",
-		       ESC(message->sub), subject);
+	       err_set(err, ERR_MISMATCH, "receipt: signed for \"%s\", not %s", ESC(message->sub),
+		       subject);
 }
 
 bool receipt_verify(const struct receipt *receipt, const struct key *key, const char *origin,
@@ -229,8 +229,8 @@ bool receipt_verify(const struct receipt *receipt, const struct key *key, const 
 			proof->from, proof->size, known, proof->hashes, root, err);
 	else
 		(void)err_set(err, ERR_USAGE, "no proof was read");
-	if (!led || !cose_sign1_verify(&receipt->message, key, BYTES_OF(root), (struct bytes){0},
-			    err))
+	if (!led ||
+		!cose_sign1_verify(&receipt->message, key, BYTES_OF(root), (struct bytes){0}, err))
 		return err_wrap(err, "receipt");
 	if (ret_root)
 		memcpy(ret_root, root, SHA256_LEN);

@@ -22,8 +22,8 @@ bool transparent_write(struct bytes statement, const uint8_t salt[LEDGER_SALT_LE
 	struct cbor_writer w = cbor_writer_of(&unprotected);
 
 	if (count == 0 || count > STATEMENT_RECEIPTS_MAX)
-		return err_set(err, ERR_USAGE, "statement: 1 to %d receipts",
-			STATEMENT_RECEIPTS_MAX);
+		return err_set(
+			err, ERR_USAGE, "statement: 1 to %d receipts", STATEMENT_RECEIPTS_MAX);
 	cbor_put_map(&w, 2);
 	cbor_put_int(&w, LABEL_RECEIPTS);
 	cbor_put_array(&w, count);
@@ -70,8 +70,8 @@ bool transparent_parse(struct bytes in, struct transparent *ret, struct err *err
 		return err_wrap(err, "statement");
 	if (!cbor_open(in, true, "statement", &doc, &root, err))
 		return false;
-	read_unprotected(cbor_at(cbor_untag(root, 18, "tag"), 1, "unprotected header"),
-		&transparent);
+	read_unprotected(
+		cbor_at(cbor_untag(root, 18, "tag"), 1, "unprotected header"), &transparent);
 	if (!cbor_close(&doc, err))
 		return false;
 	if (!cose_sign1_rewrap(&message, bytes_of("\xa0", 1), &transparent.statement, err))

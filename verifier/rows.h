@@ -288,6 +288,11 @@ must_use bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err 
 must_use bool leaf_get(
 	struct sql *sql, uint64_t index, struct leaf_row *ret, bool *ret_found, struct err *err);
 
+/* Where the decision whose leaf has this hash stands. Decisions alone are found by hash: an index over
+ * every leaf would cost the ledger more than its leaves. */
+must_use bool decision_find(struct sql *sql, const uint8_t hash[SHA256_LEN], uint64_t *ret_index,
+	bool *ret_found, struct err *err);
+
 /* ---- tiles and the checkpoint (rows_tiles.c) ---- */
 
 /* Stores the roots of the tiles that the last of `size` leaves completed. */

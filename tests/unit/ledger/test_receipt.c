@@ -106,7 +106,8 @@ static void inclusion__every_leaf__written_read_and_verified(void **state)
 			read_back();
 			assert_int_equal(receipt.proof.size, size);
 			assert_int_equal(receipt.proof.from, i);
-			assert_ok(receipt_verify(&receipt, key, ORIGIN, leaves[i], root, &err), err);
+			assert_ok(
+				receipt_verify(&receipt, key, ORIGIN, leaves[i], root, &err), err);
 			root_of(size, wanted);
 			assert_memory_equal(root, wanted, SHA256_LEN);
 			assert_int_equal(receipt.message.alg, -7);
@@ -177,7 +178,8 @@ static void T5__proof_of_another_leaf_or_place__refused(void **state)
 	make(RECEIPT_INCLUSION, 7, 13);
 	read_back();
 	assert_fails(receipt_verify(&receipt, key, ORIGIN, leaves[8], NULL, &err), err,
-		ERR_MISMATCH, "receipt: COSE_Sign1: signature: does not verify with this ECDSA P-256 key");
+		ERR_MISMATCH,
+		"receipt: COSE_Sign1: signature: does not verify with this ECDSA P-256 key");
 	proof = receipt.proof;
 	proof.from = 8;
 	assert_ok(receipt_write(buf_bytes(&seal), &proof, &again, &err), err);
@@ -212,7 +214,8 @@ static void T8__another_logs_key_or_name__refused(void **state)
 	make(RECEIPT_INCLUSION, 7, 13);
 	read_back();
 	assert_fails(receipt_verify(&receipt, other, ORIGIN, leaves[7], NULL, &err), err,
-		ERR_MISMATCH, "receipt: COSE_Sign1: signature: does not verify with this ECDSA P-256 key");
+		ERR_MISMATCH,
+		"receipt: COSE_Sign1: signature: does not verify with this ECDSA P-256 key");
 	assert_fails(receipt_verify(&receipt, key, "other.example/log", leaves[7], NULL, &err), err,
 		ERR_MISMATCH, "receipt: of log \"bank.example/log\", not other.example/log");
 	assert_ok(receipt_verify(&receipt, key, NULL, leaves[7], NULL, &err), err);
@@ -315,24 +318,72 @@ static void receipt__unsigned_part_in_another_form__refused(void **state)
 		{"a0", "proofs: missing"},
 		{"a119018ca0", "expected one"},
 		{"a119018ca12080", "proofs: expected one"},
-		{"a119018ca2208141802181" "4180", "expected one"},
-		{"a119018ca12281" "4180", "proofs: unknown key"},
+		{"a119018ca2208141802181"
+		 "4180",
+			"expected one"},
+		{"a119018ca12281"
+		 "4180",
+			"proofs: unknown key"},
 		{"a119018ca1208241804180", "too many items"},
 		{"a219018ca1208158268302018158205820", ""},
-		{"a219018ca1208158" "26" "830201" "81" HASH "19018d00", "unknown key"},
-		{"a119018ca1208158" "26" "830201" "81" HASH, NULL},
+		{"a219018ca1208158"
+		 "26"
+		 "830201"
+		 "81" HASH "19018d00",
+			"unknown key"},
+		{"a119018ca1208158"
+		 "26"
+		 "830201"
+		 "81" HASH,
+			NULL},
 		/* the tree's size, then the index, in a longer form than they need */
-		{"a119018ca1208158" "27" "83180201" "81" HASH, "shortest"},
-		{"a119018ca1208158" "26" "830200" "81" HASH, NULL},
-		{"a119018ca1208158" "26" "830202" "81" HASH, "a leaf outside its tree"},
-		{"a119018ca12081" "43" "830000" , ""},
-		{"a119018ca12081" "44" "83000080", "a leaf outside its tree"},
-		{"a119018ca12081" "44" "83010080", NULL},
-		{"a119018ca12081" "45" "8301008000", "trailing bytes"},
-		{"a119018ca12181" "44" "83000180", "no older tree"},
-		{"a119018ca12181" "44" "83020180", "no older tree"},
-		{"a119018ca12181" "44" "83010180", NULL},
-		{"a119018ca12081" "46" "8302018141aa", "expected 32"},
+		{"a119018ca1208158"
+		 "27"
+		 "83180201"
+		 "81" HASH,
+			"shortest"},
+		{"a119018ca1208158"
+		 "26"
+		 "830200"
+		 "81" HASH,
+			NULL},
+		{"a119018ca1208158"
+		 "26"
+		 "830202"
+		 "81" HASH,
+			"a leaf outside its tree"},
+		{"a119018ca12081"
+		 "43"
+		 "830000",
+			""},
+		{"a119018ca12081"
+		 "44"
+		 "83000080",
+			"a leaf outside its tree"},
+		{"a119018ca12081"
+		 "44"
+		 "83010080",
+			NULL},
+		{"a119018ca12081"
+		 "45"
+		 "8301008000",
+			"trailing bytes"},
+		{"a119018ca12181"
+		 "44"
+		 "83000180",
+			"no older tree"},
+		{"a119018ca12181"
+		 "44"
+		 "83020180",
+			"no older tree"},
+		{"a119018ca12181"
+		 "44"
+		 "83010180",
+			NULL},
+		{"a119018ca12081"
+		 "46"
+		 "8302018141aa",
+			"expected 32"},
 	};
 
 	(void)state;

@@ -122,7 +122,8 @@ static void T7__record_of_two_times__refused(void **state)
 	memset(subject + 5, '0', sizeof(subject) - 6);
 	subject[sizeof(subject) - 1] = '\0';
 	assert_ok(record_encode(record, &payload, &err), err);
-	assert_ok(cose_sign1_sign(key, &options, buf_bytes(&payload), (struct bytes){0}, &out, &err),
+	assert_ok(
+		cose_sign1_sign(key, &options, buf_bytes(&payload), (struct bytes){0}, &out, &err),
 		err);
 	assert_fails(record_open(buf_bytes(&out), key, back, &err), err, ERR_MISMATCH,
 		"record: header and content name different times");
@@ -165,8 +166,8 @@ static void leaf__of_what_is_no_record__refused(void **state)
 	assert_fails(statement_leaf(buf_bytes(&out), salt, &leaf, &err), err, ERR_FORMAT,
 		"statement: not a record with its signer's kid");
 	buf_clear(&out);
-	assert_ok(cose_sign1_sign(key, &options, BYTES_LIT("x"), (struct bytes){0}, &out, &err),
-		err);
+	assert_ok(
+		cose_sign1_sign(key, &options, BYTES_LIT("x"), (struct bytes){0}, &out, &err), err);
 	assert_false(statement_leaf(buf_bytes(&out), salt, &leaf, &err));
 }
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The COSE receipt that a bundle brings: that the ledger's receipt key vouched for the leaf. */
+#include "ledger/audit_case.h"
+
+#include "base/text.h"
+#include "ledger/receipt.h"
+
+#include <stdlib.h>
+
+#define STEP "receipt"
+
+static bool ours(const struct err *why)
+{
+	return why->code == ERR_NOMEM || why->code == ERR_CRYPTO || why->code == ERR_INTERNAL;
+}
+
+/* The log that the checkpoint names; without one that which the receipt itself does. */
+static bool origin_of(const struct audit_case *c, const struct receipt *receipt, char **ret,
+	struct err *err)
+{
+	struct bytes origin = receipt->message.iss;
+	struct checkpoint checkpoint;
+
+	if (c->bundle.checkpoint.len > 0 &&
+		checkpoint_parse(c->bundle.checkpoint, &checkpoint, NULL))
+		origin = checkpoint.origin;
+	*ret = bytes_strdup(origin);
+	return *ret || err_set(err, ERR_FORMAT, "receipt: issuer: not a name");
+}
+
+/* The key to verify with: the auditor's, or the record's own signer. NULL: neither. */
+static const struct key *key_of(const struct audit_case *c, const struct receipt *receipt)
+{
+	if (c->anchors->receipt_key)
+		return c->anchors->receipt_key;
+	return bytes_equal(receipt->message.kid, bytes_of(key_id(c->signer), SHA256_LEN))
+		       ? c->signer
+		       : NULL;
+}
+
+static bool verify(const struct audit_case *c, const struct receipt *receipt,
+	const struct key *key, struct err *why)
+{
+	OWNED(free_ptr) char *origin = NULL;
+	uint8_t hash[SHA256_LEN], root[SHA256_LEN];
+
+	if (receipt->proof.kind != RECEIPT_INCLUSION)
+		return err_set(why, ERR_MISMATCH, "it is none of inclusion");
+	if (!origin_of(c, receipt, &origin, why) || !leaf_hash(c->bundle.leaf, hash, why) ||
+		!receipt_verify(receipt, key, origin, hash, root, why))
+		return false;
+	/* Both signed for one size, and not the same tree. */
+	return receipt->proof.size != c->bundle.tree_size ||
+	       memcmp(root, c->bundle.tree_root, SHA256_LEN) == 0 ||
+	       err_set(why, ERR_MISMATCH, "it is of another tree of the same size: a fork");
+}
+
+bool audit_receipt(struct audit_case *c, struct err *err)
+{
+	OWNED(receipt_release) struct receipt receipt = {0};
+	const struct key *key = NULL;
+	struct err why = {0};
+
+	if (c->bundle.receipt.len == 0) {
+		if (c->anchors->receipt_key)
+			audit_note(c, AUDIT_FAILED, STEP, "the bundle brings no receipt");
+		return true;
+	}
+	bool ok = receipt_parse(c->bundle.receipt, &receipt, &why);
+	if (ok && !(key = key_of(c, &receipt))) {
+		audit_note(c, AUDIT_NOT_CHECKED, STEP,
+			"signed by another key than the record's; pin it with --receipt-key");
+		return true;
+	}
+	ok = ok && verify(c, &receipt, key, &why);
+	if (!ok && ours(&why))
+		return err_set(err, why.code, "%s", why.text);
+	if (ok)
+		audit_note(c, AUDIT_PROVED, STEP, "%s vouched for the leaf in a tree of %llu",
+			c->anchors->receipt_key ? "the receipt key that you pinned"
+						: "the key that signed the record",
+			(unsigned long long)receipt.proof.size);
+	else
+		audit_note(c, AUDIT_FAILED, STEP, "%s", ESC(bytes_str(why.text)));
+	return true;
+}
