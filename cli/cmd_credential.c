@@ -13,7 +13,8 @@
 #define PROOF_MAGIC    "c2sp.org/tlog-proof@v1\n"
 
 static const struct option_spec options[] = {
-	{"log-policy", "FILE", OPTION_VALUE, "the log, its witnesses and their quorum (tlog-policy)"},
+	{"log-policy", "FILE", OPTION_VALUE,
+		"the log, its witnesses and their quorum (tlog-policy)"},
 	{"receipt", "FILE", OPTION_VALUE, "what came with it: a tlog-proof, or a COSE receipt"},
 	{"server", "URL", OPTION_VALUE, "the verifier, to be asked for the proof"},
 	{"server-ca", "FILE", OPTION_VALUE, "CA of that server (default: the system's)"},

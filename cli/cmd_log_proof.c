@@ -12,7 +12,8 @@ static const struct option_spec proof_options[] = {
 	OPTIONS_END,
 };
 static const struct option_spec verify_options[] = {
-	{"log-policy", "FILE", OPTION_VALUE, "the log, its witnesses and their quorum (tlog-policy)"},
+	{"log-policy", "FILE", OPTION_VALUE,
+		"the log, its witnesses and their quorum (tlog-policy)"},
 	{"leaf", "HEX|FILE", OPTION_VALUE, "the leaf's hash, or a file with the leaf itself"},
 	OPTIONS_END,
 };
@@ -91,8 +92,7 @@ static enum status say(struct cli *cli, const struct tlog_proof *proof,
 			status);
 	if (ok)
 		(void)printf("%sproved%s: leaf %llu of %llu in %s, %d witnesses\n",
-			colour(cli, "green"), colour(cli, "off"),
-			(unsigned long long)proof->index,
+			colour(cli, "green"), colour(cli, "off"), (unsigned long long)proof->index,
 			(unsigned long long)tree->checkpoint.size, ESC(tree->checkpoint.origin),
 			witnesses);
 	else

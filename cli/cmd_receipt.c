@@ -34,7 +34,7 @@ static enum status run_record(struct cli *cli)
 		return cli_fail(cli);
 	}
 	(void)snprintf(path, sizeof(path), "/v1/records/%s/%s", id,
-		proof	    ? "proof"
+		proof       ? "proof"
 		: statement ? "statement"
 			    : "receipt");
 	if (!api_bytes(cli, path, NULL, NULL, &answer) ||
@@ -88,8 +88,8 @@ static bool leaf_find(struct check *c)
 		return log_leaf_hash(c->cli, text, c->known);
 	if (!c->statement || !c->transparent.salted)
 		return err_set(err, ERR_USAGE, "--leaf is needed: a receipt does not say of what");
-	return statement_leaf(buf_bytes(&c->transparent.statement), c->transparent.salt, &c->leaf,
-		       err) &&
+	return statement_leaf(
+		       buf_bytes(&c->transparent.statement), c->transparent.salt, &c->leaf, err) &&
 	       leaf_hash(buf_bytes(&c->leaf), c->known, err);
 }
 

@@ -58,8 +58,7 @@ static int by_decision(const void *a, const void *b)
 		((const struct log_credential *)b)->decision, SHA256_LEN);
 }
 
-static bool read_all(
-	DIR *dir, const char *directory, struct log_credentials *c, struct err *err)
+static bool read_all(DIR *dir, const char *directory, struct log_credentials *c, struct err *err)
 {
 	errno = 0;
 	for (const struct dirent *entry; (entry = readdir(dir));) {
@@ -145,8 +144,8 @@ static size_t unfound(const struct log_credentials *c)
 	return count;
 }
 
-bool log_credentials_search(struct log_credentials *c, struct log_client *client,
-	const struct checkpoint *tree)
+bool log_credentials_search(
+	struct log_credentials *c, struct log_client *client, const struct checkpoint *tree)
 {
 	struct search search = {.credentials = c, .client = client, .tree = tree};
 	if (unfound(c) > 0 &&

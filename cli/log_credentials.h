@@ -25,11 +25,10 @@ void log_credentials_release(struct log_credentials *credentials);
 must_use bool log_credentials_read(
 	struct cli *cli, const char *directory, struct log_credentials *ret);
 /* A leaf of the ledger, as read and hashed by the caller: whoever names it is found. */
-void log_credentials_leaf(
-	struct log_credentials *credentials, const uint8_t hash[SHA256_LEN]);
+void log_credentials_leaf(struct log_credentials *credentials, const uint8_t hash[SHA256_LEN]);
 /* Looks for the others among all leaves of a tree whose root was verified; each one found is proven
  * against that root. The missing are reported on standard error and counted. */
-must_use bool log_credentials_search(struct log_credentials *credentials,
-	struct log_client *client, const struct checkpoint *tree);
+must_use bool log_credentials_search(struct log_credentials *credentials, struct log_client *client,
+	const struct checkpoint *tree);
 
 #endif

@@ -62,6 +62,5 @@ bool log_leaf_check(struct log_client *client, const struct checkpoint *tree, ui
 	struct tile_source tiles = log_client_tiles(client, tree->size);
 	struct err *err = &client->cli->err;
 	return tiles_inclusion(&tiles, index, tree->size, &hashes, err) &&
-	       tree_inclusion_check(
-		       index, tree->size, hash, buf_bytes(&hashes), tree->root, err);
+	       tree_inclusion_check(index, tree->size, hash, buf_bytes(&hashes), tree->root, err);
 }

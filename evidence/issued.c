@@ -53,8 +53,8 @@ bool issued_token_decision(struct bytes token, uint8_t ret[SHA256_LEN], struct e
 	const char *decision = NULL;
 	struct bytes part;
 	if (token.len > JWS_MAX || !claims_part(token, &part))
-		return err_set(err, ERR_FORMAT, "token: not three parts of at most %d bytes",
-			JWS_MAX);
+		return err_set(
+			err, ERR_FORMAT, "token: not three parts of at most %d bytes", JWS_MAX);
 	if (!base64_decode(part, true, JWS_MAX, &text, err) ||
 		!json_open(buf_bytes(&text), JWS_MAX, &claims, err))
 		return err_wrap(err, "token: claims");

@@ -15,8 +15,8 @@ static bool ours(const struct err *why)
 }
 
 /* The log that the checkpoint names; without one that which the receipt itself does. */
-static bool origin_of(const struct audit_case *c, const struct receipt *receipt, char **ret,
-	struct err *err)
+static bool origin_of(
+	const struct audit_case *c, const struct receipt *receipt, char **ret, struct err *err)
 {
 	struct bytes origin = receipt->message.iss;
 	struct checkpoint checkpoint;
@@ -38,8 +38,8 @@ static const struct key *key_of(const struct audit_case *c, const struct receipt
 		       : NULL;
 }
 
-static bool verify(const struct audit_case *c, const struct receipt *receipt,
-	const struct key *key, struct err *why)
+static bool verify(const struct audit_case *c, const struct receipt *receipt, const struct key *key,
+	struct err *why)
 {
 	OWNED(free_ptr) char *origin = NULL;
 	uint8_t hash[SHA256_LEN], root[SHA256_LEN];

@@ -130,10 +130,9 @@ static bool record_answer(struct call *call, struct sql *sql, enum form form, st
 		return err_set(err, ERR_STORE, "the record's leaf is not stored");
 	if (form == FORM_STATEMENT)
 		return statement_answer(call, sql, &wanted, err);
-	return form == FORM_PROOF ? proof_answer(call, sql, wanted.leaf.index,
-					    BYTES_OF(wanted.leaf.salt), err)
-				  : receipt_answer(call, sql, RECEIPT_INCLUSION, wanted.leaf.index,
-					    err);
+	return form == FORM_PROOF
+		       ? proof_answer(call, sql, wanted.leaf.index, BYTES_OF(wanted.leaf.salt), err)
+		       : receipt_answer(call, sql, RECEIPT_INCLUSION, wanted.leaf.index, err);
 }
 
 static bool serve_form(struct call *call, enum form form, struct err *err)

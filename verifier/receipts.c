@@ -44,9 +44,8 @@ bool log_tree_choose(struct sql *sql, uint64_t index, struct buf *ret_note, stru
 		return err_set(err, ERR_NOT_FOUND, "the ledger is empty");
 	if (!checkpoint_parse(buf_bytes(ret_note), ret, err))
 		return false;
-	return ret->size > index ||
-	       err_set(err, ERR_NOT_FOUND, "the ledger has %llu leaves",
-		       (unsigned long long)ret->size);
+	return ret->size > index || err_set(err, ERR_NOT_FOUND, "the ledger has %llu leaves",
+					    (unsigned long long)ret->size);
 }
 
 /* What was signed last is taken again where it has the leaf. What another thread signed may be of a

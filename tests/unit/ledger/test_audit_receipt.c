@@ -114,9 +114,11 @@ static void assert_said(enum audit_step_result result, const char *detail)
 static void receipt__by_the_records_signer__proved(void **state)
 {
 	(void)state;
-	assert_said(AUDIT_PROVED, "the key that signed the record vouched for the leaf in a tree of 13");
+	assert_said(AUDIT_PROVED,
+		"the key that signed the record vouched for the leaf in a tree of 13");
 	receipt_of(signer, 7, 9, RECEIPT_INCLUSION);
-	assert_said(AUDIT_PROVED, "the key that signed the record vouched for the leaf in a tree of 9");
+	assert_said(
+		AUDIT_PROVED, "the key that signed the record vouched for the leaf in a tree of 9");
 }
 
 static void receipt__by_the_pinned_key__proved_by_it_alone(void **state)
@@ -167,7 +169,8 @@ static void T3__receipt_of_another_tree_of_the_same_size__a_fork(void **state)
 	c->bundle.tree_root[3] ^= 1;
 	assert_said(AUDIT_FAILED, "it is of another tree of the same size: a fork");
 	c->bundle.tree_size = LEAVES + 1;
-	assert_said(AUDIT_PROVED, "the key that signed the record vouched for the leaf in a tree of 13");
+	assert_said(AUDIT_PROVED,
+		"the key that signed the record vouched for the leaf in a tree of 13");
 }
 
 static void T8__receipt_of_another_log__fails(void **state)
@@ -176,7 +179,8 @@ static void T8__receipt_of_another_log__fails(void **state)
 	note.data[0] ^= 1;
 	assert_said(AUDIT_FAILED, "receipt: of log \"bank.example/log\", not cank.example/log");
 	c->bundle.checkpoint = (struct bytes){0};
-	assert_said(AUDIT_PROVED, "the key that signed the record vouched for the leaf in a tree of 13");
+	assert_said(AUDIT_PROVED,
+		"the key that signed the record vouched for the leaf in a tree of 13");
 }
 
 int main(void)

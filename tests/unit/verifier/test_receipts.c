@@ -96,8 +96,9 @@ static void http__what_is_not_there__not_found(void **state)
 	static const char *const paths[] = {"/log/receipt/999999", "/log/receipt/x",
 		"/log/receipt/01", "/log/receipt/-1", "/log/receipt/18446744073709551615",
 		"/log/receipt/0000000000000000000000000000000000000000000000000000000000000000",
-		"/log/proof/999999", "/log/proof/x", "/log/consistency/0", "/log/consistency/999999",
-		"/log/consistency/x", "/log/consistency/18446744073709551615"};
+		"/log/proof/999999", "/log/proof/x", "/log/consistency/0",
+		"/log/consistency/999999", "/log/consistency/x",
+		"/log/consistency/18446744073709551615"};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		struct buf answer = get(paths[i], 404);
@@ -130,7 +131,8 @@ static void receipt_key__not_p256_or_not_there__refused(void **state)
 	(void)snprintf(uri, sizeof(uri), "file:%s", path);
 	(void)snprintf(message, sizeof(message),
 		"receipt_key: %s: receipts are signed with a P-256 private key", uri);
-	assert_fails(receipt_signer_load(uri, key, ORIGIN, &signer, &err), err, ERR_CONFIG, message);
+	assert_fails(
+		receipt_signer_load(uri, key, ORIGIN, &signer, &err), err, ERR_CONFIG, message);
 	assert_false(receipt_signer_load("file:/nowhere/at/all", key, ORIGIN, &signer, &err));
 	assert_null(signer.key);
 }
