@@ -119,7 +119,7 @@ static bool origin_find(struct check *c)
 	if (!demanded && !sized)
 		return true;
 	c->origin = bytes_strdup(demanded ? bytes_str(demanded) : c->receipt.message.iss);
-	return c->origin || err_set(&c->cli->err, ERR_FORMAT, "receipt: issuer: not a name");
+	return c->origin || err_set(&c->cli->err, ERR_MISMATCH, "receipt: its issuer is no name");
 }
 
 static enum status say(struct check *c, bool ok)

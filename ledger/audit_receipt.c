@@ -21,11 +21,15 @@ static bool origin_of(
 	struct bytes origin = receipt->message.iss;
 	struct checkpoint checkpoint;
 
-	if (c->bundle.checkpoint.len > 0 &&
-		checkpoint_parse(c->bundle.checkpoint, &checkpoint, NULL))
+	if (c->bundle.checkpoint.len > 0) {
+		if (!checkpoint_parse(c->bundle.checkpoint, &checkpoint, err))
+			return false;
 		origin = checkpoint.origin;
+	}
+	if (origin.len > 0 && memchr(origin.data, '\0', origin.len))
+		return err_set(err, ERR_FORMAT, "receipt: issuer: not a name");
 	*ret = bytes_strdup(origin);
-	return *ret || err_set(err, ERR_FORMAT, "receipt: issuer: not a name");
+	return *ret || err_set(err, ERR_NOMEM, "receipt");
 }
 
 /* The key to verify with: the auditor's, or the record's own signer. NULL: neither. */

@@ -65,6 +65,7 @@ ok "credential_check__asked_of_the_verifier__seen_by_the_quorum"
 
 public "/log/proof/$RECORD" >"$W/decision.tlog-proof"
 expect 0 '1 witnesses' check --receipt "$W/decision.tlog-proof"
+expect 0 "decision $RECORD" assay credential check "$W/credentials/jwt-0.token" --log-policy "$W/verifier/witnesses" --receipt "$W/decision.tlog-proof"
 INDEX=$(sed -n 's/^index //p' "$W/decision.tlog-proof")
 expect 0 '' operator log proof "$INDEX" --out "$W/by-index.tlog-proof"
 expect 0 '' operator log proof "$RECORD" --out "$W/by-hash.tlog-proof"
@@ -134,7 +135,8 @@ ok "audit__proves_the_receipt"
 monitor() { operator log monitor --policy "$W/verifier/witnesses" --state "$W/monitor" "$@"; }
 mkdir "$W/shown"
 cp "$W/credentials/svid.pem" "$W/shown/good.pem"
-expect 0 '1, 0 of them without' monitor --credentials "$W/shown"
+cp "$W/credentials/jwt-0.token" "$W/shown/"
+expect 0 '2, 0 of them without' monitor --credentials "$W/shown"
 cat >"$W/extensions" <<-EOF
 	2.25.214316547213749874312.1=DER:0420$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
 EOF
@@ -147,7 +149,7 @@ expect 1 'the ledger has no decision' assay credential check "$W/shown/forged.pe
 	--server "https://127.0.0.1:$PORT" --server-ca "$W/verifier/ca.pem"
 expect 1 'leads to another root' assay credential check "$W/shown/forged.pem" --log-policy "$W/verifier/witnesses" --receipt "$W/decision.tlog-proof"
 rm "$W/shown/forged.pem"
-expect 0 '1, 0 of them without' monitor --credentials "$W/shown"
+expect 0 '2, 0 of them without' monitor --credentials "$W/shown"
 cp "$W/verifier/tls.pem" "$W/shown/"
 expect 1 'names no decision' monitor --credentials "$W/shown"
 ok "monitor__credential_without_a_leaf__reported"

@@ -103,8 +103,7 @@ static void statement__recorded__leads_to_its_leaf_and_receipt(void **state)
 	assert_true(transparent.salted);
 	assert_ok(record_open(buf_bytes(&transparent.statement), signing_key, record, &err), err);
 	assert_true(bytes_equal_str(record->workload, "ocr-agent"));
-	assert_ok(statement_leaf(
-			  buf_bytes(&transparent.statement), transparent.salt, &leaf, &err),
+	assert_ok(statement_leaf(buf_bytes(&transparent.statement), transparent.salt, &leaf, &err),
 		err);
 	assert_ok(leaf_hash(buf_bytes(&leaf), hash, &err), err);
 	assert_memory_equal(hash, id, SHA256_LEN);
@@ -142,8 +141,8 @@ static void T12__recorded_statement_with_a_flipped_bit__leads_nowhere(void **sta
 		buf_clear(&leaf);
 		if (transparent_parse(buf_bytes(&in), &transparent, &err) &&
 			record_open(buf_bytes(&transparent.statement), signing_key, record, &err) &&
-			statement_leaf(buf_bytes(&transparent.statement), transparent.salt, &leaf,
-				&err) &&
+			statement_leaf(
+				buf_bytes(&transparent.statement), transparent.salt, &leaf, &err) &&
 			leaf_hash(buf_bytes(&leaf), hash, &err) &&
 			receipt_parse(transparent.receipts[0], &receipt, &err) &&
 			receipt_verify(&receipt, receipt_key, ORIGIN, hash, NULL, &err))
