@@ -15,6 +15,8 @@ static const struct option_spec record_options[] = {
 static const struct option_spec verify_options[] = {
 	{"key", "PEM", OPTION_VALUE, "the ledger's receipt key, as you know it"},
 	{"leaf", "HEX|FILE", OPTION_VALUE, "the leaf's hash, or a file with the leaf itself"},
+	{"signer", "PEM", OPTION_VALUE,
+		"of a statement: the verifier's signing key, as you know it"},
 	{"origin", "NAME", OPTION_VALUE, "the ledger's name, as you know it"},
 	{"old-root", "HEX", OPTION_VALUE, "of a receipt of consistency: the older tree's root"},
 	{"old-size", "N", OPTION_VALUE, "and its size"},
@@ -78,8 +80,24 @@ static bool read_file(struct check *c)
 	return c->statement && receipt_parse(c->transparent.receipts[0], &c->receipt, err);
 }
 
-/* A statement leads to its leaf by the salt beside it; who signed the statement is `assay audit`'s to
- * say. */
+/* Who signed the record; not asked without a key. */
+static bool signer_check(struct check *c)
+{
+	OWNED(key_unref) struct key *key = NULL;
+	OWNED(free_ptr) struct record *record = NULL;
+	struct err *err = &c->cli->err;
+	if (!option_given(c->cli, "signer"))
+		return true;
+	if (!c->statement)
+		return err_set(err, ERR_USAGE, "--signer is of a statement: a receipt has none");
+	record = calloc(1, sizeof(*record));
+	if (!record)
+		return err_set(err, ERR_NOMEM, "statement");
+	return log_key_read(c->cli, "signer", &key) &&
+	       record_open(buf_bytes(&c->transparent.statement), key, record, err);
+}
+
+/* A statement leads to its leaf by the salt beside it. */
 static bool leaf_find(struct check *c)
 {
 	struct err *err = &c->cli->err;
@@ -130,11 +148,12 @@ static enum status say(struct check *c, bool ok)
 	enum status status = ok ? STATUS_DONE : STATUS_REFUSED;
 	if (cli->json)
 		return cli_print_json(cli,
-			json_pack("{s:b,s:s*,s:s,s:I,s:I,s:b}", "verified", ok, "reason",
+			json_pack("{s:b,s:s*,s:s,s:I,s:I,s:b,s:b}", "verified", ok, "reason",
 				ok ? NULL : cli->err.text, "kind",
 				inclusion ? "inclusion" : "consistency", "from",
 				(json_int_t)proof->from, "size", (json_int_t)proof->size,
-				"size_signed", ok && c->origin != NULL),
+				"size_signed", ok && c->origin != NULL, "signer_checked",
+				ok && option_given(cli, "signer")),
 			status);
 	if (!ok)
 		(void)printf(
@@ -145,6 +164,8 @@ static enum status say(struct check *c, bool ok)
 			(unsigned long long)proof->from, (unsigned long long)proof->size,
 			ESC(c->receipt.message.iss),
 			c->origin ? "" : "; not checked: the tree's size, which is not signed");
+	if (ok && c->statement && !option_given(cli, "signer"))
+		(void)printf("  not checked: who signed the record (--signer)\n");
 	return status;
 }
 
@@ -153,7 +174,8 @@ static enum status run_verify(struct cli *cli)
 	OWNED(check_release) struct check c = {.cli = cli};
 	if (!log_key_read(cli, "key", &c.key) || !read_file(&c))
 		return cli_fail(cli);
-	bool ok = (c.receipt.proof.kind == RECEIPT_INCLUSION ? leaf_find(&c) : older_find(&c)) &&
+	bool ok = signer_check(&c) &&
+		  (c.receipt.proof.kind == RECEIPT_INCLUSION ? leaf_find(&c) : older_find(&c)) &&
 		  origin_find(&c) &&
 		  receipt_verify(&c.receipt, c.key, c.origin, c.known, NULL, &cli->err);
 	if (!ok && cli->err.code != ERR_MISMATCH)
@@ -174,7 +196,7 @@ const struct command cmd_record_receipt = {
 const struct command cmd_receipt_verify = {
 	.group = "receipt",
 	.name = "verify",
-	.synopsis = "FILE --key PEM [--leaf HEX|FILE]",
+	.synopsis = "FILE --key PEM [--leaf HEX|FILE | --signer PEM]",
 	.summary = "Checks a COSE receipt, or the one that a statement carries.",
 	.options = verify_options,
 	.least = 1,

@@ -87,7 +87,11 @@ verify() { assay receipt verify "$@"; }
 expect 0 "proved.*leaf $INDEX of [0-9]+ in bank.example/log" verify "$W/decision.receipt" --key "$W/receipt.pub" --leaf "$RECORD"
 expect 0 '"size_signed": ?true' verify "$W/decision.receipt" --key "$W/receipt.pub" --leaf "$RECORD" --origin bank.example/log --json
 expect 1 'of log "bank.example/log", not other' verify "$W/decision.receipt" --key "$W/receipt.pub" --leaf "$RECORD" --origin other
-expect 0 'proved' verify "$W/decision.scitt" --key "$W/receipt.pub"
+expect 0 'not checked: who signed the record' verify "$W/decision.scitt" --key "$W/receipt.pub"
+openssl x509 -in "$W/verifier/signing.pem" -noout -pubkey >"$W/signing.pub"
+expect 0 'proved' verify "$W/decision.scitt" --key "$W/receipt.pub" --signer "$W/signing.pub"
+expect 1 'record: .*does not verify' verify "$W/decision.scitt" --key "$W/receipt.pub" --signer "$W/keys/alice.pub"
+expect 2 'signer is of a statement' verify "$W/decision.receipt" --key "$W/receipt.pub" --leaf "$RECORD" --signer "$W/signing.pub"
 expect 1 'does not verify' verify "$W/decision.receipt" --key "$W/keys/alice.pub" --leaf "$RECORD"
 expect 1 'does not verify' verify "$W/decision.receipt" --key "$W/receipt.pub" --leaf "${RECORD//[0-9]/0}"
 expect 2 'leaf is needed' verify "$W/decision.receipt" --key "$W/receipt.pub"

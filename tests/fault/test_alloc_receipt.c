@@ -16,10 +16,8 @@ static struct err err;
 
 static struct receipt_proof proof(void)
 {
-	return (struct receipt_proof){.kind = RECEIPT_INCLUSION,
-		.size = 2,
-		.from = 1,
-		.hashes = BYTES_OF(leaves[0])};
+	return (struct receipt_proof){
+		.kind = RECEIPT_INCLUSION, .size = 2, .from = 1, .hashes = BYTES_OF(leaves[0])};
 }
 
 static int setup(void **state)
@@ -36,7 +34,8 @@ static int setup(void **state)
 	assert_ok(receipt_write(buf_bytes(&seal), &one, &written, &err), err);
 	assert_ok(record_sign(&record, key, &statement, &err), err);
 	const struct bytes receipts = buf_bytes(&written);
-	assert_ok(transparent_write(buf_bytes(&statement), salt, &receipts, 1, &carried, &err), err);
+	assert_ok(
+		transparent_write(buf_bytes(&statement), salt, &receipts, 1, &carried, &err), err);
 	assert_ok(statement_leaf(buf_bytes(&statement), salt, &leaf, &err), err);
 	return 0;
 }
@@ -100,8 +99,7 @@ static void check_carry(void)
 static bool run_read(struct err *why)
 {
 	return transparent_parse(buf_bytes(&carried), &transparent, why) &&
-	       statement_leaf(
-		       buf_bytes(&transparent.statement), transparent.salt, &out, why);
+	       statement_leaf(buf_bytes(&transparent.statement), transparent.salt, &out, why);
 }
 static void check_read(void)
 {

@@ -283,8 +283,8 @@ static void receipt__of_another_structure_or_with_a_payload__refused(void **stat
 	read_back();
 }
 
-/* What is wrapped around the seal, as CBOR in hexadecimal: {396: …}. */
-static bool wrapped(const char *unprotected)
+/* What is wrapped around the seal, as CBOR in hexadecimal: {396: …}; and the signature's head. */
+static bool wrapped_with(const char *unprotected, struct bytes head)
 {
 	struct buf raw = {0};
 	struct bytes signature;
@@ -300,7 +300,8 @@ static bool wrapped(const char *unprotected)
 	buf_put(&out, message.protected_);
 	assert_ok(hex_decode(bytes_str(unprotected), 4096, &raw, &err), err);
 	buf_put(&out, buf_bytes(&raw));
-	buf_put(&out, BYTES_LIT("\xf6\x58\x40"));
+	buf_put_u8(&out, 0xf6);
+	buf_put(&out, head);
 	buf_put(&out, signature);
 	buf_release(&raw);
 	receipt_release(&receipt);
@@ -308,7 +309,15 @@ static bool wrapped(const char *unprotected)
 	ok = receipt_parse(buf_bytes(&out), &receipt, &err);
 	return ok;
 }
+
+static bool wrapped(const char *unprotected)
+{
+	return wrapped_with(unprotected, BYTES_LIT("\x58\x40"));
+}
 #define HASH "5820aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+#define INCLUSION   "a119018ca12081"
+#define CONSISTENCY "a119018ca12181"
 
 static void receipt__unsigned_part_in_another_form__refused(void **state)
 {
@@ -318,72 +327,26 @@ static void receipt__unsigned_part_in_another_form__refused(void **state)
 		{"a0", "proofs: missing"},
 		{"a119018ca0", "expected one"},
 		{"a119018ca12080", "proofs: expected one"},
-		{"a119018ca2208141802181"
-		 "4180",
-			"expected one"},
-		{"a119018ca12281"
-		 "4180",
-			"proofs: unknown key"},
+		{"a119018ca22081418021814180", "expected one"},
+		{"a119018ca122814180", "proofs: unknown key"},
 		{"a119018ca1208241804180", "too many items"},
-		{"a219018ca1208158268302018158205820", ""},
-		{"a219018ca1208158"
-		 "26"
-		 "830201"
-		 "81" HASH "19018d00",
-			"unknown key"},
-		{"a119018ca1208158"
-		 "26"
-		 "830201"
-		 "81" HASH,
-			NULL},
-		/* the tree's size, then the index, in a longer form than they need */
-		{"a119018ca1208158"
-		 "27"
-		 "83180201"
-		 "81" HASH,
-			"shortest"},
-		{"a119018ca1208158"
-		 "26"
-		 "830200"
-		 "81" HASH,
-			NULL},
-		{"a119018ca1208158"
-		 "26"
-		 "830202"
-		 "81" HASH,
-			"a leaf outside its tree"},
-		{"a119018ca12081"
-		 "43"
-		 "830000",
-			""},
-		{"a119018ca12081"
-		 "44"
-		 "83000080",
-			"a leaf outside its tree"},
-		{"a119018ca12081"
-		 "44"
-		 "83010080",
-			NULL},
-		{"a119018ca12081"
-		 "45"
-		 "8301008000",
-			"trailing bytes"},
-		{"a119018ca12181"
-		 "44"
-		 "83000180",
-			"no older tree"},
-		{"a119018ca12181"
-		 "44"
-		 "83020180",
-			"no older tree"},
-		{"a119018ca12181"
-		 "44"
-		 "83010180",
-			NULL},
-		{"a119018ca12081"
-		 "46"
-		 "8302018141aa",
-			"expected 32"},
+		{"a219018ca12081582683020181" HASH "19018d00", "unknown key"},
+		{INCLUSION "582683020181" HASH, NULL},
+		{INCLUSION "582683020081" HASH, NULL},
+		/* the tree's size in a longer form than it needs */
+		{INCLUSION "58278318020181" HASH, "shortest"},
+		{INCLUSION "582684020181" HASH, ""},
+		{INCLUSION "582784020181" HASH "00", "too many items"},
+		{INCLUSION "43820201", "expected three items"},
+		{INCLUSION "582683020281" HASH, "a leaf outside its tree"},
+		{INCLUSION "43830000", ""},
+		{INCLUSION "4483000080", "a leaf outside its tree"},
+		{INCLUSION "4483010080", NULL},
+		{INCLUSION "458301008000", "trailing bytes"},
+		{CONSISTENCY "4483000180", "no older tree"},
+		{CONSISTENCY "4483020180", "no older tree"},
+		{CONSISTENCY "4483010180", NULL},
+		{INCLUSION "468302018141aa", "expected 32"},
 	};
 
 	(void)state;
@@ -395,6 +358,15 @@ static void receipt__unsigned_part_in_another_form__refused(void **state)
 		if (cases[i].why && !strstr(err.text, cases[i].why))
 			fail_msg("case %zu: \"%s\", wanted \"%s\"", i, err.text, cases[i].why);
 	}
+}
+
+/* The same message with a head of three bytes where two do. */
+static void receipt__envelope_in_another_form__refused(void **state)
+{
+	(void)state;
+	assert_true(wrapped(INCLUSION "582683020181" HASH));
+	assert_false(wrapped_with(INCLUSION "582683020181" HASH, BYTES_LIT("\x59\x00\x40")));
+	assert_non_null(strstr(err.text, "receipt: not in shortest form"));
 }
 
 static void receipt__larger_than_any__refused(void **state)
@@ -476,6 +448,7 @@ int main(void)
 			receipt__of_another_structure_or_with_a_payload__refused, teardown),
 		cmocka_unit_test_teardown(
 			receipt__unsigned_part_in_another_form__refused, teardown),
+		cmocka_unit_test_teardown(receipt__envelope_in_another_form__refused, teardown),
 		cmocka_unit_test_teardown(receipt__larger_than_any__refused, teardown),
 		cmocka_unit_test_teardown(write__what_is_no_proof__refused, teardown),
 		cmocka_unit_test_teardown(foreign_receipt__verified_and_bent__refused, teardown),

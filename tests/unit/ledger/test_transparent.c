@@ -188,6 +188,20 @@ static bool wrapped(const char *unprotected)
 	return ok;
 }
 
+/* The tag's array with a head of two bytes where one does. */
+static void transparent__envelope_in_another_form__refused(void **state)
+{
+	struct buf longer = {0};
+
+	(void)state;
+	write_two();
+	buf_put(&longer, BYTES_LIT("\xd2\x98\x04"));
+	buf_put(&longer, bytes_of(out.data + 2, out.len - 2));
+	assert_false(transparent_parse(buf_bytes(&longer), &transparent, &err));
+	assert_non_null(strstr(err.text, "statement: not in shortest form"));
+	buf_release(&longer);
+}
+
 static void transparent__header_of_another_kind__refused(void **state)
 {
 	static const uint8_t big[STATEMENT_MAX + 1];
@@ -223,6 +237,8 @@ int main(void)
 			leaf__of_a_statement__commits_to_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			leaf__of_what_is_no_record__refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			transparent__envelope_in_another_form__refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			transparent__header_of_another_kind__refused, setup, teardown),
 	};
