@@ -20,7 +20,6 @@ if [ -e "$MODULES/tpm2.so" ] && command -v tpm2_createprimary >/dev/null; then
 	WHERE="in a TPM"
 else
 	key_make "$W/receipt"
-	cp "$W/receipt.pub" "$W/verifier/receipt.pub"
 	printf 'receipt_key: file:%s\n' "$W/receipt" >>"$W/verifier/verifierd.yaml"
 	WHERE="in a file: tpm2-openssl or tpm2-tools is not installed"
 fi
