@@ -12,8 +12,7 @@
 		{"key", "PEM", OPTION_REPEATED, "the verifier's signing key, as you know it"},     \
 		{"log-policy", "FILE", OPTION_VALUE,                                               \
 			"the ledger's key, witnesses and quorum, as you know them (tlog-policy)"}, \
-		{"receipt-key", "PEM", OPTION_VALUE,                                               \
-			"the ledger's receipt key, as you know it"},                               \
+		{"receipt-key", "PEM", OPTION_VALUE, "the ledger's receipt key, as you know it"},  \
 		{"policy-keys", "PEM", OPTION_REPEATED,                                            \
 			"public key of a person who may sign policies, as you know it"},           \
 	{                                                                                          \

@@ -32,14 +32,13 @@ static bool origin_of(
 	return *ret || err_set(err, ERR_NOMEM, "receipt");
 }
 
-/* The key to verify with: the auditor's, or the record's own signer. NULL: neither. */
-static const struct key *key_of(const struct audit_case *c, const struct receipt *receipt)
+/* The key to verify with: the auditor's, the one that the bundle brings, or the record's signer's. */
+static bool key_find(const struct audit_case *c, struct key **ret, struct err *err)
 {
-	if (c->anchors->receipt_key)
-		return c->anchors->receipt_key;
-	return bytes_equal(receipt->message.kid, bytes_of(key_id(c->signer), SHA256_LEN))
-		       ? c->signer
-		       : NULL;
+	if (c->anchors->receipt_key || c->bundle.receipt_key.len == 0)
+		*ret = key_ref(c->anchors->receipt_key ? c->anchors->receipt_key : c->signer);
+	return *ret || key_from_spki(c->bundle.receipt_key, ret, err) ||
+	       err_wrap(err, "receipt key");
 }
 
 static bool verify(const struct audit_case *c, const struct receipt *receipt, const struct key *key,
@@ -59,32 +58,42 @@ static bool verify(const struct audit_case *c, const struct receipt *receipt, co
 	       err_set(why, ERR_MISMATCH, "it is of another tree of the same size: a fork");
 }
 
-bool audit_receipt(struct audit_case *c, struct err *err)
+/* By a key that only the bundle vouches for, anybody could have signed. */
+static void note_proved(struct audit_case *c, uint64_t size)
 {
-	OWNED(receipt_release) struct receipt receipt = {0};
-	const struct key *key = NULL;
-	struct err why = {0};
+	unsigned long long leaves = size;
 
-	if (c->bundle.receipt.len == 0) {
-		if (c->anchors->receipt_key)
-			audit_note(c, AUDIT_FAILED, STEP, "the bundle brings no receipt");
-		return true;
-	}
-	bool ok = receipt_parse(c->bundle.receipt, &receipt, &why);
-	if (ok && !(key = key_of(c, &receipt))) {
-		audit_note(c, AUDIT_NOT_CHECKED, STEP,
-			"signed by another key than the record's; pin it with --receipt-key");
-		return true;
-	}
-	ok = ok && verify(c, &receipt, key, &why);
-	if (!ok && ours(&why))
-		return err_set(err, why.code, "%s", why.text);
-	if (ok)
+	if (!c->anchors->receipt_key && c->bundle.receipt_key.len > 0)
+		audit_note(c, AUDIT_ASSERTED, STEP,
+			"verifies with the receipt key that the bundle brings, in a tree of %llu; "
+			"pin it with --receipt-key to prove it",
+			leaves);
+	else
 		audit_note(c, AUDIT_PROVED, STEP, "%s vouched for the leaf in a tree of %llu",
 			c->anchors->receipt_key ? "the receipt key that you pinned"
 						: "the key that signed the record",
-			(unsigned long long)receipt.proof.size);
-	else
-		audit_note(c, AUDIT_FAILED, STEP, "%s", ESC(bytes_str(why.text)));
+			leaves);
+}
+
+bool audit_receipt(struct audit_case *c, struct err *err)
+{
+	OWNED(receipt_release) struct receipt receipt = {0};
+	OWNED(key_unref) struct key *key = NULL;
+	struct err why = {0};
+
+	c->section = AUDIT_LEDGER;
+	if (c->bundle.receipt.len == 0) {
+		if (c->anchors->receipt_key || c->bundle.receipt_key.len > 0)
+			audit_note(c, AUDIT_FAILED, STEP, "the bundle brings no receipt");
+		return true;
+	}
+	if (receipt_parse(c->bundle.receipt, &receipt, &why) && key_find(c, &key, &why) &&
+		verify(c, &receipt, key, &why)) {
+		note_proved(c, receipt.proof.size);
+		return true;
+	}
+	if (ours(&why))
+		return err_set(err, why.code, "%s", why.text);
+	audit_note(c, AUDIT_FAILED, STEP, "%s", ESC(bytes_str(why.text)));
 	return true;
 }

@@ -155,7 +155,7 @@ struct collection {
 	struct audit_bundle bundle;
 	struct leaf_row leaf;
 	struct record_chain chain;
-	struct buf proof, checkpoint, chain_bytes, receipt;
+	struct buf proof, checkpoint, chain_bytes, receipt, receipt_key;
 };
 
 static void collection_free(struct collection **c)
@@ -171,6 +171,7 @@ static void collection_free(struct collection **c)
 	buf_release(&(*c)->chain_bytes);
 	record_chain_release(&(*c)->chain);
 	buf_release(&(*c)->receipt);
+	buf_release(&(*c)->receipt_key);
 	free(*c);
 	*c = NULL;
 }
@@ -240,6 +241,17 @@ static bool chain_collect(struct call *call, struct collection *c, struct err *e
 	       record_chain_encode(&c->chain, &c->chain_bytes, err);
 }
 
+/* The receipt, and its key where that is not the one that signs records. */
+static bool vouch(struct app *app, struct collection *c, struct err *err)
+{
+	const struct key *key = app->receipts.key;
+	if (!key_equal(key, app->issuer.signing_key))
+		buf_put(&c->receipt_key, key_spki(key));
+	return buf_ok(&c->receipt_key, err) &&
+	       receipt_make(
+		       &app->receipts, c->sql, RECEIPT_INCLUSION, c->leaf.index, &c->receipt, err);
+}
+
 static void fill(struct collection *c, const struct issuer *issuer)
 {
 	struct audit_bundle *b = &c->bundle;
@@ -250,6 +262,7 @@ static void fill(struct collection *c, const struct issuer *issuer)
 	b->checkpoint = buf_bytes(&c->checkpoint);
 	b->chain = buf_bytes(&c->chain_bytes);
 	b->receipt = buf_bytes(&c->receipt);
+	b->receipt_key = buf_bytes(&c->receipt_key);
 	memcpy(b->salt, c->leaf.salt, sizeof(b->salt));
 	for (size_t i = 0; i < c->objects.count; i++)
 		b->objects[b->object_count++] = buf_bytes(&c->objects.objects[i]);
@@ -265,9 +278,7 @@ static bool bundle_make(struct call *call, struct collection *c, struct err *err
 {
 	if (!record_load(call, c->sql, &c->opened, err))
 		return false;
-	if (!collect_all(c, err) || !prove(c, err) ||
-		!receipt_make(&call->app->receipts, c->sql, RECEIPT_INCLUSION, c->leaf.index,
-			&c->receipt, err))
+	if (!collect_all(c, err) || !prove(c, err) || !vouch(call->app, c, err))
 		return err_set(err, ERR_STORE, "audit bundle: %.200s", err->text);
 	if (!chain_collect(call, c, err))
 		return false;

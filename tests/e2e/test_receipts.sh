@@ -129,7 +129,7 @@ ok "what_is_not_there_or_not_for_everybody__refused"
 
 expect 0 '' operator record get "$RECORD" --out "$W/decision.assay"
 audit() { assay audit "$W/decision.assay" --ca "$W/verifier/ca.pem" --log-policy "$W/verifier/witnesses" "$@"; }
-expect 0 'receipt.*another key than the record' audit
+expect 0 'receipt.*the receipt key that the bundle brings' audit
 expect 0 'receipt.*the receipt key that you pinned vouched' audit --receipt-key "$W/receipt.pub"
 expect 1 'receipt.*does not verify' audit --receipt-key "$W/keys/alice.pub"
 ok "audit__proves_the_receipt"

@@ -132,12 +132,27 @@ static void receipt__by_the_pinned_key__proved_by_it_alone(void **state)
 		"the receipt key that you pinned vouched for the leaf in a tree of 13");
 }
 
-static void receipt__by_a_key_unknown__not_checked(void **state)
+static void receipt__by_the_key_that_the_bundle_brings__asserted(void **state)
 {
 	(void)state;
 	receipt_of(other, 7, LEAVES, RECEIPT_INCLUSION);
-	assert_said(AUDIT_NOT_CHECKED,
-		"signed by another key than the record's; pin it with --receipt-key");
+	assert_said(AUDIT_FAILED,
+		"receipt: COSE_Sign1: signature: does not verify with this ECDSA P-256 key");
+	c->bundle.receipt_key = key_spki(other);
+	assert_said(AUDIT_ASSERTED,
+		"verifies with the receipt key that the bundle brings, in a tree of 13; pin it "
+		"with --receipt-key to prove it");
+	receipt_of(signer, 7, LEAVES, RECEIPT_INCLUSION);
+	assert_said(AUDIT_FAILED,
+		"receipt: COSE_Sign1: signature: does not verify with this ECDSA P-256 key");
+	c->bundle.receipt = (struct bytes){0};
+	assert_said(AUDIT_FAILED, "the bundle brings no receipt");
+	c->bundle.receipt_key = BYTES_LIT("no key");
+	receipt_of(signer, 7, LEAVES, RECEIPT_INCLUSION);
+	report->step_count = 0;
+	assert_ok(audit_receipt(c, &err), err);
+	assert_int_equal(report->steps[0].result, AUDIT_FAILED);
+	assert_memory_equal(report->steps[0].detail, "receipt key: ", 13);
 }
 
 static void receipt__none__silent_unless_a_key_is_pinned(void **state)
@@ -189,7 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(receipt__by_the_records_signer__proved),
 		T(receipt__by_the_pinned_key__proved_by_it_alone),
-		T(receipt__by_a_key_unknown__not_checked),
+		T(receipt__by_the_key_that_the_bundle_brings__asserted),
 		T(receipt__none__silent_unless_a_key_is_pinned),
 		T(T5__receipt_of_another_leaf_or_kind__fails),
 		T(T3__receipt_of_another_tree_of_the_same_size__a_fork),
