@@ -118,7 +118,7 @@ def bundle(path, ca, key, origin):
     leaf_hash = sha256(b"\0", leaf)
     proof = [b[8][i : i + 32] for i in range(0, len(b[8]), 32)]
     check(root_of(leaf_hash, b[5], b[6], proof) == b[7], "the bundle's proof leads elsewhere")
-    size, index, root = verify_receipt(b[11], leaf_hash, public_key(key), origin)
+    size, index, root = verify_receipt(b[12], leaf_hash, public_key(key), origin)
     check(index == b[5] and (size != b[6] or root == b[7]), "the receipt is of another leaf or tree")
     print("verified", leaf_hash.hex(), index, size)
 

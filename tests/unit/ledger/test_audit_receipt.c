@@ -155,6 +155,27 @@ static void receipt__by_the_key_that_the_bundle_brings__asserted(void **state)
 	assert_memory_equal(report->steps[0].detail, "receipt key: ", 13);
 }
 
+static void T5__receipt_or_brought_key_with_a_flipped_bit__fails(void **state)
+{
+	struct buf spki = {0};
+	struct buf *bent[] = {&spki, &receipt};
+
+	(void)state;
+	receipt_of(other, 7, LEAVES, RECEIPT_INCLUSION);
+	buf_put(&spki, key_spki(other));
+	c->bundle.receipt_key = buf_bytes(&spki);
+	for (size_t k = 0; k < ARRAY_LEN(bent); k++)
+		for (size_t i = 0; i < bent[k]->len * 8; i++) {
+			bent[k]->data[i / 8] ^= (uint8_t)(1u << i % 8);
+			report->step_count = 0;
+			assert_ok(audit_receipt(c, &err), err);
+			if (report->steps[0].result != AUDIT_FAILED)
+				fail_msg("bit %zu changes nothing", i);
+			bent[k]->data[i / 8] ^= (uint8_t)(1u << i % 8);
+		}
+	buf_release(&spki);
+}
+
 static void receipt__none__silent_unless_a_key_is_pinned(void **state)
 {
 	(void)state;
@@ -205,6 +226,7 @@ int main(void)
 		T(receipt__by_the_records_signer__proved),
 		T(receipt__by_the_pinned_key__proved_by_it_alone),
 		T(receipt__by_the_key_that_the_bundle_brings__asserted),
+		T(T5__receipt_or_brought_key_with_a_flipped_bit__fails),
 		T(receipt__none__silent_unless_a_key_is_pinned),
 		T(T5__receipt_of_another_leaf_or_kind__fails),
 		T(T3__receipt_of_another_tree_of_the_same_size__a_fork),
