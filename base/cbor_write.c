@@ -44,10 +44,11 @@ static bool begin(struct cbor_writer *w, bool may_be_key)
 static void end(struct cbor_writer *w, size_t start)
 {
 	struct cbor_frame *frame = frame_of(w);
-	struct bytes key = bytes_of(w->out->data + start, w->out->len - start);
+	struct bytes key;
 
 	if (w->out->failed || !frame)
 		return;
+	key = bytes_of(w->out->data + start, w->out->len - start);
 	if (frame->map && frame->left % 2 == 0) {
 		struct bytes last =
 			bytes_of(w->out->data + frame->last_key_start, frame->last_key_len);

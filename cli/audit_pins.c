@@ -10,6 +10,7 @@ void audit_pins_release(struct audit_pins *pins)
 	for (size_t i = 0; i < pins->root_count; i++)
 		cert_unref(&pins->roots[i]);
 	tlog_policy_free(&pins->log_policy);
+	key_unref(&pins->receipt_key);
 	policy_signers_release(&pins->policy_signers);
 }
 
@@ -22,6 +23,16 @@ bool audit_log_policy_load(struct cli *cli, struct tlog_policy **ret)
 	return (cli_read(path, TLOG_POLICY_MAX, &text, &cli->err) &&
 		       tlog_policy_parse(buf_bytes(&text), ret, &cli->err)) ||
 	       err_wrap(&cli->err, "--log-policy %s", path);
+}
+
+static bool receipt_key_load(struct cli *cli, struct audit_pins *ret)
+{
+	OWNED(buf_release) struct buf pem = {0};
+	const char *path = option(cli, "receipt-key");
+	return !path ||
+	       (cli_read(path, 65536, &pem, &cli->err) &&
+		       key_from_pem(buf_bytes(&pem), &ret->receipt_key, &cli->err)) ||
+	       err_wrap(&cli->err, "--receipt-key %s", path);
 }
 
 static bool signers_load(struct cli *cli, struct audit_pins *ret)
@@ -51,7 +62,8 @@ bool audit_pins_load(struct cli *cli, struct audit_pins *ret)
 			return err_wrap(&cli->err, "--ca %s", roots->values[i]);
 		ret->root_count++;
 	}
-	return audit_log_policy_load(cli, &ret->log_policy) && signers_load(cli, ret);
+	return audit_log_policy_load(cli, &ret->log_policy) && receipt_key_load(cli, ret) &&
+	       signers_load(cli, ret);
 }
 
 struct audit_anchors audit_pins_anchors(const struct audit_pins *pins)
@@ -63,5 +75,6 @@ struct audit_anchors audit_pins_anchors(const struct audit_pins *pins)
 		.root_count = pins->root_count,
 		.log_policy = pins->log_policy,
 		.policy_signers = &pins->policy_signers,
+		.receipt_key = pins->receipt_key,
 	};
 }

@@ -12,6 +12,7 @@
 		{"key", "PEM", OPTION_REPEATED, "the verifier's signing key, as you know it"},     \
 		{"log-policy", "FILE", OPTION_VALUE,                                               \
 			"the ledger's key, witnesses and quorum, as you know them (tlog-policy)"}, \
+		{"receipt-key", "PEM", OPTION_VALUE, "the ledger's receipt key, as you know it"},  \
 		{"policy-keys", "PEM", OPTION_REPEATED,                                            \
 			"public key of a person who may sign policies, as you know it"},           \
 	{                                                                                          \
@@ -24,6 +25,7 @@ struct audit_pins {
 	struct cert *roots[CLI_REPEATS_MAX];
 	size_t key_count, root_count;
 	struct tlog_policy *log_policy;
+	struct key *receipt_key;
 	struct policy_signers policy_signers;
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "cli/log_client.h"
+#include "cli/log_credentials.h"
 #include "cli/log_openings.h"
 #include "ledger/ledger.h"
 #include "ledger/tlog_policy.h"
@@ -26,6 +27,8 @@ static const struct option_spec options[] = {
 	{"max-age", "SECONDS", OPTION_VALUE, "refuse a checkpoint that no quorum cosigned since"},
 	{"watch", "FILE", OPTION_VALUE,
 		"who may make entries about what; the verifier is asked to open them"},
+	{"credentials", "DIR", OPTION_VALUE,
+		"certificates and tokens that were shown: report whose decision is not there"},
 	{"url", "URL", OPTION_VALUE, "where the log is (default: the verifier's own, /log)"},
 	{"log-ca", "FILE", OPTION_VALUE, "CA of that server (default: the system's)"},
 	API_OPTIONS,
@@ -45,6 +48,7 @@ struct monitor {
 	struct tree_edge edge; /* of the leaves read so far */
 	int64_t time; /* of the last leaf */
 	uint64_t counts[LEAF_TYPES], backwards, unreadable, opened;
+	struct log_credentials credentials;
 	int64_t age; /* seconds since a quorum cosigned; -1: no quorum is demanded */
 };
 
@@ -53,6 +57,7 @@ static void monitor_release(struct monitor *m)
 	log_client_release(&m->log);
 	tlog_policy_free(&m->policy);
 	log_watch_free(&m->watch);
+	log_credentials_release(&m->credentials);
 	buf_release(&m->note);
 	buf_release(&m->last_note);
 	fd_close(&m->lock);
@@ -239,6 +244,7 @@ static bool leaf_look(struct monitor *m, struct bytes bytes)
 	unsigned long long at = m->edge.size;
 	if (!leaf_hash(bytes, hash, &m->cli->err) || !tree_append(&m->edge, hash, &m->cli->err))
 		return false;
+	log_credentials_leaf(&m->credentials, hash);
 	if (!leaf_decode(bytes, &leaf, &why)) {
 		m->unreadable++;
 		(void)fprintf(stderr, "assay: leaf %llu: %s\n", at, why.text);
@@ -288,6 +294,8 @@ static bool follow(struct monitor *m)
 		return false;
 	if (memcmp(root, m->now.checkpoint.root, SHA256_LEN) != 0)
 		return broken(m, "its leaves, behind those of last time, do not make its tree");
+	if (!log_credentials_search(&m->credentials, &m->log, &m->now.checkpoint))
+		return false;
 	if (m->watch)
 		log_watch_settle(m->watch);
 	return state_write(m);
@@ -313,13 +321,15 @@ static enum status say_json(struct monitor *m, enum status status)
 			(void)json_object_set_new(types, leaf_type_name((enum leaf_type)i),
 				json_integer((json_int_t)m->counts[i]));
 	return cli_print_json(m->cli,
-		json_pack("{s:I,s:I,s:i,s:o,s:I,s:I,s:o,s:I,s:o}", "size",
+		json_pack("{s:I,s:I,s:i,s:o,s:I,s:I,s:I,s:I,s:o,s:I,s:o}", "size",
 			(json_int_t)m->now.checkpoint.size, "last_size", (json_int_t)m->last.size,
 			"witnesses", __builtin_popcountll(m->now.witnesses), "age",
 			m->age < 0 ? json_null() : json_integer((json_int_t)m->age),
 			"times_backwards", (json_int_t)m->backwards, "unreadable",
-			(json_int_t)m->unreadable, "leaves", types, "opened", (json_int_t)m->opened,
-			"warnings", warnings_json(m)),
+			(json_int_t)m->unreadable, "credentials_missing",
+			(json_int_t)m->credentials.missing, "credentials_nameless",
+			(json_int_t)m->credentials.nameless, "leaves", types, "opened",
+			(json_int_t)m->opened, "warnings", warnings_json(m)),
 		status);
 }
 
@@ -346,8 +356,9 @@ static enum status say(struct monitor *m)
 {
 	struct cli *cli = m->cli;
 	unsigned long long size = m->now.checkpoint.size, last = m->last.size;
-	enum status status =
-		m->backwards || m->unreadable || warned(m) ? STATUS_REFUSED : STATUS_DONE;
+	bool strange = m->backwards || m->unreadable || warned(m) || m->credentials.missing ||
+		       m->credentials.nameless;
+	enum status status = strange ? STATUS_REFUSED : STATUS_DONE;
 	if (cli->json)
 		return say_json(m, status);
 	(void)printf("%sconsistent%s: %llu leaves, %llu more than last time, %d witnesses",
@@ -356,6 +367,11 @@ static enum status say(struct monitor *m)
 	if (m->age >= 0)
 		(void)printf(", a quorum %llds ago", (long long)m->age);
 	(void)printf("\n");
+	if (m->credentials.count + m->credentials.nameless > 0)
+		(void)printf("  credentials  %zu, %zu of them without their decision in the "
+			     "ledger\n",
+			m->credentials.count + m->credentials.nameless,
+			m->credentials.missing + m->credentials.nameless);
 	for (int i = 1; i < LEAF_TYPES; i++)
 		if (m->counts[i])
 			(void)printf("  %-12s %llu\n", leaf_type_name((enum leaf_type)i),
@@ -367,17 +383,13 @@ static enum status say(struct monitor *m)
 static enum status run(struct cli *cli)
 {
 	OWNED(monitor_release) struct monitor m = {.cli = cli, .lock = -1};
-	OWNED(buf_release) struct buf text = {0};
-	const char *policy = NULL;
 	m.log = (struct log_client){
 		.cli = cli, .url = option(cli, "url"), .ca = option(cli, "log-ca")};
-	if (!option_required(cli, "policy", &policy) || !option_required(cli, "state", &m.state) ||
-		!cli_read(policy, TLOG_POLICY_MAX, &text, &cli->err))
+	if (!option_required(cli, "state", &m.state) || !log_policy_read(cli, "policy", &m.policy))
 		return cli_fail(cli);
-	if (!tlog_policy_parse(buf_bytes(&text), &m.policy, &cli->err)) {
-		(void)err_wrap(&cli->err, "%s", policy);
+	if (option(cli, "credentials") &&
+		!log_credentials_read(cli, option(cli, "credentials"), &m.credentials))
 		return cli_fail(cli);
-	}
 	if (option(cli, "watch") && !log_watch_load(option(cli, "watch"), &m.watch, &cli->err))
 		return cli_fail(cli);
 	if (!file_make_dirs(m.state, 0700, &cli->err) || !state_lock(&m) || !state_read(&m))

@@ -69,6 +69,9 @@ const struct command *const commands[] = {
 	/* Before the command that takes a file of any name: ./timeline is one. */
 	&cmd_audit_timeline,
 	&cmd_audit_package,
+	&cmd_record_receipt,
+	&cmd_receipt_verify,
+	&cmd_credential_check,
 	&cmd_audit,
 	&cmd_whoami,
 	&cmd_quote_verify,
@@ -83,6 +86,8 @@ const struct command *const commands[] = {
 	&cmd_ima_check,
 	&cmd_log_inclusion,
 	&cmd_log_consistency,
+	&cmd_log_proof,
+	&cmd_log_verify_proof,
 	&cmd_log_key,
 	&cmd_log_witness,
 	&cmd_log_feed,

@@ -12,16 +12,17 @@ enum {
 	KID_MAX = 256,
 };
 
-/* Header parameters (RFC 9052 section 3.1, RFC 9597) and claims (RFC 8392). */
+/* Header parameters (RFC 9052 section 3.1, RFC 9597, RFC 9942) and claims (RFC 8392). */
 enum {
 	LABEL_ALG = 1,
 	LABEL_CRIT = 2,
 	LABEL_CONTENT_TYPE = 3,
 	LABEL_KID = 4,
 	LABEL_CORIM_META = 8,
-	LABEL_CWT_CLAIMS = 15
+	LABEL_CWT_CLAIMS = 15,
+	LABEL_VDS = 395,
 };
-enum { CLAIM_ISS = 1, CLAIM_SUB = 2 };
+enum { CLAIM_ISS = 1, CLAIM_SUB = 2, CLAIM_IAT = 6 };
 
 /* RFC 9053 section 2, RFC 8230, RFC 8812. The hash is the algorithm's, whatever the curve. */
 static const struct cose_alg {
@@ -80,7 +81,8 @@ static bool put_to_be_signed(struct bytes protected_, struct bytes external_aad,
 
 static void put_claims(struct cbor_writer *w, const struct cose_sign_options *options)
 {
-	cbor_put_map(w, (options->iss ? 1u : 0u) + (options->sub ? 1u : 0u));
+	cbor_put_map(
+		w, (options->iss ? 1u : 0u) + (options->sub ? 1u : 0u) + (options->iat ? 1u : 0u));
 	if (options->iss) {
 		cbor_put_int(w, CLAIM_ISS);
 		cbor_put_str(w, options->iss);
@@ -89,16 +91,20 @@ static void put_claims(struct cbor_writer *w, const struct cose_sign_options *op
 		cbor_put_int(w, CLAIM_SUB);
 		cbor_put_str(w, options->sub);
 	}
+	if (options->iat) {
+		cbor_put_int(w, CLAIM_IAT);
+		cbor_put_int(w, *options->iat);
+	}
 }
 
 static bool put_protected(const struct key *key, const struct cose_sign_options *options,
 	struct buf *out, struct err *err)
 {
 	struct cbor_writer w = cbor_writer_of(out);
-	bool claims = options->iss || options->sub;
+	bool claims = options->iss || options->sub || options->iat;
 
 	cbor_put_map(&w, 2u + (options->content_type ? 1u : 0u) + (claims ? 1u : 0u) +
-				 (options->corim_meta.len ? 1u : 0u));
+				 (options->corim_meta.len ? 1u : 0u) + (options->vds ? 1u : 0u));
 	cbor_put_int(&w, LABEL_ALG);
 	cbor_put_int(&w, own_alg(key));
 	if (options->content_type) {
@@ -114,6 +120,10 @@ static bool put_protected(const struct key *key, const struct cose_sign_options 
 	if (claims) {
 		cbor_put_int(&w, LABEL_CWT_CLAIMS);
 		put_claims(&w, options);
+	}
+	if (options->vds) {
+		cbor_put_int(&w, LABEL_VDS);
+		cbor_put_int(&w, options->vds);
 	}
 	return cbor_writer_finish(&w, err);
 }
@@ -131,24 +141,36 @@ bool cose_sign1_sign(struct key *key, const struct cose_sign_options *options, s
 	OWNED(buf_release) struct buf protected_ = {0};
 	OWNED(buf_release) struct buf to_be_signed = {0};
 	OWNED(buf_release) struct buf signature = {0};
-	struct cbor_writer w;
 
 	if (!put_protected(key, options, &protected_, err) ||
 		!put_to_be_signed(
 			buf_bytes(&protected_), external_aad, payload, &to_be_signed, err) ||
 		!sign_bytes(key, buf_bytes(&to_be_signed), &signature, err))
 		return err_wrap(err, "COSE_Sign1");
-	w = cbor_writer_of(out);
+	const struct cose_sign1 message = {
+		.protected_ = buf_bytes(&protected_),
+		.payload = payload,
+		.detached = options->detached,
+		.signature = buf_bytes(&signature),
+	};
+	return cose_sign1_rewrap(&message, bytes_of("\xa0", 1), out, err);
+}
+
+bool cose_sign1_rewrap(const struct cose_sign1 *message, struct bytes unprotected, struct buf *out,
+	struct err *err)
+{
+	struct cbor_writer w = cbor_writer_of(out);
+
 	cbor_put_tag(&w, TAG_SIGN1);
 	cbor_put_array(&w, 4);
-	cbor_put_bytes(&w, buf_bytes(&protected_));
-	cbor_put_map(&w, 0);
-	if (options->detached)
+	cbor_put_bytes(&w, message->protected_);
+	cbor_put_raw(&w, unprotected);
+	if (message->detached)
 		cbor_put_null(&w);
 	else
-		cbor_put_bytes(&w, payload);
-	cbor_put_bytes(&w, buf_bytes(&signature));
-	return cbor_writer_finish(&w, err);
+		cbor_put_bytes(&w, message->payload);
+	cbor_put_bytes(&w, message->signature);
+	return cbor_writer_finish(&w, err) || err_wrap(err, "COSE_Sign1");
 }
 
 static bool same_label(struct cbor_item a, struct cbor_item b)
@@ -175,7 +197,8 @@ static bool understood(struct cbor_item label)
 {
 	return label.kind == CBOR_UINT &&
 	       (label.value == LABEL_ALG || label.value == LABEL_CONTENT_TYPE ||
-		       label.value == LABEL_KID || label.value == LABEL_CWT_CLAIMS);
+		       label.value == LABEL_KID || label.value == LABEL_CWT_CLAIMS ||
+		       label.value == LABEL_VDS);
 }
 
 /* Every label under crit must be there, protected, and understood. */
@@ -211,6 +234,10 @@ static void read_claims(struct cbor_item headers, struct cose_sign1 *message)
 	item = cbor_key_optional(claims, CLAIM_SUB);
 	if (item.kind != CBOR_ABSENT)
 		message->sub = cbor_text(item, 0, TEXT_MAX, "sub");
+	item = cbor_key_optional(claims, CLAIM_IAT);
+	message->has_iat = item.kind != CBOR_ABSENT;
+	if (message->has_iat)
+		message->iat = (int64_t)cbor_uint(item, INT64_MAX, "iat");
 }
 
 static void read_headers(
@@ -225,6 +252,9 @@ static void read_headers(
 	else if (item.kind != CBOR_ABSENT)
 		cbor_uint(item, UINT16_MAX, "content type");
 	read_claims(headers, message);
+	item = cbor_key_optional(headers, LABEL_VDS);
+	if (item.kind != CBOR_ABSENT)
+		message->vds = cbor_int(item, "vds");
 	item = cbor_key_optional(headers, LABEL_KID);
 	if (item.kind == CBOR_ABSENT)
 		item = cbor_key_optional(unprotected, LABEL_KID);

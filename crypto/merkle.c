@@ -73,8 +73,8 @@ static bool root_equal(const uint8_t found[SHA256_LEN], const uint8_t root[SHA25
 	       err_set(err, ERR_MISMATCH, "proof: leads to another root than the %s one", which);
 }
 
-bool tree_inclusion_check(uint64_t index, uint64_t size, const uint8_t leaf[SHA256_LEN],
-	struct bytes hashes, const uint8_t root[SHA256_LEN], struct err *err)
+bool tree_inclusion_root(uint64_t index, uint64_t size, const uint8_t leaf[SHA256_LEN],
+	struct bytes hashes, uint8_t ret_root[SHA256_LEN], struct err *err)
 {
 	struct proof p = {0};
 	uint8_t node[SHA256_LEN];
@@ -98,12 +98,22 @@ bool tree_inclusion_check(uint64_t index, uint64_t size, const uint8_t leaf[SHA2
 	}
 	if (p.sn != 0)
 		return err_set(err, ERR_MISMATCH, "proof: shorter than the tree is high");
-	return root_equal(node, root, "stated", err);
+	memcpy(ret_root, node, SHA256_LEN);
+	return true;
 }
 
-/* Climbs from the old tree's last complete subtree to both roots. */
+bool tree_inclusion_check(uint64_t index, uint64_t size, const uint8_t leaf[SHA256_LEN],
+	struct bytes hashes, const uint8_t root[SHA256_LEN], struct err *err)
+{
+	uint8_t found[SHA256_LEN];
+
+	return tree_inclusion_root(index, size, leaf, hashes, found, err) &&
+	       root_equal(found, root, "stated", err);
+}
+
+/* Climbs from the old tree's last complete subtree to both roots; the old one must be reached. */
 static bool consistency_climb(struct proof *p, const uint8_t first[SHA256_LEN],
-	const uint8_t old_root[SHA256_LEN], const uint8_t new_root[SHA256_LEN], struct err *err)
+	const uint8_t old_root[SHA256_LEN], uint8_t ret_root[SHA256_LEN], struct err *err)
 {
 	uint8_t old_node[SHA256_LEN], new_node[SHA256_LEN];
 
@@ -124,30 +134,28 @@ static bool consistency_climb(struct proof *p, const uint8_t first[SHA256_LEN],
 	}
 	if (p->sn != 0)
 		return err_set(err, ERR_MISMATCH, "proof: shorter than the tree is high");
-	return root_equal(old_node, old_root, "old", err) &&
-	       root_equal(new_node, new_root, "new", err);
+	if (!root_equal(old_node, old_root, "old", err))
+		return false;
+	memcpy(ret_root, new_node, SHA256_LEN);
+	return true;
 }
 
-bool tree_consistency_check(uint64_t old_size, uint64_t new_size,
-	const uint8_t old_root[SHA256_LEN], const uint8_t new_root[SHA256_LEN], struct bytes hashes,
-	struct err *err)
+bool tree_consistency_root(uint64_t old_size, uint64_t new_size, const uint8_t old_root[SHA256_LEN],
+	struct bytes hashes, uint8_t ret_root[SHA256_LEN], struct err *err)
 {
 	struct proof p = {0};
 	const uint8_t *first = old_root;
-	uint8_t empty[SHA256_LEN];
 
-	if (old_size > new_size)
-		return err_set(err, ERR_MISMATCH, "proof: the tree shrank from %llu to %llu",
+	if (old_size == 0 || old_size > new_size)
+		return err_set(err, ERR_MISMATCH, "proof: from a tree of %llu to one of %llu",
 			(unsigned long long)old_size, (unsigned long long)new_size);
 	if (!proof_open(hashes, &p, err))
 		return false;
-	if (old_size == new_size || old_size == 0) {
+	if (old_size == new_size) {
 		if (hashes.len != 0)
 			return err_set(err, ERR_MISMATCH, "proof: must be empty here");
-		if (old_size == new_size && !root_equal(old_root, new_root, "new", err))
-			return false;
-		return old_size != 0 || (sha256_of((struct bytes){0}, empty, err) &&
-						root_equal(empty, old_root, "old", err));
+		memcpy(ret_root, old_root, SHA256_LEN);
+		return true;
 	}
 	p.fn = old_size - 1;
 	p.sn = new_size - 1;
@@ -160,5 +168,31 @@ bool tree_consistency_check(uint64_t old_size, uint64_t new_size,
 		first = proof_next(&p);
 	if (!first)
 		return err_set(err, ERR_MISMATCH, "proof: empty");
-	return consistency_climb(&p, first, old_root, new_root, err);
+	return consistency_climb(&p, first, old_root, ret_root, err);
+}
+
+/* Every tree contains the empty one, and nothing is to be proven. */
+static bool empty_check(const uint8_t old_root[SHA256_LEN], struct bytes hashes, struct err *err)
+{
+	uint8_t empty[SHA256_LEN];
+
+	if (hashes.len != 0)
+		return err_set(err, ERR_MISMATCH, "proof: must be empty here");
+	return sha256_of((struct bytes){0}, empty, err) && root_equal(empty, old_root, "old", err);
+}
+
+bool tree_consistency_check(uint64_t old_size, uint64_t new_size,
+	const uint8_t old_root[SHA256_LEN], const uint8_t new_root[SHA256_LEN], struct bytes hashes,
+	struct err *err)
+{
+	uint8_t found[SHA256_LEN];
+
+	if (old_size > new_size)
+		return err_set(err, ERR_MISMATCH, "proof: the tree shrank from %llu to %llu",
+			(unsigned long long)old_size, (unsigned long long)new_size);
+	if (old_size == 0)
+		return empty_check(old_root, hashes, err) &&
+		       (new_size != 0 || root_equal(old_root, new_root, "new", err));
+	return tree_consistency_root(old_size, new_size, old_root, hashes, found, err) &&
+	       root_equal(found, new_root, "new", err);
 }

@@ -11,6 +11,8 @@
 #define MEDIA_DSSE           "application/vnd.dsse.envelope.v1+json"
 #define MEDIA_POLICY         "application/vnd.assay.policy+yaml"
 #define MEDIA_SECURITY_FLOOR "application/vnd.assay.security-floor+json"
+#define MEDIA_RECEIPT        "application/scitt-receipt+cose" /* RFC 9943 */
+#define MEDIA_STATEMENT      "application/scitt-statement+cose"
 #define EAT_PROFILE          "tag:assay.example,2026:evidence/1"
 
 /* in-toto predicate types. */
@@ -41,5 +43,8 @@
 #define CLAIM_PROFILE 265
 /* Private claim keys, below -65536. */
 #define CLAIM_BASE (-75000)
+
+/* COSE header parameter, private, unprotected: the salt with which a statement's leaf commits to it. */
+#define COSE_LABEL_SALT (-75100)
 
 #endif

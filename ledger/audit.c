@@ -114,8 +114,8 @@ static bool run(struct audit_case *c, struct err *err)
 			return false;
 	if (!audit_record(c, &opened, err))
 		return false;
-	if (opened && (!audit_leaf(c, err) || !audit_checkpoint(c, err) || !audit_verdict(c, err) ||
-			      !audit_earlier(c, err)))
+	if (opened && (!audit_leaf(c, err) || !audit_checkpoint(c, err) || !audit_receipt(c, err) ||
+			      !audit_verdict(c, err) || !audit_earlier(c, err)))
 		return false;
 	audit_leaves_missing(c);
 	conclude(c);

@@ -3,7 +3,8 @@
  * The audit bundle: one file with a record and everything it names, from which the verdict is
  * reached again without network. {1: record (COSE_Sign1), 2: [objects], 3: leaf, 4: salt, 5: index,
  * 6: tree size, 7: tree root, 8: inclusion proof, 9: [verifier certificates, DER],
- * 10: checkpoint, if there is one, 11: of a renewal, the chain of records before it}. Pure: bytes in,
+ * 10: checkpoint, if there is one, 11: of a renewal, the chain of records before it, 12: a COSE
+ * receipt, if there is one, 13: the key of that, if it is not the record's}. Pure: bytes in,
  * report out.
  */
 #ifndef ASSAY_LEDGER_AUDIT_H
@@ -40,6 +41,8 @@ struct audit_bundle {
 	struct bytes certs[CREDENTIAL_CERTS_MAX];
 	struct bytes checkpoint; /* a signed note over that tree; empty: none */
 	struct bytes chain; /* struct audit_links, encoded; empty: none */
+	struct bytes receipt; /* a COSE receipt of the leaf (ledger/receipt.h); empty: none */
+	struct bytes receipt_key; /* SPKI, DER; empty: the record's signer's */
 };
 must_use bool audit_bundle_encode(
 	const struct audit_bundle *bundle, struct buf *out, struct err *err);
@@ -116,6 +119,9 @@ struct audit_anchors {
 	const struct tlog_policy *log_policy;
 	const struct policy_signers *policy_signers; /* who may sign policies; NULL: not pinned */
 	bool demand_full; /* a renewal whose chain reaches no full appraisal fails */
+	/* Whose receipts count, which must then be there; NULL: the key that the bundle brings, or the
+	 * record's signer's. */
+	struct key *receipt_key;
 };
 /* False only when the bundle is no bundle; whatever is wrong with what it holds is a step that
  * failed. The report borrows from the bundle's bytes. anchors may be NULL. */

@@ -2,6 +2,7 @@
 #include "ledger/audit.h"
 
 #include "base/cbor.h"
+#include "ledger/receipt.h"
 
 enum {
 	KEY_RECORD = 1,
@@ -15,9 +16,12 @@ enum {
 	KEY_CERTS = 9,
 	KEY_CHECKPOINT = 10,
 	KEY_CHAIN = 11,
+	KEY_RECEIPT = 12,
+	KEY_RECEIPT_KEY = 13,
 };
 static const int64_t KEYS[] = {KEY_RECORD, KEY_OBJECTS, KEY_LEAF, KEY_SALT, KEY_INDEX,
-	KEY_TREE_SIZE, KEY_TREE_ROOT, KEY_PROOF, KEY_CERTS, KEY_CHECKPOINT, KEY_CHAIN};
+	KEY_TREE_SIZE, KEY_TREE_ROOT, KEY_PROOF, KEY_CERTS, KEY_CHECKPOINT, KEY_CHAIN, KEY_RECEIPT,
+	KEY_RECEIPT_KEY};
 
 static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
 {
@@ -45,7 +49,8 @@ bool audit_bundle_encode(const struct audit_bundle *b, struct buf *out, struct e
 
 	if (b->object_count > AUDIT_OBJECTS_MAX || b->cert_count > CREDENTIAL_CERTS_MAX)
 		return err_set(err, ERR_LIMIT, "audit bundle: too many objects or certificates");
-	cbor_put_map(&w, ARRAY_LEN(KEYS) - (b->checkpoint.len == 0) - (b->chain.len == 0));
+	cbor_put_map(&w, ARRAY_LEN(KEYS) - (b->checkpoint.len == 0) - (b->chain.len == 0) -
+				 (b->receipt.len == 0) - (b->receipt_key.len == 0));
 	put_bytes(&w, KEY_RECORD, b->record);
 	put_list(&w, KEY_OBJECTS, b->objects, b->object_count);
 	put_bytes(&w, KEY_LEAF, b->leaf);
@@ -59,6 +64,10 @@ bool audit_bundle_encode(const struct audit_bundle *b, struct buf *out, struct e
 		put_bytes(&w, KEY_CHECKPOINT, b->checkpoint);
 	if (b->chain.len > 0)
 		put_bytes(&w, KEY_CHAIN, b->chain);
+	if (b->receipt.len > 0)
+		put_bytes(&w, KEY_RECEIPT, b->receipt);
+	if (b->receipt_key.len > 0)
+		put_bytes(&w, KEY_RECEIPT_KEY, b->receipt_key);
 	if (!cbor_writer_finish(&w, err))
 		return err_wrap(err, "audit bundle");
 	return out->len <= AUDIT_BUNDLE_MAX ||
@@ -80,7 +89,7 @@ bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *
 {
 	struct audit_bundle b = {0};
 	struct cbor_doc doc;
-	struct cbor_item root, checkpoint, chain;
+	struct cbor_item root, checkpoint, chain, receipt, receipt_key;
 
 	if (in.len > AUDIT_BUNDLE_MAX)
 		return err_set(err, ERR_LIMIT, "audit bundle: %zu bytes: more than %u", in.len,
@@ -107,6 +116,12 @@ bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *
 	chain = cbor_key_optional(root, KEY_CHAIN);
 	if (chain.kind != CBOR_ABSENT)
 		b.chain = cbor_bytes(chain, 1, AUDIT_BUNDLE_MAX, "chain");
+	receipt = cbor_key_optional(root, KEY_RECEIPT);
+	if (receipt.kind != CBOR_ABSENT)
+		b.receipt = cbor_bytes(receipt, 1, RECEIPT_MAX, "receipt");
+	receipt_key = cbor_key_optional(root, KEY_RECEIPT_KEY);
+	if (receipt_key.kind != CBOR_ABSENT)
+		b.receipt_key = cbor_bytes(receipt_key, 1, RECEIPT_MAX, "receipt key");
 	if (!cbor_close(&doc, err))
 		return false;
 	*ret = b;

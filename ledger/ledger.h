@@ -76,8 +76,9 @@ must_use bool tree_append_tiles(struct tree_edge *edge, const uint8_t leaf_hash[
 must_use bool tree_root(const struct tree_edge *edge, uint8_t out[SHA256_LEN], struct err *err);
 must_use bool tree_edge_encode(const struct tree_edge *edge, struct buf *out, struct err *err);
 must_use bool tree_edge_decode(struct bytes in, struct tree_edge *ret, struct err *err);
-/* What is kept of one decision: a COSE_Sign1 by the verifier (content type MEDIA_RECORD, iss =
- * verifier id, sub = host/…) over deterministic CBOR. Inputs are named by digest; the objects lie
+/* What is kept of one decision: a COSE_Sign1 by the verifier, a Signed Statement of RFC 9943 (content
+ * type MEDIA_RECORD, kid, iss = verifier id, sub = host/…, iat = time; nothing unprotected), over
+ * deterministic CBOR. Inputs are named by digest; the objects lie
  * beside. */
 struct record_input {
 	char name[24]; /* "evidence", "context", "policy", "release", "approval-0", "verdict",
@@ -103,7 +104,7 @@ must_use bool record_encode(const struct record *record, struct buf *out, struct
 must_use bool record_decode(struct bytes in, struct record *ret, struct err *err);
 must_use bool record_sign(
 	const struct record *record, struct key *key, struct buf *out, struct err *err);
-/* Verified with the key, or ERR_MISMATCH. */
+/* Verified with the key, or ERR_MISMATCH. Records from before there was an iat have none. */
 must_use bool record_open(
 	struct bytes cose, const struct key *key, struct record *ret, struct err *err);
 

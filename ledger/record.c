@@ -151,6 +151,7 @@ bool record_sign(const struct record *record, struct key *key, struct buf *out, 
 		.content_type = MEDIA_RECORD,
 		.iss = issuer,
 		.sub = subject,
+		.iat = &record->time,
 	};
 
 	if (!issuer)
@@ -171,9 +172,16 @@ bool record_open(struct bytes cose, const struct key *key, struct record *ret, s
 	/* The type is signed too: no other thing that the verifier signs can pose as a record. */
 	if (message.detached || !bytes_equal_str(message.content_type, MEDIA_RECORD))
 		return err_set(err, ERR_FORMAT, "record: content type: not " MEDIA_RECORD);
+	/* As it was registered (RFC 9943): receipts and the like are put there by whoever carries it. */
+	if (!bytes_equal(message.unprotected, bytes_of("\xa0", 1)))
+		return err_set(err, ERR_FORMAT, "record: unprotected header: not empty");
 	if (!cose_sign1_verify(&message, key, (struct bytes){0}, (struct bytes){0}, err) ||
 		!record_decode(message.payload, &record, err))
 		return err_wrap(err, "record");
+	/* Older records have no such claim. */
+	if (message.has_iat && message.iat != record.time)
+		return err_set(
+			err, ERR_MISMATCH, "record: header and content name different times");
 	subject_of(&record, subject);
 	if (!bytes_equal(message.iss, record.verifier_id) || !bytes_equal_str(message.sub, subject))
 		return err_set(

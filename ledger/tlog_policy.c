@@ -357,3 +357,11 @@ bool tlog_policy_check(const struct tlog_policy *policy, const struct note_key *
 	       err_set(err, ERR_MISMATCH, "checkpoint: %d of its witnesses are no quorum",
 		       __builtin_popcountll(ret->witnesses));
 }
+
+bool tlog_policy_prove(const struct tlog_policy *policy, const struct tlog_proof *proof,
+	const uint8_t leaf[SHA256_LEN], struct tlog_cosigned *ret, struct err *err)
+{
+	return tlog_policy_check(policy, NULL, proof->checkpoint, ret, err) &&
+	       tree_inclusion_check(proof->index, ret->checkpoint.size, leaf,
+		       buf_bytes(&proof->hashes), ret->checkpoint.root, err);
+}

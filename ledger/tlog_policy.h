@@ -7,6 +7,7 @@
 #define ASSAY_LEDGER_TLOG_POLICY_H
 
 #include "crypto/note.h"
+#include "ledger/tlog_proof.h"
 
 #define TLOG_POLICY_MAX       65536 /* bytes of the file */
 #define TLOG_POLICY_LOGS_MAX  32
@@ -51,5 +52,9 @@ struct tlog_cosigned {
  * NULL: none. */
 must_use bool tlog_policy_check(const struct tlog_policy *policy, const struct note_key *log,
 	struct bytes note, struct tlog_cosigned *ret, struct err *err);
+/* That a leaf of this hash stands at the proof's index in a tree so signed and cosigned. Errors
+ * likewise; ERR_MISMATCH where the proof leads elsewhere. */
+must_use bool tlog_policy_prove(const struct tlog_policy *policy, const struct tlog_proof *proof,
+	const uint8_t leaf[SHA256_LEN], struct tlog_cosigned *ret, struct err *err);
 
 #endif

@@ -157,7 +157,7 @@ struct collection {
 	struct audit_bundle bundle;
 	struct leaf_row leaf;
 	struct record_chain chain;
-	struct buf proof, checkpoint, chain_bytes;
+	struct buf proof, checkpoint, chain_bytes, receipt, receipt_key;
 };
 
 static void collection_free(struct collection **c)
@@ -172,6 +172,8 @@ static void collection_free(struct collection **c)
 	buf_release(&(*c)->checkpoint);
 	buf_release(&(*c)->chain_bytes);
 	record_chain_release(&(*c)->chain);
+	buf_release(&(*c)->receipt);
+	buf_release(&(*c)->receipt_key);
 	free(*c);
 	*c = NULL;
 }
@@ -191,34 +193,16 @@ static bool collect_all(struct collection *c, struct err *err)
 	return policy_context_decode(context, record_objects_find, &c->objects, &c->frozen, err);
 }
 
-/* The tree that is proved from: the newest that a quorum of witnesses saw, if it has the leaf; the
- * newest signed one otherwise. */
-static bool tree_choose(struct collection *c, struct store_tree *ret, struct err *err)
-{
-	struct checkpoint signed_tree = {0};
-	if (!cosigned_get(c->sql, &c->checkpoint, err))
-		return false;
-	if (c->checkpoint.len > 0 &&
-		!checkpoint_parse(buf_bytes(&c->checkpoint), &signed_tree, err))
-		return false;
-	if (signed_tree.size <= c->leaf.index &&
-		(!checkpoint_get(c->sql, &c->checkpoint, err) ||
-			!checkpoint_parse(buf_bytes(&c->checkpoint), &signed_tree, err)))
-		return false;
-	ret->size = signed_tree.size;
-	memcpy(ret->root, signed_tree.root, sizeof(ret->root));
-	return true;
-}
-
 static bool prove(struct collection *c, struct err *err)
 {
-	struct store_tree tree;
+	struct checkpoint tree;
 	bool found = false;
-	if (!leaf_get(c->sql, c->opened.row.index, &c->leaf, &found, err) ||
-		!tree_choose(c, &tree, err))
+	if (!leaf_get(c->sql, c->opened.row.index, &c->leaf, &found, err))
 		return false;
-	if (!found || c->leaf.index >= tree.size)
+	if (!found)
 		return err_set(err, ERR_STORE, "the record's leaf is not stored");
+	if (!log_tree_choose(c->sql, c->leaf.index, &c->checkpoint, &tree, err))
+		return false;
 	struct tile_source source = tile_rows(c->sql, tree.size);
 	c->bundle.tree_size = tree.size;
 	memcpy(c->bundle.tree_root, tree.root, SHA256_LEN);
@@ -259,6 +243,17 @@ static bool chain_collect(struct call *call, struct collection *c, struct err *e
 	       record_chain_encode(&c->chain, &c->chain_bytes, err);
 }
 
+/* The receipt, and its key where that is not the one that signs records. */
+static bool vouch(struct app *app, struct collection *c, struct err *err)
+{
+	const struct key *key = app->receipts.key;
+	if (!key_equal(key, app->issuer.signing_key))
+		buf_put(&c->receipt_key, key_spki(key));
+	return buf_ok(&c->receipt_key, err) &&
+	       receipt_make(
+		       &app->receipts, c->sql, RECEIPT_INCLUSION, c->leaf.index, &c->receipt, err);
+}
+
 static void fill(struct collection *c, const struct issuer *issuer)
 {
 	struct audit_bundle *b = &c->bundle;
@@ -268,6 +263,8 @@ static void fill(struct collection *c, const struct issuer *issuer)
 	b->proof = buf_bytes(&c->proof);
 	b->checkpoint = buf_bytes(&c->checkpoint);
 	b->chain = buf_bytes(&c->chain_bytes);
+	b->receipt = buf_bytes(&c->receipt);
+	b->receipt_key = buf_bytes(&c->receipt_key);
 	memcpy(b->salt, c->leaf.salt, sizeof(b->salt));
 	for (size_t i = 0; i < c->objects.count; i++)
 		b->objects[b->object_count++] = buf_bytes(&c->objects.objects[i]);
@@ -283,7 +280,7 @@ static bool bundle_make(struct call *call, struct collection *c, struct err *err
 {
 	if (!record_load(call, c->sql, &c->opened, err))
 		return false;
-	if (!collect_all(c, err) || !prove(c, err))
+	if (!collect_all(c, err) || !prove(c, err) || !vouch(call->app, c, err))
 		return err_set(err, err->code == ERR_GONE ? ERR_GONE : ERR_STORE,
 			"audit bundle: %.200s", err->text);
 	if (!chain_collect(call, c, err))

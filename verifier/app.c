@@ -76,6 +76,8 @@ static bool keys_load(struct app *app, struct err *err)
 	       tls_load(app, err) &&
 	       ledger_log_load(
 		       app->config.log_key, app->config.log_origin, &app->ledger_log, err) &&
+	       receipt_signer_load(app->config.receipt_key, app->issuer.signing_key,
+		       app->config.log_origin, &app->receipts, err) &&
 	       (!app->config.log_policy ||
 		       ledger_log_witnesses(&app->ledger_log, app->config.log_policy,
 			       app->config.log_quorum_age, clock_wall(app->clock), err));
@@ -173,6 +175,7 @@ void app_close(struct app **app)
 	log_publisher_stop(&self->publisher);
 	store_close(&self->store);
 	key_unref(&self->content_key);
+	receipt_signer_release(&self->receipts);
 	ledger_log_release(&self->ledger_log);
 	/* The writer's last completions have woken it. */
 	shadow_free(&self->shadow);

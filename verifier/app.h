@@ -11,6 +11,7 @@
 #include "verifier/issuer.h"
 #include "verifier/ledger_log.h"
 #include "verifier/log_publish.h"
+#include "verifier/receipts.h"
 #include "verifier/rows.h"
 #include "verifier/token.h"
 #include "verifier/workers.h"
@@ -44,6 +45,7 @@ struct app {
 	struct token_key token_key;
 	struct issuer issuer;
 	struct ledger_log ledger_log;
+	struct receipt_signer receipts;
 	struct log_publisher *publisher; /* NULL: no log_directory */
 	pthread_mutex_t
 		policy_change; /* held by whoever changes which policy is in force or staged */
@@ -166,6 +168,10 @@ bool serve_checkpoint(struct call *call, struct err *err);
 bool serve_checkpoint_latest(struct call *call, struct err *err);
 bool serve_cosigned(struct call *call, struct err *err);
 bool serve_tile(struct call *call, struct err *err);
+bool serve_log_receipt(struct call *call, struct err *err);
+bool serve_log_proof(struct call *call, struct err *err);
+bool serve_log_consistency(struct call *call, struct err *err);
+bool serve_receipt_key(struct call *call, struct err *err);
 bool serve_policies(struct call *call, struct err *err);
 bool serve_policy_text(struct call *call, struct err *err);
 bool serve_policy_signature(struct call *call, struct err *err);
@@ -236,5 +242,8 @@ bool serve_incident_close(struct call *call, struct err *err);
 bool serve_incident(struct call *call, struct err *err);
 bool serve_incidents(struct call *call, struct err *err);
 bool serve_entry(struct call *call, struct err *err);
+bool serve_record_receipt(struct call *call, struct err *err);
+bool serve_record_proof(struct call *call, struct err *err);
+bool serve_record_statement(struct call *call, struct err *err);
 
 #endif

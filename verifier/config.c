@@ -37,6 +37,7 @@ struct file_config {
 	char *database, *policy, *references, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
 	char *content_key, *log_key, *log_origin, *log_directory, *log_policy, *log_quorum_age;
+	char *receipt_key;
 	unsigned connections_max, connections_per_peer;
 	enum log_format log_format;
 	enum log_level *log_level;
@@ -124,6 +125,7 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT_OPTIONAL(log_directory),
 	TEXT_OPTIONAL(log_policy),
 	TEXT_OPTIONAL(log_quorum_age),
+	TEXT_OPTIONAL(receipt_key),
 	TEXT_OPTIONAL(host_certificate_lifetime),
 	NUMBER_OPTIONAL(connections_max),
 	NUMBER_OPTIONAL(connections_per_peer),
@@ -211,6 +213,8 @@ static bool paths_take(const struct file_config *file, const char *directory, st
 		       &config->content_key, err) &&
 	       uri_take(directory, file->log_key ? file->log_key : "file:log.key", &config->log_key,
 		       err) &&
+	       (!file->receipt_key ||
+		       uri_take(directory, file->receipt_key, &config->receipt_key, err)) &&
 	       (!file->log_directory ||
 		       path_take(directory, file->log_directory, &config->log_directory, err)) &&
 	       (!file->log_policy ||
@@ -414,7 +418,7 @@ void config_release(struct config *config)
 		config->ca_certificate, config->tls_key, config->tls_certificate,
 		config->signing_key, config->signing_certificate, config->token_key,
 		config->content_key, config->log_key, config->log_origin, config->log_directory,
-		config->log_policy};
+		config->log_policy, config->receipt_key};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	policy_signers_release(&config->policy_signers);

@@ -50,6 +50,7 @@ struct config {
 	char *log_policy; /* its witnesses and their quorum (C2SP tlog-policy); NULL: none */
 	int64_t log_quorum_age; /* seconds; nothing is decided on a ledger that no quorum saw for
 				   longer; 0: not demanded */
+	char *receipt_key; /* OSSL_STORE URI of a P-256 key; NULL: the signing key */
 	int64_t host_certificate_lifetime; /* seconds; default 7 days */
 	unsigned full_appraisal_every; /* renewals of one instance; default 512 */
 	unsigned connections_max, connections_per_peer; /* 0: the front's defaults */

@@ -232,30 +232,3 @@ bool issue_jwt(const struct issuer *issuer, const struct issue *issue, struct by
 	*ret = TAKE_STRUCT(issued);
 	return true;
 }
-
-/* ---- looking into what was issued ---- */
-
-static bool der_take(const struct cert *cert, const char *oid, uint8_t tag, struct bytes *ret)
-{
-	struct bytes value;
-	if (!cert_extension(cert, oid, &value) || value.len < 2 || value.data[0] != tag ||
-		value.data[1] != value.len - 2)
-		return false;
-	*ret = bytes_of(value.data + 2, value.len - 2);
-	return true;
-}
-
-bool issued_decision(const struct cert *cert, uint8_t ret[SHA256_LEN])
-{
-	struct bytes leaf;
-	if (!der_take(cert, OID_DECISION_LEAF, DER_OCTETS, &leaf) || leaf.len != SHA256_LEN)
-		return false;
-	memcpy(ret, leaf.data, SHA256_LEN);
-	return true;
-}
-
-bool issued_protection(const struct cert *cert, struct bytes *ret)
-{
-	return der_take(cert, OID_KEY_PROTECTION, DER_UTF8, ret) && ret->len < 16 &&
-	       text_is_name(*ret);
-}

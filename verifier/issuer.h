@@ -6,6 +6,7 @@
 #ifndef ASSAY_VERIFIER_ISSUER_H
 #define ASSAY_VERIFIER_ISSUER_H
 
+#include "evidence/issued.h"
 #include "verifier/config.h"
 #include "verifier/rows.h"
 
@@ -50,9 +51,5 @@ must_use bool issue_jwt(const struct issuer *issuer, const struct issue *issue,
 /* Certificates a peer has to send behind its own: the CA's that are not self-signed. Borrowed;
  * returns the count. */
 size_t issuer_chain(const struct issuer *issuer, struct bytes out[X509_CHAIN_MAX]);
-/* What OID_DECISION_LEAF and OID_KEY_PROTECTION hold in a certificate. False when absent or not as
- * this issuer writes it. */
-bool issued_decision(const struct cert *cert, uint8_t ret[SHA256_LEN]);
-bool issued_protection(const struct cert *cert, struct bytes *ret);
 
 #endif

@@ -96,6 +96,9 @@ const struct route app_routes[] = {
 		serve_incident_attach),
 	POST("/v1/incidents/{id}/close", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_incident_close),
 	GET("/v1/entries/{index}", READERS, serve_entry),
+	GET("/v1/records/{id}/receipt", READERS, serve_record_receipt),
+	GET("/v1/records/{id}/proof", READERS, serve_record_proof),
+	GET("/v1/records/{id}/statement", READERS, serve_record_statement),
 	GET("/v1/policy", READERS, serve_policy),
 	POST("/v1/policies", ROLE_ADMIN, MEDIA_DSSE, POLICY_ENVELOPE_MAX, serve_policy_stage),
 	GET("/v1/policies", READERS, serve_policies),
@@ -114,6 +117,10 @@ const struct route app_routes[] = {
 	GET("/log/latest", 0, serve_checkpoint_latest),
 	POST("/v1/log/cosigned", EVERY_OPERATOR, "text/plain", NOTE_MAX, serve_cosigned),
 	GET("/log/tile/{path*}", 0, serve_tile),
+	GET("/log/receipt/{leaf}", 0, serve_log_receipt),
+	GET("/log/proof/{leaf}", 0, serve_log_proof),
+	GET("/log/consistency/{size}", 0, serve_log_consistency),
+	GET("/log/receipt-key", 0, serve_receipt_key),
 };
 
 size_t app_route_count(void)

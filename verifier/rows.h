@@ -304,6 +304,11 @@ must_use bool leaf_content_get(struct sql *sql, struct leaf_row *row, struct err
  * its pages; interrupted, it goes on where it was. For the start. */
 must_use bool contents_seal(struct sql *sql, struct err *err);
 
+/* Where the decision whose leaf has this hash stands. Decisions alone are found by hash: an index over
+ * every leaf would cost the ledger more than its leaves. */
+must_use bool decision_find(struct sql *sql, const uint8_t hash[SHA256_LEN], uint64_t *ret_index,
+	bool *ret_found, struct err *err);
+
 /* ---- tiles and the checkpoint (rows_tiles.c) ---- */
 
 /* Stores the roots of the tiles that the last of `size` leaves completed. */

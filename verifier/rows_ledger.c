@@ -45,6 +45,19 @@ bool leaf_get(
 	return true;
 }
 
+bool decision_find(struct sql *sql, const uint8_t hash[SHA256_LEN], uint64_t *ret_index,
+	bool *ret_found, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql, "SELECT idx FROM records WHERE id=?1",
+		    SQL_ARGS(sql_b(bytes_of(hash, SHA256_LEN))), &q, err))
+		return false;
+	*ret_found = q != NULL;
+	if (q)
+		*ret_index = (uint64_t)sql_int(q, 0);
+	return true;
+}
+
 /* ---- records ---- */
 
 #define RECORD_COLUMNS "idx, id, time, purpose, host, instance, workload, release, trusted"

@@ -3,6 +3,7 @@
 #include "tests/fault/alloc.h"
 
 #include "ledger/audit.h"
+#include "ledger/receipt.h"
 #include "tests/unit/policy/scene.h"
 
 static struct scene_keys keys;
@@ -12,7 +13,8 @@ static struct err err;
 static struct record record, opened;
 static struct audit_bundle b;
 static struct audit_report report, true_report;
-static struct buf out, wanted, signed_record, context, verdict_text, state_out, leaf_bytes, bundle;
+static struct buf out, wanted, signed_record, context, verdict_text, state_out, leaf_bytes, bundle,
+	receipt;
 
 static void name_input(const char *name, struct bytes object)
 {
@@ -20,6 +22,17 @@ static void name_input(const char *name, struct bytes object)
 	(void)snprintf(input->name, sizeof(input->name), "%s", name);
 	assert_ok(sha256_of(object, input->digest, &err), err);
 	b.objects[b.object_count++] = object;
+}
+
+/* A receipt by the record's own signer, of the one leaf that there is. */
+static void vouch(void)
+{
+	const struct receipt_proof proof = {.kind = RECEIPT_INCLUSION, .size = 1};
+	struct buf seal = {0};
+	assert_ok(receipt_seal(verifier, "bank.example/log", 1, b.tree_root, &seal, &err), err);
+	assert_ok(receipt_write(buf_bytes(&seal), &proof, &receipt, &err), err);
+	b.receipt = buf_bytes(&receipt);
+	buf_release(&seal);
 }
 
 /* The record of the scene's decision, alone in its ledger. */
@@ -57,6 +70,7 @@ static void keep(void)
 	b.leaf = buf_bytes(&leaf_bytes);
 	b.tree_size = 1;
 	assert_ok(leaf_hash(b.leaf, b.tree_root, &err), err);
+	vouch();
 	assert_ok(audit_bundle_encode(&b, &bundle, &err), err);
 }
 
@@ -76,7 +90,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct buf *all[] = {&out, &wanted, &signed_record, &context, &verdict_text, &state_out,
-		&leaf_bytes, &bundle};
+		&leaf_bytes, &bundle, &receipt};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		buf_release(all[i]);

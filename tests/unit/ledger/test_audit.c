@@ -246,6 +246,14 @@ static void audit__honest_bundle_and_pinned_key__consistent(void **state)
 	assert_bytes(buf_bytes(&report.verdict), buf_bytes(&verdict_json_text));
 }
 
+static void audit__receipt_that_is_none__fails(void **state)
+{
+	(void)state;
+	b.receipt = BYTES_LIT("x");
+	audit();
+	assert_failed_at("receipt");
+}
+
 static void audit__refusal_recorded__consistent_too(void **state)
 {
 	(void)state;
@@ -861,6 +869,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(audit__honest_bundle_and_pinned_key__consistent),
+		T(audit__receipt_that_is_none__fails),
 		T(audit__refusal_recorded__consistent_too),
 		T(audit__renewal__stands_on_the_record_before),
 		T(audit__enrolment__judged_as_one),

@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include "ledger/ledger.h"
+#include "ledger/tlog_policy.h"
 #include "tests/support/tree_proof.h"
 #include "tests/support/unit.h"
 #include "tests/support/vectors.h"
@@ -104,6 +105,44 @@ static void proof__every_leaf__written_read_and_verified(void **state)
 			assert_false(tlog_proof_verify(
 				&back, &key, leaves[(i + 1) % LEAVES], NULL, &err));
 		}
+}
+
+static struct tlog_policy *policy_of(const char *quorum)
+{
+	struct tlog_policy *policy = NULL;
+	struct buf words = {0};
+
+	buf_put_str(&words, "log ");
+	assert_ok(note_key_write(&key, &words, &err), err);
+	buf_put_str(&words, quorum);
+	assert_ok(tlog_policy_parse(buf_bytes(&words), &policy, &err), err);
+	buf_release(&words);
+	return policy;
+}
+
+/* A leaf in a tree that the policy's log signed, and that its quorum saw; nothing less. */
+static void T8__proof_by_a_policy__of_its_log_its_quorum_and_this_leaf(void **state)
+{
+	struct tlog_policy *none = policy_of("\nquorum none\n");
+	struct tlog_policy *one =
+		policy_of("\nwitness W witness.example/w1+e8a3178d+"
+			  "BA512FhsNw83JujiUX38FXstdRVS+oUVK9JR2+OYaXes\nquorum W\n");
+	struct tlog_cosigned tree;
+
+	(void)state;
+	proof_make(7, 13);
+	assert_ok(tlog_policy_prove(none, &proof, leaves[7], &tree, &err), err);
+	assert_int_equal(tree.checkpoint.size, 13);
+	assert_fails(tlog_policy_prove(none, &proof, leaves[8], &tree, &err), err, ERR_MISMATCH,
+		"proof: leads to another root than the stated one");
+	assert_fails(tlog_policy_prove(one, &proof, leaves[7], &tree, &err), err, ERR_MISMATCH,
+		"checkpoint: 0 of its witnesses are no quorum");
+	note_make(13, "log2.example");
+	proof.checkpoint = buf_bytes(&note);
+	assert_false(tlog_policy_prove(none, &proof, leaves[7], &tree, &err));
+	assert_int_equal(err.code, ERR_MISMATCH);
+	tlog_policy_free(&none);
+	tlog_policy_free(&one);
 }
 
 /* T5, T8: every byte of the file, changed, proves something else or nothing. */
@@ -391,6 +430,7 @@ int main(void)
 #define T(f) cmocka_unit_test_teardown(f, teardown)
 	const struct CMUnitTest tests[] = {
 		T(proof__every_leaf__written_read_and_verified),
+		T(T8__proof_by_a_policy__of_its_log_its_quorum_and_this_leaf),
 		T(T5__proof_bent_anywhere__never_verifies),
 		T(T8__proof_of_another_log__refused),
 		T(proof__other_forms__refused),

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The audit file of what a scene was last judged by, with nothing left out: certificates, leaf, proof, and a checkpoint that a
- * witness cosigned. */
+ * witness cosigned, and a receipt by a key that the file brings. */
 #ifndef ASSAY_TESTS_UNIT_LEDGER_WHOLE_BUNDLE_H
 #define ASSAY_TESTS_UNIT_LEDGER_WHOLE_BUNDLE_H
 
 #include "ledger/audit.h"
+#include "ledger/receipt.h"
 #include "tests/support/tree_proof.h"
 #include "tests/unit/policy/scene.h"
 
@@ -18,7 +19,7 @@ struct whole {
 	struct tlog_policy *policy; /* the log, and the witness that it demands */
 	struct record record;
 	struct audit_bundle b;
-	struct buf context, verdict, state, sealed, leaf, proof, note, file;
+	struct buf context, verdict, state, sealed, leaf, proof, note, receipt, file;
 	uint8_t hashes[WHOLE_LEAVES][SHA256_LEN];
 	struct err err;
 };
@@ -26,7 +27,7 @@ struct whole {
 static inline void whole_release(struct whole *w)
 {
 	struct buf *bufs[] = {&w->context, &w->verdict, &w->state, &w->sealed, &w->leaf, &w->proof,
-		&w->note, &w->file};
+		&w->note, &w->receipt, &w->file};
 	for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
 		buf_release(bufs[i]);
 	key_unref(&w->verifier);
@@ -153,6 +154,22 @@ static inline void whole_checkpoint(struct whole *w)
 	buf_release(&text);
 }
 
+static inline void whole_receipt(struct whole *w)
+{
+	struct buf seal = {0};
+	const struct receipt_proof proof = {.kind = RECEIPT_INCLUSION,
+		.size = w->b.tree_size,
+		.from = w->b.index,
+		.hashes = w->b.proof};
+	assert_ok(receipt_seal(
+			  w->ca_key, "log.example", w->b.tree_size, w->b.tree_root, &seal, &w->err),
+		w->err);
+	assert_ok(receipt_write(buf_bytes(&seal), &proof, &w->receipt, &w->err), w->err);
+	w->b.receipt = buf_bytes(&w->receipt);
+	w->b.receipt_key = key_spki(w->ca_key);
+	buf_release(&seal);
+}
+
 /* more: objects that the policy names, say. w is zeros; its file is what `assay audit` reads. */
 static inline void whole_make(
 	struct whole *w, const struct scene *s, const struct bytes *more, size_t more_count)
@@ -163,6 +180,7 @@ static inline void whole_make(
 		w->b.objects[w->b.object_count++] = more[i];
 	whole_leaf(w);
 	whole_checkpoint(w);
+	whole_receipt(w);
 	w->b.certs[0] = cert_der(w->cert);
 	w->b.cert_count = 1; /* the root is the auditor's */
 	assert_ok(audit_bundle_encode(&w->b, &w->file, &w->err), w->err);
