@@ -2,6 +2,7 @@
 /* How often the store waits for the disk: a lone append for one sync, a trusted decision with its two leaves for one as well. */
 #include "tests/fault/power_vfs.h"
 
+#include "tests/unit/verifier/content.h"
 #include "tests/unit/verifier/world.h"
 
 /* Syncs of the write-ahead log since `from`, and of any other file of the database. */
