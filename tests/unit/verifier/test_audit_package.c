@@ -3,6 +3,7 @@
  * away, bent or put elsewhere shows. */
 #include "ledger/audit_package.h"
 
+#include "crypto/dsse.h"
 #include "tests/unit/verifier/world.h"
 
 #define MEMBERS_MAX 64
@@ -301,6 +302,34 @@ static void signature__over_another_index__failed(void **state)
 	assert_step("maker's signature", AUDIT_FAILED, "over another index");
 }
 
+static void signature__over_something_else_than_a_statement__failed(void **state)
+{
+	(void)state;
+	struct buf envelope = {0};
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	package_audit_release(&audit);
+	/* The same payload, signed by the same key, as another type. */
+	struct package *package = NULL;
+	struct dsse *dsse = NULL;
+	assert_ok(package_open(buf_bytes(&archive), &package, &w.err), w.err);
+	struct bytes last = package_find(package, PACKAGE_SIGNATURE)->content;
+	assert_ok(dsse_parse(last, &dsse, &w.err), w.err);
+	assert_ok(
+		dsse_sign("application/json", buf_bytes(&dsse->payload), maker, &envelope, &w.err),
+		w.err);
+	archive.len = (size_t)(last.data - archive.data) - PACKAGE_BLOCK;
+	package_free(&package);
+	append(PACKAGE_SIGNATURE, buf_bytes(&envelope));
+	for (size_t i = 0; i < PACKAGE_END; i++)
+		buf_put_u8(&archive, 0);
+	assert_ok(package_audit_run(buf_bytes(&archive), &options, &audit, &w.err), w.err);
+	assert_false(audit.consistent);
+	assert_step("maker's signature", AUDIT_FAILED, "not an in-toto statement");
+	dsse_free(&dsse);
+	buf_release(&envelope);
+}
+
 static void signature__key_that_it_brings_is_anothers__failed(void **state)
 {
 	(void)state;
@@ -542,6 +571,7 @@ int main(void)
 		TEST(package__nothing_pinned__asserted),
 		TEST(signature__by_another_maker__failed),
 		TEST(signature__over_another_index__failed),
+		TEST(signature__over_something_else_than_a_statement__failed),
 		TEST(signature__key_that_it_brings_is_anothers__failed),
 		TEST(object__missing__decision_failed),
 		TEST(decision__missing__failed),
