@@ -67,7 +67,7 @@ static void put_decisions(void)
 		const json_t *e = json_array_get(list, i);
 		char path[PACKAGE_PATH_MAX + 64];
 		struct buf stripped = {0};
-		(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle",
+		(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle?chain=0",
 			json_string_value(json_object_get(e, "id")));
 		struct buf bundle = get(path);
 		assert_ok(package_strip(buf_bytes(&bundle), keep, NULL, &stripped, &w.err), w.err);
@@ -408,6 +408,35 @@ static void launch__of_renewals_missing__they_are_asserted(void **state)
 	buf_release(&text);
 }
 
+/* The renewal behind it brings its chain: what it stands on is proved all the same. */
+static void launch__missing_and_the_chain_there__proved(void **state)
+{
+	(void)state;
+	json_t *page = NULL;
+	struct buf text = {0}, stripped = {0};
+	char ask[128];
+	take_out(find("decisions/", 0));
+	struct test_member *entries = find("entries/000001", 0);
+	assert_ok(json_open(buf_bytes(&entries->content), JSON_INPUT_MAX, &page, &w.err), w.err);
+	json_array_remove(json_object_get(page, "entries"), 0);
+	(void)snprintf(ask, sizeof(ask), "/v1/records/%s/bundle",
+		json_string_value(json_object_get(
+			json_array_get(json_object_get(page, "entries"), 0), "id")));
+	struct buf bundle = get(ask);
+	assert_ok(package_strip(buf_bytes(&bundle), keep, NULL, &stripped, &w.err), w.err);
+	replace(find("decisions/", 0), buf_bytes(&stripped));
+	assert_ok(json_write(page, false, &text, &w.err), w.err);
+	replace(entries, buf_bytes(&text));
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	assert_step("earlier states", AUDIT_PROVED, "1 renewals bring the chain back");
+	assert_null(step("earlier states", AUDIT_ASSERTED));
+	json_decref(page);
+	buf_release(&text);
+	buf_release(&stripped);
+	buf_release(&bundle);
+}
+
 /* ---- what was bent ---- */
 
 static void decision__under_another_index__failed(void **state)
@@ -579,6 +608,7 @@ int main(void)
 		TEST(checkpoint__missing__failed),
 		TEST(policy__missing__said_so),
 		TEST(launch__of_renewals_missing__they_are_asserted),
+		TEST(launch__missing_and_the_chain_there__proved),
 		TEST(decision__under_another_index__failed),
 		TEST(decisions__out_of_order__failed),
 		TEST(bundle__with_whole_objects__failed),
