@@ -16,7 +16,8 @@ struct gathering {
 	uint64_t tree_size;
 	unsigned pages;
 	json_t *hosts, *incidents, *objects; /* sets */
-	json_t *decisions; /* [[index, id]] */
+	json_t *decisions; /* [[index, id, whether with its chain]] */
+	json_t *running; /* set of instances that a decision in the package accepted */
 };
 
 static void gathering_release(struct gathering *g)
@@ -25,6 +26,7 @@ static void gathering_release(struct gathering *g)
 	json_decref(g->incidents);
 	json_decref(g->objects);
 	json_decref(g->decisions);
+	json_decref(g->running);
 }
 
 static bool note(struct gathering *g, json_t *set, const char *key)
@@ -56,6 +58,22 @@ static bool note_objects(struct gathering *g, const struct ledger_entry *entry)
 	return true;
 }
 
+/* A renewal stands on the decision before it, which is in the package: its own chain would only
+ * repeat that. Of what was accepted before the time of the package the chain is all there is. */
+static bool decision_note(struct gathering *g, const struct ledger_entry *entry, const char *id)
+{
+	const struct decision_facts *f = &entry->facts;
+	char instance[2 * (HOST_ID_LEN + INSTANCE_ID_LEN) + 1];
+	hex_encode(BYTES_OF(f->host), instance);
+	hex_encode(BYTES_OF(f->instance), instance + strlen(instance));
+	bool chain = f->purpose == PURPOSE_RENEW && !json_object_get(g->running, instance);
+	if (f->trusted && !note(g, g->running, instance))
+		return false;
+	return json_array_append_new(g->decisions,
+		       json_pack("[I, s, b]", (json_int_t)entry->index, id, (int)chain)) == 0 ||
+	       err_set(&g->cli->err, ERR_NOMEM, "package");
+}
+
 static bool note_entry(struct gathering *g, const struct ledger_entry *entry)
 {
 	char hex[2 * SHA256_LEN + 1];
@@ -67,9 +85,7 @@ static bool note_entry(struct gathering *g, const struct ledger_entry *entry)
 	if (!note(g, g->hosts, hex))
 		return false;
 	hex_encode(BYTES_OF(entry->id), hex);
-	return json_array_append_new(
-		       g->decisions, json_pack("[I, s]", (json_int_t)entry->index, hex)) == 0 ||
-	       err_set(&g->cli->err, ERR_NOMEM, "package");
+	return decision_note(g, entry, hex);
 }
 
 /* ---- entries ---- */
@@ -155,12 +171,12 @@ static bool object_keep(
 	return package_file_add(g->file, path, object, err);
 }
 
-static bool decision_add(struct gathering *g, json_int_t index, const char *id)
+static bool decision_add(struct gathering *g, json_int_t index, const char *id, bool chain)
 {
 	OWNED(buf_release) struct buf bundle = {0}, stripped = {0};
 	char path[PATH_MAX_];
 	struct err *err = &g->cli->err;
-	(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle", id);
+	(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle%s", id, chain ? "" : "?chain=0");
 	if (!api_bytes(g->cli, path, NULL, NULL, &bundle) ||
 		!package_strip(buf_bytes(&bundle), object_keep, g, &stripped, err))
 		return err_wrap(err, "record %.16s", id);
@@ -173,7 +189,8 @@ static bool decisions_gather(struct gathering *g)
 	for (size_t i = 0; i < json_array_size(g->decisions); i++) {
 		const json_t *d = json_array_get(g->decisions, i);
 		if (!decision_add(g, json_integer_value(json_array_get(d, 0)),
-			    json_string_value(json_array_get(d, 1))))
+			    json_string_value(json_array_get(d, 1)),
+			    json_is_true(json_array_get(d, 2))))
 			return false;
 	}
 	return true;
@@ -274,9 +291,10 @@ bool package_gather(struct cli *cli, struct package_file *file, const struct pac
 		.hosts = json_object(),
 		.incidents = json_object(),
 		.objects = json_object(),
-		.decisions = json_array()};
+		.decisions = json_array(),
+		.running = json_object()};
 	struct checkpoint checkpoint;
-	if (!g.hosts || !g.incidents || !g.objects || !g.decisions)
+	if (!g.hosts || !g.incidents || !g.objects || !g.decisions || !g.running)
 		return err_set(&cli->err, ERR_NOMEM, "package");
 	if (!api_bytes(cli, "/log/checkpoint", NULL, NULL, &note_text) ||
 		!checkpoint_parse(buf_bytes(&note_text), &checkpoint, &cli->err) ||

@@ -21,6 +21,7 @@ struct package_decision {
 	uint8_t id[SHA256_LEN];
 	bool consistent; /* the audit held */
 	bool reproducible;
+	bool grounded; /* as struct audit_report has it: a renewal's bundle may bring its chain */
 	char failed[REASON_TEXT_MAX]; /* the first step that failed; "" otherwise */
 	struct decision_facts facts; /* as its objects tell, audited or not */
 	bool established; /* with the digest of what it established */

@@ -95,6 +95,7 @@ static void take_report(struct package_decision *d, const struct audit_report *r
 {
 	d->consistent = report->consistent;
 	d->reproducible = report->reproducible;
+	d->grounded = report->grounded;
 	d->rests_on_earlier = report->rests_on_earlier;
 	memcpy(d->earlier, report->earlier, sizeof(d->earlier));
 	memcpy(d->earlier_state, report->earlier_state, sizeof(d->earlier_state));
@@ -219,18 +220,27 @@ static const struct package_decision *by_id(
 	return NULL;
 }
 
+/* Renewals, by what is known of what they stand on. */
+struct standing {
+	size_t held, chained, away;
+};
+
 /* A renewal that was refused may stand on a state that was ended meanwhile: nobody trusted it. */
 static void walk_one(struct package_case *c, struct package_decision *d,
-	const struct package_decision *earlier, size_t *held, size_t *away)
+	const struct package_decision *earlier, struct standing *count)
 {
+	if (!earlier && d->consistent && d->grounded) {
+		count->chained++;
+		return;
+	}
 	if (!earlier || (!d->facts.trusted &&
 				memcmp(earlier->state_out, d->earlier_state, SHA256_LEN) != 0)) {
-		++*away;
+		count->away++;
 		return;
 	}
 	if (earlier->consistent && earlier->index < d->index && earlier->established &&
 		memcmp(earlier->state_out, d->earlier_state, SHA256_LEN) == 0) {
-		++*held;
+		count->held++;
 		return;
 	}
 	package_note(c, AUDIT_FAILED, "earlier state",
@@ -241,7 +251,8 @@ static void walk_one(struct package_case *c, struct package_decision *d,
 
 static bool walk_back(struct package_case *c, struct err *err)
 {
-	size_t n = c->audit->decision_count, held = 0, away = 0;
+	size_t n = c->audit->decision_count;
+	struct standing count = {0};
 	OWNED(free_ptr)
 	const struct package_decision **sorted = calloc(n ? n : 1, sizeof(*sorted));
 
@@ -254,14 +265,20 @@ static bool walk_back(struct package_case *c, struct err *err)
 		struct package_decision *d = &c->audit->decisions[i];
 
 		if (d->rests_on_earlier)
-			walk_one(c, d, by_id(sorted, n, d->earlier), &held, &away);
+			walk_one(c, d, by_id(sorted, n, d->earlier), &count);
 	}
-	if (held > 0)
+	if (count.held > 0)
 		package_note(c, AUDIT_PROVED, "earlier states",
-			"%zu renewals stand on what decisions in this package established", held);
-	if (away > 0)
+			"%zu renewals stand on what decisions in this package established",
+			count.held);
+	if (count.chained > 0)
+		package_note(c, AUDIT_PROVED, "earlier states",
+			"%zu renewals bring the chain back to the full appraisal that they stand "
+			"on",
+			count.chained);
+	if (count.away > 0)
 		package_note(c, AUDIT_ASSERTED, "earlier states",
-			"%zu renewals stand on decisions that are not in this package", away);
+			"%zu renewals stand on decisions that are not in this package", count.away);
 	return true;
 }
 

@@ -48,7 +48,9 @@ size_t package_padding(size_t size)
 
 static void put_text(uint8_t *header, size_t at, const char *text)
 {
-	memcpy(header + at, text, strlen(text));
+	struct bytes in = bytes_str(text);
+
+	memcpy(header + at, in.data, in.len);
 }
 
 /* The one form that a header has. path: package_path_ok. */

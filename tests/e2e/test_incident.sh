@@ -146,6 +146,9 @@ expect 2 '--from is needed' operator audit package --workload steady --out "$W/x
 expect 0 'files; check them' operator audit package --workload steady --from "$FROM" --out "$W/x.assay-package" \
 	--sign-key "$W/keys/auditor"
 cp "$W/verifier/ca.pem" "$W/known-ca.pem"
+printf 'log %s\nquorum none\n' "$(cat "$W/verifier/log.pub")" >"$W/known-log"
+openssl genpkey -algorithm ed25519 -out "$W/keys/other-log" 2>/dev/null
+printf 'log %s\nquorum none\n' "$(assay log key bank.example/log --key "$W/keys/other-log")" >"$W/other-log"
 verifier_stop
 host_stop one
 rm -rf "$W/verifier" "$W/host-one" "$W/tpm-one"
@@ -157,6 +160,12 @@ expect 0 'proven +maker' verify --maker "$W/keys/auditor.pub" --ca "$W/known-ca.
 grep -q 'earlier states: .* renewals stand on what decisions in this package' "$W/out" || die "renewals were not walked back"
 ! grep -q 'FAILED' "$W/out" || die "something failed"
 expect 1 'FAILED +maker' verify --maker "$W/keys/alice.pub"
+expect 0 'proven +checkpoint: signed by log' verify --log-policy "$W/known-log"
+expect 1 'FAILED +checkpoint' verify --log-policy "$W/other-log"
+expect 0 'proven, signed as you demand' assay audit timeline --package "$W/x.assay-package" --log-policy "$W/known-log"
+expect 1 'not consistent' assay audit timeline --package "$W/x.assay-package" --log-policy "$W/other-log"
+expect 2 'expected: assay audit package verify FILE' assay audit package "$W/x.assay-package"
+expect 2 'name a host or a workload' assay audit timeline
 ok "the package is audited offline"
 
 mkdir "$W/unpacked"

@@ -3,6 +3,7 @@
  * away, bent or put elsewhere shows. */
 #include "ledger/audit_package.h"
 
+#include "crypto/dsse.h"
 #include "tests/unit/verifier/world.h"
 
 #define MEMBERS_MAX 64
@@ -66,7 +67,7 @@ static void put_decisions(void)
 		const json_t *e = json_array_get(list, i);
 		char path[PACKAGE_PATH_MAX + 64];
 		struct buf stripped = {0};
-		(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle",
+		(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle?chain=0",
 			json_string_value(json_object_get(e, "id")));
 		struct buf bundle = get(path);
 		assert_ok(package_strip(buf_bytes(&bundle), keep, NULL, &stripped, &w.err), w.err);
@@ -301,6 +302,34 @@ static void signature__over_another_index__failed(void **state)
 	assert_step("maker's signature", AUDIT_FAILED, "over another index");
 }
 
+static void signature__over_something_else_than_a_statement__failed(void **state)
+{
+	(void)state;
+	struct buf envelope = {0};
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	package_audit_release(&audit);
+	/* The same payload, signed by the same key, as another type. */
+	struct package *package = NULL;
+	struct dsse *dsse = NULL;
+	assert_ok(package_open(buf_bytes(&archive), &package, &w.err), w.err);
+	struct bytes last = package_find(package, PACKAGE_SIGNATURE)->content;
+	assert_ok(dsse_parse(last, &dsse, &w.err), w.err);
+	assert_ok(
+		dsse_sign("application/json", buf_bytes(&dsse->payload), maker, &envelope, &w.err),
+		w.err);
+	archive.len = (size_t)(last.data - archive.data) - PACKAGE_BLOCK;
+	package_free(&package);
+	append(PACKAGE_SIGNATURE, buf_bytes(&envelope));
+	for (size_t i = 0; i < PACKAGE_END; i++)
+		buf_put_u8(&archive, 0);
+	assert_ok(package_audit_run(buf_bytes(&archive), &options, &audit, &w.err), w.err);
+	assert_false(audit.consistent);
+	assert_step("maker's signature", AUDIT_FAILED, "not an in-toto statement");
+	dsse_free(&dsse);
+	buf_release(&envelope);
+}
+
 static void signature__key_that_it_brings_is_anothers__failed(void **state)
 {
 	(void)state;
@@ -377,6 +406,35 @@ static void launch__of_renewals_missing__they_are_asserted(void **state)
 	assert_step("earlier states", AUDIT_ASSERTED, "1 renewals stand on decisions that are not");
 	json_decref(page);
 	buf_release(&text);
+}
+
+/* The renewal behind it brings its chain: what it stands on is proved all the same. */
+static void launch__missing_and_the_chain_there__proved(void **state)
+{
+	(void)state;
+	json_t *page = NULL;
+	struct buf text = {0}, stripped = {0};
+	char ask[128];
+	take_out(find("decisions/", 0));
+	struct test_member *entries = find("entries/000001", 0);
+	assert_ok(json_open(buf_bytes(&entries->content), JSON_INPUT_MAX, &page, &w.err), w.err);
+	json_array_remove(json_object_get(page, "entries"), 0);
+	(void)snprintf(ask, sizeof(ask), "/v1/records/%s/bundle",
+		json_string_value(json_object_get(
+			json_array_get(json_object_get(page, "entries"), 0), "id")));
+	struct buf bundle = get(ask);
+	assert_ok(package_strip(buf_bytes(&bundle), keep, NULL, &stripped, &w.err), w.err);
+	replace(find("decisions/", 0), buf_bytes(&stripped));
+	assert_ok(json_write(page, false, &text, &w.err), w.err);
+	replace(entries, buf_bytes(&text));
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	assert_step("earlier states", AUDIT_PROVED, "1 renewals bring the chain back");
+	assert_null(step("earlier states", AUDIT_ASSERTED));
+	json_decref(page);
+	buf_release(&text);
+	buf_release(&stripped);
+	buf_release(&bundle);
 }
 
 /* ---- what was bent ---- */
@@ -542,6 +600,7 @@ int main(void)
 		TEST(package__nothing_pinned__asserted),
 		TEST(signature__by_another_maker__failed),
 		TEST(signature__over_another_index__failed),
+		TEST(signature__over_something_else_than_a_statement__failed),
 		TEST(signature__key_that_it_brings_is_anothers__failed),
 		TEST(object__missing__decision_failed),
 		TEST(decision__missing__failed),
@@ -549,6 +608,7 @@ int main(void)
 		TEST(checkpoint__missing__failed),
 		TEST(policy__missing__said_so),
 		TEST(launch__of_renewals_missing__they_are_asserted),
+		TEST(launch__missing_and_the_chain_there__proved),
 		TEST(decision__under_another_index__failed),
 		TEST(decisions__out_of_order__failed),
 		TEST(bundle__with_whole_objects__failed),
