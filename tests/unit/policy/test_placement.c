@@ -48,8 +48,7 @@ static bool says(char (*lines)[REASON_TEXT_MAX], size_t n, const char *text)
 	return false;
 }
 
-#define CHECKED(text)     says(s->verdict->checked, s->verdict->checked_count, (text))
-#define NOT_CHECKED(text) says(s->verdict->not_checked, s->verdict->not_checked_count, (text))
+#define CHECKED(text) says(s->verdict->checked, s->verdict->checked_count, (text))
 
 /* The class asks for this too, and what was approved was approved under it. */
 static void class_with(const char *lines)
