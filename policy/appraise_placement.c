@@ -156,7 +156,7 @@ static void refuse_sandbox(struct appraisal *a, const struct sandbox_name *name)
 
 static void check_held(struct appraisal *a)
 {
-	for (size_t i = 0; i < SANDBOX_NAMES; i++)
+	for (size_t i = 0; i < ARRAY_LEN(policy_sandbox_names); i++)
 		if ((a->class->sandbox & policy_sandbox_names[i].bit) &&
 			!held(&a->runtime.launch, policy_sandbox_names[i].bit))
 			refuse_sandbox(a, &policy_sandbox_names[i]);

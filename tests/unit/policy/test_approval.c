@@ -2,8 +2,8 @@
 /* The statement of an approval and of a rollback's approval: its form, at its limits and beyond them. */
 #include "policy/policy.h"
 
-#include "edit.h"
 #include "policy/release_version.h"
+#include "tests/support/unit.h"
 
 #define TEXT(...) ((char *)(uintptr_t)(__VA_ARGS__))
 
@@ -46,6 +46,21 @@ static bool rollback_written(void)
 {
 	buf_clear(&statement);
 	return rollback_approval_statement(&said, &statement, &err);
+}
+
+/* A text with one place of it saying something else: `from` must be in it, its first place is changed. */
+static void edit(struct buf *ret, struct bytes text, const char *from, const char *to)
+{
+	const uint8_t *at = memmem(text.data, text.len, from, strlen(from));
+	size_t before;
+
+	assert_non_null(at);
+	before = (size_t)(at - text.data);
+	buf_clear(ret);
+	buf_put(ret, bytes_of(text.data, before));
+	buf_put_str(ret, to);
+	buf_put(ret, bytes_of(at + strlen(from), text.len - before - strlen(from)));
+	assert_false(ret->failed);
 }
 
 /* One text after the other: at its limit, and one byte over it. */

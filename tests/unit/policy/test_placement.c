@@ -48,8 +48,7 @@ static bool says(char (*lines)[REASON_TEXT_MAX], size_t n, const char *text)
 	return false;
 }
 
-#define CHECKED(text)     says(s->verdict->checked, s->verdict->checked_count, (text))
-#define NOT_CHECKED(text) says(s->verdict->not_checked, s->verdict->not_checked_count, (text))
+#define CHECKED(text) says(s->verdict->checked, s->verdict->checked_count, (text))
 
 /* The class asks for this too, and what was approved was approved under it. */
 static void class_with(const char *lines)
@@ -299,6 +298,26 @@ static void appraise__third_parties__each_in_an_allowed_place(void **state)
 	}
 }
 
+static void appraise__third_parties__a_part_of_their_own(void **state)
+{
+	bool found = false;
+
+	(void)state;
+	class_with("    third_party_jurisdictions: [CH]\n    jurisdictions: [CH]\n");
+	host_has(0, "jurisdiction", "CH");
+	scene_run(s);
+	assert_trusted(s);
+	for (size_t i = 0; i < s->verdict->checked_count; i++) {
+		if (strstr(s->verdict->checked[i], "third parties: ")) {
+			assert_int_equal(s->verdict->checked_part[i], PART_THIRD_PARTIES);
+			found = true;
+		}
+		if (strstr(s->verdict->checked[i], "host: jurisdiction"))
+			assert_int_equal(s->verdict->checked_part[i], PART_PLACEMENT);
+	}
+	assert_true(found);
+}
+
 /* As many bytes as may be, and one more. */
 static void appraise__third_parties__no_longer_than_may_be(void **state)
 {
@@ -543,6 +562,7 @@ int main(void)
 		T(appraise__attribute_other_or_missing__refused),
 		T(appraise__class_asks_nothing__attributes_are_not_looked_at),
 		T(appraise__third_parties__each_in_an_allowed_place),
+		T(appraise__third_parties__a_part_of_their_own),
 		T(appraise__third_parties__no_longer_than_may_be),
 		T(appraise__third_parties_under_no_class__not_asked_for),
 		T(policy__placement__read_or_refused),

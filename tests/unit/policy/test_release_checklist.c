@@ -111,6 +111,45 @@ static void gate__answer__says_what_was_judged(void **state)
 	json_decref(answer);
 }
 
+/* ---- the parts of a verdict ---- */
+
+static enum verdict_part part_of(const char *line)
+{
+	for (size_t i = 0; i < s->verdict->checked_count; i++)
+		if (strncmp(s->verdict->checked[i], line, strlen(line)) == 0)
+			return s->verdict->checked_part[i];
+	fail_msg("nothing is checked that begins with %s", line);
+	return PART_OTHER;
+}
+
+static void verdict__lines_of_a_release__each_of_its_part(void **state)
+{
+	struct release_input input = {.environment = bytes_str("prod"), .statement_count = 1};
+
+	(void)state;
+	say_tested("PASSED", keys.other);
+	s->class_lines = SCENE_CLASS_LINES "    statements:\n"
+					   "      - {kind: test-result, name: tests}\n";
+	s->top_lines = buf_str(&top);
+	scene_policy(s);
+	for (size_t i = 0; i < SCENE_APPROVALS; i++)
+		memcpy(s->approvals[i].approval.clause, s->policy->classes[0].clause, SHA256_LEN);
+	scene_approve(s);
+	input.envelope = s->context.release;
+	input.approvals = s->context.approvals;
+	input.approval_count = s->context.approval_count;
+	input.statements = views;
+	memset(s->verdict, 0, sizeof(*s->verdict));
+	s->verdict->part = PART_RELEASE;
+	assert_ok(release_appraise(&input, s->policy, SCENE_NOW, s->verdict, &release, &s->err),
+		s->err);
+	assert_int_equal(s->verdict->reason_count, 0);
+	assert_int_equal(part_of("release ocr 1.4.0: "), PART_RELEASE);
+	assert_int_equal(part_of("statement tests: "), PART_STATEMENTS);
+	assert_int_equal(part_of("approval as security: "), PART_APPROVALS);
+	assert_int_equal(s->verdict->part, PART_RELEASE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +160,7 @@ int main(void)
 		T(checklist__not_signed_or_class_unknown__not_met),
 		T(checklist__release_that_does_not_parse__empty_and_not_met),
 		T(gate__answer__says_what_was_judged),
+		T(verdict__lines_of_a_release__each_of_its_part),
 #undef T
 	};
 
