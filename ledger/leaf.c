@@ -21,6 +21,9 @@ static const char *const names[] = {
 	[LEAF_KEY] = "key",
 	[LEAF_INSTANCE_END] = "instance-end",
 	[LEAF_ROLLOUT] = "rollout",
+	[LEAF_ELEVATION] = "elevation",
+	[LEAF_RETENTION] = "retention",
+	[LEAF_INCIDENT] = "incident",
 };
 static_assert(ARRAY_LEN(names) == LEAF_TYPES, "every leaf type has a name");
 

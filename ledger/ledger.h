@@ -34,6 +34,9 @@ enum leaf_type {
 	LEAF_KEY = 9,
 	LEAF_INSTANCE_END = 10,
 	LEAF_ROLLOUT = 11,
+	LEAF_ELEVATION = 12,
+	LEAF_RETENTION = 13,
+	LEAF_INCIDENT = 14,
 	LEAF_TYPES
 };
 const char *leaf_type_name(enum leaf_type type);

@@ -302,6 +302,7 @@ bool policy_summary(const struct policy *policy, json_t **ret, struct err *err)
 	say_keys(&w, policy);
 	say_approvers(&w, policy);
 	say_classes(&w, policy);
+	words_say_retention(&w, policy);
 	hex_encode(BYTES_OF(policy->digest), hex);
 	/* json_pack frees what it was given when it fails. */
 	*ret = json_pack("{s:I,s:s,s:s,s:o,s:o}", "version", (json_int_t)policy->version, "sha256",
