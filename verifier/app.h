@@ -51,6 +51,7 @@ struct app {
 	struct policy_ref *policy;
 	struct policy_ref *staged; /* NULL: none */
 	int64_t staged_seq; /* its row */
+	struct retention *retention; /* destroys what is past its time */
 	struct shadow *shadow; /* judges stored decisions by other policies */
 	SSL_CTX *tls;
 	struct http_server *server;
@@ -228,5 +229,10 @@ bool serve_approval(struct call *call, struct err *err);
 bool serve_records(struct call *call, struct err *err);
 bool serve_record(struct call *call, struct err *err);
 bool serve_record_bundle(struct call *call, struct err *err);
+bool serve_retention(struct call *call, struct err *err);
+bool serve_retention_sweep(struct call *call, struct err *err);
+bool serve_holds(struct call *call, struct err *err);
+bool serve_hold_set(struct call *call, struct err *err);
+bool serve_hold_lift(struct call *call, struct err *err);
 
 #endif

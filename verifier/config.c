@@ -17,6 +17,9 @@
 #define LIFETIME_DEFAULT (7 * 86400)
 #define LIFETIME_MAX     CREDENTIAL_LIFETIME_MAX
 #define NODE_AGE_DEFAULT 3600
+#define GRACE_DEFAULT    (7 * 86400)
+#define GRACE_MIN        86400
+#define GRACE_MAX        (INT64_C(366) * 86400)
 #define THREADS_MAX      256u
 #define CONNECTIONS_MAX  1000000u
 
@@ -35,6 +38,7 @@ struct file_config {
 	char *database, *policy, *references, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
 	char *content_key, *log_key, *log_origin, *log_directory, *log_policy, *log_quorum_age;
+	char *retention_grace;
 	unsigned connections_max, connections_per_peer;
 	enum log_format log_format;
 	enum log_level *log_level;
@@ -122,6 +126,7 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT_OPTIONAL(log_policy),
 	TEXT_OPTIONAL(log_quorum_age),
 	TEXT_OPTIONAL(host_certificate_lifetime),
+	TEXT_OPTIONAL(retention_grace),
 	NUMBER_OPTIONAL(connections_max),
 	NUMBER_OPTIONAL(connections_per_peer),
 	CYAML_FIELD_ENUM("log_format", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_config,
@@ -325,6 +330,16 @@ static bool admission_take(const struct file_config *file, struct config *config
 	       err_set(err, ERR_CONFIG, "admission_node_age: at least 1s");
 }
 
+static bool retention_take(const struct file_config *file, struct config *config, struct err *err)
+{
+	config->retention_grace = GRACE_DEFAULT;
+	if (file->retention_grace && !time_parse_duration(bytes_str(file->retention_grace),
+					     GRACE_MAX, &config->retention_grace, err))
+		return err_wrap(err, "retention_grace");
+	return config->retention_grace >= GRACE_MIN ||
+	       err_set(err, ERR_CONFIG, "retention_grace: at least 1d");
+}
+
 /* A namespace is named exactly and once: a pattern would admit more than somebody thought of. */
 static bool namespaces_take(const struct file_config *file, struct config *config, struct err *err)
 {
@@ -371,7 +386,7 @@ bool config_parse(struct bytes yaml, const char *name, const char *directory, st
 	bool ok = names_take(file, &config, err) && paths_take(file, directory, &config, err) &&
 		  policy_keys_take(file, directory, &config, err) &&
 		  limits_take(file, &config, err) && quorum_take(file, &config, err) &&
-		  namespaces_take(file, &config, err) && admission_take(file, &config, err) &&
+		  retention_take(file, &config, err) && namespaces_take(file, &config, err) && admission_take(file, &config, err) &&
 		  listen_take(file->listen, &config.address, &config.port, err);
 	yaml_free(&schema, data, 0);
 	if (!ok) {

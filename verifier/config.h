@@ -51,6 +51,8 @@ struct config {
 	int64_t log_quorum_age; /* seconds; nothing is decided on a ledger that no quorum saw for
 				   longer; 0: not demanded */
 	int64_t host_certificate_lifetime; /* seconds; default 7 days */
+	int64_t retention_grace; /* seconds until a shorter retention, or a hold's end, destroys;
+				    default 7 days */
 	unsigned connections_max, connections_per_peer; /* 0: the front's defaults */
 	struct config_namespace *namespaces; /* whose Pods are admitted, into which environment */
 	size_t namespace_count;

@@ -63,8 +63,7 @@ static void retention__nothing_said__for_ever(void **state)
 	for (unsigned kind = 0; kind < RETENTION_KINDS; kind++)
 		assert_int_equal(of("low", kind), RETENTION_FOREVER);
 	for (unsigned type = 0; type < 20; type++)
-		assert_int_equal(
-			retention_of_entry(&policy->retention, type), RETENTION_FOREVER);
+		assert_int_equal(retention_of_entry(&policy->retention, type), RETENTION_FOREVER);
 }
 
 static void retention__times_said__those_and_for_ever_the_rest(void **state)
@@ -78,10 +77,8 @@ static void retention__times_said__those_and_for_ever_the_rest(void **state)
 	assert_int_equal(of("low", RETENTION_RENEW), DAY);
 	assert_int_equal(of("low", RETENTION_REFUSED), RETENTION_FOREVER);
 	assert_int_equal(retention_of_entry(&policy->retention, LEAF_HOST_STATE), 30 * DAY);
-	assert_int_equal(
-		retention_of_entry(&policy->retention, LEAF_ISSUED), RETENTION_FOREVER);
-	assert_int_equal(
-		retention_of_entry(&policy->retention, LEAF_APPROVAL), RETENTION_FOREVER);
+	assert_int_equal(retention_of_entry(&policy->retention, LEAF_ISSUED), RETENTION_FOREVER);
+	assert_int_equal(retention_of_entry(&policy->retention, LEAF_APPROVAL), RETENTION_FOREVER);
 }
 
 static void retention__class_with_times_of_its_own__these_come_first(void **state)
@@ -148,11 +145,12 @@ static void retention__each_entry_kind__may_be_said(void **state)
 	for (size_t i = 0; i < RETENTION_ENTRY_KINDS; i++) {
 		char line[96];
 
-		(void)snprintf(line, sizeof(line), "retention:\n  entries: [{type: %s, keep: 5d}]\n",
+		(void)snprintf(line, sizeof(line),
+			"retention:\n  entries: [{type: %s, keep: 5d}]\n",
 			retention_entries[i].name);
 		take(line, &policy);
-		assert_int_equal(retention_of_entry(&policy->retention,
-					 retention_entries[i].leaf_type),
+		assert_int_equal(
+			retention_of_entry(&policy->retention, retention_entries[i].leaf_type),
 			5 * DAY);
 	}
 }
@@ -184,8 +182,7 @@ static void retention__in_words__every_time(void **state)
 		&policy);
 	assert_ok(policy_summary(policy, &summary, &err), err);
 	const json_t *lines = json_object_get(summary, "summary");
-	assert_says(lines,
-		"kept of decisions: launches 730d, renewals 30d, refusals for ever");
+	assert_says(lines, "kept of decisions: launches 730d, renewals 30d, refusals for ever");
 	assert_says(lines,
 		"kept of decisions of risk class low: launches 730d, renewals 30d, refusals 36h");
 	assert_says(lines, "kept of host-state entries: 90d");
@@ -206,18 +203,18 @@ static void retention__differences__looser_when_shorter(void **state)
 
 	(void)state;
 	take("retention:\n  renew: 30d\n  entries: [{type: host-state, keep: 90d}]\n", &policy);
-	take("retention:\n  launch: 10d\n  renew: 40d\n  risk_classes: [{name: low, refused: 2d}]\n",
+	take("retention:\n  launch: 10d\n  renew: 40d\n  risk_classes: [{name: low, refused: "
+	     "2d}]\n",
 		&other);
 	assert_ok(policy_diff(policy, other, &diff, &err), err);
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
 		const char *direction = NULL;
 		size_t k;
 
-		json_array_foreach(json_object_get(diff, "changes"), k, change)
-			if (strcmp(json_string_value(json_object_get(change, "text")),
-				    wanted[i].text) == 0)
-				direction =
-					json_string_value(json_object_get(change, "direction"));
+		json_array_foreach(json_object_get(diff, "changes"), k,
+			change) if (strcmp(json_string_value(json_object_get(change, "text")),
+					    wanted[i].text) == 0) direction =
+			json_string_value(json_object_get(change, "direction"));
 		if (!direction || strcmp(direction, wanted[i].direction) != 0)
 			fail_msg("%s: %s", wanted[i].text, direction ? direction : "not said");
 	}
