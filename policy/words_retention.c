@@ -38,6 +38,19 @@ void words_say_retention(struct words *w, const struct policy *policy)
 				time_text(r->entries[i], keep));
 }
 
+void words_explain_retention(
+	struct words *w, const struct policy *policy, const struct policy_class *class)
+{
+	struct retention_times times;
+
+	if (!policy->retention.said)
+		return;
+	for (unsigned kind = 0; kind < RETENTION_KINDS; kind++)
+		times.keep[kind] =
+			retention_of_decision(&policy->retention, bytes_str(class->name), kind);
+	say_times(w, "", &times);
+}
+
 /* ---- differences ---- */
 
 static void diff_time(

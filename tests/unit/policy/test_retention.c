@@ -187,6 +187,9 @@ static void retention__in_words__every_time(void **state)
 		"kept of decisions of risk class low: launches 730d, renewals 30d, refusals 36h");
 	assert_says(lines, "kept of host-state entries: 90d");
 	json_decref(summary);
+	assert_ok(policy_class_explain(policy, &policy->classes[0], &summary, &err), err);
+	assert_says(summary, "kept of decisions: launches 730d, renewals 30d, refusals 36h");
+	json_decref(summary);
 }
 
 static void retention__differences__looser_when_shorter(void **state)
