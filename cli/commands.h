@@ -18,7 +18,7 @@ extern const struct command cmd_compliance_report;
 extern const struct command cmd_host_invite, cmd_host_list, cmd_host_show, cmd_host_confirm,
 	cmd_host_quarantine, cmd_host_retire, cmd_host_attributes;
 extern const struct command cmd_retention_status, cmd_retention_sweep, cmd_hold_set, cmd_hold_list,
-	cmd_hold_lift;
+	cmd_hold_lift, cmd_entry_export, cmd_entry_verify, cmd_entry_redact;
 extern const struct command cmd_record_get, cmd_record_list, cmd_audit;
 extern const struct command cmd_quote_verify, cmd_ek_verify, cmd_dsse_verify, cmd_model_digest,
 	cmd_model_sign, cmd_model_verify, cmd_log_inclusion, cmd_log_consistency, cmd_log_key,

@@ -279,7 +279,7 @@ static bool content_there(struct sql *sql, uint64_t index, struct err *err)
 	bool is = false;
 	if (!record_gone(sql, index, &gone, &is, err))
 		return false;
-	return !is || err_set(err, ERR_NOT_FOUND,
+	return !is || err_set(err, ERR_GONE,
 			      "what this record was decided on was destroyed at %s, as ledger "
 			      "entry %llu says",
 			      time_format(gone.time, time), (unsigned long long)gone.entry);

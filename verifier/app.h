@@ -90,7 +90,7 @@ struct policy_ref *app_policy(struct app *app);
  * beside the leaf. */
 must_use bool entry_make(struct app *app, enum leaf_type type, int64_t time, struct bytes content,
 	bool keep, struct leaf_row *ret, struct err *err);
-/* A state change, as canonical JSON, appended in a job. Takes the reference to `content`; NULL is
+/* A state change, as canonical JSON with a salt for each field (ledger/fields.h), appended in a job. Takes the reference to `content`; NULL is
  * ERR_NOMEM. */
 must_use bool entry_append(struct app *app, struct store_tx *tx, enum leaf_type type, int64_t time,
 	json_t *content, struct err *err);
@@ -234,5 +234,7 @@ bool serve_retention_sweep(struct call *call, struct err *err);
 bool serve_holds(struct call *call, struct err *err);
 bool serve_hold_set(struct call *call, struct err *err);
 bool serve_hold_lift(struct call *call, struct err *err);
+bool serve_entry(struct call *call, struct err *err);
+bool serve_entry_redact(struct call *call, struct err *err);
 
 #endif

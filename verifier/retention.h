@@ -61,6 +61,9 @@ must_use bool history_due(struct sql *sql, const struct retention_view *view,
 must_use bool entry_due(struct sql *sql, const struct retention_view *view,
 	const struct entry_row *row, bool *ret, struct err *err);
 
+must_use bool entry_held(struct sql *sql, const struct holds *holds, const struct entry_row *row,
+	bool *ret, struct err *err);
+
 /* ---- retention_batch.c: one transaction ---- */
 
 struct retention_batch {

@@ -194,18 +194,28 @@ static bool hold_fits_entry(
 	return !hold->workload[0] || !s->workload[0] || strcmp(hold->workload, s->workload) == 0;
 }
 
+bool entry_held(struct sql *sql, const struct holds *holds, const struct entry_row *row, bool *ret,
+	struct err *err)
+{
+	struct subject s = {0};
+	*ret = false;
+	if (holds->count > 0 && !subject_read(sql, row, &s, err))
+		return false;
+	for (size_t i = 0; i < holds->count; i++)
+		*ret = *ret || hold_fits_entry(&holds->list[i], row, &s);
+	return true;
+}
+
 bool entry_due(struct sql *sql, const struct retention_view *view, const struct entry_row *row,
 	bool *ret, struct err *err)
 {
-	struct subject s = {0};
+	bool held = false;
 	*ret = row->type != LEAF_RETENTION &&
 	       is_past(row->time, rules_of_entry(view->rules, row->type), view->now);
-	if (!*ret || view->holds->count == 0)
+	if (!*ret)
 		return true;
-	if (!subject_read(sql, row, &s, err))
+	if (!entry_held(sql, view->holds, row, &held, err))
 		return false;
-	for (size_t i = 0; i < view->holds->count; i++)
-		if (hold_fits_entry(&view->holds->list[i], row, &s))
-			*ret = false;
+	*ret = !held;
 	return true;
 }

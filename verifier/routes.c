@@ -88,6 +88,8 @@ const struct route app_routes[] = {
 	GET("/v1/records/{id}/bundle", READERS, serve_record_bundle),
 	GET("/v1/retention", READERS, serve_retention),
 	POST("/v1/retention/sweep", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_retention_sweep),
+	GET("/v1/entries/{index}", READERS, serve_entry),
+	POST("/v1/entries/{index}/redact", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_entry_redact),
 	GET("/v1/holds", READERS, serve_holds),
 	POST("/v1/holds", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_hold_set),
 	POST("/v1/holds/{id}/lift", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_hold_lift),
