@@ -22,8 +22,8 @@ static json_t *proof_json(struct bytes proof)
 	json_t *list = json_array();
 
 	for (size_t at = 0; list && at + SHA256_LEN <= proof.len; at += SHA256_LEN)
-		if (json_array_append_new(
-			    list, hex_json(bytes_of(proof.data + at, SHA256_LEN))) != 0) {
+		if (json_array_append_new(list, hex_json(bytes_of(proof.data + at, SHA256_LEN))) !=
+			0) {
 			json_decref(list);
 			return NULL;
 		}
@@ -64,8 +64,8 @@ void entry_opened_release(struct entry_opened *entry)
 	memset(entry, 0, sizeof(*entry));
 }
 
-static void read_hex(struct json_fields *f, const json_t *value, const char *key, size_t max,
-	struct buf *out)
+static void read_hex(
+	struct json_fields *f, const json_t *value, const char *key, size_t max, struct buf *out)
 {
 	const char *text = json_string_value(value);
 	uint8_t bytes[LEDGER_LEAF_MAX];

@@ -21,8 +21,7 @@ struct entry_file { /* borrows */
 	struct bytes checkpoint;
 };
 /* ERR_UNSUPPORTED when the content is not JSON: entries of credentials are CBOR. */
-must_use bool entry_file_write(
-	const struct entry_file *file, struct buf *out, struct err *err);
+must_use bool entry_file_write(const struct entry_file *file, struct buf *out, struct err *err);
 
 /* One that was read: owns what it has. */
 struct entry_opened {

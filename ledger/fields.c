@@ -24,8 +24,8 @@ void fields_release(struct fields *fields)
 
 /* ---- one field ---- */
 
-static bool field_digest(const char *salt, const char *name, json_t *value,
-	char ret[HEX_LEN + 1], struct err *err)
+static bool field_digest(
+	const char *salt, const char *name, json_t *value, char ret[HEX_LEN + 1], struct err *err)
 {
 	OWNED(json_release) json_t *field = json_pack("[s, s, O]", salt, name, value);
 	OWNED(buf_release) struct buf text = {0};
@@ -109,8 +109,8 @@ static bool read_redacted(const json_t *list, struct digests *d, struct err *err
 	return true;
 }
 
-static bool read_field(const json_t *salts, const char *name, json_t *value, struct digests *d,
-	struct err *err)
+static bool read_field(
+	const json_t *salts, const char *name, json_t *value, struct digests *d, struct err *err)
 {
 	const char *salt = json_string_value(json_object_get(salts, name));
 	uint8_t bytes[FIELD_SALT_LEN];
@@ -207,8 +207,8 @@ bool fields_redact(struct bytes kept, const char *name, struct buf *ret_kept, st
 			"this entry is from before fields could be taken out");
 	json_t *value = json_object_get(before.shown, name), *list = NULL;
 	if (!value)
-		return err_set(err, ERR_NOT_FOUND, "the entry shows no field %s",
-			ESC(bytes_str(name)));
+		return err_set(
+			err, ERR_NOT_FOUND, "the entry shows no field %s", ESC(bytes_str(name)));
 	json_t *salts = json_object_get(root, KEY_SALTS);
 	if (!field_digest(json_string_value(json_object_get(salts, name)), name, value, hex, err))
 		return false;

@@ -23,8 +23,7 @@ static bool index_read(struct call *call, uint64_t *ret, struct err *err)
 }
 
 /* Decisions have records; what has gone is told with when. */
-static bool content_there(
-	struct sql *sql, uint64_t index, struct leaf_row *leaf, struct err *err)
+static bool content_there(struct sql *sql, uint64_t index, struct leaf_row *leaf, struct err *err)
 {
 	struct gone gone;
 	char time[TIME_TEXT_MAX];
@@ -68,8 +67,7 @@ static bool tree_choose(struct exporting *e, struct checkpoint *ret, struct err 
 {
 	*ret = (struct checkpoint){0};
 	if (!cosigned_get(e->sql, &e->checkpoint, err) ||
-		(e->checkpoint.len > 0 &&
-			!checkpoint_parse(buf_bytes(&e->checkpoint), ret, err)))
+		(e->checkpoint.len > 0 && !checkpoint_parse(buf_bytes(&e->checkpoint), ret, err)))
 		return false;
 	if (ret->size > e->index)
 		return true;

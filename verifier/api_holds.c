@@ -141,12 +141,12 @@ static bool set_work(struct store_tx *tx, void *arg, struct err *err)
 	       hold_entry(s->call, tx, "hold-set", s->row.set, &s->row, s->row.reason, err);
 }
 
-static void log_hold(struct call *call, const char *event, const struct hold_row *row)
+static void log_hold(
+	struct call *call, const char *event, const struct hold_row *row, const char *said)
 {
 	char id[24];
 	(void)snprintf(id, sizeof(id), "%lld", (long long)row->id);
-	call_log(call, event, bytes_str(id),
-		bytes_str(row->lift_asked ? row->lift_reason : row->reason));
+	call_log(call, event, bytes_str(id), bytes_str(said));
 }
 
 bool serve_hold_set(struct call *call, struct err *err)
@@ -157,7 +157,7 @@ bool serve_hold_set(struct call *call, struct err *err)
 	(void)snprintf(s.row.by, sizeof(s.row.by), "%s", call->who.uri);
 	if (!store_run(call->app->store, set_work, &s, err))
 		return false;
-	log_hold(call, "hold-set", &s.row);
+	log_hold(call, "hold-set", &s.row, s.row.reason);
 	return call_json(call, 201, hold_json(&s.row), err);
 }
 
@@ -227,6 +227,6 @@ bool serve_hold_lift(struct call *call, struct err *err)
 	l.reason = buf_str(&reason);
 	if (!store_run(call->app->store, lift_work, &l, err))
 		return false;
-	log_hold(call, l.row.lifted ? "hold-lifted" : "hold-lift-asked", &l.row);
+	log_hold(call, l.row.lifted ? "hold-lifted" : "hold-lift-asked", &l.row, l.reason);
 	return call_json(call, 200, hold_json(&l.row), err);
 }

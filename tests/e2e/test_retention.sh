@@ -98,6 +98,51 @@ expect 0 'Orchard Bank' run_agent
 operator record list --limit 1 --json | grep -q '"content":"kept"' || die "the new record is not kept"
 ok "verifier__after_a_destruction__starts_and_decides_as_ever"
 
+HOST=$(operator host list --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["hosts"][0]["id"])')
+operator host quarantine "$HOST" --reason "Mr Smith took it home" >/dev/null
+ENTRY=$(curl -sf --cacert "$W/verifier/ca.pem" "https://127.0.0.1:$PORT/log/latest" | sed -n 2p)
+ENTRY=$((ENTRY - 1))
+expect 0 'check it with: assay entry verify' operator entry export "$ENTRY" --out "$W/entry"
+expect 0 'reason:? +Mr Smith took it home' assay entry verify "$W/entry"
+expect 0 '' operator entry export "$ENTRY" --out "$W/less" --redact reason --redact by
+expect 0 '^redacted: 2 fields' assay entry verify "$W/less"
+! grep -q 'Smith' "$W/less" || die "what was left out is there"
+printf 'log %s\nquorum none\n' "$(cat "$W/verifier/log.pub")" >"$W/log-policy"
+expect 0 '^tree: proved' assay entry verify "$W/less" --log-policy "$W/log-policy"
+sed 's/quarantined/active/' "$W/less" >"$W/bent"
+expect 1 'not what the leaf commits to' assay entry verify "$W/bent"
+# A program that is not ours, with nothing but SHA-256 and JSON.
+python3 - "$W/less" <<-'CHECK' || die "another program does not find the same"
+	import hashlib, json, sys
+	e = json.load(open(sys.argv[1]))
+	canonical = lambda v: json.dumps(v, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+	sha = lambda b: hashlib.sha256(b).digest()
+	c, salts = e["content"], e["content"]["salts"]
+	digests = sorted(c["redacted"] + [sha(canonical([salts[k], k, c[k]])).hex() for k in c if k not in ("salts", "redacted")])
+	committed = canonical({"type": "assay/fields/1", "digests": digests})
+	assert bytes.fromhex(e["leaf"]).endswith(sha(bytes.fromhex(e["salt"]) + committed)), "commitment"
+	node, index = sha(b"\0" + bytes.fromhex(e["leaf"])), e["index"]
+	last = int(e["checkpoint"].split("\n")[1]) - 1
+	for p in map(bytes.fromhex, e["proof"]):
+	    if index % 2 or index == last:
+	        node = sha(b"\1" + p + node)
+	        while index % 2 == 0 and index:
+	            index, last = index >> 1, last >> 1
+	    else:
+	        node = sha(b"\1" + node + p)
+	    index, last = index >> 1, last >> 1
+	import base64
+	assert base64.b64decode(e["checkpoint"].split("\n")[2]) == node, "root"
+CHECK
+ok "T20__field_of_an_exported_entry_changed__not_proved"
+
+expect 0 'field reason destroyed; the rest stays proved' operator entry redact "$ENTRY" --field reason --reason "asked by Mr Smith"
+operator entry export "$ENTRY" --out "$W/entry" 2>/dev/null
+expect 0 '^redacted: 1 field$' assay entry verify "$W/entry" --log-policy "$W/log-policy"
+expect 3 'shows no field reason' operator entry redact "$ENTRY" --field reason --reason again
+expect 3 'event is not taken out' operator entry redact "$ENTRY" --field event --reason r
+ok "redact__field_in_the_store__gone_and_the_rest_proved"
+
 host_stop one
 verifier_stop
 printf '%d passed, 0 failed\n' "$CHECKS"

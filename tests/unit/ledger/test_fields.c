@@ -5,8 +5,9 @@
 #include "base/text.h"
 #include "tests/support/unit.h"
 
-static const char PLAIN[] = "{\"by\":\"anna\",\"event\":\"host-state\",\"reason\":\"M\xc3\xbcller was "
-			    "here\",\"n\":7,\"list\":[\"a\",\"b\"]}";
+static const char PLAIN[] =
+	"{\"by\":\"anna\",\"event\":\"host-state\",\"reason\":\"M\xc3\xbcller was "
+	"here\",\"n\":7,\"list\":[\"a\",\"b\"]}";
 static struct buf kept, text, other;
 static struct fields fields;
 static struct err err;
@@ -168,11 +169,14 @@ static void fields__malformed__refused(void **state)
 		{"{\"a\":1,\"salts\":{}}", "salts: a: not the hex of a salt"},
 		{"{\"a\":1,\"salts\":{\"a\":\"00\"}}", "salts: a: not the hex of a salt"},
 		{"{\"salts\":{\"a\":\"" SALT "\"}}", "salts: one is no field's"},
-		{"{\"a\":1,\"salts\":{\"a\":\"" SALT "\"},\"redacted\":[]}", "not a list of digests"},
-		{"{\"a\":1,\"salts\":{\"a\":\"" SALT "\"},\"redacted\":[1]}", "not the hex of a digest"},
+		{"{\"a\":1,\"salts\":{\"a\":\"" SALT "\"},\"redacted\":[]}",
+			"not a list of digests"},
+		{"{\"a\":1,\"salts\":{\"a\":\"" SALT "\"},\"redacted\":[1]}",
+			"not the hex of a digest"},
 		{"{\"a\":1,\"salts\":{\"a\":\"" SALT "\"},\"redacted\":[\"ab\"]}",
 			"not the hex of a digest"},
-		{"{\"salts\":{},\"redacted\":[\"" SALT "\",\"" SALT "\"]}", "a digest is there twice"},
+		{"{\"salts\":{},\"redacted\":[\"" SALT "\",\"" SALT "\"]}",
+			"a digest is there twice"},
 	};
 
 	(void)state;

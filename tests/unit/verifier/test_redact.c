@@ -160,7 +160,8 @@ static void T9__field_of_a_held_entry__not_redacted(void **state)
 	(void)state;
 	int64_t index = quarantine();
 	hex_encode(BYTES_OF(w.host_id), host);
-	json_decref(post(&w.admin, "/v1/holds", 201, "{\"host\":\"%s\",\"reason\":\"case 17\"}", host));
+	json_decref(
+		post(&w.admin, "/v1/holds", 201, "{\"host\":\"%s\",\"reason\":\"case 17\"}", host));
 	json_t *answer = redact(index, "reason", 409);
 	assert_non_null(strstr(message(answer), "a hold keeps this entry"));
 	json_decref(answer);
@@ -187,15 +188,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(entry__got__proves_what_it_shows, setup, done),
 		cmocka_unit_test_setup_teardown(
 			T20__field_of_an_exported_entry_changed__not_proved, setup, done),
-		cmocka_unit_test_setup_teardown(
-			T20__leaf_of_another_tree__not_proved, setup, done),
+		cmocka_unit_test_setup_teardown(T20__leaf_of_another_tree__not_proved, setup, done),
 		cmocka_unit_test_setup_teardown(
 			redact__field_in_the_store__gone_and_the_rest_proved, setup, done),
 		cmocka_unit_test_setup_teardown(redact__what_must_stay__refused, setup, done),
 		cmocka_unit_test_setup_teardown(
 			T9__field_of_a_held_entry__not_redacted, setup, done),
-		cmocka_unit_test_setup_teardown(
-			entry__whose_content_went__says_so, setup, done),
+		cmocka_unit_test_setup_teardown(entry__whose_content_went__says_so, setup, done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
