@@ -386,7 +386,8 @@ bool config_parse(struct bytes yaml, const char *name, const char *directory, st
 	bool ok = names_take(file, &config, err) && paths_take(file, directory, &config, err) &&
 		  policy_keys_take(file, directory, &config, err) &&
 		  limits_take(file, &config, err) && quorum_take(file, &config, err) &&
-		  retention_take(file, &config, err) && namespaces_take(file, &config, err) && admission_take(file, &config, err) &&
+		  retention_take(file, &config, err) && namespaces_take(file, &config, err) &&
+		  admission_take(file, &config, err) &&
 		  listen_take(file->listen, &config.address, &config.port, err);
 	yaml_free(&schema, data, 0);
 	if (!ok) {

@@ -133,9 +133,7 @@ static bool fill_leaves(struct sql *sql, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	bool more = false;
-	if (!sql_start(sql,
-		    "SELECT idx, bytes FROM leaves ORDER BY idx",
-		    SQL_NO_ARGS, &q, err))
+	if (!sql_start(sql, "SELECT idx, bytes FROM leaves ORDER BY idx", SQL_NO_ARGS, &q, err))
 		return false;
 	while (sql_next(q, &more, err)) {
 		OWNED(leaf_row_release) struct leaf_row row = {0};
@@ -143,8 +141,7 @@ static bool fill_leaves(struct sql *sql, struct err *err)
 			return true;
 		row.index = (uint64_t)sql_int(q, 0);
 		sql_put(q, 1, &row.bytes);
-		if (!buf_ok(&row.bytes, err) ||
-			!note_leaf(sql, &row, err))
+		if (!buf_ok(&row.bytes, err) || !note_leaf(sql, &row, err))
 			return false;
 	}
 	return false;

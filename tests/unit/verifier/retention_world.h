@@ -257,6 +257,29 @@ static inline json_t *status(void)
 	return world_json(&w, &w.auditor, "GET", "/v1/retention", NULL, 200);
 }
 
+/* The content of the i-th entry on retention, from 0; NULL: there is none. */
+static inline json_t *retention_entry(int64_t i)
+{
+	struct sql *sql = NULL;
+	struct sql_query *q = NULL;
+	struct leaf_row leaf = {0};
+	json_t *ret = NULL;
+	bool found = false;
+	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
+	assert_ok(sql_first(sql,
+			  "SELECT idx FROM entries WHERE type=13 ORDER BY idx LIMIT 1 OFFSET ?1",
+			  SQL_ARGS(sql_i(i)), &q, &w.err),
+		w.err);
+	if (q) {
+		assert_ok(leaf_get(sql, (uint64_t)sql_int(q, 0), &leaf, &found, &w.err), w.err);
+		assert_ok(json_open(buf_bytes(&leaf.content), JSON_INPUT_MAX, &ret, &w.err), w.err);
+	}
+	sql_finish(&q);
+	leaf_row_release(&leaf);
+	store_read_done(w.app->store, &sql);
+	return ret;
+}
+
 /* The content of the newest entry of that type; NULL: there is none. */
 static inline json_t *entry_of(enum leaf_type type)
 {

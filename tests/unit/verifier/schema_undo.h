@@ -41,15 +41,19 @@
 
 /* To schema N: what came after it, the newest first. */
 #define UNDO_TO_10 UNDO_RETENTION "PRAGMA user_version=10;"
-#define UNDO_TO_9 UNDO_RETENTION UNDO_10 "PRAGMA user_version=9;"
-#define UNDO_TO_8 UNDO_RETENTION UNDO_10 UNDO_9 "PRAGMA user_version=8;"
-#define UNDO_TO_7 UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 "PRAGMA user_version=7;"
-#define UNDO_TO_6 UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 UNDO_7 "PRAGMA user_version=6;"
-#define UNDO_TO_5 UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 "PRAGMA user_version=5;"
-#define UNDO_TO_4 UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 "PRAGMA user_version=4;"
-#define UNDO_TO_3 UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 "PRAGMA user_version=3;"
-#define UNDO_TO_2 UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3 "PRAGMA user_version=2;"
+#define UNDO_TO_9  UNDO_RETENTION UNDO_10 "PRAGMA user_version=9;"
+#define UNDO_TO_8  UNDO_RETENTION UNDO_10 UNDO_9 "PRAGMA user_version=8;"
+#define UNDO_TO_7  UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 "PRAGMA user_version=7;"
+#define UNDO_TO_6  UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 UNDO_7 "PRAGMA user_version=6;"
+#define UNDO_TO_5  UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 "PRAGMA user_version=5;"
+#define UNDO_TO_4  UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 "PRAGMA user_version=4;"
+#define UNDO_TO_3                                                                                  \
+	UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 "PRAGMA user_version=3;"
+#define UNDO_TO_2                                                                                  \
+	UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3                    \
+		"PRAGMA user_version=2;"
 #define UNDO_TO_1                                                                                  \
-	UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3 UNDO_2 "PRAGMA user_version=1;"
+	UNDO_RETENTION UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3 UNDO_2             \
+		"PRAGMA user_version=1;"
 
 #endif
