@@ -151,12 +151,13 @@ bool file_write_atomic(const char *path, struct bytes content, mode_t mode, stru
 	return sync_directory_of(path, err);
 }
 
+/* Its name is durable like what will be put into it. */
 static bool make_dir(const char *path, mode_t mode, struct err *err)
 {
 	struct stat st;
 
 	if (mkdir(path, mode) == 0)
-		return true;
+		return sync_directory_of(path, err);
 	if (errno != EEXIST)
 		return err_errno(err, errno, "%s", ESC(bytes_str(path)));
 	if (stat(path, &st) != 0)

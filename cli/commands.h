@@ -20,6 +20,8 @@ extern const struct command cmd_host_invite, cmd_host_list, cmd_host_show, cmd_h
 extern const struct command cmd_retention_status, cmd_retention_sweep, cmd_hold_set, cmd_hold_list,
 	cmd_hold_lift, cmd_entry_export, cmd_entry_verify, cmd_entry_redact;
 extern const struct command cmd_record_get, cmd_record_list, cmd_audit;
+extern const struct command cmd_record_get, cmd_record_export, cmd_record_list, cmd_audit;
+extern const struct command cmd_record_get, cmd_record_list, cmd_audit, cmd_audit_timeline;
 extern const struct command cmd_quote_verify, cmd_ek_verify, cmd_dsse_verify, cmd_model_digest,
 	cmd_model_sign, cmd_model_verify, cmd_log_inclusion, cmd_log_consistency, cmd_log_key,
 	cmd_log_witness, cmd_log_feed, cmd_log_monitor, cmd_whoami;
@@ -34,5 +36,7 @@ extern const struct command cmd_policy_sign, cmd_policy_check, cmd_policy_explai
 	cmd_policy_test, cmd_policy_shadow, cmd_policy_stage, cmd_policy_status,
 	cmd_policy_activate, cmd_policy_withdraw, cmd_policy_list, cmd_policy_show,
 	cmd_policy_rollback;
+extern const struct command cmd_incident_open, cmd_incident_attach, cmd_incident_close,
+	cmd_incident_list, cmd_incident_show;
 
 #endif

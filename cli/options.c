@@ -68,6 +68,7 @@ static bool option_take(
 bool arguments_parse(const struct command *command, int argc, char **argv, struct arguments *ret,
 	struct err *err)
 {
+	static char out[] = "--out";
 	ret->command = command;
 	ret->values = calloc((size_t)argc + 1, sizeof(*ret->values));
 	if (!ret->values)
@@ -78,6 +79,9 @@ bool arguments_parse(const struct command *command, int argc, char **argv, struc
 			ret->rest_count = (size_t)(argc - at - 1);
 			break;
 		}
+		/* The one short form, as elsewhere. */
+		if (strcmp(argv[at], "-o") == 0)
+			argv[at] = out;
 		if (strncmp(argv[at], "--", 2) == 0) {
 			if (!option_take(ret, argc, argv, &at, err))
 				return false;

@@ -87,12 +87,6 @@ static bool is_tracked(const struct ima_state *state, uint32_t pcr)
 
 /* ---- Buffers ---- */
 
-static bool digest_is(const struct ima_known *known, const struct digest *digest)
-{
-	return known->alg == (uint8_t)digest->alg &&
-	       bytes_equal(ima_known_digest(known), digest_bytes(digest));
-}
-
 /* A rule of this kind allows the buffer by its name and content. */
 static bool buffer_allowed(struct judge *j, enum ima_glob_kind kind, const struct ima_entry *entry)
 {
@@ -106,7 +100,7 @@ static bool buffer_allowed(struct judge *j, enum ima_glob_kind kind, const struc
 			return true;
 		if (digest_of((enum digest_alg)glob->known.alg, entry->field[IMA_FIELD_BUF],
 			    &digest, NULL) &&
-			digest_is(&glob->known, &digest))
+			bytes_equal(ima_known_digest(&glob->known), digest_bytes(&digest)))
 			return true;
 	}
 	return false;
@@ -141,8 +135,7 @@ static void judge_content(struct judge *j, const struct ima_entry *entry)
 {
 	struct digest digest;
 
-	if (entry->alg == DIGEST_NONE ||
-		!digest_of(entry->alg, entry->field[IMA_FIELD_BUF], &digest, NULL) ||
+	if (!digest_of(entry->alg, entry->field[IMA_FIELD_BUF], &digest, NULL) ||
 		!bytes_equal(digest_bytes(&digest), entry->digest))
 		(void)add(j, IMA_BUFFER_DIGEST, entry);
 }

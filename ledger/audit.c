@@ -7,26 +7,44 @@
 
 #include "base/text.h"
 
-void audit_note(struct audit_case *c, enum audit_step_result result, const char *what,
-	const char *format, ...)
+__attribute__((format(printf, 5, 0))) static void note(struct audit_case *c,
+	enum audit_step_result result, const char *by, const char *what, const char *format,
+	va_list args)
 {
 	struct audit_report *report = c->report;
 	struct audit_step *step;
-	va_list args;
 
 	/* A failure always finds room: it takes the last place. */
 	if (report->step_count == AUDIT_STEPS_MAX && result != AUDIT_FAILED)
 		return;
 	step = report->step_count == AUDIT_STEPS_MAX ? &report->steps[AUDIT_STEPS_MAX - 1]
 						     : &report->steps[report->step_count++];
-	step->result = result;
+	*step = (struct audit_step){.result = result, .section = c->section, .earlier = c->earlier};
 	snprintf(step->what, sizeof(step->what), "%s", what);
-	va_start(args, format);
+	snprintf(step->by, sizeof(step->by), "%s", result == AUDIT_ASSERTED ? by : "");
 	vsnprintf(step->detail, sizeof(step->detail), format, args);
-	va_end(args);
 	/* A character cut in two would make the report unprintable as JSON. */
 	for (size_t n = strlen(step->detail); n > 0 && !utf8_valid(bytes_str(step->detail)); n--)
 		step->detail[n - 1] = '\0';
+}
+
+void audit_note(struct audit_case *c, enum audit_step_result result, const char *what,
+	const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	note(c, result, "the verifier", what, format, args);
+	va_end(args);
+}
+
+void audit_assert(struct audit_case *c, const char *by, const char *what, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	note(c, AUDIT_ASSERTED, by, what, format, args);
+	va_end(args);
 }
 
 void audit_judge(
@@ -35,28 +53,44 @@ void audit_judge(
 	audit_note(c, holds ? AUDIT_PROVED : AUDIT_FAILED, what, "%s", holds ? proved : failed);
 }
 
-bool audit_input(const struct audit_case *c, const char *name, struct bytes *ret)
+const uint8_t *audit_named(const struct audit_case *c, const char *name)
 {
 	const struct record *record = &c->report->record;
 
-	for (size_t i = 0; i < record->input_count; i++) {
-		if (strcmp(record->inputs[i].name, name) != 0)
-			continue;
-		for (size_t k = 0; k < c->bundle.object_count; k++)
-			if (memcmp(c->digests[k], record->inputs[i].digest, SHA256_LEN) == 0) {
-				*ret = c->bundle.objects[k];
-				return true;
-			}
-	}
-	return false;
+	for (size_t i = 0; i < record->input_count; i++)
+		if (strcmp(record->inputs[i].name, name) == 0)
+			return record->inputs[i].digest;
+	return NULL;
+}
+
+bool audit_input(const struct audit_case *c, const char *name, struct bytes *ret)
+{
+	const uint8_t *digest = audit_named(c, name);
+
+	return digest && audit_object(c, digest, ret);
+}
+
+bool audit_object(const struct audit_case *c, const uint8_t digest[SHA256_LEN], struct bytes *ret)
+{
+	for (size_t k = 0; k < c->bundle.object_count; k++)
+		if (memcmp(c->digests[k], digest, SHA256_LEN) == 0) {
+			*ret = c->bundle.objects[k];
+			return true;
+		}
+	return c->pool && audit_pool_find(c->pool, digest, ret);
+}
+
+void audit_case_clear(struct audit_case *c)
+{
+	key_unref(&c->signer);
+	policy_frozen_release(&c->frozen);
+	memset(c, 0, sizeof(*c));
 }
 
 static void case_free(struct audit_case **c)
 {
-	if (!*c)
-		return;
-	key_unref(&(*c)->signer);
-	policy_frozen_release(&(*c)->frozen);
+	if (*c)
+		audit_case_clear(*c);
 	free(*c);
 	*c = NULL;
 }
@@ -80,8 +114,10 @@ static bool run(struct audit_case *c, struct err *err)
 			return false;
 	if (!audit_record(c, &opened, err))
 		return false;
-	if (opened && (!audit_leaf(c, err) || !audit_verdict(c, err)))
+	if (opened && (!audit_leaf(c, err) || !audit_checkpoint(c, err) || !audit_verdict(c, err) ||
+			      !audit_earlier(c, err)))
 		return false;
+	audit_leaves_missing(c);
 	conclude(c);
 	return true;
 }

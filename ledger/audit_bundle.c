@@ -3,8 +3,6 @@
 
 #include "base/cbor.h"
 
-#define RECORD_BYTES_MAX 65536u
-
 enum {
 	KEY_RECORD = 1,
 	KEY_OBJECTS = 2,
@@ -16,9 +14,10 @@ enum {
 	KEY_PROOF = 8,
 	KEY_CERTS = 9,
 	KEY_CHECKPOINT = 10,
+	KEY_CHAIN = 11,
 };
 static const int64_t KEYS[] = {KEY_RECORD, KEY_OBJECTS, KEY_LEAF, KEY_SALT, KEY_INDEX,
-	KEY_TREE_SIZE, KEY_TREE_ROOT, KEY_PROOF, KEY_CERTS, KEY_CHECKPOINT};
+	KEY_TREE_SIZE, KEY_TREE_ROOT, KEY_PROOF, KEY_CERTS, KEY_CHECKPOINT, KEY_CHAIN};
 
 static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
 {
@@ -46,7 +45,7 @@ bool audit_bundle_encode(const struct audit_bundle *b, struct buf *out, struct e
 
 	if (b->object_count > AUDIT_OBJECTS_MAX || b->cert_count > CREDENTIAL_CERTS_MAX)
 		return err_set(err, ERR_LIMIT, "audit bundle: too many objects or certificates");
-	cbor_put_map(&w, ARRAY_LEN(KEYS) - (b->checkpoint.len == 0));
+	cbor_put_map(&w, ARRAY_LEN(KEYS) - (b->checkpoint.len == 0) - (b->chain.len == 0));
 	put_bytes(&w, KEY_RECORD, b->record);
 	put_list(&w, KEY_OBJECTS, b->objects, b->object_count);
 	put_bytes(&w, KEY_LEAF, b->leaf);
@@ -58,6 +57,8 @@ bool audit_bundle_encode(const struct audit_bundle *b, struct buf *out, struct e
 	put_list(&w, KEY_CERTS, b->certs, b->cert_count);
 	if (b->checkpoint.len > 0)
 		put_bytes(&w, KEY_CHECKPOINT, b->checkpoint);
+	if (b->chain.len > 0)
+		put_bytes(&w, KEY_CHAIN, b->chain);
 	if (!cbor_writer_finish(&w, err))
 		return err_wrap(err, "audit bundle");
 	return out->len <= AUDIT_BUNDLE_MAX ||
@@ -79,7 +80,7 @@ bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *
 {
 	struct audit_bundle b = {0};
 	struct cbor_doc doc;
-	struct cbor_item root, checkpoint;
+	struct cbor_item root, checkpoint, chain;
 
 	if (in.len > AUDIT_BUNDLE_MAX)
 		return err_set(err, ERR_LIMIT, "audit bundle: %zu bytes: more than %u", in.len,
@@ -87,7 +88,7 @@ bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *
 	if (!cbor_open(in, true, "audit bundle", &doc, &root, err))
 		return false;
 	cbor_only_keys(root, KEYS, ARRAY_LEN(KEYS), "audit bundle");
-	b.record = cbor_bytes(cbor_key(root, KEY_RECORD, "record"), 1, RECORD_BYTES_MAX, "record");
+	b.record = cbor_bytes(cbor_key(root, KEY_RECORD, "record"), 1, AUDIT_RECORD_MAX, "record");
 	b.object_count = read_list(cbor_key(root, KEY_OBJECTS, "objects"), b.objects,
 		AUDIT_OBJECTS_MAX, AUDIT_BUNDLE_MAX, "object");
 	b.leaf = cbor_bytes(cbor_key(root, KEY_LEAF, "leaf"), 1, LEDGER_LEAF_MAX, "leaf");
@@ -103,6 +104,9 @@ bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *
 	checkpoint = cbor_key_optional(root, KEY_CHECKPOINT);
 	if (checkpoint.kind != CBOR_ABSENT)
 		b.checkpoint = cbor_bytes(checkpoint, 1, NOTE_MAX, "checkpoint");
+	chain = cbor_key_optional(root, KEY_CHAIN);
+	if (chain.kind != CBOR_ABSENT)
+		b.chain = cbor_bytes(chain, 1, AUDIT_BUNDLE_MAX, "chain");
 	if (!cbor_close(&doc, err))
 		return false;
 	*ret = b;

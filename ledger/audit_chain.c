@@ -4,7 +4,8 @@
 
 #include "base/text.h"
 
-#define SIGNATURE "record signature"
+#define SIGNATURE    "record signature"
+#define CERTIFICATES "certificates"
 
 static bool ours(const struct err *err)
 {
@@ -51,6 +52,54 @@ static bool certs_read(const struct audit_case *c, struct certs *ret, struct err
 	return ret->count > 0 || err_set(err, ERR_NOT_FOUND, "the bundle brings no certificate");
 }
 
+static bool is_root(const struct audit_case *c, const struct cert *cert)
+{
+	for (size_t i = 0; i < c->anchors->root_count; i++)
+		if (bytes_equal(cert_der(cert), cert_der(c->anchors->roots[i])))
+			return true;
+	return false;
+}
+
+/* Whether a certificate is a pinned root or lies below one. */
+static bool is_below(
+	const struct audit_case *c, const struct certs *certs, size_t i, bool *ret, struct err *err)
+{
+	OWNED(chain_result_release) struct chain_result chain = {0};
+	const struct chain_options options = {
+		.roots = c->anchors->roots,
+		.root_count = c->anchors->root_count,
+		.intermediates = certs->list,
+		.intermediate_count = certs->count,
+		.at = c->report->record.time,
+	};
+
+	*ret = is_root(c, certs->list[i]);
+	if (*ret)
+		return true;
+	if (!chain_verify(certs->list[i], &options, &chain, err))
+		return false;
+	*ret = chain.fault == CHAIN_OK;
+	return true;
+}
+
+/* The others of the file, which the signature may not need: what is in it is vouched for, or named. */
+static bool note_certs(
+	struct audit_case *c, const struct certs *certs, size_t first, struct err *err)
+{
+	bool below = true;
+
+	for (size_t i = first; i < certs->count; i++) {
+		if (!is_below(c, certs, i, &below, err))
+			return false;
+		if (!below)
+			audit_note(c, AUDIT_NOT_CHECKED, CERTIFICATES,
+				"certificate %zu of the file lies below no root that you pinned: "
+				"nothing rests on it",
+				i);
+	}
+	return true;
+}
+
 /* Judged at the time of the decision: a certificate that expired since was good then. */
 static bool note_chain(struct audit_case *c, const struct certs *certs, struct err *err)
 {
@@ -76,15 +125,24 @@ static bool note_chain(struct audit_case *c, const struct certs *certs, struct e
 	}
 	if (!chain_verify(certs->list[0], &options, &chain, err))
 		return false;
-	if (chain.fault == CHAIN_OK)
+	if (chain.fault == CHAIN_OK) {
 		audit_note(c, AUDIT_PROVED, SIGNATURE,
 			"verifies with a certificate below a root that you pinned, valid at the "
 			"time");
-	else
-		audit_note(c, AUDIT_FAILED, SIGNATURE, "certificate: %s: %s",
-			chain_fault_name(chain.fault),
-			text_escape(bytes_str(chain.detail), detail, sizeof(detail)));
+		return note_certs(c, certs, 1, err);
+	}
+	audit_note(c, AUDIT_FAILED, SIGNATURE, "certificate: %s: %s", chain_fault_name(chain.fault),
+		text_escape(bytes_str(chain.detail), detail, sizeof(detail)));
 	return true;
+}
+
+/* The record was opened without them. */
+static void certs_unneeded(struct audit_case *c)
+{
+	if (c->bundle.cert_count > 0)
+		audit_note(c, AUDIT_NOT_CHECKED, CERTIFICATES,
+			"%zu in the file: the verifier's key is pinned, and nothing rests on them",
+			c->bundle.cert_count);
 }
 
 bool audit_record(struct audit_case *c, bool *ret_opened, struct err *err)
@@ -92,10 +150,13 @@ bool audit_record(struct audit_case *c, bool *ret_opened, struct err *err)
 	OWNED(certs_release) struct certs certs = {0};
 	struct err why = {0};
 
+	c->section = AUDIT_RECORD;
 	if (!open_pinned(c, ret_opened, err))
 		return false;
-	if (*ret_opened)
+	if (*ret_opened) {
+		certs_unneeded(c);
 		return true;
+	}
 	if (!certs_read(c, &certs, &why) || !cert_key(certs.list[0], &c->signer, &why) ||
 		!record_open(c->bundle.record, c->signer, &c->report->record, &why)) {
 		char detail[REASON_TEXT_MAX];
@@ -134,6 +195,7 @@ bool audit_leaf(struct audit_case *c, struct err *err)
 	uint8_t hash[SHA256_LEN];
 	bool included;
 
+	c->section = AUDIT_LEDGER;
 	if (!leaf_decode(c->bundle.leaf, &leaf, &why)) {
 		audit_note(c, AUDIT_FAILED, "leaf", "%s", why.text);
 		return !ours(&why) || err_set(err, why.code, "%s", why.text);
@@ -147,5 +209,5 @@ bool audit_leaf(struct audit_case *c, struct err *err)
 	audit_judge(c, included, "inclusion in the ledger",
 		"the leaf is in the tree of the stated root",
 		"the leaf is not in the tree of the stated root");
-	return audit_checkpoint(c, err);
+	return true;
 }

@@ -2,26 +2,29 @@
 /* The audit's report as one page that needs nothing else: no script, no font, no address. */
 #include "base/text.h"
 #include "base/time.h"
-#include "ledger/audit.h"
+#include "ledger/audit_tree.h"
 #include "policy/verdict.h"
 
 static const struct {
-	const char *label, *class, *meaning;
+	const char *class, *meaning;
 } results[] = {
-	[AUDIT_FAILED] = {"FAILED", "failed", "contradicted by what the file holds"},
-	[AUDIT_PROVED] = {"proved", "proved",
-		"follows from what the file holds and the keys pinned"},
-	[AUDIT_ASSERTED] = {"asserted", "asserted", "the word of whoever is named"},
-	[AUDIT_NOT_CHECKED] = {"not checked", "open", "nothing here says so"},
+	[AUDIT_FAILED] = {"failed", "contradicted by what the file holds"},
+	[AUDIT_PROVED] = {"proved", "follows from what the file holds and the keys pinned"},
+	[AUDIT_ASSERTED] = {"asserted", "the word of whoever is named"},
+	[AUDIT_NOT_CHECKED] = {"open", "nothing here says so"},
 };
 
 static const char style[] =
 	"body{font:11pt/1.4 serif;max-width:48em;margin:2em auto;padding:0 1em;color:#111}"
-	"h1{font-size:1.5em}table{border-collapse:collapse;width:100%}"
+	"h1{font-size:1.5em}td:first-child{width:6em}table{border-collapse:collapse;width:100%}"
 	"td,th{border-bottom:1px solid #ccc;padding:.3em .5em;text-align:left;vertical-align:top}"
 	"td,pre{overflow-wrap:anywhere}pre{white-space:pre-wrap;font-size:.85em}"
 	".failed{color:#a00;font-weight:bold}.proved{color:#060}.asserted{color:#850}"
-	".open{color:#555}@media print{body{margin:0;max-width:none}tr{break-inside:avoid}}";
+	".open{color:#555}.below{border-left:3px solid #ccc;padding-left:1em}"
+	"h3{font-size:1em;margin:1em 0 .2em}small{color:#555;font-weight:normal}td "
+	"small{display:block}"
+	"@media "
+	"print{body{margin:0;max-width:none}tr{break-inside:avoid}}";
 
 /* Nothing untrusted becomes markup: what text_escape leaves, and then the five of HTML. */
 static void put_text(struct buf *out, struct bytes text)
@@ -94,23 +97,52 @@ static void put_record(const struct record *r, struct buf *out)
 	buf_put_str(out, "</table>\n");
 }
 
-static void put_steps(const struct audit_report *report, struct buf *out)
+static void put_leaf(struct buf *out, const struct audit_step *s)
 {
-	buf_put_str(out, "<h2>Checks</h2>\n<table>\n");
-	for (size_t i = 0; i < report->step_count; i++) {
-		const struct audit_step *s = &report->steps[i];
-
-		buf_printf(out, "<tr><td class=\"%s\">%s</td><td>", results[s->result].class,
-			results[s->result].label);
-		put_text(out, bytes_str(s->what));
-		buf_put_str(out, "</td><td>");
-		put_text(out, bytes_str(s->detail));
-		buf_put_str(out, "</td></tr>\n");
+	buf_printf(out, "<tr><td class=\"%s\">%s</td><td>", results[s->result].class,
+		audit_result_word(s->result));
+	put_text(out, bytes_str(s->what));
+	if (s->by[0]) {
+		buf_put_str(out, "<small>says ");
+		put_text(out, bytes_str(s->by));
+		buf_put_str(out, "</small>");
 	}
-	buf_put_str(out, "</table>\n<p>");
-	for (size_t i = 0; i < ARRAY_LEN(results); i++)
+	buf_put_str(out, "</td><td>");
+	put_text(out, bytes_str(s->detail));
+	buf_put_str(out, "</td></tr>\n");
+}
+
+static void put_branch(
+	const struct audit_report *report, const struct audit_branch *branch, struct buf *out)
+{
+	char counts[96];
+
+	buf_printf(out, "<h3>%s%s <small>%s</small></h3>\n<table>\n",
+		branch->earlier ? "Full appraisal: " : "", audit_section_name(branch->section),
+		audit_branch_counts(branch, counts));
+	for (size_t i = 0; i < report->step_count; i++)
+		if (audit_branch_holds(branch, &report->steps[i]))
+			put_leaf(out, &report->steps[i]);
+	buf_put_str(out, "</table>\n");
+}
+
+static void put_tree(const struct audit_report *report, struct buf *out)
+{
+	struct audit_branch branches[AUDIT_BRANCHES_MAX];
+	size_t n = audit_branches(report, branches);
+
+	buf_put_str(out, "<h2>Checks</h2>\n");
+	for (size_t i = 0; i < n; i++) {
+		if (branches[i].earlier && !branches[i - 1].earlier)
+			buf_put_str(out, "<div class=\"below\">\n");
+		put_branch(report, &branches[i], out);
+	}
+	if (n > 0 && branches[n - 1].earlier)
+		buf_put_str(out, "</div>\n");
+	buf_put_str(out, "<p>");
+	for (unsigned i = 0; i < AUDIT_RESULTS; i++)
 		buf_printf(out, "<span class=\"%s\">%s</span>: %s. ", results[i].class,
-			results[i].label, results[i].meaning);
+			audit_result_word((enum audit_step_result)i), results[i].meaning);
 	buf_put_str(out, "</p>\n");
 }
 
@@ -143,7 +175,7 @@ bool audit_report_html(const struct audit_report *report, struct buf *out, struc
 		"<h1>Audit of a decision</h1>\n<p class=\"%s\">%s</p>\n",
 		style, report->consistent ? "proved" : "failed", conclusion(report));
 	put_record(&report->record, out);
-	put_steps(report, out);
+	put_tree(report, out);
 	if (!put_verdict(report, out, err))
 		return false;
 	buf_put_str(out, "</body></html>\n");

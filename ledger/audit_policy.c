@@ -12,17 +12,6 @@ static bool ours(const struct err *err)
 	return err->code == ERR_NOMEM || err->code == ERR_INTERNAL || err->code == ERR_CRYPTO;
 }
 
-/* The bytes that the verdict was computed under, whatever the record calls its policy. */
-static bool policy_text(const struct audit_case *c, struct bytes *ret)
-{
-	for (size_t i = 0; i < c->bundle.object_count; i++)
-		if (memcmp(c->digests[i], c->frozen.policy->digest, SHA256_LEN) == 0) {
-			*ret = c->bundle.objects[i];
-			return true;
-		}
-	return false;
-}
-
 /* "anna 3f09a2…, bert 77c1d0…" */
 static void put_signers(const struct policy_signers *signers, uint64_t mask, struct buf *out)
 {
@@ -44,7 +33,8 @@ static bool judge(struct audit_case *c, struct bytes envelope, const struct poli
 	char detail[REASON_TEXT_MAX];
 
 	*ret_mask = 0;
-	if (policy_text(c, &text) &&
+	/* The bytes that the verdict was computed under, whatever the record calls its policy. */
+	if (audit_object(c, c->frozen.policy->digest, &text) &&
 		policy_signature_verify(envelope, text, signers, ret_mask, &why) &&
 		policy_signers_outside(signers, c->frozen.policy, &why))
 		return true;
@@ -107,11 +97,30 @@ static bool audit_stated(struct audit_case *c, struct bytes envelope, struct err
 	return note_signers(c, &signers, mask, "that the verifier names", err);
 }
 
+/* That the policy judged by is the one that the record names. */
+static void note_policy(struct audit_case *c)
+{
+	const struct policy *policy = c->frozen.policy;
+	const uint8_t *named = audit_named(c, "policy");
+	char hex[17];
+
+	text_short_hex(BYTES_OF(policy->digest), hex);
+	if (named && memcmp(named, policy->digest, SHA256_LEN) != 0)
+		audit_note(c, AUDIT_FAILED, "policy",
+			"the record names another one than was judged by");
+	else
+		audit_note(c, AUDIT_PROVED, "policy",
+			"version %lld, SHA-256 %s…: the one judged by%s",
+			(long long)policy->version, hex, named ? " and named by the record" : "");
+}
+
 bool audit_policy(struct audit_case *c, struct err *err)
 {
 	struct bytes envelope;
 	bool pinned = c->anchors->policy_signers && c->anchors->policy_signers->count > 0;
 
+	c->section = AUDIT_POLICY;
+	note_policy(c);
 	if (audit_input(c, "policy-signature", &envelope))
 		return pinned ? audit_pinned(c, envelope, err) : audit_stated(c, envelope, err);
 	if (pinned)

@@ -2,15 +2,15 @@
 /* The audit's report as JSON for machines and as lines for people. */
 #include "base/text.h"
 #include "base/time.h"
-#include "ledger/audit.h"
+#include "ledger/audit_tree.h"
 
 #define VERDICT_MAX (256u << 10)
 
 static const struct {
-	const char *name, *label, *colour;
+	const char *name, *leaf, *colour; /* name: in "steps", as it was from the beginning */
 } results[] = {
-	[AUDIT_FAILED] = {"failed", "FAILED", "1;31m"},
-	[AUDIT_PROVED] = {"proved", "proved", "32m"},
+	[AUDIT_FAILED] = {"failed", "failed", "1;31m"},
+	[AUDIT_PROVED] = {"proved", "proven", "32m"},
 	[AUDIT_ASSERTED] = {"asserted", "asserted", "33m"},
 	[AUDIT_NOT_CHECKED] = {"not-checked", "not checked", "2m"},
 };
@@ -58,6 +58,66 @@ static json_t *steps_json(const struct audit_report *report)
 	return array;
 }
 
+static json_t *leaf_json(const struct audit_step *s)
+{
+	OWNED(json_release)
+	json_t *leaf = json_pack("{s:s,s:s,s:s}", "name", s->what, "result",
+		results[s->result].leaf, "detail", s->detail);
+
+	if (leaf && s->by[0] && json_object_set_new(leaf, "by", json_string(s->by)) != 0)
+		return NULL;
+	return TAKE(leaf);
+}
+
+static json_t *leaves_json(const struct audit_report *report, const struct audit_branch *branch)
+{
+	OWNED(json_release) json_t *array = json_array();
+
+	for (size_t i = 0; i < report->step_count; i++)
+		if (audit_branch_holds(branch, &report->steps[i]) &&
+			json_array_append_new(array, leaf_json(&report->steps[i])) != 0)
+			return NULL;
+	return TAKE(array);
+}
+
+static json_t *counts_json(const struct audit_branch *branch)
+{
+	OWNED(json_release) json_t *counts = json_object();
+
+	for (unsigned i = 0; i < AUDIT_RESULTS; i++)
+		if (json_object_set_new(counts, results[i].leaf,
+			    json_integer((json_int_t)branch->counts[i])) != 0)
+			return NULL;
+	return TAKE(counts);
+}
+
+static json_t *branch_json(const struct audit_report *report, const struct audit_branch *branch)
+{
+	return json_pack("{s:s,s:o,s:o}", "name", audit_section_name(branch->section), "leaves",
+		leaves_json(report, branch), "counts", counts_json(branch));
+}
+
+/* What is of the full appraisal before hangs below the branch of the earlier ones, the last of those
+ * at the top. */
+static json_t *tree_json(const struct audit_report *report)
+{
+	struct audit_branch branches[AUDIT_BRANCHES_MAX];
+	size_t n = audit_branches(report, branches), top = 0;
+	OWNED(json_release) json_t *tree = json_array();
+	OWNED(json_release) json_t *below = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		if (json_array_append_new(branches[i].earlier ? below : tree,
+			    branch_json(report, &branches[i])) != 0)
+			return NULL;
+		top += !branches[i].earlier;
+	}
+	if (top < n && (top == 0 || json_object_set(json_array_get(tree, top - 1), "full_appraisal",
+					    below) != 0))
+		return NULL;
+	return TAKE(tree);
+}
+
 /* NULL only on a failure; an audit that reached no verdict has null. */
 static json_t *verdict_of(const struct audit_report *report, struct err *err)
 {
@@ -71,9 +131,10 @@ static json_t *verdict_of(const struct audit_report *report, struct err *err)
 bool audit_report_json(const struct audit_report *report, struct buf *out, struct err *err)
 {
 	OWNED(json_release)
-	json_t *root = json_pack("{s:b,s:b,s:o,s:o,s:o}", "consistent", (int)report->consistent,
-		"reproducible", (int)report->reproducible, "record", record_json(&report->record),
-		"verdict", verdict_of(report, err), "steps", steps_json(report));
+	json_t *root = json_pack("{s:b,s:b,s:b,s:o,s:o,s:o,s:o}", "consistent",
+		(int)report->consistent, "reproducible", (int)report->reproducible, "grounded",
+		(int)report->grounded, "record", record_json(&report->record), "verdict",
+		verdict_of(report, err), "steps", steps_json(report), "tree", tree_json(report));
 
 	if (!root)
 		return err_set(err, ERR_NOMEM, "audit report: no memory");
@@ -109,18 +170,34 @@ static void put_head(const struct audit_report *report, bool colour, struct buf 
 		r->trusted ? "trusted" : "refused");
 }
 
+static void put_leaf(const struct audit_step *s, bool colour, const char *indent, struct buf *out)
+{
+	buf_put_str(out, indent);
+	style(out, colour, results[s->result].colour);
+	buf_printf(out, "%-11s", audit_result_word(s->result));
+	style(out, colour, "0m");
+	buf_printf(out, "  %s%s%s: %s\n", s->what, s->by[0] ? ", says " : "", s->by, s->detail);
+}
+
 bool audit_report_text(
 	const struct audit_report *report, bool colour, struct buf *out, struct err *err)
 {
-	put_head(report, colour, out);
-	for (size_t i = 0; i < report->step_count; i++) {
-		const struct audit_step *s = &report->steps[i];
+	struct audit_branch branches[AUDIT_BRANCHES_MAX];
+	size_t n = audit_branches(report, branches);
 
-		buf_put_str(out, "  ");
-		style(out, colour, results[s->result].colour);
-		buf_printf(out, "%-11s", results[s->result].label);
-		style(out, colour, "0m");
-		buf_printf(out, "  %s: %s\n", s->what, s->detail);
+	put_head(report, colour, out);
+	for (size_t i = 0; i < n; i++) {
+		const struct audit_branch *branch = &branches[i];
+		char counts[96];
+
+		if (branch->earlier && !branches[i - 1].earlier)
+			buf_put_str(out, "  full appraisal\n");
+		buf_printf(out, "%s%s (%s)\n", branch->earlier ? "    " : "",
+			audit_section_name(branch->section), audit_branch_counts(branch, counts));
+		for (size_t k = 0; k < report->step_count; k++)
+			if (audit_branch_holds(branch, &report->steps[k]))
+				put_leaf(&report->steps[k], colour,
+					branch->earlier ? "      " : "  ", out);
 	}
 	return buf_ok(out, err);
 }

@@ -8,20 +8,34 @@
 
 static bool find(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret)
 {
-	const struct audit_case *c = arg;
-
-	for (size_t i = 0; i < c->bundle.object_count; i++)
-		if (memcmp(c->digests[i], digest, SHA256_LEN) == 0) {
-			*ret = c->bundle.objects[i];
-			return true;
-		}
-	return false;
+	return audit_object(arg, digest, ret);
 }
 
 static void not_reproducible(struct audit_case *c, const char *what, const char *detail)
 {
 	c->report->reproducible = false;
 	audit_note(c, AUDIT_FAILED, what, "not reproducible: %s", detail);
+}
+
+/* The branch that an input belongs to. */
+static enum audit_section section_of(const char *input)
+{
+	static const struct {
+		const char *begin;
+		enum audit_section section;
+	} sections[] = {
+		{"evidence", AUDIT_EVIDENCE},
+		{"ek-certs", AUDIT_EVIDENCE},
+		{"release", AUDIT_RELEASE},
+		{"approval", AUDIT_RELEASE},
+		{"statement", AUDIT_RELEASE},
+		{"policy", AUDIT_POLICY},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(sections); i++)
+		if (strncmp(input, sections[i].begin, strlen(sections[i].begin)) == 0)
+			return sections[i].section;
+	return AUDIT_VERDICT;
 }
 
 static void audit_inputs(struct audit_case *c)
@@ -32,11 +46,13 @@ static void audit_inputs(struct audit_case *c)
 	c->report->reproducible = true;
 	for (size_t i = 0; i < record->input_count; i++)
 		if (!audit_input(c, record->inputs[i].name, &object)) {
-			char what[REASON_TEXT_MAX];
+			char what[sizeof(record->inputs[i].name) + 8];
 
 			snprintf(what, sizeof(what), "input %s", record->inputs[i].name);
+			c->section = section_of(record->inputs[i].name);
 			not_reproducible(c, what, "the record names it, the bundle lacks it");
 		}
+	c->section = AUDIT_VERDICT;
 	if (c->report->reproducible)
 		audit_note(c, AUDIT_PROVED, "inputs", "all %zu that the record names are here",
 			record->input_count);
@@ -53,7 +69,7 @@ static bool audit_context(struct audit_case *c, bool *ret, struct err *err)
 		not_reproducible(c, "context", "the record freezes none, or the bundle lacks it");
 		return true;
 	}
-	if (policy_context_decode(context, find, c, &c->frozen, &why)) {
+	if (policy_context_decode_known(context, find, c, c->known, &c->frozen, &why)) {
 		*ret = true;
 		return true;
 	}
@@ -151,30 +167,17 @@ static bool audit_compare(struct audit_case *c, struct err *err)
 
 static void note_assertions(struct audit_case *c)
 {
-	const struct policy_frozen *f = &c->frozen;
-	char hex[17];
-
+	c->section = AUDIT_EVIDENCE;
 	audit_note(c, AUDIT_ASSERTED, "attestation key and endorsement key",
 		"the verifier says that it saw them in one TPM: its MakeCredential does not "
 		"transfer");
-	audit_note(c, AUDIT_ASSERTED, "TLS connection",
-		"the verifier says over which connection the evidence came");
 	audit_note(c, AUDIT_ASSERTED, "challenge", "the verifier says that it was used once");
 	audit_note(c, AUDIT_ASSERTED, "time", "the clock is the verifier's");
+	c->section = AUDIT_RELEASE;
 	audit_note(c, AUDIT_ASSERTED, "registers, floors and approvals",
 		"as the verifier read them at ledger index %llu; that no withdrawal is left out is "
 		"its word",
-		(unsigned long long)f->context.ledger_index);
-	if (!c->verdict.full && f->state_in.established) {
-		audit_note(c, AUDIT_ASSERTED, "earlier state",
-			"taken from record %s…: audit that one too",
-			text_short_hex(BYTES_OF(f->state_in.record), hex));
-		audit_note(c, AUDIT_NOT_CHECKED, "launch and EK certificate",
-			"judged by the full appraisal that this one stands on");
-	}
-	for (size_t i = 0; i < c->verdict.not_checked_count; i++)
-		audit_note(
-			c, AUDIT_NOT_CHECKED, "by the verifier", "%s", c->verdict.not_checked[i]);
+		(unsigned long long)c->frozen.context.ledger_index);
 }
 
 bool audit_verdict(struct audit_case *c, struct err *err)
@@ -186,9 +189,13 @@ bool audit_verdict(struct audit_case *c, struct err *err)
 		return false;
 	if (!ok)
 		return true;
-	if (!audit_policy(c, err) || !audit_same(c, err) || !appraise_again(c, err) ||
-		!audit_compare(c, err))
+	if (!audit_policy(c, err))
+		return false;
+	c->section = AUDIT_VERDICT;
+	if (!audit_same(c, err) || !appraise_again(c, err) || !audit_compare(c, err) ||
+		!audit_leaves(c, err))
 		return false;
 	note_assertions(c);
+	c->judged = true;
 	return true;
 }

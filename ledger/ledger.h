@@ -63,6 +63,15 @@ struct tree_edge {
 };
 must_use bool tree_append(
 	struct tree_edge *edge, const uint8_t leaf_hash[SHA256_LEN], struct err *err);
+/* The roots of the perfect subtrees of 256, 256^2 … leaves that one leaf completed: what stands on
+ * the levels of tiles (ledger/tile.h) above the leaves'. */
+struct tree_completed {
+	size_t count;
+	uint8_t roots[LEDGER_EDGE_MAX / 8][SHA256_LEN];
+};
+/* tree_append that tells them; written also when none was completed. */
+must_use bool tree_append_tiles(struct tree_edge *edge, const uint8_t leaf_hash[SHA256_LEN],
+	struct tree_completed *ret, struct err *err);
 /* Root; of the empty tree SHA-256(""). */
 must_use bool tree_root(const struct tree_edge *edge, uint8_t out[SHA256_LEN], struct err *err);
 must_use bool tree_edge_encode(const struct tree_edge *edge, struct buf *out, struct err *err);

@@ -29,32 +29,80 @@ bool tile_fold(struct bytes hashes, uint8_t out[SHA256_LEN], struct err *err)
 	return true;
 }
 
+/* Tiles as one proof needs them: each is read once. A proof meets two on each level, one above its
+ * leaf and one at the tree's right edge. */
+struct tiles {
+	const struct tile_source *source;
+	size_t count;
+	struct {
+		struct tile tile;
+		struct buf hashes;
+	} kept[2 * (TILE_LEVEL_MAX + 1)];
+};
+
+static void tiles_release(struct tiles *tiles)
+{
+	for (size_t i = 0; i < tiles->count; i++)
+		buf_release(&tiles->kept[i].hashes);
+}
+
+/* Borrowed until the next call. */
+static bool tiles_read(
+	struct tiles *tiles, const struct tile *tile, struct bytes *ret, struct err *err)
+{
+	const struct tile_source *source = tiles->source;
+	struct buf *hashes;
+	size_t i = 0;
+
+	while (i < tiles->count && (tiles->kept[i].tile.level != tile->level ||
+					   tiles->kept[i].tile.index != tile->index))
+		i++;
+	if (i < tiles->count) {
+		*ret = buf_bytes(&tiles->kept[i].hashes);
+		return true;
+	}
+	/* One more than there should be takes the last one's place. */
+	if (i == ARRAY_LEN(tiles->kept))
+		buf_release(&tiles->kept[--i].hashes);
+	tiles->count = i;
+	hashes = &tiles->kept[i].hashes;
+	*hashes = (struct buf){0};
+	tiles->kept[i].tile = *tile;
+	tiles->count = i + 1; /* whatever comes now is released with the others */
+	if (!source->read(source->arg, tile, hashes, err) || !buf_ok(hashes, err))
+		return false;
+	if (hashes->len != (size_t)tile->width * SHA256_LEN)
+		return err_set(err, ERR_FORMAT, "tile: %zu bytes where %u hashes belong",
+			hashes->len, tile->width);
+	*ret = buf_bytes(hashes);
+	return true;
+}
+
 /* Root of the 2^height leaves from index * 2^height on, all of them in the source's tree. */
-static bool perfect_root(const struct tile_source *source, unsigned height, uint64_t index,
+static bool perfect_root(struct tiles *tiles, unsigned height, uint64_t index,
 	uint8_t out[SHA256_LEN], struct err *err)
 {
-	OWNED(buf_release) struct buf hashes = {0};
+	uint8_t work[TILE_BYTES_MAX];
 	unsigned level = height / 8, within = height % 8;
 	uint64_t first = index << within; /* entry of its level */
 	struct tile tile = {.level = level, .index = first / TILE_WIDTH};
-	size_t offset = first % TILE_WIDTH;
+	size_t offset = first % TILE_WIDTH, count = (size_t)1 << within;
+	struct bytes hashes;
 
-	tile.width = tile_width_in(source->size, level, tile.index);
-	if (!source->read(source->arg, &tile, &hashes, err) || !buf_ok(&hashes, err))
+	tile.width = tile_width_in(tiles->source->size, level, tile.index);
+	if (!tiles_read(tiles, &tile, &hashes, err))
 		return false;
-	if (hashes.len != (size_t)tile.width * SHA256_LEN)
-		return err_set(err, ERR_FORMAT, "tile: %zu bytes where %u hashes belong",
-			hashes.len, tile.width);
-	if (!reduce(hashes.data + offset * SHA256_LEN, (size_t)1 << within, err))
+	memcpy(work, hashes.data + offset * SHA256_LEN, count * SHA256_LEN);
+	if (!reduce(work, count, err))
 		return false;
-	memcpy(out, hashes.data + offset * SHA256_LEN, SHA256_LEN);
+	memcpy(out, work, SHA256_LEN);
 	return true;
 }
 
 /* Root of `count` > 0 leaves from `start` on, where start is a multiple of a power of two that is
  * at least count: the perfect subtrees, smallest last, folded from the right. */
-static bool range_root(const struct tile_source *source, uint64_t start, uint64_t count,
-	uint8_t out[SHA256_LEN], struct err *err)
+static bool range_root(struct tiles *tiles, uint64_t start, uint64_t count, uint8_t out[SHA256_LEN],
+	struct err *err)
 {
 	uint8_t roots[HEIGHT_MAX][SHA256_LEN];
 	size_t n = 0;
@@ -62,7 +110,7 @@ static bool range_root(const struct tile_source *source, uint64_t start, uint64_
 	for (unsigned height = HEIGHT_MAX; height-- > 0;) {
 		if (!(count >> height & 1))
 			continue;
-		if (!perfect_root(source, height, start >> height, roots[n++], err))
+		if (!perfect_root(tiles, height, start >> height, roots[n++], err))
 			return false;
 		start += UINT64_C(1) << height;
 	}
@@ -83,10 +131,12 @@ static bool size_ok(const struct tile_source *source, uint64_t size, struct err 
 bool tiles_root(
 	const struct tile_source *source, uint64_t size, uint8_t out[SHA256_LEN], struct err *err)
 {
+	OWNED(tiles_release) struct tiles tiles = {.source = source};
+
 	if (!size_ok(source, size, err))
 		return false;
 	return size == 0 ? sha256_of((struct bytes){0}, out, err)
-			 : range_root(source, 0, size, out, err);
+			 : range_root(&tiles, 0, size, out, err);
 }
 
 /* The largest power of two below n, for n > 1. */
@@ -101,10 +151,10 @@ struct path {
 	size_t count;
 };
 
-static bool path_push(struct path *path, const struct tile_source *source, uint64_t start,
-	uint64_t count, struct err *err)
+static bool path_push(
+	struct path *path, struct tiles *tiles, uint64_t start, uint64_t count, struct err *err)
 {
-	return range_root(source, start, count, path->hashes[path->count++], err);
+	return range_root(tiles, start, count, path->hashes[path->count++], err);
 }
 
 /* From the leaf up. */
@@ -121,8 +171,8 @@ struct part {
 };
 
 /* Into the half of a part of two or more that holds the leaf; the root of the other half goes into the path. */
-static bool path_descend(struct path *path, const struct tile_source *source, uint64_t leaf,
-	struct part *part, struct err *err)
+static bool path_descend(
+	struct path *path, struct tiles *tiles, uint64_t leaf, struct part *part, struct err *err)
 {
 	uint64_t k = split_of(part->count);
 	struct part left = {part->start, k}, right = {part->start + k, part->count - k};
@@ -130,12 +180,13 @@ static bool path_descend(struct path *path, const struct tile_source *source, ui
 	const struct part *other = is_left ? &right : &left;
 
 	*part = is_left ? left : right;
-	return path_push(path, source, other->start, other->count, err);
+	return path_push(path, tiles, other->start, other->count, err);
 }
 
 bool tiles_inclusion(const struct tile_source *source, uint64_t index, uint64_t size,
 	struct buf *out, struct err *err)
 {
+	OWNED(tiles_release) struct tiles tiles = {.source = source};
 	struct path path = {0};
 	struct part part = {0, size};
 
@@ -145,7 +196,7 @@ bool tiles_inclusion(const struct tile_source *source, uint64_t index, uint64_t 
 		return err_set(err, ERR_USAGE, "tiles: no leaf %llu in a tree of %llu",
 			(unsigned long long)index, (unsigned long long)size);
 	while (part.count > 1)
-		if (!path_descend(&path, source, index, &part, err))
+		if (!path_descend(&path, &tiles, index, &part, err))
 			return false;
 	return path_put(&path, out, err);
 }
@@ -153,6 +204,7 @@ bool tiles_inclusion(const struct tile_source *source, uint64_t index, uint64_t 
 bool tiles_consistency(const struct tile_source *source, uint64_t old_size, uint64_t new_size,
 	struct buf *out, struct err *err)
 {
+	OWNED(tiles_release) struct tiles tiles = {.source = source};
 	struct path path = {0};
 	struct part part = {0, new_size};
 
@@ -165,10 +217,10 @@ bool tiles_consistency(const struct tile_source *source, uint64_t old_size, uint
 		return true;
 	/* Down to the part that ends where the old tree did. */
 	while (part.start + part.count != old_size)
-		if (!path_descend(&path, source, old_size - 1, &part, err))
+		if (!path_descend(&path, &tiles, old_size - 1, &part, err))
 			return false;
 	/* An old tree that is this part is known to who checks, and left out. */
-	if (part.start != 0 && !path_push(&path, source, part.start, part.count, err))
+	if (part.start != 0 && !path_push(&path, &tiles, part.start, part.count, err))
 		return false;
 	return path_put(&path, out, err);
 }

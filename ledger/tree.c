@@ -16,23 +16,36 @@ static bool edge_ok(const struct tree_edge *edge, struct err *err)
 	       err_set(err, ERR_FORMAT, "tree: %zu edge nodes do not fit its size", edge->count);
 }
 
-bool tree_append(struct tree_edge *edge, const uint8_t leaf[SHA256_LEN], struct err *err)
+bool tree_append_tiles(struct tree_edge *edge, const uint8_t leaf[SHA256_LEN],
+	struct tree_completed *ret, struct err *err)
 {
 	uint8_t node[SHA256_LEN];
 	size_t count = edge->count;
+	unsigned height = 0;
 
 	if (!edge_ok(edge, err))
 		return false;
 	if (edge->size == UINT64_MAX)
 		return err_set(err, ERR_LIMIT, "tree: full");
+	ret->count = 0;
 	memcpy(node, leaf, SHA256_LEN);
-	for (uint64_t bits = edge->size; bits & 1; bits >>= 1)
+	for (uint64_t bits = edge->size; bits & 1; bits >>= 1) {
 		if (!tree_node_hash(edge->nodes[--count], node, node, err))
 			return false;
+		if (++height % 8 == 0)
+			memcpy(ret->roots[ret->count++], node, SHA256_LEN);
+	}
 	memcpy(edge->nodes[count], node, SHA256_LEN);
 	edge->count = count + 1;
 	edge->size++;
 	return true;
+}
+
+bool tree_append(struct tree_edge *edge, const uint8_t leaf[SHA256_LEN], struct err *err)
+{
+	struct tree_completed completed;
+
+	return tree_append_tiles(edge, leaf, &completed, err);
 }
 
 bool tree_root(const struct tree_edge *edge, uint8_t out[SHA256_LEN], struct err *err)

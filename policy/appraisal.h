@@ -65,7 +65,10 @@ struct appraisal {
 	struct ima_state ima;
 };
 
-typedef bool (*appraisal_check)(struct appraisal *a, struct err *err);
+struct appraisal_check {
+	bool (*run)(struct appraisal *a, struct err *err);
+	enum verdict_part part; /* what it notes is about this */
+};
 
 /* NULL on no memory. */
 struct appraisal *appraisal_new(const struct policy_context *context,
@@ -76,7 +79,7 @@ void appraisal_free(struct appraisal **appraisal);
 must_use bool appraisal_parse(
 	struct appraisal *a, struct bytes evidence, bool *ret_ok, struct err *err);
 must_use bool appraisal_run(
-	struct appraisal *a, const appraisal_check *checks, size_t n, struct err *err);
+	struct appraisal *a, const struct appraisal_check *checks, size_t n, struct err *err);
 
 /* appraise_challenge.c: the challenge is the verifier's, fresh, and for this host, instance and
  * purpose. */

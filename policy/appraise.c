@@ -77,6 +77,7 @@ static bool parse_host(struct appraisal *a, bool *ret_ok, struct err *err)
 	if (!tpmt_public_parse(host->ak_public, &a->ak, err) || !ak_check(&a->ak, err) ||
 		!tpmt_public_key(&a->ak, &a->ak_key, err))
 		return refuse_malformed(a->verdict, REASON_AK_ATTRIBUTES, "attestation key", err);
+	verdict_held(a->verdict, PART_AK);
 	*ret_ok = true;
 	return true;
 }
@@ -84,10 +85,12 @@ static bool parse_host(struct appraisal *a, bool *ret_ok, struct err *err)
 bool appraisal_parse(struct appraisal *a, struct bytes evidence, bool *ret_ok, struct err *err)
 {
 	*ret_ok = false;
+	a->verdict->part = PART_EVIDENCE;
 	if (!parse_evidence(a, evidence, ret_ok, err))
 		return false;
 	if (!*ret_ok)
 		return true;
+	a->verdict->part = PART_HOST;
 	if (!parse_host(a, ret_ok, err))
 		return false;
 	a->full = !a->state_in->established || a->claims.runtime_first == 0 ||
@@ -97,11 +100,15 @@ bool appraisal_parse(struct appraisal *a, struct bytes evidence, bool *ret_ok, s
 	return true;
 }
 
-bool appraisal_run(struct appraisal *a, const appraisal_check *checks, size_t n, struct err *err)
+bool appraisal_run(
+	struct appraisal *a, const struct appraisal_check *checks, size_t n, struct err *err)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!checks[i](a, err))
+	for (size_t i = 0; i < n; i++) {
+		a->verdict->part = checks[i].part;
+		if (!checks[i].run(a, err))
 			return false;
+	}
+	a->verdict->part = PART_OTHER;
 	return true;
 }
 
@@ -144,33 +151,33 @@ static bool note_limits(struct appraisal *a, struct err *err)
 	return true;
 }
 
-static const appraisal_check attest_checks[] = {
-	check_challenge,
-	check_verifier,
-	check_exporter,
-	check_host_identity,
-	check_host_state,
-	check_host_ek,
-	check_quote,
-	check_logs_sent,
-	check_possession,
-	check_key_protection,
-	check_counters,
-	check_tpm_firmware,
-	check_continuity,
-	check_other_pcrs,
-	check_runtime,
-	check_boot,
-	check_workload,
-	check_release,
-	check_floors,
-	check_rollout,
-	check_launch,
-	check_pinned,
-	check_placement,
-	check_sandbox,
-	check_assurance,
-	note_limits,
+static const struct appraisal_check attest_checks[] = {
+	{check_challenge, PART_NONCE},
+	{check_verifier, PART_NONCE},
+	{check_exporter, PART_CONNECTION},
+	{check_host_identity, PART_HOST},
+	{check_host_state, PART_HOST_STATE},
+	{check_host_ek, PART_EK},
+	{check_quote, PART_QUOTE},
+	{check_logs_sent, PART_FIRMWARE_LOG},
+	{check_possession, PART_KEY},
+	{check_key_protection, PART_KEY},
+	{check_counters, PART_COUNTERS},
+	{check_tpm_firmware, PART_COUNTERS},
+	{check_continuity, PART_CONTINUITY},
+	{check_other_pcrs, PART_CONTINUITY},
+	{check_runtime, PART_RUNTIME_LOG},
+	{check_boot, PART_BOOT},
+	{check_workload, PART_WORKLOAD},
+	{check_release, PART_RELEASE},
+	{check_floors, PART_FLOORS},
+	{check_rollout, PART_ROLLOUT},
+	{check_launch, PART_COMPONENTS},
+	{check_pinned, PART_COMPONENTS},
+	{check_placement, PART_PLACEMENT},
+	{check_sandbox, PART_SANDBOX},
+	{check_assurance, PART_ASSURANCE},
+	{note_limits, PART_OTHER},
 };
 
 static void decide(struct appraisal *a)
@@ -223,7 +230,6 @@ bool policy_appraise(struct bytes evidence, const struct policy_context *context
 	if (!err)
 		err = &own;
 	memset(ret_verdict, 0, sizeof(*ret_verdict));
-	memset(ret_state_out, 0, sizeof(*ret_state_out));
 	a = appraisal_new(context, state_in, ret_verdict, err);
 	if (a && appraise(a, evidence, ret_state_out, err))
 		return true;
@@ -234,15 +240,15 @@ bool policy_appraise(struct bytes evidence, const struct policy_context *context
 
 /* An enrolment has no workload, release or runtime log yet, and its host no state: what is left is
  * the connection, the keys and the quote. */
-static const appraisal_check enrolment_checks[] = {
-	check_challenge,
-	check_verifier,
-	check_exporter,
-	check_host_identity,
-	check_quote,
-	check_possession,
-	check_key_protection,
-	check_tpm_firmware,
+static const struct appraisal_check enrolment_checks[] = {
+	{check_challenge, PART_NONCE},
+	{check_verifier, PART_NONCE},
+	{check_exporter, PART_CONNECTION},
+	{check_host_identity, PART_HOST},
+	{check_quote, PART_QUOTE},
+	{check_possession, PART_KEY},
+	{check_key_protection, PART_KEY},
+	{check_tpm_firmware, PART_COUNTERS},
 };
 
 bool policy_appraise_enrolment(struct bytes evidence, const struct policy_context *context,

@@ -39,25 +39,34 @@ static bool judge_ima(struct appraisal *a, const struct host_class *class,
 {
 	if (!class->ima.judged)
 		return true;
+	c->verdict.part = PART_IMA_LOG;
 	return boot_judge_ima(a, class, from, boot_pcrs, &c->verdict, &c->ima, &c->until, err);
 }
 
-static bool judge_class(struct appraisal *a, const struct boot_facts *facts, size_t index,
-	struct candidate *c, struct err *err)
+/* What one class makes of the boot; the caller owns it. NULL: nothing can be decided. */
+static struct candidate *judge_class(
+	struct appraisal *a, const struct boot_facts *facts, size_t index, struct err *err)
 {
 	const struct host_class *class = &a->policy->host_classes[index];
-	struct boot_case boot = {
-		.facts = facts, .class = class, .verdict = &c->verdict, .now = a->context->now};
+	OWNED(free_ptr) struct candidate *c = policy_alloc(1, sizeof(*c), err);
+	struct boot_case boot = {.facts = facts, .class = class, .now = a->context->now};
 	struct ima_state start = {0};
 
+	if (!c)
+		return NULL;
 	c->index = index;
-	if (!boot_judge_rules(&boot, err) || !boot_judge_references(&boot, err))
-		return false;
+	c->verdict.part = PART_BOOT;
+	boot.verdict = &c->verdict;
+	boot_judge_rules(&boot);
+	if (!boot_judge_references(&boot, err))
+		return NULL;
 	c->until = boot.until;
 	if (class->ima.judged && !ima_state_start(&start, a->policy->bank, DIGEST_SHA1, err))
-		return false;
+		return NULL;
 	note_open(&c->verdict, class);
-	return judge_ima(a, class, &start, &facts->firmware, c, err);
+	if (!judge_ima(a, class, &start, &facts->firmware, c, err))
+		return NULL;
+	return TAKE(c);
 }
 
 /* Takes over a class's findings: against, or in favour of, the evidence. */
@@ -65,18 +74,28 @@ static void adopt(struct appraisal *a, const struct candidate *c)
 {
 	const struct verdict *v = &c->verdict;
 
+	enum verdict_part before = a->verdict->part;
+
 	for (size_t i = 0; i < v->reason_count; i++) {
 		const struct reason *r = &v->reasons[i];
 
+		a->verdict->part = r->part;
 		verdict_refuse(
 			a->verdict, r->code, r->subject, r->expected, r->actual, r->where, r->hint);
 	}
 	if (v->reasons_cut)
 		a->verdict->reasons_cut = true;
-	for (size_t i = 0; i < v->checked_count; i++)
+	for (size_t i = 0; i < v->checked_count; i++) {
+		a->verdict->part = v->checked_part[i];
 		verdict_checked(a->verdict, "%s", v->checked[i]);
-	for (size_t i = 0; i < v->not_checked_count; i++)
+	}
+	for (size_t i = 0; i < v->not_checked_count; i++) {
+		a->verdict->part = v->not_checked_part[i];
 		verdict_not_checked(a->verdict, "%s", v->not_checked[i]);
+	}
+	a->verdict->held |= v->held;
+	a->verdict->refused |= v->refused;
+	a->verdict->part = before;
 }
 
 static void accept(struct appraisal *a, const struct candidate *c)
@@ -95,22 +114,21 @@ static void accept(struct appraisal *a, const struct candidate *c)
 /* The first class satisfied; failing that, the one that is nearest, so that its reasons are told. */
 static bool judge_classes(struct appraisal *a, const struct boot_facts *facts, struct err *err)
 {
-	OWNED(free_ptr) struct candidate *best = NULL;
+	const struct policy_class *risk = a->class;
+	OWNED(free_ptr) struct candidate *best = judge_class(a, facts, risk->hosts[0], err);
 
-	for (size_t i = 0; i < a->class->host_count; i++) {
-		OWNED(free_ptr) struct candidate *c = policy_alloc(1, sizeof(*c), err);
+	if (!best)
+		return false;
+	for (size_t i = 1; i < risk->host_count && best->verdict.reason_count > 0; i++) {
+		OWNED(free_ptr) struct candidate *c = judge_class(a, facts, risk->hosts[i], err);
 
-		if (!c || !judge_class(a, facts, a->class->hosts[i], c, err))
+		if (!c)
 			return false;
-		if (!best || c->verdict.reason_count < best->verdict.reason_count) {
+		if (c->verdict.reason_count < best->verdict.reason_count) {
 			free(best);
 			best = TAKE(c);
 		}
-		if (best->verdict.reason_count == 0)
-			break;
 	}
-	if (!best)
-		return err_set(err, ERR_INTERNAL, "no host class to judge by");
 	adopt(a, best);
 	if (best->verdict.reason_count == 0)
 		accept(a, best);
@@ -121,7 +139,12 @@ static bool judge_fully(struct appraisal *a, struct err *err)
 {
 	OWNED(boot_facts_free) struct boot_facts *facts = NULL;
 
-	return boot_facts_of(a, &facts, err) && (!facts || judge_classes(a, facts, err));
+	if (!boot_facts_of(a, &facts, err))
+		return false;
+	if (!facts)
+		return true;
+	verdict_held(a->verdict, PART_FIRMWARE_LOG);
+	return judge_classes(a, facts, err);
 }
 
 /* The host's class is one that the risk class names today: a workload can have moved to another. */
@@ -158,6 +181,7 @@ static bool judge_further(struct appraisal *a, struct err *err)
 		return false;
 	c->index = s->host_class - 1;
 	c->until = s->boot_until;
+	c->verdict.part = PART_BOOT;
 	note_open(&c->verdict, &a->policy->host_classes[c->index]);
 	if (!judge_ima(a, &a->policy->host_classes[c->index], &s->ima, &a->pcrs, c, err))
 		return false;

@@ -143,11 +143,9 @@ static bool ek_chain_fill(struct ek_chain *chain, const struct policy *policy,
 	return true;
 }
 
+/* *expected is left alone where nothing special was. */
 static enum reason_code reason_of(const struct ek_cert_result *result, const char **expected)
 {
-	*expected = "issued for this endorsement key by a maker that the policy trusts";
-	if (result->fault != EK_CERT_CHAIN)
-		return REASON_EK_CERT;
 	if (result->chain.fault == CHAIN_REVOKED) {
 		*expected = "on no revocation list of its issuer, nor those above it";
 		return REASON_EK_REVOKED;
@@ -188,8 +186,8 @@ static void note_revocation(
 static void note_certificate(
 	const struct ek_cert_result *result, const struct policy *policy, struct verdict *verdict)
 {
+	const char *expected = "issued for this endorsement key by a maker that the policy trusts";
 	char actual[REASON_TEXT_MAX];
-	const char *expected;
 
 	if (result->fault != EK_CERT_OK) {
 		enum reason_code code = reason_of(result, &expected);
@@ -209,21 +207,30 @@ static void note_certificate(
 	note_revocation(result, policy, verdict);
 }
 
+static bool distrusted_certificate(const struct cert *cert, const char *subject,
+	const struct policy *policy, struct verdict *verdict, struct err *err)
+{
+	const struct policy_distrusted *entry;
+	uint8_t digest[SHA256_LEN];
+
+	if (!cert_digest(cert, digest, err))
+		return err_wrap(err, "EK certificate");
+	entry = policy_distrusted_find(policy, digest);
+	if (entry)
+		refuse_distrusted(entry, subject, verdict);
+	return true;
+}
+
 /* The certificate and those above it, as far as a chain was found. */
 static bool distrusted_certificates(const struct cert *leaf, const struct ek_cert_result *result,
 	const struct policy *policy, struct verdict *verdict, struct err *err)
 {
-	for (size_t i = 0; i < result->chain.count || i == 0; i++) {
-		const struct policy_distrusted *entry;
-		uint8_t digest[SHA256_LEN];
-
-		if (!cert_digest(i == 0 ? leaf : result->chain.chain[i], digest, err))
-			return err_wrap(err, "EK certificate");
-		entry = policy_distrusted_find(policy, digest);
-		if (entry)
-			refuse_distrusted(entry,
-				i == 0 ? "EK certificate" : "certificate above the EK's", verdict);
-	}
+	if (!distrusted_certificate(leaf, "EK certificate", policy, verdict, err))
+		return false;
+	for (size_t i = 1; i < result->chain.count; i++)
+		if (!distrusted_certificate(result->chain.chain[i], "certificate above the EK's",
+			    policy, verdict, err))
+			return false;
 	return true;
 }
 

@@ -53,7 +53,7 @@ static void fill_input(const struct ima_case *c, struct ima_input *in)
 		.wanted = c->class->ima.hostd,
 		.wanted_count = c->class->ima.hostd_count,
 	};
-	for (size_t i = 0; i < c->from->tracked && i < IMA_TRACKED; i++)
+	for (size_t i = 0; i < c->from->tracked; i++)
 		in->quoted[i] = bytes_of(a->pcrs.values[c->from->pcr[i]], len);
 	for (size_t i = 0; i < ARRAY_LEN(in->boot); i++)
 		in->boot[i] = bytes_of(c->boot->values[i], len);
@@ -62,20 +62,26 @@ static void fill_input(const struct ima_case *c, struct ima_input *in)
 static bool add_finding(struct verdict *verdict, const struct ima_finding *finding, struct err *err)
 {
 	OWNED(buf_release) struct buf said = {0};
+	OWNED(buf_release) struct buf known = {0};
 	OWNED(buf_release) struct buf line = {0};
-	char subject[REASON_TEXT_MAX], known[2 * DIGEST_LEN_MAX + 1] = "what the IMA rules list";
-	char where[48];
+	char subject[REASON_TEXT_MAX], where[48];
+	const char *expected, *actual, *hint;
 
 	ima_finding_text(finding, &said);
 	ima_finding_rule(finding, &line);
+	if (finding->nearest_count > 0)
+		buf_put_hex(&known, finding->nearest[0]);
+	else
+		buf_put_str(&known, "what the IMA rules list");
 	text_escape(finding->path, subject, sizeof(subject));
-	if (finding->nearest_count > 0 && finding->nearest[0].len <= DIGEST_LEN_MAX)
-		hex_encode(finding->nearest[0], known);
 	snprintf(where, sizeof(where), "IMA log entry %llu", (unsigned long long)finding->entry);
-	if ((said.len > 0 && !buf_str(&said)) || (line.len > 0 && !buf_str(&line)))
+	expected = buf_str(&known);
+	actual = buf_str(&said);
+	hint = buf_str(&line);
+	if (!expected || !actual || !hint)
 		return err_set(err, ERR_NOMEM, "no memory");
-	verdict_refuse(verdict, finding_reasons[finding->kind], subject, known,
-		said.len > 0 ? buf_str(&said) : NULL, where, line.len > 0 ? buf_str(&line) : NULL);
+	verdict_refuse(verdict, finding_reasons[finding->kind], subject, expected, actual, where,
+		line.len > 0 ? hint : NULL);
 	return true;
 }
 

@@ -168,14 +168,13 @@ bool check_launch(struct appraisal *a, struct err *err)
 	(void)err;
 	if (!a->runtime.replayed || !one_launch(a))
 		return true;
-	if (!a->full) {
+	if (a->full)
+		check_launch_record(a);
+	match_records(a); /* in a renewal there is no launch to list any */
+	if (!a->full && a->verdict->reason_count == before)
 		verdict_checked(
 			a->verdict, "launch: the one accepted earlier; no other and no exit since");
-		return true;
-	}
-	check_launch_record(a);
-	match_records(a);
-	if (!a->release)
+	if (!a->full || !a->release)
 		return true;
 	for (size_t i = 0; i < a->release->component_count; i++)
 		compare_component(a, &a->release->components[i]);
@@ -212,7 +211,7 @@ bool check_pinned(struct appraisal *a, struct err *err)
 		return true;
 	if (!a->full && a->state_in->unpinned)
 		note_unpinned(a, "(as the full appraisal named it)", "state of the last appraisal");
-	for (size_t i = 0; a->full && i < a->runtime.component_count; i++) {
+	for (size_t i = 0; i < a->runtime.component_count; i++) {
 		const struct found_component *c = &a->runtime.components[i];
 
 		if (c->component.presence == PRESENT_MEASURED_ONLY)

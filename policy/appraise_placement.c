@@ -84,6 +84,7 @@ bool check_placement(struct appraisal *a, struct err *err)
 	for (size_t i = 0; i < class->attribute_rule_count; i++)
 		check_attribute(a, REASON_HOST_ATTRIBUTE, class->attribute_rules[i].name,
 			&class->attribute_rules[i].values, among);
+	a->verdict->part = PART_THIRD_PARTIES;
 	return policy_third_parties_appraise(class, &a->context->workload, a->verdict, err);
 }
 

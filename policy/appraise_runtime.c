@@ -90,8 +90,7 @@ static bool visit_component(struct walk *w, const struct runtime_record *record,
 
 static bool visit_launch(struct walk *w, const struct runtime_record *record, struct err *err)
 {
-	if (w->found->launches++ > 0)
-		return true;
+	w->found->launches++; /* more than one refuses, whichever is kept */
 	w->found->launch = *record->launch;
 	w->found->launch_recnum = record->recnum;
 	return sha256_of(record->content, w->found->launch_digest, err);
@@ -133,7 +132,7 @@ static bool visit(void *context, const struct runtime_record *record, struct err
 		digest_alg_name(w->a->policy->bank));
 }
 
-static bool refuse_range(struct appraisal *a, enum reason_code code, const char *subject,
+static void refuse_range(struct appraisal *a, enum reason_code code, const char *subject,
 	uint64_t expected, uint64_t actual)
 {
 	char want[32], got[32];
@@ -141,7 +140,6 @@ static bool refuse_range(struct appraisal *a, enum reason_code code, const char 
 	snprintf(want, sizeof(want), "record %" PRIu64, expected);
 	snprintf(got, sizeof(got), "record %" PRIu64, actual);
 	verdict_refuse(a->verdict, code, subject, want, got, "claims", NULL);
-	return false;
 }
 
 /* That the bytes are those claimed, and begin where the last appraisal ended. */
@@ -159,9 +157,10 @@ static bool log_as_claimed(struct appraisal *a, bool *ret, struct err *err)
 			BYTES_OF(a->claims.runtime_digest), BYTES_OF(digest), "evidence");
 		return true;
 	}
-	*ret = a->claims.runtime_first == first ||
-	       refuse_range(a, REASON_RUNTIME_GAP, "runtime log begins at", first,
-		       a->claims.runtime_first);
+	*ret = a->claims.runtime_first == first;
+	if (!*ret)
+		refuse_range(a, REASON_RUNTIME_GAP, "runtime log begins at", first,
+			a->claims.runtime_first);
 	return true;
 }
 
@@ -182,7 +181,7 @@ static bool walk_log(struct appraisal *a, bool *ret, struct err *err)
 		return refuse_error(
 			a->verdict, REASON_RUNTIME_LOG, "runtime log", "well-formed", err);
 	if (a->runtime.next != a->claims.runtime_next) {
-		(void)refuse_range(a, REASON_RUNTIME_LOG, "runtime log ends before",
+		refuse_range(a, REASON_RUNTIME_LOG, "runtime log ends before",
 			a->claims.runtime_next, a->runtime.next);
 		return true;
 	}

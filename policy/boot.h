@@ -37,7 +37,7 @@ struct boot_case {
 	int64_t until; /* out: the earliest end of a reference that was needed; 0: none ends */
 };
 /* boot_rules.c: Secure Boot, authorities, dbx, command lines. boot_refuse_at names the event. */
-must_use bool boot_judge_rules(struct boot_case *c, struct err *err);
+void boot_judge_rules(struct boot_case *c);
 /* boot_lines.c, called by the rules: kernel command lines and lockdown. */
 void boot_judge_lines(struct boot_case *c);
 void boot_refuse_at(struct boot_case *c, enum reason_code code, const char *subject,

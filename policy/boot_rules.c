@@ -41,12 +41,10 @@ static void judge_secure_boot(struct boot_case *c)
 			"Secure Boot: on, in user mode, with an authority for what was booted");
 }
 
-static bool authority_named(const struct host_class *class, const struct secure_boot *sb, int i)
+static bool is_named(const struct host_class *class, const struct secure_boot_authority *authority)
 {
-	if (i < 0 || !sb->authorities[i].vouches)
-		return false;
-	for (size_t k = 0; k < class->authority_count; k++)
-		if (memcmp(class->authorities[k], sb->authorities[i].digest.bytes, SHA256_LEN) == 0)
+	for (size_t i = 0; i < class->authority_count; i++)
+		if (memcmp(class->authorities[i], authority->digest.bytes, SHA256_LEN) == 0)
 			return true;
 	return false;
 }
@@ -59,7 +57,7 @@ static bool image_named(const struct host_class *class, const struct secure_boot
 	if (image->authority < 0)
 		return false;
 	for (size_t i = 0; i < sb->authority_count; i++)
-		if (sb->authorities[i].vouches && !authority_named(class, sb, (int)i))
+		if (sb->authorities[i].vouches && !is_named(class, &sb->authorities[i]))
 			return false;
 	return true;
 }
@@ -120,13 +118,11 @@ static void judge_types(struct boot_case *c)
 			"an unknown or unused one", (uint32_t)chain->unknown_event);
 }
 
-bool boot_judge_rules(struct boot_case *c, struct err *err)
+void boot_judge_rules(struct boot_case *c)
 {
-	(void)err;
 	judge_types(c);
 	judge_secure_boot(c);
 	judge_authorities(c);
 	judge_dbx(c);
 	boot_judge_lines(c);
-	return true;
 }

@@ -501,8 +501,23 @@ static void read_context(struct cbor_item root, struct policy_context *c, struct
 	read_rollout(root, &c->rollout);
 }
 
-static bool resolve(
-	struct source *s, const struct named *named, struct policy_frozen *f, struct err *err)
+static bool resolve_policy(
+	struct source *s, struct bytes text, struct policy_frozen *f, struct err *err)
+{
+	if (!policy_parse(text, "policy", &f->policy, err))
+		return false;
+	for (size_t i = 0; policy_reference(f->policy, i); i++) {
+		struct bytes object = find_object(
+			s, "reference", bytes_of(policy_reference(f->policy, i), SHA256_LEN));
+
+		if (s->failed || !policy_attach(f->policy, object, err))
+			return false;
+	}
+	return true;
+}
+
+static bool resolve(struct source *s, const struct named *named, struct policy *known,
+	struct policy_frozen *f, struct err *err)
 {
 	struct bytes text = find_object(s, "policy", named->policy);
 
@@ -515,21 +530,25 @@ static bool resolve(
 	f->evidence = find_object(s, "evidence", named->evidence);
 	f->context.approvals = f->approvals;
 	f->context.statements = f->statements;
-	if (s->failed || !policy_parse(text, "policy", &f->policy, err))
+	if (s->failed)
 		return false;
-	for (size_t i = 0; policy_reference(f->policy, i); i++) {
-		struct bytes object = find_object(
-			s, "reference", bytes_of(policy_reference(f->policy, i), SHA256_LEN));
-
-		if (s->failed || !policy_attach(f->policy, object, err))
-			return false;
-	}
+	f->lent = known && bytes_equal(BYTES_OF(known->digest), named->policy);
+	if (f->lent)
+		f->policy = known;
+	else if (!resolve_policy(s, text, f, err))
+		return false;
 	f->context.policy = f->policy;
 	return policy_state_decode(named->state_in, &f->state_in, err);
 }
 
 bool policy_context_decode(
 	struct bytes in, policy_find find, void *arg, struct policy_frozen *ret, struct err *err)
+{
+	return policy_context_decode_known(in, find, arg, NULL, ret, err);
+}
+
+bool policy_context_decode_known(struct bytes in, policy_find find, void *arg, struct policy *known,
+	struct policy_frozen *ret, struct err *err)
 {
 	struct source source = {.find = find, .arg = arg, .err = err};
 	struct named named = {.attributes = ret->attributes};
@@ -543,14 +562,33 @@ bool policy_context_decode(
 	if (!cbor_open(in, true, "context", &doc, &root, err))
 		return false;
 	read_context(root, &ret->context, &named);
-	if (cbor_close(&doc, err) && resolve(&source, &named, ret, err))
+	if (cbor_close(&doc, err) && resolve(&source, &named, known, ret, err))
 		return true;
 	policy_frozen_release(ret);
 	return err_wrap(err, "context");
 }
 
+bool policy_context_state(struct bytes in, struct policy_state *ret_state,
+	uint8_t ret_policy[SHA256_LEN], struct err *err)
+{
+	struct cbor_doc doc;
+	struct cbor_item root;
+	struct bytes state;
+
+	if (in.len > CONTEXT_MAX)
+		return err_set(
+			err, ERR_LIMIT, "context: %zu bytes: more than %u", in.len, CONTEXT_MAX);
+	if (!cbor_open(in, true, "context", &doc, &root, err))
+		return false;
+	cbor_copy(cbor_key(root, KEY_POLICY, "policy"), ret_policy, SHA256_LEN, "policy");
+	state = cbor_bytes(cbor_key(root, KEY_STATE_IN, "state"), 1, CONTEXT_MAX, "state");
+	return (cbor_close(&doc, err) && policy_state_decode(state, ret_state, err)) ||
+	       err_wrap(err, "context");
+}
+
 void policy_frozen_release(struct policy_frozen *frozen)
 {
-	policy_free(&frozen->policy);
+	if (!frozen->lent)
+		policy_free(&frozen->policy);
 	memset(frozen, 0, sizeof(*frozen));
 }

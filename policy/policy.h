@@ -458,6 +458,7 @@ struct policy_frozen {
 	struct bytes evidence;
 	struct policy_state state_in;
 	struct policy *policy;
+	bool lent; /* the policy is not its own */
 	struct bytes approvals[APPROVALS_MAX];
 	struct bytes statements[STATEMENTS_MAX];
 	struct host_attribute attributes[HOST_ATTRIBUTES_MAX];
@@ -465,7 +466,14 @@ struct policy_frozen {
 typedef bool (*policy_find)(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret);
 must_use bool policy_context_decode(
 	struct bytes in, policy_find find, void *arg, struct policy_frozen *ret, struct err *err);
+/* The same; known: a complete policy, lent, that need not be parsed again where the context names it;
+ * NULL: none. It must outlive what is returned. */
+must_use bool policy_context_decode_known(struct bytes in, policy_find find, void *arg,
+	struct policy *known, struct policy_frozen *ret, struct err *err);
 void policy_frozen_release(struct policy_frozen *frozen);
+/* The state that a context freezes and the digest of its policy, without any other object. */
+must_use bool policy_context_state(struct bytes in, struct policy_state *ret_state,
+	uint8_t ret_policy[SHA256_LEN], struct err *err);
 
 /* Evidence × context × state → verdict, state. A refusal is a verdict; false means that nothing
  * could be decided, and the verdict is then zero: refused. state_out is what to keep when the

@@ -330,6 +330,21 @@ static bool check_approvals(struct release_case *c, struct err *err)
 	return true;
 }
 
+static bool check_class_demands(struct release_case *c, struct err *err)
+{
+	enum verdict_part before = c->verdict->part;
+	bool ok;
+
+	if (!c->class)
+		return true;
+	c->verdict->part = PART_STATEMENTS;
+	ok = c->input->rollback || release_check_statements(c, err);
+	c->verdict->part = PART_APPROVALS;
+	ok = ok && check_approvals(c, err);
+	c->verdict->part = before;
+	return ok;
+}
+
 static bool appraise(struct release_case *c, struct err *err)
 {
 	OWNED(dsse_free) struct dsse *dsse = NULL;
@@ -340,9 +355,7 @@ static bool appraise(struct release_case *c, struct err *err)
 	if (!check_signature(c, dsse, err))
 		return false;
 	check_class(c);
-	if (c->class && !c->input->rollback && !release_check_statements(c, err))
-		return false;
-	return !c->class || check_approvals(c, err);
+	return check_class_demands(c, err);
 }
 
 static bool limits(const struct release_input *input, int64_t now, struct err *err)

@@ -210,6 +210,7 @@ static const struct {
 		"from the path that the host class names"},
 };
 static_assert(ARRAY_LEN(reasons) == REASON_CODES, "every reason has a name and a hint");
+static_assert(VERDICT_PARTS <= 32, "a bit for each part");
 
 const char *reason_code_name(enum reason_code code)
 {
@@ -252,15 +253,20 @@ static void text_put(char out[REASON_TEXT_MAX], const char *text)
 void verdict_refuse(struct verdict *verdict, enum reason_code code, const char *subject,
 	const char *expected, const char *actual, const char *where, const char *hint)
 {
+	enum verdict_part part = reason_code_part(code);
 	struct reason *reason;
 
+	if (part == PART_OTHER)
+		part = verdict->part;
 	verdict->trusted = false;
+	verdict->refused |= UINT32_C(1) << part;
 	if (verdict->reason_count == REASONS_MAX) {
 		verdict->reasons_cut = true;
 		return;
 	}
 	reason = &verdict->reasons[verdict->reason_count++];
 	reason->code = code;
+	reason->part = part;
 	text_put(reason->subject, subject);
 	text_put(reason->expected, expected);
 	text_put(reason->actual, actual);
@@ -268,35 +274,95 @@ void verdict_refuse(struct verdict *verdict, enum reason_code code, const char *
 	text_put(reason->hint, hint ? hint : reason_code_hint(code));
 }
 
+struct lines {
+	char (*texts)[REASON_TEXT_MAX];
+	enum verdict_part *parts;
+	size_t *count;
+};
+
 __attribute__((format(printf, 3, 0))) static void line_put(
-	char (*lines)[REASON_TEXT_MAX], size_t *count, const char *format, va_list args)
+	const struct lines *to, enum verdict_part part, const char *format, va_list args)
 {
 	char text[4 * REASON_TEXT_MAX];
 
-	if (*count == NOT_CHECKED_MAX) {
-		text_put(lines[*count - 1], "and more");
+	if (*to->count == NOT_CHECKED_MAX) {
+		text_put(to->texts[NOT_CHECKED_MAX - 1], "and more");
+		to->parts[NOT_CHECKED_MAX - 1] = PART_OTHER;
 		return;
 	}
 	vsnprintf(text, sizeof(text), format, args);
-	text_put(lines[(*count)++], text);
+	to->parts[*to->count] = part;
+	text_put(to->texts[(*to->count)++], text);
 }
 
 void verdict_not_checked(struct verdict *verdict, const char *format, ...)
 {
+	const struct lines to = {
+		verdict->not_checked, verdict->not_checked_part, &verdict->not_checked_count};
 	va_list args;
 
 	va_start(args, format);
-	line_put(verdict->not_checked, &verdict->not_checked_count, format, args);
+	line_put(&to, verdict->part, format, args);
 	va_end(args);
 }
 
 void verdict_checked(struct verdict *verdict, const char *format, ...)
 {
+	const struct lines to = {verdict->checked, verdict->checked_part, &verdict->checked_count};
 	va_list args;
 
+	verdict_held(verdict, verdict->part);
 	va_start(args, format);
-	line_put(verdict->checked, &verdict->checked_count, format, args);
+	line_put(&to, verdict->part, format, args);
 	va_end(args);
+}
+
+void verdict_held(struct verdict *verdict, enum verdict_part part)
+{
+	verdict->held |= UINT32_C(1) << part;
+}
+
+enum verdict_part reason_code_part(enum reason_code code)
+{
+	switch (code) {
+	case REASON_QUOTE_NONCE:
+	case REASON_CHALLENGE_UNKNOWN:
+	case REASON_CHALLENGE_EXPIRED:
+	case REASON_CHALLENGE_USED:
+	case REASON_CHALLENGE_OTHER:
+		return PART_NONCE;
+	case REASON_EK_TEMPLATE:
+	case REASON_EK_CERT:
+	case REASON_EK_CERT_MISSING:
+	case REASON_EK_REVOKED:
+	case REASON_EK_REVOCATION_LIST:
+		return PART_EK;
+	case REASON_AK_ATTRIBUTES:
+		return PART_AK;
+	case REASON_FIRMWARE_LOG:
+	case REASON_FIRMWARE_PCR:
+		return PART_FIRMWARE_LOG;
+	case REASON_IMA_LOG:
+	case REASON_IMA_PCR:
+		return PART_IMA_LOG;
+	case REASON_APPROVAL_MISSING:
+	case REASON_APPROVAL_EXPIRED:
+	case REASON_APPROVAL_WITHDRAWN:
+	case REASON_APPROVAL_SIGNATURE:
+	case REASON_APPROVAL_OTHER:
+	case REASON_APPROVAL_AUTHOR:
+		return PART_APPROVALS;
+	case REASON_STATEMENT_MISSING:
+	case REASON_STATEMENT_MALFORMED:
+	case REASON_STATEMENT_SIGNATURE:
+	case REASON_STATEMENT_OTHER:
+	case REASON_STATEMENT_CONTENT:
+	case REASON_STATEMENT_EXPIRED:
+	case REASON_STATEMENT_WITHDRAWN:
+		return PART_STATEMENTS;
+	default:
+		return PART_OTHER;
+	}
 }
 
 void verdict_conclude(struct verdict *verdict)

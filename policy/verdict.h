@@ -123,8 +123,41 @@ const char *reason_code_name(enum reason_code code); /* "component-digest" */
 const char *reason_code_hint(enum reason_code code);
 enum reason_code reason_code_of_name(struct bytes name);
 
+/* What a reason or a line is about, for reports that go from part to part. Not in the JSON: it tells
+ * nothing that code and text do not. */
+enum verdict_part {
+	PART_OTHER = 0,
+	PART_EVIDENCE, /* well-formed */
+	PART_HOST, /* its id */
+	PART_HOST_STATE, /* in the register */
+	PART_EK, /* endorsement key, and the chain of its certificate */
+	PART_AK, /* attributes of the attestation key */
+	PART_QUOTE,
+	PART_NONCE, /* quote, claims and challenge belong together */
+	PART_CONNECTION,
+	PART_KEY, /* the one to be certified */
+	PART_COUNTERS, /* of the TPM, and its firmware's version */
+	PART_CONTINUITY, /* with the last appraisal */
+	PART_RUNTIME_LOG,
+	PART_FIRMWARE_LOG,
+	PART_IMA_LOG,
+	PART_BOOT, /* what the logs of the boot tell, under the host classes */
+	PART_WORKLOAD,
+	PART_RELEASE,
+	PART_STATEMENTS,
+	PART_APPROVALS,
+	PART_FLOORS,
+	PART_ROLLOUT,
+	PART_COMPONENTS, /* what was launched is what was released */
+	PART_PLACEMENT,
+	PART_THIRD_PARTIES,
+	PART_SANDBOX,
+	PART_ASSURANCE,
+	VERDICT_PARTS
+};
 struct reason {
 	enum reason_code code;
+	enum verdict_part part;
 	char subject[REASON_TEXT_MAX]; /* "component model" */
 	char expected[REASON_TEXT_MAX], actual[REASON_TEXT_MAX];
 	char where[REASON_TEXT_MAX]; /* "runtime log record 3" */
@@ -138,13 +171,18 @@ struct verdict {
 	bool full; /* a full appraisal, not an incremental one */
 	int64_t credential_lifetime, renew_after;
 	char risk_class[65];
+	enum verdict_part part; /* of what is noted next */
+	uint32_t held,
+		refused; /* bit for each part: something of it was checked and held; did not */
 	size_t reason_count;
 	struct reason reasons[REASONS_MAX];
 	bool reasons_cut;
 	size_t not_checked_count;
 	char not_checked[NOT_CHECKED_MAX][REASON_TEXT_MAX];
+	enum verdict_part not_checked_part[NOT_CHECKED_MAX];
 	size_t checked_count;
 	char checked[NOT_CHECKED_MAX][REASON_TEXT_MAX]; /* what was checked and held, in words */
+	enum verdict_part checked_part[NOT_CHECKED_MAX];
 };
 /* Adds a reason; text arguments may be NULL (hint: then the code's own); untrusted text must have
  * been escaped. More than REASONS_MAX are cut and said so. */
@@ -154,6 +192,10 @@ void verdict_not_checked(struct verdict *verdict, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void verdict_checked(struct verdict *verdict, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Something of the part was checked and held, without a line of its own. */
+void verdict_held(struct verdict *verdict, enum verdict_part part);
+/* What a code is about, where it says so by itself; PART_OTHER: what was being looked at decides. */
+enum verdict_part reason_code_part(enum reason_code code);
 /* trusted = there is no reason against it and at least one thing was checked. What only a trusted
  * verdict grants (assurance, lifetimes) is taken back from any other. */
 void verdict_conclude(struct verdict *verdict);

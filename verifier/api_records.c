@@ -4,7 +4,7 @@
 #include "verifier/app.h"
 
 #include "base/text.h"
-#include "verifier/record_objects.h"
+#include "verifier/record_chain.h"
 #include "verifier/retention_rows.h"
 
 #include <stdlib.h>
@@ -190,7 +190,8 @@ struct collection {
 	struct policy_frozen frozen;
 	struct audit_bundle bundle;
 	struct leaf_row leaf;
-	struct buf proof, checkpoint;
+	struct record_chain chain;
+	struct buf proof, checkpoint, chain_bytes;
 };
 
 static void collection_free(struct collection **c)
@@ -203,6 +204,8 @@ static void collection_free(struct collection **c)
 	leaf_row_release(&(*c)->leaf);
 	buf_release(&(*c)->proof);
 	buf_release(&(*c)->checkpoint);
+	buf_release(&(*c)->chain_bytes);
+	record_chain_release(&(*c)->chain);
 	free(*c);
 	*c = NULL;
 }
@@ -256,6 +259,40 @@ static bool prove(struct collection *c, struct err *err)
 	return tiles_inclusion(&source, c->leaf.index, tree.size, &c->proof, err);
 }
 
+/* A launch, and a renewal that was appraised in full, stand on no record before. */
+static bool stands_alone(const struct collection *c)
+{
+	OWNED(json_release) json_t *verdict = NULL;
+	const uint8_t *digest = record_input_digest(&c->opened.record, "verdict");
+	struct bytes text = {0};
+	for (size_t i = 0; digest && i < c->objects.count; i++)
+		if (memcmp(c->objects.digests[i], digest, SHA256_LEN) == 0)
+			text = buf_bytes(&c->objects.objects[i]);
+	return c->frozen.context.challenge.purpose == PURPOSE_ENROLL ||
+	       !json_open(text, JSON_INPUT_MAX, &verdict, NULL) ||
+	       json_is_true(json_object_get(verdict, "full"));
+}
+
+/* chain=N: at most so many records of those before; 0: none; not given: all. */
+static bool chain_collect(struct call *call, struct collection *c, struct err *err)
+{
+	uint64_t limit = AUDIT_LINKS_MAX;
+	const char *text = http_query(call->exchange, "chain");
+	if (text && (!text_decimal(bytes_str(text), &limit) || limit > AUDIT_LINKS_MAX))
+		return err_set(err, ERR_FORMAT, "chain: expected 0 to %u", AUDIT_LINKS_MAX);
+	if (stands_alone(c))
+		return true;
+	c->chain = (struct record_chain){
+		.sql = c->sql,
+		.key = call->app->issuer.signing_key,
+		.tree_size = c->bundle.tree_size,
+		.limit = (size_t)limit,
+		.shared = &c->objects,
+	};
+	return record_chain_collect(&c->chain, &c->frozen.state_in, err) &&
+	       record_chain_encode(&c->chain, &c->chain_bytes, err);
+}
+
 static void fill(struct collection *c, const struct issuer *issuer)
 {
 	struct audit_bundle *b = &c->bundle;
@@ -264,12 +301,16 @@ static void fill(struct collection *c, const struct issuer *issuer)
 	b->index = c->leaf.index;
 	b->proof = buf_bytes(&c->proof);
 	b->checkpoint = buf_bytes(&c->checkpoint);
+	b->chain = buf_bytes(&c->chain_bytes);
 	memcpy(b->salt, c->leaf.salt, sizeof(b->salt));
 	for (size_t i = 0; i < c->objects.count; i++)
 		b->objects[b->object_count++] = buf_bytes(&c->objects.objects[i]);
 	b->certs[b->cert_count++] = cert_der(issuer->signing_cert);
-	for (size_t i = 0; i < issuer->ca_count && b->cert_count < CREDENTIAL_CERTS_MAX; i++)
-		b->certs[b->cert_count++] = cert_der(issuer->ca[i]);
+	/* The root is the auditor's to bring. */
+	struct bytes chain[X509_CHAIN_MAX];
+	size_t chain_count = issuer_chain(issuer, chain);
+	for (size_t i = 0; i < chain_count && b->cert_count < CREDENTIAL_CERTS_MAX; i++)
+		b->certs[b->cert_count++] = chain[i];
 }
 
 static bool content_there(struct sql *sql, uint64_t index, struct err *err)
@@ -293,6 +334,8 @@ static bool bundle_make(struct call *call, struct collection *c, struct err *err
 	if (!collect_all(c, err) || !prove(c, err))
 		return err_set(err, err->code == ERR_GONE ? ERR_GONE : ERR_STORE,
 			"audit bundle: %.200s", err->text);
+	if (!chain_collect(call, c, err))
+		return false;
 	fill(c, &call->app->issuer);
 	buf_clear(&call->reply);
 	call->status = 200;

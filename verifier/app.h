@@ -236,5 +236,12 @@ bool serve_hold_set(struct call *call, struct err *err);
 bool serve_hold_lift(struct call *call, struct err *err);
 bool serve_entry(struct call *call, struct err *err);
 bool serve_entry_redact(struct call *call, struct err *err);
+bool serve_entries(struct call *call, struct err *err);
+bool serve_object(struct call *call, struct err *err);
+bool serve_incident_open(struct call *call, struct err *err);
+bool serve_incident_attach(struct call *call, struct err *err);
+bool serve_incident_close(struct call *call, struct err *err);
+bool serve_incident(struct call *call, struct err *err);
+bool serve_incidents(struct call *call, struct err *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ledger/fields.h"
 #include "verifier/app.h"
+#include "verifier/entries.h"
 
 bool entry_make(struct app *app, enum leaf_type type, int64_t time, struct bytes content, bool keep,
 	struct leaf_row *ret, struct err *err)
@@ -46,5 +47,6 @@ bool entry_append(struct app *app, struct store_tx *tx, enum leaf_type type, int
 		return false;
 	/* What lies beside is not what the leaf commits to, but what that is computed from. */
 	buf_put(&row.content, buf_bytes(&kept));
-	return buf_ok(&row.content, err) && leaf_append(tx, &row, err);
+	return buf_ok(&row.content, err) && leaf_append(tx, &row, err) &&
+	       entry_subjects_put(tx->sql, row.index, type, owned, err);
 }

@@ -23,7 +23,7 @@
 #define RETENTION_PAUSE_MS      100
 #define RETENTION_EVERY_S       600
 /* How much of a dry run is told, and how much a sweep that somebody asked for destroys. */
-#define RETENTION_TOLD_RECORDS 256u
+#define RETENTION_TOLD_RECORDS 128u
 #define RETENTION_TOLD_ENTRIES 256u
 /* An instance that was trusted renews for so long: its credential lives for 30 days at most. */
 #define RETENTION_RUNNING_S (31 * INT64_C(86400))

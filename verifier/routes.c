@@ -4,6 +4,7 @@
 #include "policy/security_floor.h"
 #include "verifier/admission.h"
 #include "verifier/app.h"
+#include "verifier/incidents.h"
 
 #define JSON_TYPE      "application/json"
 #define JSON_MAX       (16u << 10)
@@ -93,6 +94,14 @@ const struct route app_routes[] = {
 	GET("/v1/holds", READERS, serve_holds),
 	POST("/v1/holds", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_hold_set),
 	POST("/v1/holds/{id}/lift", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_hold_lift),
+	GET("/v1/entries", READERS, serve_entries),
+	GET("/v1/objects/{digest}", READERS, serve_object),
+	POST("/v1/incidents", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_incident_open),
+	GET("/v1/incidents", READERS, serve_incidents),
+	GET("/v1/incidents/{id}", READERS, serve_incident),
+	POST("/v1/incidents/{id}/attach", ROLE_ADMIN, JSON_TYPE, INCIDENT_BODY_MAX,
+		serve_incident_attach),
+	POST("/v1/incidents/{id}/close", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_incident_close),
 	GET("/v1/policy", READERS, serve_policy),
 	POST("/v1/policies", ROLE_ADMIN, MEDIA_DSSE, POLICY_ENVELOPE_MAX, serve_policy_stage),
 	GET("/v1/policies", READERS, serve_policies),

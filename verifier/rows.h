@@ -306,10 +306,10 @@ must_use bool contents_seal(struct sql *sql, struct err *err);
 
 /* ---- tiles and the checkpoint (rows_tiles.c) ---- */
 
-/* Stores what the tree of now `size` leaves completed: the root of its last full tile, and of the
- * tile that this one completed, and so on. */
-must_use bool tiles_grow(struct sql *sql, uint64_t size, struct err *err);
-/* For the step of the schema that brought tiles. */
+/* Stores the roots of the tiles that the last of `size` leaves completed. */
+must_use bool tiles_put(
+	struct sql *sql, uint64_t size, const struct tree_completed *completed, struct err *err);
+/* The same for every leaf there is: for the step of the schema that brought tiles. */
 must_use bool tiles_fill(struct sql *sql, struct err *err);
 /* Hashes of a tile, or a bundle of leaves, appended. ERR_NOT_FOUND when the ledger has not grown so
  * far. */

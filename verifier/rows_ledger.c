@@ -13,6 +13,7 @@ void leaf_row_release(struct leaf_row *row)
 
 bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err)
 {
+	struct tree_completed completed;
 	row->index = tx->edge.size;
 	if (!sql_exec(tx->sql, "INSERT INTO leaves(idx, hash, bytes) VALUES(?1,?2,?3)",
 		    SQL_ARGS(sql_u(row->index), sql_b(BYTES_OF(row->hash)),
@@ -22,8 +23,9 @@ bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err)
 			tx->sql, row->index, BYTES_OF(row->salt), buf_bytes(&row->content), err))
 		return err_wrap(err, "ledger leaf");
 	tx->edge_changed = true;
-	return retention_note_leaf(tx->sql, row, err) && tree_append(&tx->edge, row->hash, err) &&
-	       tiles_grow(tx->sql, tx->edge.size, err);
+	return retention_note_leaf(tx->sql, row, err) &&
+	       tree_append_tiles(&tx->edge, row->hash, &completed, err) &&
+	       tiles_put(tx->sql, tx->edge.size, &completed, err);
 }
 
 bool leaf_get(

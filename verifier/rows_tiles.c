@@ -62,7 +62,19 @@ bool tile_get(struct sql *sql, const struct tile *tile, struct buf *out, struct 
 	return true;
 }
 
-bool tiles_grow(struct sql *sql, uint64_t size, struct err *err)
+bool tiles_put(
+	struct sql *sql, uint64_t size, const struct tree_completed *completed, struct err *err)
+{
+	for (size_t i = 0; i < completed->count; i++) {
+		unsigned level = (unsigned)i + 1;
+		if (!tile_hash_put(sql, level, (size >> (8 * level)) - 1, completed->roots[i], err))
+			return err_wrap(err, "ledger tile");
+	}
+	return true;
+}
+
+/* What the tree of `size` leaves completed, out of the rows. */
+static bool tiles_grow(struct sql *sql, uint64_t size, struct err *err)
 {
 	uint64_t entries = size;
 

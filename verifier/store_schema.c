@@ -4,6 +4,7 @@
  * user_version is the number of steps taken. Identity rows, leaves and records are immutable, and
  * triggers hold even this program to it.
  */
+#include "verifier/entries.h"
 #include "verifier/retention_rows.h"
 
 #include <stdio.h>
@@ -234,6 +235,13 @@ static const char schema_9[] =
 	"TEXT NOT NULL, count INTEGER NOT NULL, last INTEGER NOT NULL, record BLOB NOT NULL, "
 	"PRIMARY "
 	"KEY(policy, workload, host, before, after, reason)) STRICT, WITHOUT ROWID;";
+/* What entries of the ledger are about. */
+static const char schema_entries[] =
+	"CREATE TABLE entry_subjects(kind INTEGER NOT NULL, subject TEXT NOT NULL, idx INTEGER NOT "
+	"NULL REFERENCES leaves(idx), type INTEGER NOT NULL, PRIMARY KEY(kind, subject, idx)) "
+	"STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER entry_subjects_fixed BEFORE UPDATE ON entry_subjects"
+	" BEGIN SELECT RAISE(ABORT, 'what an entry is about is immutable'); END;";
 /* Contents are sealed (vault.h). What there is in clear goes out of the immutable rows here, and is
  * sealed when the content key is at hand (contents_seal). A data key's row is overwritten in place and
  * never deleted. */
@@ -326,6 +334,7 @@ static const struct {
 	{schema_7, NULL},
 	{schema_rollouts, NULL},
 	{schema_9, policies_fill},
+	{schema_entries, entry_subjects_fill},
 	{schema_contents, NULL},
 	{schema_retention, retention_fill},
 };

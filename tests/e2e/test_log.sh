@@ -62,7 +62,7 @@ release_make one 1.0.0 >/dev/null 2>&1
 expect 0 '' host_assay one run ocr-agent -- "$ROOT/demo/invoice.png"
 record=$(operator record list --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["records"][0]["id"])')
 operator record get "$record" --out "$W/unseen.assay" 2>/dev/null
-expect 1 'tree root.*of its witnesses are no quorum' assay audit "$W/unseen.assay" --ca "$W/verifier/ca.pem" --log-policy "$W/verifier/witnesses"
+expect 1 'witnesses.*of its witnesses are no quorum' assay audit "$W/unseen.assay" --ca "$W/verifier/ca.pem" --log-policy "$W/verifier/witnesses"
 expect 0 'cosigned by 2 of 2' feed
 operator record get "$record" --out "$W/seen.assay" 2>/dev/null
 expect 0 'tree root.*seen by witnesses A, B' assay audit "$W/seen.assay" --ca "$W/verifier/ca.pem" --log-policy "$W/verifier/witnesses"

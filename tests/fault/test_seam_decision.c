@@ -6,35 +6,14 @@
 #include "policy/policy.h"
 
 #include "evidence/ek_cert.h"
+#include "policy/appraisal.h"
 #include "policy/checklist.h"
 #include "policy/policy_file.h"
 #include "policy/predicate.h"
 #include "policy/withdrawal.h"
+#include "tests/fault/seam.h"
 #include "tests/unit/policy/ek_ca.h"
 #include "tests/unit/policy/scene.h"
-
-static struct {
-	bool armed;
-	enum err_code code;
-	size_t at, seen;
-} seam;
-
-static bool seam_fails(struct err *err)
-{
-	if (!seam.armed || seam.seen++ != seam.at)
-		return false;
-	(void)err_set(err, seam.code, "told to fail");
-	return true;
-}
-
-/* A call that fails when told to. `name`(params) becomes the linker's __wrap_name. */
-#define SEAM(name, params, args)                                                                   \
-	bool real_##name params __asm__("__real_" #name);                                          \
-	bool seam_##name params __asm__("__wrap_" #name);                                          \
-	bool seam_##name params                                                                    \
-	{                                                                                          \
-		return !seam_fails(err) && real_##name args;                                       \
-	}
 
 SEAM(sha256_of, (struct bytes in, uint8_t out[SHA256_LEN], struct err *err), (in, out, err))
 SEAM(digest_of_parts,
@@ -45,6 +24,12 @@ SEAM(dsse_verify,
 	(const struct dsse *dsse, struct key *const *keys_, size_t n, uint64_t *ret_mask,
 		struct err *err),
 	(dsse, keys_, n, ret_mask, err))
+SEAM(evidence_decode, (struct bytes in, struct evidence *ret, struct err *err), (in, ret, err))
+SEAM(claims_decode, (struct bytes in, struct claims *ret, struct err *err), (in, ret, err))
+SEAM(tpmt_public_parse, (struct bytes in, struct tpmt_public *ret, struct err *err), (in, ret, err))
+SEAM(ek_certs_split,
+	(struct bytes in, struct bytes certs[EK_CERTS_MAX], size_t *ret_count, struct err *err),
+	(in, certs, ret_count, err))
 SEAM(key_from_spki, (struct bytes der, struct key **ret, struct err *err), (der, ret, err))
 SEAM(key_verify,
 	(const struct key *key, enum signature_scheme scheme, enum digest_alg alg,
@@ -80,7 +65,7 @@ void *real_policy_alloc(size_t n, size_t size, struct err *err) __asm__("__real_
 void *seam_policy_alloc(size_t n, size_t size, struct err *err) __asm__("__wrap_policy_alloc");
 void *seam_policy_alloc(size_t n, size_t size, struct err *err)
 {
-	return seam_fails(err) ? NULL : real_policy_alloc(n, size, err);
+	return seam_fails(0, err) ? NULL : real_policy_alloc(n, size, err);
 }
 
 static struct scene_keys keys;
@@ -121,51 +106,6 @@ static int teardown(void **ignored)
 	buf_release(&withdrawal_envelope);
 	scene_free(s);
 	return 0;
-}
-
-static void each_seam_with(
-	enum err_code code, bool (*run)(struct err *err), void (*nothing_left)(void))
-{
-	struct err err = {0};
-	size_t calls;
-
-	seam.code = code;
-	seam.armed = true;
-	seam.at = SIZE_MAX;
-	seam.seen = 0;
-	assert_ok(run(&err), err);
-	calls = seam.seen;
-	assert_true(calls > 0);
-	for (seam.at = 0; seam.at < calls; seam.at++) {
-		seam.seen = 0;
-		err = (struct err){0};
-		if (run(&err))
-			fail_msg("call %zu of %zu failed, and it was decided", seam.at, calls);
-		if ((err.code != code || !strstr(err.text, "told to fail")) &&
-			(err.code != ERR_NOMEM || !strstr(err.text, "no memory")))
-			fail_msg("call %zu of %zu failed: %s: \"%s\"", seam.at, calls,
-				err_code_name(err.code), err.text);
-		if (nothing_left)
-			nothing_left();
-	}
-	seam.armed = false;
-}
-
-/* Runs once with nothing failing, then with call 0, 1, … failing: undecided, for want of memory or for a fault of our own. */
-static void each_seam(bool (*run)(struct err *err), void (*nothing_left)(void))
-{
-	each_seam_with(ERR_NOMEM, run, nothing_left);
-	each_seam_with(ERR_INTERNAL, run, nothing_left);
-}
-
-static bool all_zero(const void *data, size_t size)
-{
-	const uint8_t *bytes = data;
-
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i])
-			return false;
-	return true;
 }
 
 static bool run_appraise(struct err *err)
@@ -410,6 +350,18 @@ static void S12__host_with_an_ek_certificate__undecided_where_a_call_fails(void 
 	ek_ca_free(&maker);
 }
 
+static void S12__host_without_an_ek_certificate__undecided_where_a_call_fails(void **ignored)
+{
+	struct buf der = {0};
+
+	(void)ignored;
+	certify_host(&der); /* for its list of what is distrusted */
+	s->context.host.ek_certs = (struct bytes){0};
+	appraise_each(true);
+	buf_release(&der);
+	ek_ca_free(&maker);
+}
+
 static struct bytes endorsement[1];
 
 static bool run_ek(struct err *err)
@@ -465,6 +417,7 @@ int main(void)
 		T(S12__checklist__empty_where_a_call_fails),
 		T(S12__statement_for_keeps__refused_where_a_call_fails),
 		T(S12__host_with_an_ek_certificate__undecided_where_a_call_fails),
+		T(S12__host_without_an_ek_certificate__undecided_where_a_call_fails),
 		T(S12__endorsement_key_alone__undecided_where_a_call_fails),
 		T(S12__enrolment__undecided_where_a_call_fails),
 		T(S12__authentic_evidence__not_so_where_a_call_fails),

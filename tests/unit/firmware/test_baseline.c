@@ -141,6 +141,8 @@ static void judge__one_event_less__missing(void **state)
 	assert_int_equal(findings.total, 1);
 	assert_int_equal(findings.list[0].fault, BASELINE_MISSING);
 	assert_string_equal(baseline_fault_name(BASELINE_MISSING), "missing");
+	assert_string_equal(baseline_fault_name((enum baseline_fault)0), "none");
+	assert_string_equal(baseline_fault_name(BASELINE_MISSING + 1), "none");
 	assert_int_equal(findings.list[0].event, -1);
 	assert_int_equal(findings.list[0].found.len, 0);
 	assert_string_equal(findings.list[0].found_text, "");

@@ -323,6 +323,26 @@ static void T11__pinned_root__proved_by_the_time_of_the_decision(void **state)
 	assert_non_null(strstr(step_of("record signature")->detail, "expired"));
 }
 
+/* Nothing rests on it, and nothing is said of it but that. */
+static void audit__certificate_that_is_not_needed__named(void **state)
+{
+	(void)state;
+	b.certs[b.cert_count++] = cert_der(other_ca);
+	anchors = &pinned_root;
+	audit();
+	assert_consistent();
+	assert_int_equal(step_of("certificates")->result, AUDIT_NOT_CHECKED);
+	assert_string_equal(step_of("certificates")->detail,
+		"certificate 2 of the file lies below no root that you pinned: nothing rests on "
+		"it");
+	anchors = &pinned_key;
+	audit();
+	assert_consistent();
+	assert_int_equal(step_of("certificates")->result, AUDIT_NOT_CHECKED);
+	assert_string_equal(step_of("certificates")->detail,
+		"3 in the file: the verifier's key is pinned, and nothing rests on them");
+}
+
 static void T8__another_verifiers_key_or_root__refused(void **state)
 {
 	const struct audit_anchors other_root = {.roots = &other_ca, .root_count = 1};
@@ -344,7 +364,10 @@ static void audit__record_altered__nothing_more_is_said(void **state)
 	signed_record.data[signed_record.len - 1] ^= 1;
 	audit();
 	assert_failed_at("record signature");
-	assert_int_equal(report.step_count, 1);
+	/* Whatever could not be asked says so. */
+	for (size_t i = 1; i < report.step_count; i++)
+		assert_int_equal(report.steps[i].result, AUDIT_NOT_CHECKED);
+	assert_int_equal(step_of("quote")->result, AUDIT_NOT_CHECKED);
 	assert_false(report.reproducible);
 }
 
@@ -478,9 +501,10 @@ static void T2__checkpoint_missing_or_unseen__refused_when_pinned(void **state)
 	(void)state;
 	checkpoint_make(false);
 	audit_under(log_policy);
-	assert_failed_at("tree root");
+	assert_failed_at("witnesses");
 	assert_string_equal(
-		step_of("tree root")->detail, "checkpoint: 0 of its witnesses are no quorum");
+		step_of("witnesses")->detail, "checkpoint: 0 of its witnesses are no quorum");
+	assert_int_equal(step_of("tree root")->result, AUDIT_PROVED);
 	b.checkpoint = (struct bytes){0};
 	audit_under(log_policy);
 	assert_failed_at("tree root");
@@ -672,7 +696,10 @@ static void audit__verifier_trusted_what_it_should_not_have__shown(void **state)
 	keep();
 	enter();
 	audit();
-	assert_failed_at("verdict");
+	assert_int_equal(failures(), 2);
+	assert_int_equal(step_of("verdict")->result, AUDIT_FAILED);
+	assert_string_equal(step_of("release signature")->detail,
+		"does not hold: release: expected published, found revoked");
 	assert_non_null(strstr(buf_str(&report.verdict), "release-revoked"));
 }
 
@@ -800,7 +827,7 @@ static void report__text__one_line_a_step(void **state)
 	assert_ok(audit_report_text(&report, false, &text, &err), err);
 	assert_non_null(strstr(buf_str(&text), "consistent: launch of ocr-agent on host "));
 	assert_non_null(strstr(buf_str(&text),
-		"\n  proved       record signature: verifies with a key that you pinned\n"));
+		"\n  proven       record signature: verifies with a key that you pinned\n"));
 	assert_null(strchr(buf_str(&text), '\x1b'));
 	buf_release(&text);
 }
@@ -815,6 +842,7 @@ int main(void)
 		T(audit__enrolment__judged_as_one),
 		T(audit__no_anchor__asserted_only),
 		T(T11__pinned_root__proved_by_the_time_of_the_decision),
+		T(audit__certificate_that_is_not_needed__named),
 		T(T8__another_verifiers_key_or_root__refused),
 		T(audit__record_altered__nothing_more_is_said),
 		T(audit__no_certificate_and_no_pinned_key__refused),

@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "firmware/ima_rules.h"
-#include "scene.h"
+#include "tests/unit/policy/scene.h"
 #include "tests/support/event_log_make.h"
 
 #define BOOT_DATA     "tests/data/vm/"

@@ -1,71 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The IMA log of a recorded machine under a host class: approved, refused with the entry named, and
  * carried on from renewal to renewal. */
-#include "boot_scene.h"
+#include "ima_scene.h"
 
-#include "tests/support/ima_make.h"
-
-#define GOOD        "secure-boot"
-#define UNLISTED    "/opt/unlisted"
-#define IMA_ENTRIES 41
+#define UNLISTED "/opt/unlisted"
 
 static struct scene_keys keys;
-static struct buf rules, class_lines;
-
-/* Rules that approve a log as it is: what the findings themselves propose, a person not asked. */
-static void rules_of(struct bytes log, struct buf *out)
-{
-	struct err err = {0};
-
-	for (unsigned round = 0; round < 10; round++) {
-		struct ima_rules *so_far = NULL;
-		struct ima_findings *findings = calloc(1, sizeof(*findings));
-		struct ima_input in = {.log = log};
-		struct ima_state state;
-		size_t before = out->len;
-
-		assert_non_null(findings);
-		assert_ok(ima_rules_parse(buf_bytes(out), &so_far, &err), err);
-		assert_ok(ima_state_start(&state, DIGEST_SHA256, DIGEST_SHA1, &err), err);
-		in.rules = so_far;
-		assert_ok(ima_judge(&in, IMA_ENTRIES, &state, findings, &err), err);
-		for (size_t i = 0; i < findings->count; i++) {
-			size_t at = out->len;
-
-			ima_finding_rule(&findings->list[i], out);
-			if (out->len > at)
-				buf_put_str(out, "\n");
-		}
-		ima_rules_free(&so_far);
-		free(findings);
-		if (out->len == before)
-			return;
-	}
-	fail_msg("the rules never end");
-}
-
-/* A program that the machine ran, in the place of assay-hostd. */
-static void hostd_line(struct bytes log, const char *path, struct buf *out)
-{
-	struct err err = {0};
-	struct ima_log cursor;
-	struct ima_entry entry;
-	char hex[2 * SHA256_LEN + 1];
-
-	assert_ok(ima_log_open(log, DIGEST_SHA1, 0, &cursor, &err), err);
-	while (!ima_log_end(&cursor)) {
-		assert_ok(ima_log_next(&cursor, &entry, &err), err);
-		if (!bytes_equal_str(entry.path, path))
-			continue;
-		hex_encode(entry.digest, hex);
-		buf_printf(out,
-			"    ima:\n      lockdown: secure-boot\n      hostd: [ {path: %s, sha256: "
-			"%s} ]\n",
-			path, hex);
-		return;
-	}
-	fail_msg("%s is not in the log", path);
-}
 
 static int group_setup(void **state)
 {
@@ -81,38 +21,17 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-/* The class `server`: golden log, rules, hostd. */
-static void policy_with(const char *rules_extra)
-{
-	struct buf golden = {0};
-
-	boot_read(GOOD, "firmware.log", &golden);
-	buf_clear(&boot.lines);
-	boot_reference("golden-log", buf_bytes(&golden), "");
-	boot_reference("ima-rules", buf_bytes(&rules), rules_extra);
-	boot_policy(BOOT_RISK "    minimum_assurance: measured\n", buf_str(&class_lines));
-	boot_attach(buf_bytes(&golden));
-	boot_attach(buf_bytes(&rules));
-	buf_release(&golden);
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	boot_setup(&keys, GOOD);
-	boot.send_ima = true;
-	rules_of(buf_bytes(&boot.ima), &rules);
-	hostd_line(buf_bytes(&boot.ima), "/usr/bin/busybox", &class_lines);
-	policy_with("");
+	ima_setup(&keys);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	boot_teardown();
-	buf_release(&rules);
-	buf_release(&class_lines);
+	ima_teardown();
 	return 0;
 }
 
@@ -122,7 +41,7 @@ static void ima__all_approved__measured(void **state)
 	scene_run(boot.s);
 	assert_trusted(boot.s);
 	assert_int_equal(boot.s->verdict->assurance, ASSURANCE_MEASURED);
-	assert_int_equal(boot.s->state_out.ima.next, IMA_ENTRIES);
+	assert_int_equal(boot.s->state_out.ima.next, IMA_SCENE_ENTRIES);
 	assert_false(boot_says(boot.s->verdict->not_checked, boot.s->verdict->not_checked_count,
 		"assay-hostd itself"));
 	assert_false(boot_says(boot.s->verdict->not_checked, boot.s->verdict->not_checked_count,
@@ -293,16 +212,6 @@ static void ima__boot_closed_by_systemd__boot_aggregate_is_of_before(void **stat
 
 /* ---- renewals ---- */
 
-/* Renewal after the machine wrote more: the log from the state's next entry on. */
-static void renewal(void)
-{
-	scene_renewal(boot.s);
-	boot.send_firmware = false;
-	boot_claims();
-	boot.s->claims.ima_start = boot.s->state_in.ima.next;
-	buf_clear(&boot.ima);
-}
-
 /* One more entry, and what the kernel extends for it. */
 static void more(const char *path)
 {
@@ -322,29 +231,29 @@ static void more(const char *path)
 static void renewal__nothing_new__trusted(void **state)
 {
 	(void)state;
-	renewal();
+	ima_renewal();
 	scene_run(boot.s);
 	assert_trusted(boot.s);
 	assert_int_equal(boot.s->verdict->assurance, ASSURANCE_MEASURED);
-	assert_int_equal(boot.s->state_out.ima.next, IMA_ENTRIES);
+	assert_int_equal(boot.s->state_out.ima.next, IMA_SCENE_ENTRIES);
 	assert_true(boot.s->state_out.ima.seen != 0);
 }
 
 static void renewal__new_entry_unlisted__refused(void **state)
 {
 	(void)state;
-	renewal();
+	ima_renewal();
 	more("/tmp/miner");
 	scene_run(boot.s);
 	assert_refused(boot.s, REASON_IMA_FILE);
 	assert_string_equal(boot.s->verdict->reasons[0].where, "IMA log entry 41");
-	assert_int_equal(boot.s->state_out.ima.next, IMA_ENTRIES);
+	assert_int_equal(boot.s->state_out.ima.next, IMA_SCENE_ENTRIES);
 }
 
 static void renewal__from_another_entry__stale(void **state)
 {
 	(void)state;
-	renewal();
+	ima_renewal();
 	boot.s->claims.ima_start--;
 	scene_run(boot.s);
 	assert_refused(boot.s, REASON_STATE_STALE);
@@ -353,7 +262,7 @@ static void renewal__from_another_entry__stale(void **state)
 static void renewal__entry_hidden__matches_no_prefix(void **state)
 {
 	(void)state;
-	renewal();
+	ima_renewal();
 	more("/tmp/miner");
 	buf_clear(&boot.ima);
 	scene_run(boot.s);

@@ -598,7 +598,7 @@ static void undo(void)
 	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
 	struct vault *vault = content_vault(sql, content_kek());
 	content_unseal(sql);
-	assert_ok(sql->ops->script(sql, UNDO_TO_9, &err), err);
+	assert_ok(sql->ops->script(sql, UNDO_TO_10, &err), err);
 	sql_close(&sql);
 	vault_free(&vault);
 	assert_true(on_disk(BYTES_LIT(PLAIN)));

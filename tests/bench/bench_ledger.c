@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the ledger costs. Appends go through the store as the service's own do: a job for each entry, made before
+ * the clock runs by who brings it, batches by the writer, the tree, tiles, and a signed checkpoint in every commit. Beside them, alternated in one run, SQLite alone: the
+ * same rows in the same table, as many in a transaction, the same settings, one prepared statement.
+ *
+ * usage: bench_ledger append [LEAVES [ROUNDS]]      integrated and durable against SQLite alone      (default 100000, 5)
+ *        bench_ledger idle [APPENDS]                one lone append at a time, against one fdatasync (default 1000)
+ *        bench_ledger proof [LEAVES [PROOFS]]       proofs, the check at start, bytes an entry       (default 10000000, 2000)
+ *        bench_ledger verify [LEAVES]               every leaf read from published files, from nothing (default 1000000)
+ *
+ * Everything lies in a directory of its own under TMPDIR (default: /tmp), and is removed. 10,000,000 leaves take about 2 GB.
+ */
+#include "tests/support/unit.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "verifier/ledger_log.h"
+#include "verifier/log_publish.h"
+#include "verifier/rows.h"
+
+#define ORIGIN      "bench.example/log"
+#define CONTENT_LEN 160 /* of an entry whose content is kept: a JSON object of a few names */
+#define IN_FLIGHT   2048
+#define MAKE_BATCH  100000
+#define LEAVES_TABLE                                                                               \
+	"CREATE TABLE leaves(idx INTEGER PRIMARY KEY, hash BLOB NOT NULL, bytes BLOB NOT NULL, "   \
+	"salt BLOB NOT NULL, content BLOB) STRICT"
+
+static char dir[96], db[128], log_dir[128];
+static struct ledger_log ledger;
+static struct store *store;
+static struct err err;
+
+static double now_s(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Processor time of the whole process but this thread, or of this thread. */
+static double cpu_s(bool others)
+{
+	struct timespec all, mine;
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &all);
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &mine);
+	double thread = (double)mine.tv_sec + (double)mine.tv_nsec / 1e9;
+	return others ? (double)all.tv_sec + (double)all.tv_nsec / 1e9 - thread : thread;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static int remove_one(const char *name, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(name);
+}
+
+/* ---- a place, a key, a store ---- */
+
+static void key_make(void)
+{
+	struct key *key = NULL;
+	struct buf pem = {0};
+	char path[128];
+	(void)snprintf(path, sizeof(path), "%s/log.key", dir);
+	assert_ok(key_generate(KEY_ED25519, &key, &err), err);
+	assert_ok(key_private_pem(key, &pem, &err), err);
+	assert_ok(file_write_atomic(path, buf_bytes(&pem), 0600, &err), err);
+	assert_ok(ledger_log_load(path, ORIGIN, &ledger, &err), err);
+	key_unref(&key);
+	buf_release(&pem);
+}
+
+static void place_make(void)
+{
+	const char *parent = getenv("TMPDIR");
+	(void)snprintf(dir, sizeof(dir), "%.60s/assay-bench-XXXXXX", parent ? parent : "/tmp");
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(db, sizeof(db), "%s/v.db", dir);
+	(void)snprintf(log_dir, sizeof(log_dir), "%s/log", dir);
+	key_make();
+}
+
+static void place_remove(void)
+{
+	store_close(&store);
+	ledger_log_release(&ledger);
+	(void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static size_t commits;
+
+static bool seal(void *arg, const struct store_tree *tree, struct buf *note, struct err *e)
+{
+	commits++;
+	return ledger_log_seal(arg, tree, note, e);
+}
+
+static void store_start(void)
+{
+	commits = 0;
+	struct store_config config = {.ops = &sql_sqlite,
+		.location = db,
+		.clock = &clock_system,
+		.seal = seal,
+		.seal_arg = &ledger};
+	assert_ok(store_open(&config, &store, &err), err);
+}
+
+static void db_remove(void)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+	char path[160];
+	store_close(&store);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", db, ends[i]);
+		(void)unlink(path);
+	}
+}
+
+/* ---- entries ---- */
+
+static void content_make(uint64_t i, char content[CONTENT_LEN + 1])
+{
+	(void)snprintf(content, CONTENT_LEN + 1, "{\"event\":\"instance-end\",\"number\":%0*llu}",
+		CONTENT_LEN - 36, (unsigned long long)i);
+}
+
+static bool entry_fill(uint64_t i, struct leaf_row *row)
+{
+	char content[CONTENT_LEN + 1];
+	struct leaf leaf = {.type = LEAF_INSTANCE_END, .time = 1800000000 + (int64_t)i / 1000};
+	content_make(i, content);
+	memset(leaf.issuer, 7, sizeof(leaf.issuer));
+	if (!random_fill(&random_system, row->salt, sizeof(row->salt), &err) ||
+		!ledger_commitment(row->salt, bytes_str(content), leaf.commitment, &err) ||
+		!leaf_encode(&leaf, &row->bytes, &err) ||
+		!leaf_hash(buf_bytes(&row->bytes), row->hash, &err))
+		return false;
+	buf_put_str(&row->content, content);
+	return buf_ok(&row->content, &err);
+}
+
+/* ---- appends ---- */
+
+/* Who brings entries stops when many are under way, and goes on when half of them are done. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	size_t in_flight, wanted, lost;
+} line = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+
+static void line_join(void)
+{
+	(void)pthread_mutex_lock(&line.lock);
+	if (line.in_flight == IN_FLIGHT) {
+		line.wanted = IN_FLIGHT / 2;
+		while (line.in_flight > line.wanted)
+			(void)pthread_cond_wait(&line.wake, &line.lock);
+	}
+	line.in_flight++;
+	(void)pthread_mutex_unlock(&line.lock);
+}
+
+static void line_leave(bool lost)
+{
+	(void)pthread_mutex_lock(&line.lock);
+	line.lost += lost;
+	if (--line.in_flight == line.wanted)
+		(void)pthread_cond_signal(&line.wake);
+	(void)pthread_mutex_unlock(&line.lock);
+}
+
+static void line_end(void)
+{
+	(void)pthread_mutex_lock(&line.lock);
+	line.wanted = 0;
+	while (line.in_flight > 0)
+		(void)pthread_cond_wait(&line.wake, &line.lock);
+	(void)pthread_mutex_unlock(&line.lock);
+	assert_int_equal(line.lost, 0);
+}
+
+static bool append_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	return leaf_append(tx, arg, e);
+}
+
+static void append_done(void *arg, const struct err *e)
+{
+	(void)arg;
+	line_leave(e != NULL);
+}
+
+/* Leaves a second; *ret_cpu: seconds of the writer's processor. */
+static double store_appends(struct leaf_row *rows, size_t n, double *ret_cpu)
+{
+	struct store_tree tree;
+	store_start();
+	double start = now_s(), cpu = cpu_s(true);
+	for (size_t i = 0; i < n; i++) {
+		line_join();
+		store_submit(store, append_work, append_done, &rows[i]);
+	}
+	line_end();
+	double took = now_s() - start;
+	*ret_cpu = cpu_s(true) - cpu;
+	store_tree(store, &tree);
+	assert_int_equal(tree.size, n);
+	assert_ok(ledger_log_check(&ledger, store, NULL, &err), err);
+	db_remove();
+	return (double)n / took;
+}
+
+static void sqlite_do(sqlite3 *sqlite, const char *text)
+{
+	assert_int_equal(sqlite3_exec(sqlite, text, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static void sqlite_insert(sqlite3_stmt *insert, size_t i, const struct leaf_row *row)
+{
+	(void)sqlite3_bind_int64(insert, 1, (sqlite3_int64)i);
+	(void)sqlite3_bind_blob(insert, 2, row->hash, sizeof(row->hash), SQLITE_STATIC);
+	(void)sqlite3_bind_blob(insert, 3, row->bytes.data, (int)row->bytes.len, SQLITE_STATIC);
+	(void)sqlite3_bind_blob(insert, 4, row->salt, sizeof(row->salt), SQLITE_STATIC);
+	(void)sqlite3_bind_blob(insert, 5, row->content.data, (int)row->content.len, SQLITE_STATIC);
+	assert_int_equal(sqlite3_step(insert), SQLITE_DONE);
+	(void)sqlite3_reset(insert);
+}
+
+/* The settings of verifier/sql_sqlite.c. */
+static double sqlite_appends(const struct leaf_row *rows, size_t n, double *ret_cpu)
+{
+	sqlite3 *sqlite = NULL;
+	sqlite3_stmt *insert = NULL;
+	assert_int_equal(
+		sqlite3_open_v2(db, &sqlite,
+			SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL),
+		SQLITE_OK);
+	sqlite_do(sqlite,
+		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-1024;"
+		"PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=2000;" LEAVES_TABLE);
+	assert_int_equal(sqlite3_prepare_v2(sqlite, "INSERT INTO leaves VALUES(?1,?2,?3,?4,?5)", -1,
+				 &insert, NULL),
+		SQLITE_OK);
+	double start = now_s(), cpu = cpu_s(false);
+	for (size_t i = 0; i < n; i++) {
+		if (i % STORE_BATCH_MAX == 0)
+			sqlite_do(sqlite, i == 0 ? "BEGIN IMMEDIATE" : "COMMIT; BEGIN IMMEDIATE");
+		sqlite_insert(insert, i, &rows[i]);
+	}
+	sqlite_do(sqlite, "COMMIT");
+	double took = now_s() - start;
+	*ret_cpu = cpu_s(false) - cpu;
+	(void)sqlite3_finalize(insert);
+	(void)sqlite3_close(sqlite);
+	db_remove();
+	return (double)n / took;
+}
+
+static void bench_append(size_t n, size_t rounds)
+{
+	double best_store = 0, best_sqlite = 0, ratios[64], start = now_s();
+	struct leaf_row *rows = calloc(n, sizeof(*rows));
+	assert_non_null(rows);
+	for (size_t i = 0; i < n; i++)
+		assert_ok(entry_fill(i, &rows[i]), err);
+	printf("an entry is made in %.2f us\n", (now_s() - start) / (double)n * 1e6);
+	rounds = rounds > ARRAY_LEN(ratios) ? ARRAY_LEN(ratios) : rounds;
+	for (size_t i = 0; i < rounds; i++) {
+		double alone_cpu, our_cpu;
+		double alone = sqlite_appends(rows, n, &alone_cpu);
+		double ours = store_appends(rows, n, &our_cpu);
+		best_sqlite = alone > best_sqlite ? alone : best_sqlite;
+		best_store = ours > best_store ? ours : best_store;
+		ratios[i] = ours / alone;
+		printf("  store %7.0f leaves/s in %zu commits, its writer %5.2f us of processor a "
+		       "leaf; "
+		       "SQLite alone %7.0f, %5.2f us; %.2f\n",
+			ours, commits, our_cpu / (double)n * 1e6, alone,
+			alone_cpu / (double)n * 1e6, ratios[i]);
+	}
+	qsort(ratios, rounds, sizeof(*ratios), by_value);
+	printf("integrated and durable: best %.0f leaves/s; SQLite alone: best %.0f rows/s: %.2f "
+	       "(round by round %.2f to %.2f, median %.2f)\n",
+		best_store, best_sqlite, best_store / best_sqlite, ratios[0], ratios[rounds - 1],
+		ratios[rounds / 2]);
+	for (size_t i = 0; i < n; i++)
+		leaf_row_release(&rows[i]);
+	free(rows);
+}
+
+/* ---- an idle ledger ---- */
+
+static bool lone_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	return leaf_append(tx, arg, e);
+}
+
+static void percentiles(const char *what, double *values, size_t n)
+{
+	qsort(values, n, sizeof(*values), by_value);
+	printf("%-28s median %7.3f ms   10%% %7.3f   90%% %7.3f   99%% %7.3f\n", what,
+		values[n / 2] * 1e3, values[n / 10] * 1e3, values[n * 9 / 10] * 1e3,
+		values[n * 99 / 100] * 1e3);
+}
+
+static void bench_idle(size_t n)
+{
+	static const uint8_t block[4096];
+	double *appends = calloc(n, sizeof(*appends)), *syncs = calloc(n, sizeof(*syncs));
+	char path[128];
+	assert_non_null(appends);
+	assert_non_null(syncs);
+	(void)snprintf(path, sizeof(path), "%s/sync", dir);
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	store_start();
+	for (size_t i = 0; i < n; i++) {
+		struct leaf_row row = {0};
+		assert_ok(entry_fill(i, &row), err);
+		double start = now_s();
+		assert_ok(store_run(store, lone_work, &row, &err), err);
+		appends[i] = now_s() - start;
+		leaf_row_release(&row);
+		start = now_s();
+		assert_int_equal(write(fd, block, sizeof(block)), sizeof(block));
+		assert_int_equal(fdatasync(fd), 0);
+		syncs[i] = now_s() - start;
+	}
+	(void)close(fd);
+	percentiles("one lone append, durable", appends, n);
+	percentiles("append 4 KiB and fdatasync", syncs, n);
+	printf("a lone append takes %.2f syncs (median by median)\n",
+		appends[n / 2] / syncs[n / 2]);
+	free(appends);
+	free(syncs);
+}
+
+/* ---- a large ledger ---- */
+
+static uint64_t payload; /* bytes of leaves, salts and contents that were put in */
+
+static void fill_some(struct store_tx *tx, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		struct leaf_row row = {0};
+		assert_ok(entry_fill(tx->edge.size, &row), err);
+		/* Decisions' content is their record, and lies elsewhere. */
+		buf_release(&row.content);
+		payload += row.bytes.len + sizeof(row.salt);
+		assert_ok(leaf_append(tx, &row, &err), err);
+		leaf_row_release(&row);
+	}
+}
+
+/* The rows that the store writes, without its durability: nobody waits for these. */
+static void ledger_fill(uint64_t n)
+{
+	struct store_tx tx = {0};
+	struct store_tree tree = {.size = n};
+	struct buf edge = {0}, note = {0};
+	store_start();
+	store_close(&store);
+	assert_ok(sql_sqlite.open(db, true, &tx.sql, &err), err);
+	assert_ok(
+		sql_sqlite.script(tx.sql, "PRAGMA synchronous=OFF; PRAGMA cache_size=-65536", &err),
+		err);
+	while (tx.edge.size < n) {
+		uint64_t left = n - tx.edge.size;
+		assert_ok(sql_sqlite.begin(tx.sql, &err), err);
+		fill_some(&tx, left < MAKE_BATCH ? left : MAKE_BATCH);
+		assert_ok(sql_sqlite.commit(tx.sql, &err), err);
+	}
+	assert_ok(tree_edge_encode(&tx.edge, &edge, &err), err);
+	assert_ok(tree_root(&tx.edge, tree.root, &err), err);
+	assert_ok(ledger_log_seal(&ledger, &tree, &note, &err), err);
+	assert_ok(sql_exec(tx.sql, "UPDATE meta SET edge=?1, checkpoint=?2 WHERE id=1",
+			  SQL_ARGS(sql_b(buf_bytes(&edge)), sql_b(buf_bytes(&note))), NULL, &err),
+		err);
+	sql_close(&tx.sql);
+	buf_release(&edge);
+	buf_release(&note);
+	store_start();
+}
+
+static void say_start_check(void)
+{
+	double start = now_s();
+	assert_ok(ledger_log_check(&ledger, store, NULL, &err), err);
+	printf("check at start: %.3f ms\n", (now_s() - start) * 1e3);
+}
+
+static void say_bytes(uint64_t n)
+{
+	struct stat st;
+	store_close(&store);
+	assert_int_equal(stat(db, &st), 0);
+	printf("database: %.1f bytes an entry, of which leaf and salt %.1f: the tree and its rows "
+	       "%.1f\n",
+		(double)st.st_size / (double)n, (double)payload / (double)n,
+		((double)st.st_size - (double)payload) / (double)n);
+	store_start();
+}
+
+/* Inclusion under the whole tree, and consistency with it, each checked by what a client uses. */
+static void proofs(struct sql *sql, uint64_t n, size_t count)
+{
+	double *inclusion = calloc(count, sizeof(double)),
+	       *consistency = calloc(count, sizeof(double));
+	struct tile_source source = tile_rows(sql, n);
+	assert_non_null(inclusion);
+	assert_non_null(consistency);
+	double cpu = cpu_s(false);
+	for (size_t i = 0; i < count; i++) {
+		struct buf path = {0};
+		uint64_t index = 0;
+		assert_ok(random_fill(&random_system, (uint8_t *)&index, sizeof(index), &err), err);
+		index %= n;
+		double start = now_s();
+		assert_ok(tiles_inclusion(&source, index, n, &path, &err), err);
+		inclusion[i] = now_s() - start;
+		buf_clear(&path);
+		start = now_s();
+		assert_ok(tiles_consistency(&source, index, n, &path, &err), err);
+		consistency[i] = now_s() - start;
+		buf_release(&path);
+	}
+	printf("of the processor: %.3f ms for both\n", (cpu_s(false) - cpu) / (double)count * 1e3);
+	percentiles("inclusion proof", inclusion, count);
+	percentiles("consistency proof", consistency, count);
+	free(inclusion);
+	free(consistency);
+}
+
+static void bench_proof(uint64_t n, size_t count)
+{
+	struct sql *sql = NULL;
+	ledger_fill(n);
+	printf("a ledger of %llu leaves\n", (unsigned long long)n);
+	say_start_check();
+	say_bytes(n);
+	assert_ok(store_read(store, &sql, &err), err);
+	proofs(sql, n, count);
+	store_read_done(store, &sql);
+}
+
+/* ---- from nothing ---- */
+
+static void read_published(const struct tile *tile, struct buf *out)
+{
+	struct buf path = {0};
+	buf_printf(&path, "%s/", log_dir);
+	assert_ok(tile_path_write(tile, &path, &err), err);
+	assert_ok(file_read(buf_str(&path), TILE_WIDTH * (LEDGER_LEAF_MAX + 2u), out, &err), err);
+	buf_release(&path);
+}
+
+static void leaves_of(const struct tile *tile, struct tree_edge *edge)
+{
+	struct buf bundle = {0};
+	read_published(tile, &bundle);
+	struct bytes rest = buf_bytes(&bundle), bytes;
+	for (unsigned i = 0; i < tile->width; i++) {
+		struct leaf leaf;
+		uint8_t hash[SHA256_LEN];
+		assert_ok(bundle_next(&rest, &bytes, &err), err);
+		assert_ok(leaf_decode(bytes, &leaf, &err), err);
+		assert_ok(leaf_hash(bytes, hash, &err), err);
+		assert_ok(tree_append(edge, hash, &err), err);
+	}
+	buf_release(&bundle);
+}
+
+/* As `assay log monitor` does: the note, every leaf, the tree. */
+static void verify_published(uint64_t n)
+{
+	struct buf note = {0};
+	struct bytes text;
+	struct checkpoint checkpoint;
+	struct tree_edge edge = {0};
+	uint8_t root[SHA256_LEN];
+	char path[160];
+	(void)snprintf(path, sizeof(path), "%s/%s", log_dir, LOG_CHECKPOINT_FILE);
+	double start = now_s();
+	assert_ok(file_read(path, NOTE_MAX, &note, &err), err);
+	assert_ok(note_open(buf_bytes(&note), &ledger.key, &text, &err), err);
+	assert_ok(checkpoint_parse(text, &checkpoint, &err), err);
+	assert_int_equal(checkpoint.size, n);
+	for (uint64_t index = 0; edge.size < n; index++) {
+		struct tile tile = {
+			.entries = true, .index = index, .width = tile_width_in(n, 0, index)};
+		leaves_of(&tile, &edge);
+	}
+	assert_ok(tree_root(&edge, root, &err), err);
+	assert_memory_equal(root, checkpoint.root, SHA256_LEN);
+	printf("verified from nothing, out of published files: %.2f s\n", now_s() - start);
+	buf_release(&note);
+}
+
+static void bench_verify(uint64_t n)
+{
+	ledger_fill(n);
+	printf("a ledger of %llu leaves\n", (unsigned long long)n);
+	say_start_check();
+	say_bytes(n);
+	assert_ok(file_make_dirs(log_dir, 0755, &err), err);
+	double start = now_s();
+	assert_ok(log_publish(store, log_dir, false, &err), err);
+	printf("published as files: %.1f s\n", now_s() - start);
+	verify_published(n);
+}
+
+static size_t number(int argc, char **argv, int at, size_t otherwise)
+{
+	size_t n = argc > at ? strtoul(argv[at], NULL, 10) : otherwise;
+	return n < 1 ? 1 : n;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	double load = 0;
+	(void)getloadavg(&load, 1);
+	printf("load average before: %.2f\n", load);
+	place_make();
+	if (strcmp(what, "append") == 0)
+		bench_append(number(argc, argv, 2, 100000), number(argc, argv, 3, 5));
+	else if (strcmp(what, "idle") == 0)
+		bench_idle(number(argc, argv, 2, 1000));
+	else if (strcmp(what, "proof") == 0)
+		bench_proof(number(argc, argv, 2, 10000000), number(argc, argv, 3, 2000));
+	else if (strcmp(what, "verify") == 0)
+		bench_verify(number(argc, argv, 2, 1000000));
+	else
+		(void)fprintf(stderr, "usage: bench_ledger append|idle|proof|verify [N [M]]\n");
+	place_remove();
+	return 0;
+}

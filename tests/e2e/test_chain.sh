@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A renewal's audit walks back to the launch: exported whole, cut, and with a record of the chain bent.
+. "$(dirname "$0")/lib.sh"
+world_open
+tpm_make one
+RENEW_AFTER=1s verifier_make
+verifier_start
+host_start one
+operator host invite --out "$W/token" 2>/dev/null
+expect 0 'is active' host_assay one enroll --token-file "$W/token" --name demo-host
+operator workload add quick --class low --env prod --owner tests --purpose "lives for a while" >/dev/null
+
+mkdir -p "$W/agent" "$W/releases"
+printf '#include <unistd.h>\nint main(void) { sleep(60); return 0; }\n' | cc -x c -o "$W/agent/program" -
+cat >"$W/host-one/workloads/quick.yaml" <<-YAML
+	workload: quick
+	command: [$W/agent/program]
+	components:
+	  - name: program
+	    role: binary
+	    path: $W/agent/program
+	credentials: [x509]
+YAML
+cat >"$W/releases/1.yaml" <<-YAML
+	release: quick
+	version: 1.0.0
+	workload: $W/host-one/workloads/quick.yaml
+	owner: tests
+	author: bob
+	purpose: lives for a while
+	risk_class: low
+YAML
+assay release create "$W/releases/1.yaml" --key "$W/keys/builder" --out "$W/releases/1.dsse" 2>/dev/null
+operator release publish "$W/releases/1.dsse" >/dev/null
+operator release approve "$W/releases/1.dsse" --person alice --role model-risk --env prod --reason tests --key "$W/keys/alice" \
+	--out "$W/releases/1.approval" 2>/dev/null
+operator release publish "$W/releases/1.approval" >/dev/null
+cp "$W/releases/1.dsse" "$W/host-one/workloads/quick.release"
+mkdir "$W/credentials"
+started "$W/agent.log" host_assay one run quick --credentials "$W/credentials"
+
+records() { operator record list --workload quick --limit 100 --json; }
+renewals() { records | python3 -c 'import json,sys; print(sum(r["purpose"] == "renew" for r in json.load(sys.stdin)["records"]))'; }
+four_renewals() { [ "$(renewals)" -ge 4 ]; }
+until_ok four_renewals || die "the agent does not renew: $(cat "$W/agent.log")"
+read -r RENEWAL LAUNCH BACK < <(records | python3 -c '
+import json, sys
+rows = json.load(sys.stdin)["records"]
+renewals = [r for r in rows if r["purpose"] == "renew" and r["trusted"]]
+launch = [r for r in rows if r["purpose"] == "launch" and r["trusted"]][-1]
+print(renewals[0]["id"], launch["id"], len(renewals))')
+
+audit=(assay audit --ca "$W/verifier/ca.pem")
+expect 0 'bytes; check them with' operator record export "$RENEWAL" -o "$W/whole.assay"
+expect 0 "earlier state: $BACK records back to the full appraisal ${LAUNCH:0:16}" "${audit[@]}" "$W/whole.assay" --demand-full
+grep -q '^  full appraisal$' "$W/out" || die "the full appraisal's own checks are not told"
+grep -Eq '^      proven       EK certificate chain: a TPM by' "$W/out" || expect 0 'EK certificate chain' "${audit[@]}" "$W/whole.assay"
+expect 0 '"grounded":true' assay-audit "$W/whole.assay" --ca "$W/verifier/ca.pem" --json
+ok "a renewal is proven back to its launch"
+
+operator record export "$RENEWAL" --out "$W/cut.assay" --chain 2 2>/dev/null
+expect 0 'asserted *earlier state, says the verifier: 2 records back' "${audit[@]}" "$W/cut.assay"
+expect 1 'FAILED *earlier state: 2 records back' "${audit[@]}" "$W/cut.assay" --demand-full
+operator record export "$RENEWAL" --out "$W/alone.assay" --chain none 2>/dev/null
+expect 0 'earlier state, says the verifier: taken from record' "${audit[@]}" "$W/alone.assay"
+operator record get "$RENEWAL" --out "$W/got.assay" 2>/dev/null
+expect 0 'records back to the full appraisal' "${audit[@]}" "$W/got.assay"
+expect 2 'full, none, or up to 4096' operator record export "$RENEWAL" --chain 9999
+expect 2 'named by its leaf hash' operator record export x
+ok "cut, it says so, and fails where the whole is demanded"
+
+operator record export "$LAUNCH" --out "$W/launch.assay" 2>/dev/null
+expect 0 '^consistent: launch of quick' "${audit[@]}" "$W/launch.assay" --demand-full
+ok "a launch stands on itself"
+
+status=0
+python3 - "$W/whole.assay" "$W/alone.assay" "$W/bent.assay" <<-'PYTHON'
+	import sys
+	whole, alone = (open(name, "rb").read() for name in sys.argv[1:3])
+	bent = bytearray(whole)
+	bent[len(alone) + (len(whole) - len(alone)) // 2] ^= 1
+	open(sys.argv[3], "wb").write(bent)
+PYTHON
+"${audit[@]}" "$W/bent.assay" >"$W/out" 2>&1 || status=$?
+[ "$status" != 0 ] || die "a changed chain was accepted"
+ok "T12__chain_with_a_flipped_bit__not_accepted"
+printf '%d passed, 0 failed\n' "$CHECKS"

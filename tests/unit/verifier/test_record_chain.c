@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bundles of renewals (record_chain.c): the chain back to the launch, as far as it is asked for, may
+ * weigh, and is kept. */
+#include "verifier/record_chain.h"
+
+#include "tests/unit/verifier/world.h"
+
+#define RENEWALS 4
+
+static struct world w;
+static struct https c;
+static char last[2 * SHA256_LEN + 1], launch[2 * SHA256_LEN + 1];
+static uint8_t context[SHA256_LEN]; /* of the second renewal: an object of its own */
+static struct audit_report report;
+
+static struct sql *database(void)
+{
+	char path[128];
+	struct sql *sql = NULL;
+
+	(void)world_path(&w, "verifier.db", path);
+	assert_ok(sql_sqlite.open(path, true, &sql, &w.err), w.err);
+	return sql;
+}
+
+static void object_of(const char *id, const char *input, uint8_t ret[SHA256_LEN])
+{
+	char path[160];
+	struct audit_bundle *b = calloc(1, sizeof(*b));
+	struct record *record = calloc(1, sizeof(*record));
+	struct cose_sign1 message;
+
+	assert_true(b && record);
+	(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle?chain=0", id);
+	struct https_answer a = world_call(&w, &w.auditor, "GET", path, NULL, (struct bytes){0});
+	assert_ok(audit_bundle_decode(buf_bytes(&a.body), b, &w.err), w.err);
+	assert_int_equal(b->chain.len, 0);
+	assert_ok(cose_sign1_parse(b->record, &message, &w.err), w.err);
+	assert_ok(record_decode(message.payload, record, &w.err), w.err);
+	memcpy(ret, record_input_digest(record, input), SHA256_LEN);
+	buf_release(&a.body);
+	free(record);
+	free(b);
+}
+
+static int setup(void **state)
+{
+	struct world_attestation a, next;
+
+	(void)state;
+	world_start(&w);
+	world_enroll(&w);
+	assert_true(world_connect(&w, &c));
+	world_launch(&w, &c, &a);
+	hex_encode(BYTES_OF(a.result.record), launch);
+	for (unsigned i = 0; i < RENEWALS; i++) {
+		world_next(&w, &a, &next);
+		world_attestation_release(&a);
+		world_evidence(&w, &c, &next);
+		world_send_evidence(&w, &c, &next, buf_bytes(&w.scene->evidence));
+		assert_outcome(&next, "trusted");
+		a = next;
+		hex_encode(BYTES_OF(a.result.record), last);
+		if (i == 1)
+			object_of(last, "context", context);
+	}
+	world_attestation_release(&a);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	audit_report_release(&report);
+	https_close(&c);
+	world_stop(&w);
+	return 0;
+}
+
+/* Audits the bundle; returns how many records its chain has. */
+static size_t audited(const char *id, const char *query)
+{
+	char path[160];
+	struct audit_bundle *b = calloc(1, sizeof(*b));
+	struct audit_links links = {0};
+	size_t count = 0;
+
+	assert_non_null(b);
+	(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle%s", id, query);
+	struct https_answer a = world_call(&w, &w.auditor, "GET", path, NULL, (struct bytes){0});
+	assert_int_equal(a.status, 200);
+	audit_report_release(&report);
+	assert_ok(audit_run(buf_bytes(&a.body), NULL, &report, &w.err), w.err);
+	assert_true(report.consistent);
+	assert_ok(audit_bundle_decode(buf_bytes(&a.body), b, &w.err), w.err);
+	if (b->chain.len > 0) {
+		assert_ok(audit_links_decode(b->chain, &links, &w.err), w.err);
+		count = links.count;
+	}
+	audit_links_release(&links);
+	buf_release(&a.body);
+	free(b);
+	return count;
+}
+
+static void chain__of_a_renewal__back_to_the_launch(void **state)
+{
+	(void)state;
+	assert_int_equal(audited(last, ""), RENEWALS);
+	assert_true(report.grounded);
+	assert_int_equal(audited(launch, ""), 0);
+	assert_true(report.grounded);
+}
+
+static void chain__as_far_as_asked__cut(void **state)
+{
+	(void)state;
+	assert_int_equal(audited(last, "?chain=2"), 2);
+	assert_false(report.grounded);
+	assert_int_equal(audited(last, "?chain=0"), 0);
+	assert_false(report.grounded);
+	assert_int_equal(audited(last, "?chain=4096"), RENEWALS);
+}
+
+static void chain__nonsense_asked__400(void **state)
+{
+	static const char *const queries[] = {"4097", "-1", "x", ""};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+		char path[160];
+
+		(void)snprintf(
+			path, sizeof(path), "/v1/records/%s/bundle?chain=%s", last, queries[i]);
+		struct https_answer a =
+			world_call(&w, &w.auditor, "GET", path, NULL, (struct bytes){0});
+		assert_int_equal(a.status, 400);
+		buf_release(&a.body);
+	}
+}
+
+/* What is no longer kept ends the chain where it is missing; the record itself is audited as before. */
+static void chain__object_gone__ends_before_it(void **state)
+{
+	struct sql *sql;
+
+	(void)state;
+	sql = database();
+	assert_ok(sql_exec(sql, "DELETE FROM objects WHERE digest=?1",
+			  SQL_ARGS(sql_b(BYTES_OF(context))), NULL, &w.err),
+		w.err);
+	sql_close(&sql);
+	assert_int_equal(audited(last, ""), 1);
+	assert_false(report.grounded);
+}
+
+/* One that is not what it was is no gap: the store is damaged. */
+static void chain__object_damaged__said(void **state)
+{
+	struct sql *sql;
+	char path[160];
+
+	(void)state;
+	sql = database();
+	assert_ok(sql_exec(sql, "UPDATE objects SET bytes=x'00' WHERE digest=?1",
+			  SQL_ARGS(sql_b(BYTES_OF(context))), NULL, &w.err),
+		w.err);
+	sql_close(&sql);
+	(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle", last);
+	struct https_answer a = world_call(&w, &w.auditor, "GET", path, NULL, (struct bytes){0});
+	assert_int_equal(a.status, 503);
+	buf_release(&a.body);
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(chain__of_a_renewal__back_to_the_launch),
+		T(chain__as_far_as_asked__cut),
+		T(chain__nonsense_asked__400),
+		T(chain__object_gone__ends_before_it),
+		T(chain__object_damaged__said),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
