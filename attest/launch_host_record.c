@@ -2,7 +2,9 @@
 #include "attest/launch_host.h"
 
 #include <stdlib.h>
+#include <sys/utsname.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -145,12 +147,29 @@ static bool fill_record(const struct launch_host *launch, struct runtime_launch 
 	       salt_environment(&launch->plan, salt, record, err);
 }
 
+/* Which kernel runs here, as it says itself. A command line that cannot be had is none. */
+static void put_kernel(const struct utsname *name, struct buf *line, struct runtime_launch *record)
+{
+	if (name->release[0] == '\0')
+		return;
+	if (!file_read("/proc/cmdline", RUNTIME_CMDLINE_MAX, line, NULL))
+		buf_clear(line);
+	while (line->len > 0 && line->data[line->len - 1] == '\n')
+		line->len--;
+	record->kernel = bytes_str(name->release);
+	record->kernel_command_line = buf_bytes(line);
+}
+
 static bool encode_launch(struct launch_host *launch, struct buf *out, struct err *err)
 {
 	struct buf names[SPEC_ARGUMENTS_MAX] = {0};
+	OWNED(buf_release) struct buf line = {0};
+	struct utsname kernel = {0};
 	OWNED(free_ptr) struct runtime_launch *record = calloc(1, sizeof(*record));
 	if (!record)
 		return err_set(err, ERR_NOMEM, "no memory for the launch record");
+	if (uname(&kernel) == 0)
+		put_kernel(&kernel, &line, record);
 	bool ok = fill_record(launch, record, names, err) &&
 		  runtime_launch_encode(record, clock_wall(&clock_system), out, err);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 static const char hex_digits[] = "0123456789abcdef";
@@ -231,4 +232,14 @@ bool text_decimal(struct bytes in, uint64_t *ret)
 	}
 	*ret = value;
 	return true;
+}
+
+void text_append(char *out, size_t size, const char *format, ...)
+{
+	size_t len = strlen(out);
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(out + len, size - len, format, args);
+	va_end(args);
 }

@@ -34,6 +34,10 @@ const char *text_escape(struct bytes in, char *out, size_t size);
  * [a-z0-9], no "..". */
 bool text_is_name(struct bytes in);
 
+/* Appends to the text in out, of size bytes with its NUL; what has no room is cut off. */
+void text_append(char *out, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Escapes into a temporary of the enclosing full expression. */
 #define ESC(bytes_) text_escape((bytes_), (char[160]){0}, 160)
 /* First 8 bytes of an id in hex, for messages. */

@@ -3,13 +3,16 @@
 #include "cli/audit_pins.h"
 #include "cli/commands.h"
 #include "cli/host_id.h"
+#include "cli/package_make.h"
 #include "cli/story.h"
+#include "ledger/audit_package.h"
 
 static const struct option_spec options[] = {
 	{"log-policy", "FILE", OPTION_VALUE,
 		"the ledger's key, witnesses and quorum, as you know them (tlog-policy)"},
 	{"from", "TIME", OPTION_VALUE, "from that time on (2026-11-22T23:21:38Z)"},
 	{"to", "TIME", OPTION_VALUE, "up to that time (default: now)"},
+	{"package", "FILE", OPTION_VALUE, "from an evidence package, offline; no name: its agent"},
 	API_OPTIONS,
 	OPTIONS_END,
 };
@@ -101,6 +104,92 @@ static bool gather(struct cli *cli, struct story *story, const struct span *span
 	       (host || fetch_hosts(cli, story, span, policy));
 }
 
+/* ---- from a package ---- */
+
+struct offline {
+	struct story story;
+	struct package_audit audit;
+};
+
+static void offline_release(struct offline *offline)
+{
+	story_release(&offline->story);
+	package_audit_release(&offline->audit);
+}
+
+static bool visit(void *arg, struct ledger_entry *entry, bool audited, struct err *err)
+{
+	struct offline *offline = arg;
+	struct story *story = &offline->story;
+	story->tree_size = offline->audit.tree_size;
+	memcpy(story->tree_root, offline->audit.tree_root, sizeof(story->tree_root));
+	return story_take(story, entry, audited, err);
+}
+
+/* A host that a decision of the package is about, by its id or the beginning of it; a workload is
+ * the package's own. */
+static bool offline_subject(
+	struct cli *cli, const struct offline *o, uint8_t host[HOST_ID_LEN], bool *ret_host)
+{
+	const char *name = cli->arguments->count > 0 ? cli->arguments->values[0] : NULL;
+	*ret_host = false;
+	if (!name || strcmp(name, o->audit.index.workload) == 0)
+		return true;
+	for (size_t i = 0; i < o->story.count && !*ret_host; i++) {
+		const struct ledger_entry *e = &o->story.entries[i].entry;
+		char hex[2 * HOST_ID_LEN + 1];
+		hex_encode(BYTES_OF(e->facts.host), hex);
+		if (!e->decided || strlen(name) < 4 || strncmp(hex, name, strlen(name)) != 0)
+			continue;
+		memcpy(host, e->facts.host, HOST_ID_LEN);
+		*ret_host = true;
+	}
+	return *ret_host ||
+	       err_set(&cli->err, ERR_NOT_FOUND,
+		       "the package is of workload %s, and no host in it begins with %s",
+		       o->audit.index.workload, ESC(bytes_str(name)));
+}
+
+static bool offline_read(
+	struct cli *cli, const struct tlog_policy *policy, const char *path, struct offline *ret)
+{
+	OWNED(package_map_close) struct package_map map = {0};
+	const struct audit_anchors anchors = {.log_policy = policy};
+	const struct package_audit_options how = {
+		.anchors = &anchors, .visit = visit, .visit_arg = ret};
+	if (!package_map_open(path, &map, &cli->err) ||
+		!package_audit_run(bytes_of(map.at, map.len), &how, &ret->audit, &cli->err))
+		return err_wrap(&cli->err, "%s", ESC(bytes_str(path)));
+	ret->story.tree_proven = policy != NULL;
+	(void)snprintf(ret->story.tree, sizeof(ret->story.tree), "%s",
+		policy ? "signed as you demand" : "the word of the log in the package");
+	return ret->audit.consistent ||
+	       err_set(&cli->err, ERR_MISMATCH,
+		       "%s is not consistent: see assay audit package verify",
+		       ESC(bytes_str(path)));
+}
+
+static enum status run_offline(struct cli *cli, const struct tlog_policy *policy, const char *path)
+{
+	OWNED(offline_release) struct offline o = {0};
+	OWNED(json_release) json_t *lines = NULL;
+	uint8_t host[HOST_ID_LEN];
+	char hex[2 * HOST_ID_LEN + 1], subject[128];
+	bool is_host = false;
+	if (!offline_read(cli, policy, path, &o) || !offline_subject(cli, &o, host, &is_host))
+		return cli_fail(cli);
+	story_sort(&o.story);
+	if (!story_lines(&o.story, is_host ? host : NULL, o.audit.index.to, &lines, &cli->err))
+		return cli_fail(cli);
+	if (is_host)
+		hex_encode(BYTES_OF(host), hex);
+	(void)snprintf(subject, sizeof(subject), "%s %s", is_host ? "host" : "workload",
+		is_host ? hex : o.audit.index.workload);
+	return story_print(cli, &o.story, subject, lines);
+}
+
+/* ---- from a verifier ---- */
+
 static enum status run(struct cli *cli)
 {
 	OWNED(tlog_policy_free) struct tlog_policy *policy = NULL;
@@ -110,8 +199,15 @@ static enum status run(struct cli *cli)
 	uint8_t id[HOST_ID_LEN];
 	struct span span;
 	bool is_host = false;
-	if (!audit_log_policy_load(cli, &policy) || !span_read(cli, &span) ||
-		!subject_find(cli, host, &is_host) ||
+	if (!audit_log_policy_load(cli, &policy))
+		return cli_fail(cli);
+	if (option(cli, "package"))
+		return run_offline(cli, policy, option(cli, "package"));
+	if (cli->arguments->count == 0) {
+		(void)err_set(&cli->err, ERR_USAGE, "name a host or a workload, or a --package");
+		return cli_fail(cli);
+	}
+	if (!span_read(cli, &span) || !subject_find(cli, host, &is_host) ||
 		!gather(cli, &story, &span, policy, is_host ? host : NULL) ||
 		(is_host && !hex_decode_exact(bytes_str(host), id, sizeof(id), &cli->err)))
 		return cli_fail(cli);
@@ -126,10 +222,10 @@ static enum status run(struct cli *cli)
 const struct command cmd_audit_timeline = {
 	.group = "audit",
 	.name = "timeline",
-	.synopsis = "HOST|WORKLOAD [--from TIME] [--to TIME]",
+	.synopsis = "HOST|WORKLOAD [--from TIME] [--to TIME] [--package FILE]",
 	.summary = "Tells the story of a host or an agent: boots, gaps, launches, refusals, ends.",
 	.options = options,
-	.least = 1,
+	.least = 0,
 	.most = 1,
 	.run = run,
 };

@@ -168,6 +168,20 @@ static bool report_named(struct cli *cli, const struct control_map *map, json_t 
 	return get(cli, &workload, "/v1/workloads/", name) && report_one(cli, map, workload, list);
 }
 
+bool compliance_of_workload(struct cli *cli, const char *name, json_t **ret)
+{
+	OWNED(control_map_free) struct control_map *map = NULL;
+	OWNED(json_release) json_t *workload = NULL, *list = json_array();
+	if (!control_map_parse(bytes_of(control_map_shipped, control_map_shipped_len),
+		    "controls.yaml (built in)", &map, &cli->err) ||
+		!get(cli, &workload, "/v1/workloads/", name) ||
+		!report_one(cli, map, workload, list))
+		return false;
+	*ret = json_pack("{s:{s:s, s:s}, s:O, s:s}", "map", "name", map->name, "version",
+		map->version, "workloads", list, "note", NOTE);
+	return *ret || err_set(&cli->err, ERR_NOMEM, "report");
+}
+
 static bool report_all(struct cli *cli, const struct control_map *map, json_t *list)
 {
 	OWNED(json_release) json_t *answer = NULL;

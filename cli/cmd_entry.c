@@ -55,7 +55,7 @@ static enum status run_export(struct cli *cli)
 	OWNED(buf_release) struct buf in = {0}, content = {0}, out = {0};
 	OWNED(entry_opened_release) struct entry_opened entry = {0};
 	char path[80];
-	if (!path_of(cli, "", path) || !api_bytes(cli, path, NULL, NULL, &in) ||
+	if (!path_of(cli, "/proof", path) || !api_bytes(cli, path, NULL, NULL, &in) ||
 		!entry_file_read(buf_bytes(&in), &entry, &cli->err) ||
 		!leave_out(cli, &entry, &content))
 		return cli_fail(cli);

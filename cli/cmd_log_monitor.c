@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * assay log monitor: follows a ledger from what it was when it was looked at last. Every leaf is
- * read, hashed, and must make the tree that was signed; the tree must contain the one of last time.
+ * read, hashed, and must make the tree that was signed; the tree must contain the one of last time. With
+ * a watch file, entries about somebody's thing are opened, and whoever else speaks of it is told.
  */
 #include "cli/commands.h"
 
 #include "base/time.h"
 #include "cli/log_client.h"
+#include "cli/log_openings.h"
 #include "ledger/ledger.h"
 #include "ledger/tlog_policy.h"
 
@@ -22,6 +24,8 @@ static const struct option_spec options[] = {
 	{"policy", "FILE", OPTION_VALUE, "the log, its witnesses and their quorum (tlog-policy)"},
 	{"state", "DIR", OPTION_VALUE, "what was seen last; made if it is not there"},
 	{"max-age", "SECONDS", OPTION_VALUE, "refuse a checkpoint that no quorum cosigned since"},
+	{"watch", "FILE", OPTION_VALUE,
+		"who may make entries about what; the verifier is asked to open them"},
 	{"url", "URL", OPTION_VALUE, "where the log is (default: the verifier's own, /log)"},
 	{"log-ca", "FILE", OPTION_VALUE, "CA of that server (default: the system's)"},
 	API_OPTIONS,
@@ -32,6 +36,7 @@ struct monitor {
 	struct cli *cli;
 	struct log_client log;
 	struct tlog_policy *policy;
+	struct log_watch *watch; /* NULL: nothing is opened */
 	const char *state;
 	int lock;
 	struct buf note, last_note;
@@ -39,7 +44,7 @@ struct monitor {
 	struct checkpoint last; /* size 0: nothing was seen before */
 	struct tree_edge edge; /* of the leaves read so far */
 	int64_t time; /* of the last leaf */
-	uint64_t counts[LEAF_TYPES], backwards, unreadable;
+	uint64_t counts[LEAF_TYPES], backwards, unreadable, opened;
 	int64_t age; /* seconds since a quorum cosigned; -1: no quorum is demanded */
 };
 
@@ -47,6 +52,7 @@ static void monitor_release(struct monitor *m)
 {
 	log_client_release(&m->log);
 	tlog_policy_free(&m->policy);
+	log_watch_free(&m->watch);
 	buf_release(&m->note);
 	buf_release(&m->last_note);
 	fd_close(&m->lock);
@@ -247,7 +253,10 @@ static bool leaf_look(struct monitor *m, struct bytes bytes)
 		m->time = leaf.time;
 	}
 	m->counts[leaf.type]++;
-	return true;
+	if (!m->watch || !log_watch_opens(leaf_type_name(leaf.type)))
+		return true;
+	m->opened++;
+	return log_opening_judge(m->cli, m->watch, at, &leaf);
 }
 
 /* From where the last tree ended; a bundle's first leaves may be known already. */
@@ -279,7 +288,21 @@ static bool follow(struct monitor *m)
 		return false;
 	if (memcmp(root, m->now.checkpoint.root, SHA256_LEN) != 0)
 		return broken(m, "its leaves, behind those of last time, do not make its tree");
+	if (m->watch)
+		log_watch_settle(m->watch);
 	return state_write(m);
+}
+
+static json_t *warnings_json(const struct monitor *m)
+{
+	json_t *list = json_array();
+	size_t n = 0;
+	const struct log_watch_warning *w = m->watch ? log_watch_warnings(m->watch, &n) : NULL;
+	for (size_t i = 0; list && i < n; i++)
+		(void)json_array_append_new(
+			list, json_pack("{s:I,s:s,s:s}", "index", (json_int_t)w[i].index, "type",
+				      w[i].type, "warning", w[i].text));
+	return list;
 }
 
 static enum status say_json(struct monitor *m, enum status status)
@@ -290,20 +313,41 @@ static enum status say_json(struct monitor *m, enum status status)
 			(void)json_object_set_new(types, leaf_type_name((enum leaf_type)i),
 				json_integer((json_int_t)m->counts[i]));
 	return cli_print_json(m->cli,
-		json_pack("{s:I,s:I,s:i,s:o,s:I,s:I,s:o}", "size",
+		json_pack("{s:I,s:I,s:i,s:o,s:I,s:I,s:o,s:I,s:o}", "size",
 			(json_int_t)m->now.checkpoint.size, "last_size", (json_int_t)m->last.size,
 			"witnesses", __builtin_popcountll(m->now.witnesses), "age",
 			m->age < 0 ? json_null() : json_integer((json_int_t)m->age),
 			"times_backwards", (json_int_t)m->backwards, "unreadable",
-			(json_int_t)m->unreadable, "leaves", types),
+			(json_int_t)m->unreadable, "leaves", types, "opened", (json_int_t)m->opened,
+			"warnings", warnings_json(m)),
 		status);
+}
+
+static void say_warnings(const struct monitor *m)
+{
+	size_t n = 0;
+	const struct log_watch_warning *w = m->watch ? log_watch_warnings(m->watch, &n) : NULL;
+	if (m->watch)
+		(void)printf(
+			"%llu entries opened, %zu warnings\n", (unsigned long long)m->opened, n);
+	for (size_t i = 0; i < n; i++)
+		(void)printf("%swarning%s: leaf %llu, %s: %s\n", colour(m->cli, "red"),
+			colour(m->cli, "off"), (unsigned long long)w[i].index, w[i].type,
+			w[i].text);
+}
+
+static bool warned(const struct monitor *m)
+{
+	size_t n = 0;
+	return m->watch && log_watch_warnings(m->watch, &n) && n > 0;
 }
 
 static enum status say(struct monitor *m)
 {
 	struct cli *cli = m->cli;
 	unsigned long long size = m->now.checkpoint.size, last = m->last.size;
-	enum status status = m->backwards || m->unreadable ? STATUS_REFUSED : STATUS_DONE;
+	enum status status =
+		m->backwards || m->unreadable || warned(m) ? STATUS_REFUSED : STATUS_DONE;
 	if (cli->json)
 		return say_json(m, status);
 	(void)printf("%sconsistent%s: %llu leaves, %llu more than last time, %d witnesses",
@@ -316,6 +360,7 @@ static enum status say(struct monitor *m)
 		if (m->counts[i])
 			(void)printf("  %-12s %llu\n", leaf_type_name((enum leaf_type)i),
 				(unsigned long long)m->counts[i]);
+	say_warnings(m);
 	return status;
 }
 
@@ -333,6 +378,8 @@ static enum status run(struct cli *cli)
 		(void)err_wrap(&cli->err, "%s", policy);
 		return cli_fail(cli);
 	}
+	if (option(cli, "watch") && !log_watch_load(option(cli, "watch"), &m.watch, &cli->err))
+		return cli_fail(cli);
 	if (!file_make_dirs(m.state, 0700, &cli->err) || !state_lock(&m) || !state_read(&m))
 		return cli_fail(cli);
 	if (follow(&m))
@@ -347,9 +394,8 @@ static enum status run(struct cli *cli)
 const struct command cmd_log_monitor = {
 	.group = "log",
 	.name = "monitor",
-	.synopsis = "--policy FILE --state DIR [--max-age SECONDS] [--url URL]",
-	.summary =
-		"Follows a ledger: every leaf read, and the tree of last time inside the new one.",
+	.synopsis = "--policy FILE --state DIR [--watch FILE] [--max-age SECONDS] [--url URL]",
+	.summary = "Follows a ledger leaf by leaf, and tells of entries that others made.",
 	.options = options,
 	.run = run,
 };

@@ -60,6 +60,7 @@ const struct command *const commands[] = {
 	&cmd_record_list,
 	&cmd_record_get,
 	&cmd_record_export,
+	&cmd_record_show,
 	&cmd_incident_open,
 	&cmd_incident_attach,
 	&cmd_incident_close,
@@ -67,6 +68,7 @@ const struct command *const commands[] = {
 	&cmd_incident_show,
 	/* Before the command that takes a file of any name: ./timeline is one. */
 	&cmd_audit_timeline,
+	&cmd_audit_package,
 	&cmd_audit,
 	&cmd_retention_status,
 	&cmd_retention_sweep,

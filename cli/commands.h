@@ -22,6 +22,8 @@ extern const struct command cmd_retention_status, cmd_retention_sweep, cmd_hold_
 extern const struct command cmd_record_get, cmd_record_list, cmd_audit;
 extern const struct command cmd_record_get, cmd_record_export, cmd_record_list, cmd_audit;
 extern const struct command cmd_record_get, cmd_record_list, cmd_audit, cmd_audit_timeline;
+extern const struct command cmd_record_get, cmd_record_list, cmd_record_show, cmd_audit,
+	cmd_audit_timeline, cmd_audit_package;
 extern const struct command cmd_quote_verify, cmd_ek_verify, cmd_dsse_verify, cmd_model_digest,
 	cmd_model_sign, cmd_model_verify, cmd_log_inclusion, cmd_log_consistency, cmd_log_key,
 	cmd_log_witness, cmd_log_feed, cmd_log_monitor, cmd_whoami;

@@ -29,4 +29,9 @@ must_use bool compliance_evidence(const struct compliance_facts *facts, enum evi
 must_use bool compliance_report(const struct compliance_facts *facts, const struct control_map *map,
 	json_t **ret, struct err *err);
 
+struct cli;
+/* cmd_compliance.c: what `assay compliance report NAME --json` prints, by the map that is built in.
+ * Errors are put into cli->err. */
+must_use bool compliance_of_workload(struct cli *cli, const char *name, json_t **ret);
+
 #endif

@@ -17,6 +17,7 @@
 #define PREDICATE_RELEASE    "https://assay.example/release/v1"
 #define PREDICATE_APPROVAL   "https://assay.example/approval/v1"
 #define PREDICATE_ROLLBACK   "https://assay.example/rollback-approval/v1"
+#define PREDICATE_PACKAGE    "https://assay.example/evidence-package/v1"
 #define PREDICATE_WITHDRAWAL "https://assay.example/statement-withdrawal/v1"
 /* Then "<name>/v1": red-team, privacy-impact, security-impact, dataset-consent, evaluation, and
  * whatever else a policy names. */

@@ -243,7 +243,8 @@ bool runtime_launch_encode(
 
 	if (!launch_counts_ok(l, err))
 		return false;
-	begin(&m.w, l->sandbox ? 15 : 14, RUNTIME_LAUNCH, time);
+	begin(&m.w, 14u + (l->sandbox ? 1u : 0u) + (l->kernel.len > 0 ? 2u : 0u), RUNTIME_LAUNCH,
+		time);
 	message_put_bytes(&m.w, 2, BYTES_OF(l->instance));
 	put_text(&m.w, 3, l->workload);
 	message_put_bytes(&m.w, 4, BYTES_OF(l->release));
@@ -258,6 +259,10 @@ bool runtime_launch_encode(
 	message_put_text_array(&m.w, l->descriptors, l->descriptor_count);
 	if (l->sandbox)
 		message_put_uint(&m.w, 14, l->sandbox);
+	if (l->kernel.len > 0) {
+		put_text(&m.w, 15, l->kernel);
+		message_put_bytes(&m.w, 16, l->kernel_command_line);
+	}
 	return message_finish(&m, content_acceptable, err);
 }
 
@@ -295,6 +300,19 @@ static void sandbox_read(struct cbor_item root, struct runtime_launch *l)
 		cbor_fail(sandbox, "sandbox", "0 is said by leaving it out");
 }
 
+/* Likewise; the one does not stand without the other. */
+static void kernel_read(struct cbor_item root, struct runtime_launch *l)
+{
+	struct cbor_item kernel = cbor_key_optional(root, 15);
+	struct cbor_item line = cbor_key_optional(root, 16);
+
+	if (kernel.kind == CBOR_ABSENT && line.kind == CBOR_ABSENT)
+		return;
+	l->kernel = cbor_text(cbor_key(root, 15, "kernel"), 1, RUNTIME_KERNEL_MAX, "kernel");
+	l->kernel_command_line = cbor_bytes(cbor_key(root, 16, "kernel command line"), 0,
+		RUNTIME_CMDLINE_MAX, "kernel command line");
+}
+
 static void launch_read(
 	struct cbor_item root, struct runtime_record *record, struct runtime_launch *l)
 {
@@ -313,6 +331,7 @@ static void launch_read(
 	l->descriptor_count = message_text_array(cbor_key(root, 13, "descriptors"),
 		ARRAY_LEN(l->descriptors), DESCRIPTOR_TEXT_MAX, l->descriptors, "descriptors");
 	sandbox_read(root, l);
+	kernel_read(root, l);
 }
 
 /* ---- exit ---- */
@@ -352,14 +371,14 @@ static const struct {
 } KINDS[] = {
 	[RUNTIME_BASELINE] = {7, baseline_read},
 	[RUNTIME_COMPONENT] = {12, component_read},
-	[RUNTIME_LAUNCH] = {15, launch_read},
+	[RUNTIME_LAUNCH] = {17, launch_read},
 	[RUNTIME_EXIT] = {5, exit_read},
 };
 
 bool runtime_content_read(struct bytes content, struct runtime_record *ret,
 	struct runtime_launch *launch, struct err *err)
 {
-	static const int64_t keys[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+	static const int64_t keys[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 	struct cbor_doc doc;
 	struct cbor_item root;
 

@@ -20,6 +20,8 @@
 #define INSTANCE_ID_LEN        16
 #define COMPONENT_NAME_MAX     64
 #define RUNTIME_PATH_MAX       4096
+#define RUNTIME_KERNEL_MAX     128
+#define RUNTIME_CMDLINE_MAX    4096
 
 enum runtime_kind {
 	RUNTIME_BASELINE = 1, /* first record of a boot */
@@ -92,6 +94,9 @@ struct runtime_launch {
 	struct bytes descriptors[64]; /* what each inherited descriptor beyond 0..2 is: "argument
 					 image" */
 	unsigned sandbox; /* enum runtime_sandbox; 0: the record says nothing of it */
+	/* As the host's own kernel says, and nobody proves: its release (text) and command line.
+	 * kernel empty: the record says nothing of either. */
+	struct bytes kernel, kernel_command_line;
 };
 struct runtime_baseline {
 	uint8_t boot_id[16];

@@ -96,6 +96,10 @@ struct audit_report {
 	bool reproducible; /* false: an input named by the record is missing from the bundle */
 	struct record record; /* borrows from the bundle */
 	struct buf verdict; /* JSON as recomputed */
+	/* A renewal stands on what an earlier decision established: its leaf hash, and the digest of
+	 * the state as that one must have recorded it ("state-out"). */
+	bool rests_on_earlier;
+	uint8_t earlier[SHA256_LEN], earlier_state[SHA256_LEN];
 	/* Every check that there is has a leaf: one that could not be made is AUDIT_NOT_CHECKED. */
 	size_t step_count;
 	struct audit_step steps[AUDIT_STEPS_MAX];

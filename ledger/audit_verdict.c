@@ -165,6 +165,22 @@ static bool audit_compare(struct audit_case *c, struct err *err)
 	return audit_state_out(c, err);
 }
 
+/* Recorded before the record itself had a hash. */
+static bool earlier_state(struct audit_case *c, struct err *err)
+{
+	OWNED(buf_release) struct buf state = {0};
+	struct policy_state in = c->frozen.state_in;
+	struct audit_report *report = c->report;
+
+	if (c->verdict.full || !in.established)
+		return true;
+	report->rests_on_earlier = true;
+	memcpy(report->earlier, in.record, sizeof(report->earlier));
+	memset(in.record, 0, sizeof(in.record));
+	return policy_state_encode(&in, &state, err) &&
+	       sha256_of(buf_bytes(&state), report->earlier_state, err);
+}
+
 static void note_assertions(struct audit_case *c)
 {
 	c->section = AUDIT_EVIDENCE;
@@ -193,7 +209,7 @@ bool audit_verdict(struct audit_case *c, struct err *err)
 		return false;
 	c->section = AUDIT_VERDICT;
 	if (!audit_same(c, err) || !appraise_again(c, err) || !audit_compare(c, err) ||
-		!audit_leaves(c, err))
+		!earlier_state(c, err) || !audit_leaves(c, err))
 		return false;
 	note_assertions(c);
 	c->judged = true;

@@ -130,25 +130,31 @@ static bool fails(const struct ledger_entry *entry, struct err *err, const char 
 	return err_set(err, ERR_MISMATCH, "entry %llu: %s", (unsigned long long)entry->index, what);
 }
 
-static bool commitment_holds(
-	const struct ledger_entry *entry, const struct leaf *leaf, bool *ret, struct err *err)
+bool entry_commitment(enum leaf_type type, const uint8_t salt[LEDGER_SALT_LEN],
+	struct bytes content, uint8_t out[SHA256_LEN], struct err *err)
 {
 	OWNED(fields_release) struct fields fields = {0};
-	uint8_t commitment[SHA256_LEN];
-	struct bytes content = buf_bytes(&entry->content);
 	struct err why = {0};
 
-	*ret = entry->destroyed;
-	if (entry->destroyed)
-		return true;
-	/* Fields with salts are committed to by their digests; anything else as it is. */
-	if (entry->type != LEAF_DECISION && entry->type != LEAF_ISSUED) {
+	if (type != LEAF_DECISION && type != LEAF_ISSUED) {
 		if (fields_open(content, &fields, &why))
 			content = buf_bytes(&fields.committed);
 		else if (why.code == ERR_NOMEM)
 			return err_set(err, why.code, "%s", why.text);
 	}
-	if (!ledger_commitment(entry->salt, content, commitment, err))
+	return ledger_commitment(salt, content, out, err);
+}
+
+static bool commitment_holds(
+	const struct ledger_entry *entry, const struct leaf *leaf, bool *ret, struct err *err)
+{
+	uint8_t commitment[SHA256_LEN];
+
+	*ret = entry->destroyed;
+	if (entry->destroyed)
+		return true;
+	if (!entry_commitment(
+		    entry->type, entry->salt, buf_bytes(&entry->content), commitment, err))
 		return false;
 	*ret = memcmp(commitment, leaf->commitment, sizeof(commitment)) == 0;
 	return true;

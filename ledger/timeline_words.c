@@ -88,8 +88,12 @@ static void fill(const char *format, const json_t *said, char text[TIMELINE_TEXT
 		format += 1 + brief;
 		n = strcspn(format, "}");
 		(void)snprintf(key, sizeof(key), "%.*s", (int)n, format);
-		put(text, &len, value_of(said, key, number), brief ? 16 : TIMELINE_TEXT_MAX);
 		format += n + 1;
+		const char *value = value_of(said, key, number);
+
+		/* At the end of the line nothing is said where nothing was. */
+		put(text, &len, value[0] || !*format ? value : "none",
+			brief ? 16 : TIMELINE_TEXT_MAX);
 	}
 	/* Nothing was said, or a character was cut in two. */
 	while (len > 0 &&

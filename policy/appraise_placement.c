@@ -35,10 +35,9 @@ static bool covered(const struct policy_names *names, struct bytes code)
 /* "one of CH, DE" */
 static const char *one_of(const struct policy_names *names, char out[REASON_TEXT_MAX])
 {
-	size_t at = (size_t)snprintf(out, REASON_TEXT_MAX, names->count > 1 ? "one of " : "");
-
-	for (size_t i = 0; i < names->count && at < REASON_TEXT_MAX; i++)
-		at += (size_t)snprintf(out + at, REASON_TEXT_MAX - at, "%s%s", i > 0 ? ", " : "",
+	(void)snprintf(out, REASON_TEXT_MAX, "%s", names->count > 1 ? "one of " : "");
+	for (size_t i = 0; i < names->count; i++)
+		text_append(out, REASON_TEXT_MAX, "%s%s", i > 0 ? ", " : "",
 			ESC(bytes_str(names->list[i])));
 	return out;
 }
@@ -97,7 +96,7 @@ static void check_party(
 	const char *place = json_string_value(json_object_get(party, "jurisdiction"));
 	char subject[REASON_TEXT_MAX], expected[REASON_TEXT_MAX];
 
-	if (place && covered(&class->third_party_jurisdictions, bytes_str(place)))
+	if (covered(&class->third_party_jurisdictions, bytes_str(place)))
 		return;
 	snprintf(subject, sizeof(subject), "third party %s: jurisdiction",
 		ESC(bytes_str(name ? name : "without a name")));
@@ -110,18 +109,18 @@ bool policy_third_parties_appraise(const struct policy_class *class,
 	const struct context_workload *workload, struct verdict *verdict, struct err *err)
 {
 	OWNED(json_release) json_t *parties = NULL;
-	size_t before = verdict->reason_count, i;
-	const json_t *party;
+	size_t before = verdict->reason_count;
 
 	if (!class || class->third_party_jurisdictions.count == 0)
 		return true;
 	if (workload->third_parties.len > 0 &&
 		!json_open(workload->third_parties, PARTIES_MAX, &parties, err))
 		return refuse_malformed(verdict, REASON_THIRD_PARTY, "third parties", err);
-	if (parties && !json_is_array(parties))
+	if (parties && json_typeof(parties) != JSON_ARRAY)
 		verdict_refuse(verdict, REASON_THIRD_PARTY, "third parties", "a list", "none",
 			"register of workloads", NULL);
-	json_array_foreach(parties, i, party) check_party(class, party, verdict);
+	for (size_t i = 0; i < json_array_size(parties); i++)
+		check_party(class, json_array_get(parties, i), verdict);
 	if (verdict->reason_count == before)
 		verdict_checked(verdict,
 			"third parties: %zu, each in a jurisdiction that the class allows: as the "
@@ -155,6 +154,14 @@ static void refuse_sandbox(struct appraisal *a, const struct sandbox_name *name)
 	verdict_refuse(a->verdict, REASON_SANDBOX, subject, name->wanted, actual, where, NULL);
 }
 
+static void check_held(struct appraisal *a)
+{
+	for (size_t i = 0; i < SANDBOX_NAMES; i++)
+		if ((a->class->sandbox & policy_sandbox_names[i].bit) &&
+			!held(&a->runtime.launch, policy_sandbox_names[i].bit))
+			refuse_sandbox(a, &policy_sandbox_names[i]);
+}
+
 /* The launch record of a renewal is the one accepted under this very policy. */
 bool check_sandbox(struct appraisal *a, struct err *err)
 {
@@ -165,10 +172,8 @@ bool check_sandbox(struct appraisal *a, struct err *err)
 		return true;
 	if (a->full && a->runtime.launches != 1)
 		return true; /* refused for that */
-	for (size_t i = 0; a->full && i < SANDBOX_NAMES; i++)
-		if ((a->class->sandbox & policy_sandbox_names[i].bit) &&
-			!held(&a->runtime.launch, policy_sandbox_names[i].bit))
-			refuse_sandbox(a, &policy_sandbox_names[i]);
+	if (a->full)
+		check_held(a);
 	if (a->verdict->reason_count != before)
 		return true;
 	verdict_checked(a->verdict, a->full ? "sandbox: as the class demands, by the launch record"

@@ -70,7 +70,7 @@ static bool approval_read(
 	json_need_hex(&f, p, "clause", a->clause, SHA256_LEN);
 	a->issued = need_time(&f, p, "issued");
 	a->expires = need_time(&f, p, "expires");
-	a->withdrawn = !rollback && json_want_bool(&f, p, "withdrawn", false);
+	a->withdrawn = json_want_bool(&f, p, "withdrawn", false); /* of a rollback: unknown above */
 	if (a->expires <= a->issued)
 		json_fields_fail(&f, "expires", "not after issued");
 	return json_fields_ok(&f, err);
@@ -105,7 +105,7 @@ static bool put_kind(json_t *predicate, bool rollback, const struct approval *a)
 {
 	if (!rollback)
 		return json_object_set_new(predicate, "withdrawn", json_boolean(a->withdrawn)) == 0;
-	return a->workload && a->from && statement_put_str(predicate, "workload", a->workload) &&
+	return statement_put_str(predicate, "workload", a->workload) &&
 	       statement_put_str(predicate, "from", a->from) &&
 	       json_object_set_new(predicate, "floor", json_integer((json_int_t)a->floor)) == 0;
 }
@@ -118,9 +118,9 @@ static bool write(const struct approval *a, bool rollback, struct buf *out, stru
 	OWNED(buf_release) struct buf text = {0};
 	char issued[TIME_TEXT_MAX], expires[TIME_TEXT_MAX];
 
-	if (!predicate || !subjects ||
-		json_array_append_new(
-			subjects, statement_subject_new(APPROVAL_SUBJECT, a->release)) != 0 ||
+	/* Without memory for either, nothing can be put into it. */
+	if (json_array_append_new(subjects, statement_subject_new(APPROVAL_SUBJECT, a->release)) !=
+			0 ||
 		!statement_put_str(predicate, "environment", a->environment) ||
 		!statement_put_str(predicate, "person", a->person) ||
 		!statement_put_str(predicate, "role", a->role) ||

@@ -13,7 +13,7 @@ static void text_cut(char out[REASON_TEXT_MAX])
 {
 	size_t len = strlen(out);
 
-	while (len > 0 && !utf8_valid(bytes_of(out, len)))
+	while (!utf8_valid(bytes_of(out, len))) /* of no bytes it is */
 		out[--len] = '\0';
 }
 
@@ -31,8 +31,9 @@ static void put(struct checklist *list, bool met, int64_t end, const char *by, c
 	text_cut(item->by);
 	text_cut(item->demand);
 	list->met = met && (list->count == 1 || list->met);
-	if (item->expires && (!list->expires || item->expires < list->expires))
-		list->expires = item->expires;
+	if (item->expires)
+		list->expires =
+			list->expires ? earlier_of(list->expires, item->expires) : item->expires;
 }
 
 void checklist_put(
@@ -63,8 +64,7 @@ void checklist_review(struct checklist *list, const struct policy_class *class,
 	if (r.state == REVIEW_NONE)
 		return;
 	(void)snprintf(by, sizeof(by), "%s %s", words[r.state], time_format(r.due, due));
-	put(list, r.state != REVIEW_OVERDUE, r.refused_from ? r.refused_from : NEVER, by,
-		"review of the workload");
+	put(list, r.state != REVIEW_OVERDUE, r.refused_from, by, "review of the workload");
 }
 
 static json_t *json_time(int64_t seconds)
@@ -87,8 +87,6 @@ json_t *checklist_json(const struct checklist *list)
 					   json_time(item->expires))) != 0)
 			return NULL;
 	}
-	if (!items)
-		return NULL;
 	return json_pack("{s:b,s:o,s:o}", "met", (int)list->met, "expires",
 		json_time(list->expires), "items", TAKE(items));
 }
@@ -123,7 +121,7 @@ bool gate_json(const struct release *release, const char *environment, const str
 	if (!verdict_json(verdict, &text, err) ||
 		!json_open(buf_bytes(&text), JSON_INPUT_MAX, &judged, err))
 		return false;
-	if (!object || (release && !put_release(object, release)) ||
+	if ((release && !put_release(object, release)) ||
 		json_object_set_new(object, "environment", json_string(environment)) != 0 ||
 		json_object_set_new(object, "checklist", checklist_json(list)) != 0 ||
 		json_object_set_new(object, "verdict", TAKE(judged)) != 0)

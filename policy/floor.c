@@ -6,7 +6,10 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "policy/appraisal.h"
+#include "policy/instant.h"
 #include "policy/release_version.h"
+
+static_assert(INSTANT_MAX == POLICY_TIME_MAX, "one end of time");
 
 static bool same_release(const struct floor_mark *a, const struct floor_mark *b)
 {
@@ -46,8 +49,7 @@ static int64_t drained_at(const struct policy_class *class, const struct context
 {
 	if (!class)
 		return 0;
-	return floor->passed > POLICY_TIME_MAX - class->drain ? POLICY_TIME_MAX
-							      : floor->passed + class->drain;
+	return instant_after(floor->passed, class->drain);
 }
 
 static void refuse_version(const struct context_floor *floor, const struct release *release,

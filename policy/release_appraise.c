@@ -160,9 +160,7 @@ static void judge_content(const struct release_case *c, struct judged *j)
 	fault(j, a->issued > c->now + CLOCK_SKEW_MAX, REASON_APPROVAL_EXPIRED,
 		"not valid yet: issued in the future");
 	fault(j, c->now >= a->expires, REASON_APPROVAL_EXPIRED, "expired");
-	j->end = a->expires;
-	if (age_max > 0 && a->issued + age_max + 1 < j->end)
-		j->end = a->issued + age_max + 1;
+	j->end = age_max > 0 ? earlier_of(a->expires, a->issued + age_max + 1) : a->expires;
 	fault(j, age_max > 0 && c->now - a->issued > age_max, REASON_APPROVAL_EXPIRED,
 		"older than the risk class allows");
 	fault(j, c->class->differ_from_author && is_author(c, approver), REASON_APPROVAL_AUTHOR,
@@ -244,22 +242,19 @@ static int64_t rule_end(const struct release_case *c, const struct policy_approv
 	for (size_t i = 0; i < c->input->approval_count; i++) {
 		const struct judged *j = &c->judged[i];
 
-		if (counts(j, rule->role) && j->end > ends[j->person])
-			ends[j->person] = j->end;
+		if (counts(j, rule->role))
+			ends[j->person] = later_of(ends[j->person], j->end);
 	}
 	qsort(ends, POLICY_KEYS_MAX, sizeof(*ends), end_order);
 	return ends[rule->count - 1];
 }
 
+/* Appends their names. */
 static void put_persons(const struct release_case *c, uint64_t persons, char out[REASON_TEXT_MAX])
 {
-	size_t at = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < c->policy->approver_count && at < REASON_TEXT_MAX; i++)
-		if (persons >> i & 1)
-			at += (size_t)snprintf(out + at, REASON_TEXT_MAX - at, "%s%s",
-				at ? ", " : "", c->policy->approvers[i].person);
+	for (; persons != 0; persons &= persons - 1)
+		text_append(out, REASON_TEXT_MAX, "%s%s", *out ? ", " : "",
+			c->policy->approvers[__builtin_ctzll(persons)].person);
 }
 
 static const char *approval_word(const struct release_case *c)
@@ -294,7 +289,7 @@ static void check_rules(struct release_case *c)
 		const struct policy_approval_rule *rule = &c->class->approvals[i];
 		uint64_t persons = persons_for(c, rule->role);
 		unsigned n = (unsigned)__builtin_popcountll(persons);
-		char subject[REASON_TEXT_MAX], expected[64], names[REASON_TEXT_MAX];
+		char subject[REASON_TEXT_MAX], expected[64], names[REASON_TEXT_MAX] = "";
 		char actual[2 * REASON_TEXT_MAX];
 
 		put_persons(c, persons, names);

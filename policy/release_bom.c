@@ -169,10 +169,10 @@ static int64_t shown_until(const struct release_case *c, const bool *counts, con
 	int64_t end = 0;
 
 	for (size_t i = 0; i < c->input->statement_count; i++)
-		if (counts[i] && ends[i] > end &&
+		if (counts[i] &&
 			(model ? by_sha256(model) && shows_model(c->said[i].predicate->bom, model)
 			       : bom_names_dataset(c->said[i].predicate->bom, dataset)))
-			end = ends[i];
+			end = later_of(end, ends[i]);
 	return end;
 }
 
@@ -182,7 +182,6 @@ void release_bom_lacking(const struct release_case *c, const struct policy_deman
 {
 	const struct release *release = c->release;
 
-	lacking[0] = '\0';
 	for (size_t i = 0; d->bom.models && i < release->component_count; i++) {
 		const struct release_component *one = &release->components[i];
 		int64_t until;
@@ -190,7 +189,7 @@ void release_bom_lacking(const struct release_case *c, const struct policy_deman
 		if (strcmp(one->role, "model") != 0)
 			continue;
 		until = shown_until(c, counts, ends, one, NULL);
-		*end = until < *end ? until : *end;
+		*end = earlier_of(until, *end);
 		if (until == 0 && !*lacking)
 			(void)snprintf(
 				lacking, REASON_TEXT_MAX, "model %s by its SHA-256", one->name);
@@ -198,7 +197,7 @@ void release_bom_lacking(const struct release_case *c, const struct policy_deman
 	for (size_t i = 0; d->bom.datasets && i < release->dataset_count; i++) {
 		int64_t until = shown_until(c, counts, ends, NULL, release->dataset_snapshots[i]);
 
-		*end = until < *end ? until : *end;
+		*end = earlier_of(until, *end);
 		if (until == 0 && !*lacking)
 			(void)snprintf(lacking, REASON_TEXT_MAX, "data set %s",
 				release->dataset_snapshots[i]);

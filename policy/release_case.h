@@ -5,6 +5,7 @@
 
 #include "crypto/dsse.h"
 #include "policy/checklist.h"
+#include "policy/instant.h"
 #include "policy/statement_signers.h"
 
 #define CLOCK_SKEW_MAX           60 /* seconds by which a signer's clock may be ahead */
@@ -51,7 +52,7 @@ must_use bool release_check_statements(struct release_case *c, struct err *err);
 must_use bool release_bom_counts(const struct release_case *c, const struct policy_demand *d,
 	const struct said *s, char expected[REASON_TEXT_MAX], char actual[REASON_TEXT_MAX]);
 /* What the BOMs that count, together, do not show though the demand wants it: "model llm by its
- * SHA-256"; "" when nothing is lacking. Lowers *end to the first second at which something will be.
+ * SHA-256"; untouched when nothing is lacking: "" before. Lowers *end to the first second at which something will be.
  * ends: of each statement that counts. */
 void release_bom_lacking(const struct release_case *c, const struct policy_demand *d,
 	const bool counts[STATEMENTS_MAX], const int64_t ends[STATEMENTS_MAX], int64_t *end,

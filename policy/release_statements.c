@@ -134,19 +134,19 @@ static void check_levels(const struct policy_demand *d, const struct predicate *
 				"this level was not verified");
 }
 
+/* A predicate of another kind has zeros there: failed. */
+static enum predicate_result result_of(const struct predicate *p)
+{
+	if (p->kind == PREDICATE_TEST_RESULT)
+		return p->test_result.result;
+	return p->kind == PREDICATE_VSA ? p->vsa.result : p->assessment.result;
+}
+
 static void check_outcome(const struct policy_demand *d, const struct predicate *p, struct fault *f)
 {
-	enum predicate_result result = PREDICATE_FAILED;
+	enum predicate_result result = result_of(p);
 
-	if (!d->passed)
-		return;
-	if (p->kind == PREDICATE_TEST_RESULT)
-		result = p->test_result.result;
-	else if (p->kind == PREDICATE_VSA)
-		result = p->vsa.result;
-	else if (p->kind == PREDICATE_ASSESSMENT)
-		result = p->assessment.result;
-	if (result != PREDICATE_PASSED)
+	if (d->passed && result != PREDICATE_PASSED)
 		fault_set(
 			f, REASON_STATEMENT_CONTENT, "passed", "%s", predicate_result_name(result));
 }
@@ -186,9 +186,7 @@ static int64_t made_at(const struct predicate *p)
 		return p->provenance.finished_on;
 	if (p->kind == PREDICATE_VSA)
 		return p->vsa.time_verified;
-	if (p->kind == PREDICATE_BOM)
-		return p->bom ? p->bom->made_at : 0;
-	return p->kind == PREDICATE_ASSESSMENT ? p->assessment.issued : 0;
+	return p->bom ? p->bom->made_at : p->assessment.issued;
 }
 
 static void check_time(const struct release_case *c, const struct policy_demand *d,
@@ -222,8 +220,7 @@ static int64_t ends_at(const struct policy_demand *d, const struct said *s)
 	int64_t age_end = d->age_max > 0 ? made_at(p) + d->age_max + 1 : NEVER;
 	int64_t signer_end = s->by.lasting & d->keys ? NEVER : s->by.end;
 
-	end = age_end < end ? age_end : end;
-	return signer_end < end ? signer_end : end;
+	return earlier_of(earlier_of(age_end, end), signer_end);
 }
 
 static void judge_for(const struct release_case *c, const struct policy_demand *d,
@@ -254,7 +251,7 @@ static void judge_for(const struct release_case *c, const struct policy_demand *
 
 struct tally {
 	bool counts[STATEMENTS_MAX];
-	int64_t ends[STATEMENTS_MAX]; /* of those that count */
+	int64_t ends[STATEMENTS_MAX]; /* of those that count; 0: it does not */
 	bool met;
 	int64_t end;
 	uint64_t signers; /* of those that count */
@@ -276,8 +273,8 @@ static int64_t cover_end(const struct release_case *c, const struct policy_deman
 	int64_t end = 0;
 
 	for (size_t i = 0; i < c->input->statement_count; i++)
-		if (t->counts[i] && speaks_of(d, &c->said[i], component))
-			end = t->ends[i] > end ? t->ends[i] : end;
+		if (speaks_of(d, &c->said[i], component))
+			end = later_of(t->ends[i], end);
 	return end;
 }
 
@@ -297,7 +294,7 @@ static void tally_covers(
 			end = cover_end(c, d, t, i);
 			if (end == 0 && !t->lacking)
 				t->lacking = component->name;
-			t->end = end < t->end ? end : t->end;
+			t->end = earlier_of(end, t->end);
 		}
 		if (!any && !t->lacking)
 			t->lacking = d->covers[r];
@@ -325,9 +322,9 @@ static void tally(const struct release_case *c, const struct policy_demand *d, s
 		t->number++;
 		t->signers |= s->by.mask & d->keys;
 		t->ends[i] = ends_at(d, s);
-		best = t->ends[i] > best ? t->ends[i] : best;
+		best = later_of(t->ends[i], best);
 	}
-	t->end = d->cover_count ? NEVER : best;
+	t->end = best; /* no cover ends later */
 	tally_covers(c, d, t);
 }
 
@@ -335,23 +332,15 @@ static void tally(const struct release_case *c, const struct policy_demand *d, s
 
 static void put_covers(const struct policy_demand *d, char out[REASON_TEXT_MAX])
 {
-	size_t at = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < d->cover_count && at < REASON_TEXT_MAX; i++)
-		at += (size_t)snprintf(
-			out + at, REASON_TEXT_MAX - at, "%s%s", i ? ", " : " of ", d->covers[i]);
+	for (size_t i = 0; i < d->cover_count; i++)
+		text_append(out, REASON_TEXT_MAX, "%s%s", i ? ", " : " of ", d->covers[i]);
 }
 
 static void put_signers(const struct release_case *c, uint64_t signers, char out[REASON_TEXT_MAX])
 {
-	size_t at = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < c->policy->statement_key_count && at < REASON_TEXT_MAX; i++)
-		if (signers >> i & 1)
-			at += (size_t)snprintf(out + at, REASON_TEXT_MAX - at, "%s%s",
-				at ? ", " : "", c->policy->statement_keys[i].name);
+	for (; signers != 0; signers &= signers - 1)
+		text_append(out, REASON_TEXT_MAX, "%s%s", *out ? ", " : "",
+			c->policy->statement_keys[__builtin_ctzll(signers)].name);
 }
 
 /* Why statements that could have been meant for this demand do not count. */
@@ -375,7 +364,8 @@ static void explain_faults(struct release_case *c, const struct policy_demand *d
 static void check_demand(struct release_case *c, const struct policy_demand *d)
 {
 	struct tally t = {0};
-	char covers[REASON_TEXT_MAX], by[2 * REASON_TEXT_MAX], signers[REASON_TEXT_MAX];
+	char covers[REASON_TEXT_MAX] = "", signers[REASON_TEXT_MAX] = "";
+	char by[2 * REASON_TEXT_MAX];
 	char subject[REASON_TEXT_MAX], expected[2 * REASON_TEXT_MAX];
 
 	tally(c, d, &t);

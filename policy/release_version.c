@@ -29,12 +29,13 @@ static bool is_number(struct bytes text)
 /* What comes before the first c, which is taken off too; everything when there is none. */
 static struct bytes cut(struct bytes *rest, uint8_t c, bool *ret_found)
 {
-	const uint8_t *at = rest->len > 0 ? memchr(rest->data, c, rest->len) : NULL;
-	size_t len = at ? (size_t)(at - rest->data) : rest->len;
-	struct bytes before = bytes_of(rest->data, len);
+	struct bytes before = {rest->data, 0};
 
-	*ret_found = at != NULL;
-	*rest = at ? bytes_of(at + 1, rest->len - len - 1) : (struct bytes){0};
+	while (before.len < rest->len && rest->data[before.len] != c)
+		before.len++;
+	*ret_found = before.len < rest->len;
+	*rest = *ret_found ? bytes_of(rest->data + before.len + 1, rest->len - before.len - 1)
+			   : (struct bytes){0};
 	return before;
 }
 
@@ -65,7 +66,7 @@ static bool identifiers_ok(struct bytes text, bool pre)
 bool release_version_parse(struct bytes text, struct release_version *ret)
 {
 	struct release_version v = {0};
-	bool has_build = false, has_pre = false;
+	bool has_build, has_pre;
 	struct bytes rest = text, build = {0}, core = {0};
 
 	*ret = v;
@@ -85,19 +86,26 @@ bool release_version_parse(struct bytes text, struct release_version *ret)
 	return true;
 }
 
+static int length_order(struct bytes a, struct bytes b)
+{
+	return (a.len > b.len) - (a.len < b.len);
+}
+
 /* Neither is empty. */
 static int text_order(struct bytes a, struct bytes b)
 {
 	size_t n = a.len < b.len ? a.len : b.len;
 	int order = memcmp(a.data, b.data, n);
 
-	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+	return order != 0 ? order : length_order(a, b);
 }
 
 /* Without leading zeros the longer number is the greater. */
 static int number_order(struct bytes a, struct bytes b)
 {
-	return a.len != b.len ? (a.len > b.len) - (a.len < b.len) : text_order(a, b);
+	int order = length_order(a, b);
+
+	return order != 0 ? order : text_order(a, b);
 }
 
 /* Numbers come before words. */
@@ -106,7 +114,7 @@ static int identifier_order(struct bytes a, struct bytes b)
 	bool number_a = all(a, is_digit), number_b = all(b, is_digit);
 
 	if (number_a != number_b)
-		return number_a ? -1 : 1;
+		return (int)number_b - (int)number_a;
 	return number_a ? number_order(a, b) : text_order(a, b);
 }
 
@@ -128,7 +136,7 @@ int release_version_order(const struct release_version *a, const struct release_
 {
 	const struct bytes zero = BYTES_LIT("0");
 
-	for (size_t i = 0; i < a->number_count || i < b->number_count; i++) {
+	for (size_t i = 0; i < RELEASE_VERSION_NUMBERS_MAX; i++) {
 		int order = number_order(i < a->number_count ? a->numbers[i] : zero,
 			i < b->number_count ? b->numbers[i] : zero);
 

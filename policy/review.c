@@ -2,6 +2,7 @@
 /* Reviews of workloads: when the next one is due, and what follows when nobody made it. */
 #include "base/text.h"
 #include "base/time.h"
+#include "policy/instant.h"
 #include "policy/policy.h"
 
 static const char *const state_names[] = {
@@ -16,11 +17,6 @@ const char *review_state_name(enum review_state state)
 	return (size_t)state < ARRAY_LEN(state_names) ? state_names[state] : state_names[0];
 }
 
-static int64_t later(int64_t time, int64_t seconds)
-{
-	return time > POLICY_TIME_MAX - seconds ? POLICY_TIME_MAX : time + seconds;
-}
-
 struct review policy_review(
 	const struct policy_class *class, const struct context_workload *workload, int64_t now)
 {
@@ -29,10 +25,10 @@ struct review policy_review(
 
 	/* A date far ahead does not outlast what the class demands. */
 	if (asked) {
-		int64_t latest = later(workload->reviewed, class->review_every);
+		int64_t latest = instant_after(workload->reviewed, class->review_every);
 
-		r.due = r.due > 0 && r.due < latest ? r.due : latest;
-		r.refused_from = later(r.due, class->review_grace);
+		r.due = r.due > 0 ? earlier_of(r.due, latest) : latest;
+		r.refused_from = instant_after(r.due, class->review_grace);
 	}
 	if (r.due == 0)
 		return r;
@@ -53,7 +49,7 @@ void policy_review_appraise(const struct policy_class *class,
 	(void)time_format(r.due, due);
 	if (r.state == REVIEW_AHEAD)
 		verdict_checked(verdict, "review of the workload: the next one is due at %s", due);
-	else if (r.state == REVIEW_DUE && r.refused_from == 0)
+	else if (r.refused_from == 0)
 		verdict_not_checked(verdict, "review of the workload: due since %s", due);
 	else if (r.state == REVIEW_DUE)
 		verdict_not_checked(verdict,

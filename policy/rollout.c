@@ -5,8 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define DOMAIN   "assay/rollout-place/v1"
-#define TIME_MAX INT64_C(253402300799) /* the last second of the year 9999 */
+#include "policy/instant.h"
+
+#define DOMAIN "assay/rollout-place/v1"
 
 #define STATES 5u
 
@@ -100,14 +101,9 @@ static enum side side_of(const struct rollout_view *rollout, const uint8_t *rele
 	return memcmp(release, rollout->release_old, SHA256_LEN) == 0 ? SIDE_OLD : SIDE_OTHER;
 }
 
-static int64_t later(int64_t time, int64_t seconds)
-{
-	return time > TIME_MAX - seconds ? TIME_MAX : time + seconds;
-}
-
 int64_t rollout_drained(const struct rollout_view *rollout)
 {
-	return later(rollout->changed, rollout->drain);
+	return instant_after(rollout->changed, rollout->drain);
 }
 
 enum rollout_answer rollout_judge(const struct rollout_view *rollout, uint64_t place,
@@ -172,9 +168,9 @@ bool rollout_breached(const struct rollout_plan *plan, const struct rollout_coun
 
 int64_t rollout_soak_left(const struct rollout_plan *plan, int64_t soak_from, int64_t now)
 {
-	int64_t end = later(soak_from, plan->soak);
+	int64_t end = instant_after(soak_from, plan->soak);
 
-	return now < end ? end - now : 0;
+	return later_of(end - now, 0);
 }
 
 enum rollout_readiness rollout_ready(const struct rollout_plan *plan,

@@ -77,7 +77,8 @@ bool security_floor_write(const struct security_floor *floor, struct buf *out, s
 	OWNED(buf_release) struct buf text = {0};
 	char issued[TIME_TEXT_MAX];
 
-	if (!root || !statement_put_str(root, "type", FLOOR_TYPE) ||
+	/* Without memory for the object, nothing can be put into it. */
+	if (!statement_put_str(root, "type", FLOOR_TYPE) ||
 		!statement_put_str(root, "trust_domain", floor->trust_domain) ||
 		!statement_put_str(root, "workload", floor->workload) ||
 		!statement_put_str(root, "minimum", floor->minimum) ||
@@ -143,7 +144,8 @@ bool security_floor_sign_too(
 	struct key *const keys[] = {key};
 	uint64_t mask = 0;
 
-	if (!envelope_open(envelope, &dsse, &floor, err) || !dsse_verify(dsse, keys, 1, &mask, err))
+	if (!envelope_open(envelope, &dsse, &floor, err) ||
+		!dsse_verify(dsse, keys, ARRAY_LEN(keys), &mask, err))
 		return false;
 	if (mask)
 		return err_set(err, ERR_CONFLICT, "this key has signed it already");

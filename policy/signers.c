@@ -57,15 +57,16 @@ static bool signers_read(const json_t *root, struct policy_signers *ret, struct 
 	struct json_fields f = json_fields_of("signers");
 	const char *type = json_need_str(&f, root, "type", 64);
 	int64_t threshold = json_need_int(&f, root, "threshold", 1, POLICY_SIGNERS_MAX);
-	const json_t *keys = json_need_array(&f, root, "keys", POLICY_SIGNERS_MAX), *item;
-	size_t i;
+	const json_t *keys = json_need_array(&f, root, "keys", POLICY_SIGNERS_MAX);
 
 	json_only_keys(&f, root, members);
 	if (!json_fields_ok(&f, err))
 		return false;
 	if (strcmp(type, SIGNERS_TYPE) != 0)
 		return err_set(err, ERR_FORMAT, "type: not " SIGNERS_TYPE);
-	json_array_foreach(keys, i, item) if (!key_read(item, ret, err)) return false;
+	for (size_t i = 0; i < json_array_size(keys); i++)
+		if (!key_read(json_array_get(keys, i), ret, err))
+			return false;
 	return policy_signers_demand(ret, threshold, err);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "policy/instant.h"
 
 #define CERT_TEXT_MAX (X509_CHAIN_MAX * 2 * X509_DER_MAX)
 
@@ -83,7 +84,7 @@ bool statement_envelope_open(struct bytes in, struct sigstore_bundle **ret, stru
 static bool find_keys(const struct dsse *dsse, const struct policy *policy, uint64_t asked,
 	struct statement_signers *ret, struct err *err)
 {
-	struct key *keys[POLICY_KEYS_MAX];
+	struct key *keys[POLICY_KEYS_MAX] = {0};
 	size_t at[POLICY_KEYS_MAX], n = 0;
 	uint64_t mask = 0;
 
@@ -92,7 +93,7 @@ static bool find_keys(const struct dsse *dsse, const struct policy *policy, uint
 			at[n] = i;
 			keys[n++] = policy->statement_keys[i].key;
 		}
-	if (n > 0 && !dsse_verify(dsse, keys, n, &mask, err))
+	if (!dsse_verify(dsse, keys, n, &mask, err))
 		return err_wrap(err, "statement");
 	for (size_t i = 0; i < n; i++)
 		ret->mask |= (mask >> i & 1) << at[i];
@@ -191,8 +192,9 @@ static bool verify_identity(const struct sigstore_bundle *bundle, const struct p
 	ret->mask |= UINT64_C(1) << at;
 	if (verdict.certificate_end == 0)
 		ret->lasting |= UINT64_C(1) << at;
-	else if (ret->end == 0 || verdict.certificate_end < ret->end)
-		ret->end = verdict.certificate_end;
+	else
+		ret->end = ret->end ? earlier_of(ret->end, verdict.certificate_end)
+				    : verdict.certificate_end;
 	return true;
 }
 
@@ -214,7 +216,7 @@ static bool find_identities(const struct sigstore_bundle *bundle, const struct p
 		is_named = sigstore_leaf_named(bundle->certs[0], &pinned.trust, &named, &why);
 		if (!cert_looks_whole(err))
 			return false;
-		if (!is_named && !*ret->why)
+		if (!*ret->why)
 			(void)snprintf(ret->why, sizeof(ret->why), "%s", why.text);
 		if (is_named && !verify_identity(bundle, policy, i, now, ret, err))
 			return false;

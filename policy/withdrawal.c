@@ -58,9 +58,9 @@ bool withdrawal_statement(const struct withdrawal *w, struct buf *out, struct er
 	OWNED(buf_release) struct buf text = {0};
 	char issued[TIME_TEXT_MAX];
 
-	if (!predicate || !subjects ||
-		json_array_append_new(
-			subjects, statement_subject_new(SUBJECT_STATEMENT, w->statement)) != 0 ||
+	/* Without memory for either, nothing can be put into it. */
+	if (json_array_append_new(
+		    subjects, statement_subject_new(SUBJECT_STATEMENT, w->statement)) != 0 ||
 		json_array_append_new(
 			subjects, statement_subject_new(SUBJECT_RELEASE, w->release)) != 0 ||
 		!statement_put_str(predicate, "reason", w->reason) ||
@@ -203,8 +203,7 @@ static bool apply(struct release_case *c, struct bytes envelope, struct err *err
 	if (!withdrawal_open(envelope, &bundle, &w, &why))
 		return !is_out_of_memory(&why) || err_set(err, why.code, "%s", why.text);
 	for (size_t i = 0; i < c->input->statement_count; i++)
-		if (c->said[i].by.mask != 0 &&
-			memcmp(c->said[i].digest, w.statement, SHA256_LEN) == 0 &&
+		if (memcmp(c->said[i].digest, w.statement, SHA256_LEN) == 0 &&
 			!withdraw_from(c, bundle, &c->said[i], err))
 			return false;
 	return true;

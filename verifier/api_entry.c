@@ -95,7 +95,7 @@ static bool export_make(struct exporting *e, struct err *err)
 	return entry_file_write(&file, &e->file, err);
 }
 
-bool serve_entry(struct call *call, struct err *err)
+bool serve_entry_export(struct call *call, struct err *err)
 {
 	OWNED(exporting_release) struct exporting e = {0};
 	if (!index_read(call, &e.index, err) || !call_read(call, &e.sql, err))
@@ -172,5 +172,5 @@ bool serve_entry_redact(struct call *call, struct err *err)
 		return false;
 	call_log(call, "field-redacted", bytes_str(http_path_param(call->exchange, 0)),
 		bytes_str(r.reason));
-	return serve_entry(call, err);
+	return serve_entry_export(call, err);
 }

@@ -234,7 +234,7 @@ bool serve_retention_sweep(struct call *call, struct err *err);
 bool serve_holds(struct call *call, struct err *err);
 bool serve_hold_set(struct call *call, struct err *err);
 bool serve_hold_lift(struct call *call, struct err *err);
-bool serve_entry(struct call *call, struct err *err);
+bool serve_entry_export(struct call *call, struct err *err);
 bool serve_entry_redact(struct call *call, struct err *err);
 bool serve_entries(struct call *call, struct err *err);
 bool serve_object(struct call *call, struct err *err);
@@ -243,5 +243,6 @@ bool serve_incident_attach(struct call *call, struct err *err);
 bool serve_incident_close(struct call *call, struct err *err);
 bool serve_incident(struct call *call, struct err *err);
 bool serve_incidents(struct call *call, struct err *err);
+bool serve_entry(struct call *call, struct err *err);
 
 #endif

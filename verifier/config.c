@@ -11,17 +11,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CONFIG_MAX       65536u
-#define TEXT_MAX         1024u
-#define KEY_TEXT_MAX     8192u
-#define LIFETIME_DEFAULT (7 * 86400)
-#define LIFETIME_MAX     CREDENTIAL_LIFETIME_MAX
-#define NODE_AGE_DEFAULT 3600
-#define GRACE_DEFAULT    (7 * 86400)
-#define GRACE_MIN        86400
-#define GRACE_MAX        (INT64_C(366) * 86400)
-#define THREADS_MAX      256u
-#define CONNECTIONS_MAX  1000000u
+#define CONFIG_MAX         65536u
+#define TEXT_MAX           1024u
+#define KEY_TEXT_MAX       8192u
+#define LIFETIME_DEFAULT   (7 * 86400)
+#define LIFETIME_MAX       CREDENTIAL_LIFETIME_MAX
+#define NODE_AGE_DEFAULT   3600
+#define GRACE_DEFAULT      (7 * 86400)
+#define GRACE_MIN          86400
+#define GRACE_MAX          (INT64_C(366) * 86400)
+#define THREADS_MAX        256u
+#define CONNECTIONS_MAX    1000000u
+#define FULL_EVERY_DEFAULT 512u
+#define FULL_EVERY_MAX     4096u /* what a bundle's chain may hold */
 
 enum log_format { LOG_FORMAT_TEXT = 0, LOG_FORMAT_JSON };
 
@@ -31,7 +33,7 @@ struct file_policy_key {
 };
 struct file_config {
 	char *trust_domain, *verifier_id, *listen;
-	unsigned threads, workers;
+	unsigned threads, workers, full_appraisal_every;
 	struct file_policy_key *policy_keys;
 	unsigned policy_keys_count;
 	int64_t *policy_threshold; /* NULL: not given */
@@ -105,6 +107,7 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT(listen),
 	NUMBER_OPTIONAL(threads),
 	NUMBER_OPTIONAL(workers),
+	NUMBER_OPTIONAL(full_appraisal_every),
 	TEXT(database),
 	TEXT(policy),
 	CYAML_FIELD_SEQUENCE("policy_keys", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
@@ -299,6 +302,8 @@ static bool limits_take(const struct file_config *file, struct config *config, s
 			&config->connections_max},
 		{"connections_per_peer", file->connections_per_peer, CONNECTIONS_MAX,
 			&config->connections_per_peer},
+		{"full_appraisal_every", file->full_appraisal_every, FULL_EVERY_MAX,
+			&config->full_appraisal_every},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		if (numbers[i].value > numbers[i].max)
@@ -306,6 +311,8 @@ static bool limits_take(const struct file_config *file, struct config *config, s
 				numbers[i].value, numbers[i].max);
 		*numbers[i].out = numbers[i].value;
 	}
+	if (config->full_appraisal_every == 0)
+		config->full_appraisal_every = FULL_EVERY_DEFAULT;
 	config->host_certificate_lifetime = LIFETIME_DEFAULT;
 	if (file->host_certificate_lifetime &&
 		!time_parse_duration(bytes_str(file->host_certificate_lifetime), LIFETIME_MAX,

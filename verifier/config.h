@@ -53,6 +53,7 @@ struct config {
 	int64_t host_certificate_lifetime; /* seconds; default 7 days */
 	int64_t retention_grace; /* seconds until a shorter retention, or a hold's end, destroys;
 				    default 7 days */
+	unsigned full_appraisal_every; /* renewals of one instance; default 512 */
 	unsigned connections_max, connections_per_peer; /* 0: the front's defaults */
 	struct config_namespace *namespaces; /* whose Pods are admitted, into which environment */
 	size_t namespace_count;

@@ -108,9 +108,10 @@ void decide_log(const struct decision *d);
 void decide_log_halt(const struct decision *d);
 
 /* From where on the verifier wants the logs of an instance's next evidence: their beginning when
- * there is nothing to stand on. */
+ * there is nothing to stand on, or a full appraisal is due again (config.full_appraisal_every);
+ * counter: that of the renewal. */
 void offer_logs(struct app *app, const struct instance_row *instance, const struct host_row *host,
-	struct challenge_offer *offer);
+	uint64_t counter, struct challenge_offer *offer);
 /* A challenge for the instance at its present counter. */
 must_use bool offer_make(struct app *app, const uint8_t host[HOST_ID_LEN],
 	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t counter,

@@ -13,15 +13,26 @@ static void offer_from(const struct policy *policy, const struct policy_state *s
 	offer->ima_first = further ? state->ima.next : 0;
 }
 
+/* An instance that renews for long is asked for everything again now and then, each at a beat of its
+ * own: so an audit of a renewal never has to walk back further than that. */
+static bool full_due(
+	const struct app *app, const uint8_t instance[INSTANCE_ID_LEN], uint64_t counter)
+{
+	uint64_t phase = (uint64_t)instance[0] << 8 | instance[1];
+	unsigned every = app->config.full_appraisal_every;
+	return every > 0 && (counter + phase) % every == 0;
+}
+
 void offer_logs(struct app *app, const struct instance_row *instance, const struct host_row *host,
-	struct challenge_offer *offer)
+	uint64_t counter, struct challenge_offer *offer)
 {
 	const struct policy_state *state = &instance->policy_state;
 	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(app);
 	bool usable = instance->state == INSTANCE_TRUSTED && state->established && !state->ended &&
 		      memcmp(state->policy, policy->policy->digest, SHA256_LEN) == 0 &&
 		      state->reset_count == host->reset_count &&
-		      state->restart_count == host->restart_count;
+		      state->restart_count == host->restart_count &&
+		      !full_due(app, instance->instance, counter);
 	offer_from(policy->policy, usable ? state : NULL, offer);
 }
 
@@ -91,7 +102,7 @@ bool serve_challenge(struct call *call, struct err *err)
 		return false;
 	offer.challenge = buf_bytes(&challenge);
 	if (request.purpose == PURPOSE_RENEW)
-		offer_logs(call->app, &rows.instance, &rows.host, &offer);
+		offer_logs(call->app, &rows.instance, &rows.host, rows.counter, &offer);
 	else
 		offer_from(policy->policy, NULL, &offer);
 	call->status = 200;
@@ -144,7 +155,8 @@ static bool put_next(
 		    token, &next->expires, err))
 		return false;
 	next->challenge = buf_bytes(token);
-	offer_from(d->policy->policy, &d->state_out, next);
+	offer_from(d->policy->policy,
+		full_due(d->app, d->challenge.instance, counter) ? NULL : &d->state_out, next);
 	return true;
 }
 

@@ -146,8 +146,7 @@ static bool content_load(struct sql *sql, struct ledger_entry *e, struct err *er
 	return true;
 }
 
-/* Of one whose content was destroyed, what is left. */
-static bool leaf_load(
+bool entry_leaf_get(
 	struct sql *sql, uint64_t index, struct leaf_row *ret, bool *ret_found, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
@@ -172,7 +171,7 @@ bool entry_load(struct sql *sql, uint64_t index, struct ledger_entry *ret, struc
 	OWNED(leaf_row_release) struct leaf_row row = {0};
 	struct leaf leaf;
 	bool found = false;
-	if (!leaf_load(sql, index, &row, &found, err))
+	if (!entry_leaf_get(sql, index, &row, &found, err))
 		return false;
 	if (!found)
 		return err_set(err, ERR_NOT_FOUND, "the ledger has no entry %llu",

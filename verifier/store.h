@@ -61,6 +61,7 @@ struct store_tx {
 	struct sql *sql;
 	struct tree_edge edge;
 	bool edge_changed;
+	struct tree_edge opened; /* the edge that the transaction found */
 	uint8_t policy[SHA256_LEN]; /* digest of the policy in force; zeros: none yet */
 	int64_t policy_version;
 };

@@ -26,19 +26,38 @@ static bool tx_open(struct store *store, struct store_tx *tx, struct err *err)
 	if (!query)
 		return err_set(err, ERR_STORE, "the database has no meta row");
 	tx->policy_version = sql_int(query, 2);
-	return sql_exact(query, 1, "policy digest", tx->policy, sizeof(tx->policy), err) &&
-	       tree_edge_decode(sql_bytes(query, 0), &tx->edge, err);
+	if (!sql_exact(query, 1, "policy digest", tx->policy, sizeof(tx->policy), err) ||
+		!tree_edge_decode(sql_bytes(query, 0), &tx->edge, err))
+		return false;
+	tx->opened = tx->edge;
+	return true;
+}
+
+/* Compare and set: whoever else has grown the ledger since this transaction read it, by a database
+ * that isolates less than it should or by hand, is not written over. */
+static bool edge_put(struct store_tx *tx, struct err *err)
+{
+	OWNED(buf_release) struct buf edge = {0};
+	OWNED(buf_release) struct buf opened = {0};
+	int64_t changes = 0;
+	if (!tree_edge_encode(&tx->edge, &edge, err) ||
+		!tree_edge_encode(&tx->opened, &opened, err) ||
+		!sql_exec(tx->sql, "UPDATE meta SET edge=?1 WHERE id=1 AND edge=?2",
+			SQL_ARGS(sql_b(buf_bytes(&edge)), sql_b(buf_bytes(&opened))), &changes,
+			err))
+		return false;
+	return changes == 1 ||
+	       err_set(err, ERR_CONFLICT,
+		       "the ledger is not the one of %llu leaves that this transaction began with",
+		       (unsigned long long)tx->opened.size);
 }
 
 /* The tree as it now is, and the note over it. */
 static bool tree_put(struct store *store, struct store_tx *tx, struct err *err)
 {
-	OWNED(buf_release) struct buf edge = {0};
 	OWNED(buf_release) struct buf note = {0};
 	struct store_tree tree = {.size = tx->edge.size};
-	if (!tree_edge_encode(&tx->edge, &edge, err) ||
-		!sql_exec(tx->sql, "UPDATE meta SET edge=?1 WHERE id=1",
-			SQL_ARGS(sql_b(buf_bytes(&edge))), NULL, err))
+	if (!edge_put(tx, err))
 		return false;
 	return !store->seal || (tree_root(&tx->edge, tree.root, err) &&
 				       store->seal(store->seal_arg, &tree, &note, err) &&

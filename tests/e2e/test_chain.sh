@@ -85,4 +85,13 @@ PYTHON
 "${audit[@]}" "$W/bent.assay" >"$W/out" 2>&1 || status=$?
 [ "$status" != 0 ] || die "a changed chain was accepted"
 ok "T12__chain_with_a_flipped_bit__not_accepted"
+# An instance that lives on is asked for everything again.
+printf 'full_appraisal_every: 2\n' >>"$W/verifier/verifierd.yaml"
+verifier_stop
+verifier_start
+latest() { operator record list --workload quick --limit 1 --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["records"][0]["id"])'; }
+full_again() { operator record export "$(latest)" --out "$W/again.assay" 2>/dev/null &&
+	"${audit[@]}" "$W/again.assay" --json | python3 -c 'import json,sys; r = json.load(sys.stdin); assert r["verdict"]["full"] and r["record"]["purpose"] == "renew"'; }
+until_ok full_again || die "no renewal is appraised in full: $(cat "$W/agent.log")"
+ok "a renewal is appraised in full now and then"
 printf '%d passed, 0 failed\n' "$CHECKS"

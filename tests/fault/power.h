@@ -155,7 +155,7 @@ static void power_sync_dir_of(const char *name)
 }
 
 /* Somebody was told: from now on it counts. */
-static void power_say(int about, uint64_t value)
+static inline void power_say(int about, uint64_t value)
 {
 	(void)pthread_mutex_lock(&power.lock);
 	if (power.on) {
@@ -325,7 +325,7 @@ static void power_release(void)
 }
 
 /* The most that was said about something before the cut. */
-static uint64_t power_said(int about, size_t cut)
+static inline uint64_t power_said(int about, size_t cut)
 {
 	uint64_t most = 0;
 	for (size_t i = 0; i < cut; i++)
@@ -475,7 +475,7 @@ static void power_names(struct power_cut *cut, const char *target)
 }
 
 /* Writes what is left of the recorded directory, when power goes before event `at`, into a directory that is empty. */
-static void power_cut(size_t at, const char *target)
+static inline void power_cut(size_t at, const char *target)
 {
 	static const unsigned moods[] = {0, 10, 50, 90, 100};
 	static struct power_cut cut;
@@ -529,7 +529,7 @@ static void power_place_make(char out[64])
 }
 
 /* How many cuts: a few hundred, or with ASSAY_LONG=1 ten thousand; ASSAY_LONG=N: N. */
-static size_t power_cuts_wanted(size_t few)
+static inline size_t power_cuts_wanted(size_t few)
 {
 	const char *wanted = getenv("ASSAY_LONG");
 	if (!wanted)

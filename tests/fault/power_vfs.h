@@ -10,13 +10,22 @@
 
 struct power_sqlite {
 	sqlite3_file base;
-	size_t file; /* SIZE_MAX: nobody's */
 	bool sync_directory; /* with its first sync: of journals that it made */
-	char name[POWER_NAME_MAX];
+	char path[256]; /* empty: a temporary file */
 	sqlite3_file *real; /* right behind */
 };
 
 static sqlite3_vfs *power_real_vfs;
+
+/* Under the lock. SIZE_MAX: nothing of it is recorded. */
+static size_t power_sqlite_file(const struct power_sqlite *self)
+{
+	const char *name = power_name(self->path);
+	size_t i = name ? power_find(name) : SIZE_MAX;
+	if (!name || name[0] == '\0')
+		return SIZE_MAX;
+	return i == SIZE_MAX ? power_make(name, 0) : power.live[i].file;
+}
 
 static sqlite3_file *power_real(sqlite3_file *base)
 {
@@ -38,8 +47,9 @@ static int power_x_write(sqlite3_file *base, const void *data, int len, sqlite3_
 {
 	const struct power_sqlite *self = (const struct power_sqlite *)base;
 	(void)pthread_mutex_lock(&power.lock);
-	if (power.on && self->file != SIZE_MAX)
-		power_write(self->file, data, (size_t)len, (uint64_t)at);
+	size_t file = power_sqlite_file(self);
+	if (file != SIZE_MAX)
+		power_write(file, data, (size_t)len, (uint64_t)at);
 	int code = self->real->pMethods->xWrite(self->real, data, len, at);
 	(void)pthread_mutex_unlock(&power.lock);
 	return code;
@@ -49,9 +59,10 @@ static int power_x_truncate(sqlite3_file *base, sqlite3_int64 size)
 {
 	const struct power_sqlite *self = (const struct power_sqlite *)base;
 	(void)pthread_mutex_lock(&power.lock);
-	if (power.on && self->file != SIZE_MAX) {
+	size_t file = power_sqlite_file(self);
+	if (file != SIZE_MAX) {
 		struct power_event *event = power_add(POWER_TRUNCATE);
-		event->file = self->file;
+		event->file = file;
 		event->at = (uint64_t)size;
 	}
 	int code = self->real->pMethods->xTruncate(self->real, size);
@@ -64,10 +75,11 @@ static int power_x_sync(sqlite3_file *base, int flags)
 	struct power_sqlite *self = (struct power_sqlite *)base;
 	(void)pthread_mutex_lock(&power.lock);
 	int code = self->real->pMethods->xSync(self->real, flags);
-	if (power.on && self->file != SIZE_MAX) {
-		power_add(POWER_SYNC)->file = self->file;
+	size_t file = power_sqlite_file(self);
+	if (file != SIZE_MAX) {
+		power_add(POWER_SYNC)->file = file;
 		if (self->sync_directory)
-			power_sync_dir_of(self->name);
+			power_sync_dir_of(power_name(self->path));
 		self->sync_directory = false;
 	}
 	(void)pthread_mutex_unlock(&power.lock);
@@ -139,28 +151,20 @@ static const sqlite3_io_methods power_methods = {
 	.xShmUnmap = power_x_shm_unmap,
 };
 
-static void power_sqlite_name(struct power_sqlite *self, const char *name, int flags)
-{
-	size_t i = power_find(name);
-	(void)snprintf(self->name, sizeof(self->name), "%s", name);
-	if (i != SIZE_MAX) {
-		self->file = power.live[i].file;
-		return;
-	}
-	self->file = power_make(name, 0);
-	self->sync_directory = (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0;
-}
-
 static int power_vfs_open(
 	sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int flags, int *ret_flags)
 {
 	struct power_sqlite *self = (struct power_sqlite *)base;
 	(void)vfs;
-	*self = (struct power_sqlite){.file = SIZE_MAX, .real = (sqlite3_file *)(void *)(self + 1)};
+	*self = (struct power_sqlite){.real = (sqlite3_file *)(void *)(self + 1)};
+	if (path)
+		(void)snprintf(self->path, sizeof(self->path), "%s", path);
 	(void)pthread_mutex_lock(&power.lock);
+	bool made = path && access(path, F_OK) != 0;
 	int code = power_real_vfs->xOpen(power_real_vfs, path, self->real, flags, ret_flags);
-	if (code == SQLITE_OK && power_name(path))
-		power_sqlite_name(self, power_name(path), flags);
+	if (code == SQLITE_OK)
+		(void)power_sqlite_file(self);
+	self->sync_directory = made && (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0;
 	(void)pthread_mutex_unlock(&power.lock);
 	self->base.pMethods = self->real->pMethods ? &power_methods : NULL;
 	return code;

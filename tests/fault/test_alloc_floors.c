@@ -56,6 +56,7 @@ static int setup(void **ignored)
 		s->approvals[i].approval.workload = TEXT("ocr-agent");
 		s->approvals[i].approval.from = TEXT("1.5.0");
 		s->approvals[i].approval.floor = 3;
+		s->approvals[i].approval.change_request = TEXT("CR-1");
 	}
 	return 0;
 }
@@ -118,6 +119,9 @@ static void check_floor(void)
 	assert_int_equal(mask, 3);
 	assert_int_equal(floor_read->sequence, 7);
 	assert_string_equal(floor_read->workload, "ocr-agent");
+	assert_string_equal(floor_read->trust_domain, "bank.example");
+	assert_string_equal(floor_read->minimum, "1.4.1");
+	assert_string_equal(floor_read->reason, "CVE-2026-1");
 }
 static void release_floor(void)
 {
@@ -163,6 +167,8 @@ static void check_approval(void)
 	assert_string_equal(approval->workload, "ocr-agent");
 	assert_string_equal(approval->from, "1.5.0");
 	assert_string_equal(approval->person, "alice");
+	assert_string_equal(approval->reason, "tested");
+	assert_string_equal(approval->change_request, "CR-1");
 }
 static void release_approval(void)
 {

@@ -81,6 +81,34 @@ static void S12__withdrawal_statement__out_of_memory_or_whole(void **ignored)
 	fault_case_run(&c);
 }
 
+static struct withdrawal read_back;
+
+static bool run_parse(struct err *err)
+{
+	return withdrawal_parse(buf_bytes(&wanted), &read_back, err);
+}
+static void check_withdrawal(void)
+{
+	assert_string_equal(read_back.reason, "found wrong");
+	assert_int_equal(read_back.issued, 1000);
+}
+static void release_withdrawal(void)
+{
+	withdrawal_release(&read_back);
+}
+
+static void S12__withdrawal_parse__out_of_memory_or_whole(void **ignored)
+{
+	const struct fault_case c = {run_parse, check_withdrawal, release_withdrawal};
+	struct err err = {0};
+
+	(void)ignored;
+	assert_ok(run_withdrawal(&err), err);
+	wanted = out;
+	out = (struct buf){0};
+	fault_case_run(&c);
+}
+
 static bool put(json_t *json, struct err *err)
 {
 	char *text;
@@ -142,6 +170,7 @@ int main(void)
 #define T(name) cmocka_unit_test_teardown(name, teardown)
 		T(S12__approval_statement__out_of_memory_or_whole),
 		T(S12__withdrawal_statement__out_of_memory_or_whole),
+		T(S12__withdrawal_parse__out_of_memory_or_whole),
 		T(S12__checklist__out_of_memory_or_whole),
 		T(S12__gate_answer__out_of_memory_or_whole),
 	};

@@ -159,43 +159,6 @@ static void S12__policy_signed__out_of_memory_or_whole(void **ignored)
 	fault_case_run(&c);
 }
 
-static struct policy_signers read_signers;
-
-static bool run_signers_encode(struct err *e)
-{
-	buf_clear(&out);
-	return policy_signers_encode(&signers, &out, e);
-}
-static bool run_signers_decode(struct err *e)
-{
-	return policy_signers_decode(buf_bytes(&text), &read_signers, e);
-}
-static void check_signers_encode(void)
-{
-	assert_bytes(buf_bytes(&out), buf_bytes(&text));
-}
-static void check_signers_decode(void)
-{
-	assert_int_equal(read_signers.count, 1);
-	assert_true(key_equal(read_signers.keys[0], anna));
-}
-static void release_signers(void)
-{
-	policy_signers_release(&read_signers);
-}
-
-static void S12__signers_kept_and_read__out_of_memory_or_whole(void **ignored)
-{
-	const struct fault_case encode = {run_signers_encode, check_signers_encode, release_out};
-	const struct fault_case decode = {
-		run_signers_decode, check_signers_decode, release_signers};
-	(void)ignored;
-	buf_clear(&text);
-	assert_ok(policy_signers_encode(&signers, &text, &err), err);
-	fault_case_run(&encode);
-	fault_case_run(&decode);
-}
-
 static void check_json(void)
 {
 	assert_true(json_equal(json, wanted));
@@ -254,7 +217,6 @@ int main(void)
 		T(S12__policy_signature__not_in_force_or_signed),
 		T(S12__signer_inside_the_policy__never_outside),
 		T(S12__policy_signed__out_of_memory_or_whole),
-		T(S12__signers_kept_and_read__out_of_memory_or_whole),
 		T(S12__policy_in_words__out_of_memory_or_whole),
 		T(S12__stored_decision_again__undecided_or_the_same),
 	};

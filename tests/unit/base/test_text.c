@@ -254,6 +254,22 @@ static void text_short_hex__first_eight_bytes(void **state)
 	assert_string_equal(text_short_hex(BYTES_LIT("01"), out), "3031");
 }
 
+static void text_append__no_room__cut_within_size(void **state)
+{
+	char out[8] = "";
+
+	(void)state;
+	text_append(out, sizeof(out), "%s", "");
+	assert_string_equal(out, "");
+	text_append(out, sizeof(out), "%s", "abc");
+	text_append(out, sizeof(out), ", %d", 7);
+	assert_string_equal(out, "abc, 7");
+	text_append(out, sizeof(out), "%s", "xyz");
+	assert_string_equal(out, "abc, 7x");
+	text_append(out, sizeof(out), "%s", "y");
+	assert_string_equal(out, "abc, 7x");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +287,7 @@ int main(void)
 		cmocka_unit_test(text_escape__too_long__ends_in_ellipsis_within_size),
 		cmocka_unit_test(text_is_name__cases),
 		cmocka_unit_test(text_short_hex__first_eight_bytes),
+		cmocka_unit_test(text_append__no_room__cut_within_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,6 +190,76 @@ static void launch__sandbox_in_another_form__refused(void **state)
 	}
 }
 
+static bool take_kernel(void *context, const struct runtime_record *record, struct err *err)
+{
+	struct buf *texts = context;
+	(void)err;
+	buf_put(&texts[0], record->launch->kernel);
+	buf_put(&texts[1], record->launch->kernel_command_line);
+	return true;
+}
+
+static void launch__kernel__said_or_left_out(void **state)
+{
+	static const struct {
+		const char *kernel, *line;
+	} cases[] = {{"", ""}, {"6.1.0-18-amd64", "root=/dev/sda1 quiet"}, {"6.1", ""}};
+	const enum digest_alg banks[] = {DIGEST_SHA256};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf log = {0}, texts[2] = {0};
+		struct digest digest;
+		struct err err = {0};
+
+		good_launch();
+		launch->kernel = bytes_str(cases[i].kernel);
+		launch->kernel_command_line = bytes_str(cases[i].line);
+		buf_clear(&out);
+		assert_ok(runtime_launch_encode(launch, 0, &out, &err), err);
+		assert_ok(runtime_record_put(&log, 0, 15, banks, 1, buf_bytes(&out), &digest, &err),
+			err);
+		assert_ok(runtime_log_walk(buf_bytes(&log), 0, 15, take_kernel, texts, &err), err);
+		assert_bytes(buf_bytes(&texts[0]), launch->kernel);
+		assert_bytes(buf_bytes(&texts[1]), launch->kernel_command_line);
+		buf_release(&log);
+		buf_release(&texts[0]);
+		buf_release(&texts[1]);
+	}
+}
+
+/* The one without the other, or longer than any. */
+static void launch__kernel_in_another_form__refused(void **state)
+{
+	static char text[RUNTIME_CMDLINE_MAX + 1];
+	struct err err = {0};
+
+	(void)state;
+	memset(text, 'k', sizeof(text));
+	good_launch();
+	buf_clear(&out);
+	launch->kernel = bytes_of(text, RUNTIME_KERNEL_MAX + 1);
+	assert_false(runtime_launch_encode(launch, 0, &out, &err));
+	assert_said(&err, "kernel: ");
+	launch->kernel = BYTES_LIT("6");
+	launch->kernel_command_line = bytes_of(text, sizeof(text));
+	assert_false(runtime_launch_encode(launch, 0, &out, &err));
+	assert_said(&err, "kernel command line: ");
+	launch->kernel_command_line = (struct bytes){0};
+	assert_ok(runtime_launch_encode(launch, 0, &out, &err), err);
+	/* … 15: "6", 16: h'' */
+	assert_int_equal(out.data[out.len - 2], 16);
+	out.len -= 2;
+	out.data[0]--;
+	struct buf log = {0};
+	struct digest digest;
+	const enum digest_alg banks[] = {DIGEST_SHA256};
+	assert_false(runtime_record_put(&log, 0, 15, banks, 1, buf_bytes(&out), &digest, &err));
+	if (!strstr(err.text, "kernel command line: missing"))
+		fail_msg("%s", err.text);
+	buf_release(&log);
+}
+
 struct seen {
 	struct bytes names[3];
 	uint8_t first[3];
@@ -308,6 +378,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(launch__sandbox__said_or_left_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			launch__sandbox_in_another_form__refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(launch__kernel__said_or_left_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			launch__kernel_in_another_form__refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			launch__environment_in_any_order__written_ascending, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -512,6 +512,30 @@ static void T2__checkpoint_missing_or_unseen__refused_when_pinned(void **state)
 	checkpoint_release();
 }
 
+/* Without a quorum, too, the log's signature is over this tree and in its own name, or it is none. */
+static void T8__checkpoint_unseen_and_of_another_tree_or_name__refused(void **state)
+{
+	struct checkpoint other = {.origin = BYTES_LIT("other.example"), .size = b.tree_size};
+	struct buf text = {0};
+
+	(void)state;
+	checkpoint_make(false);
+	b.tree_size = 6;
+	audit_under(log_policy);
+	assert_int_equal(step_of("tree root")->result, AUDIT_FAILED);
+	assert_int_equal(step_of("witnesses")->result, AUDIT_NOT_CHECKED);
+	b.tree_size = 5;
+	memcpy(other.root, b.tree_root, SHA256_LEN);
+	buf_clear(&note);
+	assert_ok(checkpoint_write(&other, &text, &err), err);
+	assert_ok(note_sign(buf_bytes(&text), &log_key, &note, &err), err);
+	b.checkpoint = buf_bytes(&note);
+	audit_under(log_policy);
+	assert_failed_at("tree root");
+	buf_release(&text);
+	checkpoint_release();
+}
+
 static void T8__checkpoint_of_another_tree_or_log__refused(void **state)
 {
 	(void)state;
@@ -851,6 +875,7 @@ int main(void)
 		T(T1__leaf_not_in_the_tree__refused),
 		T(checkpoint__seen_by_a_witness_and_pinned__proved),
 		T(T2__checkpoint_missing_or_unseen__refused_when_pinned),
+		T(T8__checkpoint_unseen_and_of_another_tree_or_name__refused),
 		T(T8__checkpoint_of_another_tree_or_log__refused),
 		T(audit__leaf_is_junk__refused),
 		T(T10__input_missing__not_reproducible),

@@ -371,6 +371,26 @@ static void tree__each_thing_bent_and_refused__proven_as_recorded(void **state)
 	}
 }
 
+/* Refused, but for another finding than comes out: the record tells a tale about its reason. */
+static void tree__refused_for_another_finding__fails_at_its_leaf(void **state)
+{
+	struct reason *reason = &honest->reasons[0];
+	char *const texts[] = {reason->subject, reason->expected, reason->actual};
+
+	(void)state;
+	bend_host_state();
+	scene_judge(s);
+	honest_state = s->state_out;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		*honest = *s->verdict;
+		texts[i][0] ^= 1;
+		keep_and_audit();
+		assert_non_null(world_leaf(w, "host state", AUDIT_FAILED, false));
+		assert_null(world_leaf(w, "host state", AUDIT_PROVED, false));
+		audit_world_clear(w);
+	}
+}
+
 /* ---- honest ---- */
 
 static void tree__honest__every_check_has_its_leaf(void **state)
@@ -555,6 +575,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(tree__each_thing_bent__fails_at_its_leaf),
 		T(tree__each_thing_bent_and_refused__proven_as_recorded),
+		T(tree__refused_for_another_finding__fails_at_its_leaf),
 		T(tree__honest__every_check_has_its_leaf),
 		T(tree__components__the_hosts_word_unless_it_is_measured),
 		T(T10__a_byte_of_each_input__fails_at_the_input),

@@ -348,7 +348,7 @@ static void words__events__each_with_its_kind(void **state)
 		{LEAF_KEY, "{\"odd\":1}", "key",
 			"an entry in a form that this program does not know"},
 		{LEAF_HOST_STATE, "{\"event\":\"host-state\",\"state\":\"active\"}",
-			"host-confirmed", "host  confirmed"},
+			"host-confirmed", "host none confirmed"},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)

@@ -3,6 +3,7 @@
 #include "policy/checklist.h"
 
 #include "policy/predicate.h"
+#include "policy/release_case.h"
 #include "scene.h"
 
 #define TWO_SECURITY "    approvals: [ {role: security, count: 2} ]\n    credential_lifetime: 10m\n"
@@ -90,6 +91,7 @@ static void sign_as(const char *type, struct bytes statement, struct key *key, s
 static void P1__release_of_a_statements_payload_type__refused(void **state)
 {
 	struct buf statement = {0};
+	struct dsse *dsse = NULL;
 
 	(void)state;
 	assert_true(predicate_payload_type_ok("application/vnd.in-toto.provenance+json"));
@@ -100,9 +102,13 @@ static void P1__release_of_a_statements_payload_type__refused(void **state)
 	s->context.release = buf_bytes(&s->release_envelope);
 	judge();
 	assert_refused(s, REASON_RELEASE_MALFORMED);
-	assert_string_equal(s->verdict->reasons[0].actual,
-		"payload type application/vnd.in-toto.provenance+json: expected "
-		"application/vnd.in-toto+json");
+#define WHY                                                                                        \
+	"payload type application/vnd.in-toto.provenance+json: expected "                          \
+	"application/vnd.in-toto+json"
+	assert_string_equal(s->verdict->reasons[0].actual, WHY);
+	assert_fails(
+		release_open_intoto(s->context.release, &dsse, &s->err), s->err, ERR_FORMAT, WHY);
+	assert_null(dsse);
 }
 
 static void P1__approval_of_a_statements_payload_type__does_not_count(void **state)

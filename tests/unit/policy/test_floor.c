@@ -11,6 +11,8 @@
 static struct scene_keys keys;
 static struct scene *s;
 static const uint8_t one[SHA256_LEN] = {1}, two[SHA256_LEN] = {2};
+/* The same release, where something else follows in memory. */
+static const uint8_t two_again[2 * SHA256_LEN] = {2, [SHA256_LEN] = 0xff};
 
 static int group_setup(void **state)
 {
@@ -64,6 +66,8 @@ static void place__by_version_publication_and_release__table(void **state)
 		{"nightly-9", "nightly-8", 1, 9, FLOOR_BELOW, false, false},
 		{"1.0.0", "nightly-8", 9, 1, FLOOR_REACHED, false, true},
 		{"9.0.0", "nightly-8", 1, 9, FLOOR_BELOW, false, false},
+		{"nightly-7", "0", 9, 1, FLOOR_NO_ORDER, false, false},
+		{"0", "nightly-8", 9, 1, FLOOR_REACHED, false, true},
 	};
 
 	(void)state;
@@ -78,7 +82,7 @@ static void place__by_version_publication_and_release__table(void **state)
 			fail_msg("case %zu: %d %d %d", i, floor_place(&mark, &floor),
 				floor_same(&mark, &floor), floor_moves(&mark, &floor));
 		/* The floor's own release, whatever its version and time. */
-		mark.release = two;
+		mark.release = two_again;
 		assert_int_equal(floor_place(&mark, &floor), FLOOR_REACHED);
 		assert_true(floor_same(&mark, &floor));
 		assert_false(floor_moves(&mark, &floor));
@@ -187,6 +191,9 @@ static void launch__version_without_order__refused_under_any_floor(void **state)
 	security_floor_is("0.1");
 	scene_run(s);
 	assert_reason(REASON_SECURITY_FLOOR, "0.1 or later", "v9.9.9");
+	security_floor_is("0");
+	scene_run(s);
+	assert_reason(REASON_SECURITY_FLOOR, "0 or later", "v9.9.9");
 }
 
 /* ---- renewals ---- */
@@ -351,6 +358,9 @@ static void appraise__class_unknown__no_grace(void **state)
 	policy_floor_appraise(NULL, &floor, &s->release, true, SCENE_NOW, s->verdict);
 	assert_int_equal(s->verdict->reason_count, 1);
 	assert_int_equal(s->verdict->reasons[0].code, REASON_VERSION_FLOOR);
+	policy_floor_appraise(NULL, &floor, &s->release, true, 0, s->verdict);
+	assert_int_equal(s->verdict->reason_count, 2);
+	assert_int_equal(s->verdict->not_checked_count, 0);
 }
 
 /* ---- the class's drain ---- */

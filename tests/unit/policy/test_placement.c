@@ -292,93 +292,51 @@ static void appraise__third_parties__each_in_an_allowed_place(void **state)
 			continue;
 		}
 		assert_refused(s, REASON_THIRD_PARTY);
+		assert_false(CHECKED("third parties"));
 		assert_string_equal(s->verdict->reasons[0].subject, cases[i].subject);
 		if (cases[i].actual)
 			assert_string_equal(s->verdict->reasons[0].actual, cases[i].actual);
 	}
 }
 
-/* ---- the sandbox ---- */
+/* As many bytes as may be, and one more. */
+static void appraise__third_parties__no_longer_than_may_be(void **state)
+{
+	struct buf text = {0};
+
+	(void)state;
+	class_with("    third_party_jurisdictions: [CH]\n");
+	buf_put_str(&text, "[]");
+	while (text.len < 65536)
+		buf_put_str(&text, " ");
+	s->context.workload.third_parties = buf_bytes(&text);
+	scene_run(s);
+	assert_trusted(s);
+	buf_put_str(&text, " ");
+	s->context.workload.third_parties = buf_bytes(&text);
+	scene_run(s);
+	assert_refused(s, REASON_THIRD_PARTY);
+	assert_string_equal(s->verdict->reasons[0].actual, "JSON: 65537 bytes, more than 65536");
+	buf_release(&text);
+}
+
+static void appraise__third_parties_under_no_class__not_asked_for(void **state)
+{
+	const struct context_workload workload = {.third_parties = BYTES_LIT("junk")};
+	const struct policy_class none = {.name = (char *)(uintptr_t) "none"};
+
+	(void)state;
+	memset(s->verdict, 0, sizeof(*s->verdict));
+	assert_ok(policy_third_parties_appraise(NULL, &workload, s->verdict, &s->err), s->err);
+	assert_ok(policy_third_parties_appraise(&none, &workload, s->verdict, &s->err), s->err);
+	assert_int_equal(s->verdict->reason_count + s->verdict->checked_count, 0);
+}
+
+/* ---- the policy file ---- */
 
 #define CONFINED                                                                                   \
 	"    sandbox: {user: unprivileged, network: none, no_new_privs: true, capabilities: "      \
 	"none, filesystem: read-only}\n"
-
-static void launch_confined(unsigned bits, uint32_t uid, uint32_t gid)
-{
-	s->launch.sandbox = bits;
-	s->launch.uid = uid;
-	s->launch.gid = gid;
-	scene_log_default(s);
-}
-
-static void sandbox__all_that_is_demanded__trusted_and_called_asserted(void **state)
-{
-	(void)state;
-	class_with(CONFINED);
-	launch_confined(SANDBOX_ALL, 1000, 1000);
-	scene_run(s);
-	assert_trusted(s);
-	assert_true(CHECKED("sandbox: as the class demands, by the launch record"));
-	assert_true(NOT_CHECKED(
-		"the sandbox itself: asserted by assay-hostd, which nothing proves here"));
-}
-
-static void sandbox__each_part_missing__refused(void **state)
-{
-	static const struct {
-		unsigned bits;
-		uint32_t uid, gid;
-		const char *subject, *expected, *actual;
-	} cases[] = {
-		{SANDBOX_ALL, 0, 1000, "sandbox: user", "unprivileged", "user 0, group 1000"},
-		{SANDBOX_ALL, 1000, 0, "sandbox: user", "unprivileged", "user 1000, group 0"},
-		{SANDBOX_ALL & ~SANDBOX_NO_NETWORK, 1, 1, "sandbox: network", "none", "host"},
-		{SANDBOX_ALL & ~SANDBOX_NO_NEW_PRIVS, 1, 1, "sandbox: no_new_privs", "true",
-			"false"},
-		{SANDBOX_ALL & ~SANDBOX_NO_CAPABILITIES, 1, 1, "sandbox: capabilities", "none",
-			"kept"},
-		{SANDBOX_ALL & ~SANDBOX_READ_ONLY, 1, 1, "sandbox: filesystem", "read-only",
-			"host"},
-	};
-
-	(void)state;
-	class_with(CONFINED);
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		launch_confined(cases[i].bits, cases[i].uid, cases[i].gid);
-		scene_run(s);
-		assert_refused(s, REASON_SANDBOX);
-		assert_string_equal(s->verdict->reasons[0].subject, cases[i].subject);
-		assert_string_equal(s->verdict->reasons[0].expected, cases[i].expected);
-		assert_string_equal(s->verdict->reasons[0].actual, cases[i].actual);
-		assert_string_equal(s->verdict->reasons[0].where, "runtime log record 4");
-	}
-}
-
-static void sandbox__record_says_nothing__refused(void **state)
-{
-	(void)state;
-	class_with("    sandbox: {no_new_privs: true}\n");
-	scene_run(s);
-	assert_refused(s, REASON_SANDBOX);
-	assert_string_equal(s->verdict->reasons[0].actual, "the launch record says nothing of it");
-	class_with("");
-	scene_run(s);
-	assert_trusted(s);
-}
-
-static void sandbox__renewal__rests_on_the_launch(void **state)
-{
-	(void)state;
-	class_with(CONFINED);
-	launch_confined(SANDBOX_ALL, 1000, 1000);
-	scene_renewal(s);
-	scene_run(s);
-	assert_trusted(s);
-	assert_true(CHECKED("sandbox: of the launch accepted earlier"));
-}
-
-/* ---- the policy file ---- */
 
 static void policy__placement__read_or_refused(void **state)
 {
@@ -585,10 +543,8 @@ int main(void)
 		T(appraise__attribute_other_or_missing__refused),
 		T(appraise__class_asks_nothing__attributes_are_not_looked_at),
 		T(appraise__third_parties__each_in_an_allowed_place),
-		T(sandbox__all_that_is_demanded__trusted_and_called_asserted),
-		T(sandbox__each_part_missing__refused),
-		T(sandbox__record_says_nothing__refused),
-		T(sandbox__renewal__rests_on_the_launch),
+		T(appraise__third_parties__no_longer_than_may_be),
+		T(appraise__third_parties_under_no_class__not_asked_for),
 		T(policy__placement__read_or_refused),
 		T(clause__placement__only_what_is_asked_for),
 		T(explain__placement__said),

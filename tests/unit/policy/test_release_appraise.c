@@ -76,6 +76,7 @@ static void assert_lacking(enum reason_code why, const char *actual)
 	assert_int_equal(s->verdict->reason_count, 2);
 	assert_int_equal(s->verdict->reasons[1].code, why);
 	assert_string_equal(s->verdict->reasons[1].actual, actual);
+	assert_string_equal(s->verdict->reasons[1].expected, "a valid approval of this release");
 }
 
 static void release__signed_and_approved__trusted_and_named(void **state)

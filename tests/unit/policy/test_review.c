@@ -57,6 +57,8 @@ static void review__by_class_date_and_time__table(void **state)
 		{100, 0, 1000, 0, 1100, REVIEW_OVERDUE, 1100, 1100},
 		{100, 10, 1000, 1050, 1049, REVIEW_AHEAD, 1050, 1060}, /* earlier than asked */
 		{100, 10, 1000, 1050, 1060, REVIEW_OVERDUE, 1050, 1060},
+		{100, 10, 1000, 1, 10, REVIEW_DUE, 1, 11}, /* as early as may be */
+		{100, 10, 1000, 1100, 1099, REVIEW_AHEAD, 1100, 1110}, /* just as asked */
 		{100, 10, 1000, 9999, 1110, REVIEW_OVERDUE, 1100, 1110}, /* later than allowed */
 		{100, 10, 0, 0, 5000, REVIEW_OVERDUE, 100, 110}, /* never */
 		{100, 10, POLICY_TIME_MAX, 0, 5000, REVIEW_AHEAD, POLICY_TIME_MAX, POLICY_TIME_MAX},

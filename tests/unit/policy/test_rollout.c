@@ -173,6 +173,8 @@ static void judge__state_release_place__table(void **state)
 		{ROLLOUT_ROLLED_BACK, NEW, IN, ROLLOUT_REFUSE_STATE, ROLLOUT_REFUSE_STATE},
 		{ROLLOUT_ROLLED_BACK, OLD, OUT, ROLLOUT_ADMIT, ROLLOUT_ADMIT},
 		{ROLLOUT_ROLLED_BACK, OTHER, IN, ROLLOUT_REFUSE_RELEASE, ROLLOUT_ADMIT},
+		{(enum rollout_state)5, NEW, IN, ROLLOUT_REFUSE_STATE, ROLLOUT_REFUSE_STATE},
+		{(enum rollout_state)5, OLD, IN, ROLLOUT_REFUSE_STATE, ROLLOUT_REFUSE_STATE},
 		{(enum rollout_state)9, NEW, IN, ROLLOUT_REFUSE_STATE, ROLLOUT_REFUSE_STATE},
 		{(enum rollout_state)9, OLD, IN, ROLLOUT_REFUSE_STATE, ROLLOUT_REFUSE_STATE},
 	};
@@ -220,6 +222,8 @@ static void breached__counts_and_shares__table(void **state)
 		const char *why; /* NULL: all hold */
 	} cases[] = {
 		{{0, 0}, {0, 0}, {1000, 1000, 1000, 1000, 1000, 0}, NULL},
+		{{1, 0}, {0, 0}, {100, 0, 0, 0, 0, 0}, NULL},
+		{{1, 0}, {0, 0}, {100, 1, 0, 0, 0, 0}, "refusals: 1, the limit is 1"},
 		{{3, 0}, {0, 0}, {100, 2, 0, 0, 0, 0}, NULL},
 		{{3, 0}, {0, 0}, {100, 3, 0, 0, 0, 0}, "refusals: 3, the limit is 3"},
 		{{3, 0}, {0, 0}, {3, 4, 0, 0, 0, 0}, "refusals: 4, the limit is 3"},

@@ -4,6 +4,7 @@
 
 #include "crypto/dsse.h"
 #include "evidence/names.h"
+#include "policy/release_version.h"
 #include "tests/support/unit.h"
 
 #define TEXT(...) ((char *)(uintptr_t)(__VA_ARGS__))
@@ -144,6 +145,16 @@ static void floor__bad_payload__refused_by_name(void **state)
 		{HEAD "\"workload\":\"w\",\"sequence\":1,\"sequence\":2" TAIL, "security floor: "},
 		{HEAD "\"workload\":\"w\",\"sequence\":1,\"also\":2" TAIL, "also"},
 		{HEAD "\"workload\":\"w\",\"sequence\":1,\"reason\":\"r\"}", "issued"},
+		{HEAD "\"workload\":\"w\",\"sequence\":1,\"reason\":\"r\",\"issued\":\"now\"}",
+			"security floor: issued: not a time (2026-11-22T23:21:38Z)"},
+		{HEAD "\"workload\":\"w\",\"sequence\":1,\"reason\":\"r\","
+		      "\"issued\":\"2026-11-22T23:21:38.00000000000Z\"}",
+			"security floor: issued: not a time (2026-11-22T23:21:38Z)"},
+		{HEAD "\"workload\":\"w\",\"sequence\":1,\"reason\":\"r\","
+		      "\"issued\":\"2026-11-22T23:21:38.000000000000Z\"}",
+			"security floor: issued: too long"},
+		{"{\"type\":\"01234567890123456789012345678901234567890123456789012345678901234\"}",
+			"security floor: type: too long"},
 		{HEAD "\"workload\":\"w\",\"sequence\":1,\"issued\":\"2026-11-22T23:21:38Z\"}",
 			"reason: missing"},
 		{"{\"type\":\"assay/security-floor/1\",\"workload\":\"w\",\"sequence\":1" TAIL,
@@ -157,6 +168,77 @@ static void floor__bad_payload__refused_by_name(void **state)
 		if (!strstr(err.text, cases[i].why))
 			fail_msg("case %zu: %s", i, err.text);
 	}
+}
+
+static void floor__written__canonical(void **state)
+{
+	struct security_floor floor = floor_of("1.4.1");
+
+	(void)state;
+	assert_ok(security_floor_write(&floor, &next, &err), err);
+	assert_string_equal(buf_str(&next),
+		"{\"issued\":\"2027-01-15T08:00:00Z\",\"minimum\":\"1.4.1\",\"reason\":"
+		"\"CVE-2026-1\",\"sequence\":7,\"trust_domain\":\"bank.example\",\"type\":"
+		"\"assay/security-floor/1\",\"workload\":\"ocr-agent\"}");
+}
+
+/* One text after the other: at its limit, and one byte over it. */
+static void floor__each_text__as_long_as_its_limit(void **state)
+{
+	static char text[4096];
+	struct security_floor floor = floor_of("1.4.1");
+	const struct {
+		char **member;
+		size_t max;
+		const char *why;
+	} cases[] = {
+		{&floor.trust_domain, 255, "security floor: trust_domain: too long"},
+		{&floor.workload, 64, "security floor: workload: too long"},
+		{&floor.minimum, RELEASE_VERSION_MAX, "security floor: minimum: too long"},
+		{&floor.reason, 2048, "security floor: reason: too long"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char *before = *cases[i].member;
+
+		memset(text, '1', cases[i].max);
+		text[cases[i].max] = '\0';
+		*cases[i].member = text;
+		buf_clear(&next);
+		assert_ok(security_floor_write(&floor, &next, &err), err);
+		text[cases[i].max] = '1';
+		text[cases[i].max + 1] = '\0';
+		buf_clear(&next);
+		assert_fails(
+			security_floor_write(&floor, &next, &err), err, ERR_FORMAT, cases[i].why);
+		*cases[i].member = TEXT("\xff");
+		assert_fails(security_floor_write(&floor, &next, &err), err, ERR_NOMEM,
+			"security floor: no memory, or text that is not UTF-8");
+		*cases[i].member = before;
+	}
+}
+
+/* The payload and the envelope: so many bytes, and not one more. */
+static void floor__sizes__at_their_limits(void **state)
+{
+	struct security_floor floor = floor_of("1.4.1");
+	uint64_t mask = 0;
+
+	(void)state;
+	assert_ok(security_floor_write(&floor, &next, &err), err);
+	while (next.len < (64u << 10))
+		buf_put_str(&next, " ");
+	assert_ok(security_floor_parse(buf_bytes(&next), &floor_read_back, &err), err);
+	buf_put_str(&next, " ");
+	security_floor_free(&floor_read_back);
+	assert_fails(security_floor_parse(buf_bytes(&next), &floor_read_back, &err), err, ERR_LIMIT,
+		"security floor: JSON: 65537 bytes, more than 65536");
+	sign(anna, bert, NULL);
+	while (envelope.len < SECURITY_FLOOR_ENVELOPE_MAX)
+		buf_put_str(&envelope, " ");
+	assert_ok(verify(&mask), err);
+	assert_int_equal(mask, 3);
 }
 
 static void floor__that_could_not_be_read_back__not_written(void **state)
@@ -264,6 +346,9 @@ int main(void)
 #define T(name) cmocka_unit_test_teardown(name, teardown)
 		T(floor__written__read_back_the_same),
 		T(floor__bad_payload__refused_by_name),
+		T(floor__written__canonical),
+		T(floor__each_text__as_long_as_its_limit),
+		T(floor__sizes__at_their_limits),
 		T(floor__that_could_not_be_read_back__not_written),
 		T(verify__enough_of_the_signers__holds),
 		T(P6__security_floor_below_the_threshold__refused),

@@ -78,11 +78,93 @@ static void signers__anything_else__refused(void **state)
 	}
 }
 
+/* A text with one more of what it may have no more of. */
+static void signers__over_a_limit__refused_in_words(void **state)
+{
+	char name[66], type[66], key[4098];
+	struct buf many = {0}, text = {0};
+
+	(void)state;
+	memset(name, 'a', 65);
+	memset(type, 'a', 65);
+	memset(key, 'a', 4097);
+	name[65] = type[65] = key[4097] = '\0';
+	for (size_t i = 0; i <= POLICY_SIGNERS_MAX; i++)
+		buf_put_str(&many, i ? ",{}" : "{}");
+	const struct {
+		const char *keys, *name, *key, *threshold, *type, *why;
+	} cases[] = {
+		{NULL, name, KEY_A, "1", "assay/policy-signers/1", "signers: key: name: too long"},
+		{NULL, "a", key, "1", "assay/policy-signers/1", "signers: key: key: too long"},
+		{NULL, "a", KEY_A, "33", "assay/policy-signers/1",
+			"signers: threshold: out of range"},
+		{NULL, "a", KEY_A, "1", type, "signers: type: too long"},
+		{buf_str(&many), "", "", "1", "assay/policy-signers/1",
+			"signers: keys: too many items"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char wanted[128];
+
+		buf_clear(&text);
+		buf_put_str(&text, "{\"keys\":[");
+		if (cases[i].keys)
+			buf_put_str(&text, cases[i].keys);
+		else
+			buf_printf(&text, "{\"key\":\"%s\",\"name\":\"%s\"}", cases[i].key,
+				cases[i].name);
+		buf_printf(&text, "],\"threshold\":%s,\"type\":\"%s\"}", cases[i].threshold,
+			cases[i].type);
+		snprintf(wanted, sizeof(wanted), "policy signers: %s", cases[i].why);
+		assert_fails(policy_signers_decode(buf_bytes(&text), &signers, &err), err,
+			ERR_FORMAT, wanted);
+	}
+	buf_release(&many);
+	buf_release(&text);
+}
+
+static void signers__text_as_long_as_may_be__read(void **state)
+{
+	struct buf text = {0};
+
+	(void)state;
+	buf_put_str(&text, ONE);
+	while (text.len < POLICY_SIGNERS_TEXT_MAX)
+		buf_put_str(&text, " ");
+	assert_ok(policy_signers_decode(buf_bytes(&text), &signers, &err), err);
+	policy_signers_release(&signers);
+	buf_put_str(&text, " ");
+	assert_fails(policy_signers_decode(buf_bytes(&text), &signers, &err), err, ERR_LIMIT,
+		"policy signers: JSON: 262145 bytes, more than 262144");
+	buf_release(&text);
+}
+
+/* One of them that cannot be written, and the others are not kept without it. */
+static void signers__name_that_is_not_utf8__none_written(void **state)
+{
+	struct policy_signers two = {.count = 2, .threshold = 1};
+	struct buf out = {0};
+
+	(void)state;
+	assert_ok(policy_signers_decode(BYTES_LIT(ONE), &signers, &err), err);
+	two.keys[0] = two.keys[1] = signers.keys[0];
+	for (size_t bad = 0; bad < 2; bad++) {
+		two.names[bad] = (char *)(uintptr_t) "\xff";
+		two.names[1 - bad] = (char *)(uintptr_t) "bert";
+		assert_fails(policy_signers_encode(&two, &out, &err), err, ERR_NOMEM, "no memory");
+		assert_int_equal(out.len, 0);
+	}
+	buf_release(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(signers__decoded_and_encoded__the_same_bytes, teardown),
 		cmocka_unit_test_teardown(signers__anything_else__refused, teardown),
+		cmocka_unit_test_teardown(signers__over_a_limit__refused_in_words, teardown),
+		cmocka_unit_test_teardown(signers__text_as_long_as_may_be__read, teardown),
+		cmocka_unit_test_teardown(signers__name_that_is_not_utf8__none_written, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

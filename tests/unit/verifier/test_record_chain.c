@@ -172,6 +172,39 @@ static void chain__object_damaged__said(void **state)
 	buf_release(&a.body);
 }
 
+/* Each third renewal is asked for everything: nothing has to walk back further. */
+static void chain__full_appraisals_in_between__no_longer_than_that(void **state)
+{
+	struct world_attestation a, next;
+	size_t longest = 0, full = 0;
+
+	(void)state;
+	w.app->config.full_appraisal_every = 3;
+	scene_log_default(w.scene);
+	world_launch(&w, &c, &a);
+	for (unsigned i = 0; i < 9; i++) {
+		char id[2 * SHA256_LEN + 1];
+		size_t count;
+
+		world_next(&w, &a, &next);
+		world_attestation_release(&a);
+		if (next.first == 0)
+			scene_log_default(w.scene);
+		world_evidence(&w, &c, &next);
+		world_send_evidence(&w, &c, &next, buf_bytes(&w.scene->evidence));
+		assert_outcome(&next, "trusted");
+		a = next;
+		hex_encode(BYTES_OF(a.result.record), id);
+		count = audited(id, "");
+		assert_true(report.grounded);
+		longest = count > longest ? count : longest;
+		full += count == 0;
+	}
+	world_attestation_release(&a);
+	assert_int_equal(full, 3);
+	assert_true(longest <= 3);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -182,6 +215,7 @@ int main(void)
 		T(chain__nonsense_asked__400),
 		T(chain__object_gone__ends_before_it),
 		T(chain__object_damaged__said),
+		T(chain__full_appraisals_in_between__no_longer_than_that),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

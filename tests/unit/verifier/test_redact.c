@@ -27,7 +27,7 @@ static int64_t quarantine(void)
 static void get(int64_t index)
 {
 	char path[64];
-	(void)snprintf(path, sizeof(path), "/v1/entries/%lld", (long long)index);
+	(void)snprintf(path, sizeof(path), "/v1/entries/%lld/proof", (long long)index);
 	struct https_answer answer =
 		world_call(&w, &w.auditor, "GET", path, NULL, (struct bytes){0});
 	if (answer.status != 200)
@@ -172,7 +172,7 @@ static void entry__whose_content_went__says_so(void **state)
 	sweep();
 	age(50 * DAY);
 	char path[64];
-	(void)snprintf(path, sizeof(path), "/v1/entries/%lld",
+	(void)snprintf(path, sizeof(path), "/v1/entries/%lld/proof",
 		(long long)number("SELECT min(idx) FROM entries WHERE gone IS NOT NULL"));
 	json_t *answer = world_json(&w, &w.auditor, "GET", path, NULL, 410);
 	assert_non_null(strstr(message(answer), "was destroyed at "));

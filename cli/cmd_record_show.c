@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* assay record show: one decision's record, from a verifier or a file, and with --launch what the
+ * launch left behind. */
+#include "base/time.h"
+#include "cli/commands.h"
+#include "cli/launch_view.h"
+
+static const struct option_spec options[] = {
+	{"launch", NULL, OPTION_FLAG,
+		"components, arguments, environment, sandbox, kernel and model of the launch"},
+	API_OPTIONS,
+	OPTIONS_END,
+};
+
+static bool bundle_get(struct cli *cli, const char *what, struct buf *ret)
+{
+	char path[128];
+	if (strlen(what) != 2 * SHA256_LEN || strspn(what, "0123456789abcdef") != strlen(what))
+		return cli_read(what, AUDIT_BUNDLE_MAX, ret, &cli->err);
+	(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle", what);
+	return api_bytes(cli, path, NULL, NULL, ret);
+}
+
+static json_t *record_json(const struct audit_report *report)
+{
+	const struct record *r = &report->record;
+	char host[2 * HOST_ID_LEN + 1], instance[2 * INSTANCE_ID_LEN + 1];
+	char release[2 * SHA256_LEN + 1], time[TIME_TEXT_MAX];
+	OWNED(json_release) json_t *inputs = json_object();
+	for (size_t i = 0; i < r->input_count; i++) {
+		char hex[2 * SHA256_LEN + 1];
+		hex_encode(BYTES_OF(r->inputs[i].digest), hex);
+		if (json_object_set_new(inputs, r->inputs[i].name, json_string(hex)) != 0)
+			return NULL;
+	}
+	hex_encode(BYTES_OF(r->host_id), host);
+	hex_encode(BYTES_OF(r->instance), instance);
+	hex_encode(BYTES_OF(r->release), release);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:b, s:O}", "time",
+		time_format(r->time, time), "purpose", purpose_name(r->purpose), "host", host,
+		"instance", instance, "release", release, "trusted", (int)r->trusted, "workload",
+		ESC(r->workload), "verifier", ESC(r->verifier_id), "consistent",
+		(int)report->consistent, "inputs", inputs);
+}
+
+/* ---- for people ---- */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text ? text : "";
+}
+
+static void print_lists(const json_t *launch)
+{
+	const json_t *components = json_object_get(launch, "components");
+	const json_t *arguments = json_object_get(launch, "arguments");
+	const char *name;
+	json_t *value;
+	for (size_t i = 0; i < json_array_size(components); i++) {
+		const json_t *c = json_array_get(components, i);
+		(void)printf("  component  %s (%s) %s %s, %lld bytes, %s\n", text_of(c, "name"),
+			text_of(c, "role"), text_of(c, "kind"), text_of(c, "digest"),
+			(long long)json_integer_value(json_object_get(c, "size")),
+			text_of(c, "presence"));
+	}
+	for (size_t i = 0; i < json_array_size(arguments); i++)
+		(void)printf("  argument %zu  salted %s\n", i,
+			json_string_value(json_array_get(arguments, i)));
+	json_object_foreach(json_object_get(launch, "environment"), name, value)(void)
+		printf("  environment  %s = salted %s\n", name, json_string_value(value));
+}
+
+static void print_launch(const json_t *launch)
+{
+	const json_t *kernel = json_object_get(launch, "kernel");
+	const json_t *sandbox = json_object_get(launch, "sandbox");
+	(void)printf("launch, measured into the runtime log (%s):\n", text_of(launch, "measured"));
+	(void)printf("  spec %s\n  in %s as uid %lld, gid %lld\n  sandbox:",
+		text_of(launch, "spec"), text_of(launch, "working_directory"),
+		(long long)json_integer_value(json_object_get(launch, "uid")),
+		(long long)json_integer_value(json_object_get(launch, "gid")));
+	for (size_t i = 0; i < json_array_size(sandbox); i++)
+		(void)printf(" %s", json_string_value(json_array_get(sandbox, i)));
+	(void)puts(json_array_size(sandbox) ? "" : " nothing is said of one");
+	print_lists(launch);
+	if (json_is_object(kernel))
+		(void)printf("kernel %s, command line: %s\n  (%s: %s)\n",
+			text_of(kernel, "release"), text_of(kernel, "command_line"),
+			text_of(kernel, "standing"), text_of(kernel, "why"));
+	else
+		(void)puts("kernel: the launch record says nothing of it");
+	(void)printf("model version: %s (%s)\n",
+		json_is_string(json_object_get(launch, "model_version"))
+			? ESC(bytes_str(text_of(launch, "model_version")))
+			: "none",
+		text_of(launch, "model_version_standing"));
+}
+
+static enum status run(struct cli *cli)
+{
+	OWNED(buf_release) struct buf bundle = {0};
+	OWNED(audit_report_release) struct audit_report report = {0};
+	OWNED(json_release) json_t *view = NULL, *launch = NULL;
+	if (!bundle_get(cli, cli->arguments->values[0], &bundle) ||
+		!audit_run(buf_bytes(&bundle), NULL, &report, &cli->err))
+		return cli_fail(cli);
+	if (!report.record.verifier_id.data) {
+		(void)err_set(
+			&cli->err, ERR_MISMATCH, "the record is signed by nobody: see assay audit");
+		return cli_fail(cli);
+	}
+	if (option_given(cli, "launch") &&
+		!launch_view(buf_bytes(&bundle), &report, &launch, &cli->err))
+		return cli_fail(cli);
+	view = record_json(&report);
+	if (cli->json) {
+		if (launch && json_object_set(view, "launch", launch) != 0)
+			return cli_print_json(cli, NULL, STATUS_UNDECIDED);
+		return cli_print_json(cli, TAKE(view), STATUS_DONE);
+	}
+	cli_print_object(view);
+	if (launch)
+		print_launch(launch);
+	return STATUS_DONE;
+}
+
+const struct command cmd_record_show = {
+	.group = "record",
+	.name = "show",
+	.synopsis = "ID|FILE [--launch]",
+	.summary = "A decision's record, and what its launch left behind.",
+	.options = options,
+	.least = 1,
+	.most = 1,
+	.run = run,
+};

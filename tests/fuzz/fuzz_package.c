@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Evidence packages, all the way through their audit. Anybody can make one. What is read as a
+ * container is written the same, byte for byte. */
+#include "ledger/audit_package.h"
+
+#include <assert.h>
+
+static void write_again(const struct package *package, struct bytes in)
+{
+	static const uint8_t zeros[PACKAGE_END];
+	struct buf again = {0};
+
+	for (size_t i = 0; i < package->count; i++) {
+		const struct package_member *member = &package->members[i];
+		char path[PACKAGE_PATH_MAX + 1] = {0};
+
+		memcpy(path, member->path.data, member->path.len);
+		assert(package_header(path, member->content.len, &again, NULL));
+		buf_put(&again, member->content);
+		buf_put(&again, bytes_of(zeros, package_padding(member->content.len)));
+		assert(package_find(package, path) == member);
+	}
+	buf_put(&again, BYTES_OF(zeros));
+	assert(again.failed || bytes_equal(buf_bytes(&again), in));
+	buf_release(&again);
+}
+
+/* The container and the index under whatever else: built around the input, so that what lies behind
+ * digests is reached. */
+static void run_inside(struct bytes in)
+{
+	static const char *const paths[] = {"checkpoint", "entries/000001.json",
+		"decisions/00000000000000000001.cbor", "objects/00"};
+	static const uint8_t zeros[PACKAGE_END];
+	static const struct package_audit_options options;
+	struct package_audit audit;
+	struct buf archive = {0}, index = {0};
+	json_t *files = package_index_new("w", 0, 1), *report;
+
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		size_t n = i + 1 < ARRAY_LEN(paths) ? in.len / (ARRAY_LEN(paths) - i) : in.len;
+		struct bytes part = bytes_of(in.data, n);
+
+		in = bytes_of(in.data + n, in.len - n);
+		assert(package_header(paths[i], n, &archive, NULL));
+		buf_put(&archive, part);
+		buf_put(&archive, bytes_of(zeros, package_padding(n)));
+		assert(package_index_add(files, paths[i], part, NULL));
+	}
+	assert(json_write(files, false, &index, NULL));
+	assert(package_header(PACKAGE_INDEX, index.len, &archive, NULL));
+	buf_put(&archive, buf_bytes(&index));
+	buf_put(&archive, bytes_of(zeros, package_padding(index.len)));
+	assert(package_header(PACKAGE_SIGNATURE, 0, &archive, NULL));
+	buf_put(&archive, BYTES_OF(zeros));
+	assert(package_audit_run(buf_bytes(&archive), &options, &audit, NULL));
+	assert(!audit.consistent && audit.step_count > 0);
+	report = package_audit_json(&audit);
+	assert(report);
+	json_decref(report);
+	json_decref(files);
+	package_audit_release(&audit);
+	buf_release(&archive);
+	buf_release(&index);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct package_audit_options options;
+	OWNED(package_free) struct package *package = NULL;
+	struct package_audit audit;
+	struct bytes in = bytes_of(data, size);
+
+	if (package_open(in, &package, NULL))
+		write_again(package, in);
+	if (package_audit_run(in, &options, &audit, NULL))
+		package_audit_release(&audit);
+	run_inside(in);
+	return 0;
+}

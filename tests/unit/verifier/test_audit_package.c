@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The audit of an evidence package of real decisions: an honest one holds, and whatever is taken
+ * away, bent or put elsewhere shows. */
+#include "ledger/audit_package.h"
+
+#include "tests/unit/verifier/world.h"
+
+#define MEMBERS_MAX 64
+
+static struct world w;
+static struct key *maker, *stranger;
+
+/* The honest members, and those of the test at hand. */
+static struct test_member {
+	char path[PACKAGE_PATH_MAX + 1];
+	struct buf content;
+} honest[MEMBERS_MAX], members[MEMBERS_MAX];
+static size_t honest_count, member_count;
+static struct buf archive;
+static struct package_audit audit;
+static struct package_audit_options options;
+static unsigned visited, visited_audited;
+
+static void put(const char *path, struct bytes content)
+{
+	for (size_t i = 0; i < honest_count; i++)
+		if (strcmp(honest[i].path, path) == 0)
+			return;
+	assert_true(honest_count < MEMBERS_MAX);
+	(void)snprintf(honest[honest_count].path, sizeof(honest[0].path), "%s", path);
+	buf_put(&honest[honest_count++].content, content);
+}
+
+static bool keep(void *arg, const uint8_t digest[SHA256_LEN], struct bytes object, struct err *err)
+{
+	char path[PACKAGE_PATH_MAX + 1] = "objects/";
+	(void)arg;
+	(void)err;
+	hex_encode(bytes_of(digest, SHA256_LEN), path + strlen(path));
+	put(path, object);
+	return true;
+}
+
+static struct buf get(const char *path)
+{
+	struct https_answer a = world_call(&w, &w.auditor, "GET", path, NULL, (struct bytes){0});
+	if (a.status != 200)
+		fail_msg("%s: %d", path, a.status);
+	return a.body;
+}
+
+static void put_entries(const char *path, const char *query)
+{
+	char ask[128];
+	(void)snprintf(ask, sizeof(ask), "/v1/entries?%s&limit=200", query);
+	struct buf page = get(ask);
+	put(path, buf_bytes(&page));
+	buf_release(&page);
+}
+
+static void put_decisions(void)
+{
+	json_t *page = world_json(&w, &w.auditor, "GET", "/v1/entries?type=decision", NULL, 200);
+	const json_t *list = json_object_get(page, "entries");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *e = json_array_get(list, i);
+		char path[PACKAGE_PATH_MAX + 64];
+		struct buf stripped = {0};
+		(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle",
+			json_string_value(json_object_get(e, "id")));
+		struct buf bundle = get(path);
+		assert_ok(package_strip(buf_bytes(&bundle), keep, NULL, &stripped, &w.err), w.err);
+		(void)snprintf(path, sizeof(path), "decisions/%020lld.cbor",
+			(long long)json_integer_value(json_object_get(e, "index")));
+		put(path, buf_bytes(&stripped));
+		buf_release(&stripped);
+		buf_release(&bundle);
+	}
+	json_decref(page);
+}
+
+/* A launch and two renewals. */
+static int group_setup(void **state)
+{
+	(void)state;
+	struct https c;
+	struct world_attestation a, next;
+	struct buf pem = {0};
+	world_start(&w);
+	world_enroll(&w);
+	assert_true(world_connect(&w, &c));
+	world_launch(&w, &c, &a);
+	for (int i = 0; i < 2; i++) {
+		world_next(&w, &a, &next);
+		world_attestation_release(&a);
+		world_attest(&w, &c, &next);
+		assert_outcome(&next, "trusted");
+		a = next;
+	}
+	world_attestation_release(&a);
+	https_close(&c);
+	assert_ok(key_generate(KEY_EC_P256, &maker, &w.err), w.err);
+	assert_ok(key_generate(KEY_EC_P256, &stranger, &w.err), w.err);
+	assert_ok(key_public_pem(maker, &pem, &w.err), w.err);
+	struct buf note = get("/log/checkpoint");
+	put("checkpoint", buf_bytes(&note));
+	put_entries("entries/000001.json", "type=decision");
+	put_entries("entries/000002.json", "type=policy");
+	put_entries("entries/000003.json", "workload=ocr-agent&type=approval");
+	put_decisions();
+	struct buf policy = {0};
+	buf_put(&policy, buf_bytes(&w.scene->policy_text));
+	uint8_t digest[SHA256_LEN];
+	assert_true(sha256_of(buf_bytes(&policy), digest, NULL));
+	assert_true(keep(NULL, digest, buf_bytes(&policy), NULL));
+	put("register.json", BYTES_LIT("{}"));
+	put("maker.pem", buf_bytes(&pem));
+	buf_release(&policy);
+	buf_release(&note);
+	buf_release(&pem);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < honest_count; i++)
+		buf_release(&honest[i].content);
+	key_unref(&maker);
+	key_unref(&stranger);
+	world_stop(&w);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	member_count = honest_count;
+	for (size_t i = 0; i < honest_count; i++) {
+		memcpy(members[i].path, honest[i].path, sizeof(members[i].path));
+		buf_put(&members[i].content, buf_bytes(&honest[i].content));
+	}
+	options = (struct package_audit_options){0};
+	visited = visited_audited = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < member_count; i++)
+		buf_release(&members[i].content);
+	buf_release(&archive);
+	package_audit_release(&audit);
+	return 0;
+}
+
+static struct test_member *find(const char *prefix, unsigned nth)
+{
+	for (size_t i = 0; i < member_count; i++)
+		if (strncmp(members[i].path, prefix, strlen(prefix)) == 0 && nth-- == 0)
+			return &members[i];
+	fail_msg("no member %s", prefix);
+	return NULL;
+}
+
+static void take_out(struct test_member *gone)
+{
+	buf_release(&gone->content);
+	memmove(gone, gone + 1, (size_t)(&members[member_count] - (gone + 1)) * sizeof(*gone));
+	memset(&members[--member_count], 0, sizeof(members[0]));
+}
+
+static void replace(struct test_member *m, struct bytes content)
+{
+	buf_clear(&m->content);
+	buf_put(&m->content, content);
+}
+
+static void append(const char *path, struct bytes content)
+{
+	static const uint8_t zeros[PACKAGE_BLOCK];
+	assert_ok(package_header(path, content.len, &archive, &w.err), w.err);
+	buf_put(&archive, content);
+	buf_put(&archive, bytes_of(zeros, package_padding(content.len)));
+}
+
+/* Indexed, signed, audited. */
+static void run_signed(const char *over)
+{
+	static const uint8_t zeros[PACKAGE_END];
+	json_t *files = package_index_new("ocr-agent", 0, 4000000000);
+	struct buf index = {0}, signature = {0};
+	buf_clear(&archive);
+	for (size_t i = 0; i < member_count; i++) {
+		append(members[i].path, buf_bytes(&members[i].content));
+		assert_ok(package_index_add(
+				  files, members[i].path, buf_bytes(&members[i].content), &w.err),
+			w.err);
+	}
+	assert_ok(json_write(files, false, &index, &w.err), w.err);
+	assert_ok(package_sign(over ? bytes_str(over) : buf_bytes(&index), "ocr-agent", maker,
+			  &signature, &w.err),
+		w.err);
+	append(PACKAGE_INDEX, buf_bytes(&index));
+	append(PACKAGE_SIGNATURE, buf_bytes(&signature));
+	buf_put(&archive, BYTES_OF(zeros));
+	assert_ok(package_audit_run(buf_bytes(&archive), &options, &audit, &w.err), w.err);
+	json_decref(files);
+	buf_release(&index);
+	buf_release(&signature);
+}
+
+static const struct audit_step *step(const char *what, enum audit_step_result result)
+{
+	for (size_t i = 0; i < audit.step_count; i++)
+		if (strcmp(audit.steps[i].what, what) == 0 && audit.steps[i].result == result)
+			return &audit.steps[i];
+	return NULL;
+}
+
+static void assert_step(const char *what, enum audit_step_result result, const char *part)
+{
+	for (size_t i = 0; i < audit.step_count; i++)
+		if (strcmp(audit.steps[i].what, what) == 0 && audit.steps[i].result == result &&
+			strstr(audit.steps[i].detail, part))
+			return;
+	for (size_t i = 0; i < audit.step_count; i++)
+		print_message("%d %s: %s\n", (int)audit.steps[i].result, audit.steps[i].what,
+			audit.steps[i].detail);
+	fail_msg("no step %s: %s", what, part);
+}
+
+static void assert_failed(const char *what, const char *part)
+{
+	run_signed(NULL);
+	assert_false(audit.consistent);
+	assert_step(what, AUDIT_FAILED, part);
+}
+
+static bool visit(void *arg, struct ledger_entry *entry, bool audited, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	visited++;
+	visited_audited += audited;
+	assert_int_equal(audited, entry->type == LEAF_DECISION);
+	return true;
+}
+
+/* ---- honest ---- */
+
+static void package__honest__holds(void **state)
+{
+	(void)state;
+	struct audit_anchors anchors = {.roots = &w.ca, .root_count = 1};
+	options = (struct package_audit_options){
+		.anchors = &anchors, .makers = &maker, .maker_count = 1, .visit = visit};
+	run_signed(NULL);
+	if (!audit.consistent)
+		assert_step("none", AUDIT_FAILED, "");
+	assert_int_equal(audit.decision_count, 3);
+	assert_int_equal(visited, 6);
+	assert_int_equal(visited_audited, 3);
+	assert_step("maker's signature", AUDIT_PROVED, "that you pinned");
+	assert_step("decisions", AUDIT_PROVED, "3 of 3");
+	assert_step("earlier states", AUDIT_PROVED, "2 renewals stand on");
+	assert_step("entries", AUDIT_PROVED, "all 6 listed");
+	assert_step("checkpoint", AUDIT_ASSERTED, "the word of log");
+	assert_step("completeness", AUDIT_ASSERTED, "is the maker's word");
+	assert_null(step("policy", AUDIT_NOT_CHECKED));
+	json_t *report = package_audit_json(&audit);
+	assert_true(json_is_true(json_object_get(report, "consistent")));
+	assert_int_equal(json_array_size(json_object_get(report, "decisions")), 3);
+	json_decref(report);
+}
+
+static void package__nothing_pinned__asserted(void **state)
+{
+	(void)state;
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	assert_step("maker's signature", AUDIT_ASSERTED, "with the key that the package brings");
+}
+
+/* ---- who made it ---- */
+
+static void signature__by_another_maker__failed(void **state)
+{
+	(void)state;
+	options.makers = &stranger;
+	options.maker_count = 1;
+	assert_failed("maker's signature", "not by a key that you pinned");
+}
+
+static void signature__over_another_index__failed(void **state)
+{
+	(void)state;
+	run_signed("{}");
+	assert_false(audit.consistent);
+	assert_step("maker's signature", AUDIT_FAILED, "over another index");
+}
+
+static void signature__key_that_it_brings_is_anothers__failed(void **state)
+{
+	(void)state;
+	struct buf pem = {0};
+	assert_ok(key_public_pem(stranger, &pem, &w.err), w.err);
+	replace(find("maker.pem", 0), buf_bytes(&pem));
+	buf_release(&pem);
+	assert_failed("maker's signature", "not by the key it brings");
+	package_audit_release(&audit);
+	take_out(find("maker.pem", 0));
+	assert_failed("maker's signature", "brings no key, and none is pinned");
+}
+
+/* ---- what is missing ---- */
+
+static void object__missing__decision_failed(void **state)
+{
+	(void)state;
+	take_out(find("objects/", 0));
+	assert_failed("decision", "is not in the package");
+}
+
+static void decision__missing__failed(void **state)
+{
+	(void)state;
+	take_out(find("decisions/", 1));
+	assert_failed("entries", "its decision is not in the package");
+}
+
+static void entries__of_a_decision_missing__failed(void **state)
+{
+	(void)state;
+	take_out(find("entries/000001", 0));
+	assert_failed("decisions", "3 have no entry in the package");
+}
+
+static void checkpoint__missing__failed(void **state)
+{
+	(void)state;
+	take_out(find("checkpoint", 0));
+	assert_failed("checkpoint", "the package brings none");
+}
+
+static void policy__missing__said_so(void **state)
+{
+	(void)state;
+	/* Only the entry speaks of a policy that no decision in the package stood on. */
+	for (int i = 0; i < 3; i++)
+		take_out(find("decisions/", 0));
+	take_out(find("entries/000001", 0));
+	for (size_t i = 0; i < member_count;)
+		if (strncmp(members[i].path, "objects/", 8) == 0)
+			take_out(&members[i]);
+		else
+			i++;
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	assert_step("policy", AUDIT_NOT_CHECKED, "names an object that is not in the package");
+}
+
+static void launch__of_renewals_missing__they_are_asserted(void **state)
+{
+	(void)state;
+	json_t *page = NULL;
+	struct buf text = {0};
+	take_out(find("decisions/", 0));
+	struct test_member *entries = find("entries/000001", 0);
+	assert_ok(json_open(buf_bytes(&entries->content), JSON_INPUT_MAX, &page, &w.err), w.err);
+	json_array_remove(json_object_get(page, "entries"), 0);
+	assert_ok(json_write(page, false, &text, &w.err), w.err);
+	replace(entries, buf_bytes(&text));
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	assert_step("earlier states", AUDIT_ASSERTED, "1 renewals stand on decisions that are not");
+	json_decref(page);
+	buf_release(&text);
+}
+
+/* ---- what was bent ---- */
+
+static void decision__under_another_index__failed(void **state)
+{
+	(void)state;
+	struct test_member *m = find("decisions/", 0);
+	m->path[strlen("decisions/00000000000000000000") - 1]++;
+	assert_failed("decision", "not under its own index, or out of order");
+}
+
+static void decisions__out_of_order__failed(void **state)
+{
+	(void)state;
+	struct test_member *first = find("decisions/", 0), *second = find("decisions/", 1);
+	struct test_member swap = *first;
+	*first = *second;
+	*second = swap;
+	assert_failed("decision", "not under its own index, or out of order");
+}
+
+static void bundle__with_whole_objects__failed(void **state)
+{
+	(void)state;
+	struct audit_bundle *b = calloc(1, sizeof(*b));
+	struct test_member *m = find("decisions/", 0);
+	struct buf again = {0};
+	assert_non_null(b);
+	assert_ok(audit_bundle_decode(buf_bytes(&m->content), b, &w.err), w.err);
+	b->objects[0] = BYTES_LIT("whole");
+	assert_ok(audit_bundle_encode(b, &again, &w.err), w.err);
+	replace(m, buf_bytes(&again));
+	assert_failed("decision", "object 0: no digest");
+	free(b);
+	buf_release(&again);
+}
+
+static void entries__from_another_tree__failed(void **state)
+{
+	(void)state;
+	json_t *page = NULL;
+	struct buf text = {0};
+	struct test_member *entries = find("entries/000002", 0);
+	assert_ok(json_open(buf_bytes(&entries->content), JSON_INPUT_MAX, &page, &w.err), w.err);
+	json_object_set_new(page, "tree_size", json_integer(3));
+	assert_ok(json_write(page, false, &text, &w.err), w.err);
+	replace(entries, buf_bytes(&text));
+	assert_failed("entries", "proved from another tree than the checkpoint's");
+	json_decref(page);
+	buf_release(&text);
+}
+
+static void entry__with_another_content__failed(void **state)
+{
+	(void)state;
+	json_t *page = NULL;
+	struct buf text = {0};
+	struct test_member *entries = find("entries/000003", 0);
+	assert_ok(json_open(buf_bytes(&entries->content), JSON_INPUT_MAX, &page, &w.err), w.err);
+	json_object_set_new(json_array_get(json_object_get(page, "entries"), 0), "content",
+		json_string("e30="));
+	assert_ok(json_write(page, false, &text, &w.err), w.err);
+	replace(entries, buf_bytes(&text));
+	assert_failed("entries", "the leaf commits to another content");
+	json_decref(page);
+	buf_release(&text);
+}
+
+/* The bundle of one decision under the index of another, as its entry says. */
+static void decision__of_another_entry__failed(void **state)
+{
+	(void)state;
+	struct audit_bundle *b = calloc(1, sizeof(*b));
+	struct test_member *first = find("decisions/", 0), *second = find("decisions/", 1);
+	struct buf again = {0};
+	uint64_t index;
+	assert_non_null(b);
+	assert_ok(audit_bundle_decode(buf_bytes(&second->content), b, &w.err), w.err);
+	index = b->index;
+	assert_ok(audit_bundle_decode(buf_bytes(&first->content), b, &w.err), w.err);
+	b->index = index;
+	assert_ok(audit_bundle_encode(b, &again, &w.err), w.err);
+	replace(second, buf_bytes(&again));
+	assert_failed("entries", "another decision is in the package");
+	free(b);
+	buf_release(&again);
+}
+
+static void decisions__by_a_stranger__nothing_stands_on_them(void **state)
+{
+	(void)state;
+	struct audit_anchors anchors = {.keys = &stranger, .key_count = 1};
+	options.anchors = &anchors;
+	assert_failed("earlier state", "which did not establish that");
+	assert_step("decisions", AUDIT_FAILED, "0 of 3");
+	assert_step("decision", AUDIT_FAILED, "not by a key that you pinned");
+}
+
+static bool object_find(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret)
+{
+	char path[PACKAGE_PATH_MAX + 1] = "objects/";
+	(void)arg;
+	hex_encode(bytes_of(digest, SHA256_LEN), path + strlen(path));
+	for (size_t i = 0; i < member_count; i++)
+		if (strcmp(members[i].path, path) == 0) {
+			*ret = buf_bytes(&members[i].content);
+			return true;
+		}
+	return false;
+}
+
+/* A verifier that lies: the state that a renewal starts from is not what the launch established, and
+ * its own key signs that. */
+static void earlier_state__another_than_established__failed(void **state)
+{
+	(void)state;
+	static struct audit_bundle b;
+	static struct policy_frozen frozen;
+	static struct record record;
+	struct cose_sign1 message;
+	struct bytes context = {0};
+	struct buf forged = {0}, sealed = {0}, again = {0};
+	uint8_t digest[SHA256_LEN];
+	struct test_member *m = find("decisions/", 1);
+	assert_ok(audit_bundle_decode(buf_bytes(&m->content), &b, &w.err), w.err);
+	assert_ok(cose_sign1_parse(b.record, &message, &w.err), w.err);
+	assert_ok(record_decode(message.payload, &record, &w.err), w.err);
+	size_t at = 0;
+	while (strcmp(record.inputs[at].name, "context") != 0)
+		at++;
+	assert_true(object_find(NULL, record.inputs[at].digest, &context));
+	assert_ok(policy_context_decode(context, object_find, NULL, &frozen, &w.err), w.err);
+	frozen.state_in.unpinned = !frozen.state_in.unpinned;
+	assert_ok(policy_context_encode(
+			  &frozen.context, frozen.evidence, &frozen.state_in, &forged, &w.err),
+		w.err);
+	assert_true(sha256_of(buf_bytes(&forged), digest, NULL));
+	for (size_t i = 0; i < b.object_count; i++)
+		if (memcmp(b.objects[i].data, record.inputs[at].digest, SHA256_LEN) == 0)
+			b.objects[i] = BYTES_OF(digest);
+	memcpy(record.inputs[at].digest, digest, sizeof(digest));
+	assert_ok(record_sign(&record, w.app->issuer.signing_key, &sealed, &w.err), w.err);
+	b.record = buf_bytes(&sealed);
+	assert_ok(audit_bundle_encode(&b, &again, &w.err), w.err);
+	replace(m, buf_bytes(&again));
+	memset(&members[member_count], 0, sizeof(members[0]));
+	(void)snprintf(members[member_count].path, sizeof(members[0].path), "objects/");
+	hex_encode(BYTES_OF(digest), members[member_count].path + strlen("objects/"));
+	buf_put(&members[member_count++].content, buf_bytes(&forged));
+	assert_failed("earlier state", "which did not establish that");
+	policy_frozen_release(&frozen);
+	buf_release(&forged);
+	buf_release(&sealed);
+	buf_release(&again);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(package__honest__holds),
+		TEST(package__nothing_pinned__asserted),
+		TEST(signature__by_another_maker__failed),
+		TEST(signature__over_another_index__failed),
+		TEST(signature__key_that_it_brings_is_anothers__failed),
+		TEST(object__missing__decision_failed),
+		TEST(decision__missing__failed),
+		TEST(entries__of_a_decision_missing__failed),
+		TEST(checkpoint__missing__failed),
+		TEST(policy__missing__said_so),
+		TEST(launch__of_renewals_missing__they_are_asserted),
+		TEST(decision__under_another_index__failed),
+		TEST(decisions__out_of_order__failed),
+		TEST(bundle__with_whole_objects__failed),
+		TEST(entries__from_another_tree__failed),
+		TEST(entry__with_another_content__failed),
+		TEST(decision__of_another_entry__failed),
+		TEST(decisions__by_a_stranger__nothing_stands_on_them),
+		TEST(earlier_state__another_than_established__failed),
+	};
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
