@@ -15,8 +15,7 @@ enum { OPTION_CONFIG, OPTION_NEW_KEY, OPTIONS };
 static const struct option_spec specs[OPTIONS] = {
 	[OPTION_CONFIG] = {"config", "FILE", "verifierd.yaml", .required = true},
 	[OPTION_NEW_KEY] = {"new-key", "URI",
-		"the key that wraps from now on: file:…, handle:0x81… (TPM) or pkcs11:… (default: "
-		"the same)"},
+		"the key that wraps from now on, as in content_key (default: the same)"},
 };
 
 struct noted {

@@ -599,6 +599,15 @@ static void undo(void)
 	struct vault *vault = content_vault(sql, content_kek());
 	content_unseal(sql);
 	assert_ok(sql->ops->script(sql, UNDO_TO_10, &err), err);
+	/* What a database deleted before it overwrote what it deletes. */
+	assert_ok(sql->ops->script(sql,
+			  "PRAGMA secure_delete=OFF; INSERT INTO objects(digest, bytes) "
+			  "VALUES(x'77', "
+			  "CAST('plain text of old'||hex(zeroblob(20000)) AS BLOB)); DELETE FROM "
+			  "objects "
+			  "WHERE digest=x'77'",
+			  &err),
+		err);
 	sql_close(&sql);
 	vault_free(&vault);
 	assert_true(on_disk(BYTES_LIT(PLAIN)));
