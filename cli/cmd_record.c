@@ -29,8 +29,8 @@ static bool plain(const char *text)
 static enum status run_list(struct cli *cli)
 {
 	static const struct column columns[] = {{"time", "TIME", 20}, {"workload", "WORKLOAD", 20},
-		{"purpose", "PURPOSE", 7}, {"trusted", "TRUSTED", 7}, {"host", "HOST", 16},
-		{"id", "RECORD", 0}};
+		{"purpose", "PURPOSE", 7}, {"trusted", "TRUSTED", 7}, {"content", "CONTENT", 9},
+		{"host", "HOST", 16}, {"id", "RECORD", 0}};
 	OWNED(json_release) json_t *answer = NULL;
 	OWNED(buf_release) struct buf path = {0};
 	buf_printf(&path, "/v1/records?limit=%s", option_or(cli, "limit", "20"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/log_openings.h"
+#include "ledger/entry.h"
 
 #define CONTENT_MAX (1u << 20)
 
@@ -51,7 +52,7 @@ bool log_opening_judge(
 	if (!opening_read(answer, salt, &content))
 		return log_watch_closed(
 			watch, index, type, "the verifier does not open it", &cli->err);
-	if (!ledger_commitment(salt, buf_bytes(&content), commitment, &cli->err))
+	if (!entry_commitment(leaf->type, salt, buf_bytes(&content), commitment, &cli->err))
 		return false;
 	if (memcmp(commitment, leaf->commitment, SHA256_LEN) != 0)
 		return log_watch_closed(watch, index, type,

@@ -2,6 +2,7 @@
 #include "ledger/entry.h"
 
 #include "base/text.h"
+#include "ledger/fields.h"
 
 void ledger_entry_release(struct ledger_entry *entry)
 {
@@ -109,12 +110,17 @@ bool ledger_entry_read(const json_t *value, struct ledger_entry *ret, struct err
 
 bool ledger_entry_open(struct ledger_entry *entry, struct err *err)
 {
+	OWNED(fields_release) struct fields fields = {0};
 	struct err why = {0};
 
 	if (entry->destroyed || entry->type == LEAF_DECISION || entry->type == LEAF_ISSUED)
 		return true;
-	return json_open(buf_bytes(&entry->content), ENTRY_CONTENT_MAX, &entry->said, &why) ||
-	       why.code != ERR_NOMEM || err_set(err, why.code, "%s", why.text);
+	if (entry->content.len <= ENTRY_CONTENT_MAX &&
+		fields_open(buf_bytes(&entry->content), &fields, &why)) {
+		entry->said = json_incref(fields.shown);
+		return true;
+	}
+	return why.code != ERR_NOMEM || err_set(err, why.code, "%s", why.text);
 }
 
 /* ---- proved ---- */
@@ -122,6 +128,21 @@ bool ledger_entry_open(struct ledger_entry *entry, struct err *err)
 static bool fails(const struct ledger_entry *entry, struct err *err, const char *what)
 {
 	return err_set(err, ERR_MISMATCH, "entry %llu: %s", (unsigned long long)entry->index, what);
+}
+
+bool entry_commitment(enum leaf_type type, const uint8_t salt[LEDGER_SALT_LEN],
+	struct bytes content, uint8_t out[SHA256_LEN], struct err *err)
+{
+	OWNED(fields_release) struct fields fields = {0};
+	struct err why = {0};
+
+	if (type != LEAF_DECISION && type != LEAF_ISSUED) {
+		if (fields_open(content, &fields, &why))
+			content = buf_bytes(&fields.committed);
+		else if (why.code == ERR_NOMEM)
+			return err_set(err, why.code, "%s", why.text);
+	}
+	return ledger_commitment(salt, content, out, err);
 }
 
 static bool commitment_holds(
@@ -132,7 +153,8 @@ static bool commitment_holds(
 	*ret = entry->destroyed;
 	if (entry->destroyed)
 		return true;
-	if (!ledger_commitment(entry->salt, buf_bytes(&entry->content), commitment, err))
+	if (!entry_commitment(
+		    entry->type, entry->salt, buf_bytes(&entry->content), commitment, err))
 		return false;
 	*ret = memcmp(commitment, leaf->commitment, sizeof(commitment)) == 0;
 	return true;

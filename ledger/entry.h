@@ -42,6 +42,11 @@ must_use bool ledger_entry_check(const struct ledger_entry *entry, uint64_t tree
 /* Fills said from content; content of another form leaves it NULL. ERR_NOMEM. */
 must_use bool ledger_entry_open(struct ledger_entry *entry, struct err *err);
 
+/* What a leaf commits to when this lies beside it: of fields with salts their digests (ledger/fields.h),
+ * of anything else the content itself. */
+must_use bool entry_commitment(enum leaf_type type, const uint8_t salt[LEDGER_SALT_LEN],
+	struct bytes content, uint8_t out[SHA256_LEN], struct err *err);
+
 struct entry_page {
 	uint64_t tree_size;
 	uint8_t tree_root[SHA256_LEN];

@@ -128,7 +128,7 @@ static bool build(struct policy *policy, const struct file_policy *file, struct 
 	       policy_build_authorities(policy, file, err) &&
 	       policy_build_identities(policy, file, err) &&
 	       policy_build_approvers(policy, file, err) && policy_build_hosts(policy, file, err) &&
-	       policy_build_classes(policy, file, err);
+	       policy_build_classes(policy, file, err) && policy_build_retention(policy, file, err);
 }
 
 bool policy_parse(struct bytes yaml, const char *name, struct policy **ret, struct err *err)
@@ -196,6 +196,7 @@ void policy_free(struct policy **policy)
 	free(p->release_keys);
 	policy_statement_keys_release(p);
 	policy_logs_release(p);
+	policy_retention_release(p);
 	for (size_t i = 0; i < p->approver_count; i++)
 		approver_release(&p->approvers[i]);
 	free(p->approvers);

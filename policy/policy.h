@@ -13,6 +13,7 @@
 #include "policy/host_attribute.h"
 #include "policy/host_class.h"
 #include "policy/predicate.h"
+#include "policy/retention.h"
 #include "policy/rollout.h"
 #include "policy/verdict.h"
 
@@ -204,6 +205,7 @@ struct policy {
 	size_t ek_template_count;
 	uint64_t tpm_firmware_minimum; /* firmwareVersion below is untrusted; 0: not checked */
 	int64_t challenge_lifetime; /* seconds, default 120 */
+	struct policy_retention retention; /* policy/retention.h */
 };
 /* Strict: unknown and duplicate keys, unknown roles in rules, threshold 0, empty key lists,
  * duplicated persons or keys are refused with file, line and column. name stands in messages. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/policy_file.h"
 
+#include <assert.h>
+
 #include "base/yaml.h"
 
 #define PEM_TEXT_MAX (256u << 10)
@@ -340,6 +342,55 @@ static const cyaml_schema_value_t host_class_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_host_class, host_class_fields),
 };
 
+static const cyaml_strval_t retention_types[] = {
+	{"issued", 0},
+	{"enrolment", 1},
+	{"host-state", 2},
+	{"release", 3},
+	{"approval", 4},
+	{"policy", 5},
+	{"workload", 6},
+	{"key", 7},
+	{"instance-end", 8},
+	{"rollout", 9},
+	{"elevation", 10},
+	{"incident", 11},
+};
+static_assert(ARRAY_LEN(retention_types) == RETENTION_ENTRY_KINDS, "as retention_entries");
+#define KEEP(type, key, kind)                                                                      \
+	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct type,         \
+		keep[kind], 1, TEXT_MAX)
+#define KEEPS(type)                                                                                \
+	KEEP(type, "launch", RETENTION_LAUNCH), KEEP(type, "renew", RETENTION_RENEW),              \
+		KEEP(type, "refused", RETENTION_REFUSED)
+static const cyaml_schema_field_t retention_entry_fields[] = {
+	CYAML_FIELD_ENUM("type", CYAML_FLAG_STRICT, struct file_retention_entry, type,
+		retention_types, ARRAY_LEN(retention_types)),
+	TEXT(file_retention_entry, keep, 0),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t retention_entry_value = {
+	CYAML_VALUE_MAPPING(
+		CYAML_FLAG_DEFAULT, struct file_retention_entry, retention_entry_fields),
+};
+static const cyaml_schema_field_t retention_class_fields[] = {
+	TEXT(file_retention_class, name, 0),
+	KEEPS(file_retention_class),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t retention_class_value = {
+	CYAML_VALUE_MAPPING(
+		CYAML_FLAG_DEFAULT, struct file_retention_class, retention_class_fields),
+};
+static const cyaml_schema_field_t retention_fields[] = {
+	KEEPS(file_retention),
+	CYAML_FIELD_SEQUENCE("entries", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_retention, entries, &retention_entry_value, 0, RETENTION_ENTRY_KINDS),
+	CYAML_FIELD_SEQUENCE("risk_classes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_retention, risk_classes, &retention_class_value, 0, POLICY_CLASSES_MAX),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t policy_fields[] = {
 	CYAML_FIELD_INT("policy", CYAML_FLAG_DEFAULT, struct file_policy, policy),
 	CYAML_FIELD_INT("version", CYAML_FLAG_DEFAULT, struct file_policy, version),
@@ -383,6 +434,8 @@ static const cyaml_schema_field_t policy_fields[] = {
 		tpm_firmware_minimum),
 	CYAML_FIELD_STRING_PTR("challenge_lifetime", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_policy, challenge_lifetime, 1, TEXT_MAX),
+	CYAML_FIELD_MAPPING_PTR("retention", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_policy, retention, retention_fields),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t policy_schema = {

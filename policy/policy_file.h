@@ -113,6 +113,21 @@ struct file_host_class {
 	struct file_command_line *command_line; /* NULL: not judged */
 	struct file_ima *ima; /* NULL: not judged */
 };
+/* Times by enum retention_kind; NULL: not said. */
+struct file_retention_class {
+	char *name;
+	char *keep[RETENTION_KINDS];
+};
+struct file_retention_entry {
+	unsigned type; /* index into retention_entries */
+	char *keep;
+};
+struct file_retention {
+	char *keep[RETENTION_KINDS];
+	struct file_retention_entry *entries;
+	struct file_retention_class *risk_classes;
+	unsigned entries_count, risk_classes_count;
+};
 struct file_policy {
 	int policy;
 	int64_t version;
@@ -139,6 +154,7 @@ struct file_policy {
 	bool ek_ignore_expiry, ek_ignore_stale_revocation;
 	uint64_t tpm_firmware_minimum;
 	char *challenge_lifetime;
+	struct file_retention *retention; /* NULL: all is kept for ever */
 };
 
 must_use bool policy_file_load(
@@ -230,6 +246,10 @@ must_use bool policy_build_hosts(
 void policy_host_class_release(struct host_class *class);
 /* references.c: frees what was attached, whole or half of it. */
 void policy_reference_detach(struct host_reference *reference);
+/* Judges how long content is kept; the risk classes must have been built. */
+must_use bool policy_build_retention(
+	struct policy *policy, const struct file_policy *file, struct err *err);
+void policy_retention_release(struct policy *policy);
 /* Judges the risk classes; the approvers and host classes must have been built. */
 must_use bool policy_build_classes(
 	struct policy *policy, const struct file_policy *file, struct err *err);

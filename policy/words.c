@@ -209,6 +209,7 @@ bool policy_class_explain(const struct policy *policy, const struct policy_class
 	words_say(&w, "credential: lives %s, renewed after %s",
 		words_duration(class->credential_lifetime, lifetime),
 		words_duration(class->renew_after, renew));
+	words_explain_retention(&w, policy, class);
 	hex_encode(BYTES_OF(class->clause), hex);
 	words_say(&w, "clause: %s", hex);
 	if (w.failed)
@@ -302,6 +303,7 @@ bool policy_summary(const struct policy *policy, json_t **ret, struct err *err)
 	say_keys(&w, policy);
 	say_approvers(&w, policy);
 	say_classes(&w, policy);
+	words_say_retention(&w, policy);
 	hex_encode(BYTES_OF(policy->digest), hex);
 	/* json_pack frees what it was given when it fails. */
 	*ret = json_pack("{s:I,s:s,s:s,s:o,s:o}", "version", (json_int_t)policy->version, "sha256",

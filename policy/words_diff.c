@@ -352,6 +352,7 @@ bool policy_diff(const struct policy *old, const struct policy *new, json_t **re
 	diff_approvers(&d);
 	diff_host_classes(&d);
 	diff_classes(&d, approvals_void);
+	diff_retention(&d);
 	if (!same && json_array_size(changes) == 1)
 		diff_note(&d, DIFF_OTHER, "text", "nothing that is judged changes",
 			"comments, order or layout differ");

@@ -63,6 +63,12 @@ void words_explain_placement(struct words *w, const struct policy_class *class);
 void diff_placement(struct diff *d, const char *subject, const struct policy_class *old,
 	const struct policy_class *new);
 
+/* words_retention.c: how long content is kept. */
+void words_say_retention(struct words *w, const struct policy *policy);
+void words_explain_retention(
+	struct words *w, const struct policy *policy, const struct policy_class *class);
+void diff_retention(struct diff *d);
+
 /* words_diff_identities.c, words_diff_hosts.c, words_diff_classes.c */
 void diff_identities(struct diff *d);
 void diff_host_classes(struct diff *d);

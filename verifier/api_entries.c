@@ -143,7 +143,8 @@ static bool object_find(struct sql *sql, const struct record *record, const char
 	if (!digest || object_get(sql, digest, ret, &why))
 		return true;
 	buf_clear(ret);
-	return why.code == ERR_NOT_FOUND || err_set(err, why.code, "%s", why.text);
+	return why.code == ERR_NOT_FOUND || why.code == ERR_GONE ||
+	       err_set(err, why.code, "%s", why.text);
 }
 
 static bool facts_add(struct sql *sql, struct ledger_entry *e, struct err *err)

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "verifier/record_chain.h"
+#include "verifier/retention_rows.h"
 
 #include <stdlib.h>
 
@@ -62,10 +63,36 @@ static bool filter_read(
 	return true;
 }
 
+/* "content": "kept", or "destroyed" with when, and by which ledger entry. */
+static bool add_content(struct sql *sql, json_t *record, uint64_t index, struct err *err)
+{
+	struct gone gone = {0};
+	char time[TIME_TEXT_MAX];
+	bool is = false;
+	if (!record_gone(sql, index, &gone, &is, err))
+		return false;
+	bool ok =
+		json_object_set_new(record, "content", json_string(is ? "destroyed" : "kept")) == 0;
+	if (is)
+		ok = ok &&
+		     json_object_set_new(
+			     record, "destroyed", json_string(time_format(gone.time, time))) == 0 &&
+		     json_object_set_new(record, "destroyed_by_entry",
+			     json_integer((json_int_t)gone.entry)) == 0;
+	return ok || err_set(err, ERR_NOMEM, "records");
+}
+
+struct listing {
+	struct sql *sql;
+	json_t *list;
+};
+
 static bool record_visited(void *arg, const struct record_row *row, struct err *err)
 {
-	return json_array_append_new(arg, record_json(row)) == 0
-		       ? true
+	const struct listing *listing = arg;
+	OWNED(json_release) json_t *record = record_json(row);
+	return (record && json_array_append(listing->list, record) == 0)
+		       ? add_content(listing->sql, record, row->index, err)
 		       : err_set(err, ERR_NOMEM, "records");
 }
 
@@ -79,7 +106,8 @@ bool serve_records(struct call *call, struct err *err)
 		return err_set(err, ERR_NOMEM, "records");
 	if (!filter_read(call, &filter, host, err) || !call_read(call, &sql, err))
 		return false;
-	bool ok = records_each(sql, &filter, record_visited, list, err);
+	struct listing listing = {.sql = sql, .list = list};
+	bool ok = records_each(sql, &filter, record_visited, &listing, err);
 	store_read_done(call->app->store, &sql);
 	return ok && call_json(call, 200, json_pack("{s:O}", "records", list), err);
 }
@@ -122,14 +150,20 @@ static bool record_answer(struct call *call, struct sql *sql, struct opened *o, 
 	OWNED(json_release) json_t *answer = NULL;
 	if (!record_load(call, sql, o, err))
 		return false;
+	answer = record_json(&o->row);
+	if (!answer)
+		return err_set(err, ERR_NOMEM, "record");
+	if (!add_content(sql, answer, o->row.index, err))
+		return false;
+	if (json_object_get(answer, "destroyed"))
+		return call_json(call, 200, TAKE(answer), err);
 	const uint8_t *digest = record_input_digest(&o->record, "verdict");
 	if (!digest || !object_get(sql, digest, &text, err) ||
 		!json_open(buf_bytes(&text), JSON_INPUT_MAX, &verdict, err))
 		return err->code == ERR_GONE
 			       ? err_wrap(err, "the record's verdict")
 			       : err_set(err, ERR_STORE, "the record's verdict is not stored");
-	answer = record_json(&o->row);
-	if (!answer || json_object_set(answer, "verdict", verdict) != 0)
+	if (json_object_set(answer, "verdict", verdict) != 0)
 		return err_set(err, ERR_NOMEM, "record");
 	return call_json(call, 200, TAKE(answer), err);
 }
@@ -276,9 +310,23 @@ static void fill(struct collection *c, const struct issuer *issuer)
 		b->certs[b->cert_count++] = chain[i];
 }
 
+static bool content_there(struct sql *sql, uint64_t index, struct err *err)
+{
+	struct gone gone;
+	char time[TIME_TEXT_MAX];
+	bool is = false;
+	if (!record_gone(sql, index, &gone, &is, err))
+		return false;
+	return !is || err_set(err, ERR_GONE,
+			      "what this record was decided on was destroyed at %s, as ledger "
+			      "entry %llu says",
+			      time_format(gone.time, time), (unsigned long long)gone.entry);
+}
+
 static bool bundle_make(struct call *call, struct collection *c, struct err *err)
 {
-	if (!record_load(call, c->sql, &c->opened, err))
+	if (!record_load(call, c->sql, &c->opened, err) ||
+		!content_there(c->sql, c->opened.row.index, err))
 		return false;
 	if (!collect_all(c, err) || !prove(c, err) || !vouch(call->app, c, err))
 		return err_set(err, err->code == ERR_GONE ? ERR_GONE : ERR_STORE,

@@ -5,6 +5,7 @@
 #include "base/file.h"
 
 #include <openssl/ssl.h>
+#include "verifier/retention.h"
 #include "verifier/shadow.h"
 
 #include <stdlib.h>
@@ -106,6 +107,7 @@ bool app_open(
 	}
 	if (!store_load(app, options->sql, err) || !app_policy_load(app, err) ||
 		!app_staged_load(app, err) || !shadow_new(app, &app->shadow, err) ||
+		!retention_start(app, &app->retention, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store,
 				app->ledger_log.policy &&
@@ -170,6 +172,7 @@ void app_close(struct app **app)
 	if (self->server)
 		http_server_stop(self->server);
 	workers_free(&self->workers);
+	retention_stop(&self->retention);
 	if (self->shadow)
 		shadow_stop(self->shadow);
 	log_publisher_stop(&self->publisher);

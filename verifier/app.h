@@ -53,6 +53,7 @@ struct app {
 	struct policy_ref *policy;
 	struct policy_ref *staged; /* NULL: none */
 	int64_t staged_seq; /* its row */
+	struct retention *retention; /* destroys what is past its time */
 	struct shadow *shadow; /* judges stored decisions by other policies */
 	SSL_CTX *tls;
 	struct http_server *server;
@@ -91,7 +92,7 @@ struct policy_ref *app_policy(struct app *app);
  * beside the leaf. */
 must_use bool entry_make(struct app *app, enum leaf_type type, int64_t time, struct bytes content,
 	bool keep, struct leaf_row *ret, struct err *err);
-/* A state change, as canonical JSON, appended in a job. Takes the reference to `content`; NULL is
+/* A state change, as canonical JSON with a salt for each field (ledger/fields.h), appended in a job. Takes the reference to `content`; NULL is
  * ERR_NOMEM. */
 must_use bool entry_append(struct app *app, struct store_tx *tx, enum leaf_type type, int64_t time,
 	json_t *content, struct err *err);
@@ -234,6 +235,13 @@ bool serve_approval(struct call *call, struct err *err);
 bool serve_records(struct call *call, struct err *err);
 bool serve_record(struct call *call, struct err *err);
 bool serve_record_bundle(struct call *call, struct err *err);
+bool serve_retention(struct call *call, struct err *err);
+bool serve_retention_sweep(struct call *call, struct err *err);
+bool serve_holds(struct call *call, struct err *err);
+bool serve_hold_set(struct call *call, struct err *err);
+bool serve_hold_lift(struct call *call, struct err *err);
+bool serve_entry_export(struct call *call, struct err *err);
+bool serve_entry_redact(struct call *call, struct err *err);
 bool serve_entries(struct call *call, struct err *err);
 bool serve_object(struct call *call, struct err *err);
 bool serve_incident_open(struct call *call, struct err *err);

@@ -17,10 +17,13 @@
 #define LIFETIME_DEFAULT   (7 * 86400)
 #define LIFETIME_MAX       CREDENTIAL_LIFETIME_MAX
 #define NODE_AGE_DEFAULT   3600
-#define FULL_EVERY_DEFAULT 512u
-#define FULL_EVERY_MAX     4096u /* what a bundle's chain may hold */
+#define GRACE_DEFAULT      (7 * 86400)
+#define GRACE_MIN          86400
+#define GRACE_MAX          (INT64_C(366) * 86400)
 #define THREADS_MAX        256u
 #define CONNECTIONS_MAX    1000000u
+#define FULL_EVERY_DEFAULT 512u
+#define FULL_EVERY_MAX     4096u /* what a bundle's chain may hold */
 
 enum log_format { LOG_FORMAT_TEXT = 0, LOG_FORMAT_JSON };
 
@@ -38,6 +41,7 @@ struct file_config {
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
 	char *content_key, *log_key, *log_origin, *log_directory, *log_policy, *log_quorum_age;
 	char *receipt_key;
+	char *retention_grace;
 	unsigned connections_max, connections_per_peer;
 	enum log_format log_format;
 	enum log_level *log_level;
@@ -127,6 +131,7 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT_OPTIONAL(log_quorum_age),
 	TEXT_OPTIONAL(receipt_key),
 	TEXT_OPTIONAL(host_certificate_lifetime),
+	TEXT_OPTIONAL(retention_grace),
 	NUMBER_OPTIONAL(connections_max),
 	NUMBER_OPTIONAL(connections_per_peer),
 	CYAML_FIELD_ENUM("log_format", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_config,
@@ -336,6 +341,16 @@ static bool admission_take(const struct file_config *file, struct config *config
 	       err_set(err, ERR_CONFIG, "admission_node_age: at least 1s");
 }
 
+static bool retention_take(const struct file_config *file, struct config *config, struct err *err)
+{
+	config->retention_grace = GRACE_DEFAULT;
+	if (file->retention_grace && !time_parse_duration(bytes_str(file->retention_grace),
+					     GRACE_MAX, &config->retention_grace, err))
+		return err_wrap(err, "retention_grace");
+	return config->retention_grace >= GRACE_MIN ||
+	       err_set(err, ERR_CONFIG, "retention_grace: at least 1d");
+}
+
 /* A namespace is named exactly and once: a pattern would admit more than somebody thought of. */
 static bool namespaces_take(const struct file_config *file, struct config *config, struct err *err)
 {
@@ -382,7 +397,8 @@ bool config_parse(struct bytes yaml, const char *name, const char *directory, st
 	bool ok = names_take(file, &config, err) && paths_take(file, directory, &config, err) &&
 		  policy_keys_take(file, directory, &config, err) &&
 		  limits_take(file, &config, err) && quorum_take(file, &config, err) &&
-		  namespaces_take(file, &config, err) && admission_take(file, &config, err) &&
+		  retention_take(file, &config, err) && namespaces_take(file, &config, err) &&
+		  admission_take(file, &config, err) &&
 		  listen_take(file->listen, &config.address, &config.port, err);
 	yaml_free(&schema, data, 0);
 	if (!ok) {

@@ -52,6 +52,8 @@ struct config {
 				   longer; 0: not demanded */
 	char *receipt_key; /* OSSL_STORE URI of a P-256 key; NULL: the signing key */
 	int64_t host_certificate_lifetime; /* seconds; default 7 days */
+	int64_t retention_grace; /* seconds until a shorter retention, or a hold's end, destroys;
+				    default 7 days */
 	unsigned full_appraisal_every; /* renewals of one instance; default 512 */
 	unsigned connections_max, connections_per_peer; /* 0: the front's defaults */
 	struct config_namespace *namespaces; /* whose Pods are admitted, into which environment */

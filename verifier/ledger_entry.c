@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ledger/fields.h"
 #include "verifier/app.h"
 #include "verifier/entries.h"
 
@@ -21,16 +22,31 @@ bool entry_make(struct app *app, enum leaf_type type, int64_t time, struct bytes
 	return true;
 }
 
+/* Each field with a salt of its own, so that it can be shown or taken out alone. */
+static bool seal(struct app *app, const json_t *content, struct buf *ret_kept, struct err *err)
+{
+	uint8_t salts[FIELDS_MAX * FIELD_SALT_LEN];
+	size_t len = json_object_size(content) * FIELD_SALT_LEN;
+	if (len > sizeof(salts))
+		return err_set(err, ERR_INTERNAL, "an entry has at most %u fields", FIELDS_MAX);
+	return random_fill(app->random, salts, len, err) &&
+	       fields_seal(content, bytes_of(salts, len), ret_kept, err);
+}
+
 bool entry_append(struct app *app, struct store_tx *tx, enum leaf_type type, int64_t time,
 	json_t *content, struct err *err)
 {
 	OWNED(json_release) json_t *owned = content;
-	OWNED(buf_release) struct buf text = {0};
+	OWNED(buf_release) struct buf kept = {0};
+	OWNED(fields_release) struct fields fields = {0};
 	OWNED(leaf_row_release) struct leaf_row row = {0};
 	if (!owned)
 		return err_set(err, ERR_NOMEM, "ledger entry");
-	return json_write(owned, false, &text, err) &&
-	       entry_make(app, type, time, buf_bytes(&text), true, &row, err) &&
-	       leaf_append(tx, &row, err) &&
+	if (!seal(app, owned, &kept, err) || !fields_open(buf_bytes(&kept), &fields, err) ||
+		!entry_make(app, type, time, buf_bytes(&fields.committed), false, &row, err))
+		return false;
+	/* What lies beside is not what the leaf commits to, but what that is computed from. */
+	buf_put(&row.content, buf_bytes(&kept));
+	return buf_ok(&row.content, err) && leaf_append(tx, &row, err) &&
 	       entry_subjects_put(tx->sql, row.index, type, owned, err);
 }

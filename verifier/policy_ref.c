@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "verifier/retention_rows.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -194,7 +195,8 @@ bool policy_ref_keep(struct store_tx *tx, const struct policy_ref *ref,
 	for (size_t i = 0; i < ref->reference_count; i++)
 		if (!put_one(tx, &ref->references[i], err))
 			return false;
-	return put_one(tx, &ref->signature, err) && put_one(tx, &ref->signers, err) &&
+	return retention_note_policy(tx->sql, ref->policy, err) &&
+	       put_one(tx, &ref->signature, err) && put_one(tx, &ref->signers, err) &&
 	       put_one(tx, &ref->text, err);
 }
 

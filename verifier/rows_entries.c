@@ -98,22 +98,19 @@ bool entry_subjects_put(struct sql *sql, uint64_t index, enum leaf_type type, co
 	return true;
 }
 
-/* A row of leaves as it was when the index came to be: its content beside it, in clear. */
-static bool fill_one(struct sql *sql, const struct sql_query *q, struct err *err)
+/* At that step contents stood in clear. */
+static bool fill_one(struct sql *sql, uint64_t index, struct bytes leaf_bytes, struct bytes content,
+	struct err *err)
 {
-	OWNED(ledger_entry_release) struct ledger_entry entry = {.index = (uint64_t)sql_int(q, 0)};
+	OWNED(ledger_entry_release) struct ledger_entry entry = {.index = index};
 	struct leaf leaf;
-	sql_put(q, 1, &entry.leaf);
-	sql_put(q, 2, &entry.content);
-	if (!buf_ok(&entry.leaf, err) || !buf_ok(&entry.content, err) ||
-		!sql_exact(q, 3, "leaf salt", entry.salt, sizeof(entry.salt), err) ||
-		!sql_exact(q, 4, "leaf hash", entry.id, sizeof(entry.id), err) ||
-		!leaf_decode(buf_bytes(&entry.leaf), &leaf, err))
-		return false;
+	if (!leaf_decode(leaf_bytes, &leaf, err))
+		return err_set(
+			err, ERR_STORE, "entry %llu: %.200s", (unsigned long long)index, err->text);
 	entry.type = leaf.type;
-	entry.time = leaf.time;
-	return ledger_entry_open(&entry, err) &&
-	       (!entry.said || entry_subjects_put(sql, entry.index, entry.type, entry.said, err));
+	buf_put(&entry.content, content);
+	return buf_ok(&entry.content, err) && ledger_entry_open(&entry, err) &&
+	       (!entry.said || entry_subjects_put(sql, index, entry.type, entry.said, err));
 }
 
 bool entry_subjects_fill(struct sql *sql, struct err *err)
@@ -121,14 +118,13 @@ bool entry_subjects_fill(struct sql *sql, struct err *err)
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	bool more = false;
 	if (!sql_start(sql,
-		    "SELECT idx, bytes, content, salt, hash FROM leaves WHERE content IS NOT NULL "
-		    "ORDER BY idx",
+		    "SELECT idx, bytes, content FROM leaves WHERE content IS NOT NULL ORDER BY idx",
 		    SQL_NO_ARGS, &q, err))
 		return false;
 	while (sql_next(q, &more, err)) {
 		if (!more)
 			return true;
-		if (!fill_one(sql, q, err))
+		if (!fill_one(sql, (uint64_t)sql_int(q, 0), sql_bytes(q, 1), sql_bytes(q, 2), err))
 			return false;
 	}
 	return false;
@@ -136,19 +132,11 @@ bool entry_subjects_fill(struct sql *sql, struct err *err)
 
 /* ---- one entry ---- */
 
-/* The content of a decision is its record, which stays when salt and objects are destroyed. */
-static bool content_load(
-	struct sql *sql, struct leaf_row *row, struct ledger_entry *e, struct err *err)
+/* The content of a decision is its record. */
+static bool content_load(struct sql *sql, struct ledger_entry *e, struct err *err)
 {
 	OWNED(record_row_release) struct record_row record = {0};
-	struct err why = {0};
 	bool found = false;
-	if (!leaf_content_get(sql, row, &why)) {
-		e->destroyed = true;
-		return why.code == ERR_GONE || err_set(err, why.code, "%s", why.text);
-	}
-	memcpy(e->salt, row->salt, sizeof(e->salt));
-	e->content = TAKE_STRUCT(row->content);
 	if (e->type == LEAF_DECISION) {
 		if (!record_get(sql, e->id, &record, &found, err))
 			return false;
@@ -158,33 +146,46 @@ static bool content_load(
 	return true;
 }
 
-static bool leaf_load(struct sql *sql, uint64_t index, struct ledger_entry *e, struct err *err)
+bool entry_leaf_get(
+	struct sql *sql, uint64_t index, struct leaf_row *ret, bool *ret_found, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
-	struct leaf leaf;
+	struct err why = {0};
+	if (leaf_get(sql, index, ret, ret_found, &why))
+		return true;
+	if (why.code != ERR_GONE)
+		return err_set(err, why.code, "%s", why.text);
 	if (!sql_first(sql, "SELECT hash, bytes FROM leaves WHERE idx=?1", SQL_ARGS(sql_u(index)),
 		    &q, err))
 		return false;
-	if (!q)
-		return err_set(err, ERR_NOT_FOUND, "the ledger has no entry %llu",
-			(unsigned long long)index);
-	sql_put(q, 1, &e->leaf);
-	if (!sql_exact(q, 0, "leaf hash", e->id, sizeof(e->id), err) || !buf_ok(&e->leaf, err))
-		return false;
-	if (!leaf_decode(buf_bytes(&e->leaf), &leaf, err))
-		return err_set(
-			err, ERR_STORE, "entry %llu: %.200s", (unsigned long long)index, err->text);
-	e->type = leaf.type;
-	e->time = leaf.time;
-	return true;
+	*ret_found = q != NULL;
+	if (q)
+		sql_put(q, 1, &ret->bytes);
+	return !q || (sql_exact(q, 0, "leaf hash", ret->hash, sizeof(ret->hash), err) &&
+			     buf_ok(&ret->bytes, err));
 }
 
 bool entry_load(struct sql *sql, uint64_t index, struct ledger_entry *ret, struct err *err)
 {
 	OWNED(ledger_entry_release) struct ledger_entry entry = {.index = index};
-	OWNED(leaf_row_release) struct leaf_row row = {.index = index};
-	if (!leaf_load(sql, index, &entry, err) || !content_load(sql, &row, &entry, err) ||
-		!ledger_entry_open(&entry, err))
+	OWNED(leaf_row_release) struct leaf_row row = {0};
+	struct leaf leaf;
+	bool found = false;
+	if (!entry_leaf_get(sql, index, &row, &found, err))
+		return false;
+	if (!found)
+		return err_set(err, ERR_NOT_FOUND, "the ledger has no entry %llu",
+			(unsigned long long)index);
+	if (!leaf_decode(buf_bytes(&row.bytes), &leaf, err))
+		return err_set(
+			err, ERR_STORE, "entry %llu: %.200s", (unsigned long long)index, err->text);
+	entry.type = leaf.type;
+	entry.time = leaf.time;
+	memcpy(entry.id, row.hash, sizeof(entry.id));
+	memcpy(entry.salt, row.salt, sizeof(entry.salt));
+	entry.leaf = TAKE_STRUCT(row.bytes);
+	entry.content = TAKE_STRUCT(row.content);
+	if (!content_load(sql, &entry, err) || !ledger_entry_open(&entry, err))
 		return false;
 	*ret = TAKE_STRUCT(entry);
 	return true;

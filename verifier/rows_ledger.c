@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leaves, records, and the policy in force. What leaves commit to: rows_contents.c. */
-#include "verifier/rows.h"
+#include "verifier/retention_rows.h"
 
 /* ---- leaves ---- */
 
@@ -23,7 +23,8 @@ bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err)
 			tx->sql, row->index, BYTES_OF(row->salt), buf_bytes(&row->content), err))
 		return err_wrap(err, "ledger leaf");
 	tx->edge_changed = true;
-	return tree_append_tiles(&tx->edge, row->hash, &completed, err) &&
+	return retention_note_leaf(tx->sql, row, err) &&
+	       tree_append_tiles(&tx->edge, row->hash, &completed, err) &&
 	       tiles_put(tx->sql, tx->edge.size, &completed, err);
 }
 
@@ -84,14 +85,15 @@ static bool record_read(const struct sql_query *q, struct record_row *ret, struc
 bool record_insert(struct sql *sql, const struct record_row *row, struct err *err)
 {
 	return sql_exec(sql,
-		"INSERT INTO records(" RECORD_COLUMNS
-		", cose) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
-		SQL_ARGS(sql_u(row->index), sql_b(BYTES_OF(row->id)), sql_i(row->time),
-			sql_i(row->purpose), sql_b(BYTES_OF(row->host)),
-			sql_b(BYTES_OF(row->instance)), sql_t(bytes_str(row->workload)),
-			sql_b(BYTES_OF(row->release)), sql_i(row->trusted),
-			sql_b(buf_bytes(&row->cose))),
-		NULL, err);
+		       "INSERT INTO records(" RECORD_COLUMNS
+		       ", cose) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+		       SQL_ARGS(sql_u(row->index), sql_b(BYTES_OF(row->id)), sql_i(row->time),
+			       sql_i(row->purpose), sql_b(BYTES_OF(row->host)),
+			       sql_b(BYTES_OF(row->instance)), sql_t(bytes_str(row->workload)),
+			       sql_b(BYTES_OF(row->release)), sql_i(row->trusted),
+			       sql_b(buf_bytes(&row->cose))),
+		       NULL, err) &&
+	       retention_note_record(sql, row, err);
 }
 
 bool record_get(struct sql *sql, const uint8_t id[SHA256_LEN], struct record_row *ret,

@@ -5,6 +5,7 @@
  * triggers hold even this program to it.
  */
 #include "verifier/entries.h"
+#include "verifier/retention_rows.h"
 
 #include <stdio.h>
 
@@ -241,7 +242,6 @@ static const char schema_entries[] =
 	"STRICT, WITHOUT ROWID;"
 	"CREATE TRIGGER entry_subjects_fixed BEFORE UPDATE ON entry_subjects"
 	" BEGIN SELECT RAISE(ABORT, 'what an entry is about is immutable'); END;";
-
 /* Contents are sealed (vault.h). What there is in clear goes out of the immutable rows here, and is
  * sealed when the content key is at hand (contents_seal). A data key's row is overwritten in place and
  * never deleted. */
@@ -266,6 +266,47 @@ static const char schema_contents[] =
 	"CREATE TRIGGER data_keys_kept BEFORE DELETE ON data_keys BEGIN SELECT RAISE(ABORT, 'a "
 	"data "
 	"key is overwritten in place'); END;";
+
+/* Retention: what rests on what, what has gone, holds. */
+static const char schema_retention[] =
+	"CREATE TABLE histories(host BLOB NOT NULL, instance BLOB NOT NULL, workload TEXT NOT "
+	"NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, launch INTEGER NOT NULL, renew "
+	"INTEGER NOT NULL, refused INTEGER NOT NULL, kept INTEGER NOT NULL CHECK(kept>=0), PRIMARY "
+	"KEY(host, instance, workload)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX histories_old ON histories(last, host, instance) WHERE kept>0;"
+	"CREATE INDEX records_history ON records(host, instance, idx);"
+	"CREATE TABLE record_gone(idx INTEGER PRIMARY KEY REFERENCES records(idx), entry INTEGER "
+	"NOT NULL REFERENCES leaves(idx) DEFERRABLE INITIALLY DEFERRED, time INTEGER NOT NULL) "
+	"STRICT;"
+	"CREATE TABLE object_refs(digest BLOB PRIMARY KEY NOT NULL, count INTEGER NOT NULL "
+	"CHECK(count>0)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE policy_references(policy BLOB NOT NULL, digest BLOB NOT NULL, PRIMARY "
+	"KEY(policy, digest)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX policy_references_digest ON policy_references(digest);"
+	"CREATE TABLE entries(idx INTEGER PRIMARY KEY REFERENCES leaves(idx), type INTEGER NOT "
+	"NULL, time INTEGER NOT NULL, gone INTEGER REFERENCES leaves(idx) DEFERRABLE INITIALLY "
+	"DEFERRED, gone_time INTEGER NOT NULL DEFAULT 0) STRICT;"
+	"CREATE INDEX entries_old ON entries(type, idx) WHERE gone IS NULL;"
+	"ALTER TABLE policies ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE policies_seen(seq INTEGER PRIMARY KEY, digest BLOB NOT NULL, version INTEGER "
+	"NOT NULL, seen INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE retention(id INTEGER PRIMARY KEY CHECK(id=1), time INTEGER NOT NULL, "
+	"finished INTEGER NOT NULL) STRICT;"
+	"INSERT INTO retention(id, time, finished) VALUES(1, 0, 0);"
+	"CREATE TABLE holds(id INTEGER PRIMARY KEY, host BLOB, workload TEXT NOT NULL, release "
+	"BLOB, time_from INTEGER NOT NULL, time_to INTEGER NOT NULL, reason TEXT NOT NULL, by_whom "
+	"TEXT NOT NULL, set_at INTEGER NOT NULL, lift_by TEXT NOT NULL DEFAULT '', lift_reason "
+	"TEXT NOT NULL DEFAULT '', lift_asked INTEGER NOT NULL DEFAULT 0, lifted_by TEXT NOT NULL "
+	"DEFAULT '', lifted INTEGER NOT NULL DEFAULT 0) STRICT;"
+	"CREATE TRIGGER holds_fixed BEFORE UPDATE OF id, host, workload, release, time_from, "
+	"time_to, reason, by_whom, set_at ON holds BEGIN SELECT RAISE(ABORT, 'a hold is "
+	"immutable'); END;"
+	"CREATE TRIGGER holds_kept BEFORE DELETE ON holds BEGIN SELECT RAISE(ABORT, 'a hold is "
+	"kept'); END;"
+	"CREATE TRIGGER record_gone_fixed BEFORE UPDATE ON record_gone BEGIN SELECT RAISE(ABORT, "
+	"'what has gone stays gone'); END;"
+	"CREATE TRIGGER record_gone_kept BEFORE DELETE ON record_gone BEGIN SELECT RAISE(ABORT, "
+	"'what has gone stays gone'); END;";
 
 static bool meta_make(struct sql *sql, struct err *err)
 {
@@ -295,6 +336,7 @@ static const struct {
 	{schema_9, policies_fill},
 	{schema_entries, entry_subjects_fill},
 	{schema_contents, NULL},
+	{schema_retention, retention_fill},
 };
 
 int store_schema_version(void)

@@ -250,6 +250,7 @@ static void entries__old_database__indexed_from_its_contents(void **state)
 {
 	(void)state;
 	struct sql *sql = NULL;
+	struct key *kek = NULL;
 	char path[128];
 	uint64_t next = 9;
 	unsigned before = 0, after = 0;
@@ -258,19 +259,17 @@ static void entries__old_database__indexed_from_its_contents(void **state)
 		.end = INT64_MAX,
 		.limit = ENTRIES_PAGE_MAX,
 		.bytes_max = ENTRIES_PAGE_BYTES};
-	struct key *kek = NULL;
 	app_close(&w.app);
-	(void)world_path(&w, "content.key", path);
-	assert_ok(key_from_uri(path, &kek, &w.err), w.err);
 	(void)world_path(&w, "verifier.db", path);
 	assert_ok(sql_sqlite.open(path, true, &sql, &w.err), w.err);
+	(void)world_path(&w, "content.key", path);
+	assert_ok(key_from_uri(path, &kek, &w.err), w.err);
 	struct vault *vault = content_vault(sql, kek);
 	assert_ok(entries_each(sql, &filter, count_visited, &before, &next, &w.err), w.err);
 	assert_int_equal(next, 0);
 	content_unseal(sql);
 	assert_ok(sql->ops->script(sql, UNDO_TO_9, &w.err), w.err);
 	assert_ok(store_migrate(sql, &w.err), w.err);
-	sql->vault = NULL;
 	vault_free(&vault);
 	vault = content_vault(sql, kek);
 	assert_ok(contents_seal(sql, &w.err), w.err);

@@ -162,7 +162,7 @@ static void chain__object_damaged__said(void **state)
 
 	(void)state;
 	sql = database();
-	assert_ok(sql_exec(sql, "UPDATE objects SET bytes=x'00' WHERE digest=?1",
+	assert_ok(sql_exec(sql, "UPDATE objects SET sealed=x'00' WHERE digest=?1",
 			  SQL_ARGS(sql_b(BYTES_OF(context))), NULL, &w.err),
 		w.err);
 	sql_close(&sql);
