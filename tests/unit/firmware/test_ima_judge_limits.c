@@ -480,6 +480,33 @@ static void judge__more_entries_than_there_are__an_error(void **unused)
 	free(findings);
 }
 
+/* The bank is told of where it attests entries; nothing new is no news. */
+static void padded_bank__nothing_new__not_told_again(void **unused)
+{
+	struct ima_pcrs pcrs;
+
+	(void)unused;
+	list_again();
+	assert_ok(ima_replay(buf_bytes(&list), DIGEST_SHA1, DIGEST_SHA256, IMA_EXTEND_PADDED, &pcrs,
+			  &err),
+		err);
+	assert_ok(ima_rules_parse(BYTES_LIT("padded allow"), &rules, &err), err);
+	input.log = buf_bytes(&list);
+	input.quoted[0] = bytes_of(pcrs.value[IMA_PCR], SHA256_LEN);
+	input.rules = rules;
+	assert_ok(ima_appraise(&state, &input, &made, &result, &err), err);
+	assert_int_equal(result.findings.total, 0);
+	ima_rules_free(&rules);
+	assert_ok(ima_rules_parse(BYTES_LIT(""), &rules, &err), err);
+	input.rules = rules;
+	state = made;
+	input.first = made.next;
+	input.log = (struct bytes){0};
+	assert_ok(ima_appraise(&state, &input, &made, &result, &err), err);
+	assert_true(result.advance.matched);
+	assert_int_equal(result.findings.total, 0);
+}
+
 static void tracked__second_pcr__its_entries_are_quoted_too(void **unused)
 {
 	static const uint8_t zeros[SHA256_LEN];
@@ -525,6 +552,7 @@ int main(void)
 		TEST(wanted__as_many_as_there_may_be__all_seen),
 		TEST(entries__more_than_are_read_ahead__each_told_by_its_number),
 		TEST(judge__more_entries_than_there_are__an_error),
+		TEST(padded_bank__nothing_new__not_told_again),
 		TEST(tracked__second_pcr__its_entries_are_quoted_too),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -252,6 +252,16 @@ static void renewal__at_the_end_of_its_references__until_that_second(void **stat
 	assert_refused(boot.s, REASON_STATE_STALE);
 }
 
+static void renewal__refused_for_its_ima_log__fits_no_class(void **state)
+{
+	(void)state;
+	ima_renewal();
+	boot.s->claims.ima_start--;
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_STATE_STALE);
+	assert_false(checked("boot: host class"));
+}
+
 /* ---- the IMA log ---- */
 
 static void ima__not_from_where_it_ended__said(void **state)
@@ -420,6 +430,7 @@ int main(void)
 		T(boot__under_no_risk_class__reported),
 		T(renewal__of_the_second_class__stays_with_it),
 		T(renewal__at_the_end_of_its_references__until_that_second),
+		T(renewal__refused_for_its_ima_log__fits_no_class),
 		T(ima__not_from_where_it_ended__said),
 		T(ima__no_prefix_fits__the_quoted_value_said),
 		T(ima__accepted__said_how_many),
