@@ -225,6 +225,28 @@ static void pcr__differs__both_values_and_its_last_event_said(void **state)
 	assert_first(REASON_FIRMWARE_PCR, log, quoted, "firmware log: its last event there is 8");
 }
 
+static void facts__given_back__are_gone(void **state)
+{
+	struct scene *s = boot.s;
+	struct boot_facts *facts = NULL;
+	struct appraisal *a;
+	bool ok = false;
+
+	(void)state;
+	boot_golden("secure-boot", "", "");
+	scene_attest(s);
+	a = appraisal_new(&s->context, &s->state_in, s->verdict, &s->err);
+	assert_non_null(a);
+	assert_ok(appraisal_parse(a, buf_bytes(&s->evidence), &ok, &s->err), s->err);
+	assert_true(check_quote(a, &s->err));
+	assert_ok(boot_facts_of(a, &facts, &s->err), s->err);
+	assert_non_null(facts);
+	boot_facts_free(&facts);
+	assert_null(facts);
+	boot_facts_free(&facts);
+	appraisal_free(&a);
+}
+
 /* ---- systemd's log ---- */
 
 static void systemd__bank_lacking__refused(void **state)
@@ -460,6 +482,7 @@ int main(void)
 		T(log__renamed_or_error_separator__said),
 		T(log__event_in_another_bank_alone__is_in_no_pcr),
 		T(pcr__differs__both_values_and_its_last_event_said),
+		T(facts__given_back__are_gone),
 		T(systemd__bank_lacking__refused),
 		T(systemd__phase_of_odd_letters__told_apart),
 		T(systemd__nothing_measured_later__not_said),
