@@ -14,13 +14,13 @@
 #include "policy/policy_file.h"
 #include "tests/unit/policy/ima_scene.h"
 
-enum { OF_THE_BOOT = 0, OF_WORDS, OF_IMA, OF_DIGESTS };
+enum { OF_THE_BOOT = 0, OF_REPLAY, OF_WORDS, OF_IMA, OF_DIGESTS };
 
 SEAM(event_log_open,
 	(struct bytes in, enum event_log_kind kind, enum digest_alg bank, struct event_log *ret,
 		struct err *err),
 	(in, kind, bank, ret, err))
-SEAM(event_log_replay,
+SEAM_OF(OF_REPLAY, event_log_replay,
 	(const struct event_log *log, enum digest_alg bank, struct pcr_bank *ret, struct err *err),
 	(log, bank, ret, err))
 SEAM(event_log_start,
@@ -248,6 +248,23 @@ static void S12__renewal__undecided_where_a_call_fails(void **ignored)
 	appraise_each_malformed();
 }
 
+/* What is not replayed is held against nothing more. */
+static void S12__firmware_log_not_replayed__refused_as_that(void **ignored)
+{
+	(void)ignored;
+	boot_machine("other-command-line");
+	scene_attest(boot.s);
+	seam.group = OF_REPLAY;
+	each_seam(run_appraise, no_verdict);
+	seam.code = ERR_FORMAT;
+	seam.at = seam.seen = 0;
+	seam.armed = true;
+	assert_true(run_appraise(NULL));
+	assert_int_equal(verdict.reason_count, 1);
+	assert_int_equal(verdict.reasons[0].code, REASON_FIRMWARE_LOG);
+	assert_string_equal(verdict.reasons[0].subject, "firmware log");
+}
+
 /* Two classes, and the machine fits neither: findings are written down for both. */
 static void S12__boot_of_no_class__undecided_where_a_call_fails(void **ignored)
 {
@@ -460,6 +477,7 @@ int main(void)
 		T(S12__boot__undecided_where_a_call_fails),
 		T(S12__boot__never_trusted_where_a_parser_fails),
 		T(S12__renewal__undecided_where_a_call_fails),
+		T(S12__firmware_log_not_replayed__refused_as_that),
 		T(S12__boot_of_no_class__undecided_where_a_call_fails),
 		T(S12__words_of_an_ima_finding__undecided_without_memory),
 		T(S12__words_of_an_event__undecided_without_memory),

@@ -225,6 +225,46 @@ static void pcr__differs__both_values_and_its_last_event_said(void **state)
 	assert_first(REASON_FIRMWARE_PCR, log, quoted, "firmware log: its last event there is 8");
 }
 
+static void pcr__each_that_the_boot_fills__is_compared(void **state)
+{
+	(void)state;
+	boot_golden("secure-boot", "", "");
+	for (unsigned pcr = 0; pcr < 15; pcr++) {
+		char subject[16];
+
+		snprintf(subject, sizeof(subject), "PCR %u", pcr);
+		boot.s->pcrs.values[pcr][0] ^= 1;
+		scene_run(boot.s);
+		if (pcr == IMA_PCR) {
+			assert_trusted(boot.s);
+		} else {
+			assert_refused(boot.s, REASON_FIRMWARE_PCR);
+			assert_string_equal(boot.s->verdict->reasons[0].subject, subject);
+		}
+		boot.s->pcrs.values[pcr][0] ^= 1;
+	}
+}
+
+static void pcr__of_the_first_event_alone__numbered_all_the_same(void **state)
+{
+	(void)state;
+	log_maker_start(&maker, banks, ARRAY_LEN(banks));
+	log_maker_text(&maker, 9, EV_IPL, "x");
+	log_maker_separators(&maker, 0, 7);
+	boot_made(&maker, BOOT_RISK, ANY);
+	boot_attach(buf_bytes(&boot.firmware));
+	boot.s->pcrs.values[9][0] ^= 1;
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_FIRMWARE_PCR);
+	assert_string_equal(
+		boot.s->verdict->reasons[0].where, "firmware log: its last event there is 0");
+	boot.s->pcrs.values[9][0] ^= 1;
+	boot.s->pcrs.values[8][0] ^= 1;
+	scene_run(boot.s);
+	assert_string_equal(
+		boot.s->verdict->reasons[0].where, "firmware log: no event in this PCR");
+}
+
 static void facts__given_back__are_gone(void **state)
 {
 	struct scene *s = boot.s;
@@ -482,6 +522,8 @@ int main(void)
 		T(log__renamed_or_error_separator__said),
 		T(log__event_in_another_bank_alone__is_in_no_pcr),
 		T(pcr__differs__both_values_and_its_last_event_said),
+		T(pcr__each_that_the_boot_fills__is_compared),
+		T(pcr__of_the_first_event_alone__numbered_all_the_same),
 		T(facts__given_back__are_gone),
 		T(systemd__bank_lacking__refused),
 		T(systemd__phase_of_odd_letters__told_apart),
