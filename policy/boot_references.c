@@ -131,7 +131,7 @@ static bool ask(struct boot_case *c, const struct host_reference *reference, str
 static void refuse_event(struct boot_case *c, const struct baseline_finding *f)
 {
 	char subject[64], where[64] = "firmware log: no event";
-	char expected[REASON_TEXT_MAX], actual[REASON_TEXT_MAX], hex[2 * DIGEST_LEN_MAX + 1] = "";
+	char expected[REASON_TEXT_MAX], actual[REASON_TEXT_MAX], hex[2 * DIGEST_LEN_MAX + 1];
 
 	if (event_type_name(f->type))
 		snprintf(subject, sizeof(subject), "PCR %u, %s", f->pcr, event_type_name(f->type));
@@ -139,13 +139,10 @@ static void refuse_event(struct boot_case *c, const struct baseline_finding *f)
 		snprintf(subject, sizeof(subject), "PCR %u, event type 0x%08x", f->pcr, f->type);
 	if (f->event >= 0)
 		snprintf(where, sizeof(where), "firmware log event %lld", (long long)f->event);
-	if (f->expected.len)
-		hex_encode(bytes_of(f->expected.bytes, f->expected.len), hex);
+	hex_encode(bytes_of(f->expected.bytes, f->expected.len), hex);
 	snprintf(expected, sizeof(expected), "%s%s%s", hex, hex[0] ? "  " : "no such event",
 		f->expected_text);
-	hex[0] = '\0';
-	if (f->found.len)
-		hex_encode(bytes_of(f->found.bytes, f->found.len), hex);
+	hex_encode(bytes_of(f->found.bytes, f->found.len), hex);
 	snprintf(actual, sizeof(actual), "%s%s%s", hex, hex[0] ? "  " : "no such event",
 		f->found_text);
 	verdict_refuse(
