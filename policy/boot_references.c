@@ -91,6 +91,11 @@ struct judgement {
 	struct opinion nearest_opinion;
 };
 
+static void judgement_release(struct judgement *j)
+{
+	opinion_release(&j->nearest_opinion);
+}
+
 static void keep_nearest(
 	struct judgement *j, const struct host_reference *reference, struct opinion *opinion)
 {
@@ -215,14 +220,13 @@ static void conclude(struct boot_case *c, const struct judgement *j)
 
 bool boot_judge_references(struct boot_case *c, struct err *err)
 {
+	OWNED(judgement_release)
 	struct judgement j = {.wanted = c->facts->judged & ~c->class->may_vary};
-	bool ok = true;
 
-	for (size_t i = 0; ok && i < c->class->reference_count; i++)
-		if (c->class->references[i].kind != REFERENCE_IMA_RULES)
-			ok = ask(c, &c->class->references[i], &j, err);
-	if (ok)
-		conclude(c, &j);
-	opinion_release(&j.nearest_opinion);
-	return ok;
+	for (size_t i = 0; i < c->class->reference_count; i++)
+		if (c->class->references[i].kind != REFERENCE_IMA_RULES &&
+			!ask(c, &c->class->references[i], &j, err))
+			return false;
+	conclude(c, &j);
+	return true;
 }

@@ -265,10 +265,10 @@ static void S12__firmware_log_not_replayed__refused_as_that(void **ignored)
 	assert_string_equal(verdict.reasons[0].subject, "firmware log");
 }
 
-/* Two classes, and the machine fits neither: findings are written down for both. */
+/* Two classes, and the machine fits neither: findings are written down for both, and for both references of one. */
 static void S12__boot_of_no_class__undecided_where_a_call_fails(void **ignored)
 {
-	struct buf golden = {0};
+	struct buf golden = {0}, more = {0};
 	uint8_t digest[SHA256_LEN];
 	char hex[2 * SHA256_LEN + 1];
 
@@ -277,13 +277,17 @@ static void S12__boot_of_no_class__undecided_where_a_call_fails(void **ignored)
 	assert_ok(sha256_of(buf_bytes(&golden), digest, &boot.s->err), boot.s->err);
 	hex_encode(BYTES_OF(digest), hex);
 	buf_clear(&boot.lines);
+	boot_read("other-initramfs", "firmware.log", &more);
 	boot_reference("golden-log", buf_bytes(&golden), "");
+	boot_reference("golden-log", buf_bytes(&more), "");
 	buf_printf(&boot.lines,
 		"  - name: edge\n    references: [ {kind: golden-log, sha256: %s} ]\n", hex);
 	boot_policy(SCENE_CLASS_LINES "    host_classes: [server, edge]\n", "");
 	boot_attach(buf_bytes(&golden));
+	boot_attach(buf_bytes(&more));
 	appraise_each(false);
 	buf_release(&golden);
+	buf_release(&more);
 }
 
 /* ---- words ---- */

@@ -20,6 +20,7 @@ static void reference__events_that_differ__in_its_words_and_the_logs(void **stat
 	assert_refused(boot.s, REASON_FIRMWARE_EVENT);
 	assert_string_equal(r->subject, "PCR 9, EV_IPL");
 	assert_string_equal(r->where, "firmware log event 8");
+	assert_false(checked("PCRs as references accept them"));
 	assert_memory_equal(r->expected, x, 64);
 	assert_memory_equal(r->actual, y, 64);
 	assert_memory_equal(r->expected + 64, "  ", 2);
@@ -202,7 +203,8 @@ static void reference__two_as_near__the_first_is_told(void **state)
 		assert_int_equal(boot.s->verdict->reason_count, 2);
 		/* x was expected in the PCR of the first one, nothing in the other. */
 		assert_memory_equal(boot.s->verdict->reasons[swap].expected, "2d711642", 8);
-		assert_memory_equal(boot.s->verdict->reasons[1 - swap].expected, "no such event", 13);
+		assert_memory_equal(
+			boot.s->verdict->reasons[1 - swap].expected, "no such event", 13);
 	}
 	buf_release(&eight);
 	buf_release(&nine);
