@@ -123,6 +123,50 @@ static void log__event_in_another_bank_alone__is_in_no_pcr(void **state)
 	assert_true(checked("kernel command lines: 1, as the host class demands"));
 }
 
+/* One letter in each two bytes, or in each byte: not half of it. */
+static void line__of_odd_length_with_a_nul__is_none(void **state)
+{
+	(void)state;
+	log_start();
+	log_maker_event(&maker, 12, EV_IPL, bytes_of("r\0o", 3));
+	log_maker_text(&maker, 0, EV_ACTION, "x"); /* goes on with a zero */
+	boot_made(&maker, BOOT_RISK, ANY "    may_vary: [12]\n    command_line: {allow: [ro]}\n");
+	boot_attach(buf_bytes(&boot.firmware));
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_COMMAND_LINE);
+}
+
+static void line__first_event_of_a_pcr_left_open__is_one(void **state)
+{
+	(void)state;
+	log_maker_start(&maker, banks, ARRAY_LEN(banks));
+	log_maker_text(&maker, 12, EV_IPL, "rw");
+	log_maker_separators(&maker, 0, 7);
+	log_maker_text(&maker, 12, EV_IPL, "ro");
+	boot_made(&maker, BOOT_RISK, ANY "    may_vary: [12]\n    command_line: {allow: [ro]}\n");
+	boot_attach(buf_bytes(&boot.firmware));
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_COMMAND_LINE);
+	assert_string_equal(boot.s->verdict->reasons[0].where, "firmware log event 0");
+}
+
+static void line__one_held_and_one_left_open__both_count(void **state)
+{
+	struct buf data = {0};
+
+	(void)state;
+	log_start();
+	buf_put_str(&data, "kernel_cmdline: ro");
+	log_maker_put(&maker, 8, EV_IPL, BYTES_LIT("ro"), buf_bytes(&data));
+	buf_release(&data);
+	log_maker_text(&maker, 12, EV_IPL, "ro");
+	boot_made(&maker, BOOT_RISK, ANY "    may_vary: [12]\n    command_line: {allow: [ro]}\n");
+	boot_attach(buf_bytes(&boot.firmware));
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_true(checked("kernel command lines: 2, as the host class demands"));
+}
+
 static void pcr__differs__both_values_and_its_last_event_said(void **state)
 {
 	static const uint8_t more[SHA256_LEN] = {1};
@@ -273,6 +317,9 @@ int main(void)
 		T(log__event_where_nothing_proves_it__numbered),
 		T(log__renamed_or_error_separator__said),
 		T(log__event_in_another_bank_alone__is_in_no_pcr),
+		T(line__of_odd_length_with_a_nul__is_none),
+		T(line__first_event_of_a_pcr_left_open__is_one),
+		T(line__one_held_and_one_left_open__both_count),
 		T(pcr__differs__both_values_and_its_last_event_said),
 		T(pcr__each_that_the_boot_fills__is_compared),
 		T(pcr__of_the_first_event_alone__numbered_all_the_same),
