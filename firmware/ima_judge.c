@@ -120,9 +120,10 @@ static void judge_kernel(struct judge *j, const struct ima_entry *entry)
 
 	if (ima_kernel_version(entry->field[IMA_FIELD_BUF], version)) {
 		order = 0;
-		for (size_t i = 0; i < 3 && order == 0; i++)
-			order = (version[i] > j->rules->kernel_min[i]) -
-				(version[i] < j->rules->kernel_min[i]);
+		for (size_t i = 0; i < ARRAY_LEN(version); i++)
+			if (order == 0)
+				order = (version[i] > j->rules->kernel_min[i]) -
+					(version[i] < j->rules->kernel_min[i]);
 	}
 	if (order < 0)
 		(void)add(j, IMA_KERNEL_OLD, entry);
@@ -133,7 +134,7 @@ static void judge_kernel(struct judge *j, const struct ima_entry *entry)
 /* The template digest vouches for digest and buffer, but not for one being the other's hash. */
 static void judge_content(struct judge *j, const struct ima_entry *entry)
 {
-	struct digest digest;
+	struct digest digest = {0};
 
 	if (!digest_of(entry->alg, entry->field[IMA_FIELD_BUF], &digest, NULL) ||
 		!bytes_equal(digest_bytes(&digest), entry->digest))
@@ -228,10 +229,10 @@ static bool judge_signature(
 		!ima_modsig_check(entry, input->keys, input->key_count, &ret->result, &by, j->err))
 		return false;
 	ret->verified = ret->result == IMA_SIGNED_GOOD;
-	for (size_t i = 0; i < j->rules->glob_count && ret->verified; i++) {
+	for (size_t i = 0; i < j->rules->glob_count; i++) {
 		const struct ima_glob *glob = &j->rules->globs[i];
 
-		if (glob->kind == IMA_GLOB_SIGNED &&
+		if (ret->verified && glob->kind == IMA_GLOB_SIGNED &&
 			bytes_equal_str(glob->key, input->keys[by].name) &&
 			glob_match(ima_known_path(&glob->known), entry->path))
 			ret->allowed = true;

@@ -85,6 +85,51 @@ static void pattern__another_algorithm_or_kind__does_not_allow(void **unused)
 	assert_int_equal(found(IMA_UNKNOWN_FILE), 1);
 }
 
+/* Of the same length and by another algorithm: the bytes are not enough. Nor is a rule for a buffer. */
+static void pattern__digest_by_an_algorithm_unknown__does_not_allow(void **unused)
+{
+	char rule[256];
+	char hex[65];
+
+	(void)unused;
+	hex_encode(bytes_of(ones, 32), hex);
+	list_again();
+	put_digest("sm3-256:", bytes_of(ones, 32), "/usr/lib/x");
+	snprintf(rule, sizeof(rule), "glob sha256:%s  /usr/**", hex);
+	appraise(rule);
+	assert_int_equal(found(IMA_WEAK_DIGEST), 1);
+	list_again();
+	ima_make_file(&list, "/bin/x", "x");
+	appraise("buffer /bin/x sha256:" X);
+	assert_int_equal(found(IMA_UNKNOWN_FILE), 1);
+}
+
+static void nearest__more_known_than_are_told__the_first_of_them(void **unused)
+{
+	static const char rules_of_one[] =
+		"sha256:a0"
+		"00000000000000000000000000000000000000000000000000000000000000  /bin/x\n"
+		"sha256:a1"
+		"00000000000000000000000000000000000000000000000000000000000000  /bin/x\n"
+		"sha256:a2"
+		"00000000000000000000000000000000000000000000000000000000000000  /bin/x\n"
+		"sha256:a3"
+		"00000000000000000000000000000000000000000000000000000000000000  /bin/x\n";
+
+	(void)unused;
+	list_again();
+	for (size_t i = 0; i < IMA_FINDINGS_MAX + 1; i++)
+		ima_make_file(&list, "/bin/x", "x");
+	appraise(rules_of_one);
+	assert_int_equal(result.findings.total, IMA_FINDINGS_MAX + 1);
+	assert_int_equal(found(IMA_OTHER_DIGEST), IMA_FINDINGS_MAX + 1);
+	assert_int_equal(result.findings.count, IMA_FINDINGS_MAX);
+	for (size_t i = 0; i < IMA_FINDINGS_MAX; i++) {
+		assert_int_equal(result.findings.list[i].nearest_count, IMA_NEAREST_MAX);
+		assert_int_equal(result.findings.list[i].nearest[2].data[0], 0xa2);
+	}
+}
+
 static void ignored__module_or_policy__only_what_may_be(void **unused)
 {
 	(void)unused;
@@ -138,6 +183,46 @@ static void signature__not_asked_for__not_told(void **unused)
 	assert_int_equal(result.findings.total, 1);
 	assert_int_equal(made.modules, 1);
 	assert_int_equal(made.modules_unsigned, 1);
+}
+
+/* An entry of ima-sig whose signature is none. */
+static void put_bad_signature(const char *path)
+{
+	buf_clear(&data);
+	ima_make_digest(&data, "sha256:", bytes_of(ones, 32));
+	ima_make_path(&data, path);
+	ima_make_field(&data, BYTES_LIT("\x03\x02\x04"));
+	ima_make_entry(&list, DIGEST_SHA1, IMA_PCR, "ima-sig", buf_bytes(&data));
+}
+
+/* Only rules that ask for a signature ask for one. */
+static void signature__where_none_is_asked_for__is_not_looked_at(void **unused)
+{
+	(void)unused;
+	list_again();
+	put_bad_signature("/usr/bin/x");
+	appraise("ignore /usr/**");
+	assert_int_equal(result.findings.total, 0);
+	assert_int_equal(result.findings.ignored, 1);
+	appraise("glob sha256:" OTHER "  /usr/**");
+	assert_int_equal(found(IMA_UNKNOWN_FILE), 1);
+	appraise("signed distro /usr/**");
+	assert_int_equal(found(IMA_BAD_SIGNATURE), 1);
+	/* That of a module is, but nobody asked who signed it. */
+	list_again();
+	put_bad_signature("/lib/modules/a.ko");
+	appraise("");
+	assert_int_equal(found(IMA_UNKNOWN_FILE), 1);
+	assert_int_equal(made.modules_unsigned, 1);
+}
+
+static void module__signed_and_known_by_its_digest__accepted(void **unused)
+{
+	(void)unused;
+	list_again();
+	ima_make_signed(&list, "/lib/modules/a.ko", "x", key, signer.keyid, false);
+	check_accepted(X "  /lib/modules/a.ko\nmodules signed");
+	assert_int_equal(made.modules_unsigned, 0);
 }
 
 static void module__by_each_ending__and_no_other(void **unused)
@@ -258,6 +343,14 @@ static void buffer__measured_by_an_unknown_hash__told(void **unused)
 	appraise("buffer selinux-state *");
 	assert_int_equal(found(IMA_BUFFER_DIGEST), 1);
 	assert_int_equal(result.findings.total, 1);
+	/* By none at all. */
+	list_again();
+	ima_make_path(&data, "selinux-state");
+	ima_make_field(&data, BYTES_LIT("x"));
+	ima_make_entry(&list, DIGEST_SHA1, IMA_PCR, "n-ng|buf", buf_bytes(&data));
+	appraise("buffer selinux-state *");
+	assert_int_equal(found(IMA_BUFFER_DIGEST), 1);
+	assert_int_equal(result.findings.total, 1);
 }
 
 static void kernel__each_part_of_its_version__counts_in_turn(void **unused)
@@ -266,26 +359,23 @@ static void kernel__each_part_of_its_version__counts_in_turn(void **unused)
 		const char *version;
 		bool old;
 	} cases[] = {
-		{"6.6.7", false},
-		{"6.6.8", false},
-		{"6.7.0", false},
-		{"7.0.0", false},
-		{"6.6.6", true},
-		{"6.5.9", true},
-		{"5.9.9", true},
-		{"6.6", true},
-		{"six", true},
+		{"6.6.7", false}, {"6.6.8", false}, {"6.7.0", false}, {"7.0.0", false},
+		{"6.6.6", true}, {"6.5.9", true}, {"5.9.9", true}, {"6.6", true}, {"six", true},
+		{"7", true}, /* of a form that no kernel has */
 	};
 
 	(void)unused;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		list_again();
 		ima_make_buffer(&list, "kernel_version", bytes_str(cases[i].version));
-		appraise("kernel 6.6.7");
+		ima_make_file(&list, "/bin/x", "x");
+		appraise("kernel 6.6.7\n" RULE_X);
 		if (found(IMA_KERNEL_OLD) != cases[i].old)
 			fail_msg("%s", cases[i].version);
 		assert_int_equal(result.findings.total, cases[i].old);
 		assert_int_equal(!!(made.flags & IMA_FACT_KERNEL), !cases[i].old);
+		if (cases[i].old)
+			assert_int_equal(result.findings.list[0].entry, 1);
 	}
 }
 
@@ -472,6 +562,16 @@ static void judge__more_entries_than_there_are__an_error(void **unused)
 	assert_non_null(findings);
 	appraise("");
 	assert_ok(ima_judge(&input, 1, &state, findings, &err), err);
+	/* What stood in the list before is written over. */
+	memset(findings->list, 0x5a, sizeof(findings->list));
+	list_again();
+	ima_make_file(&list, "/bin/x", "x");
+	input.log = buf_bytes(&list);
+	assert_ok(ima_judge(&input, 2, &state, findings, &err), err);
+	assert_int_equal(findings->count, 1);
+	assert_int_equal(findings->list[0].nearest_count, 0);
+	list_again();
+	input.log = buf_bytes(&list);
 	assert_false(ima_judge(&input, 2, &state, findings, &err));
 	assert_non_null(strstr(err.text, "IMA log"));
 	input.rules = NULL;
@@ -535,9 +635,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(file__by_a_strong_hash__unknown_and_not_weak),
 		TEST(pattern__another_algorithm_or_kind__does_not_allow),
+		TEST(pattern__digest_by_an_algorithm_unknown__does_not_allow),
+		TEST(nearest__more_known_than_are_told__the_first_of_them),
 		TEST(ignored__module_or_policy__only_what_may_be),
 		TEST(signature__rule_of_its_key_behind_others__allowed),
 		TEST(signature__not_asked_for__not_told),
+		TEST(signature__where_none_is_asked_for__is_not_looked_at),
+		TEST(module__signed_and_known_by_its_digest__accepted),
 		TEST(module__by_each_ending__and_no_other),
 		TEST(keyring__dot_and_certificate__or_no_keyring),
 		TEST(keyring__rule_for_a_buffer__does_not_open_it),
