@@ -367,10 +367,17 @@ static bool judge_entry(struct judge *j, const struct ima_entry *entry)
 	return judge_file(j, entry);
 }
 
-static void prefetch(const struct judge *j, const struct ima_entry *entry, int step)
+/* How far ahead of the entry that is judged each step of looking one up is begun. */
+static const unsigned ahead_by_step[] = {AHEAD - 1, AHEAD * 2 / 3, AHEAD / 3};
+
+static void prefetch(const struct judge *j, const struct ima_entry *ring, uint64_t i, uint64_t read)
 {
-	if (entry->digest.len)
-		ima_rules_prefetch(j->rules, entry->digest, step);
+	for (size_t step = 0; step < ARRAY_LEN(ahead_by_step); step++) {
+		uint64_t at = i + ahead_by_step[step];
+
+		if (at < read)
+			ima_rules_prefetch(j->rules, ring[at % AHEAD].digest, (int)step);
+	}
 }
 
 /* Entries are read ahead, so that what the rules hold about them is in the caches when they are judged. */
@@ -380,15 +387,10 @@ static bool judge_entries(struct judge *j, struct ima_log *log, uint64_t count)
 	uint64_t read = 0;
 
 	for (uint64_t i = 0; i < count && !j->findings->cut; i++) {
-		for (; read < count && read < i + AHEAD; read++) {
+		for (; read < count && read < i + AHEAD; read++)
 			if (!ima_log_next(log, &ring[read % AHEAD], j->err))
 				return false;
-			prefetch(j, &ring[read % AHEAD], 0);
-		}
-		if (i + AHEAD * 2 / 3 < read)
-			prefetch(j, &ring[(i + AHEAD * 2 / 3) % AHEAD], 1);
-		if (i + AHEAD / 3 < read)
-			prefetch(j, &ring[(i + AHEAD / 3) % AHEAD], 2);
+		prefetch(j, ring, i, read);
 		if (!judge_entry(j, &ring[i % AHEAD]))
 			return false;
 		j->findings->cut = j->findings->total >= IMA_FINDINGS_COUNT;
@@ -430,7 +432,7 @@ static bool judge_boot_aggregate(const struct ima_input *input, struct ima_state
 
 	if (input->first != 0 || ret->advance.attested == 0)
 		return true;
-	if (!ima_log_open(input->log, (enum digest_alg)state->log_alg, 0, &log, err) ||
+	if (!ima_log_open(input->log, (enum digest_alg)state->log_alg, input->first, &log, err) ||
 		!ima_log_next(&log, &entry, err) ||
 		!ima_boot_check(&entry, (enum digest_alg)state->bank, input->boot, &ret->boot, err))
 		return err_wrap(err, "IMA log");

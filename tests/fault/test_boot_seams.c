@@ -14,7 +14,7 @@
 #include "policy/policy_file.h"
 #include "tests/unit/policy/ima_scene.h"
 
-enum { OF_THE_BOOT = 0, OF_REPLAY, OF_WORDS, OF_IMA, OF_DIGESTS };
+enum { OF_THE_BOOT = 0, OF_REPLAY, OF_WORDS, OF_COPIES, OF_IMA, OF_DIGESTS };
 
 SEAM(event_log_open,
 	(struct bytes in, enum event_log_kind kind, enum digest_alg bank, struct event_log *ret,
@@ -103,6 +103,13 @@ const char *seam_buf_str(struct buf *buf) __asm__("__wrap_buf_str");
 const char *seam_buf_str(struct buf *buf)
 {
 	return seam_fails(OF_WORDS, NULL) ? NULL : real_buf_str(buf);
+}
+
+char *real_bytes_strdup(struct bytes bytes) __asm__("__real_bytes_strdup");
+char *seam_bytes_strdup(struct bytes bytes) __asm__("__wrap_bytes_strdup");
+char *seam_bytes_strdup(struct bytes bytes)
+{
+	return seam_fails(OF_COPIES, NULL) ? NULL : real_bytes_strdup(bytes);
 }
 
 /* The log of the runtime hands over its records with one thing changed. */
@@ -292,10 +299,10 @@ static void S12__boot_of_no_class__undecided_where_a_call_fails(void **ignored)
 
 /* ---- words ---- */
 
-static void each_word(size_t least)
+static void each_word(unsigned group, size_t least)
 {
 	scene_attest(boot.s);
-	seam.group = OF_WORDS;
+	seam.group = group;
 	for (seam.at = 0;; seam.at++) {
 		struct err err = {0};
 		bool done;
@@ -318,7 +325,7 @@ static void S12__words_of_an_ima_finding__undecided_without_memory(void **ignore
 {
 	(void)ignored;
 	boot_machine("unlisted-program");
-	each_word(3);
+	each_word(OF_WORDS, 3);
 	assert_int_equal(verdict.reasons[0].code, REASON_IMA_FILE);
 }
 
@@ -327,7 +334,8 @@ static void S12__words_of_an_event__undecided_without_memory(void **ignored)
 	(void)ignored;
 	boot_machine("other-command-line");
 	boot.send_ima = false;
-	each_word(1);
+	each_word(OF_WORDS, 1);
+	each_word(OF_COPIES, 3);
 	assert_int_equal(verdict.reasons[0].code, REASON_FIRMWARE_EVENT);
 }
 

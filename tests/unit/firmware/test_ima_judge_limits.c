@@ -196,6 +196,18 @@ static void put_bad_signature(const char *path)
 }
 
 /* Only rules that ask for a signature ask for one. */
+static void modules__that_are_none__are_not_counted(void **unused)
+{
+	(void)unused;
+	list_again();
+	ima_make_file(&list, "/bin/x", "x");
+	appraise("modules signed");
+	assert_int_equal(result.findings.total, 1);
+	assert_int_equal(found(IMA_UNKNOWN_FILE), 1);
+	assert_int_equal(made.modules, 0);
+	assert_int_equal(made.modules_unsigned, 0);
+}
+
 static void signature__where_none_is_asked_for__is_not_looked_at(void **unused)
 {
 	(void)unused;
@@ -476,6 +488,30 @@ static void boot_aggregate__violated_or_later__refused(void **unused)
 	assert_int_equal(made.flags, IMA_FACT_KEXEC | IMA_FACT_REFUSED);
 }
 
+/* A kernel that kexec started begins with one of its own; it is no entry 0. */
+static void boot_aggregate__first_of_a_later_part__is_of_a_kexec(void **unused)
+{
+	size_t len;
+
+	(void)unused;
+	boot_aggregate_of(10, "sha256:");
+	check_accepted("");
+	len = list.len;
+	state = made;
+	put_digest("sha256:", bytes_of(ones, 32), "boot_aggregate");
+	ima_make_replay(buf_bytes(&list), DIGEST_SHA1, DIGEST_SHA256, IMA_PCR, value);
+	input.first = 1;
+	input.log = bytes_of(list.data + len, list.len - len);
+	ima_rules_free(&rules);
+	assert_ok(ima_rules_parse(BYTES_LIT("kexec allow"), &rules, &err), err);
+	input.rules = rules;
+	assert_ok(ima_appraise(&state, &input, &made, &result, &err), err);
+	assert_true(result.advance.matched);
+	assert_int_equal(result.findings.total, 0);
+	assert_int_equal(result.boot, IMA_BOOT_ABSENT);
+	assert_int_equal(made.flags, IMA_FACT_BOOT_AGGREGATE | IMA_FACT_KEXEC);
+}
+
 /* ---- files wanted ---- */
 
 static void wanted__by_path_digest_kind_and_algorithm(void **unused)
@@ -506,6 +542,8 @@ static void wanted__by_path_digest_kind_and_algorithm(void **unused)
 	assert_int_equal(made.seen, 0);
 	list_again();
 	put_digest("sha1:", bytes_of(digest.bytes, 20), "/bin/x");
+	put_digest("sm3-256:", bytes_of(digest.bytes, 32), "/bin/x");
+	ima_make_file(&list, "xbin/xyz", "x");
 	appraise("");
 	assert_int_equal(made.seen, 0);
 }
@@ -552,6 +590,21 @@ static void entries__more_than_are_read_ahead__each_told_by_its_number(void **un
 		assert_int_equal(result.findings.list[i].entry, i + 1);
 		assert_bytes(result.findings.list[i].path, bytes_str(path));
 	}
+}
+
+/* Nothing is read of a digest that is not there, or of a short one. */
+static void entries__without_a_digest__read_ahead_all_the_same(void **unused)
+{
+	(void)unused;
+	list_again();
+	for (unsigned i = 0; i < 30; i++) {
+		buf_clear(&data);
+		ima_make_path(&data, "/bin/x");
+		ima_make_entry(&list, DIGEST_SHA1, IMA_PCR, "n-ng", buf_bytes(&data));
+	}
+	appraise(RULE_X);
+	assert_int_equal(found(IMA_NO_DIGEST), 30);
+	assert_int_equal(result.findings.total, 30);
 }
 
 static void judge__more_entries_than_there_are__an_error(void **unused)
@@ -640,6 +693,7 @@ int main(void)
 		TEST(ignored__module_or_policy__only_what_may_be),
 		TEST(signature__rule_of_its_key_behind_others__allowed),
 		TEST(signature__not_asked_for__not_told),
+		TEST(modules__that_are_none__are_not_counted),
 		TEST(signature__where_none_is_asked_for__is_not_looked_at),
 		TEST(module__signed_and_known_by_its_digest__accepted),
 		TEST(module__by_each_ending__and_no_other),
@@ -652,9 +706,11 @@ int main(void)
 		TEST(kernel__of_an_empty_list__not_asked_for),
 		TEST(boot_aggregate__over_each_range__fact_or_finding),
 		TEST(boot_aggregate__violated_or_later__refused),
+		TEST(boot_aggregate__first_of_a_later_part__is_of_a_kexec),
 		TEST(wanted__by_path_digest_kind_and_algorithm),
 		TEST(wanted__as_many_as_there_may_be__all_seen),
 		TEST(entries__more_than_are_read_ahead__each_told_by_its_number),
+		TEST(entries__without_a_digest__read_ahead_all_the_same),
 		TEST(judge__more_entries_than_there_are__an_error),
 		TEST(padded_bank__nothing_new__not_told_again),
 		TEST(tracked__second_pcr__its_entries_are_quoted_too),
