@@ -22,8 +22,10 @@ static void keyring__dot_and_certificate__or_no_keyring(void **unused)
 		{".ima", {(const uint8_t *)"", 0}, false},
 		{"", {(const uint8_t *)"\x30\x82", 2}, false},
 	};
+	const struct ima_entry nameless = {.field[IMA_FIELD_BUF] = cases[0].content};
 
 	(void)unused;
+	assert_false(ima_entry_is_keyring(&nameless));
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct ima_entry entry = {
 			.path = bytes_str(cases[i].name), .field[IMA_FIELD_BUF] = cases[i].content};
