@@ -67,8 +67,8 @@ static void print_lists(const json_t *launch)
 	for (size_t i = 0; i < json_array_size(arguments); i++)
 		(void)printf("  argument %zu  salted %s\n", i,
 			json_string_value(json_array_get(arguments, i)));
-	json_object_foreach(json_object_get(launch, "environment"), name, value)
-		(void)printf("  environment  %s = salted %s\n", name, json_string_value(value));
+	json_object_foreach(json_object_get(launch, "environment"), name, value)(void)
+		printf("  environment  %s = salted %s\n", name, json_string_value(value));
 }
 
 static void print_launch(const json_t *launch)
@@ -76,8 +76,8 @@ static void print_launch(const json_t *launch)
 	const json_t *kernel = json_object_get(launch, "kernel");
 	const json_t *sandbox = json_object_get(launch, "sandbox");
 	(void)printf("launch, measured into the runtime log (%s):\n", text_of(launch, "measured"));
-	(void)printf("  spec %s\n  in %s as uid %lld, gid %lld\n  sandbox:", text_of(launch, "spec"),
-		text_of(launch, "working_directory"),
+	(void)printf("  spec %s\n  in %s as uid %lld, gid %lld\n  sandbox:",
+		text_of(launch, "spec"), text_of(launch, "working_directory"),
 		(long long)json_integer_value(json_object_get(launch, "uid")),
 		(long long)json_integer_value(json_object_get(launch, "gid")));
 	for (size_t i = 0; i < json_array_size(sandbox); i++)
@@ -106,8 +106,8 @@ static enum status run(struct cli *cli)
 		!audit_run(buf_bytes(&bundle), NULL, &report, &cli->err))
 		return cli_fail(cli);
 	if (!report.record.verifier_id.data) {
-		(void)err_set(&cli->err, ERR_MISMATCH,
-			"the record is signed by nobody: see assay audit");
+		(void)err_set(
+			&cli->err, ERR_MISMATCH, "the record is signed by nobody: see assay audit");
 		return cli_fail(cli);
 	}
 	if (option_given(cli, "launch") &&

@@ -120,8 +120,7 @@ static json_t *descriptors_json(const struct runtime_launch *l)
 {
 	OWNED(json_release) json_t *list = json_array();
 	for (size_t i = 0; i < l->descriptor_count; i++)
-		if (json_array_append_new(
-			    list, json_string(ESC(l->descriptors[i]))) != 0)
+		if (json_array_append_new(list, json_string(ESC(l->descriptors[i]))) != 0)
 			return NULL;
 	return TAKE(list);
 }
@@ -145,9 +144,8 @@ static json_t *sandbox_json(unsigned sandbox)
 static json_t *kernel_json(const struct viewing *v, const struct runtime_launch *l)
 {
 	char line[2 * RUNTIME_CMDLINE_MAX];
-	bool measured = v->report->consistent &&
-			launch_view_line_measured(v->evidence.firmware_log, &v->evidence.pcrs,
-				l->kernel_command_line);
+	bool measured = v->report->consistent && launch_view_line_measured(v->evidence.firmware_log,
+							 &v->evidence.pcrs, l->kernel_command_line);
 	if (l->kernel.len == 0)
 		return json_null();
 	return json_pack("{s:s, s:s, s:s, s:s}", "release", ESC(l->kernel), "command_line",

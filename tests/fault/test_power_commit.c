@@ -10,7 +10,8 @@ static void syncs_since(size_t from, size_t *ret_log, size_t *ret_other)
 	*ret_log = *ret_other = 0;
 	(void)pthread_mutex_lock(&power.lock);
 	for (size_t i = from; i < power.count; i++)
-		for (size_t k = 0; power.events[i].kind == POWER_SYNC && k < power.live_count; k++) {
+		for (size_t k = 0; power.events[i].kind == POWER_SYNC && k < power.live_count;
+			k++) {
 			const char *name = power.live[k].name;
 			size_t len = strlen(name);
 			if (power.live[k].file != power.events[i].file)

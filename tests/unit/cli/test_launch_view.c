@@ -73,8 +73,7 @@ static void launch__viewed__everything_in_it(void **state)
 	assert_string_equal(text(kernel, "release"), "6.1.0");
 	assert_string_equal(text(kernel, "command_line"), "quiet \\x1b[2J");
 	assert_string_equal(text(kernel, "standing"), "asserted");
-	assert_string_equal(
-		text(view, "model_version_standing"), "asserted: the release says so");
+	assert_string_equal(text(view, "model_version_standing"), "asserted: the release says so");
 }
 
 static void launch__whose_audit_held__proven(void **state)
@@ -132,8 +131,7 @@ static void command_line__in_the_boot_log__measured(void **state)
 	assert_false(launch_view_line_measured(
 		buf_bytes(&log), &quoted, BYTES_LIT(LINE " init=/bin/sh")));
 	assert_false(launch_view_line_measured(buf_bytes(&log), &quoted, (struct bytes){0}));
-	assert_false(
-		launch_view_line_measured((struct bytes){0}, &quoted, BYTES_LIT(LINE)));
+	assert_false(launch_view_line_measured((struct bytes){0}, &quoted, BYTES_LIT(LINE)));
 	buf_release(&log);
 }
 

@@ -412,7 +412,7 @@ static void ima__finding_that_no_rule_mends__has_a_hint(void **state)
 	assert_refused(boot.s, REASON_IMA_FILE); /* and not without a hint */
 	assert_non_null(strstr(boot.s->verdict->reasons[0].actual, "boot with ima_hash=sha256"));
 	assert_false(checked("approved by rules"));
-	assert_int_equal(boot.s->state_out.ima.next, IMA_ENTRIES);
+	assert_int_equal(boot.s->state_out.ima.next, IMA_SCENE_ENTRIES);
 }
 
 static void ima__rules_before_any_other_reference__judge(void **state)

@@ -20,8 +20,7 @@ static struct err err;
 
 static bool open_store(struct store **ret)
 {
-	struct store_config config = {
-		.ops = &sql_sqlite, .location = path, .clock = &clock_system};
+	struct store_config config = {.ops = &sql_sqlite, .location = path, .clock = &clock_system};
 	err = (struct err){0};
 	return store_open(&config, ret, &err);
 }
