@@ -65,12 +65,13 @@ static bool describe(struct baseline_finding *finding, const struct baseline_cho
 	}
 	finding->expected_text = bytes_strdup(bytes_str(choice ? choice->comment : ""));
 	finding->found_text = bytes_strdup(bytes_str(event ? event->text : ""));
-	if (finding->expected_text && finding->found_text)
-		put_accept(finding, align, &accept);
+	if (!finding->expected_text || !finding->found_text)
+		return err_set(err, ERR_NOMEM, "finding: no memory");
+	put_accept(finding, align, &accept);
 	finding->accept = buf_str(&accept) ? bytes_strdup(buf_bytes(&accept)) : NULL;
-	return finding->expected_text && finding->found_text && finding->accept
-		       ? true
-		       : err_set(err, ERR_NOMEM, "finding");
+	if (!finding->accept)
+		return err_set(err, ERR_NOMEM, "finding: no memory");
+	return true;
 }
 
 static const struct baseline_choice *choice_of(

@@ -120,9 +120,10 @@ static void judge_kernel(struct judge *j, const struct ima_entry *entry)
 
 	if (ima_kernel_version(entry->field[IMA_FIELD_BUF], version)) {
 		order = 0;
-		for (size_t i = 0; i < 3 && order == 0; i++)
-			order = (version[i] > j->rules->kernel_min[i]) -
-				(version[i] < j->rules->kernel_min[i]);
+		for (size_t i = 0; i < ARRAY_LEN(version); i++)
+			if (order == 0)
+				order = (version[i] > j->rules->kernel_min[i]) -
+					(version[i] < j->rules->kernel_min[i]);
 	}
 	if (order < 0)
 		(void)add(j, IMA_KERNEL_OLD, entry);
@@ -133,7 +134,7 @@ static void judge_kernel(struct judge *j, const struct ima_entry *entry)
 /* The template digest vouches for digest and buffer, but not for one being the other's hash. */
 static void judge_content(struct judge *j, const struct ima_entry *entry)
 {
-	struct digest digest;
+	struct digest digest = {0};
 
 	if (!digest_of(entry->alg, entry->field[IMA_FIELD_BUF], &digest, NULL) ||
 		!bytes_equal(digest_bytes(&digest), entry->digest))
@@ -228,10 +229,10 @@ static bool judge_signature(
 		!ima_modsig_check(entry, input->keys, input->key_count, &ret->result, &by, j->err))
 		return false;
 	ret->verified = ret->result == IMA_SIGNED_GOOD;
-	for (size_t i = 0; i < j->rules->glob_count && ret->verified; i++) {
+	for (size_t i = 0; i < j->rules->glob_count; i++) {
 		const struct ima_glob *glob = &j->rules->globs[i];
 
-		if (glob->kind == IMA_GLOB_SIGNED &&
+		if (ret->verified && glob->kind == IMA_GLOB_SIGNED &&
 			bytes_equal_str(glob->key, input->keys[by].name) &&
 			glob_match(ima_known_path(&glob->known), entry->path))
 			ret->allowed = true;
@@ -366,10 +367,17 @@ static bool judge_entry(struct judge *j, const struct ima_entry *entry)
 	return judge_file(j, entry);
 }
 
-static void prefetch(const struct judge *j, const struct ima_entry *entry, int step)
+/* How far ahead of the entry that is judged each step of looking one up is begun. */
+static const unsigned ahead_by_step[] = {AHEAD - 1, AHEAD * 2 / 3, AHEAD / 3};
+
+static void prefetch(const struct judge *j, const struct ima_entry *ring, uint64_t i, uint64_t read)
 {
-	if (entry->digest.len)
-		ima_rules_prefetch(j->rules, entry->digest, step);
+	for (size_t step = 0; step < ARRAY_LEN(ahead_by_step); step++) {
+		uint64_t at = i + ahead_by_step[step];
+
+		if (at < read)
+			ima_rules_prefetch(j->rules, ring[at % AHEAD].digest, (int)step);
+	}
 }
 
 /* Entries are read ahead, so that what the rules hold about them is in the caches when they are judged. */
@@ -379,15 +387,10 @@ static bool judge_entries(struct judge *j, struct ima_log *log, uint64_t count)
 	uint64_t read = 0;
 
 	for (uint64_t i = 0; i < count && !j->findings->cut; i++) {
-		for (; read < count && read < i + AHEAD; read++) {
+		for (; read < count && read < i + AHEAD; read++)
 			if (!ima_log_next(log, &ring[read % AHEAD], j->err))
 				return false;
-			prefetch(j, &ring[read % AHEAD], 0);
-		}
-		if (i + AHEAD * 2 / 3 < read)
-			prefetch(j, &ring[(i + AHEAD * 2 / 3) % AHEAD], 1);
-		if (i + AHEAD / 3 < read)
-			prefetch(j, &ring[(i + AHEAD / 3) % AHEAD], 2);
+		prefetch(j, ring, i, read);
 		if (!judge_entry(j, &ring[i % AHEAD]))
 			return false;
 		j->findings->cut = j->findings->total >= IMA_FINDINGS_COUNT;
@@ -429,7 +432,7 @@ static bool judge_boot_aggregate(const struct ima_input *input, struct ima_state
 
 	if (input->first != 0 || ret->advance.attested == 0)
 		return true;
-	if (!ima_log_open(input->log, (enum digest_alg)state->log_alg, 0, &log, err) ||
+	if (!ima_log_open(input->log, (enum digest_alg)state->log_alg, input->first, &log, err) ||
 		!ima_log_next(&log, &entry, err) ||
 		!ima_boot_check(&entry, (enum digest_alg)state->bank, input->boot, &ret->boot, err))
 		return err_wrap(err, "IMA log");

@@ -117,11 +117,13 @@ bool ima_rules_has(const struct ima_rules *rules, enum ima_digest_type type, enu
 
 void ima_rules_prefetch(const struct ima_rules *rules, struct bytes digest, int step)
 {
-	struct ima_known sought = {.prefix = prefix_of(digest)};
-	uint32_t bucket = bucket_of(&sought);
+	struct ima_known sought = {0};
+	uint32_t bucket;
 
-	if (rules->file_count == 0)
+	if (rules->file_count == 0 || digest.len < sizeof(sought.prefix))
 		return;
+	sought.prefix = prefix_of(digest);
+	bucket = bucket_of(&sought);
 	if (step == 0)
 		__builtin_prefetch(&rules->starts[bucket]);
 	if (step == 1)

@@ -61,7 +61,7 @@ static struct candidate *judge_class(
 	if (!boot_judge_references(&boot, err))
 		return NULL;
 	c->until = boot.until;
-	if (class->ima.judged && !ima_state_start(&start, a->policy->bank, DIGEST_SHA1, err))
+	if (!ima_state_start(&start, a->policy->bank, DIGEST_SHA1, err))
 		return NULL;
 	note_open(&c->verdict, class);
 	if (!judge_ima(a, class, &start, &facts->firmware, c, err))

@@ -64,16 +64,13 @@ static bool systemd_event_fits(void *context, const struct systemd_event *event,
 		event->pcr);
 }
 
-/* systemd goes on where the firmware's log ends. */
+/* systemd goes on where the firmware's log ends; one that is not sent is an empty one. */
 static bool replay_systemd(struct appraisal *a, struct boot_facts *f, struct pcr_bank *pcrs,
 	bool *ret_ok, struct err *err)
 {
 	struct digest values[SYSTEMD_LOG_PCRS];
 	size_t len = digest_alg_len(pcrs->alg);
 
-	*ret_ok = true;
-	if (a->evidence.systemd_log.len == 0)
-		return true;
 	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
 		values[i] = (struct digest){.alg = pcrs->alg, .len = (uint8_t)len};
 		memcpy(values[i].bytes, pcrs->values[i], len);
@@ -187,9 +184,9 @@ static bool check_whole(struct appraisal *a, const struct boot_facts *f)
 	return false;
 }
 
+/* *ret_ok is left alone where the log is refused. */
 static bool parse(struct appraisal *a, struct boot_facts *f, bool *ret_ok, struct err *err)
 {
-	*ret_ok = false;
 	if (a->evidence.firmware_log.len == 0) {
 		verdict_refuse(a->verdict, REASON_FIRMWARE_LOG, "firmware log", "a log", "none",
 			"evidence", NULL);

@@ -15,9 +15,11 @@
 /* A path's '*' stops at '/': a command line's must not, or "init=*" would let "init=/bin/sh" by. */
 static struct bytes without_slashes(struct bytes in, uint8_t *out, size_t max)
 {
-	for (size_t i = 0; i < in.len && i < max; i++)
+	size_t len = in.len < max ? in.len : max;
+
+	for (size_t i = 0; i < len; i++)
 		out[i] = in.data[i] == '/' ? 1 : in.data[i];
-	return bytes_of(out, in.len < max ? in.len : max);
+	return bytes_of(out, len);
 }
 
 bool line_glob_check(struct bytes pattern, struct err *err)

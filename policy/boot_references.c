@@ -91,6 +91,11 @@ struct judgement {
 	struct opinion nearest_opinion;
 };
 
+static void judgement_release(struct judgement *j)
+{
+	opinion_release(&j->nearest_opinion);
+}
+
 static void keep_nearest(
 	struct judgement *j, const struct host_reference *reference, struct opinion *opinion)
 {
@@ -131,7 +136,7 @@ static bool ask(struct boot_case *c, const struct host_reference *reference, str
 static void refuse_event(struct boot_case *c, const struct baseline_finding *f)
 {
 	char subject[64], where[64] = "firmware log: no event";
-	char expected[REASON_TEXT_MAX], actual[REASON_TEXT_MAX], hex[2 * DIGEST_LEN_MAX + 1] = "";
+	char expected[REASON_TEXT_MAX], actual[REASON_TEXT_MAX], hex[2 * DIGEST_LEN_MAX + 1];
 
 	if (event_type_name(f->type))
 		snprintf(subject, sizeof(subject), "PCR %u, %s", f->pcr, event_type_name(f->type));
@@ -139,13 +144,10 @@ static void refuse_event(struct boot_case *c, const struct baseline_finding *f)
 		snprintf(subject, sizeof(subject), "PCR %u, event type 0x%08x", f->pcr, f->type);
 	if (f->event >= 0)
 		snprintf(where, sizeof(where), "firmware log event %lld", (long long)f->event);
-	if (f->expected.len)
-		hex_encode(bytes_of(f->expected.bytes, f->expected.len), hex);
+	hex_encode(bytes_of(f->expected.bytes, f->expected.len), hex);
 	snprintf(expected, sizeof(expected), "%s%s%s", hex, hex[0] ? "  " : "no such event",
 		f->expected_text);
-	hex[0] = '\0';
-	if (f->found.len)
-		hex_encode(bytes_of(f->found.bytes, f->found.len), hex);
+	hex_encode(bytes_of(f->found.bytes, f->found.len), hex);
 	snprintf(actual, sizeof(actual), "%s%s%s", hex, hex[0] ? "  " : "no such event",
 		f->found_text);
 	verdict_refuse(
@@ -218,14 +220,13 @@ static void conclude(struct boot_case *c, const struct judgement *j)
 
 bool boot_judge_references(struct boot_case *c, struct err *err)
 {
+	OWNED(judgement_release)
 	struct judgement j = {.wanted = c->facts->judged & ~c->class->may_vary};
-	bool ok = true;
 
-	for (size_t i = 0; ok && i < c->class->reference_count; i++)
-		if (c->class->references[i].kind != REFERENCE_IMA_RULES)
-			ok = ask(c, &c->class->references[i], &j, err);
-	if (ok)
-		conclude(c, &j);
-	opinion_release(&j.nearest_opinion);
-	return ok;
+	for (size_t i = 0; i < c->class->reference_count; i++)
+		if (c->class->references[i].kind != REFERENCE_IMA_RULES &&
+			!ask(c, &c->class->references[i], &j, err))
+			return false;
+	conclude(c, &j);
+	return true;
 }

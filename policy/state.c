@@ -81,9 +81,9 @@ bool policy_state_encode(const struct policy_state *s, struct buf *out, struct e
 	put_flag(&w, KEY_ENDED, s->ended);
 	put_number(&w, KEY_HOST_CLASS, s->host_class);
 	put_number(&w, KEY_BOOT_UNTIL, (uint64_t)s->boot_until);
-	if (!put_ima(&w, &s->ima, err))
+	if (!put_ima(&w, &s->ima, err) || !cbor_writer_finish(&w, err))
 		return err_wrap(err, "state");
-	return cbor_writer_finish(&w, err) || err_wrap(err, "state");
+	return true;
 }
 
 static void read_digest(

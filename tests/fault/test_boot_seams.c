@@ -14,13 +14,13 @@
 #include "policy/policy_file.h"
 #include "tests/unit/policy/ima_scene.h"
 
-enum { OF_THE_BOOT = 0, OF_WORDS, OF_IMA, OF_DIGESTS };
+enum { OF_THE_BOOT = 0, OF_REPLAY, OF_WORDS, OF_COPIES, OF_IMA, OF_DIGESTS };
 
 SEAM(event_log_open,
 	(struct bytes in, enum event_log_kind kind, enum digest_alg bank, struct event_log *ret,
 		struct err *err),
 	(in, kind, bank, ret, err))
-SEAM(event_log_replay,
+SEAM_OF(OF_REPLAY, event_log_replay,
 	(const struct event_log *log, enum digest_alg bank, struct pcr_bank *ret, struct err *err),
 	(log, bank, ret, err))
 SEAM(event_log_start,
@@ -103,6 +103,13 @@ const char *seam_buf_str(struct buf *buf) __asm__("__wrap_buf_str");
 const char *seam_buf_str(struct buf *buf)
 {
 	return seam_fails(OF_WORDS, NULL) ? NULL : real_buf_str(buf);
+}
+
+char *real_bytes_strdup(struct bytes bytes) __asm__("__real_bytes_strdup");
+char *seam_bytes_strdup(struct bytes bytes) __asm__("__wrap_bytes_strdup");
+char *seam_bytes_strdup(struct bytes bytes)
+{
+	return seam_fails(OF_COPIES, NULL) ? NULL : real_bytes_strdup(bytes);
 }
 
 /* The log of the runtime hands over its records with one thing changed. */
@@ -248,10 +255,27 @@ static void S12__renewal__undecided_where_a_call_fails(void **ignored)
 	appraise_each_malformed();
 }
 
-/* Two classes, and the machine fits neither: findings are written down for both. */
+/* What is not replayed is held against nothing more. */
+static void S12__firmware_log_not_replayed__refused_as_that(void **ignored)
+{
+	(void)ignored;
+	boot_machine("other-command-line");
+	scene_attest(boot.s);
+	seam.group = OF_REPLAY;
+	each_seam(run_appraise, no_verdict);
+	seam.code = ERR_FORMAT;
+	seam.at = seam.seen = 0;
+	seam.armed = true;
+	assert_true(run_appraise(NULL));
+	assert_int_equal(verdict.reason_count, 1);
+	assert_int_equal(verdict.reasons[0].code, REASON_FIRMWARE_LOG);
+	assert_string_equal(verdict.reasons[0].subject, "firmware log");
+}
+
+/* Two classes, and the machine fits neither: findings are written down for both, and for both references of one. */
 static void S12__boot_of_no_class__undecided_where_a_call_fails(void **ignored)
 {
-	struct buf golden = {0};
+	struct buf golden = {0}, more = {0};
 	uint8_t digest[SHA256_LEN];
 	char hex[2 * SHA256_LEN + 1];
 
@@ -260,21 +284,25 @@ static void S12__boot_of_no_class__undecided_where_a_call_fails(void **ignored)
 	assert_ok(sha256_of(buf_bytes(&golden), digest, &boot.s->err), boot.s->err);
 	hex_encode(BYTES_OF(digest), hex);
 	buf_clear(&boot.lines);
+	boot_read("other-initramfs", "firmware.log", &more);
 	boot_reference("golden-log", buf_bytes(&golden), "");
+	boot_reference("golden-log", buf_bytes(&more), "");
 	buf_printf(&boot.lines,
 		"  - name: edge\n    references: [ {kind: golden-log, sha256: %s} ]\n", hex);
 	boot_policy(SCENE_CLASS_LINES "    host_classes: [server, edge]\n", "");
 	boot_attach(buf_bytes(&golden));
+	boot_attach(buf_bytes(&more));
 	appraise_each(false);
 	buf_release(&golden);
+	buf_release(&more);
 }
 
 /* ---- words ---- */
 
-static void each_word(size_t least)
+static void each_word(unsigned group, size_t least)
 {
 	scene_attest(boot.s);
-	seam.group = OF_WORDS;
+	seam.group = group;
 	for (seam.at = 0;; seam.at++) {
 		struct err err = {0};
 		bool done;
@@ -297,7 +325,7 @@ static void S12__words_of_an_ima_finding__undecided_without_memory(void **ignore
 {
 	(void)ignored;
 	boot_machine("unlisted-program");
-	each_word(3);
+	each_word(OF_WORDS, 3);
 	assert_int_equal(verdict.reasons[0].code, REASON_IMA_FILE);
 }
 
@@ -306,7 +334,8 @@ static void S12__words_of_an_event__undecided_without_memory(void **ignored)
 	(void)ignored;
 	boot_machine("other-command-line");
 	boot.send_ima = false;
-	each_word(1);
+	each_word(OF_WORDS, 1);
+	each_word(OF_COPIES, 3);
 	assert_int_equal(verdict.reasons[0].code, REASON_FIRMWARE_EVENT);
 }
 
@@ -460,6 +489,7 @@ int main(void)
 		T(S12__boot__undecided_where_a_call_fails),
 		T(S12__boot__never_trusted_where_a_parser_fails),
 		T(S12__renewal__undecided_where_a_call_fails),
+		T(S12__firmware_log_not_replayed__refused_as_that),
 		T(S12__boot_of_no_class__undecided_where_a_call_fails),
 		T(S12__words_of_an_ima_finding__undecided_without_memory),
 		T(S12__words_of_an_event__undecided_without_memory),

@@ -100,4 +100,28 @@ static inline void check_finding(
 #define OTHER  "aa00000000000000000000000000000000000000000000000000000000000000"
 #define RULE_X "sha256:" X "  /bin/x"
 
+static inline size_t found(enum ima_finding_kind kind)
+{
+	return result.findings.by_kind[kind];
+}
+
+/* The list anew: boot_aggregate alone. */
+static inline void list_again(void)
+{
+	buf_clear(&list);
+	buf_clear(&data);
+	ima_make_many(&list, 0, 1);
+}
+
+/* An entry of ima-ng with a digest as given. */
+static inline void put_digest(const char *prefix, struct bytes digest, const char *path)
+{
+	buf_clear(&data);
+	ima_make_digest(&data, prefix, digest);
+	ima_make_path(&data, path);
+	ima_make_entry(&list, DIGEST_SHA1, IMA_PCR, "ima-ng", buf_bytes(&data));
+}
+
+static const uint8_t ones[64] = {1, 1, 1, 1, 1, 1, 1, 1};
+
 #endif

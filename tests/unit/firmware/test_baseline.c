@@ -196,6 +196,35 @@ static void judge__difference_in_a_pcr_that_may_vary__accepted(void **state)
 	assert_int_equal(findings.total, 2);
 }
 
+/* A baseline speaks of the PCRs that it was learned of, from the first to the last. */
+static void judge__event_in_a_pcr_that_was_not_learned__ignored(void **state)
+{
+	static const uint32_t pcrs[] = {0, 5, 23};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(pcrs); i++) {
+		boot(0, LIST("shim"), NONE);
+		boot(1, LIST("shim"), NONE);
+		log_text(&bytes_[1], pcrs[i], EV_POST_CODE, "more");
+		event_log_release(&logs[1]);
+		assert_ok(event_log_open(buf_bytes(&bytes_[1]), EVENT_LOG_TPM, DIGEST_SHA256,
+				  &logs[1], &err),
+			err);
+		baseline_release(&baseline);
+		baseline = (struct baseline){0};
+		learn(0);
+		judge(1, 0);
+		assert_int_equal(findings.total, 0);
+		baseline_release(&baseline);
+		baseline = (struct baseline){0};
+		assert_ok(baseline_learn(
+				  &baseline, &logs[0], DIGEST_SHA256, MASK | 1u << pcrs[i], &err),
+			err);
+		judge(1, 0);
+		assert_int_equal(findings.total, 1);
+	}
+}
+
 static void judge__not_extended_events__ignored(void **state)
 {
 	(void)state;
@@ -576,6 +605,7 @@ int main(void)
 		TEST(judge__event_in_a_pcr_without_events__unexpected),
 		TEST(judge__renamed_type__refused),
 		TEST(judge__difference_in_a_pcr_that_may_vary__accepted),
+		TEST(judge__event_in_a_pcr_that_was_not_learned__ignored),
 		TEST(judge__not_extended_events__ignored),
 		TEST(judge__log_without_the_bank__error),
 		TEST(judge__more_findings_than_kept__counted),

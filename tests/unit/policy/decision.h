@@ -49,11 +49,11 @@ static inline bool says(const struct verdict *v, const char *head)
 	return false;
 }
 
-static inline const struct reason *reason_of(const struct verdict *v, enum reason_code code)
+static inline const struct reason *reason_of(enum reason_code code)
 {
-	for (size_t i = 0; i < v->reason_count; i++)
-		if (v->reasons[i].code == code)
-			return &v->reasons[i];
+	for (size_t i = 0; i < s->verdict->reason_count; i++)
+		if (s->verdict->reasons[i].code == code)
+			return &s->verdict->reasons[i];
 	fail_msg("no %s", reason_code_name(code));
 	return NULL;
 }
@@ -61,7 +61,7 @@ static inline const struct reason *reason_of(const struct verdict *v, enum reaso
 /* The first reason of this code: what was wanted, and what there was. */
 static inline void assert_reason(enum reason_code code, const char *expected, const char *actual)
 {
-	const struct reason *r = reason_of(s->verdict, code);
+	const struct reason *r = reason_of(code);
 
 	assert_string_equal(r->expected, expected);
 	assert_string_equal(r->actual, actual);

@@ -109,4 +109,19 @@ static inline void ima_renewal(void)
 	buf_clear(&boot.ima);
 }
 
+/* What the kernel extends for the last entry. */
+static inline void ima_extend_last(void)
+{
+	struct ima_log cursor;
+	struct ima_entry entry;
+	struct digest digest;
+	struct err err = {0};
+
+	assert_ok(ima_log_open(buf_bytes(&boot.ima), DIGEST_SHA1, 0, &cursor, &err), err);
+	while (!ima_log_end(&cursor))
+		assert_ok(ima_log_next(&cursor, &entry, &err), err);
+	assert_ok(ima_template_digest(&entry, DIGEST_SHA256, &digest, &err), err);
+	assert_ok(pcr_extend(DIGEST_SHA256, boot.s->pcrs.values[IMA_PCR], digest.bytes, &err), err);
+}
+
 #endif

@@ -212,20 +212,10 @@ static void ima__boot_closed_by_systemd__boot_aggregate_is_of_before(void **stat
 
 /* ---- renewals ---- */
 
-/* One more entry, and what the kernel extends for it. */
 static void more(const char *path)
 {
-	struct ima_log cursor;
-	struct ima_entry entry;
-	struct digest digest;
-	struct err err = {0};
-
 	ima_make_file(&boot.ima, path, "content");
-	assert_ok(ima_log_open(buf_bytes(&boot.ima), DIGEST_SHA1, 0, &cursor, &err), err);
-	while (!ima_log_end(&cursor))
-		assert_ok(ima_log_next(&cursor, &entry, &err), err);
-	assert_ok(ima_template_digest(&entry, DIGEST_SHA256, &digest, &err), err);
-	assert_ok(pcr_extend(DIGEST_SHA256, boot.s->pcrs.values[IMA_PCR], digest.bytes, &err), err);
+	ima_extend_last();
 }
 
 static void renewal__nothing_new__trusted(void **state)

@@ -3,59 +3,7 @@
 #include "policy/policy.h"
 
 #include "policy/checklist.h"
-#include "scene.h"
-
-static struct scene_keys keys;
-static struct scene *s;
-
-static int group_setup(void **state)
-{
-	(void)state;
-	scene_keys_make(&keys);
-	return 0;
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	scene_keys_free(&keys);
-	return 0;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	s = scene_new(&keys);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	scene_free(s);
-	return 0;
-}
-
-/* Whether a line of those checked, or not checked, begins so. */
-static bool says(const struct verdict *v, const char *head)
-{
-	for (size_t i = 0; i < v->checked_count; i++)
-		if (strncmp(v->checked[i], head, strlen(head)) == 0)
-			return true;
-	for (size_t i = 0; i < v->not_checked_count; i++)
-		if (strncmp(v->not_checked[i], head, strlen(head)) == 0)
-			return true;
-	return false;
-}
-
-static const struct reason *reason_of(enum reason_code code)
-{
-	for (size_t i = 0; i < s->verdict->reason_count; i++)
-		if (s->verdict->reasons[i].code == code)
-			return &s->verdict->reasons[i];
-	fail_msg("no %s", reason_code_name(code));
-	return NULL;
-}
+#include "decision.h"
 
 /* ---- nothing refused is listed as checked ---- */
 

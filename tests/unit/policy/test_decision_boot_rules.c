@@ -266,6 +266,98 @@ static void types__unknown_where_rules_look_or_nothing_holds_them__refused(void 
 	assert_accepted();
 }
 
+/* ---- command lines ---- */
+
+static struct boot_item items[3];
+
+static void held_line(size_t i, const char *text)
+{
+	items[i] = (struct boot_item){.kind = BOOT_COMMAND_LINE,
+		.event = 40 + (uint32_t)i,
+		.pcr = 8,
+		.raw = bytes_str(text)};
+	facts->chain.items = items;
+	facts->chain.count = i + 1;
+}
+
+static char *word(const char *text)
+{
+	return (char *)(uintptr_t)text;
+}
+
+static void lines__each_rule__over_each_line(void **state)
+{
+	struct host_command_line *rules = &class->command_line;
+
+	(void)state;
+	rules->allow[0] = word("/vmlinuz*");
+	rules->allow_count = 1;
+	assert_refused_as(
+		REASON_COMMAND_LINE, "one whose text a digest covers", "none", "firmware log");
+	held_line(0, "/vmlinuz rw");
+	assert_accepted();
+	assert_true(checked("kernel command lines: 1, as the host class demands"));
+	/* One that is allowed must still hold the words that are required. */
+	rules->require[0] = word("ro");
+	rules->require_count = 1;
+	assert_refused_as(REASON_COMMAND_LINE, "ro", "/vmlinuz rw", "firmware log event 40");
+	assert_false(checked("kernel command lines: 1, as the host class demands"));
+	held_line(0, "/vmlinuz ro ~");
+	held_line(1, "/other ro");
+	assert_refused_as(REASON_COMMAND_LINE, "one that the host class allows", "/other ro",
+		"firmware log event 41");
+	held_line(1, "/vmlinuz a ro init=x");
+	assert_accepted();
+	assert_true(checked("kernel command lines: 2, as the host class demands"));
+	rules->forbid[0] = word("init=*");
+	rules->forbid_count = 1;
+	assert_refused_as(
+		REASON_COMMAND_LINE, "without this word", "init=x", "firmware log event 41");
+	/* Only lines are lines. */
+	items[1].kind = BOOT_COMMAND;
+	assert_accepted();
+	facts->chain.count = 0;
+}
+
+static void lines__as_long_as_they_may_be__and_no_longer(void **state)
+{
+	char *text = calloc(1, 4097);
+
+	(void)state;
+	assert_non_null(text);
+	class->command_line.forbid[0] = word("init=*");
+	class->command_line.forbid_count = 1;
+	memset(text, 'a', 4095);
+	held_line(0, text);
+	assert_accepted();
+	text[4095] = 'a';
+	held_line(0, text);
+	assert_refused_as(REASON_COMMAND_LINE, "printable text that its digest covers",
+		"something else", "firmware log event 40");
+	free(text);
+	facts->chain.count = 0;
+}
+
+static void lockdown__by_command_line__where_the_class_judges_ima_by_it(void **state)
+{
+	(void)state;
+	class->ima.lockdown = LOCKDOWN_COMMAND_LINE;
+	assert_accepted();
+	class->ima.judged = true;
+	assert_refused_as(REASON_COMMAND_LINE, "lockdown=integrity or lockdown=confidentiality",
+		"neither in a covered line", "firmware log");
+	assert_string_equal(verdict->reasons[0].subject, "kernel lockdown");
+	held_line(0, "/vmlinuz lockdown=integrity");
+	assert_accepted();
+	assert_int_equal(verdict->checked_count, 1); /* Secure Boot alone: there are no rules */
+	held_line(0, "/vmlinuz lockdown=integrit");
+	assert_refused_as(REASON_COMMAND_LINE, "lockdown=integrity or lockdown=confidentiality",
+		"neither in a covered line", "firmware log");
+	class->ima.lockdown = LOCKDOWN_SECURE_BOOT;
+	assert_accepted();
+	facts->chain.count = 0;
+}
+
 /* ---- globs over command lines ---- */
 
 static void globs__too_long__match_nothing(void **state)
@@ -299,6 +391,9 @@ int main(void)
 		T(authorities__drivers_in_other_pcrs__no_boot_images),
 		T(dbx__at_least_so_many_entries),
 		T(types__unknown_where_rules_look_or_nothing_holds_them__refused),
+		T(lines__each_rule__over_each_line),
+		T(lines__as_long_as_they_may_be__and_no_longer),
+		T(lockdown__by_command_line__where_the_class_judges_ima_by_it),
 		T(globs__too_long__match_nothing),
 	};
 

@@ -252,6 +252,16 @@ static void renewal__at_the_end_of_its_references__until_that_second(void **stat
 	assert_refused(boot.s, REASON_STATE_STALE);
 }
 
+static void renewal__refused_for_its_ima_log__fits_no_class(void **state)
+{
+	(void)state;
+	ima_renewal();
+	boot.s->claims.ima_start--;
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_STATE_STALE);
+	assert_false(checked("boot: host class"));
+}
+
 /* ---- the IMA log ---- */
 
 static void ima__not_from_where_it_ended__said(void **state)
@@ -389,6 +399,68 @@ static void ima__known_with_another_digest__that_one_said(void **state)
 	assert_non_null(strstr(boot.s->verdict->reasons[0].actual, "entry 3: /opt/unlisted"));
 }
 
+/* Nothing is proposed that would allow it: what to do is said in general. */
+static void ima__finding_that_no_rule_mends__has_a_hint(void **state)
+{
+	static const uint8_t sha1[20] = {1};
+
+	(void)state;
+	ima_renewal();
+	ima_make_old(&boot.ima, IMA_PCR, BYTES_OF(sha1), "/bin/old");
+	ima_extend_last();
+	scene_run(boot.s);
+	assert_refused(boot.s, REASON_IMA_FILE); /* and not without a hint */
+	assert_non_null(strstr(boot.s->verdict->reasons[0].actual, "boot with ima_hash=sha256"));
+	assert_false(checked("approved by rules"));
+	assert_int_equal(boot.s->state_out.ima.next, IMA_SCENE_ENTRIES);
+}
+
+static void ima__rules_before_any_other_reference__judge(void **state)
+{
+	struct buf golden = {0};
+
+	(void)state;
+	boot_read(GOOD, "firmware.log", &golden);
+	buf_clear(&boot.lines);
+	boot_reference("ima-rules", buf_bytes(&rules), "");
+	boot_reference("golden-log", buf_bytes(&golden), "");
+	boot_policy(BOOT_RISK, buf_str(&class_lines));
+	boot_attach(buf_bytes(&golden));
+	boot_attach(buf_bytes(&rules));
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_int_equal(boot.s->verdict->assurance, ASSURANCE_MEASURED);
+	buf_release(&golden);
+}
+
+static void ima__two_sets_as_near__the_first_is_told(void **state)
+{
+	struct buf sets[2] = {{0}};
+	char subjects[2][REASON_TEXT_MAX];
+	const char *text = buf_str(&rules), *second = strchr(text, '\n') + 1,
+		   *third = strchr(second, '\n') + 1;
+
+	(void)state;
+	buf_put_str(&sets[0], second);
+	buf_put(&sets[1], bytes_of(text, (size_t)(second - text)));
+	buf_put_str(&sets[1], third);
+	for (unsigned swap = 0; swap < 2; swap++) {
+		const struct buf order[2] = {sets[swap], sets[1 - swap]};
+
+		rule_sets(order, 2, true);
+		scene_run(boot.s);
+		assert_int_equal(boot.s->verdict->reason_count, 1);
+		snprintf(subjects[swap], sizeof(subjects[swap]), "%s",
+			boot.s->verdict->reasons[0].subject);
+	}
+	assert_string_not_equal(subjects[0], subjects[1]);
+	rule_sets(&sets[0], 1, true);
+	scene_run(boot.s);
+	assert_string_equal(subjects[0], boot.s->verdict->reasons[0].subject);
+	buf_release(&sets[0]);
+	buf_release(&sets[1]);
+}
+
 static void ima__more_findings_than_are_told__said_to_be_cut(void **state)
 {
 	struct buf none = {0};
@@ -420,6 +492,7 @@ int main(void)
 		T(boot__under_no_risk_class__reported),
 		T(renewal__of_the_second_class__stays_with_it),
 		T(renewal__at_the_end_of_its_references__until_that_second),
+		T(renewal__refused_for_its_ima_log__fits_no_class),
 		T(ima__not_from_where_it_ended__said),
 		T(ima__no_prefix_fits__the_quoted_value_said),
 		T(ima__accepted__said_how_many),
@@ -427,6 +500,9 @@ int main(void)
 		T(ima__rules_not_attached__approve_nothing),
 		T(ima__two_sets_that_refuse__the_nearer_is_told),
 		T(ima__known_with_another_digest__that_one_said),
+		T(ima__finding_that_no_rule_mends__has_a_hint),
+		T(ima__rules_before_any_other_reference__judge),
+		T(ima__two_sets_as_near__the_first_is_told),
 		T(ima__more_findings_than_are_told__said_to_be_cut),
 	};
 

@@ -283,6 +283,13 @@ static void state__other_keys_or_none__refused_and_nothing_written(void **unused
 	assert_false(policy_state_decode(BYTES_LIT("\xa0"), &back, &err));
 	assert_false(policy_state_decode((struct bytes){0}, &back, &err));
 	assert_int_equal(back.reset_count, 77);
+	/* Deterministic, or none: the first key in a longer form. */
+	make(fields[0], 0, false);
+	buf_put(&again, bytes_of(out.data, 1));
+	buf_put(&again, BYTES_LIT("\x18\x01"));
+	buf_put(&again, bytes_of(out.data + 2, out.len - 2));
+	assert_int_equal(out.data[1], 1);
+	assert_false(policy_state_decode(buf_bytes(&again), &back, &err));
 	make(fields[0], 0, false);
 	buf_put_u8(&out, 0);
 	assert_false(policy_state_decode(buf_bytes(&out), &back, &err));
