@@ -69,23 +69,58 @@ watch_write "$W/keys.yaml" "\"$me\", verifier" keys/alice.pub
 expect 1 'release of release [0-9a-f]{16}…: not signed by a key of its owner' monitor --state "$W/m3" --watch "$W/keys.yaml"
 ok "release_signed_by_another_key__warned_of"
 
-# What the verifier shows of an entry is changed behind its back, past the triggers that forbid it.
+# A verifier that hides an entry has lost its content; one that lies is played by somebody in front of it, who has its key.
 change() { # SQL
 	python3 - "$W/verifier/verifier.db" "$1" <<-'PYTHON'
 		import sqlite3, sys
 		with sqlite3.connect(sys.argv[1]) as db:
-		    for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='trigger' AND tbl_name='leaves'").fetchall():
-		        db.execute(f"DROP TRIGGER {name}")
 		    assert db.execute(sys.argv[2]).rowcount == 1
 	PYTHON
 }
+cat >"$W/liar.py" <<-'PYTHON'
+	import base64, http.client, http.server, json, ssl, sys
+	port, front, dir = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+	client = ssl.create_default_context(cafile=f"{dir}/ca.pem")
+	client.load_cert_chain(f"{dir}/operator/cert.pem", f"{dir}/operator/key.pem")
+	class Liar(http.server.BaseHTTPRequestHandler):
+	    protocol_version = "HTTP/1.1"
+	    def log_message(self, *_): pass
+	    def do_GET(self):
+	        behind = http.client.HTTPSConnection("127.0.0.1", port, context=client)
+	        behind.request("GET", self.path)
+	        answer = behind.getresponse()
+	        body = answer.read()
+	        if self.path.startswith("/v1/entries/"):
+	            entry = json.loads(body)
+	            if entry["content"]:
+	                content = json.loads(base64.b64decode(entry["content"]))
+	                content["reason"] = "nothing of note"
+	                entry["content"] = base64.b64encode(json.dumps(content, separators=(",", ":"), sort_keys=True).encode()).decode()
+	            body = json.dumps(entry).encode()
+	        self.send_response(answer.status)
+	        self.send_header("Content-Type", answer.getheader("Content-Type"))
+	        self.send_header("Content-Length", str(len(body)))
+	        self.end_headers()
+	        self.wfile.write(body)
+	server = http.server.ThreadingHTTPServer(("127.0.0.1", front), Liar)
+	context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+	context.load_cert_chain(f"{dir}/tls.pem", f"{dir}/tls.key")
+	server.socket = context.wrap_socket(server.socket, server_side=True)
+	print("up", flush=True)
+	server.serve_forever()
+PYTHON
 first=$(operator log monitor --policy "$W/logs" --state "$W/m4" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["size"])')
 operator workload review mine --reason looked --next 2035-01-01 >/dev/null
-change "UPDATE leaves SET content=NULL WHERE idx=$first"
+change "UPDATE leaf_contents SET key=NULL, destroyed=1, sealed=x'' WHERE idx=$first"
 expect 1 "leaf $first, workload: the verifier does not open it" monitor --state "$W/m4" --watch "$W/watch.yaml"
 operator workload review mine --reason again --next 2035-01-02 >/dev/null
-change "UPDATE leaves SET content=x'7b7d' WHERE idx=$((first + 1))"
-expect 1 "leaf $((first + 1)), workload: the verifier opens it to something else" monitor --state "$W/m4" --watch "$W/watch.yaml"
+FRONT=$(port_free)
+python3 "$W/liar.py" "$PORT" "$FRONT" "$W/verifier" >"$W/liar.out" 2>&1 &
+LIAR=$!
+PIDS+=("$LIAR")
+until_ok grep -q up "$W/liar.out"
+expect 1 "leaf $((first + 1)), workload: the verifier opens it to something else" monitor --state "$W/m4" --watch "$W/watch.yaml" --verifier "https://127.0.0.1:$FRONT"
+kill "$LIAR"
 expect 0 ' 0 warnings' monitor --state "$W/m4" --watch "$W/watch.yaml"
 ok "entry_that_the_verifier_hides_or_lies_about__warned_of"
 
