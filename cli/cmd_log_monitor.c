@@ -47,7 +47,7 @@ struct monitor {
 	struct checkpoint last; /* size 0: nothing was seen before */
 	struct tree_edge edge; /* of the leaves read so far */
 	int64_t time; /* of the last leaf */
-	uint64_t counts[LEAF_TYPES], backwards, unreadable, opened;
+	uint64_t counts[LEAF_TYPES], backwards, unreadable, opened, destroyed;
 	struct log_credentials credentials;
 	int64_t age; /* seconds since a quorum cosigned; -1: no quorum is demanded */
 };
@@ -297,7 +297,7 @@ static bool follow(struct monitor *m)
 	if (!log_credentials_search(&m->credentials, &m->log, &m->now.checkpoint))
 		return false;
 	if (m->watch)
-		log_watch_settle(m->watch);
+		m->destroyed = log_watch_settle(m->watch);
 	return state_write(m);
 }
 
@@ -321,7 +321,7 @@ static enum status say_json(struct monitor *m, enum status status)
 			(void)json_object_set_new(types, leaf_type_name((enum leaf_type)i),
 				json_integer((json_int_t)m->counts[i]));
 	return cli_print_json(m->cli,
-		json_pack("{s:I,s:I,s:i,s:o,s:I,s:I,s:I,s:I,s:o,s:I,s:o}", "size",
+		json_pack("{s:I,s:I,s:i,s:o,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:o}", "size",
 			(json_int_t)m->now.checkpoint.size, "last_size", (json_int_t)m->last.size,
 			"witnesses", __builtin_popcountll(m->now.witnesses), "age",
 			m->age < 0 ? json_null() : json_integer((json_int_t)m->age),
@@ -329,7 +329,8 @@ static enum status say_json(struct monitor *m, enum status status)
 			(json_int_t)m->unreadable, "credentials_missing",
 			(json_int_t)m->credentials.missing, "credentials_nameless",
 			(json_int_t)m->credentials.nameless, "leaves", types, "opened",
-			(json_int_t)m->opened, "warnings", warnings_json(m)),
+			(json_int_t)m->opened, "destroyed", (json_int_t)m->destroyed, "warnings",
+			warnings_json(m)),
 		status);
 }
 
@@ -340,6 +341,9 @@ static void say_warnings(const struct monitor *m)
 	if (m->watch)
 		(void)printf(
 			"%llu entries opened, %zu warnings\n", (unsigned long long)m->opened, n);
+	if (m->destroyed)
+		(void)printf("%llu entries not opened: retention destroyed their content\n",
+			(unsigned long long)m->destroyed);
 	for (size_t i = 0; i < n; i++)
 		(void)printf("%swarning%s: leaf %llu, %s: %s\n", colour(m->cli, "red"),
 			colour(m->cli, "off"), (unsigned long long)w[i].index, w[i].type,

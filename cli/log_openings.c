@@ -45,18 +45,20 @@ bool log_opening_judge(
 	OWNED(buf_release) struct buf content = {0};
 	const char *type = leaf_type_name(leaf->type);
 	uint8_t salt[LEDGER_SALT_LEN], commitment[SHA256_LEN];
+	struct err why = {0};
 	char path[64];
 	(void)snprintf(path, sizeof(path), "/v1/entries/%llu", (unsigned long long)index);
 	if (!api_json(cli, path, NULL, NULL, &answer) && !absent(cli))
 		return false;
 	if (!opening_read(answer, salt, &content))
 		return log_watch_closed(
-			watch, index, type, "the verifier does not open it", &cli->err);
-	if (!entry_commitment(leaf->type, salt, buf_bytes(&content), commitment, &cli->err))
-		return false;
-	if (memcmp(commitment, leaf->commitment, SHA256_LEN) != 0)
-		return log_watch_closed(watch, index, type,
+			watch, index, type, leaf->time, "the verifier does not open it", &cli->err);
+	bool opened = entry_commitment(leaf->type, salt, buf_bytes(&content), commitment, &why);
+	if (!opened && why.code != ERR_MISMATCH)
+		return err_set(&cli->err, why.code, "%s", why.text);
+	if (!opened || memcmp(commitment, leaf->commitment, SHA256_LEN) != 0)
+		return log_watch_closed(watch, index, type, leaf->time,
 			"the verifier opens it to something else than it committed to", &cli->err);
 	return log_watch_judge(
-		watch, index, type, buf_bytes(&content), release_find, cli, &cli->err);
+		watch, index, type, leaf->time, buf_bytes(&content), release_find, cli, &cli->err);
 }

@@ -7,7 +7,9 @@
 #include "base/text.h"
 #include "cli/log_watch_file.h"
 #include "crypto/dsse.h"
+#include "ledger/fields.h"
 #include "policy/policy.h"
+#include "policy/retention.h"
 
 #define BY_ITSELF    "verifier"
 #define CONTENT_MAX  (1u << 20)
@@ -47,14 +49,15 @@ static struct log_watch_warning *warn(
 	return warning;
 }
 
-bool log_watch_closed(
-	struct log_watch *w, uint64_t index, const char *type, const char *why, struct err *err)
+bool log_watch_closed(struct log_watch *w, uint64_t index, const char *type, int64_t time,
+	const char *why, struct err *err)
 {
 	struct log_watch_warning *warning = warn(w, index, type, err);
 
 	if (!warning)
 		return false;
 	warning->closed = true;
+	warning->time = time;
 	(void)snprintf(warning->text, sizeof(warning->text), "%s", why);
 	return true;
 }
@@ -65,30 +68,33 @@ const struct log_watch_warning *log_watch_warnings(const struct log_watch *w, si
 	return w->warnings;
 }
 
-static bool was_destroyed(const struct log_watch *w, uint64_t index)
+static bool was_destroyed(const struct log_watch *w, const struct log_watch_warning *warning)
 {
 	for (size_t i = 0; i < w->destroyed_count; i++)
-		if (w->destroyed[i] == index)
+		if (w->destroyed[i].index == warning->index &&
+			w->destroyed[i].time - RETENTION_MIN >= warning->time)
 			return true;
 	return false;
 }
 
-void log_watch_settle(struct log_watch *w)
+size_t log_watch_settle(struct log_watch *w)
 {
-	size_t kept = 0;
+	size_t kept = 0, all = w->warning_count;
 
-	for (size_t i = 0; i < w->warning_count; i++)
-		if (!w->warnings[i].closed || !was_destroyed(w, w->warnings[i].index))
+	for (size_t i = 0; i < all; i++)
+		if (!w->warnings[i].closed || !was_destroyed(w, &w->warnings[i]))
 			w->warnings[kept++] = w->warnings[i];
 	w->warning_count = kept;
+	return all - kept;
 }
 
 /* "entries": the indices whose content is destroyed. */
-static bool note_destroyed(struct log_watch *w, const json_t *content, struct err *err)
+static bool note_destroyed(
+	struct log_watch *w, const json_t *content, int64_t time, struct err *err)
 {
 	const json_t *entries = json_object_get(content, "entries"), *entry;
 	size_t i, n = json_array_size(entries);
-	uint64_t *more;
+	struct destroyed_entry *more;
 
 	if (n == 0)
 		return true;
@@ -97,7 +103,8 @@ static bool note_destroyed(struct log_watch *w, const json_t *content, struct er
 		return err_set(err, ERR_NOMEM, "watch: no memory");
 	w->destroyed = more;
 	json_array_foreach(entries, i, entry) if (json_is_integer(entry))
-		w->destroyed[w->destroyed_count++] = (uint64_t)json_integer_value(entry);
+		w->destroyed[w->destroyed_count++] = (struct destroyed_entry){
+		.index = (uint64_t)json_integer_value(entry), .time = time};
 	return true;
 }
 
@@ -124,6 +131,7 @@ struct entry {
 	struct log_watch *watch;
 	uint64_t index;
 	const char *type;
+	int64_t time;
 	const json_t *content;
 	const char *event, *by;
 	log_watch_release find;
@@ -256,7 +264,8 @@ static bool judge(const struct entry *e, struct err *err)
 	struct log_watch_warning *warning;
 
 	if (strcmp(e->type, "retention") == 0)
-		return note_destroyed(e->watch, e->content, err);
+		return strcmp(e->event, "content-destroyed") != 0 ||
+		       note_destroyed(e->watch, e->content, e->time, err);
 	if (!release && strcmp(e->type, "release") == 0)
 		release = text_of(e->content, "digest");
 	if (release && (!workload || strcmp(e->type, "release") == 0))
@@ -278,15 +287,25 @@ static bool judge(const struct entry *e, struct err *err)
 	return true;
 }
 
-bool log_watch_judge(struct log_watch *w, uint64_t index, const char *type, struct bytes content,
-	log_watch_release find, void *arg, struct err *err)
+/* Fields can be taken out, but not those that a watch asks for: which one is missing cannot be seen. */
+static bool tells_enough(const struct entry *e)
 {
-	OWNED(json_release) json_t *root = NULL;
+	bool about = workload_of(e->content) || text_of(e->content, "release") ||
+		     text_of(e->content, "digest");
+
+	return e->event && e->by && (about || strcmp(e->type, "policy") == 0);
+}
+
+bool log_watch_judge(struct log_watch *w, uint64_t index, const char *type, int64_t time,
+	struct bytes content, log_watch_release find, void *arg, struct err *err)
+{
+	OWNED(fields_release) struct fields fields = {0};
 	struct err why = {0};
-	struct entry e = {.watch = w, .index = index, .type = type, .find = find, .arg = arg};
+	struct entry e = {
+		.watch = w, .index = index, .type = type, .time = time, .find = find, .arg = arg};
 	struct log_watch_warning *warning;
 
-	if (!json_open(content, CONTENT_MAX, &root, &why)) {
+	if (!fields_open(content, &fields, &why)) {
 		if (why.code == ERR_NOMEM)
 			return err_set(err, ERR_NOMEM, "%s", why.text);
 		warning = warn(w, index, type, err);
@@ -296,9 +315,19 @@ bool log_watch_judge(struct log_watch *w, uint64_t index, const char *type, stru
 			"its content cannot be read: %s", ESC(bytes_str(why.text)));
 		return true;
 	}
-	e.content = root;
-	e.event = text_of(root, "event");
-	e.by = text_of(root, "by");
+	e.content = fields.shown;
+	e.event = text_of(fields.shown, "event");
+	e.by = text_of(fields.shown, "by");
+	if (fields.redacted > 0 && !tells_enough(&e)) {
+		warning = warn(w, index, type, err);
+		if (!warning)
+			return false;
+		(void)snprintf(warning->text, sizeof(warning->text),
+			"%zu of its fields are not shown, who made it or what it is about among "
+			"them",
+			fields.redacted);
+		return true;
+	}
 	e.event = e.event ? e.event : "an entry";
 	e.by = e.by ? e.by : BY_ITSELF;
 	return judge(&e, err);

@@ -34,20 +34,23 @@ struct log_watch_warning {
 	char type[24];
 	char text[512];
 	bool closed; /* the entry was not opened; what retention destroyed explains it */
+	int64_t time; /* of the entry */
 };
 /* The envelope of a release, as JSON: what the verifier shows under its digest (64 hex digits). It is
  * believed only as far as it has that digest. An empty one: not shown. */
 typedef bool (*log_watch_release)(
 	void *arg, const char *digest, struct buf *ret_envelope, struct err *err);
 
-/* An entry whose content has been held against its commitment. False: it could not be judged. */
+/* An entry whose content has been held against its commitment; time: its leaf's. Fields that are not
+ * shown must not be those that say who or about what. False: it could not be judged. */
 must_use bool log_watch_judge(struct log_watch *watch, uint64_t index, const char *type,
-	struct bytes content, log_watch_release find, void *arg, struct err *err);
+	int64_t time, struct bytes content, log_watch_release find, void *arg, struct err *err);
 /* One that the verifier did not open, or opened to something else. */
 must_use bool log_watch_closed(struct log_watch *watch, uint64_t index, const char *type,
-	const char *why, struct err *err);
-/* Takes the warnings back that are explained by what retention destroyed. */
-void log_watch_settle(struct log_watch *watch);
+	int64_t time, const char *why, struct err *err);
+/* Takes the warnings back that are explained by what retention destroyed: never what is younger than
+ * the shortest time that a policy can say. Returns how many. */
+size_t log_watch_settle(struct log_watch *watch);
 const struct log_watch_warning *log_watch_warnings(
 	const struct log_watch *watch, size_t *ret_count);
 

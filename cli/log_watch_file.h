@@ -23,7 +23,10 @@ struct log_watch {
 	/* what came of it */
 	size_t warning_count, destroyed_count;
 	struct log_watch_warning *warnings;
-	uint64_t *destroyed; /* entries whose content retention destroyed */
+	struct destroyed_entry {
+		uint64_t index;
+		int64_t time; /* of the entry that says so */
+	} * destroyed; /* entries whose content retention destroyed */
 };
 
 #endif

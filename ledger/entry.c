@@ -139,8 +139,9 @@ bool entry_commitment(enum leaf_type type, const uint8_t salt[LEDGER_SALT_LEN],
 	if (type != LEAF_DECISION && type != LEAF_ISSUED) {
 		if (fields_open(content, &fields, &why))
 			content = buf_bytes(&fields.committed);
-		else if (why.code == ERR_NOMEM)
-			return err_set(err, why.code, "%s", why.text);
+		else
+			return err_set(err, why.code == ERR_NOMEM ? ERR_NOMEM : ERR_MISMATCH, "%s",
+				why.text);
 	}
 	return ledger_commitment(salt, content, out, err);
 }
@@ -149,13 +150,14 @@ static bool commitment_holds(
 	const struct ledger_entry *entry, const struct leaf *leaf, bool *ret, struct err *err)
 {
 	uint8_t commitment[SHA256_LEN];
+	struct err why = {0};
 
 	*ret = entry->destroyed;
 	if (entry->destroyed)
 		return true;
 	if (!entry_commitment(
-		    entry->type, entry->salt, buf_bytes(&entry->content), commitment, err))
-		return false;
+		    entry->type, entry->salt, buf_bytes(&entry->content), commitment, &why))
+		return why.code == ERR_MISMATCH || err_set(err, why.code, "%s", why.text);
 	*ret = memcmp(commitment, leaf->commitment, sizeof(commitment)) == 0;
 	return true;
 }

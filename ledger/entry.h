@@ -43,7 +43,7 @@ must_use bool ledger_entry_check(const struct ledger_entry *entry, uint64_t tree
 must_use bool ledger_entry_open(struct ledger_entry *entry, struct err *err);
 
 /* What a leaf commits to when this lies beside it: of fields with salts their digests (ledger/fields.h),
- * of anything else the content itself. */
+ * of decisions and what was issued the content itself. ERR_MISMATCH: no content of an entry. */
 must_use bool entry_commitment(enum leaf_type type, const uint8_t salt[LEDGER_SALT_LEN],
 	struct bytes content, uint8_t out[SHA256_LEN], struct err *err);
 

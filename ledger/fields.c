@@ -170,6 +170,13 @@ static bool open_salted(json_t *root, struct fields *ret, struct err *err)
 	return committed(d, &ret->committed, err);
 }
 
+static bool is_committed_form(const json_t *root)
+{
+	const char *type = json_string_value(json_object_get(root, "type"));
+
+	return type && strcmp(type, TYPE_FIELDS) == 0;
+}
+
 bool fields_open(struct bytes kept, struct fields *ret, struct err *err)
 {
 	OWNED(fields_release) struct fields fields = {0};
@@ -181,6 +188,10 @@ bool fields_open(struct bytes kept, struct fields *ret, struct err *err)
 		return err_set(err, ERR_FORMAT, "entry: not a JSON object");
 	fields.salted = json_object_get(root, KEY_SALTS) != NULL;
 	if (!fields.salted) {
+		/* What a leaf commits to is no content: it would show nothing and hide all. */
+		if (is_committed_form(root))
+			return err_set(
+				err, ERR_FORMAT, "entry: digests of fields without the fields");
 		fields.shown = json_incref(root);
 		buf_put(&fields.committed, kept);
 		if (!buf_ok(&fields.committed, err))

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "ledger/fields.h"
+#include "policy/retention.h"
 #include "tests/unit/policy/scene.h"
 
 #define BUILD "spiffe://bank.example/operator/ci/build"
@@ -101,7 +103,8 @@ static bool find(void *arg, const char *digest, struct buf *ret, struct err *why
 
 static void judge(const char *type, const char *content)
 {
-	assert_ok(log_watch_judge(watch, 7, type, bytes_str(content), find, NULL, &err), err);
+	assert_ok(log_watch_judge(watch, 7, type, SCENE_NOW, bytes_str(content), find, NULL, &err),
+		err);
 }
 
 static void assert_warned(const char *text)
@@ -259,13 +262,76 @@ static void watch__not_opened__warned_of_unless_destroyed(void **state)
 	size_t n;
 
 	(void)state;
-	assert_ok(log_watch_closed(watch, 7, "approval", "not opened", &err), err);
-	assert_ok(log_watch_closed(watch, 8, "approval", "not opened", &err), err);
+	assert_ok(log_watch_closed(
+			  watch, 7, "approval", SCENE_NOW - RETENTION_MIN, "not opened", &err),
+		err);
+	assert_ok(log_watch_closed(
+			  watch, 8, "approval", SCENE_NOW - RETENTION_MIN, "not opened", &err),
+		err);
 	judge("retention", "{\"event\":\"content-destroyed\",\"entries\":[3,8,\"x\"]}");
-	log_watch_settle(watch);
+	assert_int_equal(log_watch_settle(watch), 1);
 	assert_warned("not opened");
 	(void)log_watch_warnings(watch, &n);
 	assert_int_equal(n, 1);
+}
+
+/* No policy can have let it go so soon; and other entries of retention destroy nothing. */
+static void T9__not_opened_and_said_to_be_destroyed_at_once__warned_of(void **state)
+{
+	(void)state;
+	assert_ok(log_watch_closed(
+			  watch, 7, "approval", SCENE_NOW - RETENTION_MIN + 1, "not opened", &err),
+		err);
+	judge("retention", "{\"event\":\"content-destroyed\",\"entries\":[7]}");
+	assert_int_equal(log_watch_settle(watch), 0);
+	assert_warned("not opened");
+	(void)teardown(state);
+	(void)setup(state);
+	assert_ok(log_watch_closed(
+			  watch, 7, "approval", SCENE_NOW - 2 * RETENTION_MIN, "not opened", &err),
+		err);
+	judge("retention", "{\"event\":\"hold-set\",\"entries\":[7]}");
+	assert_int_equal(log_watch_settle(watch), 0);
+	assert_warned("not opened");
+}
+
+/* An entry with salts, one field of it taken out. */
+static void judge_without(const char *type, const char *content, const char *field)
+{
+	struct buf kept = {0}, rest = {0};
+	json_t *root = NULL;
+	uint8_t salts[FIELDS_MAX * FIELD_SALT_LEN];
+
+	memset(salts, 7, sizeof(salts));
+	assert_ok(json_open(bytes_str(content), 4096, &root, &err), err);
+	assert_ok(fields_seal(root, bytes_of(salts, json_object_size(root) * FIELD_SALT_LEN), &kept,
+			  &err),
+		err);
+	assert_ok(fields_redact(buf_bytes(&kept), field, &rest, &err), err);
+	judge(type, buf_str(&rest));
+	json_decref(root);
+	buf_release(&kept);
+	buf_release(&rest);
+}
+
+static void T20__field_that_says_who_or_what_is_not_shown__warned_of(void **state)
+{
+	static const char retired[] =
+		"{\"by\":\"" BUILD "\",\"event\":\"workload-retired\",\"name\":\"ocr-agent\","
+		"\"reason\":\"old\"}";
+	static const char *const fields[] = {"by", "event", "name"};
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		judge_without("workload", retired, fields[i]);
+		assert_warned("are not shown");
+		(void)teardown(state);
+		(void)setup(state);
+	}
+	judge_without("workload", retired, "reason");
+	(void)log_watch_warnings(watch, &n);
+	assert_int_equal(n, 0);
 }
 
 /* Retention explains what is missing, and nothing that somebody said. */
@@ -274,7 +340,7 @@ static void watch__destroyed_entry_that_was_opened__still_warned_of(void **state
 	(void)state;
 	judge("workload", "{\"event\":\"workload-retired\",\"by\":\"eve\",\"name\":\"ocr-agent\"}");
 	judge("retention", "{\"event\":\"content-destroyed\",\"entries\":[7]}");
-	log_watch_settle(watch);
+	assert_int_equal(log_watch_settle(watch), 0);
 	assert_warned("by eve, who may not");
 }
 
@@ -327,6 +393,8 @@ int main(void)
 		T(watch__release_not_shown_or_another__warned_of),
 		T(watch__content_that_says_nothing__warned_of),
 		T(watch__not_opened__warned_of_unless_destroyed),
+		T(T9__not_opened_and_said_to_be_destroyed_at_once__warned_of),
+		T(T20__field_that_says_who_or_what_is_not_shown__warned_of),
 		T(watch__destroyed_entry_that_was_opened__still_warned_of),
 		T(opens__what_speaks_of_things__and_no_decisions),
 		T(file__wrong__said_where),

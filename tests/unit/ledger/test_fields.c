@@ -3,6 +3,7 @@
 #include "ledger/fields.h"
 
 #include "base/text.h"
+#include "ledger/entry.h"
 #include "tests/support/unit.h"
 
 static const char PLAIN[] =
@@ -158,6 +159,25 @@ static void T20__each_bit_turned__refused_or_something_else(void **state)
 
 #define SALT "0101010101010101010101010101010101010101010101010101010101010101"
 
+/* The text that a leaf commits to, shown as if it were content: the commitment would hold, and nothing be seen. */
+static void T20__digests_shown_as_content__refused(void **state)
+{
+	struct buf committed = {0};
+	uint8_t salt[LEDGER_SALT_LEN] = {3}, out[SHA256_LEN];
+
+	(void)state;
+	seal();
+	open_kept(&kept);
+	buf_put(&committed, buf_bytes(&fields.committed));
+	fields_release(&fields);
+	assert_false(fields_open(buf_bytes(&committed), &fields, &err));
+	assert_int_equal(err.code, ERR_FORMAT);
+	assert_non_null(strstr(err.text, "digests of fields without the fields"));
+	assert_false(entry_commitment(LEAF_HOST_STATE, salt, buf_bytes(&committed), out, &err));
+	assert_int_equal(err.code, ERR_MISMATCH);
+	buf_release(&committed);
+}
+
 static void fields__malformed__refused(void **state)
 {
 	static const struct {
@@ -265,6 +285,7 @@ int main(void)
 			T20__field_changed_added_or_swapped__commits_to_something_else, teardown),
 		cmocka_unit_test_teardown(
 			T20__each_bit_turned__refused_or_something_else, teardown),
+		cmocka_unit_test_teardown(T20__digests_shown_as_content__refused, teardown),
 		cmocka_unit_test_teardown(fields__malformed__refused, teardown),
 		cmocka_unit_test_teardown(fields__too_many__refused, teardown),
 		cmocka_unit_test_teardown(
