@@ -53,7 +53,7 @@ static bool class_of(struct sql *sql, const char *workload, char out[ROW_NAME_MA
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	out[0] = 0;
 	return sql_first(sql, "SELECT risk_class FROM workloads WHERE name=?1",
-		       SQL_ARGS(sql_t(bytes_str(workload))), &q, err) &&
+		       SQL_ARGS(sql_t(bytes_of(workload, strlen(workload)))), &q, err) &&
 	       (!q || sql_text(q, 0, "risk class", out, ROW_NAME_MAX, err));
 }
 
