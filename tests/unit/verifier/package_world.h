@@ -31,7 +31,8 @@ static inline void put(const char *path, struct bytes content)
 	buf_put(&honest[honest_count++].content, content);
 }
 
-static inline bool keep(void *arg, const uint8_t digest[SHA256_LEN], struct bytes object, struct err *err)
+static inline bool keep(
+	void *arg, const uint8_t digest[SHA256_LEN], struct bytes object, struct err *err)
 {
 	char path[PACKAGE_PATH_MAX + 1] = "objects/";
 	(void)arg;

@@ -133,8 +133,7 @@ static void package__with_destroyed_decisions__not_checked_and_the_rest_proved(v
 	json_t *report = package_audit_json(&audit);
 	const json_t *first = json_array_get(json_object_get(report, "destroyed"), 0);
 	assert_int_equal(json_array_size(json_object_get(report, "destroyed")), 2);
-	assert_int_equal(
-		json_integer_value(json_object_get(first, "by")), (json_int_t)marks[0].by);
+	assert_int_equal(json_integer_value(json_object_get(first, "by")), (json_int_t)marks[0].by);
 	assert_true(json_is_true(json_object_get(first, "named")));
 	json_decref(report);
 }
@@ -295,8 +294,7 @@ static void record__not_by_the_pinned_key__failed(void **state)
 
 static void record__by_the_pinned_key__proved(void **state)
 {
-	struct audit_anchors anchors = {
-		.keys = &w.app->issuer.signing_key, .key_count = 1};
+	struct audit_anchors anchors = {.keys = &w.app->issuer.signing_key, .key_count = 1};
 	(void)state;
 	options.anchors = &anchors;
 	assert_consistent();
@@ -305,8 +303,8 @@ static void record__by_the_pinned_key__proved(void **state)
 
 /* ---- another ledger, of two entries ---- */
 
-static void own_entry(struct ledger_entry *e, uint64_t index, enum leaf_type type,
-	const char *content)
+static void own_entry(
+	struct ledger_entry *e, uint64_t index, enum leaf_type type, const char *content)
 {
 	struct leaf leaf = {.type = type, .time = 1800000000};
 	*e = (struct ledger_entry){.index = index, .type = type, .time = leaf.time};
@@ -326,8 +324,8 @@ static void own_package(enum leaf_type type, const char *event, bool destroyed)
 	struct buf note = {0}, text = {0};
 	own_entry(&e[0], 0, LEAF_DECISION, "record");
 	hex_encode(BYTES_OF(e[0].id), id);
-	(void)snprintf(said_text, sizeof(said_text), "{\"event\":\"%s\",\"records\":[\"%s\"]}",
-		event, id);
+	(void)snprintf(
+		said_text, sizeof(said_text), "{\"event\":\"%s\",\"records\":[\"%s\"]}", event, id);
 	own_entry(&e[1], 1, type, said_text);
 	e[0].destroyed = true;
 	e[1].destroyed = destroyed;
