@@ -63,6 +63,16 @@ static bool record_read(struct package_case *c, const struct ledger_entry *entry
 	       record_decode(message.payload, ret, err);
 }
 
+static void count(struct package_case *c, bool is_signed)
+{
+	if (!is_signed)
+		c->gone_count.unsigned_++;
+	else if (c->anchors->key_count + c->anchors->root_count > 0)
+		c->gone_count.proved++;
+	else
+		c->gone_count.asserted++;
+}
+
 /* That the leaf commits to it was found before; what the record says is all that is told of it. */
 static bool record_check(
 	struct package_case *c, struct ledger_entry *entry, bool again, struct err *err)
@@ -81,15 +91,10 @@ static bool record_check(
 	if (record->time != leaf.time)
 		return err_set(err, ERR_MISMATCH, "entry %llu: its record tells another time",
 			(unsigned long long)entry->index);
-	if (!again && !signer)
-		c->gone_count.unsigned_++;
-	else if (!again && c->anchors->key_count + c->anchors->root_count > 0)
-		c->gone_count.proved++;
-	else if (!again)
-		c->gone_count.asserted++;
+	if (!again)
+		count(c, signer != NULL);
 	entry->decided = true;
-	return decision_facts_of(
-		record, (struct bytes){0}, (struct bytes){0}, &entry->facts, err);
+	return decision_facts_of(record, (struct bytes){0}, (struct bytes){0}, &entry->facts, err);
 }
 
 /* ---- entries ---- */
@@ -104,8 +109,8 @@ static int entry_order(const void *key, const void *element)
 
 bool package_gone_take(struct package_case *c, struct ledger_entry *entry, struct err *err)
 {
-	struct package_gone *gone = bsearch(&entry->index, c->audit->gone, c->audit->gone_count,
-		sizeof(*gone), entry_order);
+	struct package_gone *gone = bsearch(
+		&entry->index, c->audit->gone, c->audit->gone_count, sizeof(*gone), entry_order);
 
 	if (!gone)
 		return err_set(err, ERR_NOT_FOUND,

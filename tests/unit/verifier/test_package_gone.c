@@ -301,55 +301,115 @@ static void record__by_the_pinned_key__proved(void **state)
 	assert_step("destroyed", AUDIT_PROVED, "the records of 2 decisions");
 }
 
-/* ---- another ledger, of two entries ---- */
+/* ---- another ledger: a decision that is kept, one that is gone, and what says so ---- */
 
-static void own_entry(
-	struct ledger_entry *e, uint64_t index, enum leaf_type type, const char *content)
+struct own {
+	struct bytes record; /* of the one that is gone; empty: not there either */
+	struct key *issuer; /* as its leaf names it */
+	enum leaf_type type; /* of what says so, or not */
+	const char *event;
+	bool destroyed;
+	struct key *bundle_cert; /* whose certificate the bundle brings; NULL: the verifier's */
+	struct ledger_entry e[3];
+	uint8_t left[SHA256_LEN], right[SHA256_LEN], root[SHA256_LEN];
+};
+#define OWN_TIME 1800000000
+
+static void own_entry(struct own *o, uint64_t index, enum leaf_type type, struct bytes content)
 {
-	struct leaf leaf = {.type = type, .time = 1800000000};
+	struct ledger_entry *e = &o->e[index];
+	struct leaf leaf = {.type = type, .time = OWN_TIME};
+	if (o->issuer)
+		memcpy(leaf.issuer, key_id(o->issuer), SHA256_LEN);
 	*e = (struct ledger_entry){.index = index, .type = type, .time = leaf.time};
-	buf_put_str(&e->content, content);
+	buf_put(&e->content, content);
 	assert_ok(entry_commitment(type, e->salt, buf_bytes(&e->content), leaf.commitment, &w.err),
 		w.err);
 	assert_ok(leaf_encode(&leaf, &e->leaf, &w.err), w.err);
 	assert_ok(leaf_hash(buf_bytes(&e->leaf), e->id, &w.err), w.err);
 }
 
-/* A decision whose record is gone as well, and what says so, or not. */
-static void own_package(enum leaf_type type, const char *event, bool destroyed)
+static void own_tree(struct own *o)
 {
-	struct ledger_entry e[2];
-	struct checkpoint checkpoint = {.origin = BYTES_LIT("bank.example/log"), .size = 2};
-	char id[2 * SHA256_LEN + 1], root[2 * SHA256_LEN + 1], said_text[256];
+	static const uint8_t last[SHA256_LEN];
+	assert_ok(tree_node_hash(o->e[0].id, o->e[1].id, o->left, &w.err), w.err);
+	assert_ok(tree_node_hash(o->e[2].id, last, o->right, &w.err), w.err);
+	assert_ok(tree_node_hash(o->left, o->right, o->root, &w.err), w.err);
+	for (size_t i = 0; i < 3; i++) {
+		struct buf *proof = &o->e[i].proof;
+		buf_clear(proof);
+		buf_put(proof, i == 2 ? BYTES_OF(last) : BYTES_OF(o->e[1 - i].id));
+		buf_put(proof, i == 2 ? BYTES_OF(o->left) : BYTES_OF(o->right));
+	}
+}
+
+static void own_bundle(const struct own *o)
+{
+	struct audit_bundle *b = calloc(1, sizeof(*b));
+	struct cert *cert = NULL;
+	struct buf again = {0};
+	struct test_member *m = find("decisions/", 0);
+	assert_non_null(b);
+	assert_ok(audit_bundle_decode(buf_bytes(&m->content), b, &w.err), w.err);
+	b->index = 0;
+	b->tree_size = 4;
+	memcpy(b->tree_root, o->root, SHA256_LEN);
+	b->proof = buf_bytes(&o->e[0].proof);
+	b->checkpoint = b->receipt = b->receipt_key = (struct bytes){0};
+	if (o->bundle_cert) {
+		cert = world_cert(&w, "spiffe://bank.example/other", o->bundle_cert, OWN_TIME - 60,
+			OWN_TIME + 60);
+		b->certs[0] = cert_der(cert);
+	}
+	assert_ok(audit_bundle_encode(b, &again, &w.err), w.err);
+	replace(m, buf_bytes(&again));
+	(void)snprintf(m->path, sizeof(m->path), "decisions/%020d.cbor", 0);
+	cert_unref(&cert);
+	buf_release(&again);
+	free(b);
+}
+
+static void own_pages(struct own *o)
+{
+	struct checkpoint checkpoint = {.origin = BYTES_LIT("bank.example/log"), .size = 4};
 	struct buf note = {0}, text = {0};
-	own_entry(&e[0], 0, LEAF_DECISION, "record");
-	hex_encode(BYTES_OF(e[0].id), id);
-	(void)snprintf(
-		said_text, sizeof(said_text), "{\"event\":\"%s\",\"records\":[\"%s\"]}", event, id);
-	own_entry(&e[1], 1, type, said_text);
-	e[0].destroyed = true;
-	e[1].destroyed = destroyed;
-	buf_put(&e[0].proof, BYTES_OF(e[1].id));
-	buf_put(&e[1].proof, BYTES_OF(e[0].id));
-	assert_ok(tree_node_hash(e[0].id, e[1].id, checkpoint.root, &w.err), w.err);
+	char root[2 * SHA256_LEN + 1];
+	memcpy(checkpoint.root, o->root, SHA256_LEN);
 	assert_ok(checkpoint_write(&checkpoint, &note, &w.err), w.err);
-	hex_encode(BYTES_OF(checkpoint.root), root);
-	json_t *page = json_pack("{s:i, s:s, s:n, s:[o, o], s:n}", "tree_size", 2, "tree_root",
-		root, "checkpoint", "entries", ledger_entry_json(&e[0]), ledger_entry_json(&e[1]),
-		"next");
+	hex_encode(BYTES_OF(o->root), root);
+	json_t *page = json_pack("{s:i, s:s, s:n, s:[o, o, o], s:n}", "tree_size", 4, "tree_root",
+		root, "checkpoint", "entries", ledger_entry_json(&o->e[0]),
+		ledger_entry_json(&o->e[1]), ledger_entry_json(&o->e[2]), "next");
 	assert_ok(json_write(page, false, &text, &w.err), w.err);
 	replace(find("checkpoint", 0), buf_bytes(&note));
 	replace(find(DECISIONS, 0), buf_bytes(&text));
 	take_out(find(RETENTION, 0));
-	take_out(find("decisions/", 0));
-	mark_count = 1;
-	marks[0] = (struct package_destroyed){.entry = 0, .by = 1};
-	memcpy(marks[0].record, e[0].id, SHA256_LEN);
 	json_decref(page);
 	buf_release(&note);
 	buf_release(&text);
-	ledger_entry_release(&e[0]);
-	ledger_entry_release(&e[1]);
+}
+
+static void own_package(struct own *o)
+{
+	char id[2 * SHA256_LEN + 1], text[256];
+	json_t *page = page_open(DECISIONS);
+	assert_ok(ledger_entry_read(entry_at(page, KEPT), &o->e[0], &w.err), w.err);
+	json_decref(page);
+	o->e[0].index = 0;
+	own_entry(o, 1, LEAF_DECISION, o->record);
+	hex_encode(BYTES_OF(o->e[1].id), id);
+	(void)snprintf(text, sizeof(text), "{\"event\":\"%s\",\"records\":[\"%s\"]}", o->event, id);
+	own_entry(o, 2, o->type, bytes_str(text));
+	o->e[1].destroyed = o->record.len == 0;
+	o->e[2].destroyed = o->destroyed;
+	own_tree(o);
+	own_bundle(o);
+	own_pages(o);
+	mark_count = 1;
+	marks[0] = (struct package_destroyed){.entry = 1, .by = 2};
+	memcpy(marks[0].record, o->e[1].id, SHA256_LEN);
+	for (size_t i = 0; i < 3; i++)
+		ledger_entry_release(&o->e[i]);
 }
 
 static void retention_entry__of_any_other_kind__failed(void **state)
@@ -363,15 +423,96 @@ static void retention_entry__of_any_other_kind__failed(void **state)
 		{LEAF_RETENTION, "hold-set", false},
 		{LEAF_RETENTION, "content-destroyed", true},
 	};
+	struct own honest_one = {.type = LEAF_RETENTION, .event = "content-destroyed"};
 	(void)state;
-	own_package(LEAF_RETENTION, "content-destroyed", false);
+	own_package(&honest_one);
 	assert_consistent();
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct own o = {.type = cases[i].type,
+			.event = cases[i].event,
+			.destroyed = cases[i].destroyed};
+		members_release();
+		members_copy();
+		own_package(&o);
+		assert_failed("destroyed", "no retention entry 2 in the package");
+	}
+}
+
+/* A record as a verifier signs it. */
+static struct buf own_record(struct key *key, int64_t time)
+{
+	static struct record record;
+	struct buf ret = {0};
+	struct cose_sign1 message;
+	json_t *page = page_open(DECISIONS);
+	OWNED(ledger_entry_release) struct ledger_entry e = {0};
+	assert_ok(ledger_entry_read(entry_at(page, KEPT), &e, &w.err), w.err);
+	json_decref(page);
+	assert_ok(cose_sign1_parse(buf_bytes(&e.content), &message, &w.err), w.err);
+	assert_ok(record_decode(message.payload, &record, &w.err), w.err);
+	record.time = time;
+	assert_ok(record_sign(&record, key, &ret, &w.err), w.err);
+	return ret;
+}
+
+static void run_own(struct key *signer, int64_t time, struct key *named, struct key *bundle_cert)
+{
+	struct audit_anchors anchors = {.keys = &w.app->issuer.signing_key, .key_count = 1};
+	struct buf record = own_record(signer, time);
+	struct own o = {.record = buf_bytes(&record),
+		.issuer = named,
+		.type = LEAF_RETENTION,
+		.event = "content-destroyed",
+		.bundle_cert = bundle_cert};
+	own_package(&o);
+	options.anchors = &anchors;
+	run_signed(NULL);
+	options.anchors = NULL;
+	buf_release(&record);
+}
+
+static void record__of_another_time_or_signer__failed(void **state)
+{
+	struct key *own = w.app->issuer.signing_key;
+	const struct {
+		struct key *signer;
+		int64_t time;
+		const char *said;
+	} cases[] = {
+		{own, OWN_TIME + 1, "entry 1: its record tells another time"},
+		{stranger, OWN_TIME, "entry 1: its record"},
+	};
+	(void)state;
+	run_own(own, OWN_TIME, own, NULL);
+	assert_true(audit.consistent);
+	assert_step("destroyed", AUDIT_PROVED, "the records of 1 decisions");
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		members_release();
 		members_copy();
-		own_package(cases[i].type, cases[i].event, cases[i].destroyed);
-		assert_failed("destroyed", "no retention entry 1 in the package");
+		run_own(cases[i].signer, cases[i].time, own, NULL);
+		assert_false(audit.consistent);
+		assert_step("entries", AUDIT_FAILED, cases[i].said);
 	}
+}
+
+/* Nothing rests on the certificates of a bundle whose record a pinned key opens. */
+static void record__by_a_key_that_a_bundle_smuggles_in__failed(void **state)
+{
+	(void)state;
+	run_own(stranger, OWN_TIME, stranger, stranger);
+	assert_false(audit.consistent);
+	assert_step("decisions", AUDIT_PROVED, "1 of 1");
+	assert_step("entries", AUDIT_FAILED, "its record: not by a key that you pinned");
+}
+
+/* Nor on those of a decision whose audit failed. */
+static void record__by_the_key_of_a_decision_that_failed__failed(void **state)
+{
+	struct audit_anchors anchors = {.keys = &stranger, .key_count = 1};
+	(void)state;
+	options.anchors = &anchors;
+	assert_failed("entries", "its record: not by a key that you pinned");
+	assert_null(step("destroyed", AUDIT_PROVED));
 }
 
 /* ---- the story ---- */
@@ -406,6 +547,25 @@ static void timeline__of_it__content_destroyed(void **state)
 	timeline_free(&story);
 }
 
+static void timeline__record_not_there_either__no_word_of_the_verifiers(void **state)
+{
+	static const struct timeline_options all;
+	json_t *lines = NULL;
+	(void)state;
+	json_t *page = page_open(DECISIONS);
+	assert_non_null(json_object_get(entry_at(page, GONE), "decision"));
+	json_object_set_new(entry_at(page, GONE), "content", json_null());
+	page_close(DECISIONS, page);
+	assert_ok(timeline_new(&all, &story, &w.err), w.err);
+	options.visit = tell;
+	assert_consistent();
+	assert_ok(timeline_finish(story, &lines, &w.err), w.err);
+	assert_string_equal(
+		said(json_array_get(lines, 2), "text"), "decision: its content was destroyed");
+	json_decref(lines);
+	timeline_free(&story);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -429,6 +589,10 @@ int main(void)
 		TEST(record__not_by_the_pinned_key__failed),
 		TEST(record__by_the_pinned_key__proved),
 		TEST(retention_entry__of_any_other_kind__failed),
+		TEST(record__of_another_time_or_signer__failed),
+		TEST(record__by_a_key_that_a_bundle_smuggles_in__failed),
+		TEST(record__by_the_key_of_a_decision_that_failed__failed),
+		TEST(timeline__record_not_there_either__no_word_of_the_verifiers),
 		TEST(timeline__of_it__content_destroyed),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
