@@ -505,6 +505,23 @@ static void record__by_a_key_that_a_bundle_smuggles_in__failed(void **state)
 	assert_step("entries", AUDIT_FAILED, "its record: not by a key that you pinned");
 }
 
+/* A key from before: the one in the package is another, and nobody has failed. */
+static void record__by_an_older_key__signature_not_checked(void **state)
+{
+	struct audit_anchors anchors = {.roots = &w.ca, .root_count = 1};
+	struct buf record = own_record(stranger, OWN_TIME);
+	struct own o = {.record = buf_bytes(&record),
+		.issuer = stranger,
+		.type = LEAF_RETENTION,
+		.event = "content-destroyed"};
+	(void)state;
+	own_package(&o);
+	buf_release(&record);
+	options.anchors = &anchors;
+	assert_consistent();
+	assert_step("destroyed", AUDIT_NOT_CHECKED, "the signatures of 1 records");
+}
+
 /* Nor on those of a decision whose audit failed. */
 static void record__by_the_key_of_a_decision_that_failed__failed(void **state)
 {
@@ -591,6 +608,7 @@ int main(void)
 		TEST(retention_entry__of_any_other_kind__failed),
 		TEST(record__of_another_time_or_signer__failed),
 		TEST(record__by_a_key_that_a_bundle_smuggles_in__failed),
+		TEST(record__by_an_older_key__signature_not_checked),
 		TEST(record__by_the_key_of_a_decision_that_failed__failed),
 		TEST(timeline__record_not_there_either__no_word_of_the_verifiers),
 		TEST(timeline__of_it__content_destroyed),
