@@ -161,6 +161,8 @@ static bool http_error(struct cli *cli, long status, struct bytes answer)
 		code = ERR_DENIED;
 	else if (status == 404)
 		code = ERR_NOT_FOUND;
+	else if (status == 410)
+		code = ERR_GONE;
 	else if (status == 409)
 		code = ERR_CONFLICT;
 	else if (status == 503 || status == 429)

@@ -91,6 +91,22 @@ static bool makers_load(struct cli *cli, struct makers *ret)
 	return true;
 }
 
+/* What failed of them is a step. */
+static void print_gone(const struct cli *cli, const struct package_audit *audit)
+{
+	for (size_t i = 0; i < audit->gone_count; i++) {
+		const struct package_gone *gone = &audit->gone[i];
+		char id[17];
+		if (gone->found && gone->named)
+			(void)printf("    %snot checked%s  entry %llu, record %s…: content "
+				     "destroyed, as ledger entry %llu says: not checked\n",
+				colour(cli, "dim"), colour(cli, "off"),
+				(unsigned long long)gone->mark->entry,
+				text_short_hex(BYTES_OF(gone->mark->record), id),
+				(unsigned long long)gone->mark->by);
+	}
+}
+
 static void print(const struct cli *cli, const struct package_audit *audit)
 {
 	static const struct {
@@ -117,6 +133,7 @@ static void print(const struct cli *cli, const struct package_audit *audit)
 			(unsigned long long)d->index, text_short_hex(BYTES_OF(d->id), id),
 			purpose_name(d->facts.purpose), d->facts.trusted ? "trusted" : "refused");
 	}
+	print_gone(cli, audit);
 }
 
 static enum status run_verify(struct cli *cli, const char *path)

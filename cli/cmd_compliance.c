@@ -55,13 +55,14 @@ static bool get(struct cli *cli, json_t **ret, const char *format, const char *i
 	return api_json(cli, path, NULL, NULL, ret);
 }
 
-/* The newest trusted decision about this release. */
+/* The newest trusted decision about this release that still shows what it was made from. */
 static const char *decision_of(const json_t *records, const char *release)
 {
 	for (size_t i = 0; i < json_array_size(records); i++) {
 		const json_t *record = json_array_get(records, i);
 		if (json_is_true(json_object_get(record, "trusted")) &&
-			strcmp(text_of(record, "release"), release) == 0)
+			strcmp(text_of(record, "release"), release) == 0 &&
+			strcmp(text_of(record, "content"), "destroyed") != 0)
 			return text_of(record, "id");
 	}
 	return NULL;

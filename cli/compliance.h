@@ -16,7 +16,7 @@ struct compliance_facts {
 	const json_t *release; /* /v1/releases/DIGEST of its current release; NULL: there is none */
 	const json_t *records; /* its newest, an array */
 	const json_t *record; /* /v1/records/ID of the newest trusted decision about the current
-				 release; NULL: none among them */
+				 release whose content is kept; NULL: none among them */
 	struct bytes bundle; /* the audit bundle of that decision; empty: none */
 };
 

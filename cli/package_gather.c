@@ -17,6 +17,7 @@ struct gathering {
 	unsigned pages;
 	json_t *hosts, *incidents, *objects; /* sets */
 	json_t *decisions; /* [[index, id, whether with its chain]] */
+	json_t *gone; /* set of entries that say what was destroyed, by index */
 	json_t *running; /* set of instances that a decision in the package accepted */
 };
 
@@ -26,6 +27,7 @@ static void gathering_release(struct gathering *g)
 	json_decref(g->incidents);
 	json_decref(g->objects);
 	json_decref(g->decisions);
+	json_decref(g->gone);
 	json_decref(g->running);
 }
 
@@ -160,6 +162,49 @@ static bool entries_gather(struct gathering *g)
 	return true;
 }
 
+/* ---- what was destroyed ---- */
+
+/* The retention entry, which may lie behind the time of the package, but not behind its tree. */
+static bool retention_add(struct gathering *g, uint64_t index)
+{
+	OWNED(json_release) json_t *answer = NULL;
+	char path[PATH_MAX_], key[24];
+	uint64_t next = 0;
+	(void)snprintf(key, sizeof(key), "%llu", (unsigned long long)index);
+	if (json_object_get(g->gone, key))
+		return true;
+	(void)snprintf(path, sizeof(path),
+		"/v1/entries?type=retention&limit=1&start=%s&tree_size=%llu", key,
+		(unsigned long long)g->tree_size);
+	if (!api_json(g->cli, path, NULL, NULL, &answer))
+		return false;
+	const json_t *first = json_array_get(json_object_get(answer, "entries"), 0);
+	if (index >= g->tree_size ||
+		json_integer_value(json_object_get(first, "index")) != (json_int_t)index)
+		return err_set(&g->cli->err, ERR_CONFLICT,
+			"content was destroyed meanwhile, as ledger entry %s says: make the "
+			"package again",
+			key);
+	return page_add(g, answer, &next) && note(g, g->gone, key);
+}
+
+static bool destroyed_add(struct gathering *g, json_int_t index, const char *id)
+{
+	OWNED(json_release) json_t *answer = NULL;
+	struct package_destroyed mark = {.entry = (uint64_t)index};
+	struct err *err = &g->cli->err;
+	char path[PATH_MAX_];
+	(void)snprintf(path, sizeof(path), "/v1/records/%s", id);
+	if (!api_json(g->cli, path, NULL, NULL, &answer))
+		return false;
+	const json_t *by = json_object_get(answer, "destroyed_by_entry");
+	if (!json_is_integer(by) || json_integer_value(by) <= index)
+		return err_set(err, ERR_FORMAT, "no ledger entry says that it was destroyed");
+	mark.by = (uint64_t)json_integer_value(by);
+	return hex_decode_exact(bytes_str(id), mark.record, sizeof(mark.record), err) &&
+	       retention_add(g, mark.by) && package_index_add_destroyed(g->file->index, &mark, err);
+}
+
 /* ---- decisions and objects ---- */
 
 static bool object_keep(
@@ -177,8 +222,12 @@ static bool decision_add(struct gathering *g, json_int_t index, const char *id, 
 	char path[PATH_MAX_];
 	struct err *err = &g->cli->err;
 	(void)snprintf(path, sizeof(path), "/v1/records/%s/bundle%s", id, chain ? "" : "?chain=0");
-	if (!api_bytes(g->cli, path, NULL, NULL, &bundle) ||
-		!package_strip(buf_bytes(&bundle), object_keep, g, &stripped, err))
+	bool there = api_bytes(g->cli, path, NULL, NULL, &bundle);
+	if (!there && err->code == ERR_GONE) {
+		*err = (struct err){0};
+		return destroyed_add(g, index, id) || err_wrap(err, "record %.16s", id);
+	}
+	if (!there || !package_strip(buf_bytes(&bundle), object_keep, g, &stripped, err))
 		return err_wrap(err, "record %.16s", id);
 	(void)snprintf(path, sizeof(path), "decisions/%020lld.cbor", (long long)index);
 	return package_file_add(g->file, path, buf_bytes(&stripped), err);
@@ -213,7 +262,7 @@ static bool objects_gather(struct gathering *g)
 		if (package_file_has(g->file, path))
 			continue;
 		if (!api_bytes(g->cli, ask, NULL, NULL, &object)) {
-			if (g->cli->err.code != ERR_NOT_FOUND)
+			if (g->cli->err.code != ERR_NOT_FOUND && g->cli->err.code != ERR_GONE)
 				return false;
 			g->cli->err = (struct err){0};
 		} else if (!package_file_add(g->file, path, buf_bytes(&object), &g->cli->err)) {
@@ -292,9 +341,10 @@ bool package_gather(struct cli *cli, struct package_file *file, const struct pac
 		.incidents = json_object(),
 		.objects = json_object(),
 		.decisions = json_array(),
+		.gone = json_object(),
 		.running = json_object()};
 	struct checkpoint checkpoint;
-	if (!g.hosts || !g.incidents || !g.objects || !g.decisions || !g.running)
+	if (!g.hosts || !g.incidents || !g.objects || !g.decisions || !g.gone || !g.running)
 		return err_set(&cli->err, ERR_NOMEM, "package");
 	if (!api_bytes(cli, "/log/checkpoint", NULL, NULL, &note_text) ||
 		!checkpoint_parse(buf_bytes(&note_text), &checkpoint, &cli->err) ||

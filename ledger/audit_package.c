@@ -132,6 +132,13 @@ static bool run(struct package_case *c, struct err *err)
 	return true;
 }
 
+static void case_release(struct package_case *c)
+{
+	for (size_t i = 0; i < c->signer_count; i++)
+		key_unref(&c->signers[i]);
+	free(c->gone_by_id);
+}
+
 bool package_audit_run(struct bytes in, const struct package_audit_options *options,
 	struct package_audit *ret, struct err *err)
 {
@@ -146,7 +153,10 @@ bool package_audit_run(struct bytes in, const struct package_audit_options *opti
 	if (!package_open(in, &package, err) || !package_index_check(package, &ret->index, err))
 		return false;
 	c.package = package;
-	if (run(&c, err))
+	bool ok = run(&c, err);
+
+	case_release(&c);
+	if (ok)
 		return true;
 	package_audit_release(ret);
 	return err_wrap(err, "package");
@@ -156,6 +166,7 @@ void package_audit_release(struct package_audit *audit)
 {
 	package_index_release(&audit->index);
 	free(audit->decisions);
+	free(audit->gone);
 	memset(audit, 0, sizeof(*audit));
 }
 
@@ -196,14 +207,33 @@ static json_t *decisions_json(const struct package_audit *audit)
 	return TAKE(list);
 }
 
+static json_t *destroyed_json(const struct package_audit *audit)
+{
+	OWNED(json_release) json_t *list = json_array();
+
+	for (size_t i = 0; i < audit->gone_count; i++) {
+		const struct package_gone *gone = &audit->gone[i];
+		char id[2 * SHA256_LEN + 1];
+
+		hex_encode(BYTES_OF(gone->mark->record), id);
+		if (json_array_append_new(list, json_pack("{s:I, s:s, s:I, s:b}", "entry",
+							(json_int_t)gone->mark->entry, "id", id,
+							"by", (json_int_t)gone->mark->by, "named",
+							(int)(gone->found && gone->named))) != 0)
+			return NULL;
+	}
+	return TAKE(list);
+}
+
 json_t *package_audit_json(const struct package_audit *audit)
 {
 	char from[TIME_TEXT_MAX], to[TIME_TEXT_MAX], root[2 * SHA256_LEN + 1];
 
 	hex_encode(BYTES_OF(audit->tree_root), root);
-	return json_pack("{s:b, s:s, s:s, s:s, s:{s:I, s:s}, s:o, s:o}", "consistent",
+	return json_pack("{s:b, s:s, s:s, s:s, s:{s:I, s:s}, s:o, s:o, s:o}", "consistent",
 		(int)audit->consistent, "workload", audit->index.workload, "from",
 		time_format(audit->index.from, from), "to", time_format(audit->index.to, to),
 		"tree", "size", (json_int_t)audit->tree_size, "root", root, "steps",
-		steps_json(audit), "decisions", decisions_json(audit));
+		steps_json(audit), "decisions", decisions_json(audit), "destroyed",
+		destroyed_json(audit));
 }

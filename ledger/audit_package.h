@@ -29,6 +29,12 @@ struct package_decision {
 	bool rests_on_earlier;
 	uint8_t earlier[SHA256_LEN], earlier_state[SHA256_LEN];
 };
+/* A decision that the index says was destroyed. */
+struct package_gone {
+	const struct package_destroyed *mark;
+	bool found; /* its entry stands in the tree, and the package has no bundle of it */
+	bool named; /* so does the entry that says so, and it names the record */
+};
 struct package_audit {
 	bool consistent; /* nothing failed */
 	struct package_index index;
@@ -36,6 +42,8 @@ struct package_audit {
 	uint8_t tree_root[SHA256_LEN];
 	size_t entry_count, destroyed_count, decision_count;
 	struct package_decision *decisions; /* by index */
+	size_t gone_count;
+	struct package_gone *gone; /* by index; not among decisions: neither proved nor failed */
 	size_t step_count;
 	struct audit_step steps[PACKAGE_STEPS_MAX];
 };
@@ -54,8 +62,8 @@ struct package_audit_options {
 must_use bool package_audit_run(struct bytes in, const struct package_audit_options *options,
 	struct package_audit *ret, struct err *err);
 void package_audit_release(struct package_audit *audit);
-/* {"consistent", "workload", "from", "to", "tree": …, "steps": […], "decisions": […]}; NULL: no
- * memory. */
+/* {"consistent", "workload", "from", "to", "tree": …, "steps": […], "decisions": […], "destroyed":
+ * […]}; NULL: no memory. */
 json_t *package_audit_json(const struct package_audit *audit);
 
 /* ---- making one ---- */

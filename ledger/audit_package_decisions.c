@@ -107,6 +107,25 @@ static void take_report(struct package_decision *d, const struct audit_report *r
 		(void)snprintf(d->failed, sizeof(d->failed), "an input is missing");
 }
 
+/* Who signed a record whose audit held: the leaf names the key, and the audit found it so. */
+static void take_signer(struct package_case *c, const struct audit_bundle *b)
+{
+	OWNED(cert_unref) struct cert *cert = NULL;
+	OWNED(key_unref) struct key *key = NULL;
+	struct leaf leaf;
+
+	if (b->cert_count == 0 || c->signer_count == PACKAGE_SIGNERS_MAX ||
+		!leaf_decode(b->leaf, &leaf, NULL))
+		return;
+	for (size_t i = 0; i < c->signer_count; i++)
+		if (memcmp(key_id(c->signers[i]), leaf.issuer, SHA256_LEN) == 0)
+			return;
+	if (!cert_from_der(b->certs[0], false, &cert, NULL) || !cert_key(cert, &key, NULL))
+		return;
+	if (memcmp(key_id(key), leaf.issuer, SHA256_LEN) == 0)
+		c->signers[c->signer_count++] = TAKE(key);
+}
+
 static bool audit_one(struct package_case *c, const struct package_member *member,
 	struct package_decision *d, struct err *err)
 {
@@ -122,6 +141,8 @@ static bool audit_one(struct package_case *c, const struct package_member *membe
 		return false;
 	d->index = b->index;
 	take_report(d, &report);
+	if (d->consistent)
+		take_signer(c, b);
 	/* Of a record that nobody signed nothing was read. */
 	return !report.record.verifier_id.data || take_facts(d, b, &report.record, err);
 }

@@ -73,14 +73,12 @@ static bool decided(
 	const struct package_decision *d = package_decision_find(c, entry->index);
 
 	*ret_audited = false;
+	if (!d)
+		return package_gone_take(c, entry, err);
 	if (c->decided_entries == 0 || entry->index > c->last_decided) {
 		c->decided_entries++;
 		c->last_decided = entry->index;
 	}
-	if (!d)
-		return entry->destroyed ||
-		       err_set(err, ERR_NOT_FOUND, "entry %llu: its decision is not in the package",
-			       (unsigned long long)entry->index);
 	if (memcmp(d->id, entry->id, sizeof(d->id)) != 0)
 		return err_set(err, ERR_MISMATCH, "entry %llu: another decision is in the package",
 			(unsigned long long)entry->index);
@@ -102,6 +100,7 @@ static bool entry_take(struct package_case *c, const json_t *value, struct err *
 	c->audit->entry_count++;
 	c->audit->destroyed_count += entry.destroyed;
 	named(c, &entry);
+	package_gone_heed(c, &entry);
 	return !c->options->visit || c->options->visit(c->options->visit_arg, &entry, audited, err);
 }
 
@@ -151,8 +150,9 @@ bool package_entries(struct package_case *c, struct err *err)
 		package_note(c, AUDIT_FAILED, CHECKPOINT, "%.200s", why.text);
 		return true;
 	}
-	if (!pages_take(c, &held, err))
+	if (!package_gone_open(c, err) || !pages_take(c, &held, err))
 		return false;
+	package_gone_close(c);
 	if (held)
 		package_note(c, AUDIT_PROVED, "entries",
 			"all %zu listed stand in that tree with the content that they commit to",

@@ -5,6 +5,12 @@
 
 #include "ledger/audit_package.h"
 
+#define PACKAGE_SIGNERS_MAX 32u
+
+/* How the records of decisions without their bundles stand. */
+struct package_gone_count {
+	size_t proved, asserted, unsigned_; /* unsigned_: nobody's key is at hand */
+};
 struct package_case {
 	const struct package *package;
 	const struct package_audit_options *options;
@@ -13,6 +19,10 @@ struct package_case {
 	size_t decision_room;
 	size_t decided_entries; /* entries of decisions, each counted once */
 	uint64_t last_decided; /* the newest of them */
+	size_t signer_count;
+	struct key *signers[PACKAGE_SIGNERS_MAX]; /* owned; of decisions whose audit held */
+	struct package_gone **gone_by_id; /* owned; audit->gone, sorted */
+	struct package_gone_count gone_count;
 };
 void package_note(struct package_case *c, enum audit_step_result result, const char *what,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -20,6 +30,16 @@ void package_note(struct package_case *c, enum audit_step_result result, const c
 must_use bool package_decisions(struct package_case *c, struct err *err);
 /* The decision of that entry; NULL: the package has none. */
 const struct package_decision *package_decision_find(const struct package_case *c, uint64_t index);
+/* audit_package_gone.c: decisions whose content was destroyed. */
+must_use bool package_gone_open(struct package_case *c, struct err *err);
+/* The entry of a decision without its bundle: marked in the index, and the record as far as it is
+ * there. */
+must_use bool package_gone_take(
+	struct package_case *c, struct ledger_entry *entry, struct err *err);
+/* Any entry that stands in the tree: may say what was destroyed. */
+void package_gone_heed(struct package_case *c, const struct ledger_entry *entry);
+/* Behind the last entry. */
+void package_gone_close(struct package_case *c);
 /* audit_package_entries.c: the tree, its entries, and what they name. */
 must_use bool package_entries(struct package_case *c, struct err *err);
 

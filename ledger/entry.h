@@ -26,6 +26,7 @@ struct ledger_entry {
 	struct buf leaf, content, proof;
 	uint8_t salt[LEDGER_SALT_LEN];
 	bool destroyed; /* content is empty then */
+	bool emptied; /* a decision: what it was decided on was destroyed; its record may be there */
 	bool decided; /* facts are there */
 	struct decision_facts facts;
 	json_t *said; /* the content of a type that is told in JSON; NULL otherwise */

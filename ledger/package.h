@@ -49,9 +49,17 @@ const struct package_member *package_find(const struct package *package, const c
 
 /* ---- the index ---- */
 
+/* A decision that the maker could not put in: what it was decided on was destroyed. */
+struct package_destroyed {
+	uint64_t entry; /* of the decision */
+	uint8_t record[SHA256_LEN]; /* its id */
+	uint64_t by; /* the ledger entry that says so; behind the decision */
+};
 struct package_index {
 	char workload[65];
 	int64_t from, to; /* of the decisions in it, both included */
+	size_t destroyed_count;
+	struct package_destroyed *destroyed; /* owned; by entry, each once */
 	json_t *root; /* owned */
 };
 void package_index_release(struct package_index *index);
@@ -62,6 +70,9 @@ json_t *package_index_new(const char *workload, int64_t from, int64_t to);
 const char *package_what(struct bytes path);
 must_use bool package_index_add(
 	json_t *index, const char *path, struct bytes content, struct err *err);
+/* A decision without its bundle; they come ascending. */
+must_use bool package_index_add_destroyed(
+	json_t *index, const struct package_destroyed *destroyed, struct err *err);
 /* Reads index.json and holds it against every member before it. ERR_MISMATCH names the first that
  * is not as the index says. */
 must_use bool package_index_check(

@@ -3,6 +3,7 @@
 #include "ledger/package.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/text.h"
 #include "base/time.h"
@@ -38,6 +39,7 @@ const char *package_what(struct bytes path)
 void package_index_release(struct package_index *index)
 {
 	json_decref(index->root);
+	free(index->destroyed);
 	memset(index, 0, sizeof(*index));
 }
 
@@ -65,6 +67,57 @@ bool package_index_add(json_t *index, const char *path, struct bytes content, st
 		       json_pack("{s:s, s:I, s:s, s:s}", "path", path, "size",
 			       (json_int_t)content.len, "sha256", hex, "what", what)) == 0 ||
 	       err_set(err, ERR_NOMEM, "package index");
+}
+
+bool package_index_add_destroyed(
+	json_t *index, const struct package_destroyed *destroyed, struct err *err)
+{
+	char hex[2 * SHA256_LEN + 1];
+
+	if (!json_object_get(index, "destroyed") &&
+		json_object_set_new(index, "destroyed", json_array()) != 0)
+		return err_set(err, ERR_NOMEM, "package index");
+	hex_encode(BYTES_OF(destroyed->record), hex);
+	return json_array_append_new(json_object_get(index, "destroyed"),
+		       json_pack("{s:I, s:s, s:I}", "entry", (json_int_t)destroyed->entry, "record",
+			       hex, "by", (json_int_t)destroyed->by)) == 0 ||
+	       err_set(err, ERR_NOMEM, "package index");
+}
+
+/* ---- what was destroyed ---- */
+
+static void destroyed_one(struct json_fields *f, const json_t *value, struct package_destroyed *ret)
+{
+	static const char *const keys[] = {"entry", "record", "by", NULL};
+
+	json_only_keys(f, value, keys);
+	ret->entry = (uint64_t)json_need_int(f, value, "entry", 0, INT64_MAX);
+	json_need_hex(f, value, "record", ret->record, sizeof(ret->record));
+	ret->by = (uint64_t)json_need_int(f, value, "by", 0, INT64_MAX);
+	if (ret->by <= ret->entry)
+		json_fields_fail(f, "by", "not behind the decision");
+}
+
+static bool destroyed_read(struct package_index *index, struct err *err)
+{
+	struct json_fields f = json_fields_of("package index: destroyed");
+
+	if (!json_object_get(index->root, "destroyed"))
+		return true;
+	const json_t *list = json_need_array(&f, index->root, "destroyed", PACKAGE_MEMBERS_MAX);
+	size_t n = json_array_size(list);
+
+	index->destroyed = calloc(n ? n : 1, sizeof(*index->destroyed));
+	if (!index->destroyed)
+		return err_set(err, ERR_NOMEM, "package index");
+	for (; index->destroyed_count < n; index->destroyed_count++) {
+		size_t i = index->destroyed_count;
+
+		destroyed_one(&f, json_array_get(list, i), &index->destroyed[i]);
+		if (i > 0 && index->destroyed[i - 1].entry >= index->destroyed[i].entry)
+			json_fields_fail(&f, "entry", "out of order");
+	}
+	return json_fields_ok(&f, err);
 }
 
 /* ---- held against the members ---- */
@@ -103,7 +156,8 @@ static void time_read(struct json_fields *f, const json_t *root, const char *key
 
 static bool head_read(struct package_index *index, const json_t **ret_files, struct err *err)
 {
-	static const char *const keys[] = {"type", "workload", "from", "to", "files", NULL};
+	static const char *const keys[] = {
+		"type", "workload", "from", "to", "files", "destroyed", NULL};
 	struct json_fields f = json_fields_of("package index");
 	const json_t *root = index->root;
 
@@ -133,7 +187,7 @@ bool package_index_check(const struct package *package, struct package_index *re
 			" and " PACKAGE_SIGNATURE);
 	if (!json_open(package->members[n - 2].content, PACKAGE_INDEX_MAX, &index.root, err))
 		return err_wrap(err, "package index");
-	if (!head_read(&index, &files, err))
+	if (!head_read(&index, &files, err) || !destroyed_read(&index, err))
 		return false;
 	if (json_array_size(files) != n - 2)
 		return err_set(err, ERR_MISMATCH, "package index: %zu files, and %zu are there",

@@ -151,6 +151,7 @@ static bool tell_entry(struct timeline *t, const struct ledger_entry *entry, str
 	struct telling telling = {.place = PLACE_AT,
 		.time = entry->time,
 		.text = text,
+		.facts = entry->decided ? &entry->facts : NULL,
 		.entry = entry,
 		.rests = {rest_of(entry)},
 		.rest_count = 1};
@@ -169,7 +170,7 @@ bool timeline_add(
 	t->last = entry->index;
 	if (other_host(t, entry))
 		return true;
-	if (entry->decided)
+	if (entry->decided && !entry->emptied)
 		return timeline_decision(t, entry, audited, err);
 	if (entry->type == LEAF_ISSUED && !entry->destroyed)
 		return timeline_issued(t, entry, err);

@@ -102,6 +102,18 @@ static void fill(const char *format, const json_t *said, char text[TIMELINE_TEXT
 	text[len] = '\0';
 }
 
+/* All that its record tells. */
+static void emptied(const struct decision_facts *f, char text[TIMELINE_TEXT_MAX])
+{
+	char instance[17];
+
+	(void)snprintf(text, TIMELINE_TEXT_MAX,
+		"%s of instance %s… of %s %s: its content was destroyed", purpose_name(f->purpose),
+		text_short_hex(BYTES_OF(f->instance), instance),
+		f->workload[0] ? f->workload : "an unnamed workload",
+		f->trusted ? "trusted" : "refused");
+}
+
 void timeline_words(
 	const struct ledger_entry *entry, const char **ret_kind, char text[TIMELINE_TEXT_MAX])
 {
@@ -109,6 +121,11 @@ void timeline_words(
 	char number[32];
 
 	*ret_kind = leaf_type_name(entry->type);
+	if (entry->emptied && entry->decided) {
+		*ret_kind = "destroyed";
+		emptied(&entry->facts, text);
+		return;
+	}
 	if (entry->destroyed) {
 		*ret_kind = "destroyed";
 		(void)snprintf(text, TIMELINE_TEXT_MAX, "%s: its content was destroyed",

@@ -91,11 +91,25 @@ expect 0 'consistent: launch of ocr-agent' assay audit "$W/kept.assay" --ca "$W/
 expect 0 '^records_destroyed +[1-9]' operator retention status
 ok "record__whose_content_went__says_so_and_gives_no_bundle"
 
+key_make "$W/keys/auditor"
+package() { operator audit package --workload ocr-agent --from 2026-01-01T00:00:00Z --out "$W/gone.package" --sign-key "$W/keys/auditor"; }
+verify() { assay audit package verify "$W/gone.package" --maker "$W/keys/auditor.pub" --ca "$W/verifier/ca.pem" "$@"; }
+expect 0 'files; check them' package
+expect 0 'content destroyed, as ledger entry [0-9]+ says: not checked' verify
+grep -q 'not checked +destroyed: [1-9]' -E "$W/out" || die "what was destroyed is not counted apart"
+! grep -q FAILED "$W/out" || die "something failed"
+expect 0 'its content was destroyed' assay audit timeline --package "$W/gone.package"
+expect 0 'no trusted decision about the current release' operator compliance report ocr-agent
+ok "package__of_destroyed_decisions__made_verified_and_told"
+
 verifier_stop
 verifier_start
 host_start one
 expect 0 'Orchard Bank' run_agent
 operator record list --limit 1 --json | grep -q '"content":"kept"' || die "the new record is not kept"
+expect 0 'files; check them' package
+expect 0 'proven +destroyed: the records of [1-9][0-9]* decisions are signed' verify
+grep -qE 'proven +decisions: ([1-9][0-9]*) of \1 reach' "$W/out" || die "the new decision is not audited"
 ok "verifier__after_a_destruction__starts_and_decides_as_ever"
 
 HOST=$(operator host list --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["hosts"][0]["id"])')

@@ -47,6 +47,8 @@ static void run_inside(struct bytes in)
 		buf_put(&archive, bytes_of(zeros, package_padding(n)));
 		assert(package_index_add(files, paths[i], part, NULL));
 	}
+	assert(package_index_add_destroyed(
+		files, &(struct package_destroyed){.entry = 1, .by = 2}, NULL));
 	assert(json_write(files, false, &index, NULL));
 	assert(package_header(PACKAGE_INDEX, index.len, &archive, NULL));
 	buf_put(&archive, buf_bytes(&index));

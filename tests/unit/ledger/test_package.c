@@ -255,6 +255,51 @@ static void index__fields_amiss__named(void **state)
 	}
 }
 
+/* ---- what was destroyed ---- */
+
+static void destroyed__written__read_back(void **state)
+{
+	const struct package_destroyed two[] = {
+		{.entry = 3, .record = {1}, .by = 9}, {.entry = 4, .record = {2}, .by = 5}};
+	struct package_index index;
+	(void)state;
+	assert_ok(package_index_add_destroyed(files, &two[0], &err), err);
+	assert_ok(package_index_add_destroyed(files, &two[1], &err), err);
+	honest();
+	assert_ok(package_open(buf_bytes(&archive), &package, &err), err);
+	assert_ok(package_index_check(package, &index, &err), err);
+	assert_int_equal(index.destroyed_count, 2);
+	assert_memory_equal(index.destroyed, two, sizeof(two));
+	package_index_release(&index);
+}
+
+static void destroyed__amiss__named(void **state)
+{
+	static const struct {
+		struct package_destroyed list[2];
+		const char *message;
+	} wrong[] = {
+		{{{.entry = 3, .by = 3}, {.entry = 4, .by = 5}},
+			"package index: destroyed: by: not behind the decision"},
+		{{{.entry = 3, .by = 9}, {.entry = 3, .by = 9}},
+			"package index: destroyed: entry: out of order"},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		for (size_t k = 0; k < 2; k++)
+			assert_ok(package_index_add_destroyed(files, &wrong[i].list[k], &err), err);
+		finish();
+		assert_mismatch(ERR_FORMAT, wrong[i].message);
+		package_free(&package);
+		buf_clear(&archive);
+		json_decref(files);
+		files = package_index_new("ocr-agent", 1800000000, 1800003600);
+	}
+	json_object_set_new(files, "destroyed", json_true());
+	finish();
+	assert_mismatch(ERR_FORMAT, "package index: destroyed: destroyed: expected an array");
+}
+
 static void what__each_place__named(void **state)
 {
 	(void)state;
@@ -286,6 +331,8 @@ int main(void)
 		TEST(index__another_kind__refused),
 		TEST(index__not_at_the_end__refused),
 		TEST(index__fields_amiss__named),
+		TEST(destroyed__written__read_back),
+		TEST(destroyed__amiss__named),
 		TEST(what__each_place__named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
