@@ -91,6 +91,36 @@ static bool take_facts(struct package_decision *d, const struct audit_bundle *b,
 	return decision_facts_of(record, evidence, verdict, &d->facts, err);
 }
 
+/* Of the decision itself, not of one that it stands on. */
+static bool step_is(const struct audit_report *report, enum audit_section section, const char *what,
+	enum audit_step_result result)
+{
+	for (size_t i = 0; i < report->step_count; i++) {
+		const struct audit_step *step = &report->steps[i];
+
+		if (step->section == section && !step->earlier && step->result == result &&
+			strcmp(step->what, what) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void take_standing(struct package_decision *d, const struct audit_anchors *anchors,
+	const struct audit_report *report)
+{
+	bool pinned = anchors->policy_signers && anchors->policy_signers->count > 0;
+
+	d->signer_proven = step_is(report, AUDIT_RECORD, AUDIT_STEP_SIGNATURE, AUDIT_PROVED);
+	d->policy_signed = step_is(report, AUDIT_POLICY, AUDIT_STEP_POLICY_SIGNATURE, AUDIT_PROVED);
+	d->policy_proven = d->policy_signed && pinned;
+	d->by = d->signer_proven ? "" : "the key that the package brings";
+}
+
+bool package_decision_proven(const struct package_decision *d)
+{
+	return d->consistent && d->signer_proven;
+}
+
 static void take_report(struct package_decision *d, const struct audit_report *report)
 {
 	d->consistent = report->consistent;
@@ -141,6 +171,7 @@ static bool audit_one(struct package_case *c, const struct package_member *membe
 		return false;
 	d->index = b->index;
 	take_report(d, &report);
+	take_standing(d, c->anchors, &report);
 	if (d->consistent)
 		take_signer(c, b);
 	/* Of a record that nobody signed nothing was read. */
@@ -303,6 +334,54 @@ static bool walk_back(struct package_case *c, struct err *err)
 	return true;
 }
 
+/* ---- whose word they are ---- */
+
+static void note_signers(struct package_case *c)
+{
+	size_t proven = 0, asserted = 0;
+
+	for (size_t i = 0; i < c->audit->decision_count; i++) {
+		const struct package_decision *d = &c->audit->decisions[i];
+
+		proven += d->consistent && d->signer_proven;
+		asserted += d->consistent && !d->signer_proven;
+	}
+	if (proven > 0)
+		package_note(c, AUDIT_PROVED, "record signer",
+			"of %zu decisions: a key that you pinned, or one below a root that you "
+			"pinned",
+			proven);
+	if (asserted > 0)
+		package_note(c, AUDIT_ASSERTED, "record signer",
+			"of %zu decisions: the key that the package brings, which anybody can "
+			"make; pin the verifier's with --ca or --key to prove it",
+			asserted);
+}
+
+static void note_policies(struct package_case *c)
+{
+	size_t proven = 0, asserted = 0, open = 0;
+
+	for (size_t i = 0; i < c->audit->decision_count; i++) {
+		const struct package_decision *d = &c->audit->decisions[i];
+
+		proven += d->consistent && d->policy_proven;
+		asserted += d->consistent && d->policy_signed && !d->policy_proven;
+		open += d->consistent && !d->policy_signed;
+	}
+	if (proven > 0)
+		package_note(c, AUDIT_PROVED, AUDIT_STEP_POLICY_SIGNERS,
+			"of %zu decisions: persons whom you pinned", proven);
+	if (asserted > 0)
+		package_note(c, AUDIT_ASSERTED, AUDIT_STEP_POLICY_SIGNERS,
+			"of %zu decisions: persons whom the verifier names; pin them with "
+			"--policy-keys to prove it",
+			asserted);
+	if (open > 0)
+		package_note(c, AUDIT_NOT_CHECKED, AUDIT_STEP_POLICY_SIGNERS,
+			"of %zu decisions: nobody signed the policy", open);
+}
+
 bool package_decisions(struct package_case *c, struct err *err)
 {
 	size_t held = 0, shown = 0;
@@ -327,5 +406,7 @@ bool package_decisions(struct package_case *c, struct err *err)
 	package_note(c, held == c->audit->decision_count ? AUDIT_PROVED : AUDIT_FAILED, "decisions",
 		"%zu of %zu reach the verdict again that was recorded", held,
 		c->audit->decision_count);
+	note_signers(c);
+	note_policies(c);
 	return true;
 }

@@ -84,7 +84,7 @@ static bool decided(
 			(unsigned long long)entry->index);
 	entry->facts = d->facts;
 	entry->decided = true;
-	*ret_audited = d->consistent;
+	*ret_audited = package_decision_proven(d);
 	return true;
 }
 

@@ -143,6 +143,7 @@ static void package__nothing_pinned__records_asserted(void **state)
 	(void)state;
 	assert_consistent();
 	assert_step("destroyed", AUDIT_ASSERTED, "signed by the key of others in the package");
+	assert_step("policy signers", AUDIT_NOT_CHECKED, "of 1 decisions: nobody signed");
 }
 
 /* Each entry twice: nothing is counted twice. */
