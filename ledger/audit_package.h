@@ -27,6 +27,7 @@ struct package_decision {
 	bool policy_signed, policy_proven; /* proven: by persons that are pinned */
 	const char *by; /* whose word it is; "": signer_proven */
 	struct decision_facts facts; /* as its objects tell, audited or not */
+	bool seen; /* an entry in the tree is of exactly this one */
 	bool established; /* with the digest of what it established */
 	uint8_t state_out[SHA256_LEN];
 	bool rests_on_earlier;

@@ -221,13 +221,13 @@ static bool decision_add(
 	return true;
 }
 
-const struct package_decision *package_decision_find(const struct package_case *c, uint64_t index)
+struct package_decision *package_decision_find(const struct package_case *c, uint64_t index)
 {
 	size_t low = 0, high = c->audit->decision_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct package_decision *d = &c->audit->decisions[middle];
+		struct package_decision *d = &c->audit->decisions[middle];
 
 		if (d->index == index)
 			return d;

@@ -17,8 +17,6 @@ struct package_case {
 	const struct audit_anchors *anchors; /* never NULL */
 	struct package_audit *audit;
 	size_t decision_room;
-	size_t decided_entries; /* entries of decisions, each counted once */
-	uint64_t last_decided; /* the newest of them */
 	size_t signer_count;
 	struct key *signers[PACKAGE_SIGNERS_MAX]; /* owned; of decisions whose audit held */
 	struct package_gone **gone_by_id; /* owned; audit->gone, sorted */
@@ -29,7 +27,7 @@ void package_note(struct package_case *c, enum audit_step_result result, const c
 /* audit_package_decisions.c */
 must_use bool package_decisions(struct package_case *c, struct err *err);
 /* The decision of that entry; NULL: the package has none. */
-const struct package_decision *package_decision_find(const struct package_case *c, uint64_t index);
+struct package_decision *package_decision_find(const struct package_case *c, uint64_t index);
 /* audit_package_gone.c: decisions whose content was destroyed. */
 must_use bool package_gone_open(struct package_case *c, struct err *err);
 /* The entry of a decision without its bundle: marked in the index, and the record as far as it is

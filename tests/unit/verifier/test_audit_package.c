@@ -306,6 +306,26 @@ static void entries__of_a_decision_missing__failed(void **state)
 	assert_failed("decisions", "3 have no entry in the package");
 }
 
+/* In whatever order: each decision is found by its own entry. */
+static void entries__of_decisions_in_another_order__hold(void **state)
+{
+	(void)state;
+	json_t *page = NULL;
+	struct buf text = {0};
+	struct test_member *entries = find("entries/000001", 0);
+	assert_ok(json_open(buf_bytes(&entries->content), JSON_INPUT_MAX, &page, &w.err), w.err);
+	json_t *list = json_object_get(page, "entries");
+	json_t *first = json_incref(json_array_get(list, 0));
+	json_array_remove(list, 0);
+	json_array_append_new(list, first);
+	assert_ok(json_write(page, false, &text, &w.err), w.err);
+	replace(entries, buf_bytes(&text));
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	json_decref(page);
+	buf_release(&text);
+}
+
 static void checkpoint__missing__failed(void **state)
 {
 	(void)state;
@@ -460,6 +480,7 @@ static void decision__of_another_entry__failed(void **state)
 	assert_ok(audit_bundle_encode(b, &again, &w.err), w.err);
 	replace(second, buf_bytes(&again));
 	assert_failed("entries", "another decision is in the package");
+	assert_step("decisions", AUDIT_FAILED, "2 have no entry in the package");
 	free(b);
 	buf_release(&again);
 }
@@ -548,6 +569,7 @@ int main(void)
 		TEST(object__missing__decision_failed),
 		TEST(decision__missing__failed),
 		TEST(entries__of_a_decision_missing__failed),
+		TEST(entries__of_decisions_in_another_order__hold),
 		TEST(checkpoint__missing__failed),
 		TEST(policy__missing__said_so),
 		TEST(launch__of_renewals_missing__they_are_asserted),
