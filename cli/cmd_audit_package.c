@@ -113,9 +113,10 @@ static void print_decision(const struct cli *cli, const struct package_decision 
 	const char *standing = proven ? "proven" : d->consistent ? "asserted" : "FAILED";
 	const char *shade = proven ? "green" : d->consistent ? "dim" : "red";
 	char id[17];
-	(void)printf("    %s%-11s%s  entry %llu, record %s…, %s: %s", colour(cli, shade), standing,
-		colour(cli, "off"), (unsigned long long)d->index,
+	(void)printf("    %s%-11s%s  entry %llu, record %s…, %s of %s: %s", colour(cli, shade),
+		standing, colour(cli, "off"), (unsigned long long)d->index,
 		text_short_hex(BYTES_OF(d->id), id), purpose_name(d->facts.purpose),
+		d->facts.workload[0] ? d->facts.workload : "no workload",
 		d->facts.trusted ? "trusted" : "refused");
 	if (d->consistent && !proven)
 		(void)printf(" (by: %s)", d->by);

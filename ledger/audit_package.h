@@ -19,6 +19,7 @@
 struct package_decision {
 	uint64_t index;
 	uint8_t id[SHA256_LEN];
+	int64_t time; /* of the record, and so of the leaf */
 	bool consistent; /* the audit held */
 	bool reproducible;
 	bool grounded; /* as struct audit_report has it: a renewal's bundle may bring its chain */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "base/time.h"
 
 #define DIRECTORY "decisions/"
 #define SHOWN_MAX 16 /* failures told one by one */
@@ -87,6 +88,7 @@ static bool take_facts(struct package_decision *d, const struct audit_bundle *b,
 		!input_of(b, record, "verdict", &verdict, digest, err) ||
 		!input_of(b, record, "state-out", &state, d->state_out, err))
 		return false;
+	d->time = record->time;
 	d->established = memcmp(d->state_out, none, sizeof(none)) != 0;
 	return decision_facts_of(record, evidence, verdict, &d->facts, err);
 }
@@ -178,6 +180,31 @@ static bool audit_one(struct package_case *c, const struct package_member *membe
 	return !report.record.verifier_id.data || take_facts(d, b, &report.record, err);
 }
 
+bool package_belongs(
+	const struct package_case *c, const char *workload, int64_t time, struct err *err)
+{
+	const struct package_index *index = &c->audit->index;
+	char at[TIME_TEXT_MAX];
+
+	if (workload && strcmp(workload, index->workload) != 0)
+		return err_set(err, ERR_MISMATCH, "of workload %s, and the package is of %s",
+			workload[0] ? workload : "(none)", index->workload);
+	return (time >= index->from && time <= index->to) ||
+	       err_set(err, ERR_MISMATCH, "made at %s, outside the time of the package",
+		       time_format(time, at));
+}
+
+/* What nobody signed has failed already. */
+static void belong(const struct package_case *c, struct package_decision *d)
+{
+	struct err why = {0};
+
+	if (!d->consistent || package_belongs(c, d->facts.workload, d->time, &why))
+		return;
+	d->consistent = false;
+	(void)snprintf(d->failed, sizeof(d->failed), "%.180s", why.text);
+}
+
 static bool name_is(const struct package_member *member, uint64_t index)
 {
 	char path[48];
@@ -217,6 +244,7 @@ static bool decision_add(
 			"%s: not under its own index, or out of order", ESC(member->path));
 		return true;
 	}
+	belong(c, &d);
 	audit->decisions[audit->decision_count++] = d;
 	return true;
 }

@@ -74,7 +74,10 @@ static bool decided(
 
 	*ret_audited = false;
 	if (!d)
-		return package_gone_take(c, entry, err);
+		return package_gone_take(c, entry, err) &&
+		       (package_belongs(c, entry->decided ? entry->facts.workload : NULL,
+				entry->time, err) ||
+			       err_wrap(err, "entry %llu", (unsigned long long)entry->index));
 	if (memcmp(d->id, entry->id, sizeof(d->id)) != 0)
 		return err_set(err, ERR_MISMATCH, "entry %llu: another decision is in the package",
 			(unsigned long long)entry->index);

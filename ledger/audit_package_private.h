@@ -26,6 +26,10 @@ void package_note(struct package_case *c, enum audit_step_result result, const c
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* audit_package_decisions.c */
 must_use bool package_decisions(struct package_case *c, struct err *err);
+/* ERR_MISMATCH: of another workload, or outside the time that the package is about. workload NULL:
+ * nobody knows it. */
+must_use bool package_belongs(
+	const struct package_case *c, const char *workload, int64_t time, struct err *err);
 /* The decision of that entry; NULL: the package has none. */
 struct package_decision *package_decision_find(const struct package_case *c, uint64_t index);
 /* audit_package_gone.c: decisions whose content was destroyed. */

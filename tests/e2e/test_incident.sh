@@ -158,9 +158,9 @@ verify() { assay audit package verify "$W/x.assay-package" "$@"; }
 expect 0 'asserted +maker' verify
 expect 0 'asserted +record signer: .*pin the verifier' verify
 ! grep -qE '^ +proven +entry' "$W/out" || die "a decision is proven, and nothing was pinned"
-expect 0 'asserted +entry .* launch: trusted \(by: the key that the package brings\)' verify --maker "$W/keys/auditor.pub"
+expect 0 'asserted +entry .* launch of steady: trusted \(by: the key that the package brings\)' verify --maker "$W/keys/auditor.pub"
 expect 0 'proven +maker' verify --maker "$W/keys/auditor.pub" --ca "$W/known-ca.pem"
-grep -qE '^ +proven +entry .* launch: trusted$' "$W/out" || die "the launch is not proven"
+grep -qE '^ +proven +entry .* launch of steady: trusted$' "$W/out" || die "the launch is not proven"
 grep -qE 'proven +record signer' "$W/out" || die "the record signer is not proven"
 grep -q 'earlier states: .* renewals stand on what decisions in this package' "$W/out" || die "renewals were not walked back"
 ! grep -q 'FAILED' "$W/out" || die "something failed"

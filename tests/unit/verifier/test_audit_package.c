@@ -495,6 +495,46 @@ static void decisions__by_a_stranger__nothing_stands_on_them(void **state)
 	assert_step("decision", AUDIT_FAILED, "not by a key that you pinned");
 }
 
+/* ---- what it is about ---- */
+
+static void decisions__of_another_workload__failed(void **state)
+{
+	(void)state;
+	about = "other-agent";
+	assert_failed("decision", "of workload ocr-agent, and the package is of other-agent");
+	assert_step("decisions", AUDIT_FAILED, "0 of 3");
+	assert_false(package_decision_proven(&audit.decisions[0]));
+}
+
+static void decisions__outside_the_time__failed(void **state)
+{
+	(void)state;
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	int64_t first = audit.decisions[0].time, last = audit.decisions[2].time;
+	assert_true(first > 1000000000);
+	package_audit_release(&audit);
+	about_from = last + 1;
+	assert_failed("decision", "outside the time of the package");
+	assert_step("decisions", AUDIT_FAILED, "0 of 3");
+	package_audit_release(&audit);
+	about_from = 0;
+	about_to = first - 1;
+	assert_failed("decision", "outside the time of the package");
+	assert_step("decisions", AUDIT_FAILED, "0 of 3");
+}
+
+static void decisions__at_the_ends_of_the_time__hold(void **state)
+{
+	(void)state;
+	run_signed(NULL);
+	about_from = audit.decisions[0].time;
+	about_to = audit.decisions[2].time;
+	package_audit_release(&audit);
+	run_signed(NULL);
+	assert_true(audit.consistent);
+}
+
 static bool object_find(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret)
 {
 	char path[PACKAGE_PATH_MAX + 1] = "objects/";
@@ -581,6 +621,9 @@ int main(void)
 		TEST(entry__with_another_content__failed),
 		TEST(decision__of_another_entry__failed),
 		TEST(decisions__by_a_stranger__nothing_stands_on_them),
+		TEST(decisions__of_another_workload__failed),
+		TEST(decisions__outside_the_time__failed),
+		TEST(decisions__at_the_ends_of_the_time__hold),
 		TEST(earlier_state__another_than_established__failed),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
