@@ -207,6 +207,8 @@ def standing(lines, kind): return {l["standing"] for l in lines if l["kind"] == 
 assert standing(offline, "launch") == {"proven"} and standing(online, "launch") == {"asserted"}
 assert standing(offline, "reboot") == {"proven"} and standing(offline, "quarantine") == {"asserted"}
 assert all(l["rests_on"] for l in offline)
+assert json.load(open(sys.argv[2]))["records"] == {"standing": "proven", "by": ""}
+assert "records" not in json.load(open(sys.argv[1]))
 PY
 ok "and the one that the verifier told, with more of it proven"
 expect 0 'rebooted' assay audit timeline "${HOST:0:8}" --package "$W/x.assay-package"
