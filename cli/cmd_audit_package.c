@@ -107,6 +107,22 @@ static void print_gone(const struct cli *cli, const struct package_audit *audit)
 	}
 }
 
+static void print_decision(const struct cli *cli, const struct package_decision *d)
+{
+	bool proven = package_decision_proven(d);
+	const char *standing = proven ? "proven" : d->consistent ? "asserted" : "FAILED";
+	const char *shade = proven ? "green" : d->consistent ? "dim" : "red";
+	char id[17];
+	(void)printf("    %s%-11s%s  entry %llu, record %s…, %s of %s: %s", colour(cli, shade),
+		standing, colour(cli, "off"), (unsigned long long)d->index,
+		text_short_hex(BYTES_OF(d->id), id), purpose_name(d->facts.purpose),
+		d->facts.workload[0] ? d->facts.workload : "no workload",
+		d->facts.trusted ? "trusted" : "refused");
+	if (d->consistent && !proven)
+		(void)printf(" (by: %s)", d->by);
+	(void)printf("\n");
+}
+
 static void print(const struct cli *cli, const struct package_audit *audit)
 {
 	static const struct {
@@ -124,15 +140,8 @@ static void print(const struct cli *cli, const struct package_audit *audit)
 			results[s->result].label, colour(cli, "off"), s->what,
 			text_escape(bytes_str(s->detail), detail, sizeof(detail)));
 	}
-	for (size_t i = 0; i < audit->decision_count; i++) {
-		const struct package_decision *d = &audit->decisions[i];
-		char id[17];
-		(void)printf("    %s%-11s%s  entry %llu, record %s…, %s: %s\n",
-			colour(cli, d->consistent ? "green" : "red"),
-			d->consistent ? "proven" : "FAILED", colour(cli, "off"),
-			(unsigned long long)d->index, text_short_hex(BYTES_OF(d->id), id),
-			purpose_name(d->facts.purpose), d->facts.trusted ? "trusted" : "refused");
-	}
+	for (size_t i = 0; i < audit->decision_count; i++)
+		print_decision(cli, &audit->decisions[i]);
 	print_gone(cli, audit);
 }
 

@@ -8,12 +8,15 @@
 #include "ledger/audit_package.h"
 
 static const struct option_spec options[] = {
-	{"log-policy", "FILE", OPTION_VALUE,
-		"the ledger's key, witnesses and quorum, as you know them (tlog-policy)"},
+	AUDIT_PIN_OPTIONS,
 	{"from", "TIME", OPTION_VALUE, "from that time on (2026-11-22T23:21:38Z)"},
 	{"to", "TIME", OPTION_VALUE, "up to that time (default: now)"},
 	{"package", "FILE", OPTION_VALUE, "from an evidence package, offline; no name: its agent"},
-	API_OPTIONS,
+	{"config", "FILE", OPTION_VALUE,
+		"connection settings (default: $ASSAY_CONFIG, ~/.config/assay/config.yaml)"},
+	{"verifier", "URL", OPTION_VALUE, "the verifier, https://host:port"},
+	{"client-cert", "FILE", OPTION_VALUE, "client certificate"},
+	{"client-key", "FILE", OPTION_VALUE, "its private key"},
 	OPTIONS_END,
 };
 
@@ -150,33 +153,45 @@ static bool offline_subject(
 		       o->audit.index.workload, ESC(bytes_str(name)));
 }
 
+/* Whose word the decisions are, as far as none of it is proven. */
+static void offline_records(struct offline *o)
+{
+	o->story.records = "";
+	for (size_t i = 0; i < o->audit.decision_count; i++)
+		if (!package_decision_proven(&o->audit.decisions[i]))
+			o->story.records = o->audit.decisions[i].by;
+}
+
 static bool offline_read(
-	struct cli *cli, const struct tlog_policy *policy, const char *path, struct offline *ret)
+	struct cli *cli, const struct audit_pins *pins, const char *path, struct offline *ret)
 {
 	OWNED(package_map_close) struct package_map map = {0};
-	const struct audit_anchors anchors = {.log_policy = policy};
+	const struct audit_anchors anchors = audit_pins_anchors(pins);
 	const struct package_audit_options how = {
 		.anchors = &anchors, .visit = visit, .visit_arg = ret};
 	if (!package_map_open(path, &map, &cli->err) ||
 		!package_audit_run(bytes_of(map.at, map.len), &how, &ret->audit, &cli->err))
 		return err_wrap(&cli->err, "%s", ESC(bytes_str(path)));
-	ret->story.tree_proven = policy != NULL;
+	offline_records(ret);
+	ret->story.tree_proven = pins->log_policy != NULL;
 	(void)snprintf(ret->story.tree, sizeof(ret->story.tree), "%s",
-		policy ? "signed as you demand" : "the word of the log in the package");
+		pins->log_policy ? "signed as you demand" : "the word of the log in the package");
 	return ret->audit.consistent ||
 	       err_set(&cli->err, ERR_MISMATCH,
 		       "%s is not consistent: see assay audit package verify",
 		       ESC(bytes_str(path)));
 }
 
-static enum status run_offline(struct cli *cli, const struct tlog_policy *policy, const char *path)
+static enum status run_offline(struct cli *cli, const char *path)
 {
+	OWNED(audit_pins_release) struct audit_pins pins = {0};
 	OWNED(offline_release) struct offline o = {0};
 	OWNED(json_release) json_t *lines = NULL;
 	uint8_t host[HOST_ID_LEN];
 	char hex[2 * HOST_ID_LEN + 1], subject[128];
 	bool is_host = false;
-	if (!offline_read(cli, policy, path, &o) || !offline_subject(cli, &o, host, &is_host))
+	if (!audit_pins_load(cli, &pins) || !offline_read(cli, &pins, path, &o) ||
+		!offline_subject(cli, &o, host, &is_host))
 		return cli_fail(cli);
 	story_sort(&o.story);
 	if (!story_lines(&o.story, is_host ? host : NULL, o.audit.index.to, &lines, &cli->err))
@@ -190,6 +205,16 @@ static enum status run_offline(struct cli *cli, const struct tlog_policy *policy
 
 /* ---- from a verifier ---- */
 
+/* What is told from a verifier is its word, whoever signed it. */
+static bool pins_of_package(struct cli *cli)
+{
+	static const char *const pins[] = {"key", "receipt-key", "policy-keys", "policy-threshold"};
+	for (size_t i = 0; i < ARRAY_LEN(pins); i++)
+		if (option_given(cli, pins[i]))
+			return err_set(&cli->err, ERR_USAGE, "--%s is of --package", pins[i]);
+	return true;
+}
+
 static enum status run(struct cli *cli)
 {
 	OWNED(tlog_policy_free) struct tlog_policy *policy = NULL;
@@ -199,10 +224,10 @@ static enum status run(struct cli *cli)
 	uint8_t id[HOST_ID_LEN];
 	struct span span;
 	bool is_host = false;
-	if (!audit_log_policy_load(cli, &policy))
-		return cli_fail(cli);
 	if (option(cli, "package"))
-		return run_offline(cli, policy, option(cli, "package"));
+		return run_offline(cli, option(cli, "package"));
+	if (!pins_of_package(cli) || !audit_log_policy_load(cli, &policy))
+		return cli_fail(cli);
 	if (cli->arguments->count == 0) {
 		(void)err_set(&cli->err, ERR_USAGE, "name a host or a workload, or a --package");
 		return cli_fail(cli);

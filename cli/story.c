@@ -175,6 +175,15 @@ static void line_print(const struct cli *cli, const json_t *line)
 	(void)printf("]%s\n", colour(cli, "off"));
 }
 
+/* NULL: not of a package. */
+static json_t *records_json(const struct story *story)
+{
+	return story->records
+		       ? json_pack("{s:s, s:s}", "standing",
+				 story->records[0] ? "asserted" : "proven", "by", story->records)
+		       : NULL;
+}
+
 enum status story_print(
 	struct cli *cli, const struct story *story, const char *subject, const json_t *lines)
 {
@@ -183,14 +192,20 @@ enum status story_print(
 	const char *standing = story->tree_proven ? "proven" : "asserted";
 	if (cli->json)
 		return cli_print_json(cli,
-			json_pack("{s:s, s:s, s:{s:I, s:s, s:s, s:s}, s:O}", "subject", subject,
-				"times", TIMES, "tree", "size", (json_int_t)story->tree_size,
-				"root", root, "standing", standing, "by", story->tree, "lines",
-				lines),
+			json_pack("{s:s, s:s, s:{s:I, s:s, s:s, s:s}, s:o*, s:O}", "subject",
+				subject, "times", TIMES, "tree", "size",
+				(json_int_t)story->tree_size, "root", root, "standing", standing,
+				"by", story->tree, "records", records_json(story), "lines", lines),
 			STATUS_DONE);
 	(void)printf("%s; times are %s\n", subject, TIMES);
-	(void)printf("every entry was found in the tree of %llu, root %s: %s, %s\n\n",
+	(void)printf("every entry was found in the tree of %llu, root %s: %s, %s\n",
 		(unsigned long long)story->tree_size, root, standing, story->tree);
+	if (story->records)
+		(void)printf("decisions are %s%s\n",
+			story->records[0] ? "asserted, the word of "
+					  : "proven, signed by whom you pinned",
+			story->records);
+	(void)printf("\n");
 	for (size_t i = 0; i < json_array_size(lines); i++)
 		line_print(cli, json_array_get(lines, i));
 	return STATUS_DONE;

@@ -21,6 +21,8 @@ struct story {
 	uint8_t tree_root[SHA256_LEN];
 	char tree[320]; /* who says that this is the tree */
 	bool tree_proven;
+	const char
+		*records; /* of a package: whose word decisions are; "": proven; NULL: no package */
 };
 void story_release(struct story *story);
 /* The tree that entries are proved from; with a policy its note must be signed as that asks. */
@@ -38,7 +40,7 @@ void story_sort(struct story *story);
 /* host NULL: all; until 0: nobody asks. */
 must_use bool story_lines(const struct story *story, const uint8_t *host, int64_t until,
 	json_t **ret, struct err *err);
-/* {"subject", "times", "tree": {…}, "lines"}; or the same for people. */
+/* {"subject", "times", "tree": {…}, "records": {"standing", "by"} of a package, "lines"}; or the same for people. */
 enum status story_print(
 	struct cli *cli, const struct story *story, const char *subject, const json_t *lines);
 

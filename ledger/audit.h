@@ -81,6 +81,9 @@ enum audit_section {
 	AUDIT_CHAIN, /* the earlier appraisals that this one stands on */
 	AUDIT_SECTIONS
 };
+#define AUDIT_STEP_SIGNATURE        "record signature"
+#define AUDIT_STEP_POLICY_SIGNATURE "policy signature" /* that keys signed it */
+#define AUDIT_STEP_POLICY_SIGNERS   "policy signers" /* whose they are: there if asserted */
 /* One leaf of the tree. */
 struct audit_step {
 	enum audit_step_result result;

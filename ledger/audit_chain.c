@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-#define SIGNATURE    "record signature"
+#define SIGNATURE    AUDIT_STEP_SIGNATURE
 #define CERTIFICATES "certificates"
 
 static bool ours(const struct err *err)

@@ -196,12 +196,12 @@ static json_t *decisions_json(const struct package_audit *audit)
 
 		hex_encode(BYTES_OF(d->id), id);
 		if (json_array_append_new(list,
-			    json_pack("{s:I, s:s, s:s, s:b, s:b, s:b, s:s}", "entry",
-				    (json_int_t)d->index, "id", id, "purpose",
-				    purpose_name(d->facts.purpose), "trusted",
+			    json_pack("{s:I, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:s, s:s}", "entry",
+				    (json_int_t)d->index, "id", id, "workload", d->facts.workload,
+				    "purpose", purpose_name(d->facts.purpose), "trusted",
 				    (int)d->facts.trusted, "consistent", (int)d->consistent,
-				    "reproducible", (int)d->reproducible, "failed", d->failed)) !=
-			0)
+				    "proven", (int)package_decision_proven(d), "reproducible",
+				    (int)d->reproducible, "by", d->by, "failed", d->failed)) != 0)
 			return NULL;
 	}
 	return TAKE(list);

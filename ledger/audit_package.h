@@ -19,11 +19,16 @@
 struct package_decision {
 	uint64_t index;
 	uint8_t id[SHA256_LEN];
+	int64_t time; /* of the record, and so of the leaf */
 	bool consistent; /* the audit held */
 	bool reproducible;
 	bool grounded; /* as struct audit_report has it: a renewal's bundle may bring its chain */
 	char failed[REASON_TEXT_MAX]; /* the first step that failed; "" otherwise */
+	bool signer_proven; /* the record is signed by a key that is pinned, or below such a root */
+	bool policy_signed, policy_proven; /* proven: by persons that are pinned */
+	const char *by; /* whose word it is; "": signer_proven */
 	struct decision_facts facts; /* as its objects tell, audited or not */
+	bool seen; /* an entry in the tree is of exactly this one */
 	bool established; /* with the digest of what it established */
 	uint8_t state_out[SHA256_LEN];
 	bool rests_on_earlier;
@@ -35,6 +40,8 @@ struct package_gone {
 	bool found; /* its entry stands in the tree, and the package has no bundle of it */
 	bool named; /* so does the entry that says so, and it names the record */
 };
+/* Consistent, and by a verifier that the auditor pinned: otherwise anybody may have signed it. */
+bool package_decision_proven(const struct package_decision *d);
 struct package_audit {
 	bool consistent; /* nothing failed */
 	struct package_index index;
@@ -52,7 +59,7 @@ struct package_audit_options {
 	struct key *const *makers; /* who may have made it, as the auditor knows them */
 	size_t maker_count;
 	/* Called with each entry once it was found in the tree, in the order of the package; an entry
-	 * may come more than once. audited: of a decision whose audit held. May take what the entry
+	 * may come more than once. audited: of a decision that is proven. May take what the entry
 	 * owns. NULL: nobody asks. */
 	bool (*visit)(void *arg, struct ledger_entry *entry, bool audited, struct err *err);
 	void *visit_arg;

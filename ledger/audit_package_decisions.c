@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "base/time.h"
 
 #define DIRECTORY "decisions/"
 #define SHOWN_MAX 16 /* failures told one by one */
@@ -87,8 +88,39 @@ static bool take_facts(struct package_decision *d, const struct audit_bundle *b,
 		!input_of(b, record, "verdict", &verdict, digest, err) ||
 		!input_of(b, record, "state-out", &state, d->state_out, err))
 		return false;
+	d->time = record->time;
 	d->established = memcmp(d->state_out, none, sizeof(none)) != 0;
 	return decision_facts_of(record, evidence, verdict, &d->facts, err);
+}
+
+/* Of the decision itself, not of one that it stands on. */
+static bool step_is(const struct audit_report *report, enum audit_section section, const char *what,
+	enum audit_step_result result)
+{
+	for (size_t i = 0; i < report->step_count; i++) {
+		const struct audit_step *step = &report->steps[i];
+
+		if (step->section == section && !step->earlier && step->result == result &&
+			strcmp(step->what, what) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void take_standing(struct package_decision *d, const struct audit_anchors *anchors,
+	const struct audit_report *report)
+{
+	bool pinned = anchors->policy_signers && anchors->policy_signers->count > 0;
+
+	d->signer_proven = step_is(report, AUDIT_RECORD, AUDIT_STEP_SIGNATURE, AUDIT_PROVED);
+	d->policy_signed = step_is(report, AUDIT_POLICY, AUDIT_STEP_POLICY_SIGNATURE, AUDIT_PROVED);
+	d->policy_proven = d->policy_signed && pinned;
+	d->by = d->signer_proven ? "" : "the key that the package brings";
+}
+
+bool package_decision_proven(const struct package_decision *d)
+{
+	return d->consistent && d->signer_proven;
 }
 
 static void take_report(struct package_decision *d, const struct audit_report *report)
@@ -141,10 +173,36 @@ static bool audit_one(struct package_case *c, const struct package_member *membe
 		return false;
 	d->index = b->index;
 	take_report(d, &report);
+	take_standing(d, c->anchors, &report);
 	if (d->consistent)
 		take_signer(c, b);
 	/* Of a record that nobody signed nothing was read. */
 	return !report.record.verifier_id.data || take_facts(d, b, &report.record, err);
+}
+
+bool package_belongs(
+	const struct package_case *c, const char *workload, int64_t time, struct err *err)
+{
+	const struct package_index *index = &c->audit->index;
+	char at[TIME_TEXT_MAX];
+
+	if (workload && strcmp(workload, index->workload) != 0)
+		return err_set(err, ERR_MISMATCH, "of workload %s, and the package is of %s",
+			workload[0] ? workload : "(none)", index->workload);
+	return (time >= index->from && time <= index->to) ||
+	       err_set(err, ERR_MISMATCH, "made at %s, outside the time of the package",
+		       time_format(time, at));
+}
+
+/* What nobody signed has failed already. */
+static void belong(const struct package_case *c, struct package_decision *d)
+{
+	struct err why = {0};
+
+	if (!d->consistent || package_belongs(c, d->facts.workload, d->time, &why))
+		return;
+	d->consistent = false;
+	(void)snprintf(d->failed, sizeof(d->failed), "%.180s", why.text);
 }
 
 static bool name_is(const struct package_member *member, uint64_t index)
@@ -186,17 +244,18 @@ static bool decision_add(
 			"%s: not under its own index, or out of order", ESC(member->path));
 		return true;
 	}
+	belong(c, &d);
 	audit->decisions[audit->decision_count++] = d;
 	return true;
 }
 
-const struct package_decision *package_decision_find(const struct package_case *c, uint64_t index)
+struct package_decision *package_decision_find(const struct package_case *c, uint64_t index)
 {
 	size_t low = 0, high = c->audit->decision_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct package_decision *d = &c->audit->decisions[middle];
+		struct package_decision *d = &c->audit->decisions[middle];
 
 		if (d->index == index)
 			return d;
@@ -303,6 +362,54 @@ static bool walk_back(struct package_case *c, struct err *err)
 	return true;
 }
 
+/* ---- whose word they are ---- */
+
+static void note_signers(struct package_case *c)
+{
+	size_t proven = 0, asserted = 0;
+
+	for (size_t i = 0; i < c->audit->decision_count; i++) {
+		const struct package_decision *d = &c->audit->decisions[i];
+
+		proven += d->consistent && d->signer_proven;
+		asserted += d->consistent && !d->signer_proven;
+	}
+	if (proven > 0)
+		package_note(c, AUDIT_PROVED, "record signer",
+			"of %zu decisions: a key that you pinned, or one below a root that you "
+			"pinned",
+			proven);
+	if (asserted > 0)
+		package_note(c, AUDIT_ASSERTED, "record signer",
+			"of %zu decisions: the key that the package brings, which anybody can "
+			"make; pin the verifier's with --ca or --key to prove it",
+			asserted);
+}
+
+static void note_policies(struct package_case *c)
+{
+	size_t proven = 0, asserted = 0, open = 0;
+
+	for (size_t i = 0; i < c->audit->decision_count; i++) {
+		const struct package_decision *d = &c->audit->decisions[i];
+
+		proven += d->consistent && d->policy_proven;
+		asserted += d->consistent && d->policy_signed && !d->policy_proven;
+		open += d->consistent && !d->policy_signed;
+	}
+	if (proven > 0)
+		package_note(c, AUDIT_PROVED, AUDIT_STEP_POLICY_SIGNERS,
+			"of %zu decisions: persons whom you pinned", proven);
+	if (asserted > 0)
+		package_note(c, AUDIT_ASSERTED, AUDIT_STEP_POLICY_SIGNERS,
+			"of %zu decisions: persons whom the verifier names; pin them with "
+			"--policy-keys to prove it",
+			asserted);
+	if (open > 0)
+		package_note(c, AUDIT_NOT_CHECKED, AUDIT_STEP_POLICY_SIGNERS,
+			"of %zu decisions: nobody signed the policy", open);
+}
+
 bool package_decisions(struct package_case *c, struct err *err)
 {
 	size_t held = 0, shown = 0;
@@ -327,5 +434,7 @@ bool package_decisions(struct package_case *c, struct err *err)
 	package_note(c, held == c->audit->decision_count ? AUDIT_PROVED : AUDIT_FAILED, "decisions",
 		"%zu of %zu reach the verdict again that was recorded", held,
 		c->audit->decision_count);
+	note_signers(c);
+	note_policies(c);
 	return true;
 }

@@ -70,21 +70,21 @@ static void named(struct package_case *c, const struct ledger_entry *entry)
 static bool decided(
 	struct package_case *c, struct ledger_entry *entry, bool *ret_audited, struct err *err)
 {
-	const struct package_decision *d = package_decision_find(c, entry->index);
+	struct package_decision *d = package_decision_find(c, entry->index);
 
 	*ret_audited = false;
 	if (!d)
-		return package_gone_take(c, entry, err);
-	if (c->decided_entries == 0 || entry->index > c->last_decided) {
-		c->decided_entries++;
-		c->last_decided = entry->index;
-	}
+		return package_gone_take(c, entry, err) &&
+		       (package_belongs(c, entry->decided ? entry->facts.workload : NULL,
+				entry->time, err) ||
+			       err_wrap(err, "entry %llu", (unsigned long long)entry->index));
 	if (memcmp(d->id, entry->id, sizeof(d->id)) != 0)
 		return err_set(err, ERR_MISMATCH, "entry %llu: another decision is in the package",
 			(unsigned long long)entry->index);
+	d->seen = true;
 	entry->facts = d->facts;
 	entry->decided = true;
-	*ret_audited = d->consistent;
+	*ret_audited = package_decision_proven(d);
 	return true;
 }
 
@@ -139,6 +139,17 @@ static bool pages_take(struct package_case *c, bool *ret_held, struct err *err)
 	return true;
 }
 
+static void note_unseen(struct package_case *c)
+{
+	size_t unseen = 0;
+
+	for (size_t i = 0; i < c->audit->decision_count; i++)
+		unseen += !c->audit->decisions[i].seen;
+	if (unseen > 0)
+		package_note(
+			c, AUDIT_FAILED, "decisions", "%zu have no entry in the package", unseen);
+}
+
 bool package_entries(struct package_case *c, struct err *err)
 {
 	struct err why = {0};
@@ -162,8 +173,6 @@ bool package_entries(struct package_case *c, struct err *err)
 			"the content of %zu was destroyed: that they were made is all that is "
 			"known",
 			c->audit->destroyed_count);
-	if (c->decided_entries < c->audit->decision_count)
-		package_note(c, AUDIT_FAILED, "decisions", "%zu have no entry in the package",
-			c->audit->decision_count - c->decided_entries);
+	note_unseen(c);
 	return true;
 }

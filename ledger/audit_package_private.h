@@ -17,8 +17,6 @@ struct package_case {
 	const struct audit_anchors *anchors; /* never NULL */
 	struct package_audit *audit;
 	size_t decision_room;
-	size_t decided_entries; /* entries of decisions, each counted once */
-	uint64_t last_decided; /* the newest of them */
 	size_t signer_count;
 	struct key *signers[PACKAGE_SIGNERS_MAX]; /* owned; of decisions whose audit held */
 	struct package_gone **gone_by_id; /* owned; audit->gone, sorted */
@@ -28,8 +26,12 @@ void package_note(struct package_case *c, enum audit_step_result result, const c
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* audit_package_decisions.c */
 must_use bool package_decisions(struct package_case *c, struct err *err);
+/* ERR_MISMATCH: of another workload, or outside the time that the package is about. workload NULL:
+ * nobody knows it. */
+must_use bool package_belongs(
+	const struct package_case *c, const char *workload, int64_t time, struct err *err);
 /* The decision of that entry; NULL: the package has none. */
-const struct package_decision *package_decision_find(const struct package_case *c, uint64_t index);
+struct package_decision *package_decision_find(const struct package_case *c, uint64_t index);
 /* audit_package_gone.c: decisions whose content was destroyed. */
 must_use bool package_gone_open(struct package_case *c, struct err *err);
 /* The entry of a decision without its bundle: marked in the index, and the record as far as it is

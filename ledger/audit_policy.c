@@ -4,8 +4,8 @@
 #include "base/text.h"
 #include "ledger/audit_case.h"
 
-#define STEP         "policy signature"
-#define STEP_PERSONS "policy signers"
+#define STEP         AUDIT_STEP_POLICY_SIGNATURE
+#define STEP_PERSONS AUDIT_STEP_POLICY_SIGNERS
 
 static bool ours(const struct err *err)
 {

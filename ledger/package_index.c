@@ -122,6 +122,19 @@ static bool destroyed_read(struct package_index *index, struct err *err)
 
 /* ---- held against the members ---- */
 
+/* An object is found by its digest, so it is under no other name. */
+static bool object_check(
+	const struct package_member *member, const uint8_t digest[SHA256_LEN], struct err *err)
+{
+	char path[sizeof("objects/") + 2 * SHA256_LEN] = "objects/";
+
+	hex_encode(bytes_of(digest, SHA256_LEN), path + strlen(path));
+	return bytes_equal_str(member->path, path) ||
+	       err_set(err, ERR_MISMATCH,
+		       "package index: %s is named by another digest than its own",
+		       ESC(member->path));
+}
+
 static bool file_check(const json_t *file, const struct package_member *member, struct err *err)
 {
 	static const char *const keys[] = {"path", "size", "sha256", "what", NULL};
@@ -145,7 +158,7 @@ static bool file_check(const json_t *file, const struct package_member *member, 
 	if ((size_t)size != member->content.len || memcmp(stated, actual, sizeof(actual)) != 0)
 		return err_set(err, ERR_MISMATCH,
 			"package index: %s is not what the index says it is", ESC(member->path));
-	return true;
+	return strcmp(what, "object") != 0 || object_check(member, actual, err);
 }
 
 static void time_read(struct json_fields *f, const json_t *root, const char *key, int64_t *ret)

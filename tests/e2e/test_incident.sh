@@ -156,7 +156,12 @@ ok "everything but the package is gone"
 
 verify() { assay audit package verify "$W/x.assay-package" "$@"; }
 expect 0 'asserted +maker' verify
+expect 0 'asserted +record signer: .*pin the verifier' verify
+! grep -qE '^ +proven +entry' "$W/out" || die "a decision is proven, and nothing was pinned"
+expect 0 'asserted +entry .* launch of steady: trusted \(by: the key that the package brings\)' verify --maker "$W/keys/auditor.pub"
 expect 0 'proven +maker' verify --maker "$W/keys/auditor.pub" --ca "$W/known-ca.pem"
+grep -qE '^ +proven +entry .* launch of steady: trusted$' "$W/out" || die "the launch is not proven"
+grep -qE 'proven +record signer' "$W/out" || die "the record signer is not proven"
 grep -q 'earlier states: .* renewals stand on what decisions in this package' "$W/out" || die "renewals were not walked back"
 ! grep -q 'FAILED' "$W/out" || die "something failed"
 expect 1 'FAILED +maker' verify --maker "$W/keys/alice.pub"
@@ -177,7 +182,14 @@ grep -rqs 'night shift' "$W/unpacked/objects" || die "the note is not in the pac
 expect 0 '"verified":true' assay dsse verify "$W/unpacked/index.dsse" --key "$W/keys/auditor.pub" --json
 ok "tar and sha256 read it too"
 
-expect 0 '' assay audit timeline --package "$W/x.assay-package" --json
+expect 0 'decisions are asserted, the word of the key that the package brings' \
+	assay audit timeline --package "$W/x.assay-package"
+! grep -q 'Z  proven' "$W/out" || die "a line is proven, and nothing was pinned"
+expect 1 'not consistent' assay audit timeline --package "$W/x.assay-package" --key "$W/keys/alice.pub"
+expect 2 '--key is of --package' operator audit timeline steady --key "$W/keys/alice.pub"
+expect 0 'decisions are proven, signed by whom you pinned' \
+	assay audit timeline --package "$W/x.assay-package" --ca "$W/known-ca.pem"
+expect 0 '' assay audit timeline --package "$W/x.assay-package" --ca "$W/known-ca.pem" --json
 cp "$W/out" "$W/offline.json"
 kinds <"$W/offline.json" | grep -vxE 'credentials|enrolment|workload|floor|policy|gap|end' | uniq >"$W/told"
 tr ' ' '\n' <"$HAPPENED" | uniq >"$W/wanted"
@@ -195,6 +207,8 @@ def standing(lines, kind): return {l["standing"] for l in lines if l["kind"] == 
 assert standing(offline, "launch") == {"proven"} and standing(online, "launch") == {"asserted"}
 assert standing(offline, "reboot") == {"proven"} and standing(offline, "quarantine") == {"asserted"}
 assert all(l["rests_on"] for l in offline)
+assert json.load(open(sys.argv[2]))["records"] == {"standing": "proven", "by": ""}
+assert "records" not in json.load(open(sys.argv[1]))
 PY
 ok "and the one that the verifier told, with more of it proven"
 expect 0 'rebooted' assay audit timeline "${HOST:0:8}" --package "$W/x.assay-package"

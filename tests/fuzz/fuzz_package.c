@@ -5,6 +5,10 @@
 
 #include <assert.h>
 
+#include "base/text.h"
+
+#define INSIDE 4 /* members of a package around the input */
+
 static void write_again(const struct package *package, struct bytes in)
 {
 	static const uint8_t zeros[PACKAGE_END];
@@ -25,27 +29,41 @@ static void write_again(const struct package *package, struct bytes in)
 	buf_release(&again);
 }
 
+static const char *inside_path(size_t i, struct bytes content, char object[PACKAGE_PATH_MAX + 1])
+{
+	static const char *const paths[INSIDE - 1] = {
+		"checkpoint", "entries/000001.json", "decisions/00000000000000000001.cbor"};
+	uint8_t digest[SHA256_LEN];
+
+	if (i < INSIDE - 1)
+		return paths[i];
+	assert(sha256_of(content, digest, NULL));
+	memcpy(object, "objects/", sizeof("objects/"));
+	hex_encode(BYTES_OF(digest), object + strlen(object));
+	return object;
+}
+
 /* The container and the index under whatever else: built around the input, so that what lies behind
  * digests is reached. */
 static void run_inside(struct bytes in)
 {
-	static const char *const paths[] = {"checkpoint", "entries/000001.json",
-		"decisions/00000000000000000001.cbor", "objects/00"};
 	static const uint8_t zeros[PACKAGE_END];
 	static const struct package_audit_options options;
 	struct package_audit audit;
 	struct buf archive = {0}, index = {0};
 	json_t *files = package_index_new("w", 0, 1), *report;
 
-	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-		size_t n = i + 1 < ARRAY_LEN(paths) ? in.len / (ARRAY_LEN(paths) - i) : in.len;
+	for (size_t i = 0; i < INSIDE; i++) {
+		size_t n = in.len / (INSIDE - i);
 		struct bytes part = bytes_of(in.data, n);
+		char object[PACKAGE_PATH_MAX + 1];
+		const char *path = inside_path(i, part, object);
 
 		in = bytes_of(in.data + n, in.len - n);
-		assert(package_header(paths[i], n, &archive, NULL));
+		assert(package_header(path, n, &archive, NULL));
 		buf_put(&archive, part);
 		buf_put(&archive, bytes_of(zeros, package_padding(n)));
-		assert(package_index_add(files, paths[i], part, NULL));
+		assert(package_index_add(files, path, part, NULL));
 	}
 	assert(package_index_add_destroyed(
 		files, &(struct package_destroyed){.entry = 1, .by = 2}, NULL));

@@ -5,6 +5,9 @@
 
 #include "tests/support/unit.h"
 
+/* SHA-256 of "object" */
+#define OBJECT "objects/2958d416d08aa5a472d7b509036cb7eafd542add84527e66a145ea64cb4cdc75"
+
 static struct err err;
 static struct buf archive;
 static struct package *package;
@@ -58,7 +61,7 @@ static void finish(void)
 static void honest(void)
 {
 	indexed("checkpoint", "note");
-	indexed("objects/ab", "object");
+	indexed(OBJECT, "object");
 	finish();
 }
 
@@ -69,8 +72,8 @@ static void package__written__read_back(void **state)
 	honest();
 	assert_ok(package_open(buf_bytes(&archive), &package, &err), err);
 	assert_int_equal(package->count, 4);
-	assert_true(bytes_equal_str(package_find(package, "objects/ab")->content, "object"));
-	assert_null(package_find(package, "objects/abc"));
+	assert_true(bytes_equal_str(package_find(package, OBJECT)->content, "object"));
+	assert_null(package_find(package, OBJECT "c"));
 	assert_null(package_find(package, "a"));
 	assert_ok(package_index_check(package, &index, &err), err);
 	assert_string_equal(index.workload, "ocr-agent");
@@ -193,6 +196,28 @@ static void index__file_altered__refused(void **state)
 	finish();
 	archive.data[PACKAGE_BLOCK] ^= 1;
 	assert_mismatch(ERR_MISMATCH, "package index: checkpoint is not what the index says it is");
+}
+
+static void assert_misnamed(const char *path, const char *message)
+{
+	indexed(path, "other");
+	finish();
+	assert_mismatch(ERR_MISMATCH, message);
+}
+
+/* Everything that a decision stands on is looked up by its digest. */
+static void index__object_under_anothers_digest__refused(void **state)
+{
+	(void)state;
+	assert_misnamed(
+		OBJECT, "package index: " OBJECT " is named by another digest than its own");
+}
+
+static void index__object_under_no_digest__refused(void **state)
+{
+	(void)state;
+	assert_misnamed(
+		"objects/ab", "package index: objects/ab is named by another digest than its own");
 }
 
 static void index__file_not_named__refused(void **state)
@@ -326,6 +351,8 @@ int main(void)
 		TEST(member__larger_than_any__refused),
 		TEST(archive__empty__refused),
 		TEST(index__file_altered__refused),
+		TEST(index__object_under_anothers_digest__refused),
+		TEST(index__object_under_no_digest__refused),
 		TEST(index__file_not_named__refused),
 		TEST(index__other_order__refused),
 		TEST(index__another_kind__refused),

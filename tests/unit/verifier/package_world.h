@@ -20,6 +20,9 @@ static size_t honest_mark_count, mark_count;
 static struct buf archive;
 static struct package_audit audit;
 static struct package_audit_options options;
+/* Of the index. */
+static const char *about;
+static int64_t about_from, about_to;
 
 static inline void put(const char *path, struct bytes content)
 {
@@ -115,6 +118,9 @@ static inline void members_copy(void)
 	memcpy(marks, honest_marks, sizeof(marks));
 	mark_count = honest_mark_count;
 	options = (struct package_audit_options){0};
+	about = "ocr-agent";
+	about_from = 0;
+	about_to = 4000000000;
 }
 
 static inline void members_release(void)
@@ -168,7 +174,7 @@ static inline void append(const char *path, struct bytes content)
 static inline void run_signed(const char *over)
 {
 	static const uint8_t zeros[PACKAGE_END];
-	json_t *files = package_index_new("ocr-agent", 0, 4000000000);
+	json_t *files = package_index_new(about, about_from, about_to);
 	struct buf index = {0}, signature = {0};
 	buf_clear(&archive);
 	for (size_t i = 0; i < member_count; i++) {

@@ -2,14 +2,35 @@
 /* The audit of an evidence package of real decisions: an honest one holds, and whatever is taken
  * away, bent or put elsewhere shows. */
 #include "crypto/dsse.h"
+#include "policy/signature.h"
 #include "tests/unit/verifier/world.h"
 
 static struct world w;
 
 #include "tests/unit/verifier/package_world.h"
 
-static struct key *stranger;
+static struct key *stranger, *anna;
 static unsigned visited, visited_audited;
+
+/* The policy is signed by anna. */
+static void prepare(struct world *world)
+{
+	struct buf config = {0}, envelope = {0};
+	char path[128];
+	(void)world_path(world, "verifierd.yaml", path);
+	assert_ok(file_read(path, 65536, &config, &w.err), w.err);
+	buf_put_str(&config, "policy_keys:\n  - name: anna\n    key: ");
+	scene_put_pem(&config, anna, 6);
+	buf_put_str(&config, "policy_threshold: 1\n");
+	assert_ok(file_write_atomic(path, buf_bytes(&config), 0600, &w.err), w.err);
+	assert_ok(policy_signature_add((struct bytes){0}, buf_bytes(&world->scene->policy_text),
+			  anna, &envelope, &w.err),
+		w.err);
+	(void)world_path(world, "policy.yaml.sig", path);
+	assert_ok(file_write_atomic(path, buf_bytes(&envelope), 0600, &w.err), w.err);
+	buf_release(&config);
+	buf_release(&envelope);
+}
 
 /* A launch and two renewals. */
 static int group_setup(void **state)
@@ -18,6 +39,8 @@ static int group_setup(void **state)
 	struct https c;
 	struct world_attestation a, next;
 	struct buf pem = {0};
+	assert_ok(key_generate(KEY_EC_P256, &anna, &w.err), w.err);
+	w.prepare = prepare;
 	world_start(&w);
 	world_enroll(&w);
 	assert_true(world_connect(&w, &c));
@@ -59,6 +82,7 @@ static int group_teardown(void **state)
 	honest_release();
 	key_unref(&maker);
 	key_unref(&stranger);
+	key_unref(&anna);
 	world_stop(&w);
 	return 0;
 }
@@ -104,6 +128,10 @@ static void package__honest__holds(void **state)
 	assert_int_equal(visited_audited, 3);
 	assert_step("maker's signature", AUDIT_PROVED, "that you pinned");
 	assert_step("decisions", AUDIT_PROVED, "3 of 3");
+	assert_step("record signer", AUDIT_PROVED, "of 3 decisions: a key that you pinned");
+	assert_null(step("record signer", AUDIT_ASSERTED));
+	assert_step("policy signers", AUDIT_ASSERTED, "of 3 decisions: persons whom the verifier");
+	assert_null(step("policy signers", AUDIT_PROVED));
 	assert_step("earlier states", AUDIT_PROVED, "2 renewals stand on");
 	assert_step("entries", AUDIT_PROVED, "all 6 listed");
 	assert_step("checkpoint", AUDIT_ASSERTED, "the word of log");
@@ -111,8 +139,81 @@ static void package__honest__holds(void **state)
 	assert_null(step("policy", AUDIT_NOT_CHECKED));
 	json_t *report = package_audit_json(&audit);
 	assert_true(json_is_true(json_object_get(report, "consistent")));
-	assert_int_equal(json_array_size(json_object_get(report, "decisions")), 3);
+	const json_t *decisions = json_object_get(report, "decisions");
+	assert_int_equal(json_array_size(decisions), 3);
+	assert_true(json_is_true(json_object_get(json_array_get(decisions, 0), "proven")));
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(decisions, 0), "by")), "");
 	json_decref(report);
+}
+
+static bool visit_count(void *arg, struct ledger_entry *entry, bool audited, struct err *err)
+{
+	(void)arg;
+	(void)entry;
+	(void)err;
+	visited_audited += audited;
+	return true;
+}
+
+static void assert_all_by(const char *by)
+{
+	assert_true(audit.consistent);
+	assert_int_equal(audit.decision_count, 3);
+	for (size_t i = 0; i < audit.decision_count; i++) {
+		assert_true(audit.decisions[i].consistent);
+		assert_false(package_decision_proven(&audit.decisions[i]));
+		assert_string_equal(audit.decisions[i].by, by);
+	}
+	json_t *report = package_audit_json(&audit);
+	const json_t *d = json_array_get(json_object_get(report, "decisions"), 0);
+	assert_true(json_is_false(json_object_get(d, "proven")));
+	assert_string_equal(json_string_value(json_object_get(d, "by")), by);
+	json_decref(report);
+	assert_int_equal(visited_audited, 0);
+}
+
+/* The verifier of a forger signs whatever it is told: nothing that it decided is proven. */
+static void decisions__verifier_not_pinned__asserted(void **state)
+{
+	(void)state;
+	struct audit_anchors makers_only = {0};
+	options = (struct package_audit_options){
+		.anchors = &makers_only, .makers = &maker, .maker_count = 1, .visit = visit_count};
+	run_signed(NULL);
+	assert_all_by("the key that the package brings");
+	assert_step("record signer", AUDIT_ASSERTED, "of 3 decisions: the key that the package");
+	assert_null(step("record signer", AUDIT_PROVED));
+}
+
+static void decisions__verifier_by_key__proven(void **state)
+{
+	(void)state;
+	struct audit_anchors anchors = {.keys = &w.app->issuer.signing_key, .key_count = 1};
+	options = (struct package_audit_options){.anchors = &anchors, .visit = visit};
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	assert_true(package_decision_proven(&audit.decisions[2]));
+	assert_int_equal(visited_audited, 3);
+}
+
+static void policy__signers_pinned__proven_or_failed(void **state)
+{
+	(void)state;
+	static char name[] = "anna";
+	struct policy_signers persons = {
+		.count = 1, .threshold = 1, .keys = {anna}, .names = {name}};
+	struct audit_anchors anchors = {.policy_signers = &persons};
+	options.anchors = &anchors;
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	assert_step("policy signers", AUDIT_PROVED, "of 3 decisions: persons whom you pinned");
+	assert_null(step("policy signers", AUDIT_ASSERTED));
+	assert_false(package_decision_proven(&audit.decisions[0]));
+	package_audit_release(&audit);
+	persons.keys[0] = stranger;
+	assert_failed("decision", "policy signature");
+	assert_null(step("policy signers", AUDIT_PROVED));
 }
 
 static void package__nothing_pinned__asserted(void **state)
@@ -203,6 +304,26 @@ static void entries__of_a_decision_missing__failed(void **state)
 	(void)state;
 	take_out(find("entries/000001", 0));
 	assert_failed("decisions", "3 have no entry in the package");
+}
+
+/* In whatever order: each decision is found by its own entry. */
+static void entries__of_decisions_in_another_order__hold(void **state)
+{
+	(void)state;
+	json_t *page = NULL;
+	struct buf text = {0};
+	struct test_member *entries = find("entries/000001", 0);
+	assert_ok(json_open(buf_bytes(&entries->content), JSON_INPUT_MAX, &page, &w.err), w.err);
+	json_t *list = json_object_get(page, "entries");
+	json_t *first = json_incref(json_array_get(list, 0));
+	json_array_remove(list, 0);
+	json_array_append_new(list, first);
+	assert_ok(json_write(page, false, &text, &w.err), w.err);
+	replace(entries, buf_bytes(&text));
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	json_decref(page);
+	buf_release(&text);
 }
 
 static void checkpoint__missing__failed(void **state)
@@ -359,6 +480,7 @@ static void decision__of_another_entry__failed(void **state)
 	assert_ok(audit_bundle_encode(b, &again, &w.err), w.err);
 	replace(second, buf_bytes(&again));
 	assert_failed("entries", "another decision is in the package");
+	assert_step("decisions", AUDIT_FAILED, "2 have no entry in the package");
 	free(b);
 	buf_release(&again);
 }
@@ -371,6 +493,46 @@ static void decisions__by_a_stranger__nothing_stands_on_them(void **state)
 	assert_failed("earlier state", "which did not establish that");
 	assert_step("decisions", AUDIT_FAILED, "0 of 3");
 	assert_step("decision", AUDIT_FAILED, "not by a key that you pinned");
+}
+
+/* ---- what it is about ---- */
+
+static void decisions__of_another_workload__failed(void **state)
+{
+	(void)state;
+	about = "other-agent";
+	assert_failed("decision", "of workload ocr-agent, and the package is of other-agent");
+	assert_step("decisions", AUDIT_FAILED, "0 of 3");
+	assert_false(package_decision_proven(&audit.decisions[0]));
+}
+
+static void decisions__outside_the_time__failed(void **state)
+{
+	(void)state;
+	run_signed(NULL);
+	assert_true(audit.consistent);
+	int64_t first = audit.decisions[0].time, last = audit.decisions[2].time;
+	assert_true(first > 1000000000);
+	package_audit_release(&audit);
+	about_from = last + 1;
+	assert_failed("decision", "outside the time of the package");
+	assert_step("decisions", AUDIT_FAILED, "0 of 3");
+	package_audit_release(&audit);
+	about_from = 0;
+	about_to = first - 1;
+	assert_failed("decision", "outside the time of the package");
+	assert_step("decisions", AUDIT_FAILED, "0 of 3");
+}
+
+static void decisions__at_the_ends_of_the_time__hold(void **state)
+{
+	(void)state;
+	run_signed(NULL);
+	about_from = audit.decisions[0].time;
+	about_to = audit.decisions[2].time;
+	package_audit_release(&audit);
+	run_signed(NULL);
+	assert_true(audit.consistent);
 }
 
 static bool object_find(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret)
@@ -436,6 +598,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(package__honest__holds),
+		TEST(decisions__verifier_not_pinned__asserted),
+		TEST(decisions__verifier_by_key__proven),
+		TEST(policy__signers_pinned__proven_or_failed),
 		TEST(package__nothing_pinned__asserted),
 		TEST(signature__by_another_maker__failed),
 		TEST(signature__over_another_index__failed),
@@ -444,6 +609,7 @@ int main(void)
 		TEST(object__missing__decision_failed),
 		TEST(decision__missing__failed),
 		TEST(entries__of_a_decision_missing__failed),
+		TEST(entries__of_decisions_in_another_order__hold),
 		TEST(checkpoint__missing__failed),
 		TEST(policy__missing__said_so),
 		TEST(launch__of_renewals_missing__they_are_asserted),
@@ -455,6 +621,9 @@ int main(void)
 		TEST(entry__with_another_content__failed),
 		TEST(decision__of_another_entry__failed),
 		TEST(decisions__by_a_stranger__nothing_stands_on_them),
+		TEST(decisions__of_another_workload__failed),
+		TEST(decisions__outside_the_time__failed),
+		TEST(decisions__at_the_ends_of_the_time__hold),
 		TEST(earlier_state__another_than_established__failed),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -143,6 +143,19 @@ static void package__nothing_pinned__records_asserted(void **state)
 	(void)state;
 	assert_consistent();
 	assert_step("destroyed", AUDIT_ASSERTED, "signed by the key of others in the package");
+	assert_step("policy signers", AUDIT_NOT_CHECKED, "of 1 decisions: nobody signed");
+}
+
+/* Of those that were destroyed the record tells for whom, and the leaf when. */
+static void destroyed__of_another_workload_or_time__failed(void **state)
+{
+	(void)state;
+	about = "other-agent";
+	assert_failed("entries", "of workload ocr-agent, and the package is of other-agent");
+	package_audit_release(&audit);
+	about = "ocr-agent";
+	about_to = 1000000000;
+	assert_failed("entries", "outside the time of the package");
 }
 
 /* Each entry twice: nothing is counted twice. */
@@ -589,6 +602,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(package__with_destroyed_decisions__not_checked_and_the_rest_proved),
 		TEST(package__nothing_pinned__records_asserted),
+		TEST(destroyed__of_another_workload_or_time__failed),
 		TEST(entries__twice__counted_once),
 		TEST(record__of_a_key_that_nobody_has__signature_not_checked),
 		TEST(record__not_there_either__not_checked),
