@@ -141,7 +141,7 @@ static bool redact_work(struct store_tx *tx, void *arg, struct err *err)
 	struct redacting *r = arg;
 	OWNED(leaf_row_release) struct leaf_row leaf = {0};
 	OWNED(buf_release) struct buf kept = {0};
-	if (!retention_note_time(r->call->app, tx->sql, &r->now, err) ||
+	if (!retention_now(r->call->app->retention, tx->sql, &r->now, err) ||
 		!content_there(tx->sql, r->index, &leaf, err) || !may_redact(r, tx, err) ||
 		!fields_redact(buf_bytes(&leaf.content), r->field, &kept, err))
 		return false;

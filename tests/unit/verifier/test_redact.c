@@ -166,6 +166,30 @@ static void T9__field_of_a_held_entry__not_redacted(void **state)
 	assert_int_equal(entry.fields.redacted, 0);
 }
 
+/* A hold counts on for the grace after it was lifted. With the clock set ahead the grace would seem over. */
+static void T9__field_after_a_hold_with_the_clock_ahead__not_redacted(void **state)
+{
+	char host[2 * HOST_ID_LEN + 1];
+	(void)state;
+	int64_t index = quarantine();
+	hex_encode(BYTES_OF(w.host_id), host);
+	sweep();
+	json_decref(
+		post(&w.admin, "/v1/holds", 201, "{\"host\":\"%s\",\"reason\":\"case 17\"}", host));
+	json_decref(post(&w.admin, "/v1/holds/1/lift", 200, "{\"reason\":\"closed\"}"));
+	json_decref(post(&second, "/v1/holds/1/lift", 200, "{\"reason\":\"so it is\"}"));
+	json_decref(redact(index, "reason", 409));
+	aged.set = GRACE + 60;
+	json_t *answer = redact(index, "reason", 403);
+	assert_non_null(strstr(message(answer), "the clock jumped ahead"));
+	json_decref(answer);
+	get(index);
+	assert_int_equal(entry.fields.redacted, 0);
+	aged.set = 0;
+	age(GRACE + 60);
+	json_decref(redact(index, "reason", 200));
+}
+
 static void entry__whose_content_went__says_so(void **state)
 {
 	(void)state;
@@ -191,6 +215,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(redact__what_must_stay__refused, setup, done),
 		cmocka_unit_test_setup_teardown(
 			T9__field_of_a_held_entry__not_redacted, setup, done),
+		cmocka_unit_test_setup_teardown(
+			T9__field_after_a_hold_with_the_clock_ahead__not_redacted, setup, done),
 		cmocka_unit_test_setup_teardown(entry__whose_content_went__says_so, setup, done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
