@@ -25,7 +25,8 @@ void receipt_signer_release(struct receipt_signer *signer)
 	if (signer->key)
 		(void)pthread_mutex_destroy(&signer->lock);
 	key_unref(&signer->key);
-	buf_release(&signer->seal);
+	for (size_t i = 0; i < ARRAY_LEN(signer->sealed); i++)
+		buf_release(&signer->sealed[i].seal);
 	memset(signer, 0, sizeof(*signer));
 }
 
@@ -48,26 +49,31 @@ bool log_tree_choose(struct sql *sql, uint64_t index, struct buf *ret_note, stru
 					    (unsigned long long)ret->size);
 }
 
-/* What was signed last is taken again where it has the leaf. What another thread signed may be of a
- * larger tree than this one's snapshot of the database. */
+/* What was signed before is taken again where it has the leaf and is no larger than the tree: that is
+ * what the caller's snapshot of the database has, or what witnesses saw. A tree beyond all others takes
+ * the first place, one between the two the second: both places only ever grow. */
 static bool seal_take(struct receipt_signer *signer, const struct checkpoint *tree, uint64_t index,
 	struct buf *out, uint64_t *ret_size, struct err *err)
 {
 	OWNED(buf_release) struct buf seal = {0};
 
-	if (index < signer->size && signer->size <= tree->size) {
-		*ret_size = signer->size;
-		buf_put(out, buf_bytes(&signer->seal));
-		return buf_ok(out, err);
+	for (size_t i = 0; i < ARRAY_LEN(signer->sealed); i++) {
+		const struct receipt_sealed *known = &signer->sealed[i];
+		if (index < known->size && known->size <= tree->size) {
+			*ret_size = known->size;
+			buf_put(out, buf_bytes(&known->seal));
+			return buf_ok(out, err);
+		}
 	}
 	if (!receipt_seal(signer->key, signer->origin, tree->size, tree->root, &seal, err))
 		return false;
 	*ret_size = tree->size;
 	buf_put(out, buf_bytes(&seal));
-	if (tree->size > signer->size) {
-		buf_release(&signer->seal);
-		signer->seal = TAKE_STRUCT(seal);
-		signer->size = tree->size;
+	struct receipt_sealed *place = &signer->sealed[tree->size > signer->sealed[0].size ? 0 : 1];
+	if (tree->size > place->size) {
+		buf_release(&place->seal);
+		place->seal = TAKE_STRUCT(seal);
+		place->size = tree->size;
 	}
 	return buf_ok(out, err);
 }

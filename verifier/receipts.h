@@ -2,7 +2,8 @@
 /*
  * What the service proves of its ledger to others: COSE receipts by the receipt key, and offline
  * proofs under a signed checkpoint. A receipt's signature is over a tree and not over a leaf, so one
- * serves every leaf of it: nobody's requests make the key sign more often than the ledger grows.
+ * serves every leaf of it. There are two trees at a time, the newest signed and the newest that witnesses
+ * saw: with a seal kept for each, nobody's requests make the key sign more often than these two grow.
  */
 #ifndef ASSAY_VERIFIER_RECEIPTS_H
 #define ASSAY_VERIFIER_RECEIPTS_H
@@ -13,12 +14,15 @@
 
 #include <pthread.h>
 
+struct receipt_sealed {
+	uint64_t size; /* of the tree that was signed; 0: none yet */
+	struct buf seal;
+};
 struct receipt_signer {
 	struct key *key; /* P-256 */
 	const char *origin; /* borrowed */
 	pthread_mutex_t lock; /* over what is below, and while the key signs */
-	uint64_t size; /* of the tree last signed; 0: none yet */
-	struct buf seal;
+	struct receipt_sealed sealed[2]; /* the newest tree, and the one that witnesses saw */
 };
 /* uri: OSSL_STORE URI of a P-256 private key; NULL: signing, which is kept. */
 must_use bool receipt_signer_load(const char *uri, struct key *signing, const char *origin,

@@ -33,6 +33,7 @@ struct sweep {
 struct beginning {
 	struct sweep *sweep;
 	struct retention_clock clock;
+	bool accepted; /* the clock was wrong, and a person says that it is right: the ledger has it */
 };
 
 static struct retention_clock clock_of(struct retention *r)
@@ -71,9 +72,10 @@ static bool begin_work(struct store_tx *tx, void *arg, struct err *err)
 		s->now = clock_wall(r->app->clock);
 		if (!clock_entry(s, tx, state.time, err))
 			return false;
+		b->accepted = true;
 	}
 	state.time = s->now;
-	if (!retention_state_set(tx->sql, &state, err) ||
+	if ((!s->request->dry && !retention_state_set(tx->sql, &state, err)) ||
 		!policies_seen(tx->sql, INT64_MAX, seen, &count, &whole, err))
 		return false;
 	return (count > 0 && memcmp(seen[0].digest, tx->policy, SHA256_LEN) == 0) ||
@@ -87,9 +89,11 @@ static bool begin(struct sweep *s, struct err *err)
 	struct sql *sql = NULL;
 	if (!store_run(r->app->store, begin_work, &b, err))
 		return false;
-	(void)pthread_mutex_lock(&r->lock);
-	retention_clock_anchor(&r->clock, r->app->clock, s->now);
-	(void)pthread_mutex_unlock(&r->lock);
+	if (b.accepted || (!b.clock.anchored && !s->request->dry)) {
+		(void)pthread_mutex_lock(&r->lock);
+		retention_clock_anchor(&r->clock, r->app->clock, s->now);
+		(void)pthread_mutex_unlock(&r->lock);
+	}
 	if (!store_read(r->app->store, &sql, err))
 		return false;
 	bool ok =

@@ -86,16 +86,21 @@ must_use bool retention_batch_run(struct retention_batch *batch, struct err *err
 /* ---- retention_clock.c: what time it is, as far as destruction is concerned ---- */
 
 struct retention_clock {
-	bool anchored; /* the two below are of an earlier sweep of this process */
+	/* The two below are of the first sweep of this process, or of when a person said that the clock
+	 * is right. */
+	bool anchored;
 	int64_t wall;
 	uint64_t monotonic_ms;
 };
 #define RETENTION_CLOCK_SLACK_S 300
 #define RETENTION_CLOCK_STEP_S  86400
+#define RETENTION_CLOCK_DRIFT   2000u /* one second in so many: 500 ppm, the most that NTP slews */
 /* last: of the last sweep, by whichever process; 0: there was none. ERR_DENIED says how the clock
  * moved. */
 must_use bool retention_clock_check(const struct retention_clock *clock, const struct clock *from,
 	int64_t last, int64_t *ret_now, struct err *err);
+/* now: as checked; the clock may have been set since. Whoever anchors anew believes what the clock did
+ * before. */
 void retention_clock_anchor(struct retention_clock *clock, const struct clock *from, int64_t now);
 
 /* ---- retention.c: the sweep, and its thread ---- */
@@ -105,7 +110,7 @@ must_use bool retention_start(struct app *app, struct retention **ret, struct er
 void retention_stop(struct retention **retention);
 
 struct sweep_request {
-	bool dry;
+	bool dry; /* the clock's state is left as it is, too */
 	bool told; /* somebody asked: at most RETENTION_TOLD_RECORDS and _ENTRIES, without pauses */
 	bool accept_clock; /* whatever the clock did, it is right */
 	const char *by, *reason; /* of whom; empty: the timer's */

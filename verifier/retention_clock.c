@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who can set the clock could have evidence destroyed early. Within a process its other clock says how
- * much time has passed. From one process to the next nobody can say, so that a day is believed and not
- * more; then a person has to.
+ * much time has passed since the first sweep: since the first and not the last, so that many small steps
+ * are as much as one large one. From one process to the next nobody can say, so that a day is believed
+ * and not more; then a person has to.
  */
 #include "verifier/retention.h"
 
@@ -18,7 +19,8 @@ bool retention_clock_check(const struct retention_clock *clock, const struct clo
 			time_format(last, then));
 	if (clock->anchored) {
 		uint64_t passed = (clock_monotonic_ms(from) - clock->monotonic_ms) / 1000;
-		int64_t until = clock->wall + (int64_t)passed + RETENTION_CLOCK_SLACK_S;
+		int64_t until = clock->wall + (int64_t)passed +
+				(int64_t)(passed / RETENTION_CLOCK_DRIFT) + RETENTION_CLOCK_SLACK_S;
 		if (wall > until)
 			return err_set(err, ERR_DENIED,
 				"the clock jumped ahead: it is %s, and %llu s have passed since %s",

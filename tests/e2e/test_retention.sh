@@ -155,6 +155,7 @@ operator entry export "$ENTRY" --out "$W/entry" 2>/dev/null
 expect 0 '^redacted: 1 field$' assay entry verify "$W/entry" --log-policy "$W/log-policy"
 expect 3 'shows no field reason' operator entry redact "$ENTRY" --field reason --reason again
 expect 3 'event is not taken out' operator entry redact "$ENTRY" --field event --reason r
+expect 3 'by is not taken out' operator entry redact "$ENTRY" --field by --reason r
 ok "redact__field_in_the_store__gone_and_the_rest_proved"
 
 host_stop one

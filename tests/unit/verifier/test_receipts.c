@@ -62,6 +62,56 @@ static void http__receipt_of_any_leaf__verifies_with_the_key_served(void **state
 	assert_bytes(second.message.signature, receipt.message.signature);
 }
 
+/* As if a quorum of witnesses had seen the tree as it is, and nothing since. */
+static bool witness_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	OWNED(buf_release) struct buf note = {0};
+	(void)arg;
+	return checkpoint_get(tx->sql, &note, e) && cosigned_set(tx->sql, buf_bytes(&note), e);
+}
+
+/* Borrows from *bytes, which the caller releases. */
+static void receipt_of(uint64_t index, struct buf *bytes, struct receipt *ret)
+{
+	char path[64];
+	(void)snprintf(path, sizeof(path), "/log/receipt/%llu", (unsigned long long)index);
+	receipt_release(ret);
+	buf_release(bytes);
+	*bytes = get(path, 200);
+	assert_ok(receipt_parse(buf_bytes(bytes), ret, &err), err);
+}
+
+static void http__receipts_above_and_below_what_witnesses_saw__one_signature_each(void **state)
+{
+	static const char body_of_workload[] =
+		"{\"name\":\"other\",\"risk_class\":\"low\",\"environment\":\"prod\","
+		"\"owner\":\"o\",\"purpose\":\"p\"}";
+	struct receipt newest = {0}, again = {0};
+	struct buf newest_bytes = {0}, again_bytes = {0};
+	(void)state;
+	receipt_of(0, &body, &receipt);
+	uint64_t seen = receipt.proof.size;
+	assert_ok(store_run(w.app->store, witness_work, NULL, &err), err);
+	json_decref(world_json(&w, &w.admin, "POST", "/v1/workloads", body_of_workload, 201));
+	receipt_of(seen, &newest_bytes, &newest);
+	assert_true(newest.proof.size > seen);
+	receipt_of(0, &more, &second);
+	assert_int_equal(second.proof.size, seen);
+	for (unsigned i = 0; i < 3; i++) {
+		receipt_of(1, &again_bytes, &again);
+		assert_int_equal(again.proof.size, seen);
+		assert_bytes(again.message.signature, second.message.signature);
+		assert_ok(receipt_verify(&again, key, ORIGIN, tile.data + SHA256_LEN, NULL, &err),
+			err);
+		receipt_of(seen, &again_bytes, &again);
+		assert_bytes(again.message.signature, newest.message.signature);
+	}
+	receipt_release(&newest);
+	receipt_release(&again);
+	buf_release(&newest_bytes);
+	buf_release(&again_bytes);
+}
+
 static void http__consistency__from_the_first_leaf_on(void **state)
 {
 	uint8_t root[SHA256_LEN];
@@ -142,6 +192,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(http__receipt_of_any_leaf__verifies_with_the_key_served),
+		T(http__receipts_above_and_below_what_witnesses_saw__one_signature_each),
 		T(http__consistency__from_the_first_leaf_on),
 		T(http__proof__under_the_ledgers_own_checkpoint),
 		T(http__what_is_not_there__not_found),

@@ -20,6 +20,9 @@ static void old_launch(void)
 
 /* ---- the clock ---- */
 
+/* What is believed of a clock that runs fast, after old_launch(). */
+#define SLACK (RETENTION_CLOCK_SLACK_S + GRACE / RETENTION_CLOCK_DRIFT)
+
 static void refused_for(const char *why)
 {
 	struct sweep_result result;
@@ -35,7 +38,7 @@ static void T9__clock_set_ahead__nothing_destroyed(void **state)
 {
 	(void)state;
 	old_launch();
-	aged.set = 400;
+	aged.set = SLACK + 20;
 	refused_for("the clock jumped ahead");
 	aged.set = 90 * DAY;
 	refused_for("the clock jumped ahead");
@@ -53,6 +56,80 @@ static void T9__clock_set_ahead__nothing_destroyed(void **state)
 	assert_gone(0);
 }
 
+static void restart(void)
+{
+	https_close(&c);
+	app_close(&w.app);
+	if (!world_open(&w))
+		fail_msg("%s", w.err.text);
+	assert_true(world_connect(&w, &c));
+}
+
+/* Each step within the slack, with a sweep after it that might believe it. */
+static void ratchet(const char *sweep_body, bool accept)
+{
+	aged.set = SLACK - 20;
+	json_decref(post(&w.admin, "/v1/retention/sweep", 200, "%s", sweep_body));
+	int64_t before = number("SELECT count(*) FROM entries WHERE type=13");
+	if (accept) /* nothing was wrong: nothing is accepted, and the ledger says nothing */
+		json_decref(post(&w.admin, "/v1/retention/sweep", 200,
+			"{\"accept_clock\":true,\"reason\":\"r\"}"));
+	assert_int_equal(number("SELECT count(*) FROM entries WHERE type=13"), before);
+	aged.set += 40;
+	refused_for("the clock jumped ahead");
+	json_decref(post(&w.admin, "/v1/retention/sweep", 403, "%s", sweep_body));
+}
+
+static void T9__clock_set_ahead_in_small_steps__refused_at_the_second(void **state)
+{
+	(void)state;
+	old_launch();
+	ratchet("{}", false);
+}
+
+static void T9__clock_set_ahead_in_small_steps_with_dry_runs__refused_at_the_second(void **state)
+{
+	(void)state;
+	old_launch();
+	ratchet("{\"dry_run\":true}", false);
+}
+
+static void T9__clock_right_and_accepted__believed_no_further(void **state)
+{
+	(void)state;
+	old_launch();
+	ratchet("{}", true);
+}
+
+/* After a start nothing anchors but a sweep that destroys, and only that says when the last was. */
+static void T9__dry_runs_after_a_restart__no_day_for_each(void **state)
+{
+	(void)state;
+	old_launch();
+	restart();
+	int64_t last = number("SELECT time FROM retention");
+	aged.set = DAY - 60;
+	json_decref(post(&w.admin, "/v1/retention/sweep", 200, "{\"dry_run\":true}"));
+	assert_int_equal(number("SELECT time FROM retention"), last);
+	aged.set += 120;
+	refused_for("more than a day ahead of the last sweep");
+	aged.set = 0;
+	sweep();
+	aged.set = RETENTION_CLOCK_SLACK_S + 20;
+	refused_for("the clock jumped ahead");
+}
+
+/* A dry run with a clock that is a day ahead leaves no anchor there. */
+static void T9__dry_run_after_a_restart__is_no_anchor(void **state)
+{
+	(void)state;
+	old_launch();
+	restart();
+	json_decref(post(&w.admin, "/v1/retention/sweep", 200, "{\"dry_run\":true}"));
+	pass(2 * DAY);
+	refused_for("more than a day ahead of the last sweep");
+}
+
 static void T9__clock_set_back__nothing_destroyed(void **state)
 {
 	(void)state;
@@ -63,15 +140,6 @@ static void T9__clock_set_back__nothing_destroyed(void **state)
 	aged.set = 0;
 	sweep();
 	assert_gone(1);
-}
-
-static void restart(void)
-{
-	https_close(&c);
-	app_close(&w.app);
-	if (!world_open(&w))
-		fail_msg("%s", w.err.text);
-	assert_true(world_connect(&w, &c));
 }
 
 static void T9__clock_ahead_after_a_restart__nothing_destroyed(void **state)
@@ -118,6 +186,9 @@ static void clock__each_way_it_may_move__believed_or_not(void **state)
 		{true, 1000000, 1000000 + RETENTION_CLOCK_SLACK_S, 0, NULL},
 		{true, 1000000, 1000001 + RETENTION_CLOCK_SLACK_S, 0, "jumped ahead"},
 		{true, 1000000, 9000000, 8000000, NULL},
+		/* 500 ppm more, and not more than that */
+		{true, 1000000, 9004300, 8000000, NULL},
+		{true, 1000000, 9004301, 8000000, "jumped ahead"},
 		{true, 1000000, 999000, 0, "went back"},
 	};
 	(void)state;
@@ -592,6 +663,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			T9__clock_set_ahead__nothing_destroyed, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			T9__clock_set_ahead_in_small_steps__refused_at_the_second, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			T9__clock_set_ahead_in_small_steps_with_dry_runs__refused_at_the_second,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			T9__clock_right_and_accepted__believed_no_further, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			T9__dry_runs_after_a_restart__no_day_for_each, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			T9__dry_run_after_a_restart__is_no_anchor, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			T9__clock_set_back__nothing_destroyed, setup, teardown),
 		cmocka_unit_test_setup_teardown(
