@@ -55,11 +55,12 @@ reload() {
 	kill -HUP "$VERIFIER_PID"
 	logged 'policy-(reloaded|refused)'
 }
-in_force() { # VERSION
+# The row is committed a moment before it is the one that is served.
+serves() { # VERSION
 	curl -sf -o "$W/in-force" --cacert "$W/verifier/ca.pem" --cert "$W/verifier/operator/cert.pem" --key "$W/verifier/operator/key.pem" \
-		"https://127.0.0.1:$PORT/v1/policy" || die "no policy is served"
-	grep -q "^version: $1\$" "$W/in-force" || die "version $1 is not in force"
+		"https://127.0.0.1:$PORT/v1/policy" && grep -q "^version: $1\$" "$W/in-force"
 }
+in_force() { until_ok serves "$1" || die "version $1 is not in force"; }
 cp "$P" "$W/policy-1.yaml"
 cp "$P.sig" "$W/policy-1.yaml.sig"
 policy_write "$P" 2
