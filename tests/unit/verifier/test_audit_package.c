@@ -587,6 +587,7 @@ static void earlier_state__another_than_established__failed(void **state)
 	hex_encode(BYTES_OF(digest), members[member_count].path + strlen("objects/"));
 	buf_put(&members[member_count++].content, buf_bytes(&forged));
 	assert_failed("earlier state", "which did not establish that");
+	memset(&b, 0, sizeof(b)); /* it borrowed from here */
 	policy_frozen_release(&frozen);
 	buf_release(&forged);
 	buf_release(&sealed);
