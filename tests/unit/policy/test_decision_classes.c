@@ -99,6 +99,31 @@ static void two_classes(const char *risk, const char *first, const char *second)
 #define NO_DBX  "    dbx_minimum: 100000\n"
 #define NO_LINE "    command_line: {require: [x]}\n"
 
+static size_t of_part(const enum verdict_part *parts, size_t n, enum verdict_part part)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < n; i++)
+		count += parts[i] == part;
+	return count;
+}
+
+/* Under which leaf of an audit each finding of a boot stands. */
+static void class__findings__each_of_its_part(void **state)
+{
+	const struct verdict *v = boot.s->verdict;
+	(void)state;
+	scene_run(boot.s);
+	assert_trusted(boot.s);
+	assert_true(of_part(v->checked_part, v->checked_count, PART_BOOT) > 0);
+	assert_true(of_part(v->checked_part, v->checked_count, PART_IMA_LOG) > 0);
+	assert_true(v->held & 1u << PART_IMA_LOG);
+	two_classes(BOTH, NO_DBX, NO_LINE);
+	scene_run(boot.s);
+	assert_true(v->reason_count > 0);
+	assert_int_equal(v->reasons[0].part, PART_BOOT);
+	assert_true(v->refused & 1u << PART_BOOT);
+}
+
 static void class__both_fit__the_first_is_the_hosts(void **state)
 {
 	(void)state;
@@ -484,6 +509,7 @@ static void ima__more_findings_than_are_told__said_to_be_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(class__findings__each_of_its_part),
 		T(class__both_fit__the_first_is_the_hosts),
 		T(class__neither_fits__the_nearest_is_told),
 		T(class__more_reasons_than_a_verdict_holds__said_to_be_cut),

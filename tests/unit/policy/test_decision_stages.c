@@ -66,6 +66,7 @@ static void malformed__part_of_the_evidence__named(void **state)
 	scene_run(s);
 	assert_refused(s, REASON_CLAIMS_MALFORMED);
 	assert_string_equal(s->verdict->reasons[0].subject, "claims: key");
+	assert_int_equal(s->verdict->reasons[0].part, PART_EVIDENCE);
 	a = appraisal_new(&s->context, &s->state_in, s->verdict, &s->err);
 	assert_non_null(a);
 	assert_ok(appraisal_parse(a, BYTES_LIT("junk"), &ok, &s->err), s->err);
@@ -84,6 +85,7 @@ static void malformed__enrolled_ak__said_where(void **state)
 	scene_run(s);
 	assert_refused(s, REASON_AK_ATTRIBUTES);
 	assert_non_null(strstr(s->verdict->reasons[0].actual, "truncated"));
+	assert_int_equal(s->verdict->reasons[0].part, PART_AK);
 }
 
 /* Nothing is known of this instance: only the whole log will do. */
