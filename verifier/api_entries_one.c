@@ -5,22 +5,6 @@
 
 #include "base/text.h"
 
-/* A decision's content is its record, which lies elsewhere. */
-static bool content_of(
-	struct sql *sql, const struct leaf *leaf, struct leaf_row *row, struct err *err)
-{
-	struct record_row record = {0};
-	size_t count = 0;
-	bool ok;
-	if (leaf->type != LEAF_DECISION || row->content.len > 0)
-		return true;
-	ok = records_from(sql, row->index, &record, 1, &count, err);
-	if (ok && count == 1 && record.index == row->index)
-		row->content = TAKE_STRUCT(record.cose);
-	record_row_release(&record);
-	return ok;
-}
-
 static json_t *base64_json(struct bytes in)
 {
 	OWNED(buf_release) struct buf text = {0};
@@ -29,30 +13,21 @@ static json_t *base64_json(struct bytes in)
 }
 
 /* Content that is kept no more is null. */
-static json_t *entry_json(const struct leaf *leaf, const struct leaf_row *row)
+static json_t *entry_json(const struct ledger_entry *e)
 {
 	char id[2 * SHA256_LEN + 1], salt[2 * LEDGER_SALT_LEN + 1], time[TIME_TEXT_MAX];
-	hex_encode(BYTES_OF(row->hash), id);
-	hex_encode(BYTES_OF(row->salt), salt);
-	return json_pack("{s:I, s:s, s:s, s:s, s:o, s:s, s:o}", "index", (json_int_t)row->index,
-		"type", leaf_type_name(leaf->type), "time", time_format(leaf->time, time), "id", id,
-		"leaf", base64_json(buf_bytes(&row->bytes)), "salt", salt, "content",
-		row->content.len > 0 ? base64_json(buf_bytes(&row->content)) : json_null());
+	hex_encode(BYTES_OF(e->id), id);
+	hex_encode(BYTES_OF(e->salt), salt);
+	return json_pack("{s:I, s:s, s:s, s:s, s:o, s:s, s:o}", "index", (json_int_t)e->index,
+		"type", leaf_type_name(e->type), "time", time_format(e->time, time), "id", id,
+		"leaf", base64_json(buf_bytes(&e->leaf)), "salt", salt, "content",
+		e->destroyed ? json_null() : base64_json(buf_bytes(&e->content)));
 }
 
 static bool entry_answer(struct call *call, struct sql *sql, uint64_t index, struct err *err)
 {
-	OWNED(leaf_row_release) struct leaf_row row = {0};
-	struct leaf leaf;
-	bool found = false;
-	if (!entry_leaf_get(sql, index, &row, &found, err))
-		return false;
-	if (!found)
-		return err_set(err, ERR_NOT_FOUND, "the ledger has no such entry");
-	if (!leaf_decode(buf_bytes(&row.bytes), &leaf, err))
-		return err_set(err, ERR_STORE, "stored leaf: %.200s", err->text);
-	return content_of(sql, &leaf, &row, err) &&
-	       call_json(call, 200, entry_json(&leaf, &row), err);
+	OWNED(ledger_entry_release) struct ledger_entry entry = {0};
+	return entry_load(sql, index, &entry, err) && call_json(call, 200, entry_json(&entry), err);
 }
 
 bool serve_entry(struct call *call, struct err *err)

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "ledger/entry_file.h"
 #include "ledger/fields.h"
+#include "verifier/receipts.h"
 
 #include <stdlib.h>
 
@@ -62,27 +63,12 @@ static void exporting_release(struct exporting *e)
 	buf_release(&e->file);
 }
 
-/* The newest tree that a quorum of witnesses saw, if it has the leaf; the newest signed one otherwise. */
-static bool tree_choose(struct exporting *e, struct checkpoint *ret, struct err *err)
-{
-	*ret = (struct checkpoint){0};
-	if (!cosigned_get(e->sql, &e->checkpoint, err) ||
-		(e->checkpoint.len > 0 && !checkpoint_parse(buf_bytes(&e->checkpoint), ret, err)))
-		return false;
-	if (ret->size > e->index)
-		return true;
-	buf_clear(&e->checkpoint);
-	return checkpoint_get(e->sql, &e->checkpoint, err) &&
-	       checkpoint_parse(buf_bytes(&e->checkpoint), ret, err);
-}
-
 static bool export_make(struct exporting *e, struct err *err)
 {
 	struct checkpoint tree;
-	if (!content_there(e->sql, e->index, &e->leaf, err) || !tree_choose(e, &tree, err))
+	if (!content_there(e->sql, e->index, &e->leaf, err) ||
+		!log_tree_choose(e->sql, e->index, &e->checkpoint, &tree, err))
 		return false;
-	if (e->index >= tree.size)
-		return err_set(err, ERR_STORE, "the ledger's checkpoint is older than the entry");
 	struct tile_source source = tile_rows(e->sql, tree.size);
 	if (!tiles_inclusion(&source, e->index, tree.size, &e->proof, err))
 		return false;

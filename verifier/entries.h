@@ -41,9 +41,6 @@ typedef bool (*entry_visit)(void *arg, struct ledger_entry *entry, struct err *e
 /* Ascending. *ret_next: from where on more may be found; 0: that was all. */
 must_use bool entries_each(struct sql *sql, const struct entry_filter *filter, entry_visit visit,
 	void *arg, uint64_t *ret_next, struct err *err);
-/* As leaf_get; of one whose content was destroyed, the leaf without it. */
-must_use bool entry_leaf_get(
-	struct sql *sql, uint64_t index, struct leaf_row *ret, bool *ret_found, struct err *err);
 /* One; ERR_NOT_FOUND. */
 must_use bool entry_load(
 	struct sql *sql, uint64_t index, struct ledger_entry *ret, struct err *err);

@@ -103,13 +103,6 @@ must_use bool entry_destroy(struct sql *sql, uint64_t index, const struct gone *
 must_use bool policies_destroy(
 	struct sql *sql, int64_t until, int64_t seen_from, struct gone_list *list, struct err *err);
 
-/* ---- rows_replace.c ---- */
-
-/* Of a leaf whose content is there: another takes its place under the same salt, and the one before is
- * gone for good. */
-must_use bool leaf_content_replace(
-	struct sql *sql, const struct leaf_row *row, struct bytes content, struct err *err);
-
 /* ---- rows_holds.c ---- */
 
 #define HOLDS_MAX 256u /* that count at one time */

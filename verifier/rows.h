@@ -300,6 +300,10 @@ must_use bool leaf_content_destroy(struct sql *sql, uint64_t index, struct err *
 must_use bool leaf_content_put(
 	struct sql *sql, uint64_t index, struct bytes salt, struct bytes content, struct err *err);
 must_use bool leaf_content_get(struct sql *sql, struct leaf_row *row, struct err *err);
+/* Of a leaf whose content is there: another takes its place under the same salt, and the one before is
+ * gone for good. */
+must_use bool leaf_content_replace(
+	struct sql *sql, const struct leaf_row *row, struct bytes content, struct err *err);
 /* Seals what a database from before there were content keys holds in clear, in batches, and clears
  * its pages; interrupted, it goes on where it was. For the start. */
 must_use bool contents_seal(struct sql *sql, struct err *err);

@@ -146,7 +146,8 @@ static bool content_load(struct sql *sql, struct ledger_entry *e, struct err *er
 	return true;
 }
 
-bool entry_leaf_get(
+/* Of a leaf whose content was destroyed: its hash and bytes. */
+static bool leaf_load(
 	struct sql *sql, uint64_t index, struct leaf_row *ret, bool *ret_found, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
@@ -171,7 +172,7 @@ bool entry_load(struct sql *sql, uint64_t index, struct ledger_entry *ret, struc
 	OWNED(leaf_row_release) struct leaf_row row = {0};
 	struct leaf leaf;
 	bool found = false;
-	if (!entry_leaf_get(sql, index, &row, &found, err))
+	if (!leaf_load(sql, index, &row, &found, err))
 		return false;
 	if (!found)
 		return err_set(err, ERR_NOT_FOUND, "the ledger has no entry %llu",
