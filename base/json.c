@@ -298,6 +298,13 @@ bool json_write(const json_t *value, bool pretty, struct buf *out, struct err *e
 	return buf_ok(out, err);
 }
 
+json_t *json_base64(struct bytes in)
+{
+	OWNED(buf_release) struct buf text = {0};
+	buf_put_base64(&text, in, false);
+	return buf_str(&text) ? json_stringn(buf_str(&text), text.len) : NULL;
+}
+
 void json_release(json_t **value)
 {
 	json_decref(*value);

@@ -277,3 +277,15 @@ bool api_json(struct cli *cli, const char *path, const char *content_type, const
 		return err_wrap(&cli->err, "the verifier's answer");
 	return true;
 }
+
+bool api_post(struct cli *cli, const char *path, json_t *request, json_t **ret_json)
+{
+	OWNED(json_release) json_t *owned = request;
+	OWNED(buf_release) struct buf text = {0};
+	if (!owned)
+		return err_set(&cli->err, ERR_USAGE, "an argument is not valid UTF-8");
+	if (!json_write(owned, false, &text, &cli->err))
+		return false;
+	struct bytes body = buf_bytes(&text);
+	return api_json(cli, path, "application/json", &body, ret_json);
+}

@@ -128,6 +128,9 @@ must_use bool cli_write(const char *path, struct bytes content, bool secret, str
  * own words. */
 must_use bool api_json(struct cli *cli, const char *path, const char *content_type,
 	const struct bytes *body, json_t **ret_json);
+/* POST of JSON. Takes the reference to `request`; NULL, which is what json_pack gives for text that is not UTF-8, is
+ * ERR_USAGE. */
+must_use bool api_post(struct cli *cli, const char *path, json_t *request, json_t **ret_json);
 /* The same for answers that are not JSON. */
 must_use bool api_bytes(struct cli *cli, const char *path, const char *content_type,
 	const struct bytes *body, struct buf *ret);

@@ -138,21 +138,13 @@ static enum status run_verify(struct cli *cli)
 static enum status run_redact(struct cli *cli)
 {
 	OWNED(json_release) json_t *request = NULL, *reply = NULL;
-	OWNED(buf_release) struct buf text = {0};
 	const char *field = NULL, *reason = NULL;
 	char path[80];
 	if (!option_required(cli, "field", &field) || !option_required(cli, "reason", &reason) ||
 		!path_of(cli, "/redact", path))
 		return cli_fail(cli);
 	request = json_pack("{s:s, s:s}", "field", field, "reason", reason);
-	if (!request) {
-		(void)err_set(&cli->err, ERR_USAGE, "--field and --reason: not valid UTF-8");
-		return cli_fail(cli);
-	}
-	if (!json_write(request, false, &text, &cli->err))
-		return cli_fail(cli);
-	struct bytes body = buf_bytes(&text);
-	if (!api_json(cli, path, "application/json", &body, &reply))
+	if (!api_post(cli, path, TAKE(request), &reply))
 		return cli_fail(cli);
 	if (cli->json)
 		return cli_print_json(cli, TAKE(reply), STATUS_DONE);

@@ -49,14 +49,10 @@ static bool put_plain(struct cli *cli, json_t *request, const char *name)
 	return !option(cli, name) || put(cli, request, name, option(cli, name));
 }
 
-static enum status post(struct cli *cli, const char *path, const json_t *request)
+static enum status post(struct cli *cli, const char *path, json_t *request)
 {
 	OWNED(json_release) json_t *answer = NULL;
-	OWNED(buf_release) struct buf text = {0};
-	if (!json_write(request, false, &text, &cli->err))
-		return cli_fail(cli);
-	struct bytes body = buf_bytes(&text);
-	if (!api_json(cli, path, "application/json", &body, &answer))
+	if (!api_post(cli, path, request, &answer))
 		return cli_fail(cli);
 	if (cli->json)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);
@@ -82,7 +78,7 @@ static enum status run_set(struct cli *cli)
 			"what is held? --host, --workload, --release, --from, --to");
 		return cli_fail(cli);
 	}
-	return post(cli, "/v1/holds", request);
+	return post(cli, "/v1/holds", TAKE(request));
 }
 
 static enum status run_list(struct cli *cli)
@@ -114,7 +110,7 @@ static enum status run_lift(struct cli *cli)
 		return cli_fail(cli);
 	}
 	(void)snprintf(path, sizeof(path), "/v1/holds/%s/lift", id);
-	return post(cli, path, request);
+	return post(cli, path, TAKE(request));
 }
 
 const struct command cmd_hold_set = {

@@ -22,7 +22,6 @@ static enum status run_invite(struct cli *cli)
 {
 	int64_t lifetime = 0;
 	OWNED(json_release) json_t *request = json_object(), *answer = NULL;
-	OWNED(buf_release) struct buf text = {0};
 	if (!time_parse_duration(
 		    bytes_str(option_or(cli, "expires", "1h")), 30 * 86400, &lifetime, &cli->err)) {
 		cli->err.code = ERR_USAGE;
@@ -40,10 +39,7 @@ static enum status run_invite(struct cli *cli)
 	if (option(cli, "host"))
 		(void)json_object_set_new(request, "ek_digest", json_string(option(cli, "host")));
 	if (!host_attributes_put(cli, "attribute", request, "attributes") ||
-		!json_write(request, false, &text, &cli->err))
-		return cli_fail(cli);
-	struct bytes body = buf_bytes(&text);
-	if (!api_json(cli, "/v1/join-tokens", "application/json", &body, &answer))
+		!api_post(cli, "/v1/join-tokens", TAKE(request), &answer))
 		return cli_fail(cli);
 	const char *token = json_string_value(json_object_get(answer, "token"));
 	if (option(cli, "out") && token) {

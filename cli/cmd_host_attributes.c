@@ -27,7 +27,6 @@ static bool put_unset(struct cli *cli, json_t *request)
 static enum status run(struct cli *cli)
 {
 	OWNED(json_release) json_t *request = json_object(), *answer = NULL;
-	OWNED(buf_release) struct buf text = {0};
 	const char *reason = NULL;
 	char id[2 * SHA256_LEN + 1], path[160];
 	if (!option_given(cli, "set") && !option_given(cli, "unset")) {
@@ -41,11 +40,10 @@ static enum status run(struct cli *cli)
 		(void)err_set(&cli->err, ERR_USAGE, "--reason is not valid UTF-8");
 		return cli_fail(cli);
 	}
-	if (!host_id_resolve(cli, id) || !json_write(request, false, &text, &cli->err))
+	if (!host_id_resolve(cli, id))
 		return cli_fail(cli);
-	struct bytes body = buf_bytes(&text);
 	(void)snprintf(path, sizeof(path), "/v1/hosts/%s/attributes", id);
-	if (!api_json(cli, path, "application/json", &body, &answer))
+	if (!api_post(cli, path, TAKE(request), &answer))
 		return cli_fail(cli);
 	return host_print(cli, TAKE(answer));
 }

@@ -66,15 +66,8 @@ static enum status print(struct cli *cli, json_t *incident)
 
 static enum status post(struct cli *cli, const char *path, json_t *request)
 {
-	OWNED(json_release) json_t *owned = request, *answer = NULL;
-	OWNED(buf_release) struct buf text = {0};
-	if (!owned || !json_write(owned, false, &text, &cli->err)) {
-		if (!owned)
-			(void)err_set(&cli->err, ERR_USAGE, "not valid UTF-8, or no memory");
-		return cli_fail(cli);
-	}
-	struct bytes body = buf_bytes(&text);
-	if (!api_json(cli, path, "application/json", &body, &answer))
+	OWNED(json_release) json_t *answer = NULL;
+	if (!api_post(cli, path, request, &answer))
 		return cli_fail(cli);
 	return print(cli, TAKE(answer));
 }

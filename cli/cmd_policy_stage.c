@@ -77,7 +77,6 @@ static bool order_send(struct cli *cli, const char *what, json_t **ret)
 {
 	OWNED(json_release) json_t *row = NULL;
 	OWNED(json_release) json_t *order = NULL;
-	OWNED(buf_release) struct buf text = {0};
 	char path[96];
 	int64_t version = 0, at = 0;
 	const char *reason = NULL, *when = option(cli, "at");
@@ -91,13 +90,8 @@ static bool order_send(struct cli *cli, const char *what, json_t **ret)
 		return false;
 	const char *digest = option_or(cli, "sha256", policy_stored_text(row, "digest"));
 	order = json_pack("{s:s, s:s, s:s*}", "digest", digest, "reason", reason, "at", when);
-	if (!order)
-		return err_set(&cli->err, ERR_USAGE, "--reason is not valid UTF-8");
 	(void)snprintf(path, sizeof(path), "/v1/policies/%lld/%s", (long long)version, what);
-	if (!json_write(order, false, &text, &cli->err))
-		return false;
-	struct bytes body = buf_bytes(&text);
-	return api_json(cli, path, "application/json", &body, ret);
+	return api_post(cli, path, TAKE(order), ret);
 }
 
 static enum status run_activate(struct cli *cli)

@@ -192,18 +192,12 @@ static bool digest_path(struct cli *cli, const char *suffix, char *out, size_t s
 static enum status run_revoke(struct cli *cli)
 {
 	OWNED(json_release) json_t *answer = NULL;
-	OWNED(buf_release) struct buf text = {0};
 	const char *reason = NULL;
 	char path[160];
 	if (!option_required(cli, "reason", &reason) ||
 		!digest_path(cli, "/revoke", path, sizeof(path)))
 		return cli_fail(cli);
-	OWNED(json_release)
-	json_t *request = json_pack("{s:s}", "reason", reason);
-	if (!json_write(request, false, &text, &cli->err))
-		return cli_fail(cli);
-	struct bytes body = buf_bytes(&text);
-	if (!api_json(cli, path, "application/json", &body, &answer))
+	if (!api_post(cli, path, json_pack("{s:s}", "reason", reason), &answer))
 		return cli_fail(cli);
 	if (cli->json)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);

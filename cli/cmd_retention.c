@@ -119,7 +119,6 @@ static void print_sweep(const json_t *answer)
 static enum status run_sweep(struct cli *cli)
 {
 	OWNED(json_release) json_t *request = NULL, *answer = NULL;
-	OWNED(buf_release) struct buf text = {0};
 	bool dry = option_given(cli, "dry-run"), accept = option_given(cli, "accept-clock");
 	const char *reason = option_or(cli, "reason", "");
 	if (dry == option_given(cli, "now") || (dry && accept) || (accept && !reason[0])) {
@@ -129,14 +128,7 @@ static enum status run_sweep(struct cli *cli)
 	}
 	request = json_pack("{s:b, s:b, s:s}", "dry_run", (int)dry, "accept_clock", (int)accept,
 		"reason", reason);
-	if (!request) {
-		(void)err_set(&cli->err, ERR_USAGE, "--reason is not valid UTF-8");
-		return cli_fail(cli);
-	}
-	if (!json_write(request, false, &text, &cli->err))
-		return cli_fail(cli);
-	struct bytes body = buf_bytes(&text);
-	if (!api_json(cli, "/v1/retention/sweep", "application/json", &body, &answer))
+	if (!api_post(cli, "/v1/retention/sweep", TAKE(request), &answer))
 		return cli_fail(cli);
 	if (cli->json)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);

@@ -43,12 +43,8 @@ bool rollout_path(struct cli *cli, const char *suffix, char out[ROLLOUT_PATH_MAX
 
 static enum status post(struct cli *cli, const char *path, json_t *request)
 {
-	OWNED(json_release) json_t *owned = request, *answer = NULL;
-	OWNED(buf_release) struct buf text = {0};
-	if (!json_write(owned, false, &text, &cli->err))
-		return cli_fail(cli);
-	struct bytes body = buf_bytes(&text);
-	if (!api_json(cli, path, "application/json", &body, &answer))
+	OWNED(json_release) json_t *answer = NULL;
+	if (!api_post(cli, path, request, &answer))
 		return cli_fail(cli);
 	if (cli->json)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);

@@ -44,16 +44,8 @@ static bool name_of(struct cli *cli, const char **ret)
 
 static enum status post(struct cli *cli, const char *path, json_t *request)
 {
-	OWNED(json_release) json_t *owned = request, *answer = NULL;
-	OWNED(buf_release) struct buf text = {0};
-	if (!owned) {
-		(void)err_set(&cli->err, ERR_USAGE, "an argument is not valid UTF-8");
-		return cli_fail(cli);
-	}
-	if (!json_write(owned, false, &text, &cli->err))
-		return cli_fail(cli);
-	struct bytes body = buf_bytes(&text);
-	if (!api_json(cli, path, "application/json", &body, &answer))
+	OWNED(json_release) json_t *answer = NULL;
+	if (!api_post(cli, path, request, &answer))
 		return cli_fail(cli);
 	if (cli->json)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);

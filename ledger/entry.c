@@ -15,14 +15,6 @@ void ledger_entry_release(struct ledger_entry *entry)
 
 /* ---- written ---- */
 
-static json_t *base64_json(struct bytes in)
-{
-	OWNED(buf_release) struct buf text = {0};
-
-	buf_put_base64(&text, in, false);
-	return buf_str(&text) ? json_stringn(buf_str(&text), text.len) : NULL;
-}
-
 json_t *ledger_entry_json(const struct ledger_entry *e)
 {
 	char id[2 * SHA256_LEN + 1], salt[2 * LEDGER_SALT_LEN + 1], time[TIME_TEXT_MAX];
@@ -32,9 +24,9 @@ json_t *ledger_entry_json(const struct ledger_entry *e)
 	hex_encode(BYTES_OF(e->salt), salt);
 	ret = json_pack("{s:I, s:s, s:s, s:s, s:o, s:s, s:o, s:o}", "index", (json_int_t)e->index,
 		"type", leaf_type_name(e->type), "time", time_format(e->time, time), "id", id,
-		"leaf", base64_json(buf_bytes(&e->leaf)), "salt", salt, "content",
-		e->destroyed ? json_null() : base64_json(buf_bytes(&e->content)), "proof",
-		base64_json(buf_bytes(&e->proof)));
+		"leaf", json_base64(buf_bytes(&e->leaf)), "salt", salt, "content",
+		e->destroyed ? json_null() : json_base64(buf_bytes(&e->content)), "proof",
+		json_base64(buf_bytes(&e->proof)));
 	if (ret && e->decided &&
 		json_object_set_new(ret, "decision", decision_facts_json(&e->facts)) != 0)
 		return NULL;
@@ -121,6 +113,37 @@ bool ledger_entry_open(struct ledger_entry *entry, struct err *err)
 		return true;
 	}
 	return why.code != ERR_NOMEM || err_set(err, why.code, "%s", why.text);
+}
+
+/* ---- what it is about ---- */
+
+static const char *word(const json_t *said, const char *key)
+{
+	const char *text = json_string_value(json_object_get(said, key));
+
+	return text && text[0] ? text : NULL;
+}
+
+/* "workload" is its name, or what the register says of it; entries of the register have "name". */
+const char *entry_workload(enum leaf_type type, const json_t *said)
+{
+	const char *name = word(said, "workload");
+
+	if (!name)
+		name = word(json_object_get(said, "workload"), "name");
+	return name || type != LEAF_WORKLOAD ? name : word(said, "name");
+}
+
+/* Where an entry of releases is about something else, "digest" is that other thing's. */
+const char *entry_release(enum leaf_type type, const json_t *said)
+{
+	const char *event = word(said, "event"), *release = word(said, "release");
+
+	if (release || type != LEAF_RELEASE || !event)
+		return release;
+	return strcmp(event, "release") == 0 || strcmp(event, "release-revoked") == 0
+		       ? word(said, "digest")
+		       : NULL;
 }
 
 /* ---- proved ---- */

@@ -43,6 +43,11 @@ must_use bool ledger_entry_check(const struct ledger_entry *entry, uint64_t tree
 /* Fills said from content; content of another form leaves it NULL. ERR_NOMEM. */
 must_use bool ledger_entry_open(struct ledger_entry *entry, struct err *err);
 
+/* What is said in JSON is about: the name of a workload, the digest of a release in hex; NULL when it
+ * names none. Borrowed from the value. */
+const char *entry_workload(enum leaf_type type, const json_t *said);
+const char *entry_release(enum leaf_type type, const json_t *said);
+
 /* What a leaf commits to when this lies beside it: of fields with salts their digests (ledger/fields.h),
  * of decisions and what was issued the content itself. ERR_MISMATCH: no content of an entry. */
 must_use bool entry_commitment(enum leaf_type type, const uint8_t salt[LEDGER_SALT_LEN],

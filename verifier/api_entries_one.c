@@ -5,13 +5,6 @@
 
 #include "base/text.h"
 
-static json_t *base64_json(struct bytes in)
-{
-	OWNED(buf_release) struct buf text = {0};
-	buf_put_base64(&text, in, false);
-	return buf_ok(&text, NULL) ? json_stringn((const char *)text.data, text.len) : NULL;
-}
-
 /* Content that is kept no more is null. */
 static json_t *entry_json(const struct ledger_entry *e)
 {
@@ -20,8 +13,8 @@ static json_t *entry_json(const struct ledger_entry *e)
 	hex_encode(BYTES_OF(e->salt), salt);
 	return json_pack("{s:I, s:s, s:s, s:s, s:o, s:s, s:o}", "index", (json_int_t)e->index,
 		"type", leaf_type_name(e->type), "time", time_format(e->time, time), "id", id,
-		"leaf", base64_json(buf_bytes(&e->leaf)), "salt", salt, "content",
-		e->destroyed ? json_null() : base64_json(buf_bytes(&e->content)));
+		"leaf", json_base64(buf_bytes(&e->leaf)), "salt", salt, "content",
+		e->destroyed ? json_null() : json_base64(buf_bytes(&e->content)));
 }
 
 static bool entry_answer(struct call *call, struct sql *sql, uint64_t index, struct err *err)

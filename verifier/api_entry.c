@@ -12,15 +12,8 @@
 static bool index_read(struct call *call, uint64_t *ret, struct err *err)
 {
 	const char *text = http_path_param(call->exchange, 0);
-	size_t len = strlen(text);
-	*ret = 0;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9' || len > 15)
-			return err_set(
-				err, ERR_NOT_FOUND, "%s is no entry's index", ESC(bytes_str(text)));
-		*ret = *ret * 10 + (uint64_t)(text[i] - '0');
-	}
-	return true;
+	return (text_decimal(bytes_str(text), ret) && *ret <= INT64_MAX) ||
+	       err_set(err, ERR_NOT_FOUND, "%s is no entry's index", ESC(bytes_str(text)));
 }
 
 /* Decisions have records; what has gone is told with when. */

@@ -4,6 +4,7 @@
 
 #include "base/cbor.h"
 #include "base/text.h"
+#include "ledger/entry.h"
 
 /* A time that cannot have passed is not past: sums stay below the year 10000. */
 static bool is_past(int64_t since, int64_t keep, int64_t now)
@@ -110,34 +111,21 @@ struct subject {
 	char workload[ROW_NAME_MAX];
 };
 
-static bool take_hex(const json_t *content, const char *key, uint8_t out[SHA256_LEN])
+static bool take_hex(const char *text, uint8_t out[SHA256_LEN])
 {
-	const char *text = json_string_value(json_object_get(content, key));
 	return text && hex_decode_exact(bytes_str(text), out, SHA256_LEN, NULL);
 }
 
-/* "workload" is its name, or what the register says of it; entries of the register have "name". */
-static const char *workload_of(unsigned type, const json_t *content)
-{
-	const json_t *workload = json_object_get(content, "workload");
-	if (json_is_object(workload))
-		return json_string_value(json_object_get(workload, "name"));
-	if (!workload && type == LEAF_WORKLOAD)
-		return json_string_value(json_object_get(content, "name"));
-	return json_string_value(workload);
-}
-
-static void subject_of_json(unsigned type, struct bytes text, struct subject *s)
+static void subject_of_json(enum leaf_type type, struct bytes text, struct subject *s)
 {
 	OWNED(json_release) json_t *content = NULL;
 	if (!json_open(text, JSON_INPUT_MAX, &content, NULL))
 		return;
-	const char *workload = workload_of(type, content);
-	s->of_host = take_hex(content, "host", s->host);
+	const char *workload = entry_workload(type, content);
+	s->of_host = take_hex(json_string_value(json_object_get(content, "host")), s->host);
 	/* A rollout is about two releases: it is not told which one a hold means. */
 	if (type != LEAF_ROLLOUT)
-		s->of_release = take_hex(content, "release", s->release) ||
-				(type == LEAF_RELEASE && take_hex(content, "digest", s->release));
+		s->of_release = take_hex(entry_release(type, content), s->release);
 	if (workload && strlen(workload) < sizeof(s->workload))
 		memcpy(s->workload, workload, strlen(workload) + 1);
 }

@@ -24,26 +24,6 @@ static const char *word(const json_t *content, const char *key)
 	return text && text[0] ? text : NULL;
 }
 
-static const char *release_of(enum leaf_type type, const json_t *content)
-{
-	const char *event = word(content, "event");
-	if (word(content, "release"))
-		return word(content, "release");
-	return type == LEAF_RELEASE && event &&
-			       (strcmp(event, "release") == 0 ||
-				       strcmp(event, "release-revoked") == 0)
-		       ? word(content, "digest")
-		       : NULL;
-}
-
-static const char *workload_of(enum leaf_type type, const json_t *content)
-{
-	const char *name = word(content, "workload");
-	if (!name)
-		name = word(json_object_get(content, "workload"), "name");
-	return name || type != LEAF_WORKLOAD ? name : word(content, "name");
-}
-
 /* A name that another row knows: the workload of a release, of an instance. */
 static bool lookup(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
 	char ret[ROW_NAME_MAX], struct err *err)
@@ -75,7 +55,8 @@ bool entry_subjects_put(struct sql *sql, uint64_t index, enum leaf_type type, co
 	struct err *err)
 {
 	char found[ROW_NAME_MAX];
-	const char *release = release_of(type, content), *workload = workload_of(type, content);
+	const char *release = entry_release(type, content),
+		   *workload = entry_workload(type, content);
 	if (!workload) {
 		if (!workload_lookup(sql, content, release, found, err))
 			return false;
