@@ -384,7 +384,7 @@ static void raced(size_t h, size_t i, const struct racer *r)
 static void step_race(size_t h, size_t i)
 {
 	struct racer r = {.host = m.real[h].host, .instance = m.real[h].instances[i]};
-	pthread_t thread;
+	pthread_t thread = 0;
 	if (m.hosts[h].state != MODEL_ACTIVE || !r.instance)
 		return say("nothing to race");
 	bool might = model_may_trust(
@@ -433,7 +433,7 @@ static void step_kill(size_t h, size_t i)
 {
 	struct racer r = {.host = m.real[h].host, .instance = m.real[h].instances[i]};
 	struct timespec wait = {.tv_nsec = (long)chance(4000000)};
-	pthread_t thread;
+	pthread_t thread = 0;
 	bool might = r.instance && model_may_trust(&m.hosts[h],
 					   &m.workloads[m.instances[h][i].workload],
 					   &m.instances[h][i]);
