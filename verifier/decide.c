@@ -69,7 +69,7 @@ static void attempt(struct decision *d)
 		fail(d, &err);
 		return;
 	}
-	store_submit(d->app->store, decide_commit, on_committed, d);
+	store_submit_again(d->app->store, decide_commit, on_committed, d);
 }
 
 static void attempt_again(struct work *work)

@@ -134,7 +134,8 @@ static bool make_record(struct decision *d, struct err *err)
 	if (!add_inputs(d, record, err) ||
 		!record_sign(record, d->app->issuer.signing_key, &row->cose, err) ||
 		!entry_make(d->app, LEAF_DECISION, row->time, buf_bytes(&row->cose), false,
-			&d->leaf, err))
+			&d->leaf, err) ||
+		!leaf_seal(store_vault(d->app->store), &d->leaf, err))
 		return err_wrap(err, "record");
 	memcpy(row->id, d->leaf.hash, sizeof(row->id));
 	return true;
@@ -173,7 +174,8 @@ static bool make_issued_leaf(struct decision *d, struct err *err)
 	}
 	return cbor_writer_finish(&w, err) &&
 	       entry_make(d->app, LEAF_ISSUED, d->context.now, buf_bytes(&content), true,
-		       &d->issued_leaf, err);
+		       &d->issued_leaf, err) &&
+	       leaf_seal(store_vault(d->app->store), &d->issued_leaf, err);
 }
 
 static bool make_credentials(struct decision *d, struct err *err)

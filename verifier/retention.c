@@ -127,6 +127,24 @@ static void pause_between(struct retention *r, bool *ret_go)
 	(void)pthread_mutex_unlock(&r->lock);
 }
 
+static bool note_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	return retention_note_leaves(tx->sql, RETENTION_BATCH_LEAVES, arg, err);
+}
+
+/* What was appended since the last sweep. *go false: the service closes. */
+static bool note_leaves(struct sweep *s, bool *go, struct err *err)
+{
+	bool more = true;
+	while (*go && more) {
+		if (!store_run(s->retention->app->store, note_work, &more, err))
+			return false;
+		if (more && !s->request->told)
+			pause_between(s->retention, go);
+	}
+	return true;
+}
+
 static bool join_lists(struct gone_list *to, const struct gone_list *from, struct err *err)
 {
 	return (json_array_extend(to->records, from->records) == 0 &&
@@ -316,7 +334,8 @@ static bool sweep_told(struct sweep *s, struct err *err)
 
 static bool sweep_run(struct sweep *s, struct err *err)
 {
-	if (!begin(s, err))
+	bool go = true;
+	if (!begin(s, err) || !note_leaves(s, &go, err))
 		return false;
 	if (rules_say_nothing(&s->rules))
 		return s->request->told || store_run(s->retention->app->store, finish_work, s, err);

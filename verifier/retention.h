@@ -20,6 +20,7 @@
 /* How much one transaction destroys, and how long the sweep waits then: decisions come first. */
 #define RETENTION_BATCH_RECORDS 32u
 #define RETENTION_BATCH_ENTRIES 64u
+#define RETENTION_BATCH_LEAVES  4096u /* noted, not destroyed */
 #define RETENTION_PAUSE_MS      100
 #define RETENTION_EVERY_S       600
 /* How much of a dry run is told, and how much a sweep that somebody asked for destroys. */

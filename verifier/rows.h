@@ -11,6 +11,7 @@
 #include "ledger/tile.h"
 #include "policy/policy.h"
 #include "verifier/store.h"
+#include "verifier/vault.h"
 
 #define ROW_NAME_MAX   65 /* text_is_name, and a NUL */
 #define ROW_TEXT_MAX   257 /* owner, purpose: free text, escaped when shown */
@@ -287,19 +288,31 @@ struct leaf_row {
 	struct buf bytes;
 	uint8_t salt[LEDGER_SALT_LEN];
 	struct buf content; /* empty for decisions: their content is the record */
+	/* Salt and content as leaf_seal made them of what stands above; empty: not yet. */
+	uint8_t wrapped[VAULT_WRAPPED_LEN];
+	struct buf sealed;
 };
 void leaf_row_release(struct leaf_row *row);
-/* Appends; row->index is set, row->hash checked by nobody: it is leaf_hash(bytes). */
+/* Seals ahead of leaf_append and off the writer's thread, which has enough to do: row->hash, salt and content
+ * stay as they are from here on. A content too large to stand in the leaf's own row is left to
+ * leaf_append. */
+must_use bool leaf_seal(struct vault *vault, struct leaf_row *row, struct err *err);
+/* Appends; row->index is set, row->hash checked by nobody: it is leaf_hash(bytes). Seals what is not
+ * sealed, or was under an older master key. */
 must_use bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err);
 /* ERR_GONE: its salt and content were destroyed, and when. Its hash and bytes stay in the tiles. */
 must_use bool leaf_get(
 	struct sql *sql, uint64_t index, struct leaf_row *ret, bool *ret_found, struct err *err);
 /* Salt and content, for good, as object_destroy does: nobody can open the commitment any more. */
 must_use bool leaf_content_destroy(struct sql *sql, uint64_t index, struct err *err);
-/* The parts of leaf_append and leaf_get that are sealed. */
+/* The parts of leaf_append and leaf_get that are sealed, in rows of their own: of large contents, of those that
+ * were replaced, and of ledgers from before leaves had theirs in their own row. */
 must_use bool leaf_content_put(
 	struct sql *sql, uint64_t index, struct bytes salt, struct bytes content, struct err *err);
 must_use bool leaf_content_get(struct sql *sql, struct leaf_row *row, struct err *err);
+/* Of the leaf's own row: what leaf_seal made. */
+must_use bool leaf_content_open(struct sql *sql, struct leaf_row *row, struct bytes wrapped,
+	struct bytes sealed, struct err *err);
 /* Of a leaf whose content is there: another takes its place under the same salt, and the one before is
  * gone for good. */
 must_use bool leaf_content_replace(

@@ -49,6 +49,11 @@ void store_read_done(struct store *store, struct sql **sql)
 	sql_close(sql);
 }
 
+struct vault *store_vault(struct store *store)
+{
+	return store->vault;
+}
+
 void store_tree(struct store *store, struct store_tree *ret)
 {
 	(void)pthread_mutex_lock(&store->lock);

@@ -3,7 +3,7 @@
  * The store: state, ledger leaves and records, durable before they are acknowledged.
  *
  * Writing: jobs are queued to one writer thread, which runs as many as are waiting inside one
- * transaction, each in a savepoint of its own, and commits once (group commit). A job's completion
+ * transaction, each in a savepoint of its own or as if it were, and commits once (group commit). A job's completion
  * is called after the commit that made it durable, or with an error when it was not: then nothing
  * of it is stored. Jobs of one batch see each other's writes, in order, so jobs are serialisable.
  *
@@ -53,6 +53,9 @@ void store_close(struct store **store);
 /* The last write worked. */
 bool store_ready(struct store *store);
 
+/* For what is sealed ahead of its job (leaf_seal). */
+struct vault *store_vault(struct store *store);
+
 /* As of the last commit. */
 void store_tree(struct store *store, struct store_tree *ret);
 
@@ -72,6 +75,10 @@ typedef void (*store_done)(void *arg, const struct err *err);
 
 /* Never fails: with a full queue or a closing store `done` is called at once with ERR_BUSY. */
 void store_submit(struct store *store, store_work work, store_done done, void *arg);
+/* The same for work that may run more than once before `done`: what it changes outside of the transaction it sets
+ * anew each time. Jobs that are all so share a transaction without a savepoint each, which costs them as much as
+ * another row; when one of them fails, the batch begins anew with savepoints. */
+void store_submit_again(struct store *store, store_work work, store_done done, void *arg);
 /* Submits and waits. Not from the writer's own thread. */
 must_use bool store_run(struct store *store, store_work work, void *arg, struct err *err);
 

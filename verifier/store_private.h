@@ -12,7 +12,7 @@ struct store_job {
 	store_work work;
 	store_done done;
 	void *arg;
-	bool failed;
+	bool repeatable, failed;
 	struct err err;
 };
 

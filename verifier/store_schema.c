@@ -308,6 +308,21 @@ static const char schema_retention[] =
 	"CREATE TRIGGER record_gone_kept BEFORE DELETE ON record_gone BEGIN SELECT RAISE(ABORT, "
 	"'what has gone stays gone'); END;";
 
+/* A leaf's content in the leaf's own row, where it is small; and up to which leaf retention has noted
+ * what there is. */
+static const char schema_leaf_rows[] =
+	"ALTER TABLE leaves ADD COLUMN wrapped BLOB;"
+	"ALTER TABLE leaves ADD COLUMN sealed BLOB;"
+	"DROP TRIGGER leaves_fixed;"
+	"CREATE TRIGGER leaves_fixed BEFORE UPDATE OF idx, hash, bytes ON leaves BEGIN SELECT "
+	"RAISE(ABORT, 'a leaf is immutable'); END;"
+	"CREATE TRIGGER leaves_in_place BEFORE UPDATE OF wrapped, sealed ON leaves WHEN "
+	"coalesce(length(NEW.wrapped), -1)<>coalesce(length(OLD.wrapped), -1) OR "
+	"coalesce(length(NEW.sealed), -1)<>coalesce(length(OLD.sealed), -1) BEGIN SELECT "
+	"RAISE(ABORT, 'a data key is overwritten in place'); END;"
+	"ALTER TABLE retention ADD COLUMN noted INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE retention SET noted=(SELECT coalesce(max(idx)+1, 0) FROM leaves);";
+
 static bool meta_make(struct sql *sql, struct err *err)
 {
 	static const uint8_t none[SHA256_LEN];
@@ -337,6 +352,7 @@ static const struct {
 	{schema_entries, entry_subjects_fill},
 	{schema_contents, NULL},
 	{schema_retention, retention_fill},
+	{schema_leaf_rows, NULL},
 };
 
 int store_schema_version(void)

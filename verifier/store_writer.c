@@ -90,17 +90,76 @@ static bool job_run(
 	return store->ops->savepoint_undo(tx->sql, err);
 }
 
+/* A job without a savepoint that fails takes what others wrote along, unless there are none. */
+static bool needs_savepoints(const struct store_job *batch)
+{
+	for (const struct store_job *job = batch; job; job = job->next)
+		if (!job->repeatable)
+			return batch->next != NULL;
+	return false;
+}
+
+/* All of them, or *ret_failed is the first that failed. */
+static bool batch_plain(struct store *store, struct store_job *batch, struct store_tx *tx,
+	struct store_job **ret_failed, struct err *err)
+{
+	*ret_failed = NULL;
+	for (struct store_job *job = batch; job; job = job->next) {
+		if (job->work(tx, job->arg, &job->err))
+			continue;
+		*ret_failed = job;
+		if (store->ops->in_transaction(tx->sql))
+			return true;
+		job->failed = true;
+		if (err)
+			*err = job->err;
+		return false;
+	}
+	return true;
+}
+
+/* Nothing of the transaction stays; the connection goes on. */
+static bool tx_again(struct store *store, struct store_tx *tx, struct err *err)
+{
+	store->ops->rollback(tx->sql);
+	return tx_open(store, tx, err);
+}
+
+static bool batch_guarded(
+	struct store *store, struct store_job *batch, struct store_tx *tx, struct err *err)
+{
+	for (struct store_job *job = batch; job; job = job->next)
+		if (!job_run(store, tx, job, err))
+			return false;
+	return true;
+}
+
+static bool batch_work(
+	struct store *store, struct store_job *batch, struct store_tx *tx, struct err *err)
+{
+	struct store_job *failed = NULL;
+	if (needs_savepoints(batch))
+		return batch_guarded(store, batch, tx, err);
+	if (!batch_plain(store, batch, tx, &failed, err))
+		return false;
+	if (!failed)
+		return true;
+	if (!tx_again(store, tx, err))
+		return false;
+	failed->failed = !batch->next;
+	if (failed->failed)
+		return true;
+	memset(&failed->err, 0, sizeof(failed->err));
+	return batch_guarded(store, batch, tx, err);
+}
+
 static bool batch_run(
 	struct store *store, struct store_job *batch, struct store_tx *tx, struct err *err)
 {
 	if (!store->writer && !store_connect(store, true, &store->writer, err))
 		return false;
-	if (!tx_open(store, tx, err))
-		return false;
-	for (struct store_job *job = batch; job; job = job->next)
-		if (!job_run(store, tx, job, err))
-			return false;
-	return tx_commit(store, tx, err);
+	return tx_open(store, tx, err) && batch_work(store, batch, tx, err) &&
+	       tx_commit(store, tx, err);
 }
 
 /* What was destroyed is gone from the files before anybody is told, unless a reader is in the way:
@@ -259,16 +318,16 @@ void store_writer_stop(struct store *store)
 
 /* ---- submitting ---- */
 
-void store_submit(struct store *store, store_work work, store_done done, void *arg)
+static void submit(struct store *store, const struct store_job *wanted)
 {
 	struct err busy;
 	struct store_job *job = calloc(1, sizeof(*job));
 	if (!job) {
 		(void)err_set(&busy, ERR_NOMEM, "store");
-		done(arg, &busy);
+		wanted->done(wanted->arg, &busy);
 		return;
 	}
-	*job = (struct store_job){.work = work, .done = done, .arg = arg};
+	*job = *wanted;
 	(void)pthread_mutex_lock(&store->lock);
 	bool taken = !store->closing && store->queued < STORE_QUEUE_MAX;
 	if (taken) {
@@ -282,7 +341,18 @@ void store_submit(struct store *store, store_work work, store_done done, void *a
 		return;
 	free(job);
 	(void)err_set(&busy, ERR_BUSY, "the store is busy");
-	done(arg, &busy);
+	wanted->done(wanted->arg, &busy);
+}
+
+void store_submit(struct store *store, store_work work, store_done done, void *arg)
+{
+	submit(store, &(struct store_job){.work = work, .done = done, .arg = arg});
+}
+
+void store_submit_again(struct store *store, store_work work, store_done done, void *arg)
+{
+	submit(store,
+		&(struct store_job){.work = work, .done = done, .arg = arg, .repeatable = true});
 }
 
 struct waiter {

@@ -77,8 +77,10 @@ static double store_appends(struct leaf_row *rows, size_t n, double *ret_cpu)
 	store_start();
 	double start = now_s(), cpu = cpu_s(true);
 	for (size_t i = 0; i < n; i += per_job) {
+		for (size_t k = i; k < i + per_job; k++)
+			assert_ok(leaf_seal(store_vault(store), &rows[k], &err), err);
 		line_join();
-		store_submit(store, append_work, append_done, &rows[i]);
+		store_submit_again(store, append_work, append_done, &rows[i]);
 	}
 	line_end();
 	double took = now_s() - start;

@@ -5,7 +5,10 @@
 #include "ledger/audit.h"
 
 #define OBJECTS "SELECT count(*) FROM objects WHERE key IS NOT NULL"
-#define BESIDE  "SELECT count(*) FROM leaf_contents WHERE key IS NOT NULL"
+#define WITHIN  "wrapped IS NOT NULL AND substr(wrapped,1,4)<>x'00000000'"
+#define BESIDE                                                                                     \
+	"SELECT (SELECT count(*) FROM leaf_contents WHERE key IS NOT NULL)+(SELECT count(*) FROM " \
+	"leaves WHERE " WITHIN ")"
 
 /* The first policy counts once a sweep has seen it for the grace. */
 static void first_grace(void)
@@ -263,6 +266,9 @@ static void sweep__entries__those_with_a_time_go_and_the_leaf_stays(void **state
 	assert_int_equal(number(BESIDE), with - mine + appended);
 	assert_int_equal(number("SELECT count(*) FROM leaf_contents c, entries e WHERE e.idx=c.idx "
 				"AND e.gone IS NOT NULL AND c.key IS NOT NULL"),
+		0);
+	assert_int_equal(number("SELECT count(*) FROM leaves l, entries e WHERE e.idx=l.idx AND "
+				"e.gone IS NOT NULL AND " WITHIN),
 		0);
 	json_t *entry = entry_of(LEAF_RETENTION);
 	assert_true(json_array_size(json_object_get(entry, "entries")) > 0);
