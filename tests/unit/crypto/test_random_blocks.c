@@ -77,8 +77,8 @@ static void random_blocks__draws_of_all_lengths__never_overlap(void **state)
 	uint64_t out[RANDOM_BLOCKS_MAX / 8], last = 0;
 	for (size_t i = 0; i < 5000; i++) {
 		size_t words = 1 + i % ARRAY_LEN(out);
-		assert_ok(random_fill(random_blocks_random(blocks), (uint8_t *)out, words * 8,
-				  &err),
+		assert_ok(
+			random_fill(random_blocks_random(blocks), (uint8_t *)out, words * 8, &err),
 			err);
 		for (size_t k = 0; k < words; k++) {
 			assert_true(out[k] > last);
@@ -120,8 +120,7 @@ static uint64_t drawn_by_child(void)
 	assert_int_equal(pipe(ends), 0);
 	pid_t child = fork();
 	if (child == 0) {
-		bool ok = random_fill(
-			random_blocks_random(blocks), (uint8_t *)&n, sizeof(n), NULL);
+		bool ok = random_fill(random_blocks_random(blocks), (uint8_t *)&n, sizeof(n), NULL);
 		_exit(ok && write(ends[1], &n, sizeof(n)) == sizeof(n) ? 0 : 1);
 	}
 	assert_true(child > 0);
@@ -166,8 +165,7 @@ static void random_blocks__many_threads__nothing_twice(void **state)
 	uint64_t *all = calloc(THREADS * DRAWS, sizeof(*all));
 	assert_non_null(all);
 	for (size_t i = 0; i < THREADS; i++)
-		assert_int_equal(
-			pthread_create(&threads[i], NULL, draw_many, all + i * DRAWS), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, draw_many, all + i * DRAWS), 0);
 	for (size_t i = 0; i < THREADS; i++) {
 		void *done = NULL;
 		assert_int_equal(pthread_join(threads[i], &done), 0);

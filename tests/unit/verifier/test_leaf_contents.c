@@ -120,8 +120,7 @@ static void leaves__key_or_content_of_another_length__refused(void **state)
 	};
 	fill();
 	for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
-		assert_false(
-			store_run(store, script_work, (void *)(uintptr_t)scripts[i], &err));
+		assert_false(store_run(store, script_work, (void *)(uintptr_t)scripts[i], &err));
 		assert_non_null(strstr(err.text, "a data key is overwritten in place"));
 	}
 	assert_false(store_run(store, script_work,
