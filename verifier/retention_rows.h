@@ -142,10 +142,17 @@ must_use bool holds_load(
 struct retention_state {
 	int64_t time; /* of the last sweep; 0: there was none */
 	int64_t finished; /* of the last sweep that looked at everything */
+	/* Of the first sweep of this boot, or when a person said that the clock is right, by both of the
+	 * machine's clocks; 0: none yet. What the other one said at `time`. */
+	uint8_t boot[CLOCK_BOOT_LEN];
+	int64_t anchor;
+	uint64_t anchor_ms, time_ms;
+	int64_t allowance; /* seconds that are believed over boots */
 };
 must_use bool retention_state_get(struct sql *sql, struct retention_state *ret, struct err *err);
 must_use bool retention_state_set(
 	struct sql *sql, const struct retention_state *state, struct err *err);
+must_use bool retention_finished_set(struct sql *sql, int64_t time, struct err *err);
 /* A policy as a sweep first saw it in force. */
 struct policy_seen {
 	int64_t seq, version, seen;

@@ -308,8 +308,8 @@ static const char schema_retention[] =
 	"CREATE TRIGGER record_gone_kept BEFORE DELETE ON record_gone BEGIN SELECT RAISE(ABORT, "
 	"'what has gone stays gone'); END;";
 
-/* A leaf's content in the leaf's own row, where it is small; and up to which leaf retention has noted
- * what there is. */
+/* A leaf's content in the leaf's own row, where it is small; up to which leaf retention has noted what
+ * there is, and what it knows of the machine's clocks. */
 static const char schema_leaf_rows[] =
 	"ALTER TABLE leaves ADD COLUMN wrapped BLOB;"
 	"ALTER TABLE leaves ADD COLUMN sealed BLOB;"
@@ -320,6 +320,11 @@ static const char schema_leaf_rows[] =
 	"coalesce(length(NEW.wrapped), -1)<>coalesce(length(OLD.wrapped), -1) OR "
 	"coalesce(length(NEW.sealed), -1)<>coalesce(length(OLD.sealed), -1) BEGIN SELECT "
 	"RAISE(ABORT, 'a data key is overwritten in place'); END;"
+	"ALTER TABLE retention ADD COLUMN anchor INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE retention ADD COLUMN anchor_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE retention ADD COLUMN time_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE retention ADD COLUMN allowance INTEGER NOT NULL DEFAULT 86400;"
+	"ALTER TABLE retention ADD COLUMN boot BLOB;"
 	"ALTER TABLE retention ADD COLUMN noted INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE retention SET noted=(SELECT coalesce(max(idx)+1, 0) FROM leaves);";
 

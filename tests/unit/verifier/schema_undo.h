@@ -4,6 +4,9 @@
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
 #define UNDO_13                                                                                    \
+	"ALTER TABLE retention DROP COLUMN anchor; ALTER TABLE retention DROP COLUMN anchor_ms; "  \
+	"ALTER TABLE retention DROP COLUMN time_ms; ALTER TABLE retention DROP COLUMN allowance; " \
+	"ALTER TABLE retention DROP COLUMN boot; "                                                 \
 	"ALTER TABLE retention DROP COLUMN noted; DROP TRIGGER leaves_in_place; DROP TRIGGER "     \
 	"leaves_fixed; ALTER TABLE leaves DROP COLUMN wrapped; ALTER TABLE leaves DROP COLUMN "    \
 	"sealed; CREATE TRIGGER leaves_fixed BEFORE UPDATE ON leaves BEGIN SELECT RAISE(ABORT, "   \

@@ -194,6 +194,30 @@ static bool counted_savepoint(struct sql *sql, struct err *e)
 	return sql_sqlite.savepoint(sql, e);
 }
 
+/* Holds the writer, so that what comes meanwhile is one batch. */
+static struct {
+	atomic_bool held, go;
+} gate;
+
+static bool gate_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	(void)tx;
+	(void)arg;
+	(void)e;
+	gate.held = true;
+	while (!gate.go)
+		(void)usleep(1000);
+	return true;
+}
+
+static void gate_close(void)
+{
+	gate.held = gate.go = false;
+	store_submit(store, gate_work, ignore_done, NULL);
+	while (!gate.held)
+		(void)usleep(1000);
+}
+
 #define FEW 50
 static struct append few[FEW];
 static atomic_int few_finished, few_failed;
@@ -201,11 +225,9 @@ static atomic_int few_finished, few_failed;
 /* In one batch, for nothing is done before all of them wait. The first `plain` of them may run only once. */
 static void run_few(size_t plain, size_t failing)
 {
-	atomic_int go = 0;
 	fake_sql_ops.savepoint = counted_savepoint;
 	few_finished = few_failed = 0;
-	store_submit(store, slow_work, ignore_done, &go);
-	(void)usleep(20000);
+	gate_close();
 	savepoints = 0;
 	for (size_t i = 0; i < FEW; i++) {
 		few[i] = (struct append){.mark = (uint8_t)i,
@@ -215,7 +237,7 @@ static void run_few(size_t plain, size_t failing)
 		(i < plain ? store_submit : store_submit_again)(
 			store, append_work, append_done, &few[i]);
 	}
-	atomic_store(&go, 1);
+	gate.go = true;
 	while (few_finished + few_failed < FEW)
 		(void)usleep(1000);
 }
@@ -283,14 +305,12 @@ static void submit_again__error_that_ends_the_transaction__nothing_of_it_stays(v
 	struct append big = {
 		.mark = 9, .big = true, .finished = &few_finished, .failed = &few_failed};
 	struct append small = {.mark = 8, .finished = &few_finished, .failed = &few_failed};
-	atomic_int go = 0;
 	assert_ok(store_run(store, limit_work, pragma, &err), err);
 	few_finished = few_failed = 0;
-	store_submit(store, slow_work, ignore_done, &go);
-	(void)usleep(20000);
+	gate_close();
 	store_submit_again(store, append_work, append_done, &small);
 	store_submit_again(store, append_work, append_done, &big);
-	atomic_store(&go, 1);
+	gate.go = true;
 	while (few_finished + few_failed < 2)
 		(void)usleep(1000);
 	assert_int_equal(few_failed, 2);
