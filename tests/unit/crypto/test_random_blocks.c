@@ -113,6 +113,20 @@ static void random_blocks__source_fails__error_and_nothing_of_it_given_later(voi
 	assert_true(draw() > failed);
 }
 
+/* What a failed refill left in the block is not given to who asks for less. */
+static void random_blocks__source_fails_with_some_left__nothing_of_it_either(void **state)
+{
+	(void)state;
+	struct random *random = random_blocks_random(blocks);
+	uint8_t out[RANDOM_BLOCKS_MAX], small[8];
+	(void)draw(); /* so that the block does not come out even */
+	counter.broken = true;
+	while (random_fill(random, out, sizeof(out), NULL))
+		continue;
+	assert_fails(random_fill(random, small, sizeof(small), &err), err, ERR_CRYPTO,
+		"no randomness");
+}
+
 static uint64_t drawn_by_child(void)
 {
 	int ends[2], status = 0;
@@ -185,6 +199,7 @@ int main(void)
 		T(random_blocks__draws_of_all_lengths__never_overlap),
 		T(random_blocks__more_than_the_most__from_the_source_itself),
 		T(random_blocks__source_fails__error_and_nothing_of_it_given_later),
+		T(random_blocks__source_fails_with_some_left__nothing_of_it_either),
 		T(random_blocks__forked__child_finds_nothing_of_its_parents),
 		T(random_blocks__many_threads__nothing_twice),
 	};
