@@ -327,14 +327,18 @@ bool entry_row_get(
 	return true;
 }
 
+/* Of the leaves that are not noted yet, those that are no decisions. */
 bool retention_count(struct sql *sql, struct retention_counts *ret, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
-	if (!sql_first(sql,
-		    "SELECT (SELECT count(*) FROM records), (SELECT count(*) FROM record_gone), "
-		    "(SELECT count(*) FROM entries), (SELECT count(*) FROM entries WHERE gone IS "
-		    "NOT NULL)",
-		    SQL_NO_ARGS, &q, err))
+	uint64_t noted = 0;
+	if (!noted_get(sql, &noted, err) ||
+		!sql_first(sql,
+			"SELECT (SELECT count(*) FROM records), (SELECT count(*) FROM "
+			"record_gone), (SELECT count(*) FROM entries)+(SELECT count(*) FROM leaves "
+			"WHERE idx>=?1)-(SELECT count(*) FROM records WHERE idx>=?1), (SELECT "
+			"count(*) FROM entries WHERE gone IS NOT NULL)",
+			SQL_ARGS(sql_u(noted)), &q, err))
 		return false;
 	*ret = (struct retention_counts){0};
 	if (q)

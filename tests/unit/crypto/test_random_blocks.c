@@ -123,8 +123,8 @@ static void random_blocks__source_fails_with_some_left__nothing_of_it_either(voi
 	counter.broken = true;
 	while (random_fill(random, out, sizeof(out), NULL))
 		continue;
-	assert_fails(random_fill(random, small, sizeof(small), &err), err, ERR_CRYPTO,
-		"no randomness");
+	assert_fails(
+		random_fill(random, small, sizeof(small), &err), err, ERR_CRYPTO, "no randomness");
 }
 
 static uint64_t drawn_by_child(void)

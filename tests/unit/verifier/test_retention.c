@@ -247,6 +247,30 @@ static void sweep__again_after_all_went__a_decision_as_ever(void **state)
 	world_attestation_release(&a);
 }
 
+static int64_t entries_total(void)
+{
+	json_t *s = status();
+	int64_t n = json_integer_value(json_object_get(s, "entries_total"));
+	json_decref(s);
+	return n;
+}
+
+/* What was appended since the last sweep is noted by the next, and counted all the same. */
+static void status__entries_not_noted_yet__counted(void **state)
+{
+	struct world_attestation a;
+	(void)state;
+	int64_t before = entries_total();
+	be(1);
+	launch(&a);
+	world_attestation_release(&a);
+	int64_t after = entries_total();
+	assert_int_equal(after, before + 1); /* issued; the decision is no entry of its own */
+	note_entries();
+	assert_int_equal(entries_total(), after);
+	assert_int_equal(number("SELECT count(*) FROM entries"), after);
+}
+
 static void sweep__entries__those_with_a_time_go_and_the_leaf_stays(void **state)
 {
 	struct world_attestation a;
@@ -484,6 +508,8 @@ int main(void)
 			sweep__object_of_two_records__goes_with_the_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			sweep__again_after_all_went__a_decision_as_ever, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			status__entries_not_noted_yet__counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			sweep__entries__those_with_a_time_go_and_the_leaf_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(

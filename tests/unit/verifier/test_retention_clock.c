@@ -80,8 +80,7 @@ static void refused_for(const char *why)
 static int setup(void **test)
 {
 	(void)test;
-	machine = (struct machine){
-		.base = {&machine_ops}, .wall = START, .ms = 5000, .boot = 1};
+	machine = (struct machine){.base = {&machine_ops}, .wall = START, .ms = 5000, .boot = 1};
 	state = (struct retention_state){.allowance = DAY};
 	start();
 	assert_true(sweep());
