@@ -234,8 +234,9 @@ static inline bool on_disk(struct bytes needle)
 		(void)snprintf(name, sizeof(name), "%s%s", path, files[i]);
 		if (access(name, R_OK) == 0)
 			assert_ok(file_read(name, 64u << 20, &content, &err), err);
-		found = found || (content.len >= needle.len && memmem(content.data, content.len,
-								       needle.data, needle.len));
+		found = found ||
+			(content.data && content.len >= needle.len &&
+				memmem(content.data, content.len, needle.data, needle.len));
 		buf_release(&content);
 	}
 	return found;

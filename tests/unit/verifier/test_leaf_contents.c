@@ -16,7 +16,9 @@ static void large_make(struct large *l, uint8_t which, size_t len)
 	memset(l->row.hash, which, sizeof(l->row.hash));
 	memset(l->row.salt, 0x5a, sizeof(l->row.salt));
 	buf_printf(&l->row.bytes, "large leaf");
-	memset(buf_extend(&l->row.content, len), which, len);
+	uint8_t *at = buf_extend(&l->row.content, len);
+	assert_non_null(at);
+	memset(at, which, len);
 }
 
 static bool large_work(struct store_tx *tx, void *arg, struct err *e)
