@@ -96,6 +96,8 @@ const struct command *const commands[] = {
 	&cmd_log_consistency,
 	&cmd_log_proof,
 	&cmd_log_verify_proof,
+	&cmd_log_attest,
+	&cmd_log_verify_quote,
 	&cmd_log_key,
 	&cmd_log_witness,
 	&cmd_log_feed,

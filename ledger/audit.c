@@ -115,7 +115,8 @@ static bool run(struct audit_case *c, struct err *err)
 	if (!audit_record(c, &opened, err))
 		return false;
 	if (opened && (!audit_leaf(c, err) || !audit_checkpoint(c, err) || !audit_receipt(c, err) ||
-			      !audit_verdict(c, err) || !audit_earlier(c, err)))
+			      !audit_log_host(c, err) || !audit_verdict(c, err) ||
+			      !audit_earlier(c, err)))
 		return false;
 	audit_leaves_missing(c);
 	conclude(c);

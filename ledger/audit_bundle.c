@@ -2,6 +2,7 @@
 #include "ledger/audit.h"
 
 #include "base/cbor.h"
+#include "evidence/checkpoint_quote.h"
 #include "ledger/receipt.h"
 
 enum {
@@ -18,10 +19,11 @@ enum {
 	KEY_CHAIN = 11,
 	KEY_RECEIPT = 12,
 	KEY_RECEIPT_KEY = 13,
+	KEY_QUOTE = 14,
 };
 static const int64_t KEYS[] = {KEY_RECORD, KEY_OBJECTS, KEY_LEAF, KEY_SALT, KEY_INDEX,
 	KEY_TREE_SIZE, KEY_TREE_ROOT, KEY_PROOF, KEY_CERTS, KEY_CHECKPOINT, KEY_CHAIN, KEY_RECEIPT,
-	KEY_RECEIPT_KEY};
+	KEY_RECEIPT_KEY, KEY_QUOTE};
 
 static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
 {
@@ -50,7 +52,8 @@ bool audit_bundle_encode(const struct audit_bundle *b, struct buf *out, struct e
 	if (b->object_count > AUDIT_OBJECTS_MAX || b->cert_count > CREDENTIAL_CERTS_MAX)
 		return err_set(err, ERR_LIMIT, "audit bundle: too many objects or certificates");
 	cbor_put_map(&w, ARRAY_LEN(KEYS) - (b->checkpoint.len == 0) - (b->chain.len == 0) -
-				 (b->receipt.len == 0) - (b->receipt_key.len == 0));
+				 (b->receipt.len == 0) - (b->receipt_key.len == 0) -
+				 (b->quote.len == 0));
 	put_bytes(&w, KEY_RECORD, b->record);
 	put_list(&w, KEY_OBJECTS, b->objects, b->object_count);
 	put_bytes(&w, KEY_LEAF, b->leaf);
@@ -68,6 +71,8 @@ bool audit_bundle_encode(const struct audit_bundle *b, struct buf *out, struct e
 		put_bytes(&w, KEY_RECEIPT, b->receipt);
 	if (b->receipt_key.len > 0)
 		put_bytes(&w, KEY_RECEIPT_KEY, b->receipt_key);
+	if (b->quote.len > 0)
+		put_list(&w, KEY_QUOTE, (const struct bytes[]){b->quote, b->quote_proof}, 2);
 	if (!cbor_writer_finish(&w, err))
 		return err_wrap(err, "audit bundle");
 	return out->len <= AUDIT_BUNDLE_MAX ||
@@ -83,6 +88,17 @@ static size_t read_list(
 	for (size_t i = 0; i < n; i++)
 		list[i] = cbor_bytes(cbor_at(array, i, field), 0, len_max, field);
 	return n;
+}
+
+static void read_quote(struct cbor_item item, struct audit_bundle *ret)
+{
+	if (item.kind == CBOR_ABSENT)
+		return;
+	if (cbor_array(item, 2, "quote") != 2)
+		cbor_fail(item, "quote", "not two parts");
+	ret->quote = cbor_bytes(cbor_at(item, 0, "quote"), 1, CHECKPOINT_QUOTE_MAX, "quote");
+	ret->quote_proof = cbor_bytes(
+		cbor_at(item, 1, "quote proof"), 0, LEDGER_EDGE_MAX * SHA256_LEN, "quote proof");
 }
 
 bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *err)
@@ -122,6 +138,7 @@ bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *
 	receipt_key = cbor_key_optional(root, KEY_RECEIPT_KEY);
 	if (receipt_key.kind != CBOR_ABSENT)
 		b.receipt_key = cbor_bytes(receipt_key, 1, RECEIPT_MAX, "receipt key");
+	read_quote(cbor_key_optional(root, KEY_QUOTE), &b);
 	if (!cbor_close(&doc, err))
 		return false;
 	*ret = b;

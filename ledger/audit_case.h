@@ -55,6 +55,8 @@ must_use bool audit_leaf(struct audit_case *c, struct err *err);
 must_use bool audit_checkpoint(struct audit_case *c, struct err *err);
 /* audit_receipt.c */
 must_use bool audit_receipt(struct audit_case *c, struct err *err);
+/* audit_log_host.c: what the verifier's host had booted */
+must_use bool audit_log_host(struct audit_case *c, struct err *err);
 /* audit_verdict.c: inputs, context, appraisal, comparison. */
 must_use bool audit_verdict(struct audit_case *c, struct err *err);
 /* audit_leaves.c: a leaf for each part of the verdict that was reached again. */

@@ -231,6 +231,7 @@ void audit_leaves_missing(struct audit_case *c)
 		{"verdict", AUDIT_VERDICT, "nothing could be judged again"},
 		{"inclusion in the ledger", AUDIT_LEDGER, "there is no leaf to look for"},
 		{"tree root", AUDIT_LEDGER, "there is no leaf to look for"},
+		{"log host", AUDIT_LEDGER, "there is no leaf to look for"},
 		{"witnesses", AUDIT_LEDGER,
 			"nobody's word was counted: --log-policy names those who are to be "
 			"believed"},

@@ -308,6 +308,11 @@ static const char schema_retention[] =
 	"CREATE TRIGGER record_gone_kept BEFORE DELETE ON record_gone BEGIN SELECT RAISE(ABORT, "
 	"'what has gone stays gone'); END;";
 
+/* The newest checkpoint with a TPM quote of the verifier's host (log_quote.h). */
+static const char schema_log_quote[] =
+	"CREATE TABLE log_quote(id INTEGER PRIMARY KEY CHECK(id=1), size INTEGER NOT NULL, quote "
+	"BLOB NOT NULL) STRICT;";
+
 static bool meta_make(struct sql *sql, struct err *err)
 {
 	static const uint8_t none[SHA256_LEN];
@@ -337,6 +342,7 @@ static const struct {
 	{schema_entries, entry_subjects_fill},
 	{schema_contents, NULL},
 	{schema_retention, retention_fill},
+	{schema_log_quote, NULL},
 };
 
 int store_schema_version(void)
