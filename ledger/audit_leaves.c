@@ -44,6 +44,7 @@ static const struct {
 	[PART_PLACEMENT] = {"placement", "operators", NULL, AUDIT_EVIDENCE, false},
 	[PART_THIRD_PARTIES] = {"third parties", VERIFIER, NULL, AUDIT_RELEASE, false},
 	[PART_SANDBOX] = {"sandbox", HOST, NULL, AUDIT_EVIDENCE, false},
+	[PART_ENVIRONMENT] = {"environment values", HOST, NULL, AUDIT_EVIDENCE, false},
 	[PART_ASSURANCE] = {"assurance", NULL, NULL, AUDIT_VERDICT, false},
 };
 static_assert(ARRAY_LEN(leaves) == VERDICT_PARTS, "every part has a leaf");
@@ -110,7 +111,7 @@ static void note_held(struct audit_case *c, enum verdict_part part, const char *
 		text += named + 2;
 
 	/* What a measured assay-hostd recorded is what happened. */
-	if ((part == PART_COMPONENTS || part == PART_SANDBOX) &&
+	if ((part == PART_COMPONENTS || part == PART_SANDBOX || part == PART_ENVIRONMENT) &&
 		c->verdict.assurance == ASSURANCE_MEASURED)
 		by = NULL;
 	if (part == PART_PLACEMENT) {

@@ -163,6 +163,8 @@ struct policy_class {
 	size_t attribute_rule_count;
 	struct policy_names third_party_jurisdictions; /* none: anywhere */
 	unsigned sandbox; /* bits demanded; 0: nothing */
+	struct key *environment_key; /* the values of its agents' environments must be kept for this
+					key; NULL: they need not be */
 	int64_t drain; /* seconds for which instances of a release that the version floor passed
 			  renew; default credential_lifetime */
 	bool drain_given; /* by the file: only then the clause holds it */
