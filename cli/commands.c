@@ -60,6 +60,7 @@ const struct command *const commands[] = {
 	&cmd_record_list,
 	&cmd_record_get,
 	&cmd_record_export,
+	&cmd_record_redact,
 	&cmd_record_show,
 	&cmd_incident_open,
 	&cmd_incident_attach,

@@ -101,7 +101,7 @@ struct runtime_launch {
 	struct bytes kernel, kernel_command_line;
 	/* The environment's values, for whoever holds a key (evidence/kept_environment.h). */
 	bool kept;
-	uint8_t kept_for[SHA256_LEN]; /* id of that key */
+	uint8_t kept_for[SHA256_LEN]; /* id of that key; zeros where none are kept */
 	struct bytes kept_key, kept_values;
 };
 struct runtime_baseline {

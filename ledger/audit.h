@@ -5,8 +5,8 @@
  * 6: tree size, 7: tree root, 8: inclusion proof, 9: [verifier certificates, DER],
  * 10: checkpoint, if there is one, 11: of a renewal, the chain of records before it, 12: a COSE
  * receipt, if there is one, 13: the key of that, if it is not the record's, 14: a checkpoint that the
- * verifier's host quoted and the inclusion proof in its tree, if there is one}. Pure: bytes in, report
- * out.
+ * verifier's host quoted and the inclusion proof in its tree, if there is one, 15: the digests of objects
+ * that were withheld from it, if any; then there is no chain}. Pure: bytes in, report out.
  */
 #ifndef ASSAY_LEDGER_AUDIT_H
 #define ASSAY_LEDGER_AUDIT_H
@@ -46,6 +46,7 @@ struct audit_bundle {
 	struct bytes receipt_key; /* SPKI, DER; empty: the record's signer's */
 	struct bytes quote; /* evidence/checkpoint_quote.h; empty: none */
 	struct bytes quote_proof; /* that the leaf is in its tree: hashes, concatenated */
+	struct bytes withheld; /* digests, ascending, concatenated; empty: nothing was */
 };
 must_use bool audit_bundle_encode(
 	const struct audit_bundle *bundle, struct buf *out, struct err *err);
@@ -103,6 +104,8 @@ struct audit_report {
 	bool grounded; /* rests on a full appraisal that was reached again: its own, or one at the end
 			  of its chain */
 	bool reproducible; /* false: an input named by the record is missing from the bundle */
+	size_t withheld; /* objects that whoever made the file left out, and says so: it is neither
+			    reproducible nor consistent then, and what rests on them is not checked */
 	struct record record; /* borrows from the bundle */
 	struct buf verdict; /* JSON as recomputed */
 	/* A renewal stands on what an earlier decision established: its leaf hash, and the digest of
@@ -135,6 +138,8 @@ struct audit_anchors {
  * failed. The report borrows from the bundle's bytes. anchors may be NULL. */
 must_use bool audit_run(struct bytes bundle, const struct audit_anchors *anchors,
 	struct audit_report *ret, struct err *err);
+/* Nothing failed, and nothing is missing but what was withheld: no answer, rather than a refusal. */
+bool audit_report_withheld(const struct audit_report *report);
 const char *audit_section_name(enum audit_section section); /* "evidence" */
 /* "steps": the leaves as a list, as ever; "tree": branches with names and counts, and leaves with
  * result ("proven", "asserted", "not checked", "failed"), and who asserts. */

@@ -77,6 +77,12 @@ static void note_reason(struct audit_case *c, const struct reason *r, const json
 	bool same = recorded_too(recorded, r);
 
 	c->section = leaves[r->part].section;
+	if (!same && audit_input_withheld(c, "verdict")) {
+		audit_note(c, AUDIT_NOT_CHECKED, leaves[r->part].what,
+			"withheld: whether it was recorded so: %s: expected %s, found %s",
+			r->subject, r->expected, r->actual);
+		return;
+	}
 	audit_note(c, same ? AUDIT_PROVED : AUDIT_FAILED, leaves[r->part].what,
 		"%s: %s: expected %s, found %s", same ? "refused, as recorded" : "does not hold",
 		r->subject, r->expected, r->actual);
@@ -190,6 +196,13 @@ bool audit_leaves(struct audit_case *c, struct err *err)
 	if (!verdict_recorded(c, &recorded, err))
 		return false;
 	for (enum verdict_part part = 0; part < VERDICT_PARTS; part++) {
+		if (!audit_part_here(c, part)) {
+			c->section = leaves[part].section;
+			if (part != PART_OTHER)
+				audit_note_withheld(
+					c, leaves[part].what, "not all is here that it rests on");
+			continue;
+		}
 		for (size_t i = 0; i < v->reason_count; i++)
 			if (v->reasons[i].part == part)
 				note_reason(c, &v->reasons[i], recorded);

@@ -31,8 +31,9 @@ bool check_environment(struct appraisal *a, struct err *err)
 		return true;
 	if (a->full && a->runtime.launches != 1)
 		return true; /* refused for that */
-	if (a->full && (!launch->kept || memcmp(launch->kept_for, key_id(a->class->environment_key),
-						 SHA256_LEN) != 0)) {
+	/* Of a record that keeps none it is zeros. */
+	if (a->full &&
+		memcmp(launch->kept_for, key_id(a->class->environment_key), SHA256_LEN) != 0) {
 		refuse(a);
 		return true;
 	}

@@ -75,3 +75,24 @@ expect 1 'sealed for another key than this one' assay record show "$W/launch.ass
 expect 2 '.decrypt is of --launch' assay record show "$W/launch.assay" --decrypt "file:$W/auditors.key"
 grep -rqa 'second vault' "$W/host-one/state" "$W/verifier" && die "a value lies in the clear at the host or the verifier"
 ok "the auditors' key opens them, and each is what the launch record has a digest of"
+
+# ---- a copy for somebody who is not to see all of it ----
+
+redact() { assay record redact "$W/launch.assay" --out "$W/redacted.assay" "$@"; }
+expect 2 'withhold is needed' redact
+expect 2 'lies inside the evidence' redact --withhold firmware-log
+expect 2 'holds no such object' redact --withhold statements
+expect 0 '1 objects withheld' redact --withhold evidence
+[ "$(stat -c %s "$W/redacted.assay")" -lt "$(stat -c %s "$W/launch.assay")" ] || die "nothing was taken out"
+audit() { assay audit "$W/redacted.assay" --ca "$W/verifier/ca.pem" "$@"; }
+expect 3 'WITHHELD IN PART' audit
+grep -q 'proven .*record signature' "$W/out" && grep -q 'proven .*inclusion in the ledger' "$W/out" || die "what is there is not proven"
+grep -q 'not checked .*verdict: withheld' "$W/out" || die "what is not there is not said to be withheld"
+expect 3 '"withheld":1' assay-audit "$W/redacted.assay" --ca "$W/verifier/ca.pem" --json
+expect 3 'holds no evidence' assay record show "$W/redacted.assay" --launch
+expect 0 '2 objects withheld' redact --withhold approvals --withhold release
+expect 3 'proven +quote' audit
+grep -q 'not checked .*approvals: withheld' "$W/out" || die "withheld approvals are not said to be"
+expect 0 '3 objects withheld' assay record redact "$W/redacted.assay" --withhold verdict --out "$W/more.assay"
+expect 1 'FAILED.*record signature' assay audit "$W/more.assay" --key "$W/keys/builder.pub"
+ok "a redacted file proves what is in it, says what is withheld, and answers nothing"
