@@ -8,7 +8,7 @@
 
 static const struct option_spec options[] = {
 	{"withhold", "WHAT", OPTION_REPEATED,
-		"an input by its name (evidence, …), approvals, statements, a digest"},
+		"an input by its name (evidence, …), approvals, statements, digest"},
 	{"out", "FILE", OPTION_VALUE, "write the copy there"},
 	OPTIONS_END,
 };
