@@ -27,6 +27,7 @@ static const struct request requests[] = {
 	{"workloads", hostd_request_workloads, false},
 	{"stop", hostd_request_stop, false}, /* of one's own instances */
 	{"enroll", hostd_request_enroll, true},
+	{"quote-checkpoint", hostd_request_quote_checkpoint, true},
 };
 
 bool hostd_peer_is_operator(const struct connection *c)

@@ -75,6 +75,8 @@ struct hostd_identity {
 /* ERR_DENIED while the host is not enrolled, or pending; a pending host asks the verifier once more. Loads EK and AK into the
  * TPM's session when that has not been done, and renews a host certificate that is about to expire. */
 must_use bool hostd_identity(struct hostd *hostd, struct hostd_identity *ret, struct err *err);
+/* The AK's public area (TPMT_PUBLIC), appended, and the AK ready to quote. Fails where hostd_identity does. */
+must_use bool hostd_ak(struct hostd *hostd, struct buf *ret_public, struct err *err);
 must_use bool hostd_enroll(struct hostd *hostd, struct bytes join_token, struct bytes name,
 	struct enrolment *ret, struct err *err);
 /* After each change of the enrolment, under identity_mutex. */
@@ -95,6 +97,9 @@ must_use bool hostd_request_enroll(
 must_use bool hostd_request_workloads(
 	struct connection *c, const json_t *request, json_t **ret, struct err *err);
 must_use bool hostd_request_stop(
+	struct connection *c, const json_t *request, json_t **ret, struct err *err);
+/* hostd_quote.c: a quote over a checkpoint of the ledger. */
+must_use bool hostd_request_quote_checkpoint(
 	struct connection *c, const json_t *request, json_t **ret, struct err *err);
 /* The whole conversation of `assay run`. True: the agent runs, or a verdict against it was delivered. */
 must_use bool hostd_launch(

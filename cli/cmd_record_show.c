@@ -5,9 +5,13 @@
 #include "cli/commands.h"
 #include "cli/launch_view.h"
 
+#include <stdlib.h>
+
 static const struct option_spec options[] = {
 	{"launch", NULL, OPTION_FLAG,
 		"components, arguments, environment, sandbox, kernel and model of the launch"},
+	{"decrypt", "KEY", OPTION_VALUE,
+		"with --launch: open the values kept of its environment, by this private key"},
 	API_OPTIONS,
 	OPTIONS_END,
 };
@@ -51,6 +55,26 @@ static const char *text_of(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
+static void print_kept(const json_t *launch)
+{
+	const json_t *kept = json_object_get(launch, "environment_kept");
+	const json_t *values = json_object_get(launch, "environment_values");
+	const char *name;
+	json_t *value;
+	if (!json_is_object(kept))
+		return;
+	(void)printf("  its values are kept for key %s%s\n", text_of(kept, "key"),
+		values ? ", and are those that the digests are of:" : " (--decrypt opens them)");
+	json_object_foreach((json_t *)(uintptr_t)values, name, value)
+	{
+		OWNED(free_ptr) char *text = malloc(4 * json_string_length(value) + 1);
+		if (text)
+			(void)printf("  environment  %s=%s\n", name,
+				text_escape(bytes_str(json_string_value(value)), text,
+					4 * json_string_length(value) + 1));
+	}
+}
+
 static void print_lists(const json_t *launch)
 {
 	const json_t *components = json_object_get(launch, "components");
@@ -69,6 +93,7 @@ static void print_lists(const json_t *launch)
 			json_string_value(json_array_get(arguments, i)));
 	json_object_foreach(json_object_get(launch, "environment"), name, value)(void)
 		printf("  environment  %s = salted %s\n", name, json_string_value(value));
+	print_kept(launch);
 }
 
 static void print_launch(const json_t *launch)
@@ -101,7 +126,12 @@ static enum status run(struct cli *cli)
 {
 	OWNED(buf_release) struct buf bundle = {0};
 	OWNED(audit_report_release) struct audit_report report = {0};
+	if (option(cli, "decrypt") && !option_given(cli, "launch")) {
+		(void)err_set(&cli->err, ERR_USAGE, "--decrypt is of --launch");
+		return cli_fail(cli);
+	}
 	OWNED(json_release) json_t *view = NULL, *launch = NULL;
+	OWNED(key_unref) struct key *opener = NULL;
 	if (!bundle_get(cli, cli->arguments->values[0], &bundle) ||
 		!audit_run(buf_bytes(&bundle), NULL, &report, &cli->err))
 		return cli_fail(cli);
@@ -110,8 +140,12 @@ static enum status run(struct cli *cli)
 			&cli->err, ERR_MISMATCH, "the record is signed by nobody: see assay audit");
 		return cli_fail(cli);
 	}
+	if (option(cli, "decrypt") && !key_from_uri(option(cli, "decrypt"), &opener, &cli->err)) {
+		(void)err_wrap(&cli->err, "--decrypt");
+		return cli_fail(cli);
+	}
 	if (option_given(cli, "launch") &&
-		!launch_view(buf_bytes(&bundle), &report, &launch, &cli->err))
+		!launch_view(buf_bytes(&bundle), &report, opener, &launch, &cli->err))
 		return cli_fail(cli);
 	view = record_json(&report);
 	if (cli->json) {
@@ -128,7 +162,7 @@ static enum status run(struct cli *cli)
 const struct command cmd_record_show = {
 	.group = "record",
 	.name = "show",
-	.synopsis = "ID|FILE [--launch]",
+	.synopsis = "ID|FILE [--launch [--decrypt KEY]]",
 	.summary = "A decision's record, and what its launch left behind.",
 	.options = options,
 	.least = 1,

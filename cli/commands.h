@@ -31,8 +31,9 @@ extern const struct command cmd_firmware_replay, cmd_firmware_show, cmd_firmware
 	cmd_firmware_secureboot;
 extern const struct command cmd_ima_replay, cmd_ima_show, cmd_ima_check;
 extern const struct command cmd_provenance_verify;
-extern const struct command cmd_record_receipt, cmd_receipt_verify, cmd_log_proof,
-	cmd_log_verify_proof, cmd_credential_check;
+extern const struct command cmd_record_redact, cmd_record_receipt, cmd_receipt_verify,
+	cmd_log_proof, cmd_log_verify_proof, cmd_credential_check, cmd_log_attest,
+	cmd_log_verify_quote;
 extern const struct command cmd_firmware_predict, cmd_firmware_learn, cmd_firmware_check;
 extern const struct command cmd_floor_sign, cmd_floor_publish, cmd_floor_show;
 extern const struct command cmd_rollback_approve, cmd_workload_rollback;

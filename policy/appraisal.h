@@ -123,6 +123,8 @@ bool check_pinned(struct appraisal *a, struct err *err);
 /* appraise_placement.c: where it runs, and how confined. */
 bool check_placement(struct appraisal *a, struct err *err);
 bool check_sandbox(struct appraisal *a, struct err *err);
+/* appraise_environment.c: whom its environment's values are kept for. */
+bool check_environment(struct appraisal *a, struct err *err);
 /* appraise.c */
 bool check_assurance(struct appraisal *a, struct err *err);
 

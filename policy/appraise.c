@@ -176,6 +176,7 @@ static const struct appraisal_check attest_checks[] = {
 	{check_pinned, PART_COMPONENTS},
 	{check_placement, PART_PLACEMENT},
 	{check_sandbox, PART_SANDBOX},
+	{check_environment, PART_ENVIRONMENT},
 	{check_assurance, PART_ASSURANCE},
 	{note_limits, PART_OTHER},
 };

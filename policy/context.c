@@ -283,12 +283,14 @@ bool policy_context_encode(const struct policy_context *context, struct bytes ev
 /* Where decoding finds objects, and the first one that it did not find. */
 struct source {
 	policy_find find;
+	policy_withheld withheld; /* NULL: nothing may be missing */
 	void *arg;
 	struct err *err;
 	bool failed;
 };
 
-static struct bytes find_object(struct source *s, const char *name, struct bytes digest)
+static struct bytes find_object(
+	struct source *s, const char *name, struct bytes digest, bool may_be_withheld)
 {
 	uint8_t actual[SHA256_LEN];
 	struct bytes object = {0};
@@ -297,6 +299,10 @@ static struct bytes find_object(struct source *s, const char *name, struct bytes
 		return object;
 	s->failed = true;
 	if (!s->find(s->arg, digest.data, &object)) {
+		if (may_be_withheld && s->withheld && s->withheld(s->arg, digest.data)) {
+			s->failed = false;
+			return (struct bytes){0};
+		}
 		char hex[2 * SHA256_LEN + 1];
 
 		hex_encode(digest, hex);
@@ -507,8 +513,8 @@ static bool resolve_policy(
 	if (!policy_parse(text, "policy", &f->policy, err))
 		return false;
 	for (size_t i = 0; policy_reference(f->policy, i); i++) {
-		struct bytes object = find_object(
-			s, "reference", bytes_of(policy_reference(f->policy, i), SHA256_LEN));
+		struct bytes object = find_object(s, "reference",
+			bytes_of(policy_reference(f->policy, i), SHA256_LEN), false);
 
 		if (s->failed || !policy_attach(f->policy, object, err))
 			return false;
@@ -519,15 +525,15 @@ static bool resolve_policy(
 static bool resolve(struct source *s, const struct named *named, struct policy *known,
 	struct policy_frozen *f, struct err *err)
 {
-	struct bytes text = find_object(s, "policy", named->policy);
+	struct bytes text = find_object(s, "policy", named->policy, false);
 
-	f->context.host.ek_certs = find_object(s, "EK certificates", named->ek_certs);
-	f->context.release = find_object(s, "release", named->release);
+	f->context.host.ek_certs = find_object(s, "EK certificates", named->ek_certs, true);
+	f->context.release = find_object(s, "release", named->release, true);
 	for (size_t i = 0; i < f->context.approval_count; i++)
-		f->approvals[i] = find_object(s, "approval", named->approvals[i]);
+		f->approvals[i] = find_object(s, "approval", named->approvals[i], true);
 	for (size_t i = 0; i < f->context.statement_count; i++)
-		f->statements[i] = find_object(s, "statement", named->statements[i]);
-	f->evidence = find_object(s, "evidence", named->evidence);
+		f->statements[i] = find_object(s, "statement", named->statements[i], true);
+	f->evidence = find_object(s, "evidence", named->evidence, true);
 	f->context.approvals = f->approvals;
 	f->context.statements = f->statements;
 	if (s->failed)
@@ -544,13 +550,13 @@ static bool resolve(struct source *s, const struct named *named, struct policy *
 bool policy_context_decode(
 	struct bytes in, policy_find find, void *arg, struct policy_frozen *ret, struct err *err)
 {
-	return policy_context_decode_known(in, find, arg, NULL, ret, err);
+	return policy_context_decode_withheld(in, find, NULL, arg, NULL, ret, err);
 }
 
-bool policy_context_decode_known(struct bytes in, policy_find find, void *arg, struct policy *known,
-	struct policy_frozen *ret, struct err *err)
+bool policy_context_decode_withheld(struct bytes in, policy_find find, policy_withheld withheld,
+	void *arg, struct policy *known, struct policy_frozen *ret, struct err *err)
 {
-	struct source source = {.find = find, .arg = arg, .err = err};
+	struct source source = {.find = find, .withheld = withheld, .arg = arg, .err = err};
 	struct named named = {.attributes = ret->attributes};
 	struct cbor_doc doc;
 	struct cbor_item root;

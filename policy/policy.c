@@ -171,6 +171,7 @@ static void class_release(struct policy_class *class)
 	free(class->approvals);
 	policy_demands_release(class);
 	policy_placement_release(class);
+	key_unref(&class->environment_key);
 	free(class->hosts);
 }
 

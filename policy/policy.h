@@ -163,6 +163,8 @@ struct policy_class {
 	size_t attribute_rule_count;
 	struct policy_names third_party_jurisdictions; /* none: anywhere */
 	unsigned sandbox; /* bits demanded; 0: nothing */
+	struct key *environment_key; /* the values of its agents' environments must be kept for this
+					key; NULL: they need not be */
 	int64_t drain; /* seconds for which instances of a release that the version floor passed
 			  renew; default credential_lifetime */
 	bool drain_given; /* by the file: only then the clause holds it */
@@ -467,9 +469,13 @@ typedef bool (*policy_find)(void *arg, const uint8_t digest[SHA256_LEN], struct 
 must_use bool policy_context_decode(
 	struct bytes in, policy_find find, void *arg, struct policy_frozen *ret, struct err *err);
 /* The same; known: a complete policy, lent, that need not be parsed again where the context names it;
- * NULL: none. It must outlive what is returned. */
-must_use bool policy_context_decode_known(struct bytes in, policy_find find, void *arg,
-	struct policy *known, struct policy_frozen *ret, struct err *err);
+ * NULL: none. It must outlive what is returned. withheld: whether an object that `find` has not was left
+ * out on purpose; evidence, release, approvals, statements and EK certificates are empty then, and what
+ * is appraised of the rest is no verdict. NULL: nothing may be. Never the policy or its references. */
+typedef bool (*policy_withheld)(void *arg, const uint8_t digest[SHA256_LEN]);
+must_use bool policy_context_decode_withheld(struct bytes in, policy_find find,
+	policy_withheld withheld, void *arg, struct policy *known, struct policy_frozen *ret,
+	struct err *err);
 void policy_frozen_release(struct policy_frozen *frozen);
 /* The state that a context freezes and the digest of its policy, without any other object. */
 must_use bool policy_context_state(struct bytes in, struct policy_state *ret_state,

@@ -208,7 +208,8 @@ static bool clause_digest(const struct policy *policy, struct policy_class *clas
 		"pinned", (int)class->pinned, "clock_safe", (int)class->clock_safe);
 
 	if (!clause || !clause_review(clause, class) || !clause_drain(clause, class) ||
-		!policy_clause_placement(clause, class))
+		!policy_clause_placement(clause, class) ||
+		!policy_clause_environment(clause, class))
 		return err_set(err, ERR_NOMEM, "no memory");
 	return json_write(clause, false, &text, err) &&
 	       sha256_of(buf_bytes(&text), class->clause, err);
@@ -226,7 +227,8 @@ static bool build_class(const struct policy *policy, struct policy_class *to,
 	return build_rules(policy, to, from, err) && build_times(to, from, err) &&
 	       build_review(to, from, err) && build_drain(to, from, err) &&
 	       build_hosts(policy, to, from, err) && policy_build_demands(policy, to, from, err) &&
-	       policy_build_placement(to, from, err) && clause_digest(policy, to, err);
+	       policy_build_placement(to, from, err) && policy_build_environment(to, from, err) &&
+	       clause_digest(policy, to, err);
 }
 
 bool policy_build_classes(struct policy *policy, const struct file_policy *file, struct err *err)

@@ -272,6 +272,8 @@ static const cyaml_schema_field_t class_fields[] = {
 		struct file_class, host_attributes, &attribute_entry, 1, HOST_ATTRIBUTES_MAX),
 	CYAML_FIELD_MAPPING_PTR("sandbox", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_class, sandbox, sandbox_fields),
+	CYAML_FIELD_STRING_PTR("environment_key", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, environment_key, 1, PEM_TEXT_MAX),
 	CYAML_FIELD_STRING_PTR("drain", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_class,
 		drain, 1, TEXT_MAX),
 	CYAML_FIELD_END,

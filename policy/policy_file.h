@@ -81,6 +81,7 @@ struct file_class {
 	struct file_attribute *host_attributes;
 	unsigned host_attributes_count;
 	struct file_sandbox_demands *sandbox; /* NULL: not judged */
+	char *environment_key; /* NULL: not judged */
 	char *drain;
 };
 struct file_reference {
@@ -231,6 +232,10 @@ must_use bool policy_build_placement(
 /* Adds what the class asks for to its clause; what it does not ask for leaves the clause alone. */
 must_use bool policy_clause_placement(json_t *clause, const struct policy_class *class);
 void policy_placement_release(struct policy_class *class);
+/* policy_environment.c: whom the values of agents' environments are kept for. */
+must_use bool policy_build_environment(
+	struct policy_class *to, const struct file_class *from, struct err *err);
+must_use bool policy_clause_environment(json_t *clause, const struct policy_class *class);
 /* What a sandbox demand is called: "network" and "none". */
 struct sandbox_name {
 	unsigned bit;

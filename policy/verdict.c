@@ -148,6 +148,8 @@ static const struct {
 		"restore the released workload spec, or release and approve the new one"},
 	[REASON_SANDBOX] = {"sandbox", "put the sandbox that the risk class demands into the "
 				       "workload spec, and release it"},
+	[REASON_ENVIRONMENT_NOT_KEPT] = {"environment-not-kept",
+		"put the environment_key of the risk class into the workload spec, and release it"},
 	[REASON_ASSURANCE] = {"assurance",
 		"use a host and a release of Assay that reach the level, or a lower risk class"},
 	[REASON_KEY_POSSESSION] = {"key-possession", "send evidence with the key that it asks for"},

@@ -203,6 +203,7 @@ bool policy_class_explain(const struct policy *policy, const struct policy_class
 	explain_release(&w, policy, class);
 	explain_hosts(&w, policy, class);
 	words_explain_placement(&w, class);
+	words_explain_environment(&w, class);
 	explain_review(&w, class);
 	words_say(&w, "workload: releases that its version floor passed renew for %s more",
 		words_duration(class->drain, drain));

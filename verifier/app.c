@@ -81,7 +81,9 @@ static bool keys_load(struct app *app, struct err *err)
 		       app->config.log_origin, &app->receipts, err) &&
 	       (!app->config.log_policy ||
 		       ledger_log_witnesses(&app->ledger_log, app->config.log_policy,
-			       app->config.log_quorum_age, clock_wall(app->clock), err));
+			       app->config.log_quorum_age, clock_wall(app->clock), err)) &&
+	       (!app->config.log_host_ak ||
+		       log_quote_pin(&app->ledger_log, app->config.log_host_ak, err));
 }
 
 bool app_open(

@@ -10,6 +10,7 @@
 #include "verifier/identity.h"
 #include "verifier/issuer.h"
 #include "verifier/ledger_log.h"
+#include "verifier/log_quote.h"
 #include "verifier/log_publish.h"
 #include "verifier/receipts.h"
 #include "verifier/rows.h"
@@ -168,6 +169,8 @@ bool serve_policy(struct call *call, struct err *err);
 bool serve_checkpoint(struct call *call, struct err *err);
 bool serve_checkpoint_latest(struct call *call, struct err *err);
 bool serve_cosigned(struct call *call, struct err *err);
+bool serve_log_quoted(struct call *call, struct err *err);
+bool serve_log_quote(struct call *call, struct err *err);
 bool serve_tile(struct call *call, struct err *err);
 bool serve_log_receipt(struct call *call, struct err *err);
 bool serve_log_proof(struct call *call, struct err *err);

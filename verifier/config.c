@@ -40,7 +40,7 @@ struct file_config {
 	char *database, *policy, *references, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
 	char *content_key, *log_key, *log_origin, *log_directory, *log_policy, *log_quorum_age;
-	char *receipt_key;
+	char *receipt_key, *log_host_ak;
 	char *retention_grace;
 	unsigned connections_max, connections_per_peer;
 	enum log_format log_format;
@@ -130,6 +130,7 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT_OPTIONAL(log_policy),
 	TEXT_OPTIONAL(log_quorum_age),
 	TEXT_OPTIONAL(receipt_key),
+	TEXT_OPTIONAL(log_host_ak),
 	TEXT_OPTIONAL(host_certificate_lifetime),
 	TEXT_OPTIONAL(retention_grace),
 	NUMBER_OPTIONAL(connections_max),
@@ -223,7 +224,9 @@ static bool paths_take(const struct file_config *file, const char *directory, st
 	       (!file->log_directory ||
 		       path_take(directory, file->log_directory, &config->log_directory, err)) &&
 	       (!file->log_policy ||
-		       path_take(directory, file->log_policy, &config->log_policy, err));
+		       path_take(directory, file->log_policy, &config->log_policy, err)) &&
+	       (!file->log_host_ak ||
+		       path_take(directory, file->log_host_ak, &config->log_host_ak, err));
 }
 
 static bool names_take(struct file_config *file, struct config *config, struct err *err)
@@ -434,7 +437,7 @@ void config_release(struct config *config)
 		config->ca_certificate, config->tls_key, config->tls_certificate,
 		config->signing_key, config->signing_certificate, config->token_key,
 		config->content_key, config->log_key, config->log_origin, config->log_directory,
-		config->log_policy, config->receipt_key};
+		config->log_policy, config->receipt_key, config->log_host_ak};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	policy_signers_release(&config->policy_signers);

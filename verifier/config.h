@@ -47,6 +47,7 @@ struct config {
 	char *log_key; /* OSSL_STORE URI of an Ed25519 key; default: file:log.key */
 	char *log_origin; /* the ledger's name in its checkpoints; default: TRUST-DOMAIN/log */
 	char *log_directory; /* where its tiles are put as files; NULL: nowhere */
+	char *log_host_ak; /* file: the one attestation key whose quotes of checkpoints are taken; NULL: any */
 	char *log_policy; /* its witnesses and their quorum (C2SP tlog-policy); NULL: none */
 	int64_t log_quorum_age; /* seconds; nothing is decided on a ledger that no quorum saw for
 				   longer; 0: not demanded */

@@ -28,6 +28,7 @@ void ledger_log_release(struct ledger_log *log)
 		(void)pthread_mutex_destroy(&log->lock);
 	note_key_release(&log->key);
 	tlog_policy_free(&log->policy);
+	key_unref(&log->host_ak);
 	memset(log, 0, sizeof(*log));
 }
 

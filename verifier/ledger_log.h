@@ -18,6 +18,7 @@
 struct ledger_log {
 	struct note_key key; /* its name is the log's origin */
 	struct tlog_policy *policy; /* its witnesses; NULL: none are named */
+	struct key *host_ak; /* whose quotes are taken (log_quote.h); NULL: anybody's */
 	int64_t quorum_age; /* see ledger_log_fresh; 0: not demanded */
 	int64_t started;
 	pthread_mutex_t lock; /* over what is below */

@@ -327,6 +327,10 @@ static const char schema_leaf_rows[] =
 	"ALTER TABLE retention ADD COLUMN boot BLOB;"
 	"ALTER TABLE retention ADD COLUMN noted INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE retention SET noted=(SELECT coalesce(max(idx)+1, 0) FROM leaves);";
+/* The newest checkpoint with a TPM quote of the verifier's host (log_quote.h). */
+static const char schema_log_quote[] =
+	"CREATE TABLE log_quote(id INTEGER PRIMARY KEY CHECK(id=1), size INTEGER NOT NULL, quote "
+	"BLOB NOT NULL) STRICT;";
 
 static bool meta_make(struct sql *sql, struct err *err)
 {
@@ -358,6 +362,7 @@ static const struct {
 	{schema_contents, NULL},
 	{schema_retention, retention_fill},
 	{schema_leaf_rows, NULL},
+	{schema_log_quote, NULL},
 };
 
 int store_schema_version(void)
