@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The service put together, and taken apart in the opposite order. */
 #include "verifier/app_policy.h"
+#include "verifier/descriptors.h"
 
 #include "base/file.h"
 
@@ -10,9 +11,11 @@
 
 #include <stdlib.h>
 
-#define QUEUE_MAX   2048u
-#define CONFIG_MAX  65536u
-#define TLS_PEM_MAX (256u << 10)
+#define QUEUE_MAX        2048u
+#define CONNECTIONS_MAX  20000u
+#define OWN_FILES        8u
+#define FILES_PER_READER 2u
+#define FILES_PER_LOOP   4u
 
 static bool token_key_load(struct app *app, struct err *err)
 {
@@ -20,18 +23,6 @@ static bool token_key_load(struct app *app, struct err *err)
 	if (!file_read(app->config.token_key, 256, &text, err) ||
 		!token_key_parse(buf_bytes(&text), app->random, &app->token_key, err))
 		return err_wrap(err, "%s", app->config.token_key);
-	return true;
-}
-
-static bool tls_load(struct app *app, struct err *err)
-{
-	OWNED(buf_release) struct buf chain = {0};
-	OWNED(key_unref) struct key *key = NULL;
-	if (!file_read(app->config.tls_certificate, TLS_PEM_MAX, &chain, err) ||
-		!key_from_uri(app->config.tls_key, &key, err) ||
-		!http_tls_context(buf_bytes(&chain), key, app->issuer.ca, app->issuer.ca_count,
-			&app->tls, err))
-		return err_wrap(err, "TLS");
 	return true;
 }
 
@@ -64,6 +55,7 @@ static bool store_load(struct app *app, const struct sql_ops *ops, struct err *e
 		.content_key = app->content_key,
 		.seal = ledger_log_seal,
 		.seal_arg = &app->ledger_log,
+		.wait_max_ms = (unsigned)app->config.work_max * 1000,
 	};
 	return store_open(&config, &app->store, err) &&
 	       ledger_log_check(&app->ledger_log, app->store, app->config.log_directory, err);
@@ -74,7 +66,7 @@ static bool keys_load(struct app *app, struct err *err)
 {
 	return token_key_load(app, err) && content_key_load(app, err) &&
 	       issuer_load(&app->config, app->random, app->clock, &app->issuer, err) &&
-	       tls_load(app, err) &&
+	       app_tls_load(&app->config, &app->tls, err) &&
 	       ledger_log_load(
 		       app->config.log_key, app->config.log_origin, &app->ledger_log, err) &&
 	       receipt_signer_load(app->config.receipt_key, app->issuer.signing_key,
@@ -82,6 +74,17 @@ static bool keys_load(struct app *app, struct err *err)
 	       (!app->config.log_policy ||
 		       ledger_log_witnesses(&app->ledger_log, app->config.log_policy,
 			       app->config.log_quorum_age, clock_wall(app->clock), err));
+}
+
+static bool workers_load(struct app *app, struct err *err)
+{
+	struct workers_options options = {
+		.count = app->config.workers,
+		.queue_max = QUEUE_MAX,
+		.wait_max_ms = (unsigned)app->config.queue_wait_max * 1000,
+	};
+	return random_fill(app->random, (uint8_t *)&options.seed, sizeof(options.seed), err) &&
+	       workers_new(&options, &app->workers, err);
 }
 
 bool app_open(
@@ -93,6 +96,8 @@ bool app_open(
 	app->config = TAKE_STRUCT(*config);
 	app->clock = options->clock;
 	app->random = options->random;
+	app->sockets = options->sockets;
+	app->socket_count = options->socket_count;
 	app->log = (struct log){.fd = options->log_fd,
 		.level = app->config.log_level,
 		.json = app->config.log_json};
@@ -113,7 +118,7 @@ bool app_open(
 				app->ledger_log.policy &&
 					app->ledger_log.policy->quorum != QUORUM_NONE,
 				&app->log, &app->publisher, err)) ||
-		!workers_new(app->config.workers, QUEUE_MAX, &app->workers, err))
+		!workers_load(app, err))
 		return false;
 	*ret = TAKE(app);
 	return true;
@@ -137,6 +142,26 @@ static bool routes_make(struct app *app, struct err *err)
 	return true;
 }
 
+/* What the service opens beside connections: each worker may read the store, each loop has its own few. */
+static unsigned connections_for(const struct app *app)
+{
+	struct workers_state workers;
+	const struct config *config = &app->config;
+	unsigned wanted = config->connections_max ? config->connections_max : CONNECTIONS_MAX;
+	workers_look(app->workers, &workers);
+	unsigned own = OWN_FILES + FILES_PER_READER * (workers.threads + STORE_READERS_IDLE_MAX) +
+		       FILES_PER_LOOP * (config->threads ? config->threads : FILES_PER_LOOP);
+	unsigned room = descriptors_for(wanted, own);
+	char text[16];
+	(void)snprintf(text, sizeof(text), "%u", room);
+	if (room < wanted)
+		log_event(&app->log, LOG_LEVEL_WARNING, "few-descriptors",
+			{"connections_max", bytes_str(text)},
+			{"effect", BYTES_LIT("more connections than that are not kept: raise "
+					     "LimitNOFILE")});
+	return room;
+}
+
 bool app_listen(struct app *app, struct err *err)
 {
 	if (!routes_make(app, err))
@@ -150,9 +175,12 @@ bool app_listen(struct app *app, struct err *err)
 		.route_count = app_route_count(),
 		.app = app,
 		.authorize = auth_authorize,
-		.connections_max = app->config.connections_max,
+		.connections_max = connections_for(app),
 		.connections_per_peer = app->config.connections_per_peer,
+		.work_ms = (unsigned)app->config.work_max * 1000,
 		.log = &app->log,
+		.sockets = app->sockets,
+		.socket_count = app->socket_count,
 	};
 	return http_server_new(&config, &app->server, err) && http_server_start(app->server, err);
 }

@@ -85,6 +85,40 @@ static void call_run(struct work *work)
 		call_answer(call); /* otherwise it may be gone by now */
 }
 
+/* It waited longer than anybody should, or had to give way to others. */
+static void call_shed(struct work *work)
+{
+	struct call *call = (struct call *)work;
+	http_reply_error(call->exchange, 503, "overloaded", "the service is overloaded",
+		"try again after the time in Retry-After");
+	call_free(call);
+}
+
+static void call_turn_away(struct call *call, enum work_refusal why)
+{
+	if (why == WORK_SHARE_FULL)
+		http_reply_error(call->exchange, 429, "busy",
+			"as many requests of yours wait as may", "wait for their answers");
+	else
+		http_reply_error(call->exchange, 503,
+			why == WORK_CLOSING ? "closing" : "overloaded",
+			why == WORK_CLOSING ? "the service is being stopped"
+					    : "the service is overloaded",
+			"try again after the time in Retry-After");
+	call_free(call);
+}
+
+/* Operators have to reach a service that is in trouble. The certificate was just authorized. */
+static bool is_operator(const struct app *app, const struct http_exchange *exchange)
+{
+	struct identity who = {0};
+	char uri[X509_URI_MAX];
+	const struct cert *cert = http_peer_cert(exchange);
+	return cert && cert_uri(cert, uri, sizeof(uri)) &&
+	       identity_parse(uri, app->config.trust_domain, &who, NULL) &&
+	       who.kind == IDENTITY_OPERATOR;
+}
+
 void call_begin(struct http_exchange *exchange, void *arg)
 {
 	struct app *app = arg;
@@ -94,15 +128,21 @@ void call_begin(struct http_exchange *exchange, void *arg)
 		return;
 	}
 	call->work.run = call_run;
+	call->work.shed = call_shed;
+	call->work.peer = http_peer_number(exchange);
 	call->app = app;
 	call->exchange = exchange;
 	call->route = &app_routes[http_exchange_route(exchange) - app->routes];
 	call->status = 500;
 	call->type = "application/json";
-	if (!workers_submit(app->workers, &call->work)) {
-		http_reply_error(exchange, 429, "busy", "the service is busy", "try again later");
-		call_free(call);
+	if (call->route->at_once) {
+		call_run(&call->work);
+		return;
 	}
+	call->work.reserved = call->route->roles != 0 && is_operator(app, exchange);
+	enum work_refusal why = workers_submit(app->workers, &call->work);
+	if (why != WORK_TAKEN)
+		call_turn_away(call, why);
 }
 
 bool call_json(struct call *call, int status, json_t *value, struct err *err)
