@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The service put together, and taken apart in the opposite order. */
+#include "verifier/app_metrics.h"
 #include "verifier/app_policy.h"
 #include "verifier/descriptors.h"
 
@@ -56,6 +57,8 @@ static bool store_load(struct app *app, const struct sql_ops *ops, struct err *e
 		.seal = ledger_log_seal,
 		.seal_arg = &app->ledger_log,
 		.wait_max_ms = (unsigned)app->config.work_max * 1000,
+		.observe = app_committed,
+		.observe_arg = app,
 	};
 	return store_open(&config, &app->store, err) &&
 	       ledger_log_check(&app->ledger_log, app->store, app->config.log_directory, err);
@@ -98,6 +101,7 @@ bool app_open(
 	app->random = options->random;
 	app->sockets = options->sockets;
 	app->socket_count = options->socket_count;
+	app->metrics_socket = options->metrics_socket;
 	app->log = (struct log){.fd = options->log_fd,
 		.level = app->config.log_level,
 		.json = app->config.log_json};
@@ -110,8 +114,9 @@ bool app_open(
 		*ret = TAKE(app);
 		return app_policy_check(*ret, err);
 	}
-	if (!store_load(app, options->sql, err) || !app_policy_load(app, err) ||
-		!app_staged_load(app, err) || !shadow_new(app, &app->shadow, err) ||
+	if (!app_metrics_new(app, err) || !store_load(app, options->sql, err) ||
+		!app_policy_load(app, err) || !app_staged_load(app, err) ||
+		!shadow_new(app, &app->shadow, err) ||
 		!retention_start(app, &app->retention, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store,
@@ -178,11 +183,15 @@ bool app_listen(struct app *app, struct err *err)
 		.connections_max = connections_for(app),
 		.connections_per_peer = app->config.connections_per_peer,
 		.work_ms = (unsigned)app->config.work_max * 1000,
+		.observe = app_observe,
+		.answered = app_answered,
 		.log = &app->log,
 		.sockets = app->sockets,
 		.socket_count = app->socket_count,
 	};
-	return http_server_new(&config, &app->server, err) && http_server_start(app->server, err);
+	return http_server_new(&config, &app->server, err) && http_server_start(app->server, err) &&
+	       ((!app->config.metrics_listen && app->metrics_socket <= 0) ||
+		       metrics_serve(app, app->metrics_socket, &app->metrics_server, err));
 }
 
 uint16_t app_port(const struct app *app)
@@ -197,6 +206,7 @@ void app_close(struct app **app)
 		return;
 	/* Nobody new is let in; then the workers end what they have begun, then the writer; an
 	 * exchange that is answered meanwhile still has a front to be answered through. */
+	metrics_serve_end(&self->metrics_server);
 	if (self->server)
 		http_server_stop(self->server);
 	workers_free(&self->workers);
@@ -211,6 +221,7 @@ void app_close(struct app **app)
 	/* The writer's last completions have woken it. */
 	shadow_free(&self->shadow);
 	http_server_free(&self->server);
+	app_metrics_free(self);
 	policy_ref_drop(&self->policy);
 	policy_ref_drop(&self->staged);
 	(void)pthread_mutex_destroy(&self->policy_change);

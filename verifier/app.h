@@ -11,6 +11,7 @@
 #include "verifier/issuer.h"
 #include "verifier/ledger_log.h"
 #include "verifier/log_publish.h"
+#include "verifier/metrics.h"
 #include "verifier/receipts.h"
 #include "verifier/rows.h"
 #include "verifier/token.h"
@@ -56,8 +57,12 @@ struct app {
 	struct retention *retention; /* destroys what is past its time */
 	struct shadow *shadow; /* judges stored decisions by other policies */
 	SSL_CTX *tls;
+	struct app_metrics *counted; /* app_metrics.c */
+	struct metrics *metrics; /* its counters */
+	struct metrics_server *metrics_server; /* NULL: no metrics_listen */
 	const int *sockets; /* app_options */
 	size_t socket_count;
+	int metrics_socket;
 	struct http_server *server;
 	atomic_bool draining; /* not ready any more, by order */
 	struct http_route *routes; /* the table, in the front's words */
@@ -74,6 +79,7 @@ struct app_options {
 	/* Listening sockets that were handed over, instead of the configured address; borrowed until app_close. */
 	const int *sockets;
 	size_t socket_count;
+	int metrics_socket; /* likewise, for metrics; 0: none */
 };
 /* Everything but the listening: keys, store, policy, workers. The configuration is handed over. */
 must_use bool app_open(struct config *config, const struct app_options *options, struct app **ret,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What changes in a service that runs: certificates, policy and log level by SIGHUP, readiness by SIGTERM. */
-#include "verifier/app.h"
+#include "verifier/app_metrics.h"
 
 #include "base/file.h"
 
@@ -8,8 +8,8 @@
 
 #define TLS_PEM_MAX (256u << 10)
 
-static bool roots_load(const char *path, struct cert *certs[X509_CHAIN_MAX], size_t *count,
-	struct err *err)
+static bool roots_load(
+	const char *path, struct cert *certs[X509_CHAIN_MAX], size_t *count, struct err *err)
 {
 	OWNED(buf_release) struct buf text = {0};
 	if (!file_read(path, TLS_PEM_MAX, &text, err) ||
@@ -40,7 +40,8 @@ static bool tls_reload(struct app *app, struct config *config, struct err *err)
 	SSL_CTX *tls = NULL;
 	if (!app_tls_load(config, &tls, err))
 		return false;
-	bool ok = http_server_set_tls(app->server, tls);
+	bool ok = http_server_set_tls(app->server, tls) &&
+		  metrics_serve_set_tls(app->metrics_server, tls);
 	SSL_CTX_free(tls);
 	return ok ? true : err_set(err, ERR_NOMEM, "TLS");
 }
@@ -76,6 +77,7 @@ bool app_reload(struct app *app, const char *path)
 		log_event(&app->log, LOG_LEVEL_ERROR, "reload-refused",
 			{"error", bytes_str(err.text)},
 			{"effect", BYTES_LIT("everything stays as it was")});
+		metric_add(app->metrics, METRIC_RELOADS, 1, 1);
 		return false;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
@@ -90,6 +92,7 @@ bool app_reload(struct app *app, const char *path)
 				{"effect", BYTES_LIT("what was in force before stays so")});
 		all = all && ok;
 	}
+	metric_add(app->metrics, METRIC_RELOADS, all ? 0 : 1, 1);
 	return all;
 }
 

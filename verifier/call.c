@@ -55,6 +55,7 @@ void call_refuse(struct call *call, const struct err *err)
 	const char *text = answers[code].text;
 	if (text)
 		log_event(&call->app->log, LOG_LEVEL_ERROR, "request-failed",
+			{"request", bytes_str(http_request_id(call->exchange))},
 			{"route", bytes_str(call->route->pattern)},
 			{"code", bytes_str(err_code_name(err->code))},
 			{"error", bytes_str(err->text)});
@@ -68,6 +69,7 @@ static void call_run(struct work *work)
 	struct call *call = (struct call *)work;
 	const struct route *route = call->route;
 	struct err err = {0};
+	metric_observe(call->app->metrics, METRIC_QUEUE_TIME, 0, work->waited_us);
 	/* Asked again here: a certificate may have been revoked while the request was read or
 	 * queued. */
 	int status =
@@ -89,6 +91,7 @@ static void call_run(struct work *work)
 static void call_shed(struct work *work)
 {
 	struct call *call = (struct call *)work;
+	metric_add(call->app->metrics, METRIC_SHED, METRIC_SHED_LOAD, 1);
 	http_reply_error(call->exchange, 503, "overloaded", "the service is overloaded",
 		"try again after the time in Retry-After");
 	call_free(call);
@@ -96,6 +99,12 @@ static void call_shed(struct work *work)
 
 static void call_turn_away(struct call *call, enum work_refusal why)
 {
+	static const enum metric_shed causes[] = {
+		[WORK_OVERLOADED] = METRIC_SHED_LOAD,
+		[WORK_SHARE_FULL] = METRIC_SHED_PEER,
+		[WORK_CLOSING] = METRIC_SHED_CLOSING,
+	};
+	metric_add(call->app->metrics, METRIC_SHED, causes[why], 1);
 	if (why == WORK_SHARE_FULL)
 		http_reply_error(call->exchange, 429, "busy",
 			"as many requests of yours wait as may", "wait for their answers");
@@ -212,7 +221,8 @@ bool call_read(struct call *call, struct sql **ret, struct err *err)
 
 void call_log(struct call *call, const char *event, struct bytes subject, struct bytes reason)
 {
-	log_event(&call->app->log, LOG_LEVEL_INFO, event, {"subject", subject},
+	log_event(&call->app->log, LOG_LEVEL_INFO, event,
+		{"request", bytes_str(http_request_id(call->exchange))}, {"subject", subject},
 		{"by", bytes_str(call->who.uri)},
 		{"from", bytes_str(http_peer_address(call->exchange))}, {"reason", reason});
 }

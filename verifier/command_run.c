@@ -212,6 +212,7 @@ static bool run(const char *path, bool check, const sigset_t *set, struct err *e
 		return false;
 	options.sockets = sockets.sockets;
 	options.socket_count = sockets.count;
+	options.metrics_socket = sockets.metrics;
 	if (!config_load(path, &config, err) ||
 		(!check && !only_one_take(config.database, &lock, err)) ||
 		!app_open(&config, &options, &app, err))

@@ -93,6 +93,8 @@ uint16_t http_server_port(const struct http_server *server);
 /* For connections from now on; takes a reference. On those there are, a client certificate that the new CAs do not vouch for
  * counts no more. False: no memory. */
 must_use bool http_server_set_tls(struct http_server *server, SSL_CTX *tls);
+/* When the certificate in force ends, seconds since 1970. */
+int64_t http_server_certificate_end(struct http_server *server);
 /* Answers say Connection: close from now on. last: nothing new is accepted, and what is idle is closed. */
 void http_server_drain(struct http_server *server, bool last);
 
@@ -131,6 +133,8 @@ const struct http_route *http_exchange_route(const struct http_exchange *exchang
 /* ---- answers; each ends the exchange and may be called from any thread, once ---- */
 void http_reply(
 	struct http_exchange *exchange, int status, const char *content_type, struct bytes body);
+/* The clock of what is measured: monotonic microseconds. */
+uint64_t http_now_us(void);
 /* {"error":{"code":…,"message":…,"hint":…}}; hint may be NULL. */
 void http_reply_error(struct http_exchange *exchange, int status, const char *code,
 	const char *message, const char *hint);

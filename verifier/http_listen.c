@@ -171,8 +171,7 @@ bool http_listen(struct http_loop *loop, struct err *err)
 	if (config->socket_count == 0)
 		return listen_socket(server, &fd, err) && listener_add(loop, fd, err);
 	for (size_t i = 0; i < config->socket_count && i < HTTP_SOCKETS_MAX; i++) {
-		if (!inherited_socket(config->sockets[i], &fd, err) ||
-			!listener_add(loop, fd, err))
+		if (!inherited_socket(config->sockets[i], &fd, err) || !listener_add(loop, fd, err))
 			return false;
 		server->port = server->port ? server->port : port_of(fd);
 	}

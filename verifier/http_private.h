@@ -86,7 +86,6 @@ void http_conn_end(struct http_conn *conn);
 bool http_conn_evict(struct http_loop *loop);
 /* Ends all that are idle. */
 void http_conn_end_idle(struct http_loop *loop);
-uint64_t http_now_us(void);
 /* The same text, the same number. */
 uint64_t http_number_of(const char *text);
 /* Its time is up: it is answered for, and what its handler says later is not. On the loop's thread. */

@@ -18,10 +18,10 @@
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
-#define TICKET_SECONDS    3600
-#define TICKET_CHAIN_MAX  (12 * 3600) /* seconds since the last whole handshake */
-#define TICKET_IV_LEN     16
-#define TICKET_STAMP_LEN  8
+#define TICKET_SECONDS   3600
+#define TICKET_CHAIN_MAX (12 * 3600) /* seconds since the last whole handshake */
+#define TICKET_IV_LEN    16
+#define TICKET_STAMP_LEN 8
 
 static bool tls_error(struct err *err, const char *what)
 {
@@ -71,7 +71,8 @@ static bool keys_turn(struct http_tickets *tickets, uint64_t now)
 }
 
 /* name NULL: the ones to seal with. */
-static bool keys_get(struct http_tickets *tickets, const uint8_t *name, struct http_ticket_keys *ret)
+static bool keys_get(
+	struct http_tickets *tickets, const uint8_t *name, struct http_ticket_keys *ret)
 {
 	bool found = false;
 	(void)pthread_mutex_lock(&tickets->lock);
@@ -271,4 +272,14 @@ bool http_tls_recheck(struct http_server *server, SSL *ssl)
 	SSL_CTX_free(tls);
 	ERR_clear_error();
 	return ok;
+}
+
+int64_t http_server_certificate_end(struct http_server *server)
+{
+	struct tm end = {0};
+	SSL_CTX *tls = http_tls_ref(server);
+	X509 *cert = tls ? SSL_CTX_get0_certificate(tls) : NULL;
+	bool ok = cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) == 1;
+	SSL_CTX_free(tls);
+	return ok ? (int64_t)timegm(&end) : 0;
 }

@@ -153,8 +153,7 @@ static void front_observe(void *app, enum http_event event, uint64_t value)
 	atomic_fetch_add(&front.events[event], 1);
 }
 
-static void front_answered(
-	const struct http_exchange *exchange, int status, uint64_t us, void *app)
+static void front_answered(const struct http_exchange *exchange, int status, uint64_t us, void *app)
 {
 	(void)exchange;
 	(void)us;

@@ -35,8 +35,7 @@ static void client_prepare(struct client *client, struct cert *cert)
 	(void)X509_STORE_add_cert(SSL_CTX_get_cert_store(client->tls), cert_x509(pki.ca));
 	if (cert) {
 		assert_int_equal(SSL_CTX_use_certificate(client->tls, cert_x509(cert)), 1);
-		assert_int_equal(
-			SSL_CTX_use_PrivateKey(client->tls, key_evp(pki.client_key)), 1);
+		assert_int_equal(SSL_CTX_use_PrivateKey(client->tls, key_evp(pki.client_key)), 1);
 	}
 	client->ssl = SSL_new(client->tls);
 	(void)SSL_set_fd(client->ssl, client->fd);
@@ -239,8 +238,7 @@ static void id__given_or_not__in_the_answer(void **state)
 static void id__not_plain__replaced(void **state)
 {
 	(void)state;
-	static const char *const cases[] = {
-		"a b", "<script>", "\x01\x02",
+	static const char *const cases[] = {"a b", "<script>", "\x01\x02",
 		"0123456789012345678901234567890123456789012345678901234567890123456789", "\"q\""};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct client client;
