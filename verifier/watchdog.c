@@ -22,13 +22,15 @@ const char *watchdog_look(struct watchdog *dog, struct app *app)
 	store_look(app->store, &store);
 	if (dog->looked && front.beats == dog->beats)
 		stuck = "event loop";
-	else if (dog->looked && store.queued > 0 && store.batches == dog->commits)
+	else if (dog->writer_waited && store.queued > 0 && store.batches == dog->commits)
 		stuck = "writer";
-	else if (dog->looked && workers.queued > 0 && workers.finished == dog->finished)
+	else if (dog->workers_waited && workers.queued > 0 && workers.finished == dog->finished)
 		stuck = "workers";
 	dog->beats = front.beats;
 	dog->commits = store.batches;
 	dog->finished = workers.finished;
+	dog->writer_waited = store.queued > 0;
+	dog->workers_waited = workers.queued > 0;
 	dog->looked = true;
 	http_server_nudge(app->server);
 	return stuck;

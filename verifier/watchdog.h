@@ -11,7 +11,7 @@
 struct watchdog {
 	uint64_t interval_ms; /* half of what systemd waits; 0: nobody asked */
 	uint64_t beats, commits, finished; /* as of the last look */
-	bool looked;
+	bool looked, writer_waited, workers_waited; /* something waited for them at the last look */
 };
 /* From the values of WATCHDOG_USEC and WATCHDOG_PID, NULL where one is not set. */
 void watchdog_init(struct watchdog *dog, const char *usec, const char *pid, pid_t self);
