@@ -39,9 +39,9 @@ static bool routes_name(struct app_metrics *m, struct err *err)
 	for (size_t i = 0; m->routes && i <= count; i++) {
 		char text[160];
 		(void)snprintf(text, sizeof(text), "%s%s",
-			i == count			      ? "none"
+			i == count                         ? "none"
 			: app_routes[i].method == HTTP_GET ? "GET "
-							      : "POST ",
+							   : "POST ",
 			i == count ? "" : app_routes[i].pattern);
 		m->routes[i] = bytes_strdup(bytes_str(text));
 		m->route_count = m->routes[i] ? i + 1 : m->route_count;
@@ -139,7 +139,7 @@ static void log_answer(
 	bool operators = operators_route(route);
 	bool refused = operators && (status == 401 || status == 403);
 	bool telling = refused || status == 429 || status >= 500;
-	enum log_level level = telling	  ? LOG_LEVEL_WARNING
+	enum log_level level = telling     ? LOG_LEVEL_WARNING
 			       : operators ? LOG_LEVEL_INFO
 					   : LOG_LEVEL_DEBUG;
 	char uri[X509_URI_MAX] = "", code[8], took[24];
@@ -252,7 +252,8 @@ static void look_parts(struct app *app, struct metrics *m)
 static void look_hosts(struct sql *sql, struct metrics *m, int64_t now)
 {
 	OWNED(sql_finish) struct sql_query *query = NULL;
-	if (!sql_start(sql, "SELECT state, COUNT(*) FROM hosts GROUP BY state", SQL_NO_ARGS, &query, NULL))
+	if (!sql_start(sql, "SELECT state, COUNT(*) FROM hosts GROUP BY state", SQL_NO_ARGS, &query,
+		    NULL))
 		return;
 	for (size_t i = 0; i < HOST_RETIRED; i++)
 		metric_set(m, METRIC_HOSTS, i, 0);
@@ -279,7 +280,8 @@ static void look_rows(struct app *app, struct metrics *m)
 	look_count(sql, m, METRIC_HOSTS_SILENT,
 		"SELECT COUNT(*) FROM host_seen JOIN hosts ON hosts.id=host_seen.host "
 		"WHERE hosts.state=?1 AND host_seen.seen<?2 AND host_seen.seen>?3",
-		SQL_ARGS(sql_i(HOST_ACTIVE), sql_i(now - SILENT_SECONDS), sql_i(now - SILENT_FORGET)));
+		SQL_ARGS(sql_i(HOST_ACTIVE), sql_i(now - SILENT_SECONDS),
+			sql_i(now - SILENT_FORGET)));
 	look_count(sql, m, METRIC_REVOKED,
 		"SELECT COUNT(*) FROM credentials WHERE revoked<>0 AND not_after>?1",
 		SQL_ARGS(sql_i(now)));

@@ -23,8 +23,8 @@ static void count_workload(const struct decision *d)
 		metric_add(metrics, METRIC_REFUSALS, series, 1);
 		return;
 	}
-	metric_add(metrics,
-		d->claims.purpose == PURPOSE_LAUNCH ? METRIC_LAUNCHES : METRIC_RENEWALS, series, 1);
+	metric_add(metrics, d->claims.purpose == PURPOSE_LAUNCH ? METRIC_LAUNCHES : METRIC_RENEWALS,
+		series, 1);
 	metric_add(metrics, METRIC_CREDENTIALS, series, d->credential_count);
 }
 
@@ -32,8 +32,8 @@ void decide_count(const struct decision *d)
 {
 	struct metrics *metrics = d->app->metrics;
 	metric_add(metrics, METRIC_DECISIONS,
-		metric_decision_series(d->claims.purpose,
-			d->verdict.trusted ? METRIC_TRUSTED : METRIC_UNTRUSTED),
+		metric_decision_series(
+			d->claims.purpose, d->verdict.trusted ? METRIC_TRUSTED : METRIC_UNTRUSTED),
 		1);
 	if (!d->verdict.trusted && d->verdict.reason_count > 0)
 		metric_add(metrics, METRIC_VERDICT_REASONS, d->verdict.reasons[0].code, 1);

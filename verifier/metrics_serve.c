@@ -107,7 +107,8 @@ static bool loopback_socket(const char *address, uint16_t port, int *ret_fd, str
 	if (!four && inet_pton(AF_INET6, address, &v6.sin6_addr) != 1)
 		return err_set(err, ERR_CONFIG, "metrics_listen: %s is no IP address", address);
 	int fd = socket(four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	const struct sockaddr *to = four ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
+	const struct sockaddr *to =
+		four ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
 	*ret_fd = fd;
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
 		bind(fd, to, four ? sizeof(v4) : sizeof(v6)) != 0 || listen(fd, 16) != 0)
@@ -115,7 +116,8 @@ static bool loopback_socket(const char *address, uint16_t port, int *ret_fd, str
 	return true;
 }
 
-static bool unix_socket(struct metrics_server *server, const char *path, int *ret_fd, struct err *err)
+static bool unix_socket(
+	struct metrics_server *server, const char *path, int *ret_fd, struct err *err)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(to.sun_path))

@@ -68,8 +68,7 @@ static void take__not_listening_or_too_many__refused(void **state)
 	make(FIRST, false);
 	assert_false(activation_take("42", "1", NULL, 42, FIRST, &a, &err));
 	assert_int_equal(err.code, ERR_CONFIG);
-	assert_string_equal(
-		err.text, "LISTEN_FDS: descriptor 200 is no listening stream socket");
+	assert_string_equal(err.text, "LISTEN_FDS: descriptor 200 is no listening stream socket");
 	(void)close(FIRST);
 	err = (struct err){0};
 	assert_false(activation_take("42", "9", NULL, 42, FIRST, &a, &err));
