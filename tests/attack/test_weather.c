@@ -13,10 +13,10 @@ static bool is_long(void)
 static void S2__idle_and_slow_clients__renewals_go_on_as_before(void **state)
 {
 	(void)state;
-	struct weather_report r =
-		is_long() ? weather_run(5000, 200, 20) : weather_run(200, 40, 3);
-	print_message("quiet: %zu renewals, p50 %.2f ms, p99 %.2f; with them: %zu, p50 %.2f, p99 %.2f; "
-		      "%u cut\n",
+	struct weather_report r = is_long() ? weather_run(5000, 200, 20) : weather_run(200, 40, 3);
+	print_message(
+		"quiet: %zu renewals, p50 %.2f ms, p99 %.2f; with them: %zu, p50 %.2f, p99 %.2f; "
+		"%u cut\n",
 		r.quiet.count, r.quiet.p50, r.quiet.p99, r.storm.count, r.storm.p50, r.storm.p99,
 		(unsigned)weather_cut);
 	assert_int_equal(r.quiet.failed, 0);
@@ -90,7 +90,8 @@ static void S4__compressed_body__refused_as_it_is(void **state)
 	char head[256];
 	assert_true(https_open(&c, attack.v.port, attack.v.ca, NULL, NULL));
 	(void)snprintf(head, sizeof(head),
-		"POST /v1/enroll/begin HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Type: "
+		"POST /v1/enroll/begin HTTP/1.1\r\nHost: x\r\nContent-Encoding: "
+		"gzip\r\nContent-Type: "
 		"application/vnd.assay.message+cbor\r\nContent-Length: %zu\r\n\r\n",
 		sizeof(bomb));
 	assert_true(SSL_write(c.ssl, head, (int)strlen(head)) > 0);

@@ -88,8 +88,7 @@ static inline struct weather_times weather_measure(unsigned seconds)
 	weather_go = false;
 	for (size_t i = 0; i < WEATHER_HOSTS; i++) {
 		assert_int_equal(pthread_join(weather_good[i].thread, NULL), 0);
-		memcpy(all + times.count, weather_good[i].us,
-			weather_good[i].count * sizeof(*all));
+		memcpy(all + times.count, weather_good[i].us, weather_good[i].count * sizeof(*all));
 		times.count += weather_good[i].count;
 		times.failed += weather_good[i].failed;
 	}
@@ -102,12 +101,16 @@ static inline struct weather_times weather_measure(unsigned seconds)
 	return times;
 }
 
-/* Shakes hands, and keeps nothing but the socket. */
+/* Shakes hands, asks once, and keeps nothing but the socket. */
 static inline void weather_idle_open(size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct https c;
 		assert_true(https_open(&c, attack.v.port, attack.v.ca, NULL, NULL));
+		struct https_answer a =
+			https_request(&c, "GET", "/healthz", NULL, (struct bytes){0});
+		assert_int_equal(a.status, 200);
+		buf_release(&a.body);
 		weather_idle[i] = fcntl(c.fd, F_DUPFD_CLOEXEC, 3);
 		assert_true(weather_idle[i] >= 0);
 		SSL_set_quiet_shutdown(c.ssl, 1);
@@ -125,7 +128,8 @@ static inline void weather_idle_close(size_t count)
 static inline void *weather_drip(void *arg)
 {
 	size_t count = *(const size_t *)arg;
-	static const char head[] = "GET /healthz HTTP/1.1\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+	static const char head[] =
+		"GET /healthz HTTP/1.1\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 	for (size_t turn = 0; weather_dripping; turn++) {
 		for (size_t i = 0; i < count && weather_dripping; i++) {
 			struct https *c = &weather_slow[i];
@@ -167,8 +171,8 @@ static inline int weather_open(void **state)
 	for (size_t i = 0; i < WEATHER_HOSTS; i++) {
 		weather_good[i].host = attack_host();
 		weather_good[i].instance = attack_instance(weather_good[i].host);
-		assert_ok(sw_host_attest(weather_good[i].host, weather_good[i].instance,
-				  &attack.err),
+		assert_ok(
+			sw_host_attest(weather_good[i].host, weather_good[i].instance, &attack.err),
 			attack.err);
 	}
 	return 0;

@@ -17,7 +17,8 @@ int main(int argc, char **argv)
 	struct weather_report r = weather_run(idle, slow, seconds);
 	printf("quiet:  %zu renewals, %zu failed, p50 %.2f ms, p99 %.2f ms, max %.2f ms\n",
 		r.quiet.count, r.quiet.failed, r.quiet.p50, r.quiet.p99, r.quiet.max);
-	printf("with %zu idle and %zu slow: %zu renewals, %zu failed, p50 %.2f ms, p99 %.2f ms, max %.2f "
+	printf("with %zu idle and %zu slow: %zu renewals, %zu failed, p50 %.2f ms, p99 %.2f ms, "
+	       "max %.2f "
 	       "ms; %u cut\n",
 		idle, slow, r.storm.count, r.storm.failed, r.storm.p50, r.storm.p99, r.storm.max,
 		(unsigned)weather_cut);
