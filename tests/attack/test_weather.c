@@ -102,6 +102,93 @@ static void S4__compressed_body__refused_as_it_is(void **state)
 	https_close(&c);
 }
 
+/* What comes back over a connection of its own: the status, or 0 when it was ended without one. */
+static int spoken(struct bytes text)
+{
+	struct https c;
+	struct https_answer answer = {0};
+	assert_true(https_open(&c, attack.v.port, attack.v.ca, NULL, NULL));
+	for (size_t at = 0; at < text.len;) {
+		int n = SSL_write(c.ssl, text.data + at, (int)(text.len - at));
+		if (n <= 0)
+			break;
+		at += (size_t)n;
+	}
+	https_receive(&c, &answer);
+	int status = answer.status;
+	buf_release(&answer.body);
+	https_close(&c);
+	return status;
+}
+
+#define CHUNKED                                                                                    \
+	"POST /v1/enroll/begin HTTP/1.1\r\nHost: x\r\nContent-Type: "                              \
+	"application/vnd.assay.message+cbor\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+static void S3__chunk_sizes_and_trailers__refused(void **state)
+{
+	(void)state;
+	static const char *const cases[] = {
+		CHUNKED "ffffffffffffffff\r\nx",
+		CHUNKED "8000000000000000\r\nx",
+		CHUNKED "-1\r\nx",
+		CHUNKED "zz\r\nx\r\n0\r\n\r\n",
+		CHUNKED "7fffffff\r\nx",
+		"POST /v1/enroll/begin HTTP/1.1\r\nHost: x\r\nContent-Length: "
+		"9223372036854775808\r\n\r\nx",
+		"POST /v1/enroll/begin HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\nx",
+		"POST /v1/enroll/begin HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: "
+		"2\r\n\r\nxx",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int status = spoken(bytes_str(cases[i]));
+		if (status != 0 && (status < 400 || status > 499))
+			fail_msg("case %zu: %d", i, status);
+	}
+	assert_int_equal(spoken(BYTES_LIT("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")), 200);
+}
+
+static void S3__trailers_without_end__cut(void **state)
+{
+	(void)state;
+	struct buf text = {0};
+	buf_put_str(&text, CHUNKED "1\r\nx\r\n0\r\n");
+	for (unsigned i = 0; i < 20000; i++)
+		buf_printf(&text, "X-%u: 0123456789\r\n", i);
+	int status = spoken(buf_bytes(&text));
+	buf_release(&text);
+	assert_true(status == 0 || (status >= 400 && status <= 499));
+}
+
+/* One protocol: a client that prefers another is not given it, and one that speaks it all the same is not understood. */
+static void S5__http2_offered_or_spoken__not_answered(void **state)
+{
+	(void)state;
+	static const unsigned char protocols[] = "\x02h2\x08http/1.1";
+	static const uint8_t preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+	struct https c;
+	const unsigned char *chosen = NULL;
+	unsigned len = 0;
+	assert_true(https_open(&c, attack.v.port, attack.v.ca, NULL, NULL));
+	https_close(&c);
+	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+	assert_int_equal(SSL_CTX_set_alpn_protos(tls, protocols, sizeof(protocols) - 1), 0);
+	SSL *ssl = SSL_new(tls);
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(attack.v.port)};
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(SSL_set_fd(ssl, fd), 1);
+	assert_int_equal(SSL_connect(ssl), 1);
+	SSL_get0_alpn_selected(ssl, &chosen, &len);
+	assert_int_equal(len, 0);
+	SSL_free(ssl);
+	SSL_CTX_free(tls);
+	(void)close(fd);
+	int status = spoken(bytes_of(preface, sizeof(preface) - 1));
+	assert_true(status == 0 || (status >= 400 && status <= 599));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +196,9 @@ int main(void)
 		cmocka_unit_test(S2__dripped_body__cut_at_the_request_deadline),
 		cmocka_unit_test(S1__one_peer_asks_without_end__others_get_their_turn),
 		cmocka_unit_test(S4__compressed_body__refused_as_it_is),
+		cmocka_unit_test(S3__chunk_sizes_and_trailers__refused),
+		cmocka_unit_test(S3__trailers_without_end__cut),
+		cmocka_unit_test(S5__http2_offered_or_spoken__not_answered),
 	};
 	(void)signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, weather_open, weather_close);

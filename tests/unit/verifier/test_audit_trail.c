@@ -42,11 +42,13 @@ static const struct {
 	{"/v1/hosts/{id}/attributes", "/v1/hosts/%s/attributes", host,
 		"{\"set\":{\"rack\":\"a\"},\"reason\":\"moved\"}", 200, "host-attributes"},
 	{"/v1/workloads", "/v1/workloads", "",
-		"{\"name\":\"second\",\"risk_class\":\"low\",\"environment\":\"prod\",\"owner\":\"o\","
+		"{\"name\":\"second\",\"risk_class\":\"low\",\"environment\":\"prod\",\"owner\":"
+		"\"o\","
 		"\"purpose\":\"p\"}",
 		201, "workload"},
 	{"/v1/workloads/{name}/review", "/v1/workloads/second/review", "",
-		"{\"reason\":\"looked\",\"next_review\":\"2027-01-01T00:00:00Z\"}", 200, "workload-review"},
+		"{\"reason\":\"looked\",\"next_review\":\"2027-01-01T00:00:00Z\"}", 200,
+		"workload-review"},
 	{"/v1/workloads/{name}/retire", "/v1/workloads/second/retire", "", "{\"reason\":\"old\"}",
 		200, "workload-retire"},
 	{"/v1/holds", "/v1/holds", "", "{\"workload\":\"ocr-agent\",\"reason\":\"court\"}", 201,
@@ -58,8 +60,8 @@ static const struct {
 		"{\"what\":\"workload\",\"id\":\"ocr-agent\"}", 200, "incident"},
 	{"/v1/incidents/{id}/close", "/v1/incidents/%s/close", incident, "{\"reason\":\"done\"}",
 		200, "incident"},
-	{"/v1/releases/{digest}/revoke", "/v1/releases/%s/revoke", release,
-		"{\"reason\":\"bad\"}", 200, "release"},
+	{"/v1/releases/{digest}/revoke", "/v1/releases/%s/revoke", release, "{\"reason\":\"bad\"}",
+		200, "release"},
 	{"/v1/hosts/{id}/quarantine", "/v1/hosts/%s/quarantine", host, "{\"reason\":\"odd\"}", 200,
 		"host-state"},
 	{"/v1/hosts/{id}/confirm", "/v1/hosts/%s/confirm", host, "{\"reason\":\"fine\"}", 200,
@@ -142,8 +144,8 @@ static void routes__each_used__its_entry_names_the_certificate(void **state)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 		(void)snprintf(path, sizeof(path), steps[i].path, steps[i].with);
 #pragma GCC diagnostic pop
-		json_t *answer = world_json(
-			&w, &w.admin, "POST", path, steps[i].body, steps[i].status);
+		json_t *answer =
+			world_json(&w, &w.admin, "POST", path, steps[i].body, steps[i].status);
 		const json_t *kept = steps[i].keep ? json_object_get(answer, steps[i].keep) : NULL;
 		if (json_is_integer(kept))
 			(void)snprintf(steps[i].into, steps[i].size, "%lld",
