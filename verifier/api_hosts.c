@@ -64,8 +64,8 @@ static json_t *token_entry(const struct inviting *i)
 	hex_encode(BYTES_OF(i->row.hash), hash);
 	if (i->row.bound)
 		hex_encode(BYTES_OF(i->row.host), host);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "event", "host-invited", "token", hash,
-		"name", i->row.name, "host", host, "expires", time_format(i->row.expires, end),
+	return json_pack("{s:s, s:s, s:s, s:s*, s:s, s:s}", "event", "host-invited", "token", hash,
+		"name", i->row.name, "host", i->row.bound ? host : NULL, "expires", time_format(i->row.expires, end),
 		"by", i->call->who.uri);
 }
 
