@@ -65,8 +65,8 @@ static json_t *token_entry(const struct inviting *i)
 	if (i->row.bound)
 		hex_encode(BYTES_OF(i->row.host), host);
 	return json_pack("{s:s, s:s, s:s, s:s*, s:s, s:s}", "event", "host-invited", "token", hash,
-		"name", i->row.name, "host", i->row.bound ? host : NULL, "expires", time_format(i->row.expires, end),
-		"by", i->call->who.uri);
+		"name", i->row.name, "host", i->row.bound ? host : NULL, "expires",
+		time_format(i->row.expires, end), "by", i->call->who.uri);
 }
 
 static bool token_work(struct store_tx *tx, void *arg, struct err *err)

@@ -190,8 +190,7 @@ static void watchdog__workers_stand_still__named(void **state)
 	watchdog_init(&dog, "1000", NULL, 1);
 	for (size_t i = 0; i < ARRAY_LEN(held); i++) {
 		held[i] = (struct held){{.run = held_run, .shed = held_run, .peer = i}};
-		assert_int_equal(
-			workers_submit(w.app->workers, &held[i].work), WORK_TAKEN);
+		assert_int_equal(workers_submit(w.app->workers, &held[i].work), WORK_TAKEN);
 	}
 	(void)usleep(50000);
 	assert_part(NULL, watchdog_look(&dog, w.app));
@@ -211,8 +210,7 @@ static void readyz__told_to_end__not_ready_and_says_so(void **state)
 	app_drain(w.app, false);
 	json_t *answer = world_json(&w, NULL, "GET", "/readyz", NULL, 503);
 	assert_string_equal(json_string_value(json_object_get(answer, "status")), "not-ready");
-	assert_true(json_is_true(
-		json_object_get(json_object_get(answer, "checks"), "draining")));
+	assert_true(json_is_true(json_object_get(json_object_get(answer, "checks"), "draining")));
 	assert_string_equal(
 		json_string_value(json_object_get(json_object_get(answer, "error"), "message")),
 		"the service is being stopped");
