@@ -4,6 +4,7 @@
 #include "verifier/http_private.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/queue.h>
 #include <unistd.h>
@@ -590,7 +591,12 @@ bool http_server_new(const struct http_config *config, struct http_server **ret,
 static void *loop_run(void *arg)
 {
 	struct http_loop *loop = arg;
+	sigset_t pipe;
 	http_listen_here(loop);
+	/* A peer that has gone is an error of write, whatever the process makes of the signal. */
+	(void)sigemptyset(&pipe);
+	(void)sigaddset(&pipe, SIGPIPE);
+	(void)pthread_sigmask(SIG_BLOCK, &pipe, NULL);
 	(void)event_base_dispatch(loop->base);
 	return NULL;
 }
