@@ -60,12 +60,12 @@ static bool log_reload(struct app *app, struct config *config, struct err *err)
 }
 
 static const struct {
-	const char *name;
+	const char *done, *refused; /* events of the log */
 	bool (*reload)(struct app *app, struct config *config, struct err *err);
 } parts[] = {
-	{"log", log_reload},
-	{"tls", tls_reload},
-	{"policy", policy_reload},
+	{"log-reloaded", "log-refused", log_reload},
+	{"tls-reloaded", "tls-refused", tls_reload},
+	{"policy-reloaded", "policy-refused", policy_reload},
 };
 
 bool app_reload(struct app *app, const char *path)
@@ -84,11 +84,11 @@ bool app_reload(struct app *app, const char *path)
 		struct err why = {0};
 		bool ok = parts[i].reload(app, &config, &why);
 		if (ok)
-			log_event(&app->log, LOG_LEVEL_INFO, "reloaded",
-				{"part", bytes_str(parts[i].name)});
+			log_event(&app->log, LOG_LEVEL_INFO, parts[i].done,
+				{"file", bytes_str(path)});
 		else
-			log_event(&app->log, LOG_LEVEL_ERROR, "reload-refused",
-				{"part", bytes_str(parts[i].name)}, {"error", bytes_str(why.text)},
+			log_event(&app->log, LOG_LEVEL_ERROR, parts[i].refused,
+				{"error", bytes_str(why.text)},
 				{"effect", BYTES_LIT("what was in force before stays so")});
 		all = all && ok;
 	}

@@ -74,20 +74,20 @@ cp "$W/second.pem" "$V/tls.pem"; cp "$W/second.key" "$V/tls.key"
 policy_write "$V/policy.yaml" 2
 kill -HUP "$VERIFIER_PID"
 until_ok served second
-until_ok grep -q 'reloaded part=policy' "$W/verifier.log"
+until_ok grep -q 'policy-reloaded' "$W/verifier.log"
 grep -q 'RELOADING=1' "$W/notified" && grep -q 'MONOTONIC_USEC=' "$W/notified" || die "systemd was not told of the reload"
 kill -0 "$STAY" || die "the connection was dropped: $(tail -1 "$W/stay.log")"
 ok "another certificate and another policy by SIGHUP, and no connection dropped"
 
 echo garbage >"$V/tls.pem"
 kill -HUP "$VERIFIER_PID"
-until_ok grep -q 'reload-refused part=tls' "$W/verifier.log"
+until_ok grep -q 'tls-refused' "$W/verifier.log"
 served second || die "the certificate before is not kept"
 expect 3 'TLS' assay-verifierd check --config "$V/verifierd.yaml"
 cp "$W/second.pem" "$V/tls.pem"
 cp "$W/tls.key.before" "$V/tls.key"
 kill -HUP "$VERIFIER_PID"
-until_ok eval '[ "$(grep -c "reload-refused part=tls" "$W/verifier.log")" = 2 ]'
+until_ok eval '[ "$(grep -c "tls-refused" "$W/verifier.log")" = 2 ]'
 served second || die "a certificate with another's key was taken"
 cp "$W/second.key" "$V/tls.key"
 echo 'listen: [' >>"$V/verifierd.yaml"
