@@ -52,30 +52,50 @@ static bool token_read(struct call *call, struct token_row *row, struct err *err
 	return true;
 }
 
+struct inviting {
+	struct call *call;
+	struct token_row row;
+};
+
+/* The entry names the token by its hash, which an enrolment's names too. */
+static json_t *token_entry(const struct inviting *i)
+{
+	char hash[2 * SHA256_LEN + 1], host[2 * HOST_ID_LEN + 1] = "", end[TIME_TEXT_MAX];
+	hex_encode(BYTES_OF(i->row.hash), hash);
+	if (i->row.bound)
+		hex_encode(BYTES_OF(i->row.host), host);
+	return json_pack("{s:s, s:s, s:s, s:s*, s:s, s:s}", "event", "host-invited", "token", hash,
+		"name", i->row.name, "host", i->row.bound ? host : NULL, "expires",
+		time_format(i->row.expires, end), "by", i->call->who.uri);
+}
+
 static bool token_work(struct store_tx *tx, void *arg, struct err *err)
 {
-	return join_token_put(tx->sql, arg, err);
+	const struct inviting *i = arg;
+	return join_token_put(tx->sql, &i->row, err) &&
+	       entry_append(i->call->app, tx, LEAF_HOST_STATE, i->row.created, token_entry(i), err);
 }
 
 /* The token is in this answer and nowhere else: the store has its hash. */
 bool serve_join_token(struct call *call, struct err *err)
 {
-	struct token_row row = {0};
+	struct inviting inviting = {.call = call};
+	struct token_row *row = &inviting.row;
 	uint8_t bytes[TOKEN_LEN];
 	char end[TIME_TEXT_MAX];
 	OWNED(buf_release) struct buf token = {0};
-	if (!token_read(call, &row, err) ||
+	if (!token_read(call, row, err) ||
 		!random_fill(call->app->random, bytes, sizeof(bytes), err))
 		return false;
 	buf_put_str(&token, TOKEN_PREFIX);
 	buf_put_base64(&token, BYTES_OF(bytes), true);
 	const char *text = buf_str(&token);
-	if (!text || !sha256_of(buf_bytes(&token), row.hash, err) ||
-		!store_run(call->app->store, token_work, &row, err))
+	if (!text || !sha256_of(buf_bytes(&token), row->hash, err) ||
+		!store_run(call->app->store, token_work, &inviting, err))
 		return text ? false : err_set(err, ERR_NOMEM, "join token");
-	call_log(call, "host-invited", bytes_str(row.name), (struct bytes){0});
+	call_log(call, "host-invited", bytes_str(row->name), (struct bytes){0});
 	return call_json(call, 201,
-		json_pack("{s:s, s:s}", "token", text, "expires", time_format(row.expires, end)),
+		json_pack("{s:s, s:s}", "token", text, "expires", time_format(row->expires, end)),
 		err);
 }
 

@@ -12,6 +12,7 @@
 #include "verifier/ledger_log.h"
 #include "verifier/log_quote.h"
 #include "verifier/log_publish.h"
+#include "verifier/metrics.h"
 #include "verifier/receipts.h"
 #include "verifier/rows.h"
 #include "verifier/token.h"
@@ -57,7 +58,14 @@ struct app {
 	struct retention *retention; /* destroys what is past its time */
 	struct shadow *shadow; /* judges stored decisions by other policies */
 	SSL_CTX *tls;
+	struct app_metrics *counted; /* app_metrics.c */
+	struct metrics *metrics; /* its counters */
+	struct metrics_server *metrics_server; /* NULL: no metrics_listen */
+	const int *sockets; /* app_options */
+	size_t socket_count;
+	int metrics_socket;
 	struct http_server *server;
+	atomic_bool draining; /* not ready any more, by order */
 	struct http_route *routes; /* the table, in the front's words */
 };
 
@@ -69,12 +77,26 @@ struct app_options {
 	/* Everything is read and judged but the database, which is left alone: an older program may
 	 * be at work on it. Nothing can be served then. */
 	bool check;
+	/* Listening sockets that were handed over, instead of the configured address; borrowed until app_close. */
+	const int *sockets;
+	size_t socket_count;
+	int metrics_socket; /* likewise, for metrics; 0: none */
 };
 /* Everything but the listening: keys, store, policy, workers. The configuration is handed over. */
 must_use bool app_open(struct config *config, const struct app_options *options, struct app **ret,
 	struct err *err);
 must_use bool app_listen(struct app *app, struct err *err);
 uint16_t app_port(const struct app *app);
+/* app_reload.c: TLS certificate, key and client CAs, the policy file and the log level are read again from the file at `path`.
+ * Each part that cannot be used is logged and stays as it was. False: one of them was. */
+bool app_reload(struct app *app, const char *path);
+/* The TLS context of a configuration: certificate, key, and the CAs of clients. */
+must_use bool app_tls_load(const struct config *config, SSL_CTX **ret, struct err *err);
+/* From now on not ready; last: nothing new is accepted either. */
+void app_drain(struct app *app, bool last);
+/* Requests begun and not answered. */
+unsigned app_busy(const struct app *app);
+
 /* Stops listening, finishes what is under way, closes the store. */
 void app_close(struct app **app);
 
@@ -118,6 +140,8 @@ struct route {
 	/* Having returned true, serve has handed the call to whoever ends it, with call_answer or
 	 * call_refuse. */
 	bool later;
+	/* Served on the connection's own loop, without waiting for anybody: it must not block. */
+	bool at_once;
 };
 struct call {
 	struct work work;

@@ -57,6 +57,10 @@ struct config {
 				    default 7 days */
 	unsigned full_appraisal_every; /* renewals of one instance; default 512 */
 	unsigned connections_max, connections_per_peer; /* 0: the front's defaults */
+	/* Seconds: that a request may wait for a worker (2), be worked on (60), that answers still come from a service that
+	 * says it is not ready (0), and that what is under way may take then (20). */
+	int64_t queue_wait_max, work_max, drain_notice, drain_max;
+	char *metrics_listen; /* "127.0.0.1:9464" or "unix:/path"; NULL: no metrics are served */
 	struct config_namespace *namespaces; /* whose Pods are admitted, into which environment */
 	size_t namespace_count;
 	enum config_nodes admission_nodes;

@@ -33,6 +33,7 @@ struct decision {
 	struct app *app;
 	unsigned attempt;
 	uint64_t started_ms;
+	uint64_t stage_us; /* when the stage it is in began */
 
 	/* open */
 	struct evidence evidence; /* borrows from the request's body */
@@ -106,6 +107,9 @@ must_use bool decide_rollout_count(struct decision *d, struct store_tx *tx, stru
 must_use bool decide_answer(struct decision *d, struct err *err);
 void decide_log(const struct decision *d);
 void decide_log_halt(const struct decision *d);
+/* decide_metrics.c: the stage is over, and the next begins; the decision is counted. */
+void decide_stage(struct decision *d, enum metric_stage stage);
+void decide_count(const struct decision *d);
 
 /* From where on the verifier wants the logs of an instance's next evidence: their beginning when
  * there is nothing to stand on, or a full appraisal is due again (config.full_appraisal_every);

@@ -105,6 +105,7 @@ bool serve_challenge(struct call *call, struct err *err)
 		offer_logs(call->app, &rows.instance, &rows.host, rows.counter, &offer);
 	else
 		offer_from(policy->policy, NULL, &offer);
+	metric_add(call->app->metrics, METRIC_CHALLENGES, 0, 1);
 	call->status = 200;
 	call->type = MEDIA_MESSAGE;
 	return challenge_offer_encode(&offer, &call->reply, err);
@@ -203,6 +204,7 @@ void decide_log(const struct decision *d)
 	(void)snprintf(ms, sizeof(ms), "%llu",
 		(unsigned long long)(clock_monotonic_ms(d->app->clock) - d->started_ms));
 	log_event(&d->app->log, v->trusted ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "decision",
+		{"request", bytes_str(http_request_id(d->call->exchange))},
 		{"outcome", bytes_str(v->trusted ? "trusted" : "untrusted")},
 		{"host", bytes_str(host)}, {"instance", bytes_str(instance)},
 		{"workload", d->claims.workload},

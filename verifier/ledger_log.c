@@ -318,3 +318,27 @@ bool ledger_log_fresh(struct ledger_log *log, int64_t now, struct err *err)
 		       "feed` running?",
 		       (long long)log->quorum_age);
 }
+
+static uint64_t seen_since(const struct ledger_log *log, int64_t time)
+{
+	uint64_t seen = 0;
+	for (size_t i = 0; i < log->policy->witness_count; i++)
+		if (log->witnesses >> i & 1 && log->times[i] >= log->started &&
+			log->times[i] >= time)
+			seen |= UINT64_C(1) << i;
+	return seen;
+}
+
+int64_t ledger_log_seen(struct ledger_log *log)
+{
+	int64_t best = 0;
+	if (!log->policy)
+		return 0;
+	(void)pthread_mutex_lock(&log->lock);
+	for (size_t i = 0; i < log->policy->witness_count; i++)
+		if (log->times[i] > best &&
+			tlog_policy_quorum(log->policy, seen_since(log, log->times[i])))
+			best = log->times[i];
+	(void)pthread_mutex_unlock(&log->lock);
+	return best;
+}

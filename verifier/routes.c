@@ -25,8 +25,9 @@
 	}
 
 const struct route app_routes[] = {
-	GET("/healthz", 0, serve_health),
-	GET("/readyz", 0, serve_ready),
+	/* Never behind anything else: who asks wants to know just that. */
+	{.method = HTTP_GET, .pattern = "/healthz", .serve = serve_health, .at_once = true},
+	{.method = HTTP_GET, .pattern = "/readyz", .serve = serve_ready, .at_once = true},
 	GET("/v1/bundle", 0, serve_bundle),
 	GET("/v1/jwks", 0, serve_jwks),
 	GET("/v1/whoami", ROLE_ANY_CERTIFICATE, serve_whoami),

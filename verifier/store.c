@@ -61,6 +61,13 @@ void store_tree(struct store *store, struct store_tree *ret)
 	(void)pthread_mutex_unlock(&store->lock);
 }
 
+void store_look(struct store *store, struct store_state *ret)
+{
+	(void)pthread_mutex_lock(&store->lock);
+	*ret = (struct store_state){.queued = store->queued, .batches = store->batches};
+	(void)pthread_mutex_unlock(&store->lock);
+}
+
 bool store_ready(struct store *store)
 {
 	(void)pthread_mutex_lock(&store->lock);
@@ -113,6 +120,9 @@ bool store_open(const struct store_config *config, struct store **ret, struct er
 	store->clock = config->clock;
 	store->seal = config->seal;
 	store->seal_arg = config->seal_arg;
+	store->wait_max_ms = config->wait_max_ms;
+	store->observe = config->observe;
+	store->observe_arg = config->observe_arg;
 	store->last = &store->first;
 	store->location = bytes_strdup(bytes_str(config->location));
 	if (!store->location || !locks_init(store)) {

@@ -43,6 +43,11 @@ struct store_config {
 	 * note over the tree. NULL: nothing is signed. */
 	bool (*seal)(void *arg, const struct store_tree *tree, struct buf *note, struct err *err);
 	void *seal_arg;
+	/* A job that has waited longer for its transaction is refused with ERR_BUSY and not run; 0: without end. */
+	unsigned wait_max_ms;
+	/* On the writer's thread after each transaction: jobs in it, microseconds it took. NULL: nobody counts. */
+	void (*observe)(void *arg, size_t jobs, uint64_t us, bool committed);
+	void *observe_arg;
 };
 /* Makes or migrates the schema, opens the keys of contents, seals what is in clear and starts the
  * writer. A schema newer than this program is refused. ERR_CONFIG: not the content key that this
@@ -55,6 +60,11 @@ bool store_ready(struct store *store);
 
 /* For what is sealed ahead of its job (leaf_seal). */
 struct vault *store_vault(struct store *store);
+struct store_state {
+	size_t queued; /* jobs that wait for the writer */
+	uint64_t batches; /* transactions tried since the opening */
+};
+void store_look(struct store *store, struct store_state *ret);
 
 /* As of the last commit. */
 void store_tree(struct store *store, struct store_tree *ret);

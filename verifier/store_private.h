@@ -13,6 +13,7 @@ struct store_job {
 	store_done done;
 	void *arg;
 	bool repeatable, failed;
+	uint64_t queued_us;
 	struct err err;
 };
 
@@ -27,6 +28,9 @@ struct store {
 	const struct clock *clock;
 	bool (*seal)(void *arg, const struct store_tree *tree, struct buf *note, struct err *err);
 	void *seal_arg;
+	unsigned wait_max_ms;
+	void (*observe)(void *arg, size_t jobs, uint64_t us, bool committed);
+	void *observe_arg;
 	char *location;
 	struct vault *vault; /* every connection's */
 	struct sql *writer; /* the writer thread's alone; NULL after a failed commit */
@@ -37,6 +41,7 @@ struct store {
 	pthread_t thread;
 	struct store_job *first, **last;
 	size_t queued;
+	uint64_t batches;
 	bool ready, closing;
 	struct store_tree tree;
 };

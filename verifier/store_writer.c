@@ -9,6 +9,13 @@
 #define WRITER_STACK    (512u << 10)
 #define REOPEN_AFTER_MS 500
 
+static uint64_t now_us(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 /* ---- one batch ---- */
 
 /* The edge is read back in every transaction: what is in the database counts, not what this process
@@ -69,12 +76,24 @@ static bool tx_commit(struct store *store, struct store_tx *tx, struct err *err)
 	return (!tx->edge_changed || tree_put(store, tx, err)) && store->ops->commit(tx->sql, err);
 }
 
+/* Whoever asked for it has been told meanwhile that there was no answer. */
+static bool too_late(const struct store *store, const struct store_job *job)
+{
+	return store->wait_max_ms > 0 && job->queued_us > 0 &&
+	       now_us() - job->queued_us > (uint64_t)store->wait_max_ms * 1000;
+}
+
 /* False: the whole transaction is lost. A job that merely failed is undone alone. */
 static bool job_run(
 	struct store *store, struct store_tx *tx, struct store_job *job, struct err *err)
 {
 	struct tree_edge edge = tx->edge;
 	bool edge_changed = tx->edge_changed;
+	if (too_late(store, job)) {
+		job->failed = true;
+		(void)err_set(&job->err, ERR_BUSY, "the store is busy; nothing was decided");
+		return true;
+	}
 	if (!store->ops->savepoint(tx->sql, err))
 		return false;
 	if (job->work(tx, job->arg, &job->err))
@@ -178,6 +197,7 @@ static void publish(struct store *store, bool ready, const struct store_tx *tx)
 	bool rooted = ready && tree_root(&tx->edge, tree.root, NULL);
 	(void)pthread_mutex_lock(&store->lock);
 	store->ready = ready;
+	store->batches++;
 	if (rooted)
 		store->tree = tree;
 	(void)pthread_mutex_unlock(&store->lock);
@@ -197,6 +217,10 @@ static bool batch_commit(struct store *store, struct store_job *batch)
 {
 	struct store_tx tx = {0};
 	struct err err = {0};
+	uint64_t began = now_us();
+	size_t jobs = 0;
+	for (const struct store_job *job = batch; job; job = job->next)
+		jobs++;
 	bool ok = batch_run(store, batch, &tx, &err);
 	if (!ok && store->writer) {
 		/* Whatever state that connection is in, it is not asked again: what a failed fsync
@@ -206,6 +230,8 @@ static bool batch_commit(struct store *store, struct store_job *batch)
 	}
 	scrub(store);
 	publish(store, ok, &tx);
+	if (store->observe)
+		store->observe(store->observe_arg, jobs, now_us() - began, ok);
 	if (!ok && err.code != ERR_NOMEM)
 		err.code = ERR_STORE;
 	batch_finish(batch, ok ? NULL : &err);
@@ -328,6 +354,7 @@ static void submit(struct store *store, const struct store_job *wanted)
 		return;
 	}
 	*job = *wanted;
+	job->queued_us = now_us();
 	(void)pthread_mutex_lock(&store->lock);
 	bool taken = !store->closing && store->queued < STORE_QUEUE_MAX;
 	if (taken) {
