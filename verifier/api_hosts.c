@@ -168,10 +168,13 @@ static const struct transition {
 	enum host_state to;
 	unsigned from; /* bit per state */
 	const char *event;
-} confirming = {HOST_ACTIVE, 1u << HOST_PENDING | 1u << HOST_QUARANTINED, "host-confirmed"},
-  quarantining = {HOST_QUARANTINED, 1u << HOST_PENDING | 1u << HOST_ACTIVE, "host-quarantined"},
+	enum revocation_reason why; /* of its credentials */
+} confirming = {HOST_ACTIVE, 1u << HOST_PENDING | 1u << HOST_QUARANTINED, "host-confirmed",
+	REVOKED_UNSPECIFIED},
+  quarantining = {HOST_QUARANTINED, 1u << HOST_PENDING | 1u << HOST_ACTIVE, "host-quarantined",
+	  REVOKED_PRIVILEGE},
   retiring = {HOST_RETIRED, 1u << HOST_PENDING | 1u << HOST_ACTIVE | 1u << HOST_QUARANTINED,
-	  "host-retired"};
+	  "host-retired", REVOKED_CESSATION};
 
 struct change {
 	struct call *call;
@@ -196,7 +199,7 @@ static bool change_work(struct store_tx *tx, void *arg, struct err *err)
 			host_state_name(row.state), host_state_name(c->transition->to));
 	if (!host_set_state(tx->sql, c->id, row.version, c->transition->to, err) ||
 		(c->transition->to != HOST_ACTIVE &&
-			!credentials_revoke_host(tx->sql, c->id, c->now, err)))
+			!credentials_revoke_host(tx->sql, c->id, c->now, c->transition->why, err)))
 		return false;
 	hex_encode(BYTES_OF(c->id), host);
 	return entry_append(c->call->app, tx, LEAF_HOST_STATE, c->now,

@@ -6,6 +6,7 @@
 
 #include <openssl/ssl.h>
 #include "verifier/retention.h"
+#include "verifier/revocation.h"
 #include "verifier/shadow.h"
 
 #include <stdlib.h>
@@ -107,6 +108,7 @@ bool app_open(
 	}
 	if (!store_load(app, options->sql, err) || !app_policy_load(app, err) ||
 		!app_staged_load(app, err) || !shadow_new(app, &app->shadow, err) ||
+		!revocation_start(app, &app->revocation, err) ||
 		!retention_start(app, &app->retention, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store,
@@ -178,6 +180,7 @@ void app_close(struct app **app)
 	log_publisher_stop(&self->publisher);
 	store_close(&self->store);
 	key_unref(&self->content_key);
+	revocation_stop(&self->revocation);
 	receipt_signer_release(&self->receipts);
 	ledger_log_release(&self->ledger_log);
 	/* The writer's last completions have woken it. */

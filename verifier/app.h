@@ -34,6 +34,8 @@ struct policy_ref {
 };
 void policy_ref_drop(struct policy_ref **ref); /* cleanup; NULL is fine */
 
+struct revocation;
+
 struct app {
 	struct config config;
 	const struct clock *clock;
@@ -54,6 +56,7 @@ struct app {
 	struct policy_ref *staged; /* NULL: none */
 	int64_t staged_seq; /* its row */
 	struct retention *retention; /* destroys what is past its time */
+	struct revocation *revocation; /* what is published of revoked credentials */
 	struct shadow *shadow; /* judges stored decisions by other policies */
 	SSL_CTX *tls;
 	struct http_server *server;
@@ -250,6 +253,10 @@ bool serve_incident_close(struct call *call, struct err *err);
 bool serve_incident(struct call *call, struct err *err);
 bool serve_incidents(struct call *call, struct err *err);
 bool serve_entry(struct call *call, struct err *err);
+bool serve_crl(struct call *call, struct err *err);
+bool serve_ocsp(struct call *call, struct err *err);
+bool serve_ocsp_get(struct call *call, struct err *err);
+bool serve_status_list(struct call *call, struct err *err);
 bool serve_record_receipt(struct call *call, struct err *err);
 bool serve_record_proof(struct call *call, struct err *err);
 bool serve_record_statement(struct call *call, struct err *err);

@@ -96,6 +96,7 @@ static bool put_credentials(struct decision *d, struct store_tx *tx, struct err 
 			.kind = d->kinds[i],
 			.issued = d->context.now,
 			.not_after = d->credentials[i].not_after,
+			.status = d->credentials[i].status,
 		};
 		memcpy(row.serial, d->credentials[i].serial, sizeof(row.serial));
 		memcpy(row.host, d->host.id, sizeof(row.host));
@@ -166,7 +167,8 @@ static bool quarantine(struct decision *d, struct store_tx *tx, struct err *err)
 	hex_encode(BYTES_OF(d->host.id), host);
 	d->quarantined = true;
 	return host_set_state(tx->sql, d->host.id, d->host.version, HOST_QUARANTINED, err) &&
-	       credentials_revoke_host(tx->sql, d->host.id, d->context.now, err) &&
+	       credentials_revoke_host(
+		       tx->sql, d->host.id, d->context.now, REVOKED_KEY_COMPROMISE, err) &&
 	       entry_append(d->app, tx, LEAF_HOST_STATE, d->context.now,
 		       json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "host-state", "host", host,
 			       "state", host_state_name(HOST_QUARANTINED), "by", "verifier",
@@ -187,8 +189,9 @@ static bool commit_refused(struct decision *d, struct store_tx *tx, struct err *
 		state = INSTANCE_ENDED;
 	else if (!decide_harmless(&d->verdict))
 		state = INSTANCE_REFUSED;
-	if (state != INSTANCE_TRUSTED && !credentials_revoke_instance(tx->sql, d->host.id,
-						 d->challenge.instance, d->context.now, err))
+	if (state != INSTANCE_TRUSTED &&
+		!credentials_revoke_instance(tx->sql, d->host.id, d->challenge.instance,
+			d->context.now, ended ? REVOKED_CESSATION : REVOKED_PRIVILEGE, err))
 		return false;
 	return put_instance(d, tx, state, err) && (!ended || end_instance(d, tx, err));
 }

@@ -379,7 +379,7 @@ const char *http_path_param(const struct http_exchange *exchange, size_t i)
 const char *http_query(const struct http_exchange *exchange, const char *name)
 {
 	const char *value = evhttp_find_header(&exchange->query, name);
-	return value && strlen(value) < HTTP_PARAM_MAX ? value : NULL;
+	return value && strlen(value) < HTTP_SEGMENT_MAX ? value : NULL;
 }
 
 const char *http_header(const struct http_exchange *exchange, const char *name)

@@ -16,7 +16,8 @@
 
 #include <openssl/types.h>
 
-#define HTTP_PARAM_MAX   128
+#define HTTP_SEGMENT_MAX 128
+#define HTTP_PARAM_MAX   384 /* of the rest of a path */
 #define HTTP_HEADERS_MAX 64
 
 enum http_method { HTTP_GET = 1, HTTP_POST = 2 };
@@ -27,7 +28,7 @@ struct http_server;
 struct http_route {
 	enum http_method method;
 	const char *
-		pattern; /* "/v1/hosts/{id}/confirm"; {…} matches one segment of 1..127 unreserved characters, {…*} at the end all segments that are left */
+		pattern; /* "/v1/hosts/{id}/confirm"; {…} matches one segment of 1..127 unreserved characters, {…*} at the end all segments that are left, of such characters and % + =, at most 383 */
 	unsigned roles; /* bit mask handed to the authorize callback; 0 = anyone */
 	size_t body_max; /* bytes; 0 = no body allowed */
 	const char *content_type; /* demanded of the body; NULL when there is none */

@@ -114,7 +114,7 @@ static bool roll_back_allowed(struct store_tx *tx, const struct rollout_row *row
 static bool taken_back(
 	struct store_tx *tx, const struct rollout_row *row, int64_t now, struct err *err)
 {
-	return credentials_revoke_release(tx->sql, row->release_new, now, err) &&
+	return credentials_revoke_release(tx->sql, row->release_new, now, REVOKED_PRIVILEGE, err) &&
 	       instances_refuse_release(tx->sql, row->release_new, err);
 }
 

@@ -5,6 +5,7 @@
 #include "verifier/admission.h"
 #include "verifier/app.h"
 #include "verifier/incidents.h"
+#include "verifier/revocation.h"
 
 #define JSON_TYPE      "application/json"
 #define JSON_MAX       (16u << 10)
@@ -128,6 +129,12 @@ const struct route app_routes[] = {
 	GET("/log/proof/{leaf}", 0, serve_log_proof),
 	GET("/log/consistency/{size}", 0, serve_log_consistency),
 	GET("/log/receipt-key", 0, serve_receipt_key),
+
+	/* So is what was revoked: whoever is shown a credential may ask. */
+	GET("/crl", 0, serve_crl),
+	POST("/ocsp", 0, MEDIA_OCSP_REQUEST, OCSP_REQUEST_MAX, serve_ocsp),
+	GET("/ocsp/{request*}", 0, serve_ocsp_get),
+	GET("/status/{list}", 0, serve_status_list),
 };
 
 size_t app_route_count(void)

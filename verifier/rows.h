@@ -10,6 +10,7 @@
 
 #include "ledger/tile.h"
 #include "policy/policy.h"
+#include "crypto/revocation.h"
 #include "verifier/store.h"
 
 #define ROW_NAME_MAX   65 /* text_is_name, and a NUL */
@@ -251,20 +252,23 @@ struct credential_row {
 	uint8_t host[HOST_ID_LEN], instance[INSTANCE_ID_LEN];
 	uint8_t spki[SHA256_LEN];
 	int64_t issued, not_after, revoked;
+	enum revocation_reason reason; /* of what is revoked */
+	int64_t status; /* of a token: its place in the status lists, from 1; 0: none */
 };
 must_use bool credential_insert(struct sql *sql, const struct credential_row *row, struct err *err);
 must_use bool credential_get(struct sql *sql, const char *serial, struct credential_row *ret,
 	bool *ret_found, struct err *err);
-/* Puts what is still valid on the revocation list: of a host, of one instance, of a workload, of a
- * release. */
-must_use bool credentials_revoke_host(
-	struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now, struct err *err);
+/* rows_revocation.c: puts what is still valid on the revocation lists: of a host, of one instance, of a
+ * workload, of a release. The sequence that lists are made by moves on when anything was. */
+must_use bool credentials_revoke_host(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now,
+	enum revocation_reason reason, struct err *err);
 must_use bool credentials_revoke_instance(struct sql *sql, const uint8_t host[HOST_ID_LEN],
-	const uint8_t instance[INSTANCE_ID_LEN], int64_t now, struct err *err);
-must_use bool credentials_revoke_workload(
-	struct sql *sql, struct bytes workload, int64_t now, struct err *err);
-must_use bool credentials_revoke_release(
-	struct sql *sql, const uint8_t release[SHA256_LEN], int64_t now, struct err *err);
+	const uint8_t instance[INSTANCE_ID_LEN], int64_t now, enum revocation_reason reason,
+	struct err *err);
+must_use bool credentials_revoke_workload(struct sql *sql, struct bytes workload, int64_t now,
+	enum revocation_reason reason, struct err *err);
+must_use bool credentials_revoke_release(struct sql *sql, const uint8_t release[SHA256_LEN],
+	int64_t now, enum revocation_reason reason, struct err *err);
 
 /* ---- objects, leaves, records ---- */
 

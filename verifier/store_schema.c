@@ -308,6 +308,19 @@ static const char schema_retention[] =
 	"CREATE TRIGGER record_gone_kept BEFORE DELETE ON record_gone BEGIN SELECT RAISE(ABORT, "
 	"'what has gone stays gone'); END;";
 
+/* What is published of revoked credentials. */
+static const char schema_revocation[] =
+	"ALTER TABLE credentials ADD COLUMN reason INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE credentials ADD COLUMN status INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX credentials_revoked ON credentials(not_after) WHERE revoked>0;"
+	"CREATE INDEX credentials_status ON credentials(status) WHERE revoked>0 AND status>0;"
+	"CREATE TABLE revocation(id INTEGER PRIMARY KEY CHECK(id=1), sequence INTEGER NOT NULL, "
+	"lists INTEGER NOT NULL) STRICT;"
+	"INSERT INTO revocation(id, sequence, lists) VALUES(1, 1, 0);"
+	"CREATE TABLE crls(issuer BLOB PRIMARY KEY NOT NULL, number INTEGER NOT NULL, sequence "
+	"INTEGER NOT NULL, made INTEGER NOT NULL, until INTEGER NOT NULL, der BLOB NOT NULL) "
+	"STRICT;";
+
 static bool meta_make(struct sql *sql, struct err *err)
 {
 	static const uint8_t none[SHA256_LEN];
@@ -337,6 +350,7 @@ static const struct {
 	{schema_entries, entry_subjects_fill},
 	{schema_contents, NULL},
 	{schema_retention, retention_fill},
+	{schema_revocation, NULL},
 };
 
 int store_schema_version(void)
