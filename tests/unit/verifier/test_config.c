@@ -298,6 +298,7 @@ int main(void)
 		cmocka_unit_test_teardown(config__policy_keys__taken, teardown),
 		cmocka_unit_test_teardown(
 			P6__policy_keys_that_make_no_threshold__refused, teardown),
+		cmocka_unit_test(config__public_url__taken_or_refused),
 		cmocka_unit_test_teardown(config__tls_key_that_is_no_file__refused, teardown),
 		cmocka_unit_test_teardown(config__missing_file__refused, teardown),
 		cmocka_unit_test_teardown(config__as_init_writes_it__read, teardown),
