@@ -69,8 +69,8 @@ static bool extensions_check(struct ocsp_request *request, struct err *err)
 {
 	for (int i = 0; i < OCSP_REQUEST_get_ext_count(request->der); i++) {
 		X509_EXTENSION *extension = OCSP_REQUEST_get_ext(request->der, i);
-		bool nonce = OBJ_obj2nid(X509_EXTENSION_get_object(extension)) ==
-			     NID_id_pkix_OCSP_Nonce;
+		bool nonce =
+			OBJ_obj2nid(X509_EXTENSION_get_object(extension)) == NID_id_pkix_OCSP_Nonce;
 
 		if (nonce && request->nonce)
 			return err_set(err, ERR_FORMAT, "OCSP request: nonce: there twice");
@@ -112,7 +112,8 @@ static void serial_take(OCSP_CERTID *id, const struct cert *issuer, char out[SER
 	if (!of_issuer(id, issuer) || !serial || ASN1_STRING_type(serial) != V_ASN1_INTEGER ||
 		ASN1_STRING_length(serial) * 2 >= (int)SERIAL_HEX_MAX)
 		return;
-	hex_encode(bytes_of(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial)), out);
+	hex_encode(
+		bytes_of(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial)), out);
 }
 
 bool ocsp_request_parse(
@@ -179,13 +180,12 @@ static bool put_answer(OCSP_BASICRESP *basic, OCSP_CERTID *id, const struct ocsp
 	ASN1_TIME *time = ASN1_GENERALIZEDTIME_set(NULL, (time_t)answer->revoked);
 	int reason = answer->reason == REVOKED_UNSPECIFIED ? -1 : (int)answer->reason;
 
-	return time && OCSP_basic_add1_status(basic, id, statuses[answer->status],
-			       revoked ? reason : -1, revoked ? time : NULL, this_update,
-			       next_update) != NULL;
+	return time &&
+	       OCSP_basic_add1_status(basic, id, statuses[answer->status], revoked ? reason : -1,
+		       revoked ? time : NULL, this_update, next_update) != NULL;
 }
 
-static bool response_put(int status, OCSP_BASICRESP *basic, struct buf *out,
-	struct err *err)
+static bool response_put(int status, OCSP_BASICRESP *basic, struct buf *out, struct err *err)
 {
 	OWNED(response_free) OCSP_RESPONSE *response = OCSP_response_create(status, basic);
 	uint8_t *der = NULL;

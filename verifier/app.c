@@ -5,6 +5,7 @@
 #include "base/file.h"
 
 #include <openssl/ssl.h>
+#include "verifier/leases.h"
 #include "verifier/retention.h"
 #include "verifier/revocation.h"
 #include "verifier/shadow.h"
@@ -109,6 +110,7 @@ bool app_open(
 	if (!store_load(app, options->sql, err) || !app_policy_load(app, err) ||
 		!app_staged_load(app, err) || !shadow_new(app, &app->shadow, err) ||
 		!revocation_start(app, &app->revocation, err) ||
+		!leases_start(app, &app->leases, err) ||
 		!retention_start(app, &app->retention, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store,
@@ -175,6 +177,7 @@ void app_close(struct app **app)
 		http_server_stop(self->server);
 	workers_free(&self->workers);
 	retention_stop(&self->retention);
+	leases_stop(&self->leases);
 	if (self->shadow)
 		shadow_stop(self->shadow);
 	log_publisher_stop(&self->publisher);

@@ -55,7 +55,8 @@ void revocation_stop(struct revocation **revocation);
 /* The list as of now, DER, appended. */
 must_use bool revocation_crl(struct app *app, struct buf *out, struct err *err);
 /* revocation_ocsp.c: the answer to a request, appended; what cannot be answered is answered by a fault of OCSP's own. */
-must_use bool revocation_ocsp(struct app *app, struct bytes request, struct buf *out, struct err *err);
+must_use bool revocation_ocsp(
+	struct app *app, struct bytes request, struct buf *out, struct err *err);
 must_use bool revocation_responder_make(struct revocation *r, int64_t now, struct err *err);
 void revocation_ocsp_release(struct revocation *r);
 /* revocation_status.c: a place for a token that is about to be signed; 0 where tokens do not name one (no public_url). Runs a

@@ -49,8 +49,8 @@ static struct ocsp_kept *place_of(struct revocation *r, const uint8_t digest[SHA
 	return &r->ocsp_kept[digest[0] % OCSP_KEPT_MAX];
 }
 
-static bool kept_find(struct revocation *r, const uint8_t digest[SHA256_LEN], int64_t sequence,
-	struct buf *out)
+static bool kept_find(
+	struct revocation *r, const uint8_t digest[SHA256_LEN], int64_t sequence, struct buf *out)
 {
 	(void)pthread_mutex_lock(&r->ocsp_lock);
 	const struct ocsp_kept *kept = place_of(r, digest);
@@ -81,8 +81,7 @@ static void kept_put(struct revocation *r, const uint8_t digest[SHA256_LEN], int
 /* ---- one answer ---- */
 
 /* A serial that was never issued here is unknown, not good: a certificate by a stolen key has no row. */
-static bool judge(
-	struct sql *sql, const char *serial, struct ocsp_answer *ret, struct err *err)
+static bool judge(struct sql *sql, const char *serial, struct ocsp_answer *ret, struct err *err)
 {
 	struct credential_row row = {0};
 	bool found = false;
@@ -105,8 +104,8 @@ struct ocsp_view {
 	bool known; /* every one of them */
 };
 
-static bool judge_all(struct app *app, const struct ocsp_request *request, struct ocsp_view *ret,
-	struct err *err)
+static bool judge_all(
+	struct app *app, const struct ocsp_request *request, struct ocsp_view *ret, struct err *err)
 {
 	struct sql *sql = NULL;
 	if (!store_read(app->store, &sql, err))

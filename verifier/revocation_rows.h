@@ -23,8 +23,8 @@ must_use bool status_list_bits(
 
 /* Certificates that are revoked and end later than `after`. The caller frees. ERR_LIMIT beyond CRL_ENTRIES_MAX. */
 #define CRL_ENTRIES_MAX 1000000u
-must_use bool revoked_certificates(struct sql *sql, int64_t after, struct crl_entry **ret,
-	size_t *ret_count, struct err *err);
+must_use bool revoked_certificates(
+	struct sql *sql, int64_t after, struct crl_entry **ret, size_t *ret_count, struct err *err);
 
 struct crl_row {
 	int64_t number; /* 0: none yet */

@@ -73,7 +73,8 @@ static bool bits_text(const uint8_t bits[STATUS_LIST_LEN / 8], struct buf *out, 
 {
 	uLongf len = compressBound(STATUS_LIST_LEN / 8);
 	OWNED(free_ptr) uint8_t *packed = malloc(len);
-	if (!packed || compress2(packed, &len, bits, STATUS_LIST_LEN / 8, Z_BEST_COMPRESSION) != Z_OK)
+	if (!packed ||
+		compress2(packed, &len, bits, STATUS_LIST_LEN / 8, Z_BEST_COMPRESSION) != Z_OK)
 		return err_set(err, ERR_NOMEM, "status list");
 	buf_put_base64(out, bytes_of(packed, len), true);
 	return buf_str(out) || err_set(err, ERR_NOMEM, "status list");
@@ -86,14 +87,14 @@ static bool list_sign(struct app *app, int64_t list, int64_t now,
 	OWNED(buf_release) struct buf uri = {0};
 	OWNED(buf_release) struct buf text = {0};
 	OWNED(json_release) json_t *claims = NULL;
-	int64_t lifetime = app->config.revocation_lifetime;
+	json_int_t lifetime = app->config.revocation_lifetime, begin = now;
 	buf_printf(&uri, "%s/status/%lld", app->config.public_url, (long long)list);
 	if (!buf_str(&uri) || !bits_text(bits, &lst, err))
 		return err_set(err, ERR_NOMEM, "status list");
-	claims = json_pack("{s:s, s:s, s:I, s:I, s:I, s:{s:i, s:s}}", "iss",
-		app->config.verifier_id, "sub", buf_str(&uri), "iat", (json_int_t)now, "exp",
-		(json_int_t)(now + lifetime), "ttl", (json_int_t)(lifetime / 2), "status_list",
-		"bits", 1, "lst", buf_str(&lst));
+	claims =
+		json_pack("{s:s, s:s, s:I, s:I, s:I, s:{s:i, s:s}}", "iss", app->config.verifier_id,
+			"sub", buf_str(&uri), "iat", begin, "exp", begin + lifetime, "ttl",
+			lifetime / 2, "status_list", "bits", 1, "lst", buf_str(&lst));
 	if (!claims)
 		return err_set(err, ERR_NOMEM, "status list");
 	return json_write(claims, false, &text, err) &&

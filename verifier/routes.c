@@ -53,6 +53,9 @@ const struct route app_routes[] = {
 	POST("/v1/hosts/{id}/retire", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_retire),
 	POST("/v1/hosts/{id}/attributes", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_attributes),
 
+	GET("/v1/instances", READERS, serve_instances),
+	GET("/v1/instances/{host}/{instance}", READERS, serve_instance),
+
 	POST("/v1/workloads", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_add),
 	GET("/v1/workloads", EVERY_OPERATOR, serve_workloads),
 	GET("/v1/workloads/{name}", EVERY_OPERATOR, serve_workload),

@@ -40,6 +40,7 @@ struct host_row {
 	uint64_t seen_index; /* ledger index of the decision that accepted it */
 	uint32_t reset_count, restart_count;
 	uint64_t clock, firmware_version;
+	uint8_t boot_id[16]; /* zeros: not known */
 };
 void host_row_release(struct host_row *row);
 must_use bool host_get(struct sql *sql, const uint8_t id[HOST_ID_LEN], struct host_row *ret,
@@ -217,6 +218,8 @@ struct instance_row {
 	uint8_t release[SHA256_LEN];
 	enum instance_state state;
 	int64_t version, created, renewed;
+	int64_t lease; /* when what was last decided is not believed any more */
+	int64_t told; /* enum instance_view (leases.h): what its history says of its lease */
 	struct policy_state policy_state; /* zero: nothing to stand on */
 };
 must_use bool instance_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],

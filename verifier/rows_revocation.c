@@ -14,9 +14,9 @@ static bool revoke(struct sql *sql, const char *text, const struct sql_value *ar
 {
 	int64_t changed = 0;
 	return sql_exec(sql, text, args, count, &changed, err) &&
-	       (changed == 0 || sql_exec(sql,
-					"UPDATE revocation SET sequence=sequence+1 WHERE id=1",
-					SQL_NO_ARGS, NULL, err));
+	       (changed == 0 ||
+		       sql_exec(sql, "UPDATE revocation SET sequence=sequence+1 WHERE id=1",
+			       SQL_NO_ARGS, NULL, err));
 }
 
 bool credentials_revoke_host(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now,
@@ -138,8 +138,8 @@ static bool entry_add(struct entries *entries, const struct sql_query *q, struct
 	return sql_text(q, 0, "serial", entry->serial, sizeof(entry->serial), err);
 }
 
-bool revoked_certificates(struct sql *sql, int64_t after, struct crl_entry **ret, size_t *ret_count,
-	struct err *err)
+bool revoked_certificates(
+	struct sql *sql, int64_t after, struct crl_entry **ret, size_t *ret_count, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	OWNED(entries_release) struct entries entries = {0};

@@ -173,8 +173,7 @@ static void points__uri__read_back_by_openssl(void **state)
 	at = points.data;
 	found = d2i_CRL_DIST_POINTS(NULL, &at, (long)points.len);
 	assert_int_equal(sk_DIST_POINT_num(found), 1);
-	text = sk_GENERAL_NAME_value(
-		sk_DIST_POINT_value(found, 0)->distpoint->name.fullname, 0)
+	text = sk_GENERAL_NAME_value(sk_DIST_POINT_value(found, 0)->distpoint->name.fullname, 0)
 		       ->d.uniformResourceIdentifier;
 	assert_string_equal((const char *)ASN1_STRING_get0_data(text), uri);
 	at = access.data;
@@ -200,8 +199,8 @@ static struct buf request_of(
 	struct buf out = {0};
 
 	for (size_t i = 0; i < count; i++)
-		assert_non_null(OCSP_request_add0_id(request,
-			OCSP_cert_to_id(md, cert_x509(certs[i]), cert_x509(ca))));
+		assert_non_null(OCSP_request_add0_id(
+			request, OCSP_cert_to_id(md, cert_x509(certs[i]), cert_x509(ca))));
 	if (nonce >= 0)
 		assert_int_equal(OCSP_request_add1_nonce(request, octets, nonce), 1);
 	int len = i2d_OCSP_REQUEST(request, &der);
@@ -225,8 +224,8 @@ static void ocsp__request__serials_and_nonce_read(void **state)
 		assert_ok(ocsp_request_parse(buf_bytes(&der), ca, &request, &err), err);
 		assert_int_equal(ocsp_request_count(request), 2);
 		assert_int_equal(ocsp_request_nonce(request), i == 1);
-		assert_string_equal(ocsp_request_serial(request, 0),
-			cert_serial(leaf, serial, sizeof(serial)));
+		assert_string_equal(
+			ocsp_request_serial(request, 0), cert_serial(leaf, serial, sizeof(serial)));
 		assert_string_equal(ocsp_request_serial(request, 1),
 			cert_serial(responder, serial, sizeof(serial)));
 		assert_string_equal(ocsp_request_serial(request, 2), "");
@@ -290,8 +289,7 @@ static void ocsp__critical_extension__refused(void **state)
 	struct buf der = request_of(one, 1, EVP_sha256(), -1), critical = {0};
 	const uint8_t *at = der.data;
 	OCSP_REQUEST *request = d2i_OCSP_REQUEST(NULL, &at, (long)der.len);
-	X509_EXTENSION *extension =
-		X509V3_EXT_nconf(NULL, NULL, "1.2.3.4", "critical,DER:05:00");
+	X509_EXTENSION *extension = X509V3_EXT_nconf(NULL, NULL, "1.2.3.4", "critical,DER:05:00");
 	struct ocsp_request *parsed = NULL;
 	uint8_t *made = NULL;
 
@@ -324,10 +322,9 @@ static int status_found(struct bytes request_der, struct bytes response_der, int
 	assert_int_equal(X509_STORE_add_cert(store, cert_x509(ca)), 1);
 	assert_true(OCSP_check_nonce(request, basic) > 0);
 	assert_int_equal(OCSP_basic_verify(basic, NULL, store, 0), 1);
-	assert_int_equal(
-		OCSP_resp_find_status(basic,
-			OCSP_onereq_get0_id(OCSP_request_onereq_get0(request, 0)), &status,
-			ret_reason, NULL, &from, &until),
+	assert_int_equal(OCSP_resp_find_status(basic,
+				 OCSP_onereq_get0_id(OCSP_request_onereq_get0(request, 0)), &status,
+				 ret_reason, NULL, &from, &until),
 		1);
 	assert_int_equal(OCSP_check_validity(from, until, 2, -1), 1);
 	X509_STORE_free(store);

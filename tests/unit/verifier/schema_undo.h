@@ -3,6 +3,11 @@
 #ifndef ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
+#define UNDO_14                                                                                    \
+	"DROP INDEX instances_lease; ALTER TABLE instances DROP COLUMN lease; ALTER TABLE "        \
+	"instances DROP COLUMN lease_check; ALTER TABLE instances DROP COLUMN told; ALTER TABLE "  \
+	"host_seen DROP COLUMN boot_id; DROP TABLE host_heard; DROP TABLE instance_states; DROP "  \
+	"TABLE tpm_sightings;"
 #define UNDO_13                                                                                    \
 	"DROP INDEX credentials_revoked; DROP INDEX credentials_status; ALTER TABLE credentials "  \
 	"DROP COLUMN reason; ALTER TABLE credentials DROP COLUMN status; DROP TABLE revocation; "  \
@@ -45,26 +50,30 @@
 #define UNDO_2 "DROP TABLE statements;"
 
 /* To schema N: what came after it, the newest first. */
-#define UNDO_TO_12 UNDO_13 "PRAGMA user_version=12;"
-#define UNDO_TO_11 UNDO_13 UNDO_12 "PRAGMA user_version=11;"
-#define UNDO_TO_10 UNDO_13 UNDO_12 UNDO_11 "PRAGMA user_version=10;"
-#define UNDO_TO_9  UNDO_13 UNDO_12 UNDO_11 UNDO_10 "PRAGMA user_version=9;"
-#define UNDO_TO_8  UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 "PRAGMA user_version=8;"
-#define UNDO_TO_7  UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 "PRAGMA user_version=7;"
-#define UNDO_TO_6  UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 "PRAGMA user_version=6;"
+#define UNDO_TO_13 UNDO_14 "PRAGMA user_version=13;"
+#define UNDO_TO_12 UNDO_14 UNDO_13 "PRAGMA user_version=12;"
+#define UNDO_TO_11 UNDO_14 UNDO_13 UNDO_12 "PRAGMA user_version=11;"
+#define UNDO_TO_10 UNDO_14 UNDO_13 UNDO_12 UNDO_11 "PRAGMA user_version=10;"
+#define UNDO_TO_9  UNDO_14 UNDO_13 UNDO_12 UNDO_11 UNDO_10 "PRAGMA user_version=9;"
+#define UNDO_TO_8  UNDO_14 UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 "PRAGMA user_version=8;"
+#define UNDO_TO_7  UNDO_14 UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 "PRAGMA user_version=7;"
+#define UNDO_TO_6                                                                                  \
+	UNDO_14 UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 "PRAGMA user_version=6;"
 #define UNDO_TO_5                                                                                  \
-	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 "PRAGMA user_version=5;"
+	UNDO_14 UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 "PRAGMA "              \
+									    "user_version=5;"
 #define UNDO_TO_4                                                                                  \
-	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 "PRAGMA "               \
-									   "user_version=4;"
+	UNDO_14 UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5                 \
+		"PRAGMA "                                                                          \
+		"user_version=4;"
 #define UNDO_TO_3                                                                                  \
-	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4                  \
+	UNDO_14 UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4          \
 		"PRAGMA user_version=3;"
 #define UNDO_TO_2                                                                                  \
-	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3           \
+	UNDO_14 UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3   \
 		"PRAGMA user_version=2;"
 #define UNDO_TO_1                                                                                  \
-	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3 UNDO_2    \
-		"PRAGMA user_version=1;"
+	UNDO_14 UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3   \
+		UNDO_2 "PRAGMA user_version=1;"
 
 #endif

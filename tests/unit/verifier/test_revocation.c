@@ -120,10 +120,9 @@ static int ocsp_ask(const struct cert *cert, const struct cert *issuer, bool get
 	assert_int_equal(X509_STORE_add_cert(store, cert_x509(w.ca)), 1);
 	assert_int_equal(OCSP_basic_verify(basic, NULL, store, 0), 1);
 	assert_int_equal(OCSP_check_nonce(request, basic), nonce ? 1 : 2);
-	assert_int_equal(
-		OCSP_resp_find_status(basic,
-			OCSP_onereq_get0_id(OCSP_request_onereq_get0(request, 0)), &status, NULL,
-			NULL, NULL, NULL),
+	assert_int_equal(OCSP_resp_find_status(basic,
+				 OCSP_onereq_get0_id(OCSP_request_onereq_get0(request, 0)), &status,
+				 NULL, NULL, NULL, NULL),
 		1);
 	X509_STORE_free(store);
 	OCSP_BASICRESP_free(basic);
@@ -172,8 +171,8 @@ static int bit_at(const struct place *place)
 			  &claims, &w.err),
 		w.err);
 	assert_ok(json_open(buf_bytes(&claims), 65536, &root, &w.err), w.err);
-	assert_string_equal(json_string_value(json_object_get(root, "sub")) + strlen(PUBLIC_URL),
-		place->path);
+	assert_string_equal(
+		json_string_value(json_object_get(root, "sub")) + strlen(PUBLIC_URL), place->path);
 	assert_in_range(json_integer_value(json_object_get(root, "iat")), now - 300, now);
 	assert_in_range(json_integer_value(json_object_get(root, "exp")), now + 290, now + 600);
 	assert_int_equal(json_integer_value(json_object_get(root, "ttl")), 300);
@@ -430,7 +429,8 @@ static void ocsp__serial_never_issued__unknown(void **state)
 {
 	(void)state;
 	int64_t now = clock_wall(&clock_system);
-	struct cert *forged = world_cert(&w, "spiffe://bank.example/host/x", w.host_key, now, now + 60);
+	struct cert *forged =
+		world_cert(&w, "spiffe://bank.example/host/x", w.host_key, now, now + 60);
 	assert_int_equal(ocsp_ask(forged, w.ca, false, false), V_OCSP_CERTSTATUS_UNKNOWN);
 	cert_unref(&forged);
 }
@@ -438,8 +438,8 @@ static void ocsp__serial_never_issued__unknown(void **state)
 static void ocsp__garbage__malformed_and_no_more(void **state)
 {
 	(void)state;
-	struct https_answer a = world_call(&w, NULL, "POST", "/ocsp", "application/ocsp-request",
-		BYTES_LIT("\x30\x03junk"));
+	struct https_answer a = world_call(
+		&w, NULL, "POST", "/ocsp", "application/ocsp-request", BYTES_LIT("\x30\x03junk"));
 	assert_int_equal(a.status, 200);
 	assert_bytes(buf_bytes(&a.body), BYTES_LIT("\x30\x03\x0a\x01\x01"));
 	buf_release(&a.body);
@@ -523,8 +523,9 @@ static bool issue_work(struct store_tx *tx, void *arg, struct err *err)
 {
 	const struct host_row *row = arg;
 	unsigned n = serial_next++;
-	struct credential_row x509 = {
-		.kind = CREDENTIAL_X509, .issued = row->enrolled, .not_after = row->enrolled + 100000};
+	struct credential_row x509 = {.kind = CREDENTIAL_X509,
+		.issued = row->enrolled,
+		.not_after = row->enrolled + 100000};
 	struct credential_row jwt = x509;
 	memcpy(x509.host, row->id, sizeof(x509.host));
 	memcpy(jwt.host, row->id, sizeof(jwt.host));
