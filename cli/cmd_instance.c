@@ -35,8 +35,8 @@ static bool fetch_all(struct cli *cli, const char *query, json_t *all)
 	do {
 		OWNED(json_release) json_t *answer = NULL;
 		OWNED(buf_release) struct buf path = {0};
-		buf_printf(&path, "/v1/instances?limit=500%s%s%s", query,
-			after[0] ? "&after=" : "", after);
+		buf_printf(&path, "/v1/instances?limit=500%s%s%s", query, after[0] ? "&after=" : "",
+			after);
 		if (!buf_str(&path))
 			return err_set(&cli->err, ERR_NOMEM, "agents");
 		if (!api_json(cli, buf_str(&path), NULL, NULL, &answer))
@@ -54,9 +54,10 @@ static bool fetch_all(struct cli *cli, const char *query, json_t *all)
 
 static enum status run_list(struct cli *cli)
 {
-	static const struct column columns[] = {{"instance", "INSTANCE", 32}, {"state", "STATE", 12},
-		{"workload", "WORKLOAD", 20}, {"host_name", "HOST", 20}, {"renewed", "RENEWED", 20},
-		{"lease", "LEASE ENDS", 20}, {"last_heard", "LAST HEARD", 0}};
+	static const struct column columns[] = {{"instance", "INSTANCE", 32},
+		{"state", "STATE", 12}, {"workload", "WORKLOAD", 20}, {"host_name", "HOST", 20},
+		{"renewed", "RENEWED", 20}, {"lease", "LEASE ENDS", 20},
+		{"last_heard", "LAST HEARD", 0}};
 	OWNED(json_release) json_t *all = json_array();
 	OWNED(buf_release) struct buf query = {0};
 	if (!all || !query_put(cli, &query, "host") || !query_put(cli, &query, "workload") ||
@@ -85,8 +86,7 @@ static bool find(struct cli *cli, json_t **ret)
 	if (!all || !fetch_all(cli, query, all))
 		return false;
 	if (json_array_size(all) != 1)
-		return err_set(&cli->err,
-			json_array_size(all) == 0 ? ERR_NOT_FOUND : ERR_CONFLICT,
+		return err_set(&cli->err, json_array_size(all) == 0 ? ERR_NOT_FOUND : ERR_CONFLICT,
 			json_array_size(all) == 0 ? "no such agent"
 						  : "more than one host has an agent of this id");
 	host = json_string_value(json_object_get(json_array_get(all, 0), "host"));

@@ -33,8 +33,8 @@ static bool other_boot(const struct tpm_sighting *before, const struct tpm_sight
 
 /* A clock that was set to zero after the look before cannot show more than the time since then; one per cent and the slack
  * for a TPM that counts fast. */
-static bool begun_since(const struct tpm_sighting *before, const struct tpm_sighting *after,
-	uint64_t slack_ms)
+static bool begun_since(
+	const struct tpm_sighting *before, const struct tpm_sighting *after, uint64_t slack_ms)
 {
 	int64_t since = after->time - before->time;
 	uint64_t ms = since > 0 ? (uint64_t)since * 1000 : 0;
@@ -42,8 +42,8 @@ static bool begun_since(const struct tpm_sighting *before, const struct tpm_sigh
 	return after->clock <= ms + ms / 100 + slack_ms;
 }
 
-static unsigned counters_back(const struct tpm_sighting *before, const struct tpm_sighting *after,
-	uint64_t slack_ms)
+static unsigned counters_back(
+	const struct tpm_sighting *before, const struct tpm_sighting *after, uint64_t slack_ms)
 {
 	if (after->clock >= before->clock)
 		return TPM_STEP_FORK;
@@ -53,8 +53,8 @@ static unsigned counters_back(const struct tpm_sighting *before, const struct tp
 	return after->reset_count < before->reset_count ? TPM_STEP_ROLLBACK : TPM_STEP_FORK;
 }
 
-static unsigned same_reset(const struct tpm_sighting *before, const struct tpm_sighting *after,
-	uint64_t slack_ms)
+static unsigned same_reset(
+	const struct tpm_sighting *before, const struct tpm_sighting *after, uint64_t slack_ms)
 {
 	bool other = other_boot(before, after);
 

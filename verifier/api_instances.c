@@ -103,10 +103,10 @@ bool serve_instances(struct call *call, struct err *err)
 		hex_encode(BYTES_OF(page.last.host), next);
 		hex_encode(BYTES_OF(page.last.instance), next + 2 * HOST_ID_LEN);
 	}
-	return ok && call_json(call, 200,
-			     json_pack("{s:O, s:s?}", "instances", list, "next",
-				     next[0] ? next : NULL),
-			     err);
+	return ok &&
+	       call_json(call, 200,
+		       json_pack("{s:O, s:s?}", "instances", list, "next", next[0] ? next : NULL),
+		       err);
 }
 
 /* ---- one ---- */
@@ -115,9 +115,9 @@ static bool history_put(
 	void *arg, int64_t time, enum instance_view view, const char *why, struct err *err)
 {
 	char text[TIME_TEXT_MAX];
-	return json_array_append_new(arg, json_pack("{s:s, s:s, s:s}", "time", time_json(time, text),
-						  "state", instance_view_name(view), "why", why)) ==
-		       0 ||
+	return json_array_append_new(
+		       arg, json_pack("{s:s, s:s, s:s}", "time", time_json(time, text), "state",
+				    instance_view_name(view), "why", why)) == 0 ||
 	       err_set(err, ERR_NOMEM, "history");
 }
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 
 #include <openssl/ssl.h>
+#include "verifier/events.h"
 #include "verifier/leases.h"
 #include "verifier/retention.h"
 #include "verifier/revocation.h"
@@ -110,7 +111,7 @@ bool app_open(
 	if (!store_load(app, options->sql, err) || !app_policy_load(app, err) ||
 		!app_staged_load(app, err) || !shadow_new(app, &app->shadow, err) ||
 		!revocation_start(app, &app->revocation, err) ||
-		!leases_start(app, &app->leases, err) ||
+		!leases_start(app, &app->leases, err) || !events_start(app, &app->events, err) ||
 		!retention_start(app, &app->retention, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store,
@@ -178,6 +179,7 @@ void app_close(struct app **app)
 	workers_free(&self->workers);
 	retention_stop(&self->retention);
 	leases_stop(&self->leases);
+	events_stop(&self->events);
 	if (self->shadow)
 		shadow_stop(self->shadow);
 	log_publisher_stop(&self->publisher);

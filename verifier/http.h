@@ -75,6 +75,8 @@ struct bytes http_body(const struct http_exchange *exchange);
 const char *http_path_param(const struct http_exchange *exchange, size_t i);
 /* A query parameter, decoded and bounded; NULL when absent. */
 const char *http_query(const struct http_exchange *exchange, const char *name);
+/* Last-Event-ID as the request had it, at most 23 bytes; "" when there was none. From any thread. */
+const char *http_last_event(const struct http_exchange *exchange);
 /* A request header; NULL when absent. */
 const char *http_header(const struct http_exchange *exchange, const char *name);
 /* The peer's verified certificate; NULL when none was sent. Borrowed. */

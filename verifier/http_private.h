@@ -125,6 +125,7 @@ struct http_exchange {
 	struct cert *cert;
 	char address[HTTP_ADDRESS_MAX];
 	uint8_t exporter[TLS_EXPORTER_LEN];
+	char last_event[24];
 	/* the answer */
 	struct http_exchange *mail_next;
 	int status;

@@ -71,15 +71,15 @@ static bool tell(struct lease_batch *b, struct store_tx *tx, const struct instan
 	return instance_history_add(tx->sql, f->host, f->instance, b->now, view,
 		       view == VIEW_STALE ? "lease-ended" : "nothing-heard", err) &&
 	       entry_append(b->app, tx, LEAF_INSTANCE_STATE, b->now,
-		       json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "event", "instance-state", "host",
-			       host, "instance", instance, "state", name, "lease",
+		       json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "event", "instance-state",
+			       "host", host, "instance", instance, "state", name, "lease",
 			       time_json(f->lease, lease), "heard", time_json(f->heard, heard)),
 		       err);
 }
 
 /* By the row as it is now: it may have been renewed since it was found, or told of by another verifier. */
-static bool tell_one(
-	struct lease_batch *b, struct store_tx *tx, const struct instance_facts *due, struct err *err)
+static bool tell_one(struct lease_batch *b, struct store_tx *tx, const struct instance_facts *due,
+	struct err *err)
 {
 	struct instance_facts f;
 	bool found = false;
@@ -273,8 +273,7 @@ static bool sighting_put(void *arg, const struct sighting_row *row, struct err *
 	return json_array_append_new(list, one) == 0 || err_set(err, ERR_NOMEM, "TPM");
 }
 
-bool sightings_json(
-	struct sql *sql, const uint8_t host[HOST_ID_LEN], json_t **ret, struct err *err)
+bool sightings_json(struct sql *sql, const uint8_t host[HOST_ID_LEN], json_t **ret, struct err *err)
 {
 	OWNED(json_release) json_t *list = json_array();
 	if (!list)

@@ -41,7 +41,8 @@ struct instance_facts {
 	enum workload_state workload_state;
 	int64_t created, renewed;
 	int64_t lease; /* when it ends */
-	enum instance_view told; /* what its history says of its lease: trusted, stale, unreachable */
+	enum instance_view
+		told; /* what its history says of its lease: trusted, stale, unreachable */
 	int64_t heard; /* when the host was last heard of: a decision, or a challenge asked for */
 };
 /* Pure. A clock that went back behind the last renewal shows nothing as trusted that was not. */
@@ -54,7 +55,8 @@ int64_t instance_silent_at(const struct instance_facts *facts);
 struct instance_filter {
 	const uint8_t *host, *instance; /* NULL: any */
 	struct bytes workload; /* empty: any */
-	const uint8_t *after_host, *after_instance; /* behind this one, by host and instance; NULL: from the first */
+	const uint8_t *after_host,
+		*after_instance; /* behind this one, by host and instance; NULL: from the first */
 	unsigned limit; /* 1..INSTANCE_PAGE_MAX + 1 */
 };
 typedef bool (*instance_visit)(void *arg, const struct instance_facts *facts, struct err *err);
@@ -90,7 +92,8 @@ typedef bool (*instance_history_visit)(
 	void *arg, int64_t time, enum instance_view view, const char *why, struct err *err);
 /* Oldest first; at most ROW_LIST_MAX, the newest. */
 must_use bool instance_history_each(struct sql *sql, const uint8_t host[HOST_ID_LEN],
-	const uint8_t instance[INSTANCE_ID_LEN], instance_history_visit visit, void *arg, struct err *err);
+	const uint8_t instance[INSTANCE_ID_LEN], instance_history_visit visit, void *arg,
+	struct err *err);
 
 must_use bool host_heard_get(
 	struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t *ret, struct err *err);

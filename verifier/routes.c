@@ -53,6 +53,13 @@ const struct route app_routes[] = {
 	POST("/v1/hosts/{id}/retire", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_retire),
 	POST("/v1/hosts/{id}/attributes", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_attributes),
 
+	{
+		.method = HTTP_GET,
+		.pattern = "/v1/events",
+		.roles = READERS,
+		.serve = serve_events,
+		.later = true,
+	},
 	GET("/v1/instances", READERS, serve_instances),
 	GET("/v1/instances/{host}/{instance}", READERS, serve_instance),
 

@@ -7,7 +7,8 @@
 #define FACTS                                                                                      \
 	"SELECT i.host, i.instance, i.workload, i.release, i.state, i.created, i.renewed, "        \
 	"i.lease, h.state, h.name, coalesce(s.seen, 0), coalesce(b.heard, 0), coalesce(w.state, "  \
-	"0), i.told FROM instances i JOIN hosts h ON h.id=i.host LEFT JOIN host_seen s ON s.host=i.host "  \
+	"0), i.told FROM instances i JOIN hosts h ON h.id=i.host LEFT JOIN host_seen s ON "        \
+	"s.host=i.host "                                                                           \
 	"LEFT JOIN host_heard b ON b.host=i.host LEFT JOIN workloads w ON w.name=i.workload"
 
 /* ---- agents ---- */
@@ -82,8 +83,8 @@ bool host_view_get(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now
 	bool more = false;
 	*ret = VIEW_UNKNOWN;
 	if (!host_heard_get(sql, host, ret_heard, err) ||
-		!sql_start(sql, FACTS " WHERE i.host=?1",
-			SQL_ARGS(BLOB(host, HOST_ID_LEN)), &q, err))
+		!sql_start(
+			sql, FACTS " WHERE i.host=?1", SQL_ARGS(BLOB(host, HOST_ID_LEN)), &q, err))
 		return false;
 	while (sql_next(q, &more, err)) {
 		struct instance_facts facts;
@@ -186,7 +187,8 @@ bool instance_history_release(struct sql *sql, const uint8_t release[SHA256_LEN]
 }
 
 bool instance_history_each(struct sql *sql, const uint8_t host[HOST_ID_LEN],
-	const uint8_t instance[INSTANCE_ID_LEN], instance_history_visit visit, void *arg, struct err *err)
+	const uint8_t instance[INSTANCE_ID_LEN], instance_history_visit visit, void *arg,
+	struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	bool more = false;
@@ -209,14 +211,14 @@ bool instance_history_each(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 
 /* ---- hosts ---- */
 
-bool host_heard_get(
-	struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t *ret, struct err *err)
+bool host_heard_get(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t *ret, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	*ret = 0;
 	if (!sql_first(sql,
 		    "SELECT coalesce(s.seen, 0), coalesce(b.heard, 0) FROM hosts h LEFT JOIN "
-		    "host_seen s ON s.host=h.id LEFT JOIN host_heard b ON b.host=h.id WHERE h.id=?1",
+		    "host_seen s ON s.host=h.id LEFT JOIN host_heard b ON b.host=h.id WHERE "
+		    "h.id=?1",
 		    SQL_ARGS(BLOB(host, HOST_ID_LEN)), &q, err))
 		return false;
 	if (q)

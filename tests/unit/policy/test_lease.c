@@ -106,8 +106,8 @@ static void policy__lease__read_or_refused(void **state)
 static void clause__lease__in_it_where_the_file_has_it(void **state)
 {
 	uint8_t seen[4][SHA256_LEN];
-	static const char *const lines[] = {SCENE_CLASS_LINES, SCENE_CLASS_LINES "    lease: 600s\n",
-		SCENE_CLASS_LINES "    lease: 601s\n",
+	static const char *const lines[] = {SCENE_CLASS_LINES,
+		SCENE_CLASS_LINES "    lease: 600s\n", SCENE_CLASS_LINES "    lease: 601s\n",
 		SCENE_CLASS_LINES "    after_lease: relaunch\n"};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {

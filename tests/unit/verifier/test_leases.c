@@ -46,11 +46,14 @@ static void view__by_lease_and_silence__table(void **state)
 		enum instance_view view;
 	} cases[] = {
 		{INSTANCE_TRUSTED, HOST_ACTIVE, WORKLOAD_ACTIVE, 1600, 1000, 1599, VIEW_TRUSTED},
-		{INSTANCE_TRUSTED, HOST_ACTIVE, WORKLOAD_ACTIVE, 1600, 1000, 1600, VIEW_UNREACHABLE},
+		{INSTANCE_TRUSTED, HOST_ACTIVE, WORKLOAD_ACTIVE, 1600, 1000, 1600,
+			VIEW_UNREACHABLE},
 		{INSTANCE_TRUSTED, HOST_ACTIVE, WORKLOAD_ACTIVE, 1600, 1001, 1600, VIEW_STALE},
-		{INSTANCE_TRUSTED, HOST_ACTIVE, WORKLOAD_ACTIVE, 1600, 1001, 1601, VIEW_UNREACHABLE},
+		{INSTANCE_TRUSTED, HOST_ACTIVE, WORKLOAD_ACTIVE, 1600, 1001, 1601,
+			VIEW_UNREACHABLE},
 		{INSTANCE_TRUSTED, HOST_ACTIVE, WORKLOAD_ACTIVE, 1600, 1590, 2189, VIEW_STALE},
-		{INSTANCE_TRUSTED, HOST_ACTIVE, WORKLOAD_ACTIVE, 1600, 1590, 2190, VIEW_UNREACHABLE},
+		{INSTANCE_TRUSTED, HOST_ACTIVE, WORKLOAD_ACTIVE, 1600, 1590, 2190,
+			VIEW_UNREACHABLE},
 		{INSTANCE_TRUSTED, HOST_ACTIVE, WORKLOAD_ACTIVE, 0, 0, 1, VIEW_UNREACHABLE},
 		{INSTANCE_REFUSED, HOST_ACTIVE, WORKLOAD_ACTIVE, 1600, 1000, 1, VIEW_UNTRUSTED},
 		{INSTANCE_ENDED, HOST_QUARANTINED, WORKLOAD_ACTIVE, 1600, 1000, 1, VIEW_ENDED},
@@ -107,10 +110,10 @@ static void history_is(const char *wanted)
 	char path[200], text[400] = "";
 	json_t *one = world_json(&w, &w.auditor, "GET", path_of(path), NULL, 200), *row;
 	size_t i;
-	json_array_foreach(json_object_get(one, "history"), i, row) (void)snprintf(
-		text + strlen(text), sizeof(text) - strlen(text), "%s%s %s", i ? ", " : "",
-		json_string_value(json_object_get(row, "state")),
-		json_string_value(json_object_get(row, "why")));
+	json_array_foreach(json_object_get(one, "history"), i, row)(void)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s %s", i ? ", " : "",
+			json_string_value(json_object_get(row, "state")),
+			json_string_value(json_object_get(row, "why")));
 	assert_string_equal(text, wanted);
 	json_decref(one);
 }
