@@ -30,8 +30,7 @@ static bool finish(struct event *event, json_t *object, int64_t time, struct err
 {
 	OWNED(json_release) json_t *owned = object;
 	char text[TIME_TEXT_MAX];
-	if (!owned ||
-		json_object_set_new(owned, "id", json_integer((json_int_t)event->id)) != 0 ||
+	if (!owned || json_object_set_new(owned, "id", json_integer((json_int_t)event->id)) != 0 ||
 		json_object_set_new(owned, "time", json_string(time_json(time, text))) != 0)
 		return err_set(err, ERR_NOMEM, "event");
 	return json_write(owned, false, &event->data, err);
@@ -110,7 +109,7 @@ bool events_read(struct sql *sql, uint64_t from, struct event *ret, size_t max, 
 	if (from >= end)
 		return true;
 	if (!sql_start(sql,
-		    "SELECT idx, 0, x'', x'', '', x'', 0 FROM entry_subjects WHERE kind=0 AND "
+		    "SELECT idx, 0, NULL, NULL, NULL, NULL, 0 FROM entry_subjects WHERE kind=0 AND "
 		    "subject IN ('host-state', 'instance-end', 'instance-state', 'policy', "
 		    "'release', 'rollout', 'workload', 'elevation') AND idx>=?1 AND idx<?2 "
 		    "UNION ALL SELECT idx, time, host, instance, workload, id, 1 FROM records "
