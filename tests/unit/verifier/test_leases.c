@@ -260,6 +260,33 @@ static void tpm__first_look_and_reboot__told_in_the_hosts_view(void **state)
 	world_attestation_release(&again);
 }
 
+/* The class believes a decision for less long than its credential lives. */
+static int setup_short(void **state)
+{
+	w.class_lines = SCENE_CLASS_LINES "    lease: 301s\n";
+	return setup(state);
+}
+
+static int whoami(void)
+{
+	struct world_operator agent = {.key = w.keys.instance};
+	assert_ok(cert_from_der(a.result.certs[0], false, &agent.cert, &w.err), w.err);
+	struct https_answer answer =
+		world_call(&w, &agent, "GET", "/v1/whoami", NULL, (struct bytes){0});
+	cert_unref(&agent.cert);
+	buf_release(&answer.body);
+	return answer.status;
+}
+
+static void credential__outlives_its_lease__opens_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(whoami(), 200);
+	shifted.shift += 302;
+	assert_int_equal(whoami(), 403);
+	shown_as("unreachable");
+}
+
 static void list__filters_and_pages(void **state)
 {
 	static const struct {
@@ -298,6 +325,8 @@ int main(void)
 		UNIT(workload_retired__agents__retired),
 		UNIT(tpm__first_look_and_reboot__told_in_the_hosts_view),
 		UNIT(list__filters_and_pages),
+		cmocka_unit_test_setup_teardown(
+			credential__outlives_its_lease__opens_nothing, setup_short, teardown),
 	};
 	(void)signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
