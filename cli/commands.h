@@ -17,6 +17,7 @@ extern const struct command cmd_workload_add, cmd_workload_list, cmd_workload_sh
 extern const struct command cmd_compliance_report;
 extern const struct command cmd_host_invite, cmd_host_list, cmd_host_show, cmd_host_confirm,
 	cmd_host_quarantine, cmd_host_retire, cmd_host_attributes;
+extern const struct command cmd_instance_list, cmd_instance_show, cmd_instance_history;
 extern const struct command cmd_retention_status, cmd_retention_sweep, cmd_hold_set, cmd_hold_list,
 	cmd_hold_lift, cmd_entry_export, cmd_entry_verify, cmd_entry_redact;
 extern const struct command cmd_record_get, cmd_record_list, cmd_audit;

@@ -33,6 +33,7 @@ enum {
 	KEY_FLOOR = CONTEXT_KEY_FLOOR, /* the same */
 	KEY_SECURITY_FLOOR = CONTEXT_KEY_SECURITY_FLOOR, /* the same */
 	KEY_ROLLOUT = 17, /* the same */
+	KEY_LEASE = 18, /* the same */
 };
 enum {
 	HOST_ID = 1,
@@ -79,7 +80,7 @@ enum {
 static const int64_t KEYS[] = {KEY_FORMAT, KEY_NOW, KEY_VERIFIER_ID, KEY_POLICY, KEY_HOST,
 	KEY_CHALLENGE, KEY_EXPORTER, KEY_WORKLOAD, KEY_RELEASE_STATE, KEY_RELEASE, KEY_APPROVALS,
 	KEY_LEDGER_INDEX, KEY_EVIDENCE, KEY_STATE_IN, KEY_STATEMENTS, KEY_FLOOR, KEY_SECURITY_FLOOR,
-	KEY_ROLLOUT};
+	KEY_ROLLOUT, KEY_LEASE};
 static const int64_t HOST_KEYS[] = {HOST_ID, HOST_STATE, HOST_EPOCH, HOST_EK, HOST_AK,
 	HOST_EK_CERTS, HOST_ENROLLED, HOST_SEEN, HOST_ATTRIBUTES};
 static const int64_t SEEN_KEYS[] = {SEEN_RESET, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE};
@@ -226,7 +227,7 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 	struct bytes evidence, struct bytes state_in, struct err *err)
 {
 	cbor_put_map(w, ARRAY_LEN(KEYS) - (c->statement_count == 0) - 2u + context_count_floors(c) -
-				(c->rollout.state == ROLLOUT_NONE));
+				(c->rollout.state == ROLLOUT_NONE) - (c->lease == 0));
 	put_number(w, KEY_FORMAT, CONTEXT_FORMAT);
 	put_number(w, KEY_NOW, (uint64_t)c->now);
 	put_text(w, KEY_VERIFIER_ID, c->verifier_id);
@@ -249,6 +250,8 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 		return false;
 	context_put_floors(w, c);
 	put_rollout(w, &c->rollout);
+	if (c->lease != 0)
+		put_number(w, KEY_LEASE, (uint64_t)c->lease);
 	return true;
 }
 
@@ -262,7 +265,7 @@ bool policy_context_encode(const struct policy_context *context, struct bytes ev
 		context->challenge.expires, context->workload.reviewed,
 		context->workload.review_next, context->floor.published,
 		context->floor.judged_published, context->floor.passed, context->rollout.changed,
-		context->rollout.drain};
+		context->rollout.drain, context->lease};
 
 	if (!context->policy || context->approval_count > APPROVALS_MAX ||
 		context->statement_count > STATEMENTS_MAX)
@@ -475,6 +478,17 @@ static void read_rollout(struct cbor_item root, struct rollout_view *r)
 		item, ROLLOUT_KEY_DRAIN, (uint64_t)ROLLOUT_DRAIN_MAX, "rollout drain");
 }
 
+static void read_lease(struct cbor_item root, struct policy_context *c)
+{
+	struct cbor_item item = cbor_key_optional(root, KEY_LEASE);
+
+	if (item.kind == CBOR_ABSENT)
+		return;
+	c->lease = read_time(root, KEY_LEASE, "lease");
+	if (c->lease == 0)
+		cbor_fail(item, "lease", "0: left out where it did not end");
+}
+
 static void read_context(struct cbor_item root, struct policy_context *c, struct named *named)
 {
 	cbor_only_keys(root, KEYS, ARRAY_LEN(KEYS), "context");
@@ -505,6 +519,7 @@ static void read_context(struct cbor_item root, struct policy_context *c, struct
 	read_statements(root, c, named);
 	context_read_floors(root, c);
 	read_rollout(root, &c->rollout);
+	read_lease(root, c);
 }
 
 static bool resolve_policy(

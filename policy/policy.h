@@ -138,6 +138,12 @@ struct policy_attribute_rule {
 };
 /* What a class asks of the agent's sandbox, besides the bits of enum runtime_sandbox. */
 #define POLICY_SANDBOX_UNPRIVILEGED (1u << 31) /* neither user nor group 0 */
+/* Whether an instance whose lease ended comes back by a renewal. */
+enum after_lease {
+	AFTER_LEASE_RENEW = 0, /* within LEASE_RETURN_MAX */
+	AFTER_LEASE_RELAUNCH, /* not at all */
+};
+#define LEASE_RETURN_MAX (7 * INT64_C(86400)) /* seconds */
 struct policy_class {
 	char *name;
 	struct policy_approval_rule *approvals;
@@ -168,6 +174,9 @@ struct policy_class {
 	int64_t drain; /* seconds for which instances of a release that the version floor passed
 			  renew; default credential_lifetime */
 	bool drain_given; /* by the file: only then the clause holds it */
+	int64_t lease; /* seconds for which a decision is believed; default credential_lifetime */
+	bool lease_given; /* as of drain */
+	enum after_lease after_lease;
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };
@@ -416,6 +425,7 @@ struct policy_context {
 	struct context_security_floor security_floor;
 	uint64_t ledger_index; /* tree size at which states and approvals were read */
 	struct rollout_view rollout; /* the workload's last one */
+	int64_t lease; /* when the instance's lease ended, at a renewal after that; 0: it did not */
 };
 /* What earlier renewals of this instance established. Zero: nothing, so a full appraisal is due.
  *

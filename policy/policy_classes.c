@@ -11,6 +11,7 @@
 #define APPROVAL_AGE_MAX (100 * 366 * (int64_t)86400)
 #define REVIEW_MAX       (100 * 366 * (int64_t)86400)
 #define DRAIN_MAX        (366 * (int64_t)86400)
+#define LEASE_MAX        CREDENTIAL_LIFETIME_MAX
 #define CLAUSE_TYPE      "assay/risk-class/1"
 
 static unsigned persons_in_role(const struct policy *policy, const char *role)
@@ -114,6 +115,17 @@ static bool build_drain(struct policy_class *to, const struct file_class *from, 
 	return duration(&from->drain, "drain", DRAIN_MAX, &to->drain, err);
 }
 
+static bool build_lease(struct policy_class *to, const struct file_class *from, struct err *err)
+{
+	to->lease = to->credential_lifetime;
+	to->lease_given = from->lease != NULL;
+	to->after_lease = from->after_lease;
+	if (!duration(&from->lease, "lease", LEASE_MAX, &to->lease, err))
+		return false;
+	return to->lease > to->renew_after ||
+	       policy_fault(err, &from->lease, "lease: must be longer than renew_after");
+}
+
 static bool build_hosts(const struct policy *policy, struct policy_class *to,
 	const struct file_class *from, struct err *err)
 {
@@ -191,6 +203,14 @@ static bool clause_drain(json_t *clause, const struct policy_class *class)
 	       json_object_set_new(clause, "drain", json_integer(class->drain)) == 0;
 }
 
+static bool clause_lease(json_t *clause, const struct policy_class *class)
+{
+	return (!class->lease_given ||
+		       json_object_set_new(clause, "lease", json_integer(class->lease)) == 0) &&
+	       (class->after_lease == AFTER_LEASE_RENEW ||
+		       json_object_set_new(clause, "after_lease", json_string("relaunch")) == 0);
+}
+
 /* docs/formats/policy.md, "Clause". Everything of the class and nothing else of the file, so that
  * an unrelated edit of the policy leaves approvals standing and a loosened class voids them. */
 static bool clause_digest(const struct policy *policy, struct policy_class *class, struct err *err)
@@ -208,7 +228,7 @@ static bool clause_digest(const struct policy *policy, struct policy_class *clas
 		"pinned", (int)class->pinned, "clock_safe", (int)class->clock_safe);
 
 	if (!clause || !clause_review(clause, class) || !clause_drain(clause, class) ||
-		!policy_clause_placement(clause, class) ||
+		!clause_lease(clause, class) || !policy_clause_placement(clause, class) ||
 		!policy_clause_environment(clause, class))
 		return err_set(err, ERR_NOMEM, "no memory");
 	return json_write(clause, false, &text, err) &&
@@ -226,7 +246,8 @@ static bool build_class(const struct policy *policy, struct policy_class *to,
 	to->clock_safe = from->clock_safe;
 	return build_rules(policy, to, from, err) && build_times(to, from, err) &&
 	       build_review(to, from, err) && build_drain(to, from, err) &&
-	       build_hosts(policy, to, from, err) && policy_build_demands(policy, to, from, err) &&
+	       build_lease(to, from, err) && build_hosts(policy, to, from, err) &&
+	       policy_build_demands(policy, to, from, err) &&
 	       policy_build_placement(to, from, err) && policy_build_environment(to, from, err) &&
 	       clause_digest(policy, to, err);
 }

@@ -17,6 +17,10 @@ static const cyaml_strval_t protections[] = {
 	{"software", KEY_SOFTWARE},
 	{"tpm", KEY_TPM},
 };
+static const cyaml_strval_t after_leases[] = {
+	{"renew", AFTER_LEASE_RENEW},
+	{"relaunch", AFTER_LEASE_RELAUNCH},
+};
 static const cyaml_strval_t banks[] = {
 	{"sha256", DIGEST_SHA256},
 	{"sha384", DIGEST_SHA384},
@@ -276,6 +280,10 @@ static const cyaml_schema_field_t class_fields[] = {
 		struct file_class, environment_key, 1, PEM_TEXT_MAX),
 	CYAML_FIELD_STRING_PTR("drain", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_class,
 		drain, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR("lease", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_class,
+		lease, 1, TEXT_MAX),
+	CYAML_FIELD_ENUM("after_lease", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_class,
+		after_lease, after_leases, ARRAY_LEN(after_leases)),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t class_entry = {
@@ -357,6 +365,7 @@ static const cyaml_strval_t retention_types[] = {
 	{"rollout", 9},
 	{"elevation", 10},
 	{"incident", 11},
+	{"instance-state", 12},
 };
 static_assert(ARRAY_LEN(retention_types) == RETENTION_ENTRY_KINDS, "as retention_entries");
 #define KEEP(type, key, kind)                                                                      \

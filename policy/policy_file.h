@@ -82,7 +82,8 @@ struct file_class {
 	unsigned host_attributes_count;
 	struct file_sandbox_demands *sandbox; /* NULL: not judged */
 	char *environment_key; /* NULL: not judged */
-	char *drain;
+	char *drain, *lease;
+	enum after_lease after_lease;
 };
 struct file_reference {
 	enum reference_kind kind;

@@ -82,6 +82,8 @@ static const struct {
 		"start the agent again: an instance lives once"},
 	[REASON_INSTANCE_NOT_RUNNING] = {"instance-not-running",
 		"start the agent again: its process is gone"},
+	[REASON_LEASE_ENDED] = {"lease-ended",
+		"start the agent again: nothing was heard of it for too long"},
 	[REASON_WORKLOAD_UNKNOWN] = {"workload-unknown", "register it: assay workload add"},
 	[REASON_WORKLOAD_RETIRED] = {"workload-retired", "register a workload that is to run"},
 	[REASON_REVIEW_OVERDUE] = {"review-overdue",

@@ -198,7 +198,8 @@ bool policy_class_explain(const struct policy *policy, const struct policy_class
 	OWNED(json_release) json_t *lines = json_array();
 	struct words w = {.lines = lines, .failed = !lines};
 	char hex[2 * SHA256_LEN + 1];
-	char lifetime[WORDS_DURATION_MAX], renew[WORDS_DURATION_MAX], drain[WORDS_DURATION_MAX];
+	char lifetime[WORDS_DURATION_MAX], renew[WORDS_DURATION_MAX], drain[WORDS_DURATION_MAX],
+		lease[WORDS_DURATION_MAX];
 
 	explain_release(&w, policy, class);
 	explain_hosts(&w, policy, class);
@@ -210,6 +211,10 @@ bool policy_class_explain(const struct policy *policy, const struct policy_class
 	words_say(&w, "credential: lives %s, renewed after %s",
 		words_duration(class->credential_lifetime, lifetime),
 		words_duration(class->renew_after, renew));
+	words_say(&w, "agent: believed for %s after its last appraisal; after that %s",
+		words_duration(class->lease, lease),
+		class->after_lease == AFTER_LEASE_RELAUNCH ? "it must be launched again"
+							   : "a renewal within 7d brings it back");
 	words_explain_retention(&w, policy, class);
 	hex_encode(BYTES_OF(class->clause), hex);
 	words_say(&w, "clause: %s", hex);

@@ -7,7 +7,10 @@
 #include "base/file.h"
 
 #include <openssl/ssl.h>
+#include "verifier/events.h"
+#include "verifier/leases.h"
 #include "verifier/retention.h"
+#include "verifier/revocation.h"
 #include "verifier/shadow.h"
 
 #include <stdlib.h>
@@ -119,6 +122,8 @@ bool app_open(
 	if (!app_metrics_new(app, err) || !store_load(app, options->sql, err) ||
 		!app_policy_load(app, err) || !app_staged_load(app, err) ||
 		!shadow_new(app, &app->shadow, err) ||
+		!revocation_start(app, &app->revocation, err) ||
+		!leases_start(app, &app->leases, err) || !events_start(app, &app->events, err) ||
 		!retention_start(app, &app->retention, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store,
@@ -213,11 +218,14 @@ void app_close(struct app **app)
 		http_server_stop(self->server);
 	workers_free(&self->workers);
 	retention_stop(&self->retention);
+	leases_stop(&self->leases);
+	events_stop(&self->events);
 	if (self->shadow)
 		shadow_stop(self->shadow);
 	log_publisher_stop(&self->publisher);
 	store_close(&self->store);
 	key_unref(&self->content_key);
+	revocation_stop(&self->revocation);
 	receipt_signer_release(&self->receipts);
 	ledger_log_release(&self->ledger_log);
 	/* The writer's last completions have woken it. */

@@ -36,6 +36,10 @@ struct policy_ref {
 };
 void policy_ref_drop(struct policy_ref **ref); /* cleanup; NULL is fine */
 
+struct revocation;
+struct leases;
+struct events;
+
 struct app {
 	struct config config;
 	const struct clock *clock;
@@ -56,6 +60,9 @@ struct app {
 	struct policy_ref *staged; /* NULL: none */
 	int64_t staged_seq; /* its row */
 	struct retention *retention; /* destroys what is past its time */
+	struct events *events; /* answers those who wait for them */
+	struct leases *leases; /* writes down which have ended */
+	struct revocation *revocation; /* what is published of revoked credentials */
 	struct shadow *shadow; /* judges stored decisions by other policies */
 	SSL_CTX *tls;
 	struct app_metrics *counted; /* app_metrics.c */
@@ -277,6 +284,13 @@ bool serve_incident_close(struct call *call, struct err *err);
 bool serve_incident(struct call *call, struct err *err);
 bool serve_incidents(struct call *call, struct err *err);
 bool serve_entry(struct call *call, struct err *err);
+bool serve_instances(struct call *call, struct err *err);
+bool serve_instance(struct call *call, struct err *err);
+bool serve_events(struct call *call, struct err *err);
+bool serve_crl(struct call *call, struct err *err);
+bool serve_ocsp(struct call *call, struct err *err);
+bool serve_ocsp_get(struct call *call, struct err *err);
+bool serve_status_list(struct call *call, struct err *err);
 bool serve_record_receipt(struct call *call, struct err *err);
 bool serve_record_proof(struct call *call, struct err *err);
 bool serve_record_statement(struct call *call, struct err *err);

@@ -20,6 +20,9 @@
 #define GRACE_DEFAULT      (7 * 86400)
 #define GRACE_MIN          86400
 #define GRACE_MAX          (INT64_C(366) * 86400)
+#define LISTS_DEFAULT      600
+#define LISTS_MIN          60
+#define URL_MAX            255u
 #define THREADS_MAX        256u
 #define CONNECTIONS_MAX    1000000u
 #define FULL_EVERY_DEFAULT 512u
@@ -40,7 +43,7 @@ struct file_config {
 	char *database, *policy, *references, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
 	char *content_key, *log_key, *log_origin, *log_directory, *log_policy, *log_quorum_age;
-	char *receipt_key, *log_host_ak;
+	char *receipt_key, *log_host_ak, *public_url, *revocation_lifetime;
 	char *retention_grace;
 	unsigned connections_max, connections_per_peer;
 	char *queue_wait_max, *work_max, *drain_notice, *drain_max, *metrics_listen;
@@ -132,6 +135,8 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT_OPTIONAL(log_quorum_age),
 	TEXT_OPTIONAL(receipt_key),
 	TEXT_OPTIONAL(log_host_ak),
+	TEXT_OPTIONAL(public_url),
+	TEXT_OPTIONAL(revocation_lifetime),
 	TEXT_OPTIONAL(host_certificate_lifetime),
 	TEXT_OPTIONAL(retention_grace),
 	NUMBER_OPTIONAL(connections_max),
@@ -411,6 +416,39 @@ static bool retention_take(const struct file_config *file, struct config *config
 	       err_set(err, ERR_CONFIG, "retention_grace: at least 1d");
 }
 
+/* "https://verifier.example:8443": what credentials are given along, so nothing that has to be
+ * escaped. */
+static bool url_ok(const char *url)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._~:/[]";
+	size_t len = strlen(url);
+	size_t scheme = strncmp(url, "https://", 8) == 0  ? 8
+			: strncmp(url, "http://", 7) == 0 ? 7
+							  : 0;
+	return scheme > 0 && len > scheme && len <= URL_MAX && url[len - 1] != '/' &&
+	       strspn(url, plain) == len;
+}
+
+static bool revocation_take(const struct file_config *file, struct config *config, struct err *err)
+{
+	config->revocation_lifetime = LISTS_DEFAULT;
+	if (file->revocation_lifetime && !time_parse_duration(bytes_str(file->revocation_lifetime),
+						 LIFETIME_MAX, &config->revocation_lifetime, err))
+		return err_wrap(err, "revocation_lifetime");
+	if (config->revocation_lifetime < LISTS_MIN)
+		return err_set(err, ERR_CONFIG, "revocation_lifetime: at least 60s");
+	if (!file->public_url)
+		return true;
+	if (!url_ok(file->public_url))
+		return err_set(err, ERR_CONFIG,
+			"public_url: %s: expected http:// or https://, a host, and no slash at the "
+			"end",
+			ESC(bytes_str(file->public_url)));
+	config->public_url = bytes_strdup(bytes_str(file->public_url));
+	return config->public_url || err_set(err, ERR_NOMEM, "public_url");
+}
+
 /* A namespace is named exactly and once: a pattern would admit more than somebody thought of. */
 static bool namespaces_take(const struct file_config *file, struct config *config, struct err *err)
 {
@@ -458,8 +496,8 @@ bool config_parse(struct bytes yaml, const char *name, const char *directory, st
 		  policy_keys_take(file, directory, &config, err) &&
 		  limits_take(file, &config, err) && stages_take(file, &config, err) &&
 		  metrics_take(file, directory, &config, err) && quorum_take(file, &config, err) &&
-		  retention_take(file, &config, err) && namespaces_take(file, &config, err) &&
-		  admission_take(file, &config, err) &&
+		  retention_take(file, &config, err) && revocation_take(file, &config, err) &&
+		  namespaces_take(file, &config, err) && admission_take(file, &config, err) &&
 		  listen_take(file->listen, &config.address, &config.port, err);
 	yaml_free(&schema, data, 0);
 	if (!ok) {
@@ -496,7 +534,7 @@ void config_release(struct config *config)
 		config->signing_key, config->signing_certificate, config->token_key,
 		config->content_key, config->log_key, config->log_origin, config->log_directory,
 		config->log_policy, config->receipt_key, config->metrics_listen,
-		config->log_host_ak};
+		config->log_host_ak, config->public_url};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	policy_signers_release(&config->policy_signers);

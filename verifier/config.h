@@ -51,6 +51,10 @@ struct config {
 	char *log_policy; /* its witnesses and their quorum (C2SP tlog-policy); NULL: none */
 	int64_t log_quorum_age; /* seconds; nothing is decided on a ledger that no quorum saw for
 				   longer; 0: not demanded */
+	char *public_url; /* where others reach this service, without a slash at the end; NULL:
+			     credentials do not say where to ask about them */
+	int64_t revocation_lifetime; /* seconds that lists and answers about revocation are good for;
+					default 10 min */
 	char *receipt_key; /* OSSL_STORE URI of a P-256 key; NULL: the signing key */
 	int64_t host_certificate_lifetime; /* seconds; default 7 days */
 	int64_t retention_grace; /* seconds until a shorter retention, or a hold's end, destroys;

@@ -95,6 +95,10 @@ void decide_unmake(struct decision *d);
 bool decide_commit(struct store_tx *tx, void *decision, struct err *err);
 /* Refused only for what says nothing against the instance: the same host may try again. */
 bool decide_harmless(const struct verdict *verdict);
+/* decide_tpm.c, inside the job: a row of what the TPM went through, where it went through anything; and whether this quote
+ * shows that its state lives twice. */
+must_use bool decide_put_sighting(struct decision *d, struct store_tx *tx, struct err *err);
+bool decide_is_fork(const struct decision *d);
 /* decide_rollout.c: rows; the ends of agents that a vouched-for log tells of; inside the job: those
  * ends counted (d->again: they halted the rollout that this decision was judged by), the rollout
  * unchanged, and the decision itself counted. */

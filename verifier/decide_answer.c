@@ -3,6 +3,7 @@
 #include "verifier/decide.h"
 
 #include "base/text.h"
+#include "verifier/leases.h"
 
 static void offer_from(const struct policy *policy, const struct policy_state *state,
 	struct challenge_offer *offer)
@@ -59,6 +60,7 @@ struct offer_rows {
 	struct host_row host;
 	struct instance_row instance;
 	uint64_t counter;
+	int64_t heard;
 };
 
 static void offer_rows_release(struct offer_rows *rows)
@@ -77,7 +79,8 @@ static bool offer_load(struct call *call, const struct challenge_request *reques
 		  instance_get(
 			  sql, call->who.host, request->instance, &ret->instance, &instance, err) &&
 		  counter_get(sql, call->who.host, request->instance, request->purpose,
-			  &ret->counter, err);
+			  &ret->counter, err) &&
+		  host_heard_get(sql, call->who.host, &ret->heard, err);
 	store_read_done(call->app->store, &sql);
 	if (ok && !host)
 		return err_set(err, ERR_DENIED, "this host is not enrolled");
@@ -100,6 +103,7 @@ bool serve_challenge(struct call *call, struct err *err)
 			rows.counter, policy->policy->challenge_lifetime, &challenge,
 			&offer.expires, err))
 		return false;
+	leases_heard(call->app, &rows.host, rows.heard);
 	offer.challenge = buf_bytes(&challenge);
 	if (request.purpose == PURPOSE_RENEW)
 		offer_logs(call->app, &rows.instance, &rows.host, rows.counter, &offer);

@@ -106,6 +106,9 @@ static void fill_context(struct decision *d, uint64_t tree_size)
 		.statement_count = d->statement_count,
 		.ledger_index = tree_size,
 	};
+	if (d->instance_known && d->challenge.purpose == PURPOSE_RENEW &&
+		d->instance.lease <= c->now)
+		c->lease = d->instance.lease;
 	floors_context(&d->floors, &c->floor, &c->security_floor);
 	if (d->rollout_known)
 		c->rollout = rollout_view_of(&d->rollout);

@@ -2,6 +2,7 @@
 /* What a decision leaves behind: the record, its leaf, and, if it is trust, the credentials. Signed
  * here, stored and sent elsewhere. */
 #include "verifier/decide.h"
+#include "verifier/revocation.h"
 
 #include "base/cbor.h"
 #include "base/text.h"
@@ -193,7 +194,8 @@ static bool make_credentials(struct decision *d, struct err *err)
 	if (d->claims.want_x509 && !make_one(d, &issue, NULL, err))
 		return false;
 	for (size_t i = 0; i < d->claims.audience_count; i++)
-		if (!make_one(d, &issue, &d->claims.audiences[i], err))
+		if (!revocation_status_take(d->app, &issue.status, err) ||
+			!make_one(d, &issue, &d->claims.audiences[i], err))
 			return false;
 	return make_issued_leaf(d, err);
 }

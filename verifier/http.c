@@ -409,6 +409,10 @@ static void on_request(struct evhttp_request *request, void *arg)
 			exchange, 503, "busy", "the connection's state could not be read", NULL);
 		return;
 	}
+	const char *last_event =
+		evhttp_find_header(evhttp_request_get_input_headers(request), "Last-Event-ID");
+	(void)snprintf(exchange->last_event, sizeof(exchange->last_event), "%s",
+		last_event ? last_event : "");
 	const char *target = evhttp_request_get_uri(request);
 	size_t path_len = target ? strcspn(target, "?#") : 0;
 	char path[512];
@@ -440,7 +444,12 @@ const char *http_path_param(const struct http_exchange *exchange, size_t i)
 const char *http_query(const struct http_exchange *exchange, const char *name)
 {
 	const char *value = evhttp_find_header(&exchange->query, name);
-	return value && strlen(value) < HTTP_PARAM_MAX ? value : NULL;
+	return value && strlen(value) < HTTP_SEGMENT_MAX ? value : NULL;
+}
+
+const char *http_last_event(const struct http_exchange *exchange)
+{
+	return exchange->last_event;
 }
 
 const char *http_header(const struct http_exchange *exchange, const char *name)
@@ -517,6 +526,9 @@ static void loop_release(struct http_loop *loop)
 	struct http_exchange *at = loop->mail_first;
 	while (at) {
 		struct http_exchange *next = at->mail_next;
+		/* Its connection is freed below, and must not tell what is gone. */
+		if (at->connection)
+			evhttp_connection_set_closecb(at->connection, NULL, NULL);
 		at->request = NULL;
 		exchange_free(at);
 		at = next;

@@ -16,7 +16,8 @@
 
 #include <openssl/types.h>
 
-#define HTTP_PARAM_MAX   128
+#define HTTP_SEGMENT_MAX 128
+#define HTTP_PARAM_MAX   384 /* of the rest of a path */
 #define HTTP_HEADERS_MAX 64
 #define HTTP_SOCKETS_MAX 8u
 #define HTTP_ID_MAX      65u
@@ -46,7 +47,7 @@ enum http_event {
 struct http_route {
 	enum http_method method;
 	const char *
-		pattern; /* "/v1/hosts/{id}/confirm"; {…} matches one segment of 1..127 unreserved characters, {…*} at the end all segments that are left */
+		pattern; /* "/v1/hosts/{id}/confirm"; {…} matches one segment of 1..127 unreserved characters, {…*} at the end all segments that are left, of such characters and % + =, at most 383 */
 	unsigned roles; /* bit mask handed to the authorize callback; 0 = anyone */
 	size_t body_max; /* bytes; 0 = no body allowed */
 	const char *content_type; /* demanded of the body; NULL when there is none */
@@ -116,6 +117,8 @@ struct bytes http_body(const struct http_exchange *exchange);
 const char *http_path_param(const struct http_exchange *exchange, size_t i);
 /* A query parameter, decoded and bounded; NULL when absent. */
 const char *http_query(const struct http_exchange *exchange, const char *name);
+/* Last-Event-ID as the request had it, at most 23 bytes; "" when there was none. From any thread. */
+const char *http_last_event(const struct http_exchange *exchange);
 /* A request header; NULL when absent. */
 const char *http_header(const struct http_exchange *exchange, const char *name);
 /* The peer's verified certificate; NULL when none was sent. Borrowed. */

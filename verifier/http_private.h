@@ -197,6 +197,7 @@ struct http_exchange {
 	char id[HTTP_ID_MAX];
 	uint64_t began_us;
 	uint8_t exporter[TLS_EXPORTER_LEN];
+	char last_event[24];
 	/* the answer */
 	struct http_exchange *mail_next;
 	int status;

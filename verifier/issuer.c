@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "crypto/jws.h"
 #include "evidence/names.h"
+#include "verifier/revocation_rows.h"
 
 #include <stdio.h>
 
@@ -84,14 +85,30 @@ static bool signing_load(const struct config *config, struct issuer *issuer, str
 	return jwk_set(&issuer->signing_key, 1, &issuer->jwks, err);
 }
 
+/* Where certificates say that one can ask about them. */
+static bool points_make(struct issuer *issuer, struct err *err)
+{
+	OWNED(buf_release) struct buf crl = {0};
+	OWNED(buf_release) struct buf ocsp = {0};
+	buf_printf(&crl, "%s/crl", issuer->public_url);
+	buf_printf(&ocsp, "%s/ocsp", issuer->public_url);
+	const char *crl_uri = buf_str(&crl), *ocsp_uri = buf_str(&ocsp);
+	if (!crl_uri || !ocsp_uri)
+		return err_set(err, ERR_NOMEM, "public_url");
+	return crl_points_der(crl_uri, &issuer->crl_points, err) &&
+	       ocsp_access_der(ocsp_uri, &issuer->ocsp_access, err);
+}
+
 bool issuer_load(const struct config *config, struct random *random, const struct clock *clock,
 	struct issuer *ret, struct err *err)
 {
 	OWNED(issuer_release)
 	struct issuer issuer = {.trust_domain = config->trust_domain,
 		.verifier_id = config->verifier_id,
+		.public_url = config->public_url,
 		.random = random};
-	if (!ca_load(config, clock, &issuer, err) || !signing_load(config, &issuer, err))
+	if (!ca_load(config, clock, &issuer, err) || !signing_load(config, &issuer, err) ||
+		(issuer.public_url && !points_make(&issuer, err)))
 		return err_wrap(err, "issuer");
 	*ret = TAKE_STRUCT(issuer);
 	return true;
@@ -106,6 +123,8 @@ void issuer_release(struct issuer *issuer)
 	key_unref(&issuer->signing_key);
 	buf_release(&issuer->bundle);
 	buf_release(&issuer->jwks);
+	buf_release(&issuer->crl_points);
+	buf_release(&issuer->ocsp_access);
 	memset(issuer, 0, sizeof(*issuer));
 }
 
@@ -177,6 +196,14 @@ static bool cert_make(const struct issuer *issuer, const struct issue *issue,
 		request.extensions[request.extension_count].oid = OID_KEY_PROTECTION;
 		request.extensions[request.extension_count++].value = buf_bytes(&protection);
 	}
+	if (issuer->crl_points.len > 0) {
+		request.extensions[request.extension_count].oid = OID_CRL_POINTS;
+		request.extensions[request.extension_count++].value =
+			buf_bytes(&issuer->crl_points);
+		request.extensions[request.extension_count].oid = OID_INFO_ACCESS;
+		request.extensions[request.extension_count++].value =
+			buf_bytes(&issuer->ocsp_access);
+	}
 	return buf_ok(&leaf, err) && buf_ok(&protection, err) &&
 	       cert_issue_der(&request, issuer->ca[0], issuer->ca_key, out, err);
 }
@@ -210,6 +237,25 @@ static json_t *jwt_claims(const struct issuer *issuer, const struct issue *issue
 		decision, "key", key_protection_name(issue->protection));
 }
 
+/* IETF Token Status List: where the token's bit stands. */
+static bool put_status(
+	const struct issuer *issuer, const struct issue *issue, json_t *claims, struct err *err)
+{
+	OWNED(buf_release) struct buf uri = {0};
+	if (issue->status == 0 || !issuer->public_url)
+		return true;
+	int64_t place = issue->status - 1;
+	buf_printf(
+		&uri, "%s/status/%lld", issuer->public_url, (long long)(place / STATUS_LIST_LEN));
+	const char *text = buf_str(&uri);
+	json_t *status = text ? json_pack("{s:{s:I, s:s}}", "status_list", "idx",
+					(json_int_t)(place % STATUS_LIST_LEN), "uri", text)
+			      : NULL;
+	return status && json_object_set_new(claims, "status", status) == 0
+		       ? true
+		       : err_set(err, ERR_NOMEM, "token");
+}
+
 bool issue_jwt(const struct issuer *issuer, const struct issue *issue, struct bytes audience,
 	struct issued *ret, struct err *err)
 {
@@ -226,7 +272,8 @@ bool issue_jwt(const struct issuer *issuer, const struct issue *issue, struct by
 	claims = jwt_claims(issuer, issue, audience, &issued);
 	if (!claims)
 		return err_set(err, ERR_FORMAT, "token: the audience is not UTF-8");
-	if (!json_write(claims, false, &text, err) ||
+	issued.status = issue->status;
+	if (!put_status(issuer, issue, claims, err) || !json_write(claims, false, &text, err) ||
 		!jws_sign(issuer->signing_key, "JWT", buf_bytes(&text), &issued.bytes, err))
 		return err_wrap(err, "token");
 	*ret = TAKE_STRUCT(issued);

@@ -5,6 +5,7 @@
 #include "verifier/admission.h"
 #include "verifier/app.h"
 #include "verifier/incidents.h"
+#include "verifier/revocation.h"
 
 #define JSON_TYPE      "application/json"
 #define JSON_MAX       (16u << 10)
@@ -52,6 +53,16 @@ const struct route app_routes[] = {
 	POST("/v1/hosts/{id}/quarantine", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_quarantine),
 	POST("/v1/hosts/{id}/retire", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_retire),
 	POST("/v1/hosts/{id}/attributes", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_attributes),
+
+	{
+		.method = HTTP_GET,
+		.pattern = "/v1/events",
+		.roles = READERS,
+		.serve = serve_events,
+		.later = true,
+	},
+	GET("/v1/instances", READERS, serve_instances),
+	GET("/v1/instances/{host}/{instance}", READERS, serve_instance),
 
 	POST("/v1/workloads", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_add),
 	GET("/v1/workloads", EVERY_OPERATOR, serve_workloads),
@@ -132,6 +143,12 @@ const struct route app_routes[] = {
 	GET("/log/proof/{leaf}", 0, serve_log_proof),
 	GET("/log/consistency/{size}", 0, serve_log_consistency),
 	GET("/log/receipt-key", 0, serve_receipt_key),
+
+	/* So is what was revoked: whoever is shown a credential may ask. */
+	GET("/crl", 0, serve_crl),
+	POST("/ocsp", 0, MEDIA_OCSP_REQUEST, OCSP_REQUEST_MAX, serve_ocsp),
+	GET("/ocsp/{request*}", 0, serve_ocsp_get),
+	GET("/status/{list}", 0, serve_status_list),
 };
 
 size_t app_route_count(void)

@@ -10,6 +10,7 @@
 
 #include "ledger/tile.h"
 #include "policy/policy.h"
+#include "crypto/revocation.h"
 #include "verifier/store.h"
 #include "verifier/vault.h"
 
@@ -40,6 +41,7 @@ struct host_row {
 	uint64_t seen_index; /* ledger index of the decision that accepted it */
 	uint32_t reset_count, restart_count;
 	uint64_t clock, firmware_version;
+	uint8_t boot_id[16]; /* zeros: not known */
 };
 void host_row_release(struct host_row *row);
 must_use bool host_get(struct sql *sql, const uint8_t id[HOST_ID_LEN], struct host_row *ret,
@@ -217,6 +219,8 @@ struct instance_row {
 	uint8_t release[SHA256_LEN];
 	enum instance_state state;
 	int64_t version, created, renewed;
+	int64_t lease; /* when what was last decided is not believed any more */
+	int64_t told; /* enum instance_view (leases.h): what its history says of its lease */
 	struct policy_state policy_state; /* zero: nothing to stand on */
 };
 must_use bool instance_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
@@ -252,20 +256,23 @@ struct credential_row {
 	uint8_t host[HOST_ID_LEN], instance[INSTANCE_ID_LEN];
 	uint8_t spki[SHA256_LEN];
 	int64_t issued, not_after, revoked;
+	enum revocation_reason reason; /* of what is revoked */
+	int64_t status; /* of a token: its place in the status lists, from 1; 0: none */
 };
 must_use bool credential_insert(struct sql *sql, const struct credential_row *row, struct err *err);
 must_use bool credential_get(struct sql *sql, const char *serial, struct credential_row *ret,
 	bool *ret_found, struct err *err);
-/* Puts what is still valid on the revocation list: of a host, of one instance, of a workload, of a
- * release. */
-must_use bool credentials_revoke_host(
-	struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now, struct err *err);
+/* rows_revocation.c: puts what is still valid on the revocation lists: of a host, of one instance, of a
+ * workload, of a release. The sequence that lists are made by moves on when anything was. */
+must_use bool credentials_revoke_host(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now,
+	enum revocation_reason reason, struct err *err);
 must_use bool credentials_revoke_instance(struct sql *sql, const uint8_t host[HOST_ID_LEN],
-	const uint8_t instance[INSTANCE_ID_LEN], int64_t now, struct err *err);
-must_use bool credentials_revoke_workload(
-	struct sql *sql, struct bytes workload, int64_t now, struct err *err);
-must_use bool credentials_revoke_release(
-	struct sql *sql, const uint8_t release[SHA256_LEN], int64_t now, struct err *err);
+	const uint8_t instance[INSTANCE_ID_LEN], int64_t now, enum revocation_reason reason,
+	struct err *err);
+must_use bool credentials_revoke_workload(struct sql *sql, struct bytes workload, int64_t now,
+	enum revocation_reason reason, struct err *err);
+must_use bool credentials_revoke_release(struct sql *sql, const uint8_t release[SHA256_LEN],
+	int64_t now, enum revocation_reason reason, struct err *err);
 
 /* ---- objects, leaves, records ---- */
 

@@ -331,6 +331,42 @@ static const char schema_leaf_rows[] =
 static const char schema_log_quote[] =
 	"CREATE TABLE log_quote(id INTEGER PRIMARY KEY CHECK(id=1), size INTEGER NOT NULL, quote "
 	"BLOB NOT NULL) STRICT;";
+/* What is published of revoked credentials. */
+static const char schema_revocation[] =
+	"ALTER TABLE credentials ADD COLUMN reason INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE credentials ADD COLUMN status INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX credentials_revoked ON credentials(not_after) WHERE revoked>0;"
+	"CREATE INDEX credentials_status ON credentials(status) WHERE revoked>0 AND status>0;"
+	"CREATE TABLE revocation(id INTEGER PRIMARY KEY CHECK(id=1), sequence INTEGER NOT NULL, "
+	"lists INTEGER NOT NULL) STRICT;"
+	"INSERT INTO revocation(id, sequence, lists) VALUES(1, 1, 0);"
+	"CREATE TABLE crls(issuer BLOB PRIMARY KEY NOT NULL, number INTEGER NOT NULL, sequence "
+	"INTEGER NOT NULL, made INTEGER NOT NULL, until INTEGER NOT NULL, der BLOB NOT NULL) "
+	"STRICT;";
+/* Leases: what agents are shown as, and its history; what TPMs went through. */
+static const char schema_leases[] =
+	"ALTER TABLE instances ADD COLUMN lease INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE instances ADD COLUMN lease_check INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE instances ADD COLUMN told INTEGER NOT NULL DEFAULT 1;"
+	"UPDATE instances SET lease=coalesce((SELECT max(c.not_after) FROM credentials c WHERE "
+	"c.host=instances.host AND c.instance=instances.instance), renewed);"
+	"UPDATE instances SET lease_check=lease WHERE state=1;"
+	"CREATE INDEX instances_lease ON instances(lease_check) WHERE state=1 AND lease_check>0;"
+	"ALTER TABLE host_seen ADD COLUMN boot_id BLOB NOT NULL DEFAULT x'';"
+	"CREATE TABLE host_heard(host BLOB PRIMARY KEY NOT NULL REFERENCES hosts(id), heard "
+	"INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE instance_states(host BLOB NOT NULL, instance BLOB NOT NULL, seq INTEGER NOT "
+	"NULL, time INTEGER NOT NULL, state INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY(host, "
+	"instance, seq)) STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER instance_states_fixed BEFORE UPDATE ON instance_states"
+	" BEGIN SELECT RAISE(ABORT, 'history is immutable'); END;"
+	"CREATE TABLE tpm_sightings(host BLOB NOT NULL REFERENCES hosts(id), seq INTEGER NOT NULL, "
+	"time INTEGER NOT NULL, reset_count INTEGER NOT NULL, restart_count INTEGER NOT NULL, "
+	"clock INTEGER NOT NULL, safe INTEGER NOT NULL, firmware_version INTEGER NOT NULL, epoch "
+	"INTEGER NOT NULL, boot_id BLOB NOT NULL, steps INTEGER NOT NULL, accepted INTEGER NOT "
+	"NULL, PRIMARY KEY(host, seq)) STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER tpm_sightings_fixed BEFORE UPDATE ON tpm_sightings"
+	" BEGIN SELECT RAISE(ABORT, 'what was seen is immutable'); END;";
 
 static bool meta_make(struct sql *sql, struct err *err)
 {
@@ -363,6 +399,8 @@ static const struct {
 	{schema_retention, retention_fill},
 	{schema_leaf_rows, NULL},
 	{schema_log_quote, NULL},
+	{schema_revocation, NULL},
+	{schema_leases, NULL},
 };
 
 int store_schema_version(void)

@@ -3,6 +3,15 @@
 #ifndef ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
+#define UNDO_16                                                                                    \
+	"DROP INDEX instances_lease; ALTER TABLE instances DROP COLUMN lease; ALTER TABLE "        \
+	"instances DROP COLUMN lease_check; ALTER TABLE instances DROP COLUMN told; ALTER TABLE "  \
+	"host_seen DROP COLUMN boot_id; DROP TABLE host_heard; DROP TABLE instance_states; DROP "  \
+	"TABLE tpm_sightings;"
+#define UNDO_15                                                                                    \
+	"DROP INDEX credentials_revoked; DROP INDEX credentials_status; ALTER TABLE credentials "  \
+	"DROP COLUMN reason; ALTER TABLE credentials DROP COLUMN status; DROP TABLE revocation; "  \
+	"DROP TABLE crls;"
 #define UNDO_14 "DROP TABLE log_quote;"
 #define UNDO_13                                                                                    \
 	"ALTER TABLE retention DROP COLUMN anchor; ALTER TABLE retention DROP COLUMN anchor_ms; "  \
@@ -50,7 +59,9 @@
 #define UNDO_2 "DROP TABLE statements;"
 
 /* To schema N: what came after it, the newest first. */
-#define UNDO_AFTER_13 UNDO_14
+#define UNDO_AFTER_15 UNDO_16
+#define UNDO_AFTER_14 UNDO_AFTER_15 UNDO_15
+#define UNDO_AFTER_13 UNDO_AFTER_14 UNDO_14
 #define UNDO_AFTER_12 UNDO_AFTER_13 UNDO_13
 #define UNDO_AFTER_11 UNDO_AFTER_12 UNDO_12
 #define UNDO_AFTER_10 UNDO_AFTER_11 UNDO_11
@@ -64,6 +75,8 @@
 #define UNDO_AFTER_2  UNDO_AFTER_3 UNDO_3
 #define UNDO_AFTER_1  UNDO_AFTER_2 UNDO_2
 
+#define UNDO_TO_15 UNDO_AFTER_15 "PRAGMA user_version=15;"
+#define UNDO_TO_14 UNDO_AFTER_14 "PRAGMA user_version=14;"
 #define UNDO_TO_13 UNDO_AFTER_13 "PRAGMA user_version=13;"
 #define UNDO_TO_12 UNDO_AFTER_12 "PRAGMA user_version=12;"
 #define UNDO_TO_11 UNDO_AFTER_11 "PRAGMA user_version=11;"
