@@ -166,6 +166,8 @@ struct policy_class {
 	int64_t drain; /* seconds for which instances of a release that the version floor passed
 			  renew; default credential_lifetime */
 	bool drain_given; /* by the file: only then the clause holds it */
+	enum end_action on_lease_end; /* what hosts do with an instance not renewed in time */
+	enum end_action on_refusal; /* and with one whose renewal is refused */
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };

@@ -17,6 +17,11 @@ static const cyaml_strval_t protections[] = {
 	{"software", KEY_SOFTWARE},
 	{"tpm", KEY_TPM},
 };
+static const cyaml_strval_t end_actions[] = {
+	{"continue", END_CONTINUE},
+	{"freeze", END_FREEZE},
+	{"stop", END_STOP},
+};
 static const cyaml_strval_t banks[] = {
 	{"sha256", DIGEST_SHA256},
 	{"sha384", DIGEST_SHA384},
@@ -274,6 +279,10 @@ static const cyaml_schema_field_t class_fields[] = {
 		struct file_class, sandbox, sandbox_fields),
 	CYAML_FIELD_STRING_PTR("drain", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_class,
 		drain, 1, TEXT_MAX),
+	CYAML_FIELD_ENUM("on_lease_end", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_class,
+		on_lease_end, end_actions, ARRAY_LEN(end_actions)),
+	CYAML_FIELD_ENUM("on_refusal", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_class,
+		on_refusal, end_actions, ARRAY_LEN(end_actions)),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t class_entry = {

@@ -82,6 +82,7 @@ struct file_class {
 	unsigned host_attributes_count;
 	struct file_sandbox_demands *sandbox; /* NULL: not judged */
 	char *drain;
+	enum end_action on_lease_end, on_refusal;
 };
 struct file_reference {
 	enum reference_kind kind;

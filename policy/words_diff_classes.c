@@ -94,6 +94,14 @@ static void diff_drain(struct diff *d, const char *subject, const struct policy_
 			"how long releases that the version floor passed may renew");
 }
 
+static void diff_end(struct diff *d, const char *subject, const char *field, enum end_action old,
+	enum end_action new, const char *about)
+{
+	if (old != new)
+		diff_note(d, new > old ? DIFF_TIGHTER : DIFF_LOOSER, subject, about,
+			"%s: %s, was %s", field, end_action_name(new), end_action_name(old));
+}
+
 static const json_t *demand_of(const json_t *demands, const char *name)
 {
 	const json_t *one;
@@ -175,6 +183,10 @@ static void diff_class(
 		"whether quotes after an unclean stop of the TPM are refused");
 	diff_review(d, subject, old, new);
 	diff_drain(d, subject, old, new);
+	diff_end(d, subject, "on_lease_end", old->on_lease_end, new->on_lease_end,
+		"what becomes of an agent that was not renewed in time");
+	diff_end(d, subject, "on_refusal", old->on_refusal, new->on_refusal,
+		"what becomes of an agent whose renewal is refused");
 	diff_demands(d, subject, old, new);
 	diff_placement(d, subject, old, new);
 	diff_hosts(d, subject, old, new);
