@@ -75,8 +75,8 @@ static enum status run_status(struct cli *cli)
 	if (cli->json)
 		return cli_print_json(cli, TAKE(reply), STATUS_DONE);
 	static const struct column columns[] = {{"instance", "INSTANCE", 12},
-		{"workload", "WORKLOAD", 20}, {"state", "STATE", 12}, {"pid", "PID", 8},
-		{"expires", "EXPIRES", 0}};
+		{"workload", "WORKLOAD", 20}, {"state", "STATE", 12}, {"held", "HELD", 9},
+		{"pid", "PID", 8}, {"expires", "EXPIRES", 21}, {"reason", "REASON", 0}};
 	OWNED(json_release) json_t *instances = json_incref(json_object_get(reply, "instances"));
 	(void)json_object_del(reply, "instances");
 	(void)json_object_del(reply, "ok");
