@@ -152,10 +152,11 @@ static bool adopt(struct adoption *a, struct instance_saved *saved, struct err *
 		return false;
 	if (instance->cgroup && !instance_cgroup_holds(instance))
 		instance_cgroup_remove(instance);
-	bool usable = credentials_reopen(
-			      instance, saved->directory_device, saved->directory_inode, &why) &&
-		      (instance->state == INSTANCE_UNTRUSTED ||
-			      (find_key(a, saved, &why) && instance_files_unchanged(instance, &why)));
+	bool usable =
+		credentials_reopen(
+			instance, saved->directory_device, saved->directory_inode, &why) &&
+		(instance->state == INSTANCE_UNTRUSTED ||
+			(find_key(a, saved, &why) && instance_files_unchanged(instance, &why)));
 	if (!usable)
 		adopt_untrusted(a, instance, &why);
 	schedule(instance);
@@ -167,14 +168,13 @@ static bool adopt(struct adoption *a, struct instance_saved *saved, struct err *
 	struct open_launch *launch = launch_find(a, instance->id);
 	if (launch)
 		launch->adopted = true;
-	tell(a, LOG_LEVEL_INFO, "instance adopted", instance,
-		instance_state_name(instance->state));
+	tell(a, LOG_LEVEL_INFO, "instance adopted", instance, instance_state_name(instance->state));
 	return true;
 }
 
 /* Nobody has its identity any more: what it held goes. */
-static void drop(struct adoption *a, struct instance_saved *saved, const char *what,
-	const char *reason)
+static void drop(
+	struct adoption *a, struct instance_saved *saved, const char *what, const char *reason)
 {
 	struct instance *instance = saved->instance;
 	struct err ignored;
@@ -188,8 +188,8 @@ static void drop(struct adoption *a, struct instance_saved *saved, const char *w
 	instance_forget(a->hostd, instance);
 }
 
-static bool read_saved(const char *directory, const char *name, struct instance_saved *ret,
-	struct err *err)
+static bool read_saved(
+	const char *directory, const char *name, struct instance_saved *ret, struct err *err)
 {
 	OWNED(buf_release) struct buf path = {0}, text = {0};
 	if (!path_join(&path, directory, name))

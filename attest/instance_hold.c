@@ -63,8 +63,7 @@ bool process_started_of(struct bytes stat, uint64_t *ret, struct err *err)
 bool process_started(pid_t pid, uint64_t *ret, struct err *err)
 {
 	OWNED(buf_release) struct buf stat = {0};
-	return read_proc(pid, "stat", &stat, err) &&
-	       process_started_of(buf_bytes(&stat), ret, err);
+	return read_proc(pid, "stat", &stat, err) && process_started_of(buf_bytes(&stat), ret, err);
 }
 
 bool cgroup_path_of(struct bytes text, struct bytes *ret)
@@ -85,7 +84,8 @@ bool cgroup_mount_of(struct bytes mountinfo, struct bytes *ret)
 	struct bytes line;
 	while (text_next_line(&mountinfo, &line)) {
 		struct bytes root = {0}, point = {0}, rest = line;
-		const uint8_t *kind = line.len ? memmem(line.data, line.len, " - cgroup2 ", 11) : NULL;
+		const uint8_t *kind =
+			line.len ? memmem(line.data, line.len, " - cgroup2 ", 11) : NULL;
 		if (!kind)
 			continue;
 		for (unsigned field = 0; field <= MOUNT_POINT; field++) {
@@ -120,7 +120,8 @@ static bool cgroup_of(pid_t pid, struct buf *ret)
 	return buf_str(ret) != NULL;
 }
 
-static bool put(const struct instance *instance, const char *name, const char *text, struct err *err)
+static bool put(
+	const struct instance *instance, const char *name, const char *text, struct err *err)
 {
 	OWNED(buf_release) struct buf path = {0};
 	if (!instance->cgroup || !path_join(&path, instance->cgroup, name))
@@ -221,7 +222,8 @@ static void tell_hold(struct hostd *hostd, const struct instance *instance, bool
 {
 	log_event(hostd->log, ok ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, what,
 		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},
-		{"reason", bytes_str(reason)}, {"by", bytes_str(instance->cgroup ? "cgroup" : "signal")},
+		{"reason", bytes_str(reason)},
+		{"by", bytes_str(instance->cgroup ? "cgroup" : "signal")},
 		{"error", bytes_str(ok ? "" : why->text)});
 }
 
@@ -245,7 +247,7 @@ void instance_hold_as(
 	if (nothing)
 		return;
 	/* What was frozen is not let run again to hear that it shall end. */
-	bool ok = !stop	  ? instance_freeze(instance, true, &err)
+	bool ok = !stop    ? instance_freeze(instance, true, &err)
 		  : before ? instance_kill(instance, &err)
 			   : instance_signal(instance, SIGTERM, &err);
 	tell_hold(hostd, instance, ok, stop ? "instance stopped" : "instance frozen", reason, &err);

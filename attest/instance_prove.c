@@ -67,8 +67,7 @@ bool instance_know(struct instance *instance, int executable, struct err *err)
 	return digest_fd(executable, process->size, process->digest, err) &&
 	       process_started(instance->pid, &process->started, err) &&
 	       pidfd_inode(instance->pidfd, &process->pidfd, err) &&
-	       (instance_alive(instance) ||
-		       err_set(err, ERR_MISMATCH, "the agent ended at once"));
+	       (instance_alive(instance) || err_set(err, ERR_MISMATCH, "the agent ended at once"));
 }
 
 /* All four of its user ids: /proc/PID itself may show root's as its owner. */
@@ -85,8 +84,8 @@ static bool same_user(const struct instance *instance, struct err *err)
 	for (rest = buf_bytes(&status); text_next_line(&rest, &line);)
 		if (bytes_equal_str(line, wanted))
 			return true;
-	return err_set(err, ERR_MISMATCH, "process %d is not user %u's", instance->pid,
-		instance->uid);
+	return err_set(
+		err, ERR_MISMATCH, "process %d is not user %u's", instance->pid, instance->uid);
 }
 
 static bool same_process(const struct instance *instance, struct err *err)
@@ -115,8 +114,7 @@ static bool same_program(const struct instance *instance, struct err *err)
 	if (st.st_dev != process->device || st.st_ino != process->inode ||
 		(uint64_t)st.st_size != process->size || (fcntl(fd, F_GET_SEALS) & SEALS) != SEALS)
 		return err_set(err, ERR_MISMATCH,
-			"process %d executes something else than the sealed copy",
-			instance->pid);
+			"process %d executes something else than the sealed copy", instance->pid);
 	if (!digest_fd(fd, process->size, digest, err))
 		return false;
 	if (memcmp(digest, process->digest, SHA256_LEN) != 0)

@@ -196,7 +196,8 @@ static void read_key(struct cbor_item root, struct instance_saved *saved)
 	if (cbor_array(item, 3, "key") != 3)
 		cbor_fail(item, "key", "expected public, private, parent");
 	buf_put(&key->public_area, cbor_bytes(cbor_at(item, 0, "key"), 1, TPM_PART_MAX, "public"));
-	buf_put(&key->private_area, cbor_bytes(cbor_at(item, 1, "key"), 1, TPM_PART_MAX, "private"));
+	buf_put(&key->private_area,
+		cbor_bytes(cbor_at(item, 1, "key"), 1, TPM_PART_MAX, "private"));
 	key->parent = (uint32_t)cbor_uint(cbor_at(item, 2, "key"), UINT32_MAX, "parent");
 	if (key->public_area.failed || key->private_area.failed)
 		cbor_fail(item, "key", "no memory");
@@ -249,8 +250,8 @@ static bool read_file(struct bytes in, struct instance_file *ret)
 	size_t left = in.len > FILE_MIN - 1 ? in.len - (FILE_MIN - 1) : 0;
 	struct bytes path = rd_bytes(&r, left, "path");
 	if (!rd_finish(&r, NULL) || copied > 1 || left == 0 || path.data[0] != '/' ||
-		memchr(path.data, '\0', path.len) || stat[2] > INT64_MAX || stat[4] >= NANOSECONDS ||
-		stat[6] >= NANOSECONDS)
+		memchr(path.data, '\0', path.len) || stat[2] > INT64_MAX ||
+		stat[4] >= NANOSECONDS || stat[6] >= NANOSECONDS)
 		return false;
 	*ret = (struct instance_file){.path = bytes_strdup(path),
 		.copied = copied,
@@ -297,7 +298,8 @@ static void read_trust(struct cbor_item root, struct instance *i)
 		cbor_fail(item, "trust", "expected 10 values");
 	i->state = (enum instance_state)cbor_uint(
 		cbor_at(item, 0, "state"), INSTANCE_ENDED - 1, "state");
-	i->hold = (enum instance_hold)cbor_uint(cbor_at(item, 1, "hold"), INSTANCE_HOLDS - 1, "hold");
+	i->hold =
+		(enum instance_hold)cbor_uint(cbor_at(item, 1, "hold"), INSTANCE_HOLDS - 1, "hold");
 	read_line(cbor_at(item, 2, "reason"), i->reason, sizeof(i->reason), "reason");
 	read_line(record, i->record, sizeof(i->record), "record");
 	if (i->record[0] && !hex_decode_exact(bytes_str(i->record), digest, sizeof(digest), NULL))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assay enroll, status: requests to hostd on this machine. */
+/* assay enroll, status, stop: requests to hostd on this machine. */
 #include "cli/commands.h"
 
 #include "attest/socket.h"
@@ -86,6 +86,17 @@ static enum status run_status(struct cli *cli)
 	return STATUS_DONE;
 }
 
+static enum status run_stop(struct cli *cli)
+{
+	OWNED(json_release)
+	json_t *request =
+		       json_pack("{s:s,s:s}", "op", "stop", "instance", cli->arguments->values[0]),
+	       *reply = NULL;
+	if (!request || !hostd_request(socket_path(cli), request, NULL, 0, &reply, NULL, &cli->err))
+		return cli_fail(cli);
+	return cli->json ? cli_print_json(cli, TAKE(reply), STATUS_DONE) : STATUS_DONE;
+}
+
 const struct command cmd_enroll = {
 	.name = "enroll",
 	.synopsis = "[--token TOKEN | --token-file FILE] [--name NAME]",
@@ -99,4 +110,13 @@ const struct command cmd_status = {
 	.summary = "This host, its instances and their trust.",
 	.options = status_options,
 	.run = run_status,
+};
+const struct command cmd_stop = {
+	.name = "stop",
+	.synopsis = "INSTANCE",
+	.summary = "Ends an instance on this host; one that is frozen is killed.",
+	.options = status_options,
+	.least = 1,
+	.most = 1,
+	.run = run_stop,
 };

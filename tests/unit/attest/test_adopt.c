@@ -161,10 +161,11 @@ static void change_instance(struct instance_saved *saved)
 	saved->instance->id[0] ^= 1;
 }
 
-static void S__restart_with_another_process_in_its_place__no_identity_and_exit_recorded(void **state)
+static void S__restart_with_another_process_in_its_place__no_identity_and_exit_recorded(
+	void **state)
 {
 	struct hostd_fixture *f = *state;
-	static void (*const changes[])(struct instance_saved *saved) = {change_pid, change_start,
+	static void (*const changes[])(struct instance_saved * saved) = {change_pid, change_start,
 		change_pidfd, change_inode, change_size, change_digest, change_user, change_boot,
 		change_records, change_sandbox, change_instance};
 	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
@@ -183,7 +184,8 @@ static void S__restart_with_another_process_in_its_place__no_identity_and_exit_r
 		assert_int_equal(fixture_entries(tree_path("run/instances")), 0);
 		assert_int_equal(fixture_entries(tree_path("state/instances")), 0);
 		assert_int_equal(fake_attestations(&f->verifier), asked);
-		assert_int_equal(kill(f->caller, 0), 0); /* and nothing was done to a process that is not known */
+		assert_int_equal(kill(f->caller, 0),
+			0); /* and nothing was done to a process that is not known */
 		let_go(f);
 	}
 }
@@ -217,7 +219,8 @@ static void restart__saved_file_gone_or_garbage__no_identity_and_exit_recorded(v
 		if (i == 0)
 			assert_int_equal(unlink(saved_path()), 0);
 		else if (i == 1)
-			assert_ok(file_write_atomic(saved_path(), BYTES_LIT("\xa1"), 0600, &err), err);
+			assert_ok(file_write_atomic(saved_path(), BYTES_LIT("\xa1"), 0600, &err),
+				err);
 		else
 			assert_int_equal(rename(saved_path(), other), 0);
 		fixture_hostd_start(f);

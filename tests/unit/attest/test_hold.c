@@ -125,7 +125,8 @@ static void lease_end__class_says_freeze__goes_on_only_when_told(void **state)
 	f->verifier.thaw = true;
 	(void)pthread_mutex_unlock(&f->verifier.mutex);
 	eventually(is_held(f, "trusted", ""));
-	assert_int_equal(fixture_wait(f), 0); /* it hears now what it was told while it was frozen */
+	assert_int_equal(
+		fixture_wait(f), 0); /* it hears now what it was told while it was frozen */
 }
 
 static void lease_end__class_says_stop__ended_without_a_verifier(void **state)
@@ -188,7 +189,8 @@ static void stop__with_a_child_in_the_cgroup__both_end(void **state)
 	struct hostd_fixture *f = *state;
 	f->hostd->stop_grace_ms = 200;
 	f->verifier.on_refusal = END_STOP;
-	start(f, ", -c, '(trap \"\" TERM HUP; echo child >&2; read y; sleep 20 <&-; echo left) & trap \"\" TERM; echo on; while :; do read x; done'");
+	start(f, ", -c, '(trap \"\" TERM HUP; read y; sleep 20 <&-; echo left) & "
+		 "trap \"\" TERM; echo on; while :; do read x; done'");
 	if (!fixture_instance(f, "cgroup")[0])
 		skip();
 	fake_set_answer(&f->verifier, FAKE_REFUSE);
@@ -228,7 +230,8 @@ static void cgroup_path__of_proc__or_none(void **state)
 	struct bytes path;
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_int_equal(cgroup_path_of(bytes_str(cases[i].text), &path), cases[i].path != NULL);
+		assert_int_equal(
+			cgroup_path_of(bytes_str(cases[i].text), &path), cases[i].path != NULL);
 		if (cases[i].path)
 			assert_true(bytes_equal_str(path, cases[i].path));
 	}

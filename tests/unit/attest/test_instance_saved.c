@@ -151,7 +151,8 @@ static void saved__one_value_wrong__refused_by_field(void **state)
 	WRONG(i->pid = 0, i->pid = 1, "pid: out of range");
 	WRONG(i->state = INSTANCE_ENDED, i->state = INSTANCE_STALE, "state: out of range");
 	WRONG(i->hold = INSTANCE_HOLDS, i->hold = HOLD_NONE, "hold: out of range");
-	WRONG(i->on_refusal = END_ACTIONS, i->on_refusal = END_CONTINUE, "on_refusal: out of range");
+	WRONG(i->on_refusal = END_ACTIONS, i->on_refusal = END_CONTINUE,
+		"on_refusal: out of range");
 	WRONG(i->workload[0] = '/', i->workload[0] = 'a', "workload: not a name");
 	WRONG(i->record[3] = 'X', i->record[3] = 'a', "record: not an id");
 	WRONG(i->directory_path[0] = '.', i->directory_path[0] = '/', "credentials: not absolute");
@@ -159,7 +160,8 @@ static void saved__one_value_wrong__refused_by_field(void **state)
 	WRONG(i->files[0].path[0] = '.', i->files[0].path[0] = '/', "file: not a file's");
 	WRONG(i->files[0].changed.tv_nsec = 1000000000, i->files[0].changed.tv_nsec = 0,
 		"file: not a file's");
-	WRONG(i->process.sandbox = SANDBOX_ALL + 1, i->process.sandbox = 0, "sandbox: out of range");
+	WRONG(i->process.sandbox = SANDBOX_ALL + 1, i->process.sandbox = 0,
+		"sandbox: out of range");
 	WRONG(i->expires = -1, i->expires = 0, "expires: out of range");
 #undef WRONG
 	buf_clear(&out);
