@@ -288,7 +288,7 @@ bool credentials_clean(const char *run_dir, struct instances *keep, struct err *
 	for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
 		OWNED(instance_unref) struct instance *kept = NULL;
 		if (!is_instance(entry->d_name) ||
-			(keep && (kept = instances_find(keep, entry->d_name)) != NULL))
+			(kept = instances_find(keep, entry->d_name)) != NULL)
 			continue;
 		struct instance left = {.directory = openat(dirfd(dir), entry->d_name,
 						O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};

@@ -161,8 +161,7 @@ static void change_instance(struct instance_saved *saved)
 	saved->instance->id[0] ^= 1;
 }
 
-static void S__restart_with_another_process_in_its_place__no_identity_and_exit_recorded(
-	void **state)
+static void restart__another_process_in_its_place__no_identity_and_exit_recorded(void **state)
 {
 	struct hostd_fixture *f = *state;
 	static void (*const changes[])(struct instance_saved * saved) = {change_pid, change_start,
@@ -190,7 +189,7 @@ static void S__restart_with_another_process_in_its_place__no_identity_and_exit_r
 	}
 }
 
-static void S__restart_with_agent_that_became_another_program__no_identity(void **state)
+static void restart__agent_became_another_program__no_identity(void **state)
 {
 	struct hostd_fixture *f = *state;
 	fixture_spec(", -c, 'echo on; read x; exec /bin/sleep 20'", "");
@@ -233,7 +232,7 @@ static void restart__saved_file_gone_or_garbage__no_identity_and_exit_recorded(v
 }
 
 /* hostd died between the record of an exit and forgetting the instance: what runs under its number now is not it. */
-static void S__restart_with_an_exit_in_the_log__no_identity(void **state)
+static void restart__exit_is_in_the_log__no_identity(void **state)
 {
 	struct hostd_fixture *f = *state;
 	OWNED(buf_release) struct buf content = {0};
@@ -276,7 +275,7 @@ static bool untrusted_because(struct hostd_fixture *f, const char *why)
 }
 
 /* Whoever runs as the agent's user can put another key there, his own or a stranger's: it is not certified. */
-static void S__restart_with_another_key_in_place__untrusted(void **state)
+static void restart__another_key_in_place__untrusted(void **state)
 {
 	struct hostd_fixture *f = *state;
 	OWNED(key_unref) struct key *key = NULL;
@@ -471,12 +470,12 @@ static int run_all(void)
 	const struct CMUnitTest tests[] = {
 		TEST(restart__agent_runs__adopted_and_renewed),
 		TEST(restart__agent_ended_meanwhile__exit_recorded_once),
-		TEST(S__restart_with_another_process_in_its_place__no_identity_and_exit_recorded),
-		TEST(S__restart_with_agent_that_became_another_program__no_identity),
+		TEST(restart__another_process_in_its_place__no_identity_and_exit_recorded),
+		TEST(restart__agent_became_another_program__no_identity),
 		TEST(restart__saved_file_gone_or_garbage__no_identity_and_exit_recorded),
-		TEST(S__restart_with_an_exit_in_the_log__no_identity),
+		TEST(restart__exit_is_in_the_log__no_identity),
 		TEST(restart__machine_restarted__dropped_and_given_directory_cleaned),
-		TEST(S__restart_with_another_key_in_place__untrusted),
+		TEST(restart__another_key_in_place__untrusted),
 		TEST(restart__key_gone__untrusted_and_still_watched),
 		TEST(restart__service_manager_keeps_the_key__adopted_and_renewed),
 		cmocka_unit_test(kept_descriptors__by_name__found_or_not),

@@ -78,7 +78,8 @@ static void unpinned_file__changed_in_any_way__untrusted_at_once(void **state)
 		uint64_t began = now_ms();
 		changes[i]();
 		eventually(fixture_state_is(f, "untrusted"));
-		assert_true(now_ms() - began < 3000); /* some 10 ms on a quiet machine; the renewal is minutes away */
+		assert_true(now_ms() - began <
+			    3000); /* some 10 ms on a quiet machine; the renewal is minutes away */
 		assert_non_null(strstr(fixture_instance(f, "reason"), "measured, not pinned"));
 		assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
 		let_go(f);
