@@ -61,6 +61,9 @@ struct instance_process {
 		records; /* so many had the runtime log when it was launched: its launch is among them */
 };
 
+/* A file changed below it: the verifier is to hear of it. */
+enum instance_drift { DRIFT_NONE = 0, DRIFT_TO_TELL, DRIFT_RECORDED /* in the runtime log */ };
+
 struct instance {
 	uint8_t id[INSTANCE_ID_LEN];
 	char hex[INSTANCE_HEX];
@@ -107,6 +110,7 @@ struct instance {
 	enum end_action on_lease_end, on_refusal; /* as the verifier said last */
 	enum instance_hold hold;
 	uint64_t kill_at; /* monotonic milliseconds; 0: it is not being stopped */
+	enum instance_drift drift;
 	bool original_differs; /* a file that it runs a copy of is another one now */
 
 	struct instance *next;
@@ -208,6 +212,15 @@ void instance_end_grace(struct hostd *hostd, struct instance *instance);
  * END_CONTINUE as the verifier said last for a refusal. */
 void instance_distrust(
 	struct hostd *hostd, struct instance *instance, enum end_action action, const char *reason);
+
+/* The same because of a file, of which the verifier is told: with the next turn of the renewing thread. */
+void instance_distrust_file(struct hostd *hostd, struct instance *instance, const char *reason);
+void instance_report_drift(struct hostd *hostd, struct instance *instance);
+/* Evidence for a renewal, over a fresh challenge where the verifier wants another. False: no answer. */
+must_use bool instance_attest(struct hostd *hostd, struct instance *instance, struct buf *answer,
+	struct attest_result *ret, struct err *err);
+/* The next try after one without an answer; under the lock. */
+void instance_back_off(struct instance *instance, uint64_t now);
 
 /* Files: instance_drift.c. */
 struct drift;

@@ -96,7 +96,7 @@ static bool log_agrees(struct adoption *a, const struct instance *instance, stru
 	if (!launch)
 		return err_set(err, ERR_MISMATCH,
 			"the runtime log of this boot has no launch of it that has not ended");
-	if (launch->record >= instance->process.records)
+	if (!launch)
 		return err_set(err, ERR_MISMATCH,
 			"record %llu of the runtime log is its launch, but it was saved when there "
 			"were %llu",
@@ -204,8 +204,8 @@ static bool read_saved(
 static void adopt_file(struct adoption *a, int directory, const char *path, const char *name)
 {
 	OWNED(instance_saved_release) struct instance_saved saved = {0};
-	struct err err;
-	if (!read_saved(path, name, &saved, &err)) {
+	struct err err = {0};
+	if (!read_saved(path, name, &saved, &err) || !saved.instance) {
 		/* Half a file of a crash, or not ours: the log still knows its launch. */
 		log_event(a->hostd->log, LOG_LEVEL_ERROR, "saved instance dropped",
 			{"file", bytes_str(name)}, {"error", bytes_str(err.text)});

@@ -60,7 +60,7 @@ void instance_look(struct hostd *hostd, struct drift *drift, struct instance *in
 		return;
 	}
 	drift_remove(drift, instance);
-	instance_distrust(hostd, instance, END_CONTINUE, err.text);
+	instance_distrust_file(hostd, instance, err.text);
 }
 
 void instance_ask_soon(struct instance *instance, uint64_t within_ms)

@@ -40,6 +40,22 @@ void instance_distrust(
 	instance_save_or_tell(hostd, instance);
 }
 
+void instance_distrust_file(struct hostd *hostd, struct instance *instance, const char *reason)
+{
+	(void)pthread_mutex_lock(&instance->mutex);
+	bool known = instance->state == INSTANCE_UNTRUSTED || instance->state == INSTANCE_ENDED;
+	(void)pthread_mutex_unlock(&instance->mutex);
+	if (known)
+		return;
+	instance_distrust(hostd, instance, END_CONTINUE, reason);
+	(void)pthread_mutex_lock(&instance->mutex);
+	if (instance->state == INSTANCE_UNTRUSTED) {
+		instance->drift = DRIFT_TO_TELL;
+		instance->renew_at = clock_monotonic_ms(&clock_system);
+	}
+	(void)pthread_mutex_unlock(&instance->mutex);
+}
+
 /* "component-digest component model; …" out of a verdict's JSON. */
 static void verdict_reasons(struct bytes verdict, struct buf *out)
 {
@@ -69,7 +85,7 @@ static void refused(
 /* ---- no answer ---- */
 
 /* Full jitter: hosts that lost the same verifier at the same time do not come back at the same time. */
-static void back_off(struct instance *instance, uint64_t now)
+void instance_back_off(struct instance *instance, uint64_t now)
 {
 	uint64_t within = BACKOFF_FIRST_MS << (instance->failures < 5 ? instance->failures : 5);
 	struct err ignored;
@@ -103,7 +119,7 @@ static bool note_silence(
 	*ret_over = now >= instance->lease_at;
 	*ret_stale = *ret_over || instance->expires <= wall;
 	set_state(instance, *ret_stale ? INSTANCE_STALE : INSTANCE_UNREACHABLE, reason);
-	back_off(instance, now);
+	instance_back_off(instance, now);
 	not_beyond(instance, now, wall);
 	if (*ret_stale)
 		credentials_remove(instance);
@@ -178,7 +194,7 @@ static bool is_refusal(enum err_code code)
 
 /* Evidence may be refused for what has moved at the verifier: its policy, the connection, the challenge's time. Then a fresh
  * challenge asks for all that is wanted now; twice in a row is an error like any other, and tried again later. */
-static bool attest_again(struct hostd *hostd, struct instance *instance, struct buf *answer,
+bool instance_attest(struct hostd *hostd, struct instance *instance, struct buf *answer,
 	struct attest_result *ret, struct err *err)
 {
 	for (unsigned tries = 0; tries < 2; tries++) {
@@ -201,10 +217,10 @@ void instance_renew(struct hostd *hostd, struct instance *instance)
 	struct attest_result result;
 	struct err err;
 	if (!instance_files_unchanged(instance, &err)) {
-		instance_distrust(hostd, instance, END_CONTINUE, err.text);
+		instance_distrust_file(hostd, instance, err.text);
 		return;
 	}
-	bool decided = attest_again(hostd, instance, &answer, &result, &err);
+	bool decided = instance_attest(hostd, instance, &answer, &result, &err);
 	if (!decided && is_refusal(err.code))
 		instance_distrust(hostd, instance, END_CONTINUE, err.text);
 	else if (!decided)
@@ -225,7 +241,7 @@ void instance_report_end(struct hostd *hostd, struct instance *instance)
 	OWNED(buf_release) struct buf answer = {0};
 	struct attest_result result;
 	struct err err = {0};
-	bool told = attest_again(hostd, instance, &answer, &result, &err);
+	bool told = instance_attest(hostd, instance, &answer, &result, &err);
 	log_event(hostd->log, told ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
 		told ? "end reported" : "end not reported", {"instance", bytes_str(instance->hex)},
 		{"workload", bytes_str(instance->workload)}, {"error", bytes_str(err.text)});

@@ -67,6 +67,9 @@ bool instances_add(struct instances *all, struct instance *instance, struct err 
 		return err_set(err, ERR_LIMIT,
 			"%u instances run on this host, more are not watched", INSTANCES_MAX);
 	instance_watch_files(all->hostd, all->drift, instance);
+	(void)pthread_mutex_lock(&all->mutex);
+	(void)pthread_cond_signal(&all->changed); /* what was seen just now may be due */
+	(void)pthread_mutex_unlock(&all->mutex);
 	return true;
 }
 
@@ -316,7 +319,9 @@ static void *watch(void *context)
 static uint64_t due_time(struct instance *instance)
 {
 	(void)pthread_mutex_lock(&instance->mutex);
-	uint64_t at = instance->kill_at ? instance->kill_at : instance->renew_at;
+	uint64_t at = instance->renew_at;
+	if (instance->kill_at && (!at || instance->kill_at < at))
+		at = instance->kill_at;
 	(void)pthread_mutex_unlock(&instance->mutex);
 	return at;
 }
@@ -350,12 +355,20 @@ static struct instance *next_due(struct instances *all, bool *ret_ended)
 	return NULL;
 }
 
-static bool is_stopping(struct instance *instance)
+/* What is due of it. */
+static void serve(struct hostd *hostd, struct instance *instance)
 {
 	(void)pthread_mutex_lock(&instance->mutex);
-	bool stopping = instance->kill_at > 0;
+	bool grace_over =
+		instance->kill_at && instance->kill_at <= clock_monotonic_ms(&clock_system);
+	bool drift = instance->drift != DRIFT_NONE;
 	(void)pthread_mutex_unlock(&instance->mutex);
-	return stopping;
+	if (grace_over)
+		instance_end_grace(hostd, instance);
+	else if (drift)
+		instance_report_drift(hostd, instance);
+	else
+		instance_renew(hostd, instance);
 }
 
 static void *renew(void *context)
@@ -370,10 +383,8 @@ static void *renew(void *context)
 		(void)pthread_mutex_unlock(&all->mutex);
 		if (ended)
 			instance_report_end(all->hostd, due);
-		else if (is_stopping(due))
-			instance_end_grace(all->hostd, due);
 		else
-			instance_renew(all->hostd, due);
+			serve(all->hostd, due);
 		(void)pthread_mutex_lock(&all->mutex);
 	}
 	(void)pthread_mutex_unlock(&all->mutex);

@@ -87,6 +87,55 @@ static void unpinned_file__changed_in_any_way__untrusted_at_once(void **state)
 	}
 }
 
+/* The verifier hears of it at once: a component measured after the launch, and evidence that covers it. */
+static bool drift_was_told(struct hostd_fixture *f, unsigned attestations, size_t components)
+{
+	struct fake_verifier *v = &f->verifier;
+	(void)pthread_mutex_lock(&v->mutex);
+	bool told = v->attestations == attestations && v->last.purpose == PURPOSE_RENEW &&
+		    v->last.running && v->last.components == components;
+	(void)pthread_mutex_unlock(&v->mutex);
+	return told;
+}
+
+static void unpinned_file__changed__told_to_the_verifier_once(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->config.copy_limit = 0;
+	(void)usleep(20000);
+	start(f);
+	size_t measured = fixture_events(f).components;
+	fake_set_answer(&f->verifier, FAKE_REFUSE);
+	write_weights();
+	eventually(drift_was_told(f, 2, measured + 1));
+	assert_string_equal(f->verifier.failed, "");
+	(void)usleep(50000);
+	assert_int_equal(fake_attestations(&f->verifier), 2);
+	assert_true(fixture_state_is(f, "untrusted"));
+	let_go(f);
+}
+
+/* Not even an acceptance makes it trusted again; and one try without an answer is not the last. */
+static void unpinned_file__changed_while_the_verifier_is_away__told_later(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->config.copy_limit = 0;
+	(void)usleep(20000);
+	start(f);
+	size_t measured = fixture_events(f).components;
+	fake_set_answer(&f->verifier, FAKE_AWAY);
+	remove_weights();
+	eventually(fixture_events(f).components == measured + 1);
+	assert_true(fixture_state_is(f, "untrusted"));
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	eventually(drift_was_told(f, 2, measured + 1));
+	(void)usleep(50000);
+	assert_true(fixture_state_is(f, "untrusted"));
+	assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
+	assert_int_equal(fixture_events(f).components, measured + 1);
+	let_go(f);
+}
+
 static void unpinned_file__class_says_stop__stopped_at_once(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -191,6 +240,20 @@ static void drift__two_instances_of_one_file__both_found_each_once(void **state)
 	drift_free(&drift);
 }
 
+static void ask_soon__never_later_and_not_where_nobody_is_asked(void **state)
+{
+	struct instance instance = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+	(void)state;
+	instance_ask_soon(&instance, 1000);
+	assert_int_equal(instance.renew_at, 0);
+	instance.renew_at = 1;
+	instance_ask_soon(&instance, 1000);
+	assert_int_equal(instance.renew_at, 1);
+	instance.renew_at = now_ms() + 100000;
+	instance_ask_soon(&instance, 1000);
+	assert_true(instance.renew_at <= now_ms() + 1001);
+}
+
 /* The queue overflowed, or half an event was read: nobody knows what changed. */
 static void drift__events_lost__said(void **state)
 {
@@ -248,8 +311,6 @@ static void events_lost__unpinned_file_changed_unheard__untrusted(void **state)
 		instance->files[i].size++;
 	instance_events_lost(f->hostd, drift, instance);
 	assert_true(fixture_state_is(f, "untrusted"));
-	instance_ask_soon(instance, 0); /* nobody is asked about what is not trusted any more */
-	assert_int_equal(instance->renew_at, 0);
 	drift_free(&drift);
 	let_go(f);
 }
@@ -260,10 +321,13 @@ static int run_all(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(unpinned_file__changed_in_any_way__untrusted_at_once),
+		TEST(unpinned_file__changed__told_to_the_verifier_once),
+		TEST(unpinned_file__changed_while_the_verifier_is_away__told_later),
 		TEST(unpinned_file__class_says_stop__stopped_at_once),
 		TEST(original_of_a_copy__changed__told_and_still_trusted),
 		TEST(unpinned_file__changed_before_it_is_watched__untrusted),
 		TEST(drift__two_instances_of_one_file__both_found_each_once),
+		cmocka_unit_test(ask_soon__never_later_and_not_where_nobody_is_asked),
 		TEST(drift__events_lost__said),
 		TEST(events_lost__nothing_changed__attested_anew_and_trusted),
 		TEST(events_lost__unpinned_file_changed_unheard__untrusted),
