@@ -96,7 +96,7 @@ static bool log_agrees(struct adoption *a, const struct instance *instance, stru
 	if (!launch)
 		return err_set(err, ERR_MISMATCH,
 			"the runtime log of this boot has no launch of it that has not ended");
-	if (!launch)
+	if (launch->record >= instance->process.records)
 		return err_set(err, ERR_MISMATCH,
 			"record %llu of the runtime log is its launch, but it was saved when there "
 			"were %llu",
