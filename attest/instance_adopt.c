@@ -184,6 +184,8 @@ static void drop(
 		instance->own_directory = false; /* another one: not ours to touch */
 	credentials_remove(instance);
 	credentials_release(instance);
+	if (instance->cgroup)
+		(void)rmdir(instance->cgroup); /* whoever is in there keeps it */
 	hostd_unkeep_key(a->hostd, instance);
 	instance_forget(a->hostd, instance);
 }
