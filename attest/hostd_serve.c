@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "attest/instance_saved.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -257,9 +258,10 @@ bool hostd_run(struct hostd *hostd, int stop_fd, void (*ready)(void *context), v
 	if (!socket_listen(path, 0660, &listener, err) || !give_group(hostd->config, err) ||
 		!instances_start(hostd, &hostd->instances, err))
 		return false;
-	if (ready)
+	bool ok = instances_adopt(hostd, err);
+	if (ok && ready)
 		ready(context);
-	bool ok = accept_all(hostd, listener, stop_fd, err);
+	ok = ok && accept_all(hostd, listener, stop_fd, err);
 	(void)unlink(path);
 	end_connections(hostd);
 	instances_stop(&hostd->instances);

@@ -6,6 +6,7 @@ const struct command *const commands[] = {
 	&cmd_enroll,
 	&cmd_run,
 	&cmd_status,
+	&cmd_stop,
 	&cmd_doctor,
 	&cmd_measure,
 	&cmd_release_create,

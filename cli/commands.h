@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 
-extern const struct command cmd_enroll, cmd_run, cmd_status, cmd_doctor, cmd_measure;
+extern const struct command cmd_enroll, cmd_run, cmd_status, cmd_stop, cmd_doctor, cmd_measure;
 extern const struct command cmd_release_create, cmd_release_sign, cmd_release_approve,
 	cmd_release_withdraw, cmd_release_withdraw_statement, cmd_release_publish,
 	cmd_release_revoke, cmd_release_show, cmd_release_list, cmd_release_checklist,

@@ -188,6 +188,8 @@ static void decide(struct appraisal *a)
 	if (a->class) {
 		v->credential_lifetime = a->class->credential_lifetime;
 		v->renew_after = a->class->renew_after;
+		v->on_lease_end = a->class->on_lease_end;
+		v->on_refusal = a->class->on_refusal;
 	}
 	text_escape(a->context->workload.risk_class, v->risk_class, sizeof(v->risk_class));
 	verdict_conclude(v);

@@ -177,6 +177,8 @@ struct policy_class {
 	int64_t lease; /* seconds for which a decision is believed; default credential_lifetime */
 	bool lease_given; /* as of drain */
 	enum after_lease after_lease;
+	enum end_action on_lease_end; /* what hosts do with an instance not renewed in time */
+	enum end_action on_refusal; /* and with one whose renewal is refused */
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };

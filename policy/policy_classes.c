@@ -211,6 +211,17 @@ static bool clause_lease(json_t *clause, const struct policy_class *class)
 		       json_object_set_new(clause, "after_lease", json_string("relaunch")) == 0);
 }
 
+/* And the same for what becomes of instances that are trusted no longer. */
+static bool clause_ends(json_t *clause, const struct policy_class *class)
+{
+	return (class->on_lease_end == END_CONTINUE ||
+		       json_object_set_new(clause, "on_lease_end",
+			       json_string(end_action_name(class->on_lease_end))) == 0) &&
+	       (class->on_refusal == END_CONTINUE ||
+		       json_object_set_new(clause, "on_refusal",
+			       json_string(end_action_name(class->on_refusal))) == 0);
+}
+
 /* docs/formats/policy.md, "Clause". Everything of the class and nothing else of the file, so that
  * an unrelated edit of the policy leaves approvals standing and a loosened class voids them. */
 static bool clause_digest(const struct policy *policy, struct policy_class *class, struct err *err)
@@ -228,7 +239,8 @@ static bool clause_digest(const struct policy *policy, struct policy_class *clas
 		"pinned", (int)class->pinned, "clock_safe", (int)class->clock_safe);
 
 	if (!clause || !clause_review(clause, class) || !clause_drain(clause, class) ||
-		!clause_lease(clause, class) || !policy_clause_placement(clause, class) ||
+		!clause_lease(clause, class) || !clause_ends(clause, class) ||
+		!policy_clause_placement(clause, class) ||
 		!policy_clause_environment(clause, class))
 		return err_set(err, ERR_NOMEM, "no memory");
 	return json_write(clause, false, &text, err) &&
@@ -244,6 +256,8 @@ static bool build_class(const struct policy *policy, struct policy_class *to,
 	to->key = from->key ? from->key : KEY_SOFTWARE;
 	to->pinned = from->pinned;
 	to->clock_safe = from->clock_safe;
+	to->on_lease_end = from->on_lease_end;
+	to->on_refusal = from->on_refusal;
 	return build_rules(policy, to, from, err) && build_times(to, from, err) &&
 	       build_review(to, from, err) && build_drain(to, from, err) &&
 	       build_lease(to, from, err) && build_hosts(policy, to, from, err) &&

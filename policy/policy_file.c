@@ -21,6 +21,11 @@ static const cyaml_strval_t after_leases[] = {
 	{"renew", AFTER_LEASE_RENEW},
 	{"relaunch", AFTER_LEASE_RELAUNCH},
 };
+static const cyaml_strval_t end_actions[] = {
+	{"continue", END_CONTINUE},
+	{"freeze", END_FREEZE},
+	{"stop", END_STOP},
+};
 static const cyaml_strval_t banks[] = {
 	{"sha256", DIGEST_SHA256},
 	{"sha384", DIGEST_SHA384},
@@ -284,6 +289,10 @@ static const cyaml_schema_field_t class_fields[] = {
 		lease, 1, TEXT_MAX),
 	CYAML_FIELD_ENUM("after_lease", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_class,
 		after_lease, after_leases, ARRAY_LEN(after_leases)),
+	CYAML_FIELD_ENUM("on_lease_end", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_class,
+		on_lease_end, end_actions, ARRAY_LEN(end_actions)),
+	CYAML_FIELD_ENUM("on_refusal", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_class,
+		on_refusal, end_actions, ARRAY_LEN(end_actions)),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t class_entry = {

@@ -84,6 +84,7 @@ struct file_class {
 	char *environment_key; /* NULL: not judged */
 	char *drain, *lease;
 	enum after_lease after_lease;
+	enum end_action on_lease_end, on_refusal;
 };
 struct file_reference {
 	enum reference_kind kind;

@@ -378,6 +378,7 @@ void verdict_conclude(struct verdict *verdict)
 	verdict->assurance = 0;
 	verdict->credential_lifetime = 0;
 	verdict->renew_after = 0;
+	verdict->on_lease_end = 0;
 }
 
 bool verdict_has(const struct verdict *verdict, enum reason_code code)

@@ -173,6 +173,8 @@ struct verdict {
 	unsigned key_protection; /* enum key_protection */
 	bool full; /* a full appraisal, not an incremental one */
 	int64_t credential_lifetime, renew_after;
+	unsigned on_lease_end; /* enum end_action; only of a trusted verdict */
+	unsigned on_refusal; /* enum end_action; of any verdict whose risk class is known */
 	char risk_class[65];
 	enum verdict_part part; /* of what is noted next */
 	uint32_t held,

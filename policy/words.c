@@ -192,6 +192,9 @@ static void explain_review(struct words *w, const struct policy_class *c)
 			c->review_grace ? words_duration(c->review_grace, grace) : "none");
 }
 
+static const char *const end_words[END_ACTIONS] = {
+	[END_CONTINUE] = "goes on", [END_FREEZE] = "frozen", [END_STOP] = "stopped"};
+
 bool policy_class_explain(const struct policy *policy, const struct policy_class *class,
 	json_t **ret, struct err *err)
 {
@@ -215,6 +218,9 @@ bool policy_class_explain(const struct policy *policy, const struct policy_class
 		words_duration(class->lease, lease),
 		class->after_lease == AFTER_LEASE_RELAUNCH ? "it must be launched again"
 							   : "a renewal within 7d brings it back");
+	if (class->on_lease_end != END_CONTINUE || class->on_refusal != END_CONTINUE)
+		words_say(&w, "agent: %s when not renewed in time, %s when refused",
+			end_words[class->on_lease_end], end_words[class->on_refusal]);
 	words_explain_retention(&w, policy, class);
 	hex_encode(BYTES_OF(class->clause), hex);
 	words_say(&w, "clause: %s", hex);

@@ -106,6 +106,14 @@ static void diff_lease(struct diff *d, const char *subject, const struct policy_
 		"whether an agent whose lease ended must be launched again");
 }
 
+static void diff_end(struct diff *d, const char *subject, const char *field, enum end_action old,
+	enum end_action new, const char *about)
+{
+	if (old != new)
+		diff_note(d, new > old ? DIFF_TIGHTER : DIFF_LOOSER, subject, about,
+			"%s: %s, was %s", field, end_action_name(new), end_action_name(old));
+}
+
 static const json_t *demand_of(const json_t *demands, const char *name)
 {
 	const json_t *one;
@@ -188,6 +196,10 @@ static void diff_class(
 	diff_review(d, subject, old, new);
 	diff_drain(d, subject, old, new);
 	diff_lease(d, subject, old, new);
+	diff_end(d, subject, "on_lease_end", old->on_lease_end, new->on_lease_end,
+		"what becomes of an agent that was not renewed in time");
+	diff_end(d, subject, "on_refusal", old->on_refusal, new->on_refusal,
+		"what becomes of an agent whose renewal is refused");
 	diff_demands(d, subject, old, new);
 	diff_placement(d, subject, old, new);
 	diff_environment(d, subject, old, new);

@@ -172,12 +172,16 @@ bool decide_answer(struct decision *d, struct err *err)
 	if (d->verdict_json.len == 0 && !verdict_json(&d->verdict, &d->verdict_json, err))
 		return false;
 	result.verdict = buf_bytes(&d->verdict_json);
+	result.on_refusal = (enum end_action)d->verdict.on_refusal;
 	if (d->outcome == DECIDE_RECORDED)
 		memcpy(result.record, d->record.id, sizeof(result.record));
 	if (d->verdict.trusted) {
 		put_credentials(d, &result);
 		result.renew_after = d->verdict.renew_after;
 		result.report_end = d->canary;
+		result.on_lease_end = (enum end_action)d->verdict.on_lease_end;
+		result.thaw =
+			d->claims.purpose == PURPOSE_RENEW && d->verdict.on_lease_end == END_FREEZE;
 		if (!put_next(d, &token, &result.next, err))
 			return false;
 	} else {
