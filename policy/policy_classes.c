@@ -11,7 +11,6 @@
 #define APPROVAL_AGE_MAX (100 * 366 * (int64_t)86400)
 #define REVIEW_MAX       (100 * 366 * (int64_t)86400)
 #define DRAIN_MAX        (366 * (int64_t)86400)
-#define LEASE_MAX        CREDENTIAL_LIFETIME_MAX
 #define CLAUSE_TYPE      "assay/risk-class/1"
 
 static unsigned persons_in_role(const struct policy *policy, const char *role)
@@ -120,7 +119,7 @@ static bool build_lease(struct policy_class *to, const struct file_class *from, 
 	to->lease = to->credential_lifetime;
 	to->lease_given = from->lease != NULL;
 	to->after_lease = from->after_lease;
-	if (!duration(&from->lease, "lease", LEASE_MAX, &to->lease, err))
+	if (!duration(&from->lease, "lease", CREDENTIAL_LIFETIME_MAX, &to->lease, err))
 		return false;
 	return to->lease > to->renew_after ||
 	       policy_fault(err, &from->lease, "lease: must be longer than renew_after");

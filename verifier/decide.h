@@ -93,6 +93,9 @@ must_use bool decide_make(struct decision *d, struct err *err);
 void decide_unmake(struct decision *d);
 /* decide_commit.c: a store_work. */
 bool decide_commit(struct store_tx *tx, void *decision, struct err *err);
+/* Until when the instance may be believed after this decision, Unix seconds. Never the same twice: a
+ * renewal within one second still begins another lease. */
+int64_t decide_lease(const struct decision *d);
 /* Refused only for what says nothing against the instance: the same host may try again. */
 bool decide_harmless(const struct verdict *verdict);
 /* decide_tpm.c, inside the job: a row of what the TPM went through, where it went through anything; and whether this quote

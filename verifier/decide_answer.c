@@ -179,6 +179,7 @@ bool decide_answer(struct decision *d, struct err *err)
 		put_credentials(d, &result);
 		result.renew_after = d->verdict.renew_after;
 		result.report_end = d->canary;
+		result.lease = decide_lease(d) - d->context.now;
 		result.on_lease_end = (enum end_action)d->verdict.on_lease_end;
 		result.thaw =
 			d->claims.purpose == PURPOSE_RENEW && d->verdict.on_lease_end == END_FREEZE;

@@ -70,8 +70,7 @@ static bool put_record(struct decision *d, struct store_tx *tx, struct err *err)
 	       put_object(tx, buf_bytes(&d->verdict_json), err);
 }
 
-/* Never the same twice: a renewal within one second still begins another lease. */
-static int64_t lease_until(const struct decision *d)
+int64_t decide_lease(const struct decision *d)
 {
 	const struct policy_class *class =
 		policy_class_find(d->policy->policy, bytes_str(d->workload.risk_class));
@@ -96,7 +95,7 @@ static bool put_instance(
 		memcpy(row.workload, d->workload.name, sizeof(row.workload));
 		row.created = d->instance_known ? row.created : d->context.now;
 		row.renewed = d->context.now;
-		row.lease = lease_until(d);
+		row.lease = decide_lease(d);
 	}
 	row.version = d->instance_known ? d->instance.version : 0;
 	return instance_put(tx->sql, &row, err);
