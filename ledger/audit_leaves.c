@@ -44,6 +44,7 @@ static const struct {
 	[PART_PLACEMENT] = {"placement", "operators", NULL, AUDIT_EVIDENCE, false},
 	[PART_THIRD_PARTIES] = {"third parties", VERIFIER, NULL, AUDIT_RELEASE, false},
 	[PART_SANDBOX] = {"sandbox", HOST, NULL, AUDIT_EVIDENCE, false},
+	[PART_ELEVATIONS] = {"elevations", NULL, NULL, AUDIT_RELEASE, false},
 	[PART_ASSURANCE] = {"assurance", NULL, NULL, AUDIT_VERDICT, false},
 };
 static_assert(ARRAY_LEN(leaves) == VERDICT_PARTS, "every part has a leaf");

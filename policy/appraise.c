@@ -177,6 +177,7 @@ static const struct appraisal_check attest_checks[] = {
 	{check_placement, PART_PLACEMENT},
 	{check_sandbox, PART_SANDBOX},
 	{check_assurance, PART_ASSURANCE},
+	{check_elevations, PART_ELEVATIONS},
 	{note_limits, PART_OTHER},
 };
 
@@ -187,6 +188,7 @@ static void decide(struct appraisal *a)
 	if (a->class) {
 		v->credential_lifetime = a->class->credential_lifetime;
 		v->renew_after = a->class->renew_after;
+		limit_lifetime(a);
 	}
 	text_escape(a->context->workload.risk_class, v->risk_class, sizeof(v->risk_class));
 	verdict_conclude(v);

@@ -41,6 +41,7 @@
 #define POLICY_TIME_MAX         INT64_C(253402300799) /* the last second of the year 9999 */
 
 struct note_key; /* crypto/note.h */
+struct policy_elevation; /* policy/elevation.h */
 
 /* ---- the policy file (YAML, docs/formats/policy.md) ---- */
 
@@ -166,6 +167,10 @@ struct policy_class {
 	int64_t drain; /* seconds for which instances of a release that the version floor passed
 			  renew; default credential_lifetime */
 	bool drain_given; /* by the file: only then the clause holds it */
+	struct policy_elevation
+		*elevations; /* what it lends: policy/elevation.h; not in its clause,
+						they have their own */
+	size_t elevation_count;
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };
@@ -414,6 +419,8 @@ struct policy_context {
 	struct context_security_floor security_floor;
 	uint64_t ledger_index; /* tree size at which states and approvals were read */
 	struct rollout_view rollout; /* the workload's last one */
+	struct bytes
+		elevations; /* those in force for the instance (elevation_set_write); empty: none */
 };
 /* What earlier renewals of this instance established. Zero: nothing, so a full appraisal is due.
  *

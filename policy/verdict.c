@@ -148,6 +148,9 @@ static const struct {
 		"restore the released workload spec, or release and approve the new one"},
 	[REASON_SANDBOX] = {"sandbox", "put the sandbox that the risk class demands into the "
 				       "workload spec, and release it"},
+	[REASON_ELEVATION_AUDIENCE] = {"elevation-audience",
+		"take the audience out of the workload spec: tokens for it come with an elevation: "
+		"assay elevate request"},
 	[REASON_ASSURANCE] = {"assurance",
 		"use a host and a release of Assay that reach the level, or a lower risk class"},
 	[REASON_KEY_POSSESSION] = {"key-possession", "send evidence with the key that it asks for"},
@@ -374,6 +377,7 @@ void verdict_conclude(struct verdict *verdict)
 	verdict->assurance = 0;
 	verdict->credential_lifetime = 0;
 	verdict->renew_after = 0;
+	verdict->elevation_count = 0;
 }
 
 bool verdict_has(const struct verdict *verdict, enum reason_code code)

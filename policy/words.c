@@ -209,6 +209,7 @@ bool policy_class_explain(const struct policy *policy, const struct policy_class
 	words_say(&w, "credential: lives %s, renewed after %s",
 		words_duration(class->credential_lifetime, lifetime),
 		words_duration(class->renew_after, renew));
+	words_explain_elevations(&w, class);
 	words_explain_retention(&w, policy, class);
 	hex_encode(BYTES_OF(class->clause), hex);
 	words_say(&w, "clause: %s", hex);

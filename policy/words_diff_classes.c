@@ -177,6 +177,7 @@ static void diff_class(
 	diff_drain(d, subject, old, new);
 	diff_demands(d, subject, old, new);
 	diff_placement(d, subject, old, new);
+	diff_elevations(d, subject, old, new);
 	diff_hosts(d, subject, old, new);
 }
 
