@@ -37,6 +37,8 @@ struct issue {
 	const uint8_t *decision; /* leaf hash of the decision, 32 bytes; NULL: none (a host's
 				    certificate) */
 	enum key_protection protection; /* NONE: not said */
+	const struct verdict_elevation *elevations; /* none ends before the credential does */
+	size_t elevation_count;
 };
 struct issued {
 	char serial[ROW_SERIAL_MAX]; /* or jti */
