@@ -40,9 +40,8 @@ static bool put(json_t *body, const char *key, const char *value)
 	return !value || json_object_set_new(body, key, json_string(value)) == 0;
 }
 
-static bool request_make(struct cli *cli, struct buf *ret)
+static bool request_make(struct cli *cli, json_t *body)
 {
-	OWNED(json_release) json_t *body = json_object();
 	const char *workload = NULL, *right = NULL, *duration = NULL, *reason = NULL;
 	int64_t seconds = 0;
 	if (!option_required(cli, "workload", &workload) ||
@@ -66,7 +65,7 @@ static bool request_make(struct cli *cli, struct buf *ret)
 		json_object_set_new(
 			body, "any_release", json_boolean(option_given(cli, "any-release"))) != 0)
 		return err_set(&cli->err, ERR_USAGE, "a text that is not valid UTF-8");
-	return json_write(body, false, ret, &cli->err);
+	return true;
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -77,12 +76,8 @@ static const char *text_of(const json_t *object, const char *key)
 
 static enum status run_request(struct cli *cli)
 {
-	OWNED(buf_release) struct buf request = {0};
-	OWNED(json_release) json_t *answer = NULL;
-	if (!request_make(cli, &request))
-		return cli_fail(cli);
-	struct bytes body = buf_bytes(&request);
-	if (!api_json(cli, "/v1/elevations", "application/json", &body, &answer))
+	OWNED(json_release) json_t *request = json_object(), *answer = NULL;
+	if (!request_make(cli, request) || !api_post(cli, "/v1/elevations", TAKE(request), &answer))
 		return cli_fail(cli);
 	if (cli->json)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);
@@ -184,23 +179,12 @@ static enum status run_show(struct cli *cli)
 
 static enum status run_revoke(struct cli *cli)
 {
-	OWNED(json_release) json_t *request = NULL;
-	OWNED(buf_release) struct buf text = {0};
 	json_t *answer = NULL;
 	const char *reason = NULL;
 	char path[96];
 	if (!option_required(cli, "reason", &reason) ||
-		!elevation_path(cli, cli->arguments->values[0], "/revoke", path))
-		return cli_fail(cli);
-	request = json_pack("{s:s}", "reason", reason);
-	if (!request) {
-		(void)err_set(&cli->err, ERR_USAGE, "--reason is not valid UTF-8");
-		return cli_fail(cli);
-	}
-	if (!json_write(request, false, &text, &cli->err))
-		return cli_fail(cli);
-	struct bytes body = buf_bytes(&text);
-	if (!api_json(cli, path, "application/json", &body, &answer))
+		!elevation_path(cli, cli->arguments->values[0], "/revoke", path) ||
+		!api_post(cli, path, json_pack("{s:s}", "reason", reason), &answer))
 		return cli_fail(cli);
 	return view_answered(cli, answer);
 }

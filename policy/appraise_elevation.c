@@ -74,6 +74,10 @@ static void grant(struct appraisal *a, const struct elevation *e,
 	verdict_checked(a->verdict, "elevation %s: %s until %s, approved by %s",
 		text_short_hex(BYTES_OF(to->id), id), rule->name, time_format(j->until, until),
 		j->persons);
+	verdict_not_checked(a->verdict,
+		"asserted by the verifier: that elevation %s is in force since %s, and that nobody "
+		"ended it",
+		id, time_format(e->activated, until));
 }
 
 static bool judge_one(struct appraisal *a, const struct elevation *e, struct err *err)

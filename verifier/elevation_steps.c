@@ -106,6 +106,7 @@ bool elevation_begin(struct app *app, struct store_tx *tx, struct elevation_row 
 	row->state = ELEVATION_IN_FORCE;
 	row->activated = now;
 	row->until = judgement->until;
+	memcpy(row->policy, tx->policy, sizeof(row->policy));
 	return entry_append_leaf(app, tx, LEAF_ELEVATION, now,
 		       begin_json(row, elevation, judgement), row->activation, err) &&
 	       elevation_update(tx->sql, row, ELEVATION_ASKED, err);
@@ -133,6 +134,35 @@ static const char *over(const struct elevation_row *row, const struct policy_cla
 	return NULL;
 }
 
+/* By another policy than before: whether the approvals still suffice. */
+static bool review(struct app *app, struct store_tx *tx, const struct policy *policy,
+	const struct policy_class *class, struct elevation_row *row, int64_t now, struct err *err)
+{
+	OWNED(elevation_row_release) struct elevation_row whole = {0};
+	OWNED(elevation_release) struct elevation elevation = {0};
+	struct elevation_end end = {.to = ELEVATION_ENDED, .by = BY_ITSELF, .now = now};
+	struct elevation_judgement j;
+	bool found = false;
+	/* Back behind its beginning, the clock says nothing. */
+	int64_t from = row->activated < now ? row->activated : now;
+	if (!elevation_get(tx->sql, row->id, &whole, &found, err) ||
+		!elevation_open(tx->sql, &whole, &elevation, err) ||
+		!elevation_judge(policy, class, &elevation, from, now, &j, err))
+		return false;
+	if (!j.holds) {
+		end.why = j.why;
+		return elevation_finish(app, tx, row, &end, err);
+	}
+	memcpy(row->policy, policy->digest, sizeof(row->policy));
+	return elevation_update(tx->sql, row, ELEVATION_IN_FORCE, err);
+}
+
+static bool is_other(const struct elevation_row *row, const struct policy *policy)
+{
+	return row->state == ELEVATION_IN_FORCE &&
+	       memcmp(row->policy, policy->digest, SHA256_LEN) != 0;
+}
+
 #define SETTLE_MAX (ELEVATIONS_ASKED_MAX + 64u)
 
 static bool settle_rows(struct app *app, struct store_tx *tx, const struct policy *policy,
@@ -148,7 +178,9 @@ static bool settle_rows(struct app *app, struct store_tx *tx, const struct polic
 	for (size_t i = 0; i < count; i++) {
 		struct elevation_end end;
 		end.why = over(&rows[i], class, now, &end);
-		if (end.why && !elevation_finish(app, tx, &rows[i], &end, err))
+		if (end.why ? !elevation_finish(app, tx, &rows[i], &end, err)
+			    : is_other(&rows[i], policy) &&
+					!review(app, tx, policy, class, &rows[i], now, err))
 			return false;
 	}
 	return true;
@@ -196,7 +228,8 @@ static bool due(const struct settling *s, struct sql *sql, bool *ret, struct err
 	const struct policy_class *class =
 		policy_class_find(s->policy->policy, bytes_str(workload.risk_class));
 	for (size_t i = 0; i < count; i++)
-		*ret = *ret || over(&rows[i], class, s->now, &end);
+		*ret = *ret || over(&rows[i], class, s->now, &end) ||
+		       is_other(&rows[i], s->policy->policy);
 	return true;
 }
 
@@ -215,14 +248,15 @@ bool elevations_settle(struct app *app, struct bytes workload, struct err *err)
 
 void elevations_settle_all(struct app *app)
 {
+	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(app);
 	char names[64][ROW_NAME_MAX];
 	struct sql *sql = NULL;
 	struct err err = {0};
 	size_t count = 0;
 	bool ok = store_read(app->store, &sql, &err);
 	if (ok) {
-		ok = elevations_due(
-			sql, clock_wall(app->clock), names, ARRAY_LEN(names), &count, &err);
+		ok = elevations_due(sql, policy->policy->digest, clock_wall(app->clock), names,
+			ARRAY_LEN(names), &count, &err);
 		store_read_done(app->store, &sql);
 	}
 	for (size_t i = 0; ok && i < count; i++)

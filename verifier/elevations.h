@@ -11,7 +11,7 @@
 #include "policy/elevation.h"
 #include "verifier/app.h"
 
-#define ELEVATIONS_ASKED_MAX 64u /* of one workload, at one time */
+#define ELEVATIONS_ASKED_MAX 64u /* of one workload, at one time; half of these by its instances */
 
 enum elevation_state {
 	ELEVATION_NONE = 0,
@@ -34,6 +34,7 @@ struct elevation_row {
 	int64_t ended; /* 0: asked for, or in force */
 	uint8_t entry[SHA256_LEN], activation[SHA256_LEN]; /* leaf hashes; activation: zeros */
 	char why[ROW_TEXT_MAX]; /* it ended */
+	uint8_t policy[SHA256_LEN]; /* by which its approvals suffice; zeros before */
 	struct buf request; /* canonical JSON; left empty by elevations_open */
 };
 void elevation_row_release(struct elevation_row *row);
@@ -43,7 +44,7 @@ must_use bool elevation_get(struct sql *sql, const uint8_t id[ELEVATION_ID_LEN],
 /* ERR_LIMIT beyond ELEVATIONS_ASKED_MAX that wait for approval. */
 must_use bool elevation_insert(struct sql *sql, const struct elevation_row *row,
 	const struct elevation_request *request, struct err *err);
-/* State, times, activation, why; moves the workload's version. ERR_CONFLICT unless the row is still
+/* State, times, activation, why, policy; moves the workload's version. ERR_CONFLICT unless the row is still
  * in the state given. */
 must_use bool elevation_update(struct sql *sql, const struct elevation_row *row,
 	enum elevation_state from, struct err *err);
@@ -55,9 +56,10 @@ typedef bool (*elevation_visit)(void *arg, const struct elevation_row *row, stru
 /* Newest first, at most ROW_LIST_MAX; workload empty: all. */
 must_use bool elevations_each(
 	struct sql *sql, struct bytes workload, elevation_visit visit, void *arg, struct err *err);
-/* Workloads that have one whose time is over; at most max of them. */
-must_use bool elevations_due(struct sql *sql, int64_t now, char ret[][ROW_NAME_MAX], size_t max,
-	size_t *ret_count, struct err *err);
+/* Workloads that have one whose time is over, or that is in force by another policy; at most max of
+ * them. */
+must_use bool elevations_due(struct sql *sql, const uint8_t policy[SHA256_LEN], int64_t now,
+	char ret[][ROW_NAME_MAX], size_t max, size_t *ret_count, struct err *err);
 /* How many of the right are in force for the workload, and when the last one that is not ended; 0:
  * none did. */
 must_use bool elevations_count(struct sql *sql, const struct elevation_row *row,
@@ -98,12 +100,13 @@ must_use bool elevation_finish(struct app *app, struct store_tx *tx, struct elev
 /* Not more than the policy allows at one time, and not too soon after the last. ERR_CONFLICT. */
 must_use bool elevation_room(struct sql *sql, const struct elevation_row *row,
 	const struct policy_elevation *rule, int64_t now, struct err *err);
+/* By tx->policy. */
 must_use bool elevation_begin(struct app *app, struct store_tx *tx, struct elevation_row *row,
 	const struct elevation *elevation, const struct elevation_judgement *judgement, int64_t now,
 	struct err *err);
 /* Ends what is over, by time or by the policy, of a workload. */
 must_use bool elevations_settle(struct app *app, struct bytes workload, struct err *err);
-/* By time alone, of every workload; logged when it fails. */
+/* Of every workload; logged when it fails. */
 void elevations_settle_all(struct app *app);
 /* Inside a job. */
 must_use bool elevations_settle_in(struct app *app, struct store_tx *tx,

@@ -4,7 +4,7 @@
 
 #define COLUMNS                                                                                    \
 	"id, workload, lent, clause, state, asked, lapses, activated, ends, ended, entry, "        \
-	"activation, why"
+	"activation, why, policy"
 #define ID(id) sql_b(bytes_of((id), ELEVATION_ID_LEN))
 
 void elevation_row_release(struct elevation_row *row)
@@ -27,7 +27,8 @@ static bool row_read(const struct sql_query *q, struct elevation_row *ret, struc
 	       sql_exact(q, 3, "clause", ret->clause, sizeof(ret->clause), err) &&
 	       sql_exact(q, 10, "elevation's entry", ret->entry, sizeof(ret->entry), err) &&
 	       sql_exact(q, 11, "activation", ret->activation, sizeof(ret->activation), err) &&
-	       sql_text(q, 12, "why", ret->why, sizeof(ret->why), err);
+	       sql_text(q, 12, "why", ret->why, sizeof(ret->why), err) &&
+	       sql_exact(q, 13, "policy", ret->policy, sizeof(ret->policy), err);
 }
 
 bool elevation_get(struct sql *sql, const uint8_t id[ELEVATION_ID_LEN], struct elevation_row *ret,
@@ -43,7 +44,7 @@ bool elevation_get(struct sql *sql, const uint8_t id[ELEVATION_ID_LEN], struct e
 		return true;
 	if (!row_read(q, &row, err))
 		return err_wrap(err, "stored elevation");
-	sql_put(q, 13, &row.request);
+	sql_put(q, 14, &row.request);
 	if (!buf_ok(&row.request, err))
 		return false;
 	*ret = TAKE_STRUCT(row);
@@ -55,25 +56,27 @@ bool elevation_insert(struct sql *sql, const struct elevation_row *row,
 	const struct elevation_request *request, struct err *err)
 {
 	int64_t changed = 0;
+	/* What instances ask for leaves room for persons. */
+	unsigned most = request->person ? ELEVATIONS_ASKED_MAX : ELEVATIONS_ASKED_MAX / 2;
 	struct bytes host = bytes_of(request->host, request->has_host ? HOST_ID_LEN : 0);
 	struct bytes instance =
 		bytes_of(request->instance, request->has_instance ? INSTANCE_ID_LEN : 0);
 	if (!sql_exec(sql,
 		    "INSERT INTO elevations(" COLUMNS ", host, instance, request)"
-		    " SELECT ?1,?2,?3,?4,1,?5,?6,0,0,0,?7,?8,'',?9,?10,?11 WHERE (SELECT count(*) "
-		    "FROM elevations WHERE workload=?2 AND state=1)<?12",
+		    " SELECT ?1,?2,?3,?4,1,?5,?6,0,0,0,?7,?8,'',?8,?9,?10,?11 WHERE (SELECT "
+		    "count(*) FROM elevations WHERE workload=?2 AND state=1)<?12",
 		    SQL_ARGS(ID(row->id), sql_t(bytes_str(row->workload)),
 			    sql_t(bytes_str(row->right)), sql_b(BYTES_OF(row->clause)),
 			    sql_i(row->asked), sql_i(row->lapses), sql_b(BYTES_OF(row->entry)),
 			    sql_b(BYTES_OF(row->activation)), sql_b(host), sql_b(instance),
-			    sql_b(buf_bytes(&row->request)), sql_i(ELEVATIONS_ASKED_MAX)),
+			    sql_b(buf_bytes(&row->request)), sql_i(most)),
 		    &changed, err))
 		return false;
 	return changed == 1 ||
 	       err_set(err, ERR_LIMIT,
 		       "workload %s: %u requests for elevations wait for approval: have them "
 		       "decided first",
-		       row->workload, ELEVATIONS_ASKED_MAX);
+		       row->workload, most);
 }
 
 /* Whoever read what is in force before reads it again. */
@@ -92,10 +95,11 @@ bool elevation_update(struct sql *sql, const struct elevation_row *row, enum ele
 	if (!workload_touch(sql, row->workload, err) ||
 		!sql_exec(sql,
 			"UPDATE elevations SET state=?3, activated=?4, ends=?5, ended=?6, "
-			"activation=?7, why=?8 WHERE id=?1 AND state=?2",
+			"activation=?7, why=?8, policy=?9 WHERE id=?1 AND state=?2",
 			SQL_ARGS(ID(row->id), sql_i(from), sql_i(row->state), sql_i(row->activated),
 				sql_i(row->until), sql_i(row->ended),
-				sql_b(BYTES_OF(row->activation)), sql_t(bytes_str(row->why))),
+				sql_b(BYTES_OF(row->activation)), sql_t(bytes_str(row->why)),
+				sql_b(BYTES_OF(row->policy))),
 			&changed, err))
 		return false;
 	return changed == 1 || err_set(err, ERR_CONFLICT, "the elevation was changed meanwhile");
@@ -139,23 +143,23 @@ bool elevations_each(
 			return true;
 		if (!row_read(q, &row, err))
 			return err_wrap(err, "stored elevation");
-		sql_put(q, 13, &row.request);
+		sql_put(q, 14, &row.request);
 		if (!buf_ok(&row.request, err) || !visit(arg, &row, err))
 			return false;
 	}
 	return false;
 }
 
-bool elevations_due(struct sql *sql, int64_t now, char ret[][ROW_NAME_MAX], size_t max,
-	size_t *ret_count, struct err *err)
+bool elevations_due(struct sql *sql, const uint8_t policy[SHA256_LEN], int64_t now,
+	char ret[][ROW_NAME_MAX], size_t max, size_t *ret_count, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	bool more = false;
 	*ret_count = 0;
 	if (!sql_start(sql,
 		    "SELECT DISTINCT workload FROM elevations WHERE (state=1 AND lapses<=?1) OR "
-		    "(state=2 AND ends<=?1) ORDER BY workload",
-		    SQL_ARGS(sql_i(now)), &q, err))
+		    "(state=2 AND (ends<=?1 OR policy<>?2)) ORDER BY workload",
+		    SQL_ARGS(sql_i(now), sql_b(bytes_of(policy, SHA256_LEN))), &q, err))
 		return false;
 	while (*ret_count < max && sql_next(q, &more, err)) {
 		if (!more)

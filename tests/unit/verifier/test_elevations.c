@@ -462,13 +462,23 @@ static void elevation__asked_before_the_end_of_another__cools_down(void **state)
 	say(other_id, "bob", w.keys.bob, false, 201, "\"state\":\"in-force\"");
 }
 
+/* Instances fill half of the places at most. */
 static void elevation__too_many_asked_for__refused(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ELEVATIONS_ASKED_MAX; i++)
+	struct cert *svid = NULL;
+	static const char own[] = "{\"right\":\"delete\",\"duration\":60,\"reason\":\"r\"}";
+	assert_ok(cert_from_der(a.result.certs[0], false, &svid, &w.err), w.err);
+	struct world_operator agent = {.cert = svid, .key = w.keys.instance};
+	for (size_t i = 0; i < ELEVATIONS_ASKED_MAX / 2; i++)
+		world_do(&w, &agent, "POST", "/v1/elevations", own, 201);
+	post(&agent, "/v1/elevations", "application/json", bytes_str(own), 400,
+		"32 requests for elevations wait for approval");
+	for (size_t i = ELEVATIONS_ASKED_MAX / 2; i < ELEVATIONS_ASKED_MAX; i++)
 		asked("watch", 60, id);
 	ask("{\"workload\":\"ocr-agent\",\"right\":\"watch\",\"duration\":60,\"reason\":\"r\"}",
 		400, "64 requests for elevations wait for approval");
+	cert_unref(&svid);
 }
 
 /* ---- whose, and what for ---- */
@@ -610,6 +620,27 @@ static void policy__that_lends_it_no_more__ends_it(void **state)
 	assert_int_equal(number("SELECT count(*) FROM credentials WHERE revoked>0"), 3);
 }
 
+static void P8__policy_that_takes_an_approver_out__ends_it(void **state)
+{
+	(void)state;
+	struct key *bob = w.keys.bob;
+	lend("delete", 600);
+	renew();
+	world_policy_write(&w, 2, ""); /* nothing of it changes */
+	assert_ok(app_policy_load(w.app, &w.err), w.err);
+	assert_state(id, "in-force", "");
+	assert_int_equal(number("SELECT count(*) FROM elevations WHERE policy=(SELECT policy FROM "
+				"meta)"),
+		1);
+	w.keys.bob = w.keys.other;
+	world_policy_write(&w, 3, "");
+	w.keys.bob = bob;
+	assert_ok(app_policy_load(w.app, &w.err), w.err);
+	assert_int_equal(number("SELECT count(*) FROM elevations WHERE state=5"), 1);
+	assert_state(id, "ended", "not approved by 2 as security");
+	assert_int_equal(number("SELECT count(*) FROM credentials WHERE revoked>0"), 3);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -633,6 +664,7 @@ int main(void)
 		T(instance__asks_for_itself__and_nobody_else),
 		T(P10__elevation_of_another_instance__not_carried),
 		T(policy__that_lends_it_no_more__ends_it),
+		T(P8__policy_that_takes_an_approver_out__ends_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
