@@ -36,7 +36,7 @@ static bool want_hex(
 
 static bool copy(char **to, const char *text, struct err *err)
 {
-	*to = strdup(text);
+	*to = text ? strdup(text) : NULL;
 	return *to || err_set(err, ERR_NOMEM, "elevation");
 }
 

@@ -269,9 +269,7 @@ static bool word_work(struct store_tx *tx, void *arg, struct err *err)
 	int64_t now = clock_wall(s->call->app->clock);
 	if (memcmp(tx->policy, s->policy->policy->digest, SHA256_LEN) != 0)
 		return err_set(err, ERR_CONFLICT, "the policy was changed meanwhile");
-	/* Twice: settling may have ended this very one. */
-	if (!row_open(s, tx, now, err) || !row_open(s, tx, now, err) ||
-		!elevation_open(tx->sql, &s->row, &s->elevation, err))
+	if (!row_open(s, tx, now, err))
 		return false;
 	for (size_t i = 0; i < s->elevation.approval_count; i++)
 		s->known = s->known || bytes_equal(buf_bytes(&s->elevation.approvals[i]), envelope);

@@ -184,8 +184,8 @@ static void S12__elevation_set_parse__out_of_memory_or_whole(void **ignored)
 
 static bool run_judge(struct err *err)
 {
-	return elevation_judge(s->policy, &s->policy->classes[0], &l.e, LENT_BEGAN, SCENE_NOW,
-		&judgement, err);
+	return elevation_judge(
+		s->policy, &s->policy->classes[0], &l.e, LENT_BEGAN, SCENE_NOW, &judgement, err);
 }
 static void check_judgement(void)
 {

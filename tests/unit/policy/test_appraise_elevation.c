@@ -36,6 +36,14 @@ static int teardown(void **state)
 	return 0;
 }
 
+static bool says(const char *line)
+{
+	for (size_t i = 0; i < s->verdict->not_checked_count; i++)
+		if (strcmp(s->verdict->not_checked[i], line) == 0)
+			return true;
+	return false;
+}
+
 static void appraise(void)
 {
 	s->context.challenge.issued = s->context.now - 2;
@@ -49,7 +57,6 @@ static void appraise(void)
 static void assert_plain(const char *why)
 {
 	char line[REASON_TEXT_MAX];
-	bool told = false;
 
 	appraise();
 	assert_trusted(s);
@@ -57,9 +64,7 @@ static void assert_plain(const char *why)
 	assert_int_equal(s->verdict->credential_lifetime, 600);
 	(void)snprintf(
 		line, sizeof(line), "elevation 1d1d1d1d1d1d1d1d: delete is not carried: %s", why);
-	for (size_t i = 0; i < s->verdict->not_checked_count; i++)
-		told = told || strcmp(s->verdict->not_checked[i], line) == 0;
-	if (!told) {
+	if (!says(line)) {
 		scene_print(s);
 		fail_msg("not told: %s", line);
 	}
@@ -81,6 +86,8 @@ static void elevation__in_force__granted_and_told(void **state)
 	assert_string_equal(s->verdict->checked[s->verdict->checked_count - 1],
 		"elevation 1d1d1d1d1d1d1d1d: delete until 2027-01-15T08:09:00Z, approved by alice "
 		"as security, bob as security");
+	assert_true(says("asserted by the verifier: that elevation 1d1d1d1d1d1d1d1d is in force "
+			 "since " LENT_AT ", and that nobody ended it"));
 	assert_ok(verdict_json(s->verdict, &json, &s->err), s->err);
 	buf_put(&json, bytes_of("", 1));
 	assert_non_null(strstr((char *)json.data, "\"elevations\":[{\"approval\":\"acac"));
@@ -204,6 +211,92 @@ static void elevation__host_quarantined__refused_without_it(void **state)
 	appraise();
 	assert_refused(s, REASON_HOST_STATE);
 	assert_int_equal(s->verdict->elevation_count, 0);
+	assert_false(s->verdict->held >> PART_ELEVATIONS & 1); /* not even looked at */
+}
+
+static void elevation__not_begun_or_in_the_future__not_granted(void **state)
+{
+	(void)state;
+	lending_sign(&l);
+	static const struct {
+		int64_t activated;
+		size_t granted;
+	} cases[] = {{0, 0}, {1, 0}, {SCENE_NOW + 61, 0}, {SCENE_NOW + 60, 1}, {SCENE_NOW, 1}};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		l.e.activated = cases[i].activated;
+		lending_give(&l);
+		scene_run(s);
+		assert_trusted(s);
+		assert_int_equal(s->verdict->elevation_count, cases[i].granted);
+	}
+	l.e.activated = 0;
+	lending_give(&l);
+	scene_run(s);
+	assert_true(says("elevation 1d1d1d1d1d1d1d1d: delete is not carried: in force only later: "
+			 "the clock went back"));
+}
+
+static void elevation__of_a_class_that_the_policy_does_not_know__refused(void **state)
+{
+	(void)state;
+	s->context.workload.risk_class = BYTES_LIT("other");
+	appraise();
+	assert_refused_among(s, REASON_RISK_CLASS);
+	assert_int_equal(s->verdict->elevation_count, 0);
+}
+
+static void credential__renewed_often__after_a_second_at_the_least(void **state)
+{
+	(void)state;
+	s->class_lines = SCENE_CLASS_LINES "    renew_after: 1s\n    elevations:\n" LENT_RULE;
+	scene_policy(s);
+	for (size_t i = 0; i < 2; i++)
+		memcpy(s->approvals[i].approval.clause, s->policy->classes[0].clause, SHA256_LEN);
+	scene_approve(s);
+	appraise();
+	assert_trusted(s);
+	assert_int_equal(s->verdict->credential_lifetime, 540);
+	assert_int_equal(s->verdict->renew_after, 1);
+}
+
+/* Two rights, the second of audiences alone: both are carried, where there is room for both. */
+static void elevations__two_rights__both_carried(void **state)
+{
+	(void)state;
+	static char names[AUDIENCES_MAX][8];
+	s->class_lines =
+		LENT_CLASS "      - name: watch\n        audiences: [w.bank.example]\n"
+			   "        duration_max: 30m\n        approvals: [ {role: security, "
+			   "count: 2} ]\n";
+	scene_policy(s);
+	lending_sign(&l);
+	struct elevation_set set = {.count = 2, .list = {l.e}};
+	l.e = (struct elevation){0};
+	l.request.right = TEXT("watch");
+	memcpy(l.request.clause, s->policy->classes[0].elevations[1].clause, SHA256_LEN);
+	for (size_t i = 0; i < 2; i++) {
+		l.approvals[i].right = TEXT("watch");
+		memset(l.approvals[i].request, 0, SHA256_LEN);
+	}
+	lending_sign(&l);
+	set.list[1] = l.e;
+	assert_ok(elevation_set_write(&set, &l.set, &s->err), s->err);
+	elevation_release(&set.list[0]);
+	s->context.elevations = buf_bytes(&l.set);
+	scene_run(s);
+	assert_trusted(s);
+	assert_int_equal(s->verdict->elevation_count, 2);
+	assert_string_equal(s->verdict->elevations[1].right, "watch");
+	assert_string_equal(s->verdict->elevations[1].entitlement, "");
+	for (size_t i = 0; i < AUDIENCES_MAX - 1; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "a%zu", i);
+		s->claims.audiences[i] = bytes_str(names[i]);
+	}
+	s->claims.audience_count = AUDIENCES_MAX - 1;
+	scene_run(s);
+	assert_trusted(s);
+	assert_int_equal(s->verdict->elevation_count, 1);
 }
 
 static void verdict__concluded_against__takes_the_right_back(void **state)
@@ -337,6 +430,10 @@ int main(void)
 		T(P8__approval_withdrawn_or_too_few__not_granted),
 		T(elevation__clock_that_went_back__not_granted),
 		T(elevation__host_quarantined__refused_without_it),
+		T(elevation__not_begun_or_in_the_future__not_granted),
+		T(elevation__of_a_class_that_the_policy_does_not_know__refused),
+		T(credential__renewed_often__after_a_second_at_the_least),
+		T(elevations__two_rights__both_carried),
 		T(verdict__concluded_against__takes_the_right_back),
 		T(elevation__twice_the_same_right__carried_once),
 		T(audience__that_is_lent__refused_to_everybody),

@@ -284,6 +284,71 @@ static void elevation__approved_in_a_role_not_held_or_not_asked_for__does_not_co
 	elevation_word_release(&word);
 }
 
+/* One as model-risk and one as security. */
+static void two_roles(void)
+{
+	s->class_lines = SCENE_CLASS_LINES
+		"    elevations:\n      - name: delete\n        entitlement: tickets.delete\n"
+		"        duration_max: 30m\n        approvals: [ {role: model-risk, count: 1}, "
+		"{role: "
+		"security, count: 1} ]\n";
+	scene_policy(s);
+	memcpy(l.request.clause, s->policy->classes[0].elevations[0].clause, SHA256_LEN);
+}
+
+static void elevation__each_role_by_its_own_persons__counts(void **state)
+{
+	(void)state;
+	two_roles();
+	l.approvals[0] = lending_approval(&l, "alice", "model-risk");
+	judge_at(SCENE_NOW);
+	assert_true(j.holds);
+	assert_string_equal(j.persons, "alice as model-risk, bob as security");
+	l.keys[1] = NULL; /* one role's approval is not another's */
+	assert_not("not approved by 1 as security");
+	l.keys[1] = keys.bob;
+	l.keys[0] = NULL;
+	assert_not("not approved by 1 as model-risk");
+	/* bob is no model-risk, though the right asks for one. */
+	l.keys[0] = keys.bob;
+	l.approvals[0] = lending_approval(&l, "bob", "model-risk");
+	assert_not("not approved by 1 as model-risk");
+}
+
+static void word__wrong_in_several_ways__first_told(void **state)
+{
+	(void)state;
+	struct elevation_word word;
+
+	memset(l.approvals[0].request, 0x77, SHA256_LEN);
+	l.approvals[0].verifier = TEXT("https://other.example");
+	l.approvals[0].expires = SCENE_NOW;
+	lending_sign(&l);
+	assert_ok(elevation_word_judge(s->policy, &s->policy->classes[0].elevations[0], &l.e,
+			  buf_bytes(&l.e.approvals[0]), LENT_BEGAN, SCENE_NOW, &word, &s->err),
+		s->err);
+	assert_string_equal(word.why, "of another request");
+	elevation_word_release(&word);
+}
+
+static void word__larger_than_one_may_be__not_read(void **state)
+{
+	(void)state;
+	lending_sign(&l);
+	struct buf *envelope = &l.e.approvals[1];
+	while (envelope->len < ELEVATION_ENVELOPE_MAX)
+		buf_put_u8(envelope, ' ');
+	assert_ok(elevation_judge(s->policy, &s->policy->classes[0], &l.e, LENT_BEGAN, SCENE_NOW,
+			  &j, &s->err),
+		s->err);
+	assert_true(j.holds);
+	buf_put_u8(envelope, ' ');
+	assert_ok(elevation_judge(s->policy, &s->policy->classes[0], &l.e, LENT_BEGAN, SCENE_NOW,
+			  &j, &s->err),
+		s->err);
+	assert_false(j.holds);
+}
+
 static void P7__requester_approves_by_name__does_not_count(void **state)
 {
 	(void)state;
@@ -470,6 +535,9 @@ int main(void)
 		T(P6__signed_by_a_key_of_nobody__does_not_count),
 		T(elevation__person_whom_the_policy_does_not_name__does_not_count),
 		T(elevation__approved_in_a_role_not_held_or_not_asked_for__does_not_count),
+		T(elevation__each_role_by_its_own_persons__counts),
+		T(word__wrong_in_several_ways__first_told),
+		T(word__larger_than_one_may_be__not_read),
 		T(P7__requester_approves_by_name__does_not_count),
 		T(P7__requester_approves_with_a_second_key_of_the_same_person__does_not_count),
 		T(P10__approval_of_another_request__does_not_count),
