@@ -236,16 +236,21 @@ static bool word_deny(struct saying *s, struct store_tx *tx, int64_t now, struct
 	return elevation_finish(s->call->app, tx, &s->row, &end, err);
 }
 
-static bool row_open(struct saying *s, struct store_tx *tx, int64_t now, struct err *err)
+static bool row_get(struct saying *s, struct store_tx *tx, struct err *err)
 {
 	bool found = false;
 	elevation_row_release(&s->row);
-	if (!elevation_get(tx->sql, s->id, &s->row, &found, err))
-		return false;
-	if (!found)
-		return err_set(err, ERR_NOT_FOUND, "no such elevation");
-	return elevations_settle_in(
-		s->call->app, tx, s->policy->policy, bytes_str(s->row.workload), now, err);
+	return elevation_get(tx->sql, s->id, &s->row, &found, err) &&
+	       (found || err_set(err, ERR_NOT_FOUND, "no such elevation"));
+}
+
+/* Read again once what is over has ended: that may be this one. */
+static bool row_open(struct saying *s, struct store_tx *tx, int64_t now, struct err *err)
+{
+	return row_get(s, tx, err) &&
+	       elevations_settle_in(
+		       s->call->app, tx, s->policy->policy, bytes_str(s->row.workload), now, err) &&
+	       row_get(s, tx, err) && elevation_open(tx->sql, &s->row, &s->elevation, err);
 }
 
 static bool rule_of(const struct saying *s, struct sql *sql, const struct policy_class **ret_class,
