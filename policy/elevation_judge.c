@@ -133,6 +133,7 @@ bool elevation_word_judge(const struct policy *policy, const struct policy_eleva
 
 /* ---- all of them ---- */
 
+/* Denials that count are none of them: the first one has decided. */
 struct words {
 	size_t count;
 	struct elevation_word list[ELEVATION_APPROVALS_MAX];
@@ -160,8 +161,7 @@ static int64_t rule_end(const struct words *words, const struct policy_approval_
 	for (size_t i = 0; i < words->count; i++) {
 		const struct elevation_word *word = &words->list[i];
 
-		if (!word->why && !word->approval->denied &&
-			strcmp(word->approval->role, rule->role) == 0)
+		if (!word->why && strcmp(word->approval->role, rule->role) == 0)
 			ends[word->person] = later_of(ends[word->person], word->end);
 	}
 	qsort(ends, POLICY_KEYS_MAX, sizeof(*ends), end_order);
@@ -172,7 +172,7 @@ static void put_persons(
 	const struct policy *policy, const struct words *words, char out[REASON_TEXT_MAX])
 {
 	for (size_t i = 0; i < words->count; i++)
-		if (!words->list[i].why && !words->list[i].approval->denied)
+		if (!words->list[i].why)
 			text_append(out, REASON_TEXT_MAX, "%s%s as %s", *out ? ", " : "",
 				ESC(bytes_str(policy->approvers[words->list[i].person].person)),
 				words->list[i].approval->role);

@@ -241,6 +241,8 @@ static void elevation__of_a_class_that_the_policy_does_not_know__refused(void **
 {
 	(void)state;
 	s->context.workload.risk_class = BYTES_LIT("other");
+	s->claims.audiences[0] = BYTES_LIT("tickets.bank.example");
+	s->claims.audience_count = 1;
 	appraise();
 	assert_refused_among(s, REASON_RISK_CLASS);
 	assert_int_equal(s->verdict->elevation_count, 0);

@@ -549,6 +549,31 @@ static void elevation__of_no_release_said__of_the_one_that_runs(void **state)
 		201, "");
 }
 
+static void elevation__for_what_does_not_stand__refused(void **state)
+{
+	(void)state;
+	char host[2 * HOST_ID_LEN + 1], release[2 * SHA256_LEN + 1], path[128], body[512];
+	static const char form[] = "{\"workload\":\"%s\",\"right\":\"delete\",\"duration\":60,"
+				   "\"reason\":\"r\",\"host\":\"%s\",\"instance\":"
+				   "\"11111111111111111111111111111111\"}";
+	hex_encode(BYTES_OF(w.host_id), host);
+	hex_encode(BYTES_OF(w.scene->release_digest), release);
+	world_do(&w, &w.admin, "POST", "/v1/workloads",
+		"{\"name\":\"other\",\"risk_class\":\"low\",\"environment\":\"prod\",\"owner\":"
+		"\"docs\",\"purpose\":\"reads\"}",
+		201);
+	(void)snprintf(body, sizeof(body), form, "other", host);
+	ask(body, 404, "no such instance of workload other");
+	(void)snprintf(path, sizeof(path), "/v1/releases/%s/revoke", release);
+	world_do(&w, &w.admin, "POST", path, "{\"reason\":\"r\"}", 200);
+	(void)snprintf(body, sizeof(body), form, "ocr-agent", host);
+	ask(body, 404, "no such release of workload ocr-agent stands");
+	world_next(&w, &a, &b);
+	world_attest(&w, &c, &b);
+	assert_outcome(&b, "untrusted: release-revoked");
+	ask(body, 409, "the instance is refused");
+}
+
 static void instance__asks_for_itself__and_nobody_else(void **state)
 {
 	(void)state;
@@ -661,6 +686,7 @@ int main(void)
 		T(elevation__too_many_asked_for__refused),
 		T(elevation__that_cannot_be__refused),
 		T(elevation__of_no_release_said__of_the_one_that_runs),
+		T(elevation__for_what_does_not_stand__refused),
 		T(instance__asks_for_itself__and_nobody_else),
 		T(P10__elevation_of_another_instance__not_carried),
 		T(policy__that_lends_it_no_more__ends_it),
