@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define VERDICT_MAX (256u << 10)
+
 static const struct option_spec options[] = {
 	{"launch", NULL, OPTION_FLAG,
 		"components, arguments, environment, sandbox, kernel and model of the launch"},
@@ -45,6 +47,37 @@ static json_t *record_json(const struct audit_report *report)
 		"instance", instance, "release", release, "trusted", (int)r->trusted, "workload",
 		ESC(r->workload), "verifier", ESC(r->verifier_id), "consistent",
 		(int)report->consistent, "inputs", inputs);
+}
+
+/* Rights lent for a time that the decision's credentials carry: what the verdict says, whose digest
+ * the record holds. Nothing where there are none. */
+static bool lent_put(
+	struct bytes bundle, const struct audit_report *report, json_t *view, struct err *err)
+{
+	OWNED(free_ptr) struct audit_bundle *b = calloc(1, sizeof(*b));
+	const struct record *r = &report->record;
+	if (!b)
+		return err_set(err, ERR_NOMEM, "record");
+	if (!audit_bundle_decode(bundle, b, err))
+		return false;
+	for (size_t i = 0; i < r->input_count; i++) {
+		if (strcmp(r->inputs[i].name, "verdict") != 0)
+			continue;
+		for (size_t k = 0; k < b->object_count; k++) {
+			OWNED(json_release) json_t *verdict = NULL;
+			uint8_t digest[SHA256_LEN];
+			if (!sha256_of(b->objects[k], digest, err))
+				return false;
+			if (memcmp(digest, r->inputs[i].digest, SHA256_LEN) != 0)
+				continue;
+			if (!json_open(b->objects[k], VERDICT_MAX, &verdict, err))
+				return err_wrap(err, "verdict");
+			json_t *lent = json_object_get(verdict, "elevations");
+			return !lent || json_object_set(view, "elevations", lent) == 0 ||
+			       err_set(err, ERR_NOMEM, "record");
+		}
+	}
+	return true;
 }
 
 /* ---- for people ---- */
@@ -148,6 +181,8 @@ static enum status run(struct cli *cli)
 		!launch_view(buf_bytes(&bundle), &report, opener, &launch, &cli->err))
 		return cli_fail(cli);
 	view = record_json(&report);
+	if (view && !lent_put(buf_bytes(&bundle), &report, view, &cli->err))
+		return cli_fail(cli);
 	if (cli->json) {
 		if (launch && json_object_set(view, "launch", launch) != 0)
 			return cli_print_json(cli, NULL, STATUS_UNDECIDED);

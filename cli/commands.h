@@ -37,6 +37,8 @@ extern const struct command cmd_record_redact, cmd_record_receipt, cmd_receipt_v
 	cmd_log_verify_quote;
 extern const struct command cmd_firmware_predict, cmd_firmware_learn, cmd_firmware_check;
 extern const struct command cmd_floor_sign, cmd_floor_publish, cmd_floor_show;
+extern const struct command cmd_elevate_request, cmd_elevate_approve, cmd_elevate_deny,
+	cmd_elevate_publish, cmd_elevate_list, cmd_elevate_show, cmd_elevate_revoke;
 extern const struct command cmd_rollback_approve, cmd_workload_rollback;
 extern const struct command cmd_policy_sign, cmd_policy_check, cmd_policy_explain, cmd_policy_diff,
 	cmd_policy_test, cmd_policy_shadow, cmd_policy_stage, cmd_policy_status,

@@ -21,15 +21,21 @@
 #define PREDICATE_APPROVAL   "https://assay.example/approval/v1"
 #define PREDICATE_ROLLBACK   "https://assay.example/rollback-approval/v1"
 #define PREDICATE_PACKAGE    "https://assay.example/evidence-package/v1"
+#define PREDICATE_ELEVATION  "https://assay.example/elevation-approval/v1"
 #define PREDICATE_WITHDRAWAL "https://assay.example/statement-withdrawal/v1"
 /* Then "<name>/v1": red-team, privacy-impact, security-impact, dataset-consent, evaluation, and
  * whatever else a policy names. */
 #define PREDICATE_ASSESSMENT_PREFIX "https://assay.example/assessment/"
 
 /* X.509 extensions in credentials, below a UUID-derived arc (ITU-T X.667): leaf hash of the
- * decision; where the key lives. */
+ * decision; where the key lives; rights lent for a time. */
 #define OID_DECISION_LEAF  "2.25.214316547213749874312.1"
 #define OID_KEY_PROTECTION "2.25.214316547213749874312.2"
+#define OID_ELEVATIONS     "2.25.214316547213749874312.3"
+
+/* Members of the claim "assay" in a JWT-SVID. */
+#define JWT_ASSAY      "assay"
+#define JWT_ELEVATIONS "elevations"
 
 /* What a quote over a checkpoint commits to begins with these bytes, the NUL included. Claims, which all
  * other quotes and certifications commit to, are a CBOR map and begin with a0 to bf. */

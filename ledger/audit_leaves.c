@@ -45,6 +45,7 @@ static const struct {
 	[PART_THIRD_PARTIES] = {"third parties", VERIFIER, NULL, AUDIT_RELEASE, false},
 	[PART_SANDBOX] = {"sandbox", HOST, NULL, AUDIT_EVIDENCE, false},
 	[PART_ENVIRONMENT] = {"environment values", HOST, NULL, AUDIT_EVIDENCE, false},
+	[PART_ELEVATIONS] = {"elevations", NULL, NULL, AUDIT_RELEASE, false},
 	[PART_ASSURANCE] = {"assurance", NULL, NULL, AUDIT_VERDICT, false},
 };
 static_assert(ARRAY_LEN(leaves) == VERDICT_PARTS, "every part has a leaf");

@@ -34,6 +34,7 @@ enum {
 	KEY_SECURITY_FLOOR = CONTEXT_KEY_SECURITY_FLOOR, /* the same */
 	KEY_ROLLOUT = 17, /* the same */
 	KEY_LEASE = 18, /* the same */
+	KEY_ELEVATIONS = 19, /* the same */
 };
 enum {
 	HOST_ID = 1,
@@ -80,7 +81,7 @@ enum {
 static const int64_t KEYS[] = {KEY_FORMAT, KEY_NOW, KEY_VERIFIER_ID, KEY_POLICY, KEY_HOST,
 	KEY_CHALLENGE, KEY_EXPORTER, KEY_WORKLOAD, KEY_RELEASE_STATE, KEY_RELEASE, KEY_APPROVALS,
 	KEY_LEDGER_INDEX, KEY_EVIDENCE, KEY_STATE_IN, KEY_STATEMENTS, KEY_FLOOR, KEY_SECURITY_FLOOR,
-	KEY_ROLLOUT, KEY_LEASE};
+	KEY_ROLLOUT, KEY_LEASE, KEY_ELEVATIONS};
 static const int64_t HOST_KEYS[] = {HOST_ID, HOST_STATE, HOST_EPOCH, HOST_EK, HOST_AK,
 	HOST_EK_CERTS, HOST_ENROLLED, HOST_SEEN, HOST_ATTRIBUTES};
 static const int64_t SEEN_KEYS[] = {SEEN_RESET, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE};
@@ -227,7 +228,8 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 	struct bytes evidence, struct bytes state_in, struct err *err)
 {
 	cbor_put_map(w, ARRAY_LEN(KEYS) - (c->statement_count == 0) - 2u + context_count_floors(c) -
-				(c->rollout.state == ROLLOUT_NONE) - (c->lease == 0));
+				(c->rollout.state == ROLLOUT_NONE) - (c->lease == 0) -
+				(c->elevations.len == 0));
 	put_number(w, KEY_FORMAT, CONTEXT_FORMAT);
 	put_number(w, KEY_NOW, (uint64_t)c->now);
 	put_text(w, KEY_VERIFIER_ID, c->verifier_id);
@@ -252,7 +254,7 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 	put_rollout(w, &c->rollout);
 	if (c->lease != 0)
 		put_number(w, KEY_LEASE, (uint64_t)c->lease);
-	return true;
+	return c->elevations.len == 0 || put_object(w, KEY_ELEVATIONS, c->elevations, err);
 }
 
 bool policy_context_encode(const struct policy_context *context, struct bytes evidence,
@@ -429,7 +431,7 @@ static void read_workload(struct cbor_item item, struct context_workload *w)
 
 /* The digests that the map names, before anything is looked up. */
 struct named {
-	struct bytes policy, ek_certs, release, evidence, state_in;
+	struct bytes policy, ek_certs, release, evidence, state_in, elevations;
 	struct bytes approvals[APPROVALS_MAX], statements[STATEMENTS_MAX];
 	struct host_attribute *attributes; /* where they go */
 };
@@ -489,6 +491,16 @@ static void read_lease(struct cbor_item root, struct policy_context *c)
 		cbor_fail(item, "lease", "0: left out where it did not end");
 }
 
+/* Left out where there are none: null is not written. */
+static struct bytes read_elevations(struct cbor_item root)
+{
+	struct cbor_item item = cbor_key_optional(root, KEY_ELEVATIONS);
+
+	if (item.kind == CBOR_ABSENT)
+		return (struct bytes){0};
+	return cbor_bytes(item, SHA256_LEN, SHA256_LEN, "elevations");
+}
+
 static void read_context(struct cbor_item root, struct policy_context *c, struct named *named)
 {
 	cbor_only_keys(root, KEYS, ARRAY_LEN(KEYS), "context");
@@ -520,6 +532,7 @@ static void read_context(struct cbor_item root, struct policy_context *c, struct
 	context_read_floors(root, c);
 	read_rollout(root, &c->rollout);
 	read_lease(root, c);
+	named->elevations = read_elevations(root);
 }
 
 static bool resolve_policy(
@@ -549,6 +562,7 @@ static bool resolve(struct source *s, const struct named *named, struct policy *
 	for (size_t i = 0; i < f->context.statement_count; i++)
 		f->statements[i] = find_object(s, "statement", named->statements[i], true);
 	f->evidence = find_object(s, "evidence", named->evidence, true);
+	f->context.elevations = find_object(s, "elevations", named->elevations, true);
 	f->context.approvals = f->approvals;
 	f->context.statements = f->statements;
 	if (s->failed)

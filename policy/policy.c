@@ -166,9 +166,8 @@ static void approver_release(struct policy_approver *approver)
 static void class_release(struct policy_class *class)
 {
 	free(class->name);
-	for (size_t i = 0; i < class->approval_count; i++)
-		free(class->approvals[i].role);
-	free(class->approvals);
+	policy_rules_release(class->approvals, class->approval_count);
+	policy_elevations_release(class);
 	policy_demands_release(class);
 	policy_placement_release(class);
 	key_unref(&class->environment_key);

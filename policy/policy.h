@@ -41,6 +41,7 @@
 #define POLICY_TIME_MAX         INT64_C(253402300799) /* the last second of the year 9999 */
 
 struct note_key; /* crypto/note.h */
+struct policy_elevation; /* policy/elevation.h */
 
 /* ---- the policy file (YAML, docs/formats/policy.md) ---- */
 
@@ -179,6 +180,10 @@ struct policy_class {
 	enum after_lease after_lease;
 	enum end_action on_lease_end; /* what hosts do with an instance not renewed in time */
 	enum end_action on_refusal; /* and with one whose renewal is refused */
+	struct policy_elevation
+		*elevations; /* what it lends: policy/elevation.h; not in its clause,
+						they have their own */
+	size_t elevation_count;
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };
@@ -428,6 +433,8 @@ struct policy_context {
 	uint64_t ledger_index; /* tree size at which states and approvals were read */
 	struct rollout_view rollout; /* the workload's last one */
 	int64_t lease; /* when the instance's lease ended, at a renewal after that; 0: it did not */
+	struct bytes
+		elevations; /* those in force for the instance (elevation_set_write); empty: none */
 };
 /* What earlier renewals of this instance established. Zero: nothing, so a full appraisal is due.
  *

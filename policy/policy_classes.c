@@ -23,8 +23,9 @@ static unsigned persons_in_role(const struct policy *policy, const char *role)
 	return n;
 }
 
-static bool build_rule(const struct policy *policy, const struct policy_class *class,
-	const struct file_rule *from, struct policy_approval_rule *to, struct err *err)
+static bool build_rule(const struct policy *policy, const struct policy_approval_rule *before,
+	size_t count, const struct file_rule *from, struct policy_approval_rule *to,
+	struct err *err)
 {
 	unsigned persons = persons_in_role(policy, from->role);
 
@@ -38,8 +39,8 @@ static bool build_rule(const struct policy *policy, const struct policy_class *c
 		return policy_fault(err, &from->count,
 			"approvals: role %s: %d demanded, but only %u approvers have it",
 			from->role, from->count, persons);
-	for (size_t i = 0; i < class->approval_count; i++)
-		if (strcmp(class->approvals[i].role, from->role) == 0)
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(before[i].role, from->role) == 0)
 			return policy_fault(
 				err, &from->role, "approvals: role %s: given twice", from->role);
 	to->count = (unsigned)from->count;
@@ -53,19 +54,28 @@ static int rule_order(const void *a, const void *b)
 		((const struct policy_approval_rule *)b)->role);
 }
 
-static bool build_rules(const struct policy *policy, struct policy_class *to,
-	const struct file_class *from, struct err *err)
+bool policy_build_rules(const struct policy *policy, const struct file_rule *from, unsigned count,
+	struct policy_approval_rule **ret, size_t *ret_count, struct err *err)
 {
-	to->approvals = policy_alloc(from->approvals_count, sizeof(*to->approvals), err);
-	if (!to->approvals)
+	struct policy_approval_rule *rules = policy_alloc(count, sizeof(*rules), err);
+
+	*ret = rules;
+	if (!rules)
 		return false;
-	for (unsigned i = 0; i < from->approvals_count; i++) {
-		if (!build_rule(policy, to, &from->approvals[i], &to->approvals[i], err))
+	for (unsigned i = 0; i < count; i++) {
+		if (!build_rule(policy, rules, i, &from[i], &rules[i], err))
 			return false;
-		to->approval_count = i + 1;
+		*ret_count = i + 1;
 	}
-	qsort(to->approvals, to->approval_count, sizeof(*to->approvals), rule_order);
+	qsort(rules, count, sizeof(*rules), rule_order);
 	return true;
+}
+
+void policy_rules_release(struct policy_approval_rule *rules, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(rules[i].role);
+	free(rules);
 }
 
 /* Absent text leaves *ret as it is. */
@@ -171,14 +181,13 @@ static json_t *clause_hosts(const struct policy *policy, const struct policy_cla
 	return hosts;
 }
 
-static json_t *clause_rules(const struct policy_class *class)
+json_t *policy_clause_rules(const struct policy_approval_rule *from, size_t count)
 {
 	json_t *rules = json_array();
 
-	for (size_t i = 0; rules && i < class->approval_count; i++)
-		if (json_array_append_new(
-			    rules, json_pack("{s:i,s:s}", "count", (int)class->approvals[i].count,
-					   "role", class->approvals[i].role)) != 0) {
+	for (size_t i = 0; rules && i < count; i++)
+		if (json_array_append_new(rules, json_pack("{s:i,s:s}", "count", (int)from[i].count,
+							 "role", from[i].role)) != 0) {
 			json_decref(rules);
 			return NULL;
 		}
@@ -228,7 +237,8 @@ static bool clause_digest(const struct policy *policy, struct policy_class *clas
 	OWNED(buf_release) struct buf text = {0};
 	OWNED(json_release)
 	json_t *clause = json_pack("{s:s,s:s,s:o,s:o,s:o,s:b,s:I,s:I,s:I,s:s,s:s,s:b,s:b}", "type",
-		CLAUSE_TYPE, "name", class->name, "approvals", clause_rules(class), "host_classes",
+		CLAUSE_TYPE, "name", class->name, "approvals",
+		policy_clause_rules(class->approvals, class->approval_count), "host_classes",
 		clause_hosts(policy, class), "statements", policy_clause_demands(policy, class),
 		"differ_from_author", (int)class->differ_from_author, "approval_age_max",
 		(json_int_t) class->approval_age_max, "credential_lifetime",
@@ -257,12 +267,13 @@ static bool build_class(const struct policy *policy, struct policy_class *to,
 	to->clock_safe = from->clock_safe;
 	to->on_lease_end = from->on_lease_end;
 	to->on_refusal = from->on_refusal;
-	return build_rules(policy, to, from, err) && build_times(to, from, err) &&
-	       build_review(to, from, err) && build_drain(to, from, err) &&
-	       build_lease(to, from, err) && build_hosts(policy, to, from, err) &&
-	       policy_build_demands(policy, to, from, err) &&
+	return policy_build_rules(policy, from->approvals, from->approvals_count, &to->approvals,
+		       &to->approval_count, err) &&
+	       build_times(to, from, err) && build_review(to, from, err) &&
+	       build_drain(to, from, err) && build_lease(to, from, err) &&
+	       build_hosts(policy, to, from, err) && policy_build_demands(policy, to, from, err) &&
 	       policy_build_placement(to, from, err) && policy_build_environment(to, from, err) &&
-	       clause_digest(policy, to, err);
+	       policy_build_elevations(policy, to, from, err) && clause_digest(policy, to, err);
 }
 
 bool policy_build_classes(struct policy *policy, const struct file_policy *file, struct err *err)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/policy_file.h"
 
+#include "policy/elevation.h"
+
 #include <assert.h>
 
 #include "base/yaml.h"
@@ -247,6 +249,24 @@ static const cyaml_schema_field_t sandbox_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t elevation_fields[] = {
+	TEXT(file_elevation, name, 0),
+	TEXT(file_elevation, entitlement, CYAML_FLAG_OPTIONAL),
+	LIST(file_elevation, audiences, ELEVATION_AUDIENCES_MAX),
+	TEXT(file_elevation, duration_max, 0),
+	TEXT(file_elevation, unapproved_for, CYAML_FLAG_OPTIONAL),
+	TEXT(file_elevation, cool_down, CYAML_FLAG_OPTIONAL),
+	CYAML_FIELD_SEQUENCE("approvals", CYAML_FLAG_POINTER, struct file_elevation, approvals,
+		&rule_entry, 1, POLICY_ROLES_MAX),
+	CYAML_FIELD_INT_PTR("at_once", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_elevation, at_once),
+	CYAML_FIELD_BOOL("by_instance", CYAML_FLAG_OPTIONAL, struct file_elevation, by_instance),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t elevation_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_elevation, elevation_fields),
+};
+
 static const cyaml_schema_field_t class_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct file_class, name, 1, TEXT_MAX),
 	CYAML_FIELD_SEQUENCE("approvals", CYAML_FLAG_POINTER, struct file_class, approvals,
@@ -293,6 +313,8 @@ static const cyaml_schema_field_t class_fields[] = {
 		on_lease_end, end_actions, ARRAY_LEN(end_actions)),
 	CYAML_FIELD_ENUM("on_refusal", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_class,
 		on_refusal, end_actions, ARRAY_LEN(end_actions)),
+	CYAML_FIELD_SEQUENCE("elevations", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, elevations, &elevation_entry, 0, ELEVATION_RULES_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t class_entry = {

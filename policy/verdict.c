@@ -152,6 +152,9 @@ static const struct {
 				       "workload spec, and release it"},
 	[REASON_ENVIRONMENT_NOT_KEPT] = {"environment-not-kept",
 		"put the environment_key of the risk class into the workload spec, and release it"},
+	[REASON_ELEVATION_AUDIENCE] = {"elevation-audience",
+		"take the audience out of the workload spec: tokens for it come with an elevation: "
+		"assay elevate request"},
 	[REASON_ASSURANCE] = {"assurance",
 		"use a host and a release of Assay that reach the level, or a lower risk class"},
 	[REASON_KEY_POSSESSION] = {"key-possession", "send evidence with the key that it asks for"},
@@ -379,6 +382,7 @@ void verdict_conclude(struct verdict *verdict)
 	verdict->credential_lifetime = 0;
 	verdict->renew_after = 0;
 	verdict->on_lease_end = 0;
+	verdict->elevation_count = 0;
 }
 
 bool verdict_has(const struct verdict *verdict, enum reason_code code)

@@ -221,6 +221,7 @@ bool policy_class_explain(const struct policy *policy, const struct policy_class
 	if (class->on_lease_end != END_CONTINUE || class->on_refusal != END_CONTINUE)
 		words_say(&w, "agent: %s when not renewed in time, %s when refused",
 			end_words[class->on_lease_end], end_words[class->on_refusal]);
+	words_explain_elevations(&w, class);
 	words_explain_retention(&w, policy, class);
 	hex_encode(BYTES_OF(class->clause), hex);
 	words_say(&w, "clause: %s", hex);

@@ -203,6 +203,7 @@ static void diff_class(
 	diff_demands(d, subject, old, new);
 	diff_placement(d, subject, old, new);
 	diff_environment(d, subject, old, new);
+	diff_elevations(d, subject, old, new);
 	diff_hosts(d, subject, old, new);
 }
 

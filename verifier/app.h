@@ -127,6 +127,10 @@ must_use bool entry_make(struct app *app, enum leaf_type type, int64_t time, str
 must_use bool entry_append(struct app *app, struct store_tx *tx, enum leaf_type type, int64_t time,
 	json_t *content, struct err *err);
 
+/* The same, and the leaf's hash. */
+must_use bool entry_append_leaf(struct app *app, struct store_tx *tx, enum leaf_type type,
+	int64_t time, json_t *content, uint8_t ret_hash[SHA256_LEN], struct err *err);
+
 /* ---- who may (auth.c) ---- */
 
 /* 0, or the HTTP status to answer. ret may be NULL. */
@@ -258,6 +262,11 @@ bool serve_releases(struct call *call, struct err *err);
 bool serve_release(struct call *call, struct err *err);
 bool serve_release_revoke(struct call *call, struct err *err);
 bool serve_release_gate(struct call *call, struct err *err);
+bool serve_elevation_ask(struct call *call, struct err *err);
+bool serve_elevations(struct call *call, struct err *err);
+bool serve_elevation(struct call *call, struct err *err);
+bool serve_elevation_word(struct call *call, struct err *err);
+bool serve_elevation_revoke(struct call *call, struct err *err);
 bool serve_rollout_start(struct call *call, struct err *err);
 bool serve_rollouts(struct call *call, struct err *err);
 bool serve_rollout(struct call *call, struct err *err);

@@ -16,6 +16,7 @@
 #define ASSAY_VERIFIER_DECIDE_H
 
 #include "verifier/attributes.h"
+#include "verifier/elevations.h"
 #include "verifier/floors.h"
 #include "verifier/rollouts.h"
 
@@ -53,6 +54,7 @@ struct decision {
 	struct bytes statement_views[STATEMENTS_MAX];
 	size_t statement_count;
 	struct floors floors;
+	struct buf elevations; /* in force for the instance: what the context freezes */
 	struct instance_row instance;
 	bool instance_known;
 	uint64_t counter;

@@ -67,7 +67,8 @@ static bool put_record(struct decision *d, struct store_tx *tx, struct err *err)
 	       put_object(tx, http_body(d->call->exchange), err) &&
 	       put_object(tx, buf_bytes(&d->context_bytes), err) &&
 	       put_object(tx, buf_bytes(&d->state_bytes), err) &&
-	       put_object(tx, buf_bytes(&d->verdict_json), err);
+	       put_object(tx, buf_bytes(&d->verdict_json), err) &&
+	       (d->elevations.len == 0 || put_object(tx, buf_bytes(&d->elevations), err));
 }
 
 int64_t decide_lease(const struct decision *d)
@@ -101,6 +102,17 @@ static bool put_instance(
 	return instance_put(tx->sql, &row, err);
 }
 
+/* A revoked right takes its credentials along. */
+static bool put_carried(
+	struct decision *d, struct store_tx *tx, const struct credential_row *row, struct err *err)
+{
+	for (size_t i = 0; i < d->verdict.elevation_count; i++)
+		if (!elevation_credential_insert(
+			    tx->sql, d->verdict.elevations[i].id, row->serial, row->not_after, err))
+			return false;
+	return true;
+}
+
 static bool put_credentials(struct decision *d, struct store_tx *tx, struct err *err)
 {
 	for (size_t i = 0; i < d->credential_count; i++) {
@@ -114,7 +126,7 @@ static bool put_credentials(struct decision *d, struct store_tx *tx, struct err 
 		memcpy(row.host, d->host.id, sizeof(row.host));
 		memcpy(row.instance, d->challenge.instance, sizeof(row.instance));
 		memcpy(row.spki, d->key, sizeof(row.spki));
-		if (!credential_insert(tx->sql, &row, err))
+		if (!credential_insert(tx->sql, &row, err) || !put_carried(d, tx, &row, err))
 			return false;
 	}
 	return d->credential_count == 0 || leaf_append(tx, &d->issued_leaf, err);

@@ -23,6 +23,7 @@ void decide_unmake(struct decision *d)
 	d->statement_count = 0;
 	memset(&d->workload, 0, sizeof(d->workload));
 	memset(&d->floors, 0, sizeof(d->floors));
+	buf_release(&d->elevations);
 	memset(&d->instance, 0, sizeof(d->instance));
 	memset(&d->context, 0, sizeof(d->context));
 	memset(&d->verdict, 0, sizeof(d->verdict));
@@ -101,6 +102,7 @@ static bool add_inputs(struct decision *d, struct record *record, struct err *er
 		{"state-out", buf_bytes(&d->state_bytes)},
 		{"verdict", buf_bytes(&d->verdict_json)},
 		{"ek-certs", buf_bytes(&d->host.ek_certs)},
+		{"elevations", buf_bytes(&d->elevations)},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(inputs); i++)
 		if (inputs[i].object.len > 0 &&
@@ -179,6 +181,24 @@ static bool make_issued_leaf(struct decision *d, struct err *err)
 	       leaf_seal(store_vault(d->app->store), &d->issued_leaf, err);
 }
 
+/* Tokens for the audiences that are lent. The verdict holds by this policy, so it has the class and
+ * the right, and there is room. */
+static bool make_lent(struct decision *d, const struct issue *issue, struct err *err)
+{
+	const struct policy_class *class =
+		policy_class_find(d->policy->policy, d->context.workload.risk_class);
+	for (size_t i = 0; i < d->verdict.elevation_count; i++) {
+		const struct policy_elevation *rule =
+			policy_elevation_find(class, bytes_str(d->verdict.elevations[i].right));
+		for (size_t k = 0; k < rule->audience_count; k++) {
+			struct bytes audience = bytes_str(rule->audiences[k]);
+			if (!make_one(d, issue, &audience, err))
+				return false;
+		}
+	}
+	return true;
+}
+
 static bool make_credentials(struct decision *d, struct err *err)
 {
 	struct issue issue = {
@@ -187,6 +207,8 @@ static bool make_credentials(struct decision *d, struct err *err)
 		.lifetime = d->verdict.credential_lifetime,
 		.decision = d->leaf.hash,
 		.protection = (enum key_protection)d->verdict.key_protection,
+		.elevations = d->verdict.elevations,
+		.elevation_count = d->verdict.elevation_count,
 	};
 	if (!identity_workload_uri(d->app->config.trust_domain, bytes_str(d->workload.name),
 		    d->challenge.instance, issue.uri, err))
@@ -197,7 +219,7 @@ static bool make_credentials(struct decision *d, struct err *err)
 		if (!revocation_status_take(d->app, &issue.status, err) ||
 			!make_one(d, &issue, &d->claims.audiences[i], err))
 			return false;
-	return make_issued_leaf(d, err);
+	return make_lent(d, &issue, err) && make_issued_leaf(d, err);
 }
 
 bool decide_make(struct decision *d, struct err *err)

@@ -169,12 +169,26 @@ static void der_put(struct buf *out, uint8_t tag, struct bytes value)
 	buf_put(out, value);
 }
 
+static bool elevations_put(const struct issue *issue, struct buf *out, struct err *err)
+{
+	struct issued_elevation list[ELEVATIONS_MAX];
+	for (size_t i = 0; i < issue->elevation_count; i++) {
+		const struct verdict_elevation *e = &issue->elevations[i];
+		list[i] = (struct issued_elevation){.right = bytes_str(e->right),
+			.entitlement = bytes_str(e->entitlement),
+			.until = e->until};
+		memcpy(list[i].approval, e->activation, SHA256_LEN);
+	}
+	return issued_elevations_encode(list, issue->elevation_count, out, err);
+}
+
 static bool cert_make(const struct issuer *issuer, const struct issue *issue,
 	const uint8_t serial[SERIAL_LEN], int64_t not_after, struct buf *out, struct err *err)
 {
 	OWNED(key_unref) struct key *subject = NULL;
 	OWNED(buf_release) struct buf leaf = {0};
 	OWNED(buf_release) struct buf protection = {0};
+	OWNED(buf_release) struct buf lent = {0};
 	struct cert_request request = {
 		.uri = issue->uri,
 		.not_before = issue->now - ISSUE_SKEW,
@@ -204,6 +218,12 @@ static bool cert_make(const struct issuer *issuer, const struct issue *issue,
 		request.extensions[request.extension_count++].value =
 			buf_bytes(&issuer->ocsp_access);
 	}
+	if (issue->elevation_count > 0) {
+		if (!elevations_put(issue, &lent, err))
+			return false;
+		request.extensions[request.extension_count].oid = OID_ELEVATIONS;
+		request.extensions[request.extension_count++].value = buf_bytes(&lent);
+	}
 	return buf_ok(&leaf, err) && buf_ok(&protection, err) &&
 	       cert_issue_der(&request, issuer->ca[0], issuer->ca_key, out, err);
 }
@@ -225,16 +245,39 @@ bool issue_x509(
 	return true;
 }
 
+/* {"right": …, "entitlement": …, "until": …, "approval": …}; entitlement left out where only
+ * audiences are lent. */
+static json_t *jwt_elevations(const struct issue *issue)
+{
+	OWNED(json_release) json_t *list = json_array();
+	for (size_t i = 0; i < issue->elevation_count; i++) {
+		const struct verdict_elevation *e = &issue->elevations[i];
+		char approval[2 * SHA256_LEN + 1];
+		hex_encode(BYTES_OF(e->activation), approval);
+		if (json_array_append_new(list,
+			    json_pack("{s:s, s:s*, s:I, s:s}", "right", e->right, "entitlement",
+				    e->entitlement[0] ? e->entitlement : NULL, "until",
+				    (json_int_t)e->until, "approval", approval)) != 0)
+			return NULL;
+	}
+	return TAKE(list);
+}
+
 static json_t *jwt_claims(const struct issuer *issuer, const struct issue *issue,
 	struct bytes audience, const struct issued *issued)
 {
 	char decision[2 * SHA256_LEN + 1];
 	hex_encode(bytes_of(issue->decision, SHA256_LEN), decision);
-	return json_pack("{s:[s%], s:I, s:I, s:I, s:s, s:s, s:s, s:{s:s, s:s}}", "aud",
+	OWNED(json_release)
+	json_t *own = json_pack(
+		"{s:s, s:s}", "decision", decision, "key", key_protection_name(issue->protection));
+	if (issue->elevation_count > 0 &&
+		json_object_set_new(own, JWT_ELEVATIONS, jwt_elevations(issue)) != 0)
+		return NULL;
+	return json_pack("{s:[s%], s:I, s:I, s:I, s:s, s:s, s:s, s:O}", "aud",
 		(const char *)audience.data, audience.len, "exp", (json_int_t)issued->not_after,
 		"iat", (json_int_t)issue->now, "nbf", (json_int_t)(issue->now - ISSUE_SKEW), "iss",
-		issuer->verifier_id, "jti", issued->serial, "sub", issue->uri, "assay", "decision",
-		decision, "key", key_protection_name(issue->protection));
+		issuer->verifier_id, "jti", issued->serial, "sub", issue->uri, JWT_ASSAY, own);
 }
 
 /* IETF Token Status List: where the token's bit stands. */

@@ -40,6 +40,8 @@ struct issue {
 				    certificate) */
 	enum key_protection protection; /* NONE: not said */
 	int64_t status; /* of a token: its place in the status lists, from 1 (revocation.h); 0: none */
+	const struct verdict_elevation *elevations; /* none ends before the credential does */
+	size_t elevation_count;
 };
 struct issued {
 	char serial[ROW_SERIAL_MAX]; /* or jti */

@@ -3,6 +3,8 @@
  * destroyed in small transactions. */
 #include "verifier/retention.h"
 
+#include "verifier/elevations.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -409,6 +411,7 @@ static void *retention_main(void *arg)
 		if (closing)
 			return NULL;
 		sweep_timed(r);
+		elevations_settle_all(r->app);
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every route, who may call it, how large its body may be. docs/openapi.yaml describes the same; a
  * test compares them. */
+#include "policy/elevation.h"
 #include "policy/security_floor.h"
 #include "verifier/admission.h"
 #include "verifier/app.h"
@@ -82,6 +83,14 @@ const struct route app_routes[] = {
 	POST("/v1/releases/{digest}/statements", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE,
 		STATEMENTS_BYTES_MAX, serve_statement),
 	POST("/v1/approvals", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, DSSE_MAX, serve_approval),
+
+	POST("/v1/elevations", ROLE_CI | ROLE_ADMIN | ROLE_WORKLOAD, JSON_TYPE, JSON_MAX,
+		serve_elevation_ask),
+	GET("/v1/elevations", EVERY_OPERATOR, serve_elevations),
+	GET("/v1/elevations/{id}", EVERY_OPERATOR, serve_elevation),
+	POST("/v1/elevations/{id}/words", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, ELEVATION_ENVELOPE_MAX,
+		serve_elevation_word),
+	POST("/v1/elevations/{id}/revoke", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_elevation_revoke),
 
 	POST("/v1/rollouts", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_rollout_start),
 	GET("/v1/rollouts", EVERY_OPERATOR, serve_rollouts),

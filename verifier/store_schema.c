@@ -381,6 +381,32 @@ static bool meta_make(struct sql *sql, struct err *err)
 		       SQL_ARGS(sql_b(buf_bytes(&edge)), sql_b(BYTES_OF(none))), NULL, err);
 }
 
+/* Elevations, what persons said of them, and the credentials that carry them. host, instance: empty
+ * where it is for all of the workload's. */
+static const char schema_elevations[] =
+	"CREATE TABLE elevations(id BLOB PRIMARY KEY NOT NULL, workload TEXT NOT NULL REFERENCES "
+	"workloads(name), lent TEXT NOT NULL, clause BLOB NOT NULL, state INTEGER NOT NULL, asked "
+	"INTEGER NOT NULL, lapses INTEGER NOT NULL, activated INTEGER NOT NULL, ends INTEGER NOT "
+	"NULL, ended INTEGER NOT NULL, entry BLOB NOT NULL, activation BLOB NOT NULL, why TEXT NOT "
+	"NULL, host BLOB NOT NULL, instance BLOB NOT NULL, request BLOB NOT NULL, policy BLOB NOT "
+	"NULL) STRICT;"
+	"CREATE INDEX elevations_open ON elevations(workload, state);"
+	"CREATE INDEX elevations_asked ON elevations(asked);"
+	"CREATE TABLE elevation_words(elevation BLOB NOT NULL REFERENCES elevations(id), number "
+	"INTEGER NOT NULL, envelope BLOB NOT NULL, PRIMARY KEY(elevation, number)) STRICT;"
+	"CREATE TABLE elevation_credentials(elevation BLOB NOT NULL REFERENCES elevations(id), "
+	"serial TEXT NOT NULL, not_after INTEGER NOT NULL, PRIMARY KEY(elevation, serial)) STRICT;"
+	"CREATE INDEX elevation_credentials_end ON elevation_credentials(not_after);"
+	"CREATE TRIGGER elevations_fixed BEFORE UPDATE OF id, workload, lent, clause, asked, "
+	"lapses, entry, host, instance, request ON elevations BEGIN SELECT RAISE(ABORT, 'a request "
+	"for an elevation is immutable'); END;"
+	"CREATE TRIGGER elevations_kept BEFORE DELETE ON elevations BEGIN SELECT RAISE(ABORT, 'an "
+	"elevation is kept'); END;"
+	"CREATE TRIGGER elevation_words_fixed BEFORE UPDATE ON elevation_words BEGIN SELECT "
+	"RAISE(ABORT, 'an approval is immutable'); END;"
+	"CREATE TRIGGER elevation_words_kept BEFORE DELETE ON elevation_words BEGIN SELECT "
+	"RAISE(ABORT, 'an approval is kept'); END;";
+
 static const struct {
 	const char *script;
 	bool (*fill)(struct sql *sql, struct err *err); /* what SQL alone cannot; may be NULL */
@@ -401,6 +427,7 @@ static const struct {
 	{schema_log_quote, NULL},
 	{schema_revocation, NULL},
 	{schema_leases, NULL},
+	{schema_elevations, NULL},
 };
 
 int store_schema_version(void)

@@ -3,6 +3,8 @@
 #ifndef ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
+#define UNDO_17                                                                                    \
+	"DROP TABLE elevation_credentials; DROP TABLE elevation_words; DROP TABLE elevations;"
 #define UNDO_16                                                                                    \
 	"DROP INDEX instances_lease; ALTER TABLE instances DROP COLUMN lease; ALTER TABLE "        \
 	"instances DROP COLUMN lease_check; ALTER TABLE instances DROP COLUMN told; ALTER TABLE "  \
@@ -59,7 +61,8 @@
 #define UNDO_2 "DROP TABLE statements;"
 
 /* To schema N: what came after it, the newest first. */
-#define UNDO_AFTER_15 UNDO_16
+#define UNDO_AFTER_16 UNDO_17
+#define UNDO_AFTER_15 UNDO_AFTER_16 UNDO_16
 #define UNDO_AFTER_14 UNDO_AFTER_15 UNDO_15
 #define UNDO_AFTER_13 UNDO_AFTER_14 UNDO_14
 #define UNDO_AFTER_12 UNDO_AFTER_13 UNDO_13
@@ -75,6 +78,7 @@
 #define UNDO_AFTER_2  UNDO_AFTER_3 UNDO_3
 #define UNDO_AFTER_1  UNDO_AFTER_2 UNDO_2
 
+#define UNDO_TO_16 UNDO_AFTER_16 "PRAGMA user_version=16;"
 #define UNDO_TO_15 UNDO_AFTER_15 "PRAGMA user_version=15;"
 #define UNDO_TO_14 UNDO_AFTER_14 "PRAGMA user_version=14;"
 #define UNDO_TO_13 UNDO_AFTER_13 "PRAGMA user_version=13;"
