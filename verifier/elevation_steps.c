@@ -46,7 +46,7 @@ bool elevation_finish(struct app *app, struct store_tx *tx, struct elevation_row
 	row->ended = row->until > 0 && row->until < end->now ? row->until : end->now;
 	(void)snprintf(row->why, sizeof(row->why), "%s", end->why);
 	return elevation_update(tx->sql, row, from, err) &&
-	       elevation_credentials_revoke(tx->sql, row->id, end->now, err) &&
+	       credentials_revoke_elevation(tx->sql, BYTES_OF(row->id), end->now, err) &&
 	       entry_append(app, tx, LEAF_ELEVATION, end->now, end_json(row, end), err);
 }
 

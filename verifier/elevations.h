@@ -71,11 +71,9 @@ must_use bool elevation_words_get(struct sql *sql, const uint8_t id[ELEVATION_ID
 must_use bool elevation_word_insert(struct sql *sql, const uint8_t id[ELEVATION_ID_LEN],
 	size_t number, struct bytes envelope, struct err *err);
 
-/* Which credentials carry it; and an end to these before their time. */
+/* Which credentials carry it: credentials_revoke_elevation ends them. */
 must_use bool elevation_credential_insert(struct sql *sql, const uint8_t id[ELEVATION_ID_LEN],
 	const char *serial, int64_t not_after, struct err *err);
-must_use bool elevation_credentials_revoke(
-	struct sql *sql, const uint8_t id[ELEVATION_ID_LEN], int64_t now, struct err *err);
 
 /* Row, request and words as the policy judges them. */
 must_use bool elevation_open(

@@ -263,7 +263,7 @@ must_use bool credential_insert(struct sql *sql, const struct credential_row *ro
 must_use bool credential_get(struct sql *sql, const char *serial, struct credential_row *ret,
 	bool *ret_found, struct err *err);
 /* rows_revocation.c: puts what is still valid on the revocation lists: of a host, of one instance, of a
- * workload, of a release. The sequence that lists are made by moves on when anything was. */
+ * workload, of a release, of what carries an elevation (privilegeWithdrawn). The sequence that lists are made by moves on when anything was. */
 must_use bool credentials_revoke_host(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now,
 	enum revocation_reason reason, struct err *err);
 must_use bool credentials_revoke_instance(struct sql *sql, const uint8_t host[HOST_ID_LEN],
@@ -273,6 +273,8 @@ must_use bool credentials_revoke_workload(struct sql *sql, struct bytes workload
 	enum revocation_reason reason, struct err *err);
 must_use bool credentials_revoke_release(struct sql *sql, const uint8_t release[SHA256_LEN],
 	int64_t now, enum revocation_reason reason, struct err *err);
+must_use bool credentials_revoke_elevation(
+	struct sql *sql, struct bytes elevation, int64_t now, struct err *err);
 
 /* ---- objects, leaves, records ---- */
 

@@ -230,15 +230,6 @@ bool elevation_credential_insert(struct sql *sql, const uint8_t id[ELEVATION_ID_
 		SQL_ARGS(ID(id), sql_t(bytes_str(serial)), sql_i(not_after)), NULL, err);
 }
 
-bool elevation_credentials_revoke(
-	struct sql *sql, const uint8_t id[ELEVATION_ID_LEN], int64_t now, struct err *err)
-{
-	return sql_exec(sql,
-		"UPDATE credentials SET revoked=?2 WHERE revoked=0 AND not_after>?2 AND serial IN "
-		"(SELECT serial FROM elevation_credentials WHERE elevation=?1)",
-		SQL_ARGS(ID(id), sql_i(now)), NULL, err);
-}
-
 /* ---- as the policy judges them ---- */
 
 bool elevation_open(

@@ -58,6 +58,15 @@ bool credentials_revoke_release(struct sql *sql, const uint8_t release[SHA256_LE
 		SQL_ARGS(BLOB(release, SHA256_LEN), sql_i(now), sql_i(reason)), err);
 }
 
+bool credentials_revoke_elevation(
+	struct sql *sql, struct bytes elevation, int64_t now, struct err *err)
+{
+	return revoke(sql,
+		"UPDATE credentials SET revoked=?2, reason=?3 WHERE revoked=0 AND not_after>?2 AND "
+		"serial IN (SELECT serial FROM elevation_credentials WHERE elevation=?1)",
+		SQL_ARGS(sql_b(elevation), sql_i(now), sql_i(REVOKED_PRIVILEGE)), err);
+}
+
 /* ---- the sequence, and lists of tokens ---- */
 
 static bool number_get(struct sql *sql, const char *text, int64_t *ret, struct err *err)

@@ -295,13 +295,16 @@ static void P8__revoked__credentials_that_carry_it_are_too(void **state)
 	struct world_operator agent = {.cert = svid, .key = w.keys.instance};
 	world_do(&w, &agent, "GET", "/v1/whoami", NULL, 200);
 	assert_int_equal(number("SELECT count(*) FROM credentials WHERE revoked>0"), 0);
+	int64_t lists = number("SELECT sequence FROM revocation");
 	int64_t version = number("SELECT version FROM workloads");
 	(void)snprintf(path, sizeof(path), "/v1/elevations/%s/revoke", id);
 	world_do(&w, &w.auditor, "POST", path, "{\"reason\":\"r\"}", 403);
 	world_do(&w, &w.ci, "POST", path, "{\"reason\":\"r\"}", 403);
 	world_do(&w, &w.admin, "POST", path, "{\"reason\":\"wrong ticket\"}", 200);
 	/* Those of the renewal, not those of the launch; and decisions in flight start over. */
-	assert_int_equal(number("SELECT count(*) FROM credentials WHERE revoked>0"), 3);
+	assert_int_equal(
+		number("SELECT count(*) FROM credentials WHERE revoked>0 AND reason=9"), 3);
+	assert_int_equal(number("SELECT sequence FROM revocation"), lists + 1);
 	assert_true(number("SELECT version FROM workloads") > version);
 	world_do(&w, &agent, "GET", "/v1/whoami", NULL, 403);
 	world_do(&w, &w.admin, "POST", path, "{\"reason\":\"again\"}", 409);
