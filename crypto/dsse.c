@@ -121,7 +121,7 @@ static int verify_as(const struct key *key, enum signature_scheme scheme, struct
 {
 	struct err why = {0};
 
-	if (key_verify(key, scheme, key_default_digest(key), message, signature, &why))
+	if (key_verify_remembered(key, scheme, key_default_digest(key), message, signature, &why))
 		return 1;
 	if (why.code == ERR_MISMATCH || why.code == ERR_FORMAT)
 		return 0;

@@ -70,7 +70,8 @@ struct load {
 	size_t outcomes[OUTCOMES], bad_sent, bad_accepted;
 };
 /* The first `count` players, who must be ready; the last `bad` of them are bad ones. */
-must_use bool load_init(struct load *load, struct bench *b, size_t count, size_t bad, struct err *err);
+must_use bool load_init(
+	struct load *load, struct bench *b, size_t count, size_t bad, struct err *err);
 /* Closed (rate 0) or open for so many seconds, and until all that was sent has ended. */
 void load_run(struct load *load, double rate, double seconds);
 void load_release(struct load *load);

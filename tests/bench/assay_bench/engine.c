@@ -328,8 +328,8 @@ bool engine_init(struct engine *engine, uint16_t port, struct bytes ca_pem, stru
 		return err_set(err, ERR_CRYPTO, "TLS context");
 	SSL_CTX_set_verify(engine->tls, SSL_VERIFY_PEER, NULL);
 	(void)SSL_CTX_set_session_cache_mode(engine->tls, SSL_SESS_CACHE_OFF);
-	(void)SSL_CTX_set_mode(engine->tls, SSL_MODE_RELEASE_BUFFERS |
-						    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	(void)SSL_CTX_set_mode(
+		engine->tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	return engine->epoll >= 0 || err_errno(err, errno, "epoll");
 }
 
@@ -372,8 +372,8 @@ void engine_run(struct engine *engine, uint64_t until_us)
 	engine->stop = false;
 	for (uint64_t now = now_us(); !engine->stop && now < until_us; now = now_us()) {
 		struct epoll_event events[256];
-		int n = epoll_wait(engine->epoll, events, ARRAY_LEN(events),
-			wait_ms(engine, now, until_us));
+		int n = epoll_wait(
+			engine->epoll, events, ARRAY_LEN(events), wait_ms(engine, now, until_us));
 		for (int i = 0; i < n; i++)
 			conn_event(events[i].data.ptr, events[i].events);
 		now = now_us();

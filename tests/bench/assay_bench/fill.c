@@ -40,8 +40,8 @@ static bool host_fill(struct sql *sql, const struct fill *fill, uint64_t number,
 	return host_insert(sql, &row, err) && host_set_seen(sql, &row, err);
 }
 
-static bool credential_fill(struct sql *sql, enum credential_kind kind, const struct instance_row *of, uint64_t number,
-	int64_t now, struct err *err)
+static bool credential_fill(struct sql *sql, enum credential_kind kind,
+	const struct instance_row *of, uint64_t number, int64_t now, struct err *err)
 {
 	struct credential_row row = {.kind = kind, .issued = now, .not_after = now + 86400};
 	bytes_fill(number, (uint8_t)(16 + kind), row.spki);
@@ -51,9 +51,11 @@ static bool credential_fill(struct sql *sql, enum credential_kind kind, const st
 	return credential_insert(sql, &row, err);
 }
 
-static bool instance_fill(struct sql *sql, const struct fill *fill, uint64_t number, struct err *err)
+static bool instance_fill(
+	struct sql *sql, const struct fill *fill, uint64_t number, struct err *err)
 {
-	struct instance_row row = {.state = INSTANCE_TRUSTED, .created = fill->now, .renewed = fill->now};
+	struct instance_row row = {
+		.state = INSTANCE_TRUSTED, .created = fill->now, .renewed = fill->now};
 	uint8_t id[SHA256_LEN];
 	bool taken = false;
 	bytes_fill(number, 1, row.host);
@@ -103,7 +105,8 @@ static bool register_read(struct sql *sql, struct fill *fill, struct err *err)
 	if (!sql_first(sql, "SELECT digest, workload FROM releases LIMIT 1", SQL_NO_ARGS, &q, err))
 		return false;
 	return q ? sql_exact(q, 0, "release", fill->release, SHA256_LEN, err) &&
-			   sql_text(q, 1, "workload", fill->workload, sizeof(fill->workload), err)
+			       sql_text(q, 1, "workload", fill->workload, sizeof(fill->workload),
+				       err)
 		 : err_set(err, ERR_NOT_FOUND, "no release");
 }
 

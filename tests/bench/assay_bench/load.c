@@ -223,6 +223,6 @@ void load_run(struct load *load, double rate, double seconds)
 	}
 	engine_run(engine, load->end_us + 60u * 1000000u);
 	if (load->in_flight + load->due_count > 0)
-		bench_wrong(load->bench, "%zu requests never ended",
-			load->in_flight + load->due_count);
+		bench_wrong(
+			load->bench, "%zu requests never ended", load->in_flight + load->due_count);
 }

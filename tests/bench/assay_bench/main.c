@@ -18,13 +18,16 @@ static const struct scenario {
 	bool (*run)(struct bench *b, struct err *err);
 	const char *summary;
 } scenarios[] = {
-	{"enroll", scenario_enroll, "every host enrols: begin, activate, finish, with a join token"},
+	{"enroll", scenario_enroll,
+		"every host enrols: begin, activate, finish, with a join token"},
 	{"renew", scenario_renew, "kept connections: closed loop, then open at --rate"},
 	{"storm", scenario_storm, "every host launches one agent at the same moment"},
-	{"reboot", scenario_reboot, "every host comes back at the same moment, on a new connection"},
+	{"reboot", scenario_reboot,
+		"every host comes back at the same moment, on a new connection"},
 	{"bad", scenario_bad, "renewals, and one evidence in a hundred that must be refused"},
 	{"slow", scenario_slow, "renewals at --rate, alone and beside --idle and --slow clients"},
-	{"scale", scenario_scale, "renewals with 1,000, 100,000 and 1,000,000 hosts enrolled (up to --enrolled)"},
+	{"scale", scenario_scale,
+		"renewals with 1,000, 100,000 and 1,000,000 hosts enrolled (up to --enrolled)"},
 	{"soak", scenario_soak, "renewals in bad weather for --soak: memory and descriptors stay"},
 };
 
@@ -50,23 +53,27 @@ static void usage(FILE *out)
 	(void)fputs("usage: assay-bench [OPTION…] SCENARIO…\n\n", out);
 	for (size_t i = 0; i < ARRAY_LEN(scenarios); i++)
 		(void)fprintf(out, "  %-8s %s\n", scenarios[i].name, scenarios[i].summary);
-	(void)fputs("\n"
-		    "  --hosts N         hosts that play (200)\n"
-		    "  --seconds S       of each load (10)\n"
-		    "  --concurrency N   requests under way in a closed loop (64)\n"
-		    "  --rate N          renewals a second of an open loop (70 % of the closed one;\n"
-		    "                    slow: 500, soak: 200)\n"
-		    "  --enrolled N      hosts enrolled besides, as rows of the store (0; scale: 100000)\n"
-		    "  --idle N          idle TLS connections (5000)\n"
-		    "  --slow N          clients that send a byte a second (200)\n"
-		    "  --soak TIME       30s, 15m, 1h (60s)\n"
-		    "  --jwt             every renewal brings a JWT beside the certificate\n"
-		    "  --set 'KEY: V'    a line for verifierd.yaml; may be repeated\n"
-		    "  --json            one JSON object at the end\n"
-		    "  --keep            the verifier's directory stays\n"
-		    "\n"
-		    "The exit status is 0 when nothing came out wrong: no good host failed, nothing bad was accepted,\n"
-		    "no memory or descriptor grew. Figures decide nothing. ASSAY_BIN says where assay-verifierd is.\n",
+	(void)fputs(
+		"\n"
+		"  --hosts N         hosts that play (200)\n"
+		"  --seconds S       of each load (10)\n"
+		"  --concurrency N   requests under way in a closed loop (64)\n"
+		"  --rate N          renewals a second of an open loop (70 % of the closed one;\n"
+		"                    slow: 500, soak: 200)\n"
+		"  --enrolled N      hosts enrolled besides, as rows of the store (0; scale: "
+		"100000)\n"
+		"  --idle N          idle TLS connections (5000)\n"
+		"  --slow N          clients that send a byte a second (200)\n"
+		"  --soak TIME       30s, 15m, 1h (60s)\n"
+		"  --jwt             every renewal brings a JWT beside the certificate\n"
+		"  --set 'KEY: V'    a line for verifierd.yaml; may be repeated\n"
+		"  --json            one JSON object at the end\n"
+		"  --keep            the verifier's directory stays\n"
+		"\n"
+		"The exit status is 0 when nothing came out wrong: no good host failed, nothing "
+		"bad was accepted,\n"
+		"no memory or descriptor grew. Figures decide nothing. ASSAY_BIN says where "
+		"assay-verifierd is.\n",
 		out);
 }
 
@@ -96,19 +103,44 @@ static double duration(const char *text)
 static bool option_take(struct options *o, int option)
 {
 	switch (option) {
-	case 'n': o->hosts = number(optarg); break;
-	case 's': o->seconds = (double)number(optarg); break;
-	case 'c': o->concurrency = number(optarg); break;
-	case 'r': o->rate = (double)number(optarg); break;
-	case 'e': o->enrolled = number(optarg); break;
-	case 'i': o->idle = number(optarg); break;
-	case 'l': o->slow = number(optarg); break;
-	case 'k': o->soak = duration(optarg); break;
-	case 'o': buf_printf(&o->config, "%s\n", optarg); break;
-	case 'j': o->jwt = true; break;
-	case 'J': o->json = true; break;
-	case 'K': o->keep = true; break;
-	default: return false;
+	case 'n':
+		o->hosts = number(optarg);
+		break;
+	case 's':
+		o->seconds = (double)number(optarg);
+		break;
+	case 'c':
+		o->concurrency = number(optarg);
+		break;
+	case 'r':
+		o->rate = (double)number(optarg);
+		break;
+	case 'e':
+		o->enrolled = number(optarg);
+		break;
+	case 'i':
+		o->idle = number(optarg);
+		break;
+	case 'l':
+		o->slow = number(optarg);
+		break;
+	case 'k':
+		o->soak = duration(optarg);
+		break;
+	case 'o':
+		buf_printf(&o->config, "%s\n", optarg);
+		break;
+	case 'j':
+		o->jwt = true;
+		break;
+	case 'J':
+		o->json = true;
+		break;
+	case 'K':
+		o->keep = true;
+		break;
+	default:
+		return false;
 	}
 	return true;
 }

@@ -158,8 +158,8 @@ static void on_enroll_ready(void *arg, bool ok)
 void player_enroll(struct player *player, player_done done)
 {
 	player->done = done;
-	conn_open(player->engine, &player->conn, player->source, NULL, NULL, on_enroll_ready,
-		player);
+	conn_open(
+		player->engine, &player->conn, player->source, NULL, NULL, on_enroll_ready, player);
 }
 
 /* ---- connected ---- */

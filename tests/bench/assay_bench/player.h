@@ -67,7 +67,8 @@ void player_release(struct player *player);
 /* Each ends in `done`, later. One at a time. */
 void player_enroll(struct player *player, player_done done); /* on a connection of its own */
 void player_connect(struct player *player, player_done done); /* with the host's certificate */
-void player_attest(struct player *player, player_done done); /* launch or renewal; asks for a challenge unless it has one */
+void player_attest(struct player *player,
+	player_done done); /* launch or renewal; asks for a challenge unless it has one */
 /* Connects if need be, and attests until it is trusted or refused: busy and lost are tried again, after Retry-After or a
  * growing pause, with jitter. */
 void player_settle(struct player *player, player_done done);

@@ -9,8 +9,8 @@
 
 /* Signatures of one attestation: the quote and the proof of possession are verified; record and certificate are signed. The
  * checkpoint over a batch is shared by all decisions in it and not counted. */
-#define VERIFIES      2u
-#define SIGNS(b)      (2u + (b)->options.jwt)
+#define VERIFIES 2u
+#define SIGNS(b) (2u + (b)->options.jwt)
 /* Of an enrolment: the EK's certificate and its issuer's, quote, possession; host's certificate; besides the TLS handshake:
  * its CertificateVerify. The credential's elliptic curve agreement is not counted. */
 #define ENROLL_VERIFIES 4u
@@ -25,7 +25,8 @@ bool scenario_enroll(struct bench *b, struct err *err)
 	bool done = bench_all(b, player_enroll, b->options.concurrency, &ms, SETTLE_S);
 	struct usage after = usage_now(b->v.pid);
 	if (!done || b->failed > 0)
-		bench_wrong(b, "%zu of %zu hosts did not enrol", b->failed + b->left, b->player_count);
+		bench_wrong(
+			b, "%zu of %zu hosts did not enrol", b->failed + b->left, b->player_count);
 	(void)bench_costs(b, &before, &after, ms.count, ENROLL_VERIFIES, ENROLL_SIGNS);
 	report_latency(&b->report, "enrolment", &ms);
 	report_put(&b->report, "rss_before", before.rss_kib / 1024, "MiB");
@@ -44,7 +45,8 @@ static void say_outcomes(struct bench *b, const struct load *load)
 }
 
 /* Renewals as fast as they come; *ret_rate: a second. */
-static bool renew_closed(struct bench *b, size_t hosts, double *ret_rate, double *ret_cpu, struct err *err)
+static bool renew_closed(
+	struct bench *b, size_t hosts, double *ret_rate, double *ret_cpu, struct err *err)
 {
 	struct load load;
 	if (!load_init(&load, b, hosts, 0, err))
@@ -132,7 +134,8 @@ bool scenario_reboot(struct bench *b, struct err *err)
 	for (size_t i = 0; i < b->player_count; i++)
 		tries += (double)b->players[i].settled_after;
 	if (!done || b->failed > 0)
-		bench_wrong(b, "%zu of %zu good hosts failed", b->failed + b->left, b->player_count);
+		bench_wrong(
+			b, "%zu of %zu good hosts failed", b->failed + b->left, b->player_count);
 	report_put(&b->report, "hosts_at_once", (double)b->player_count, "");
 	report_put(&b->report, "failed", (double)(b->failed + b->left), "");
 	report_put(&b->report, "settled_in", after.wall - before.wall, "s");

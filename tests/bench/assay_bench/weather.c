@@ -109,7 +109,8 @@ static void client_open(void *arg)
 			on_client_ready, c);
 }
 
-static bool crowd_open(struct crowd *crowd, struct bench *b, size_t idle, size_t slow, struct err *err)
+static bool crowd_open(
+	struct crowd *crowd, struct bench *b, size_t idle, size_t slow, struct err *err)
 {
 	*crowd = (struct crowd){.bench = b, .count = idle + slow};
 	crowd->clients = calloc(crowd->count + 1, sizeof(*crowd->clients));
@@ -161,14 +162,15 @@ static bool slow_with(struct bench *b, double rate, double *ret, struct err *err
 	engine_run(&b->engine, now_us() + b->options.idle * 2000u + SETTLE_US);
 	struct usage with = usage_now(b->v.pid);
 	report_put(&b->report, "idle_up", (double)idle.up, "connections");
-	report_put(&b->report, "idle_connection", (with.rss_kib - none.rss_kib) / (double)(idle.up + 1),
-		"KiB resident each");
+	report_put(&b->report, "idle_connection",
+		(with.rss_kib - none.rss_kib) / (double)(idle.up + 1), "KiB resident each");
 	if (!crowd_open(&slow, b, 0, b->options.slow, err))
 		return false;
 	engine_run(&b->engine, now_us() + b->options.slow * 2000u + SETTLE_US);
 	report_put(&b->report, "slow_up", (double)slow.up, "connections");
 	bool ok = slow_round(b, "with_crowd", rate, ret, err);
-	report_put(&b->report, "crowd_opened", (double)(idle.opened + slow.opened), "connections in all");
+	report_put(&b->report, "crowd_opened", (double)(idle.opened + slow.opened),
+		"connections in all");
 	crowd_close(&slow);
 	crowd_close(&idle);
 	return ok;
@@ -278,6 +280,5 @@ static bool soak_run(struct bench *b, double rate, struct err *err)
 bool scenario_soak(struct bench *b, struct err *err)
 {
 	return bench_open(b, b->options.hosts + BAD_PLAYERS, b->options.enrolled, err) &&
-	       bench_ready(b, err) &&
-	       soak_run(b, b->options.rate > 0 ? b->options.rate : 200, err);
+	       bench_ready(b, err) && soak_run(b, b->options.rate > 0 ? b->options.rate : 200, err);
 }

@@ -28,8 +28,7 @@ static bool verifier_open(struct bench *b, size_t enrolled, struct err *err)
 	if (!verifierd_new(&b->v, err) || !verifierd_configure(&b->v, limits, err) ||
 		(b->options.config.len > 0 &&
 			!verifierd_configure(&b->v, buf_str(&b->options.config), err)) ||
-		!verifierd_start(&b->v, err) ||
-		!verifierd_publish(&b->v, &b->workload, "low", err))
+		!verifierd_start(&b->v, err) || !verifierd_publish(&b->v, &b->workload, "low", err))
 		return false;
 	if (enrolled == 0)
 		return true;
@@ -45,8 +44,8 @@ static bool players_make(struct bench *b, size_t count, struct err *err)
 		return err_set(err, ERR_NOMEM, "players");
 	for (; b->player_count < count; b->player_count++) {
 		struct player *player = &b->players[b->player_count];
-		if (!player_init(player, &b->engine, b->player_count, &b->v.maker, &b->workload,
-			    err) ||
+		if (!player_init(
+			    player, &b->engine, b->player_count, &b->v.maker, &b->workload, err) ||
 			!verifierd_token(&b->v, &player->token, err)) {
 			player_release(player);
 			return err_wrap(err, "player %zu", b->player_count);
@@ -154,15 +153,16 @@ double bench_costs(struct bench *b, const struct usage *from, const struct usage
 {
 	double count = n > 0 ? (double)n : 1, wall = to->wall - from->wall;
 	double verifier = usage_verifier(from, to) / count * 1e6;
-	double bound = (verifies * b->primitives.p256_verify + signs * b->primitives.p256_sign) * 1e6;
+	double bound =
+		(verifies * b->primitives.p256_verify + signs * b->primitives.p256_sign) * 1e6;
 	struct report *r = &b->report;
 	report_put(r, "throughput", count / wall, "a second");
 	report_put(r, "verifier_cpu", verifier, "us each");
-	report_put(r, "verifier_cpu_system", (to->verifier_system - from->verifier_system) / count * 1e6,
-		"us each, of it");
+	report_put(r, "verifier_cpu_system",
+		(to->verifier_system - from->verifier_system) / count * 1e6, "us each, of it");
 	report_put(r, "client_cpu", (to->client - from->client) / count * 1e6, "us each");
-	report_put(r, "cores_busy", (usage_verifier(from, to) + to->client - from->client) / wall,
-		"");
+	report_put(
+		r, "cores_busy", (usage_verifier(from, to) + to->client - from->client) / wall, "");
 	report_put(r, "signatures_alone", bound, "us each (P-256 verified and made)");
 	report_put(r, "verifier_cpu_to_signatures", bound > 0 ? verifier / bound : 0, "times");
 	return verifier;
