@@ -84,8 +84,8 @@ static void remember(struct key_memo *memo, const struct digest *asked, bool ver
 	(void)pthread_mutex_unlock(&memo->lock);
 }
 
-bool key_verify_remembered(const struct key *key, enum signature_scheme scheme,
-	enum digest_alg alg, struct bytes message, struct bytes signature, struct err *err)
+bool key_verify_remembered(const struct key *key, enum signature_scheme scheme, enum digest_alg alg,
+	struct bytes message, struct bytes signature, struct err *err)
 {
 	struct key_memo *memo = memo_of(key);
 	struct digest asked;
