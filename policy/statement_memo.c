@@ -86,8 +86,8 @@ static bool recall(struct statement_memo *memo, enum kind kind, const uint8_t di
 	return same;
 }
 
-static void remember(struct statement_memo *memo, enum kind kind,
-	const uint8_t digest[SHA256_LEN], const struct opened *opened)
+static void remember(struct statement_memo *memo, enum kind kind, const uint8_t digest[SHA256_LEN],
+	const struct opened *opened)
 {
 	struct place *place = place_of(memo, digest);
 	struct opened gone;
@@ -120,8 +120,7 @@ static bool statement_get(const struct policy *policy, struct bytes envelope, en
 {
 	OWNED(opened_release) struct opened opened = {0};
 	uint8_t digest[SHA256_LEN];
-	struct statement_memo *memo =
-		envelope.len <= STATEMENT_MEMO_BYTES ? memo_of(policy) : NULL;
+	struct statement_memo *memo = envelope.len <= STATEMENT_MEMO_BYTES ? memo_of(policy) : NULL;
 
 	if (memo && !sha256_of(envelope, digest, err))
 		return false;

@@ -21,7 +21,7 @@ void statement_memo_free(struct statement_memo *memo); /* NULL is fine */
 must_use bool release_of_envelope(const struct policy *policy, struct bytes envelope,
 	struct dsse **ret_dsse, struct release **ret_release, struct err *err);
 /* rollback: an approval of a rollback is expected, and no other is one. */
-must_use bool approval_of_envelope(const struct policy *policy, struct bytes envelope, bool rollback,
-	struct dsse **ret_dsse, struct approval **ret_approval, struct err *err);
+must_use bool approval_of_envelope(const struct policy *policy, struct bytes envelope,
+	bool rollback, struct dsse **ret_dsse, struct approval **ret_approval, struct err *err);
 
 #endif

@@ -80,7 +80,7 @@ static int rows_check(struct app *app, const struct cert *cert, struct identity 
 	struct sql *sql = NULL;
 	if ((size_t)who->kind >= ARRAY_LEN(checks) || !checks[who->kind])
 		return FORBIDDEN;
-	if (!store_read(app->store, &sql, NULL))
+	if (!store_read_snapshot(app->store, &sql, NULL))
 		return UNAVAILABLE;
 	int status = checks[who->kind](sql, cert, who);
 	store_read_done(app->store, &sql);

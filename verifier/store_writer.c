@@ -146,6 +146,7 @@ static bool batch_commit(struct store *store, struct store_job *batch)
 		sql_close(&store->writer);
 	}
 	scrub(store);
+	store_checkpoint_note(store);
 	publish(store, ok, &tx);
 	if (!ok && err.code != ERR_NOMEM)
 		err.code = ERR_STORE;
