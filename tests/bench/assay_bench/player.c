@@ -244,6 +244,8 @@ static void on_attested(void *arg, const struct answer *answer)
 	struct sw_instance *instance = player->instance;
 	struct attest_result result;
 	struct err err = {0};
+	player->sent = player->request.len;
+	player->received = answer->body.len;
 	buf_clear(&player->request);
 	buf_clear(&instance->challenge);
 	player->uncertain = player->uncertain || answer->status == 0;

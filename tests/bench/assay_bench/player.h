@@ -56,6 +56,8 @@ struct player {
 	uint64_t started_us; /* the bench's: when what is under way was due */
 	uint64_t settled_after; /* tries of player_settle in all */
 	void *context; /* the bench's */
+	size_t sent,
+		received; /* bytes of the last evidence and of its answer, without HTTP and TLS */
 	bool uncertain; /* evidence was sent, and what came of it is not known */
 	char why[400];
 };

@@ -56,6 +56,8 @@ static bool renew_closed(
 	struct usage after = usage_now(b->v.pid);
 	*ret_cpu = bench_costs(b, &before, &after, load.outcomes[OUTCOME_DONE], VERIFIES, SIGNS(b));
 	*ret_rate = (double)load.outcomes[OUTCOME_DONE] / (after.wall - before.wall);
+	report_put(&b->report, "evidence", (double)b->players[0].sent, "bytes");
+	report_put(&b->report, "answer", (double)b->players[0].received, "bytes");
 	report_latency(&b->report, "closed", &load.ms);
 	say_outcomes(b, &load);
 	load_release(&load);
