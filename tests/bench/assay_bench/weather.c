@@ -9,6 +9,7 @@
 #define BAD_EVERY   100u
 #define BAD_PLAYERS 4u
 #define SETTLE_US   (3u * 1000000u)
+#define CROWD_US    (40u * 1000000u)
 
 static void say_bad(struct bench *b, const struct load *load)
 {
@@ -153,20 +154,30 @@ static bool slow_round(struct bench *b, const char *name, double rate, double *r
 	return true;
 }
 
+/* Until all of them are connected, and then a moment; a busy machine takes its time. */
+static void crowd_wait(const struct crowd *crowd)
+{
+	struct engine *engine = &crowd->bench->engine;
+	uint64_t until = now_us() + CROWD_US;
+	while (crowd->up < crowd->count && now_us() < until)
+		engine_run(engine, now_us() + 100000u);
+	engine_run(engine, now_us() + SETTLE_US);
+}
+
 static bool slow_with(struct bench *b, double rate, double *ret, struct err *err)
 {
 	struct crowd idle, slow;
 	struct usage none = usage_now(b->v.pid);
 	if (!crowd_open(&idle, b, b->options.idle, 0, err))
 		return false;
-	engine_run(&b->engine, now_us() + b->options.idle * 2000u + SETTLE_US);
+	crowd_wait(&idle);
 	struct usage with = usage_now(b->v.pid);
 	report_put(&b->report, "idle_up", (double)idle.up, "connections");
 	report_put(&b->report, "idle_connection",
 		(with.rss_kib - none.rss_kib) / (double)(idle.up + 1), "KiB resident each");
 	if (!crowd_open(&slow, b, 0, b->options.slow, err))
 		return false;
-	engine_run(&b->engine, now_us() + b->options.slow * 2000u + SETTLE_US);
+	crowd_wait(&slow);
 	report_put(&b->report, "slow_up", (double)slow.up, "connections");
 	bool ok = slow_round(b, "with_crowd", rate, ret, err);
 	report_put(&b->report, "crowd_opened", (double)(idle.opened + slow.opened),
