@@ -527,6 +527,9 @@ static void loop_release(struct http_loop *loop)
 	struct http_exchange *at = loop->mail_first;
 	while (at) {
 		struct http_exchange *next = at->mail_next;
+		/* Its connection goes below and must not tell it so. */
+		if (at->connection)
+			evhttp_connection_set_closecb(at->connection, NULL, NULL);
 		at->request = NULL;
 		exchange_free(at);
 		at = next;
