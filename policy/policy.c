@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "policy/policy_file.h"
+#include "policy/statement_memo.h"
 
 #define POLICY_FORMAT              1
 #define RUNTIME_PCR_DEFAULT        15u
@@ -180,6 +181,7 @@ void policy_free(struct policy **policy)
 
 	if (!p)
 		return;
+	statement_memo_free(atomic_load(&p->memo));
 	free(p->trust_domain);
 	for (size_t i = 0; i < p->root_count; i++) {
 		free(p->roots[i].name);

@@ -17,6 +17,8 @@
 #include "policy/rollout.h"
 #include "policy/verdict.h"
 
+#include <stdatomic.h>
+
 #define POLICY_KEYS_MAX         64u
 #define POLICY_ROLES_MAX        16u
 #define POLICY_PERSON_KEYS_MAX  4u
@@ -187,8 +189,10 @@ struct policy_class {
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };
+struct statement_memo;
 struct policy {
 	uint8_t digest[SHA256_LEN]; /* of the file's bytes */
+	_Atomic(struct statement_memo *) memo; /* statement_memo.c */
 	int64_t version;
 	char *trust_domain;
 	struct policy_root *roots; /* EK roots */
@@ -255,6 +259,7 @@ struct release_component {
 	uint64_t size, files;
 };
 struct release {
+	atomic_uint others; /* who hold it beside the first */
 	uint8_t digest[SHA256_LEN]; /* SHA-256 of the statement (DSSE payload) as received: the
 				       release's identity */
 	char *name, *version, *workload, *owner, *author, *purpose, *risk_class;
@@ -271,12 +276,15 @@ struct release {
 /* The statement of a DSSE payload. Subjects and components must agree; digests canonical
  * (lower-case, full length). */
 must_use bool release_parse(struct bytes statement, struct release **ret, struct err *err);
+/* Shared from now on: freed by each holder, changed by none. NULL is fine. */
+struct release *release_ref(struct release *release);
 void release_free(struct release **release);
 /* Writes the statement (canonical JSON); release->digest and configuration are computed, not read.
  */
 must_use bool release_statement(const struct release *release, struct buf *out, struct err *err);
 
 struct approval {
+	atomic_uint others; /* as a release's */
 	uint8_t release[SHA256_LEN];
 	char *environment; /* "prod" */
 	uint8_t clause[SHA256_LEN]; /* struct policy_class.clause */
@@ -290,6 +298,7 @@ struct approval {
 	uint64_t floor; /* its sequence: once the floor has moved, what was approved is gone */
 };
 must_use bool approval_parse(struct bytes statement, struct approval **ret, struct err *err);
+struct approval *approval_ref(struct approval *approval);
 void approval_free(struct approval **approval);
 must_use bool approval_statement(const struct approval *approval, struct buf *out, struct err *err);
 /* The same for rollback approvals, which are statements of a type of their own. */

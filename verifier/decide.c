@@ -8,7 +8,7 @@
 
 static void decision_free(struct decision *d)
 {
-	decide_unmake(d);
+	decide_drop(d);
 	free(d);
 }
 

@@ -92,7 +92,9 @@ must_use bool decide_open(struct decision *d, struct err *err);
 must_use bool decide_load(struct decision *d, struct err *err);
 /* decide_make.c */
 must_use bool decide_make(struct decision *d, struct err *err);
+/* For another attempt: as after decide_open. Or for good. */
 void decide_unmake(struct decision *d);
+void decide_drop(struct decision *d);
 /* decide_commit.c: a store_work. */
 bool decide_commit(struct store_tx *tx, void *decision, struct err *err);
 /* Until when the instance may be believed after this decision, Unix seconds. Never the same twice: a

@@ -130,7 +130,7 @@ bool decide_load(struct decision *d, struct err *err)
 	/* The tree first: the rows read afterwards are at least as new as it says. */
 	store_tree(d->app->store, &tree);
 	d->policy = app_policy(d->app);
-	if (!store_read(d->app->store, &sql, err))
+	if (!store_read_snapshot(d->app->store, &sql, err))
 		return false;
 	bool ok = load_rows(d, sql, err);
 	store_read_done(d->app->store, &sql);

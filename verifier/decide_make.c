@@ -10,17 +10,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void decide_unmake(struct decision *d)
+void decide_drop(struct decision *d)
 {
 	policy_ref_drop(&d->policy);
 	host_row_release(&d->host);
 	release_row_release(&d->release);
 	for (size_t i = 0; i < d->approval_count; i++)
 		buf_release(&d->approvals[i]);
-	d->approval_count = 0;
 	for (size_t i = 0; i < d->statement_count; i++)
 		buf_release(&d->statements[i]);
-	d->statement_count = 0;
+	buf_release(&d->context_bytes);
+	buf_release(&d->state_bytes);
+	buf_release(&d->verdict_json);
+	record_row_release(&d->record);
+	leaf_row_release(&d->leaf);
+	leaf_row_release(&d->issued_leaf);
+	for (size_t i = 0; i < d->credential_count; i++)
+		issued_release(&d->credentials[i]);
+}
+
+void decide_unmake(struct decision *d)
+{
+	decide_drop(d);
+	d->approval_count = d->statement_count = d->credential_count = 0;
 	memset(&d->workload, 0, sizeof(d->workload));
 	memset(&d->floors, 0, sizeof(d->floors));
 	buf_release(&d->elevations);
@@ -32,15 +44,6 @@ void decide_unmake(struct decision *d)
 	d->instance_known = d->rollout_known = false;
 	d->watched_count = 0;
 	d->outcome = DECIDE_NONE;
-	buf_release(&d->context_bytes);
-	buf_release(&d->state_bytes);
-	buf_release(&d->verdict_json);
-	record_row_release(&d->record);
-	leaf_row_release(&d->leaf);
-	leaf_row_release(&d->issued_leaf);
-	for (size_t i = 0; i < d->credential_count; i++)
-		issued_release(&d->credentials[i]);
-	d->credential_count = 0;
 	d->quarantined = false;
 }
 

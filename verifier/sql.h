@@ -51,6 +51,8 @@ struct sql {
 	const struct sql_ops *ops;
 	struct vault *vault; /* opens and seals contents; borrowed. NULL: none can be read */
 	bool scrub; /* something was destroyed: the writer scrubs when it has committed */
+	bool snapshot; /* a reader's: see store_read_snapshot */
+	size_t log_pages; /* a writer's: in the database's log after the last commit */
 };
 struct sql_query {
 	struct sql *sql;
@@ -88,6 +90,9 @@ struct sql_ops {
 	 * whole: pages that hold copies of earlier times, too; this writes everything anew.
 	 * *ret_done is false when a reader stood in the way: try again. */
 	bool (*scrub)(struct sql *sql, bool whole, bool *ret_done, struct err *err);
+	/* Copies what is committed from the database's log to its place, as far as nobody is in the way. NULL: this
+	 * database does so by itself. */
+	bool (*checkpoint)(struct sql *sql, struct err *err);
 };
 
 /* SQLite: WAL, synchronous=FULL, foreign keys, secure_delete. Errors: ERR_STORE; a constraint that does not hold:

@@ -35,11 +35,31 @@ bool store_read(struct store *store, struct sql **ret, struct err *err)
 	return true;
 }
 
+bool store_read_snapshot(struct store *store, struct sql **ret, struct err *err)
+{
+	struct sql *sql = NULL;
+	if (!store_read(store, &sql, err))
+		return false;
+	if (!sql_exec(sql, "BEGIN", SQL_NO_ARGS, NULL, err)) {
+		sql_close(&sql);
+		return err_wrap(err, "reading the store");
+	}
+	sql->snapshot = true;
+	*ret = sql;
+	return true;
+}
+
 void store_read_done(struct store *store, struct sql **sql)
 {
 	struct store_readers *readers = &store->readers;
 	if (!*sql)
 		return;
+	bool ended = !(*sql)->snapshot || sql_exec(*sql, "COMMIT", SQL_NO_ARGS, NULL, NULL);
+	(*sql)->snapshot = false;
+	if (!ended) {
+		sql_close(sql);
+		return;
+	}
 	(void)pthread_mutex_lock(&readers->lock);
 	if (readers->idle_count < STORE_READERS_IDLE_MAX) {
 		readers->idle[readers->idle_count++] = *sql;
@@ -85,6 +105,7 @@ static void store_free(struct store *store)
 	(void)pthread_mutex_destroy(&store->readers.lock);
 	(void)pthread_mutex_destroy(&store->lock);
 	(void)pthread_cond_destroy(&store->wake);
+	(void)pthread_cond_destroy(&store->checkpoint_wake);
 	free(store->location);
 	free(store);
 }
@@ -96,6 +117,7 @@ static bool locks_init(struct store *store)
 		return false;
 	bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
 		  pthread_cond_init(&store->wake, &monotonic) == 0 &&
+		  pthread_cond_init(&store->checkpoint_wake, NULL) == 0 &&
 		  pthread_mutex_init(&store->lock, NULL) == 0 && readers_init(&store->readers);
 	(void)pthread_condattr_destroy(&monotonic);
 	return ok;
@@ -138,6 +160,10 @@ bool store_open(const struct store_config *config, struct store **ret, struct er
 		store_free(store);
 		return err_wrap(err, "store %s", config->location);
 	}
+	if (!store_checkpoint_start(store, err)) {
+		store_close(&store);
+		return false;
+	}
 	*ret = store;
 	return true;
 }
@@ -147,6 +173,7 @@ void store_close(struct store **store)
 	if (!*store)
 		return;
 	store_writer_stop(*store);
+	store_checkpoint_stop(*store);
 	store_free(*store);
 	*store = NULL;
 }

@@ -94,6 +94,9 @@ must_use bool store_run(struct store *store, store_work work, void *arg, struct 
 
 /* A reading connection for this thread until it is given back. ERR_STORE. */
 must_use bool store_read(struct store *store, struct sql **ret, struct err *err);
+/* The same, and all that is read until then is of one moment; for a few rows, since what is written meanwhile has to wait in
+ * the database's log. */
+must_use bool store_read_snapshot(struct store *store, struct sql **ret, struct err *err);
 void store_read_done(struct store *store, struct sql **sql);
 
 /* store_schema.c: brings a database to this program's schema, step by step, inside one transaction

@@ -44,10 +44,19 @@ struct store {
 	uint64_t batches;
 	bool ready, closing;
 	struct store_tree tree;
+	size_t log_pages, log_seen; /* written to the log since it was last copied; its size then */
+	pthread_cond_t checkpoint_wake;
+	pthread_t checkpointer;
+	bool checkpoints; /* there is that thread */
 };
 
 /* A connection with the vault at hand. */
 must_use bool store_connect(struct store *store, bool writer, struct sql **ret, struct err *err);
+/* store_checkpoint.c; the note is the writer's, after each commit. */
+#define STORE_CHECKPOINT_PAGES 1000u
+must_use bool store_checkpoint_start(struct store *store, struct err *err);
+void store_checkpoint_note(struct store *store);
+void store_checkpoint_stop(struct store *store); /* once closing is set */
 must_use bool store_writer_start(struct store *store, struct err *err);
 void store_writer_stop(struct store *store);
 

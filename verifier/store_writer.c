@@ -229,6 +229,7 @@ static bool batch_commit(struct store *store, struct store_job *batch)
 		sql_close(&store->writer);
 	}
 	scrub(store);
+	store_checkpoint_note(store);
 	publish(store, ok, &tx);
 	if (store->observe)
 		store->observe(store->observe_arg, jobs, now_us() - began, ok);
