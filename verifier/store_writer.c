@@ -76,24 +76,14 @@ static bool tx_commit(struct store *store, struct store_tx *tx, struct err *err)
 	return (!tx->edge_changed || tree_put(store, tx, err)) && store->ops->commit(tx->sql, err);
 }
 
-/* Whoever asked for it has been told meanwhile that there was no answer. */
-static bool too_late(const struct store *store, const struct store_job *job)
-{
-	return store->wait_max_ms > 0 && job->queued_us > 0 &&
-	       now_us() - job->queued_us > (uint64_t)store->wait_max_ms * 1000;
-}
-
 /* False: the whole transaction is lost. A job that merely failed is undone alone. */
 static bool job_run(
 	struct store *store, struct store_tx *tx, struct store_job *job, struct err *err)
 {
 	struct tree_edge edge = tx->edge;
 	bool edge_changed = tx->edge_changed;
-	if (too_late(store, job)) {
-		job->failed = true;
-		(void)err_set(&job->err, ERR_BUSY, "the store is busy; nothing was decided");
+	if (job->failed)
 		return true;
-	}
 	if (!store->ops->savepoint(tx->sql, err))
 		return false;
 	if (job->work(tx, job->arg, &job->err))
@@ -118,13 +108,30 @@ static bool needs_savepoints(const struct store_job *batch)
 	return false;
 }
 
+/* Whoever asked for it has been told meanwhile that there was no answer. */
+static bool too_late(const struct store *store, const struct store_job *job)
+{
+	return store->wait_max_ms > 0 && job->queued_us > 0 &&
+	       now_us() - job->queued_us > (uint64_t)store->wait_max_ms * 1000;
+}
+
+static void late_refuse(const struct store *store, struct store_job *batch)
+{
+	for (struct store_job *job = batch; job; job = job->next)
+		if (too_late(store, job)) {
+			job->failed = true;
+			(void)err_set(&job->err, ERR_BUSY,
+				"the store is busy; nothing was decided");
+		}
+}
+
 /* All of them, or *ret_failed is the first that failed. */
 static bool batch_plain(struct store *store, struct store_job *batch, struct store_tx *tx,
 	struct store_job **ret_failed, struct err *err)
 {
 	*ret_failed = NULL;
 	for (struct store_job *job = batch; job; job = job->next) {
-		if (job->work(tx, job->arg, &job->err))
+		if (job->failed || job->work(tx, job->arg, &job->err))
 			continue;
 		*ret_failed = job;
 		if (store->ops->in_transaction(tx->sql))
@@ -157,6 +164,7 @@ static bool batch_work(
 	struct store *store, struct store_job *batch, struct store_tx *tx, struct err *err)
 {
 	struct store_job *failed = NULL;
+	late_refuse(store, batch);
 	if (needs_savepoints(batch))
 		return batch_guarded(store, batch, tx, err);
 	if (!batch_plain(store, batch, tx, &failed, err))
