@@ -15,8 +15,9 @@
 #include "base/text.h"
 #include "base/time.h"
 
-#define DRIFT_NAME   "drift"
-#define DRIFT_HASHED (256u << 20) /* larger files are not hashed while renewals wait: their digest is all zero */
+#define DRIFT_NAME "drift"
+#define DRIFT_HASHED                                                                               \
+	(256u << 20) /* larger files are not hashed while renewals wait: their digest is all zero */
 
 static const struct instance_file *changed_file(const struct instance *instance)
 {

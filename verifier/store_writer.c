@@ -120,8 +120,8 @@ static void late_refuse(const struct store *store, struct store_job *batch)
 	for (struct store_job *job = batch; job; job = job->next)
 		if (too_late(store, job)) {
 			job->failed = true;
-			(void)err_set(&job->err, ERR_BUSY,
-				"the store is busy; nothing was decided");
+			(void)err_set(
+				&job->err, ERR_BUSY, "the store is busy; nothing was decided");
 		}
 }
 
