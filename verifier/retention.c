@@ -384,6 +384,10 @@ static void sweep_timed(struct retention *r)
 	static const struct sweep_request timed = {.by = "", .reason = ""};
 	struct sweep_result result;
 	struct err err = {0};
+	bool mine = false;
+	/* Of several verifiers one sweeps; twice would do no harm. */
+	if (!store_turn(r->app->store, "retention", RETENTION_EVERY_S - 60, &mine, &err) || !mine)
+		return;
 	if (retention_sweep(r, &timed, &result, &err))
 		gone_list_release(&result.gone);
 	else

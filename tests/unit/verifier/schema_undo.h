@@ -3,6 +3,9 @@
 #ifndef ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
+#define UNDO_13                                                                                    \
+	"DROP TABLE turns; DROP TABLE writers; ALTER TABLE meta DROP COLUMN epoch; ALTER TABLE "   \
+	"meta DROP COLUMN compatible_since;"
 #define UNDO_12                                                                                    \
 	"DROP TABLE histories; DROP TABLE record_gone; DROP TABLE object_refs; DROP TABLE "        \
 	"policy_references; DROP TABLE entries; DROP TABLE policies_seen; DROP TABLE retention; "  \
@@ -41,22 +44,26 @@
 #define UNDO_2 "DROP TABLE statements;"
 
 /* To schema N: what came after it, the newest first. */
-#define UNDO_TO_11 UNDO_12 "PRAGMA user_version=11;"
-#define UNDO_TO_10 UNDO_12 UNDO_11 "PRAGMA user_version=10;"
-#define UNDO_TO_9  UNDO_12 UNDO_11 UNDO_10 "PRAGMA user_version=9;"
-#define UNDO_TO_8  UNDO_12 UNDO_11 UNDO_10 UNDO_9 "PRAGMA user_version=8;"
-#define UNDO_TO_7  UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 "PRAGMA user_version=7;"
-#define UNDO_TO_6  UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 "PRAGMA user_version=6;"
-#define UNDO_TO_5  UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 "PRAGMA user_version=5;"
+#define UNDO_TO_12 UNDO_13 "PRAGMA user_version=12;"
+#define UNDO_TO_11 UNDO_13 UNDO_12 "PRAGMA user_version=11;"
+#define UNDO_TO_10 UNDO_13 UNDO_12 UNDO_11 "PRAGMA user_version=10;"
+#define UNDO_TO_9  UNDO_13 UNDO_12 UNDO_11 UNDO_10 "PRAGMA user_version=9;"
+#define UNDO_TO_8  UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 "PRAGMA user_version=8;"
+#define UNDO_TO_7  UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 "PRAGMA user_version=7;"
+#define UNDO_TO_6  UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 "PRAGMA user_version=6;"
+#define UNDO_TO_5                                                                                  \
+	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 "PRAGMA user_version=5;"
 #define UNDO_TO_4                                                                                  \
-	UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 "PRAGMA user_version=4;"
+	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 "PRAGMA "               \
+									   "user_version=4;"
 #define UNDO_TO_3                                                                                  \
-	UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 "PRAGMA user_version=3;"
+	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4                  \
+		"PRAGMA user_version=3;"
 #define UNDO_TO_2                                                                                  \
-	UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3                   \
+	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3           \
 		"PRAGMA user_version=2;"
 #define UNDO_TO_1                                                                                  \
-	UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3 UNDO_2            \
+	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3 UNDO_2    \
 		"PRAGMA user_version=1;"
 
 #endif

@@ -35,12 +35,12 @@ static bool counting_start(struct sql *sql, const char *text, const struct sql_v
 		      strncmp(text, "DELETE", 6) == 0 || strncmp(text, "COMMIT", 6) == 0;
 	if (writes && write_fails_at >= 0 && write_count++ >= write_fails_at)
 		return err_set(e, ERR_STORE, "the disk is gone");
-	return sql_sqlite.start(sql, text, args, n, ret, e);
+	return test_sql()->start(sql, text, args, n, ret, e);
 }
 
 static bool counting_open(const char *location, bool writer, struct sql **ret, struct err *e)
 {
-	if (!sql_sqlite.open(location, writer, ret, e))
+	if (!test_sql()->open(location, writer, ret, e))
 		return false;
 	(*ret)->ops = &counting;
 	return true;
@@ -53,7 +53,7 @@ static bool open_with(struct key *kek)
 		.clock = &fixed.base,
 		.random = &random_system,
 		.content_key = kek};
-	counting = sql_sqlite;
+	counting = *test_sql();
 	counting.open = counting_open;
 	counting.start = counting_start;
 	err = (struct err){0};
@@ -358,7 +358,7 @@ static void leaf_content__shorter_than_a_salt__refused(void **state)
 	struct leaf_row row = {.index = 0};
 	struct sql *sql = NULL;
 	fill();
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	sql->vault = store->vault;
 	assert_ok(sql_exec(sql, "DELETE FROM leaf_contents WHERE idx=0", SQL_NO_ARGS, NULL, &err),
 		err);
@@ -394,7 +394,7 @@ static void start__recipient_renamed__refused(void **state)
 	struct sql *sql = NULL;
 	fill();
 	store_close(&store);
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	assert_ok(sql_exec(sql, "UPDATE content_keys SET recipient=?1",
 			  SQL_ARGS(sql_b(bytes_of(key_id(next_kek), SHA256_LEN))), NULL, &err),
 		err);
@@ -405,6 +405,7 @@ static void start__recipient_renamed__refused(void **state)
 
 static void start__key_that_only_signs__refused_before_anything_is_sealed(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct key *signs = NULL;
 	store_close(&store);
@@ -466,6 +467,7 @@ static bool destroy(unsigned object, unsigned leaf)
 
 static void contents__destroyed__gone_from_the_files_and_said_so(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct buf kept[4] = {0};
 	fill();
@@ -520,6 +522,7 @@ static void contents__all_destroyed__no_key_left_on_disk(void **state)
 /* A reader keeps the log from being cut; when it is gone, the writer does it by itself. */
 static void contents__destroyed_under_a_reader__gone_as_soon_as_it_is(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct sql *sql = NULL;
 	struct sql_query *q = NULL;
@@ -595,7 +598,7 @@ static void undo(void)
 {
 	struct sql *sql = NULL;
 	store_close(&store);
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	struct vault *vault = content_vault(sql, content_kek());
 	content_unseal(sql);
 	assert_ok(sql->ops->script(sql, UNDO_TO_10, &err), err);
@@ -615,6 +618,7 @@ static void undo(void)
 
 static void start__database_in_clear__sealed_and_its_pages_cleared(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	fill();
 	undo();
@@ -635,6 +639,7 @@ static void start__database_in_clear__sealed_and_its_pages_cleared(void **state)
 /* Stopped at every write: the next start goes on. */
 static void start__sealing_interrupted_anywhere__completed_by_the_next(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	bool done = false;
 	fill();
@@ -766,6 +771,7 @@ static void rotation__data_key_changed__stops_and_keeps_the_older_generation(voi
 /* Whatever puts a data key back under the older generation: that one is then not deleted. */
 static void rotation__data_key_left_behind__older_generation_is_kept(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct content_rotation r;
 	fill();

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "tests/support/test_sql.h"
 #include "tests/support/unit.h"
 #include "tests/unit/verifier/content.h"
 #include "verifier/only_one.h"
@@ -21,7 +22,7 @@ static struct err err;
 
 static bool open_store(struct store **ret)
 {
-	struct store_config config = {.ops = &sql_sqlite,
+	struct store_config config = {.ops = test_sql(),
 		.location = path,
 		.clock = &clock_system,
 		.random = &random_system,
