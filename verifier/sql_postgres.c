@@ -76,9 +76,9 @@ static bool pg_usable(struct sql *sql)
 	struct pollfd fd = {.fd = PQsocket(self->connection), .events = POLLIN};
 	if (PQstatus(self->connection) != CONNECTION_OK || self->pending_count > 0)
 		return false;
-	return poll(&fd, 1, 0) == 0 || (PQconsumeInput(self->connection) == 1 &&
-					       PQstatus(self->connection) == CONNECTION_OK &&
-					       poll(&fd, 1, 0) == 0);
+	return poll(&fd, 1, 0) == 0 ||
+	       (PQconsumeInput(self->connection) == 1 &&
+		       PQstatus(self->connection) == CONNECTION_OK && poll(&fd, 1, 0) == 0);
 }
 
 static bool pg_script(struct sql *sql, const char *text, struct err *err)
@@ -91,8 +91,8 @@ static bool pg_script(struct sql *sql, const char *text, struct err *err)
 static bool pg_version(struct sql *sql, int64_t *ret, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
-	if (!sql_first(sql, "SELECT to_regclass('schema_version') IS NOT NULL", SQL_NO_ARGS, &q,
-		    err))
+	if (!sql_first(
+		    sql, "SELECT to_regclass('schema_version') IS NOT NULL", SQL_NO_ARGS, &q, err))
 		return false;
 	bool there = q && sql_int(q, 0) != 0;
 	sql_finish(&q);
@@ -237,8 +237,8 @@ static bool pg_scrub(struct sql *sql, bool whole, bool *ret_done, struct err *er
 		"content_keys",
 	};
 	struct pg *self = pg_of(sql);
-	*ret_done = pg_do(self, "SET statement_timeout=0", err) &&
-		    pg_direct(self, texts[whole], err);
+	*ret_done =
+		pg_do(self, "SET statement_timeout=0", err) && pg_direct(self, texts[whole], err);
 	return pg_do(self, "SET statement_timeout='30s'", *ret_done ? err : NULL) && *ret_done;
 }
 

@@ -72,8 +72,8 @@ must_use bool pg_connect(const char *location, bool writer, PGconn **ret, struct
 must_use bool pg_session(struct pg *self, struct err *err);
 
 /* sql_postgres_query.c: sends a statement, does not wait. */
-must_use bool pg_send(struct pg *self, const char *text, const struct sql_value *args, size_t n,
-	struct err *err);
+must_use bool pg_send(
+	struct pg *self, const char *text, const struct sql_value *args, size_t n, struct err *err);
 /* The result of what was sent last is wanted: set by pg_sync, the caller's; NULL when it failed. */
 void pg_keep(struct pg *self, PGresult **ret);
 bool pg_point(struct pg *self, struct err *err);
@@ -91,7 +91,7 @@ bool pg_next(struct sql_query *query, bool *ret_row, struct err *err);
 int64_t pg_column_int(const struct sql_query *query, int column);
 struct bytes pg_column_bytes(const struct sql_query *query, int column);
 void pg_finish(struct sql_query *query);
-bool pg_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
-	struct err *err);
+bool pg_exec(
+	struct sql *sql, const char *text, const struct sql_value *args, size_t n, struct err *err);
 
 #endif

@@ -36,8 +36,8 @@ static bool host_is_local(const char *host, size_t len)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (len == strlen(names[i]) && memcmp(host, names[i], len) == 0)
 			return true;
-	return host[0] == '/' || host[0] == '@' || (len > 4 && memcmp(host, "127.", 4) == 0 &&
-							   strspn(host, "0123456789.") >= len);
+	return host[0] == '/' || host[0] == '@' ||
+	       (len > 4 && memcmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") >= len);
 }
 
 /* Every one of a list that commas divide. */
@@ -165,7 +165,8 @@ struct promise {
 static const struct promise promises[] = {
 	{"fsync", "on", "what was acknowledged would be lost with the power"},
 	{"full_page_writes", "on", "a page half written would be lost with the power"},
-	{"server_encoding", "UTF8", "text is stored as UTF-8: make the database with ENCODING 'UTF8'"},
+	{"server_encoding", "UTF8",
+		"text is stored as UTF-8: make the database with ENCODING 'UTF8'"},
 };
 
 static bool promise_check(struct pg *self, size_t i, struct err *err)
@@ -178,14 +179,15 @@ static bool promise_check(struct pg *self, size_t i, struct err *err)
 		return false;
 	struct bytes is = q ? sql_bytes(q, 0) : (struct bytes){0};
 	return bytes_equal_str(is, promises[i].wanted) ||
-	       err_set(err, ERR_CONFIG, "the server has %s=%.*s: %s", promises[i].name,
-		       (int)is.len, (const char *)is.data, promises[i].why);
+	       err_set(err, ERR_CONFIG, "the server has %s=%.*s: %s", promises[i].name, (int)is.len,
+		       (const char *)is.data, promises[i].why);
 }
 
 bool pg_session(struct pg *self, struct err *err)
 {
 	if (PQserverVersion(self->connection) < 150000)
-		return err_set(err, ERR_CONFIG, "the server is PostgreSQL %d.%d: 15 or newer is needed",
+		return err_set(err, ERR_CONFIG,
+			"the server is PostgreSQL %d.%d: 15 or newer is needed",
 			PQserverVersion(self->connection) / 10000,
 			PQserverVersion(self->connection) % 10000);
 	if (!pg_do(self, SESSION, err))

@@ -131,8 +131,8 @@ static bool prepare(struct pg *self, struct pg_statement *slot, const char *text
 
 /* ---- sending ---- */
 
-static void value_put(const struct sql_value *value, uint8_t number[8], const char **ret,
-	int *ret_len)
+static void value_put(
+	const struct sql_value *value, uint8_t number[8], const char **ret, int *ret_len)
 {
 	*ret = NULL;
 	*ret_len = 0;
@@ -168,8 +168,8 @@ static bool execute(struct pg *self, const struct pg_statement *slot, const char
 	return true;
 }
 
-bool pg_send(struct pg *self, const char *text, const struct sql_value *args, size_t n,
-	struct err *err)
+bool pg_send(
+	struct pg *self, const char *text, const struct sql_value *args, size_t n, struct err *err)
 {
 	if (n > PG_PARAMS_MAX)
 		return err_set(err, ERR_INTERNAL, "%s: %zu parameters", text, n);
@@ -361,8 +361,8 @@ void pg_finish(struct sql_query *base)
 	free(query);
 }
 
-bool pg_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
-	struct err *err)
+bool pg_exec(
+	struct sql *sql, const char *text, const struct sql_value *args, size_t n, struct err *err)
 {
 	struct pg *self = pg_of(sql);
 	return pg_send(self, text, args, n, err) && (self->in_job || pg_sync(self, err));

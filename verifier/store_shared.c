@@ -56,8 +56,9 @@ bool store_shared_note(struct store *store, struct store_tx *tx, struct err *err
 			SQL_ARGS(sql_i(tx->epoch)), &moved, err))
 		return false;
 	if (noted != 1) /* it was silent for so long that its row was taken away */
-		return err_set(err, ERR_STORE, "this verifier's row among the writers is gone: "
-					       "start it again");
+		return err_set(err, ERR_STORE,
+			"this verifier's row among the writers is gone: "
+			"start it again");
 	return moved == 1 || err_set(err, ERR_BUSY, "another verifier's batch came between");
 }
 
@@ -67,10 +68,10 @@ static bool ask(struct store *store, struct sql *sql, bool *ret_committed, struc
 {
 	OWNED(sql_finish) struct sql_query *meta = NULL;
 	OWNED(sql_finish) struct sql_query *q = NULL;
-	if (!sql_first(sql, "SELECT epoch FROM meta WHERE id=1 FOR UPDATE", SQL_NO_ARGS, &meta,
-		    err) ||
-		!sql_first(sql, "SELECT batch FROM writers WHERE id=?1", SQL_ARGS(id_of(store)),
-			&q, err))
+	if (!sql_first(
+		    sql, "SELECT epoch FROM meta WHERE id=1 FOR UPDATE", SQL_NO_ARGS, &meta, err) ||
+		!sql_first(sql, "SELECT batch FROM writers WHERE id=?1", SQL_ARGS(id_of(store)), &q,
+			err))
 		return false;
 	if (!q)
 		return err_set(err, ERR_CONFIG, "this verifier's row among the writers is gone");
@@ -99,8 +100,7 @@ static bool tree_read(struct store *store, struct store_tree *ret, struct err *e
 	if (!store_read(store, &sql, err))
 		return false;
 	bool ok = sql_first(sql, "SELECT edge FROM meta WHERE id=1", SQL_NO_ARGS, &q, err) && q &&
-		  tree_edge_decode(sql_bytes(q, 0), &edge, err) &&
-		  tree_root(&edge, ret->root, err);
+		  tree_edge_decode(sql_bytes(q, 0), &edge, err) && tree_root(&edge, ret->root, err);
 	sql_finish(&q);
 	store_read_done(store, &sql);
 	ret->size = edge.size;
@@ -137,8 +137,7 @@ static bool turn_work(struct store_tx *tx, void *arg, struct err *err)
 		    "UPDATE SET holder=excluded.holder, until=excluded.until WHERE turns.until<=?4 "
 		    "OR turns.holder=excluded.holder OR turns.until>?5",
 		    SQL_ARGS(sql_t(bytes_str(turn->name)), id_of(turn->store),
-			    sql_i(now + turn->seconds), sql_i(now),
-			    sql_i(now + 2 * turn->seconds)),
+			    sql_i(now + turn->seconds), sql_i(now), sql_i(now + 2 * turn->seconds)),
 		    &changes, err))
 		return false;
 	turn->mine = changes == 1;

@@ -124,6 +124,8 @@ static void db_remove(void)
 	static const char *const ends[] = {"", "-wal", "-shm"};
 	char path[160];
 	store_close(&store);
+	if (test_sql_is_postgres())
+		test_sql_remove(db);
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
 		(void)snprintf(path, sizeof(path), "%s%s", db, ends[i]);
 		(void)unlink(path);

@@ -47,8 +47,7 @@ static inline void test_sql_uri(const char *path, char out[512])
 		test_sql_schema(path, schema));
 }
 
-static inline bool test_sql_open(
-	const char *path, bool writer, struct sql **ret, struct err *err)
+static inline bool test_sql_open(const char *path, bool writer, struct sql **ret, struct err *err)
 {
 	char uri[512], schema[32], text[96];
 	if (writer) {
@@ -61,6 +60,18 @@ static inline bool test_sql_open(
 	}
 	test_sql_uri(path, uri);
 	return sql_postgres.open(uri, writer, ret, err);
+}
+
+/* As if there had never been anything at the path. */
+static inline void test_sql_remove(const char *path)
+{
+	char schema[32], text[96];
+	PGconn *connection = PQconnectdb(getenv("ASSAY_TEST_SQL"));
+	(void)snprintf(text, sizeof(text),
+		"SET client_min_messages=error; DROP SCHEMA IF EXISTS %s CASCADE",
+		test_sql_schema(path, schema));
+	PQclear(PQexec(connection, text));
+	PQfinish(connection);
 }
 
 static inline const struct sql_ops *test_sql(void)

@@ -56,8 +56,8 @@ static bool cut_keep(struct sql *sql, struct err *e)
 	count(sql);
 	return sql_postgres.savepoint_keep(sql, e);
 }
-static bool cut_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
-	struct err *e)
+static bool cut_exec(
+	struct sql *sql, const char *text, const struct sql_value *args, size_t n, struct err *e)
 {
 	count(sql);
 	return sql_postgres.exec(sql, text, args, n, e);
@@ -322,8 +322,8 @@ static void session__weaker_commits_asked_for__made_durable(void **state)
 	struct sql_query *q = NULL;
 	char uri[600];
 	test_sql_uri(path, uri);
-	(void)snprintf(uri + strlen(uri), sizeof(uri) - strlen(uri),
-		"%%20-csynchronous_commit%%3Doff");
+	(void)snprintf(
+		uri + strlen(uri), sizeof(uri) - strlen(uri), "%%20-csynchronous_commit%%3Doff");
 	assert_ok(sql_postgres.open(uri, true, &sql, &err), err);
 	assert_ok(sql_first(sql, "SHOW synchronous_commit", SQL_NO_ARGS, &q, &err), err);
 	assert_true(bytes_equal_str(sql_bytes(q, 0), "on"));
