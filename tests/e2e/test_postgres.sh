@@ -202,7 +202,10 @@ python3 - "$W/leaves" "$W/edge" <<-'PYTHON' || die "the ledger is not whole"
 	edge = open(sys.argv[2]).read()
 	assert all(node.hex() in edge for node in stack), "the stored edge is not that of the leaves"
 PYTHON
-stray=$(sql "SELECT count(*) FROM credentials c WHERE NOT EXISTS(SELECT 1 FROM records r WHERE r.host=c.host AND r.instance=c.instance AND r.trusted=1)")
+stray=$(sql "SELECT count(*) FROM credentials c WHERE c.instance<>decode(repeat('00', 16), 'hex') AND NOT EXISTS(SELECT 1 FROM records r WHERE r.host=c.host AND r.instance=c.instance AND r.trusted=1)")
+trusted=$(sql "SELECT count(*) FROM records WHERE trusted=1")
+[ "$(sql "SELECT count(*) FROM credentials WHERE instance<>decode(repeat('00', 16), 'hex')")" = $((2 * trusted)) ] ||
+	die "not two credentials for each of $trusted trusted records"
 [ "$stray" = 0 ] || die "$stray credentials stand without a record"
 on_a record get "$(tail -n 1 "$W/acknowledged")" --out "$W/record.assay" 2>/dev/null
 expect 0 '' assay audit "$W/record.assay" --ca "$D/ca.pem"
