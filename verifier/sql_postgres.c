@@ -44,7 +44,7 @@ static bool connection_open(struct pg *self, struct err *err)
 	pg_forget(self);
 	PQfinish(self->connection);
 	self->connection = NULL;
-	if (!pg_connect(self->location, self->writer, &self->connection, err))
+	if (!pg_connect(self->location, &self->connection, err))
 		return false;
 	(void)PQsetNoticeReceiver(self->connection, notice, self);
 	return pg_session(self, err);

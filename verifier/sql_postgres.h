@@ -67,7 +67,7 @@ static inline struct pg *pg_of(struct sql *sql)
 
 /* sql_postgres_place.c: what a location may say, and what is added to it. ERR_CONFIG. */
 must_use bool sql_postgres_place_check(const char *location, struct err *err);
-must_use bool pg_connect(const char *location, bool writer, PGconn **ret, struct err *err);
+must_use bool pg_connect(const char *location, PGconn **ret, struct err *err);
 /* The session: durable commits, timeouts, a server that can be relied upon. */
 must_use bool pg_session(struct pg *self, struct err *err);
 

@@ -130,10 +130,9 @@ static void place_fill(struct place *place, const PQconninfoOption *options)
 		place_put(place, "client_encoding", "UTF8");
 }
 
-bool pg_connect(const char *location, bool writer, PGconn **ret, struct err *err)
+bool pg_connect(const char *location, PGconn **ret, struct err *err)
 {
 	struct place place = {0};
-	(void)writer;
 	PQconninfoOption *options = options_parse(location, err);
 	if (!options)
 		return false;

@@ -28,8 +28,8 @@ struct model_instance {
 	size_t workload;
 };
 
-static inline bool model_may_trust(const struct model_host *h, const struct model_workload *w,
-	const struct model_instance *i)
+static inline bool model_may_trust(
+	const struct model_host *h, const struct model_workload *w, const struct model_instance *i)
 {
 	return h->state == MODEL_ACTIVE && w->there && !w->retired && !w->revoked && i->there &&
 	       i->boot == h->boot;

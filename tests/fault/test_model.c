@@ -10,14 +10,14 @@
 
 #include <pthread.h>
 
-#define HOSTS      4u
-#define WORKLOADS  3u
-#define INSTANCES  3u /* of a host */
-#define STEPS      1500u
-#define STEPS_LONG 1000000u
-#define SAID_MAX   64u /* steps that are told when something differs */
+#define HOSTS       4u
+#define WORKLOADS   3u
+#define INSTANCES   3u /* of a host */
+#define STEPS       1500u
+#define STEPS_LONG  1000000u
+#define SAID_MAX    64u /* steps that are told when something differs */
 #define CLOCK_APART 3600000u /* ms: more than quotes under way at the same time may be */
-#define LOG_MOST   300u /* records; then the host reboots, so that evidence stays small */
+#define LOG_MOST    300u /* records; then the host reboots, so that evidence stays small */
 
 struct real_host {
 	struct sw_host *host;
@@ -140,7 +140,8 @@ static void compare(size_t h, size_t i, const struct outcome *found)
 	if (wanted != found->trusted)
 		differs(m.said[m.step % SAID_MAX], wanted ? "trusted" : "no trust", found->text);
 	size_t n = strlen(m.said[m.step % SAID_MAX]);
-	(void)snprintf(m.said[m.step % SAID_MAX] + n, sizeof(m.said[0]) - n, ": %.60s", found->text);
+	(void)snprintf(
+		m.said[m.step % SAID_MAX] + n, sizeof(m.said[0]) - n, ": %.60s", found->text);
 	if (found->verdict)
 		acknowledged(m.real[h].instances[i]);
 }
@@ -173,8 +174,8 @@ static void step_launch(size_t h, size_t i)
 	assert_ok(sw_instance_new(m.real[h].host, &m.real_workloads[w], &m.real[h].instances[i],
 			  &attack.err),
 		attack.err);
-	m.instances[h][i] = (struct model_instance){
-		.there = true, .boot = m.hosts[h].boot, .workload = w};
+	m.instances[h][i] =
+		(struct model_instance){.there = true, .boot = m.hosts[h].boot, .workload = w};
 	attest(m.real[h].host, m.real[h].instances[i], &found);
 	compare(h, i, &found);
 }
@@ -260,8 +261,8 @@ static void post(const char *what, const char *name, const char *verb)
 {
 	char path[160];
 	(void)snprintf(path, sizeof(path), "/v1/%s/%s/%s", what, name, verb);
-	assert_ok(verifierd_json(
-			  &attack.v, path, "{\"reason\":\"chance\"}", 200, NULL, &attack.err),
+	assert_ok(
+		verifierd_json(&attack.v, path, "{\"reason\":\"chance\"}", 200, NULL, &attack.err),
 		attack.err);
 }
 
@@ -305,8 +306,8 @@ static void step_clone(size_t h, size_t i)
 	struct sw_instance *copy = NULL;
 	struct outcome found;
 	if (m.hosts[h].state != MODEL_ACTIVE || !m.real[h].instances[i] ||
-		!model_may_trust(&m.hosts[h], &m.workloads[m.instances[h][i].workload],
-			&m.instances[h][i]))
+		!model_may_trust(
+			&m.hosts[h], &m.workloads[m.instances[h][i].workload], &m.instances[h][i]))
 		return say("nothing to clone");
 	say("clone host %zu", h);
 	assert_ok(sw_host_twin(m.real[h].host, &twin, &attack.err), attack.err);
@@ -330,8 +331,8 @@ static void step_roll_back(size_t h, size_t i)
 	struct outcome found;
 	struct sw_instance *copy = NULL;
 	if (m.hosts[h].state != MODEL_ACTIVE || m.real[h].host->reset_count < 2 ||
-		!model_may_trust(&m.hosts[h], &m.workloads[m.instances[h][i].workload],
-			&m.instances[h][i]))
+		!model_may_trust(
+			&m.hosts[h], &m.workloads[m.instances[h][i].workload], &m.instances[h][i]))
 		return say("nothing to roll back");
 	say("roll host %zu back", h);
 	m.real[h].host->reset_count--;
@@ -415,7 +416,8 @@ static void record_is_there(void)
 			  &attack.v, path, NULL, (struct bytes){0}, &status, &answer, &attack.err),
 		attack.err);
 	if (status != 200)
-		differs("a record that was acknowledged before the node died", "200", buf_str(&answer));
+		differs("a record that was acknowledged before the node died", "200",
+			buf_str(&answer));
 	buf_release(&answer);
 }
 
@@ -434,9 +436,9 @@ static void step_kill(size_t h, size_t i)
 	struct racer r = {.host = m.real[h].host, .instance = m.real[h].instances[i]};
 	struct timespec wait = {.tv_nsec = (long)chance(4000000)};
 	pthread_t thread = 0;
-	bool might = r.instance && model_may_trust(&m.hosts[h],
-					   &m.workloads[m.instances[h][i].workload],
-					   &m.instances[h][i]);
+	bool might =
+		r.instance && model_may_trust(&m.hosts[h], &m.workloads[m.instances[h][i].workload],
+				      &m.instances[h][i]);
 	say("the node dies while instance %zu of host %zu renews", i, h);
 	if (r.instance)
 		assert_int_equal(pthread_create(&thread, NULL, race, &r), 0);

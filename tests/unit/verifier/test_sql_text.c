@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One text for two databases, and what a location may say. */
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "tests/support/unit.h"
+#include "verifier/config.h"
 #include "verifier/sql_postgres.h"
 #include "verifier/sql_postgres_text.h"
 
@@ -94,6 +100,61 @@ static void place__this_machine__as_it_likes(void **state)
 					  "somebody else may be the database");
 }
 
+/* A server on loopback that has no TLS: how many bytes it is told after it said so. */
+static int listener;
+static void *plain_server(void *told)
+{
+	uint8_t request[8], more[256];
+	int fd = accept(listener, NULL, NULL);
+	*(ssize_t *)told = -1;
+	if (fd >= 0 && read(fd, request, sizeof(request)) == sizeof(request) &&
+		write(fd, "N", 1) == 1)
+		*(ssize_t *)told = read(fd, more, sizeof(more));
+	(void)close(fd);
+	return NULL;
+}
+
+/* The name is another machine's, wherever it leads. */
+static void place__over_a_network_and_nothing_said__tls_or_nothing(void **state)
+{
+	(void)state;
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	pthread_t thread;
+	ssize_t told = -1;
+	char location[128];
+	PGconn *connection = NULL;
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(listener, (const struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	assert_int_equal(pthread_create(&thread, NULL, plain_server, &told), 0);
+	(void)snprintf(location, sizeof(location),
+		"postgresql://u@db.example:%u/a?hostaddr=127.0.0.1", ntohs(address.sin_port));
+	assert_false(pg_connect(location, &connection, &err));
+	(void)pthread_join(thread, NULL);
+	(void)close(listener);
+	assert_int_equal(told, 0);
+	assert_int_equal(err.code, ERR_STORE);
+	assert_non_null(strstr(err.text, "server does not support SSL, but SSL was required"));
+}
+
+static void place__in_a_configuration__judged_when_it_is_read(void **state)
+{
+	(void)state;
+	struct config config;
+	static const char text[] = "trust_domain: bank.example\nlisten: 127.0.0.1:0\n"
+				   "database: postgresql://u:hunter2@localhost/a\npolicy: p\n"
+				   "ca_key: k\nca_certificate: c\ntls_key: k\n"
+				   "tls_certificate: c\nsigning_key: k\nsigning_certificate: c\n"
+				   "token_key: t\n";
+	assert_fails(config_parse(bytes_str(text), "v.yaml", "/etc", &config, &err), err,
+		ERR_CONFIG,
+		"v.yaml: database: a password does not belong here: passfile=FILE names a file "
+		"that has it");
+}
+
 static void place__password_or_service_or_garbage__refused_and_not_shown(void **state)
 {
 	(void)state;
@@ -126,6 +187,8 @@ int main(void)
 		cmocka_unit_test(text__schema__types_and_clauses),
 		cmocka_unit_test(place__over_a_network__verify_full_or_nothing),
 		cmocka_unit_test(place__this_machine__as_it_likes),
+		cmocka_unit_test(place__over_a_network_and_nothing_said__tls_or_nothing),
+		cmocka_unit_test(place__in_a_configuration__judged_when_it_is_read),
 		cmocka_unit_test(place__password_or_service_or_garbage__refused_and_not_shown),
 		cmocka_unit_test(place__shown__without_user_and_parameters),
 	};
