@@ -146,11 +146,15 @@ bool hostd_new(const struct hostd_options *options, struct hostd **ret, struct e
 	hostd->config = options->config;
 	hostd->log = options->log;
 	hostd->tpm = options->tpm;
+	hostd->stop_grace_ms = HOSTD_STOP_GRACE_MS;
+	hostd->notify = options->notify && options->notify[0] ? options->notify : NULL;
+	hostd->kept_count = options->kept_count;
+	hostd->kept_names = options->kept_names;
 	hostd->connect = options->connect ? options->connect : https_connect;
 	hostd->connect_context = options->connect ? options->context : hostd;
-	if (!lock_state(hostd, why) || !credentials_clean(options->config->run_dir, why) ||
-		!quote_boot_id(hostd->boot_id, why) || !open_tpm(hostd, why) ||
-		!open_log(hostd, why) || !load_identity(hostd, options->enrolment, why))
+	if (!lock_state(hostd, why) || !quote_boot_id(hostd->boot_id, why) ||
+		!open_tpm(hostd, why) || !open_log(hostd, why) ||
+		!load_identity(hostd, options->enrolment, why))
 		return false;
 	*ret = TAKE(hostd);
 	return true;

@@ -31,6 +31,10 @@ struct hostd_options {
 	bool (*connect)(void *context, struct verifier_link **ret, struct err *err);
 	void *context;
 	struct enrolment *enrolment; /* NULL: what the state directory holds; else taken over */
+	const char *
+		notify; /* NOTIFY_SOCKET, which keeps descriptors over a restart; NULL: nobody does */
+	unsigned kept_count; /* LISTEN_FDS: descriptors from 3 on that it gave back, */
+	const char *kept_names; /* and LISTEN_FDNAMES */
 };
 
 struct hostd;
@@ -44,5 +48,7 @@ void hostd_free(struct hostd **hostd); /* cleanup; NULL is fine */
 
 /* NOTIFY_SOCKET protocol of systemd: "READY=1". An empty or absent address is nobody to tell, and no error. */
 must_use bool hostd_notify(const char *address, const char *state, struct err *err);
+/* With a descriptor: "FDSTORE=1\nFDNAME=…". -1: without one. */
+must_use bool hostd_notify_fd(const char *address, const char *state, int fd, struct err *err);
 
 #endif

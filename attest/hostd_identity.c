@@ -191,3 +191,16 @@ bool hostd_identity(struct hostd *hostd, struct hostd_identity *ret, struct err 
 		hostd_disconnect(hostd);
 	return ok;
 }
+
+bool hostd_ak(struct hostd *hostd, struct buf *ret_public, struct err *err)
+{
+	struct hostd_identity identity;
+	bool changed = false;
+	(void)pthread_mutex_lock(&hostd->identity_mutex);
+	bool ok = identity_locked(hostd, &identity, &changed, err) &&
+		  tpm_ak(hostd->tpm, &hostd->enrolment.ak, ret_public, err);
+	(void)pthread_mutex_unlock(&hostd->identity_mutex);
+	if (changed)
+		hostd_disconnect(hostd);
+	return ok;
+}

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "attest/spec.h"
@@ -172,7 +171,11 @@ bool hostd_request_stop(struct connection *c, const json_t *request, json_t **re
 	/* Another user's instance is as unknown as none. */
 	if (!instance || (!hostd_peer_is_operator(c) && instance->uid != c->peer.uid))
 		return err_set(err, ERR_NOT_FOUND, "no instance %s runs here", ESC(bytes_str(hex)));
-	if (syscall(SYS_pidfd_send_signal, instance->pidfd, SIGTERM, NULL, 0) != 0)
-		return err_errno(err, errno, "ending instance %s", instance->hex);
+	(void)pthread_mutex_lock(&instance->mutex);
+	bool frozen = instance->hold == HOLD_FROZEN;
+	(void)pthread_mutex_unlock(&instance->mutex);
+	/* What is frozen does not hear, and is not let run again for it. */
+	if (!(frozen ? instance_kill(instance, err) : instance_signal(instance, SIGTERM, err)))
+		return false;
 	return give(json_pack("{s:b}", "ok", true), ret, err);
 }

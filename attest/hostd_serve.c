@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "attest/instance_saved.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -27,6 +28,7 @@ static const struct request requests[] = {
 	{"workloads", hostd_request_workloads, false},
 	{"stop", hostd_request_stop, false}, /* of one's own instances */
 	{"enroll", hostd_request_enroll, true},
+	{"quote-checkpoint", hostd_request_quote_checkpoint, true},
 };
 
 bool hostd_peer_is_operator(const struct connection *c)
@@ -256,9 +258,10 @@ bool hostd_run(struct hostd *hostd, int stop_fd, void (*ready)(void *context), v
 	if (!socket_listen(path, 0660, &listener, err) || !give_group(hostd->config, err) ||
 		!instances_start(hostd, &hostd->instances, err))
 		return false;
-	if (ready)
+	bool ok = instances_adopt(hostd, err);
+	if (ok && ready)
 		ready(context);
-	bool ok = accept_all(hostd, listener, stop_fd, err);
+	ok = ok && accept_all(hostd, listener, stop_fd, err);
 	(void)unlink(path);
 	end_connections(hostd);
 	instances_stop(&hostd->instances);

@@ -16,6 +16,7 @@
 #define HOSTD_SEND_MS             5000
 #define HOSTD_READY_MS            60000 /* for the caller to open his files */
 #define HOSTD_EXEC_MS             60000 /* for the caller to become the agent */
+#define HOSTD_STOP_GRACE_MS       10000 /* from SIGTERM to SIGKILL for an agent that is stopped */
 
 /* A connection to the verifier and who uses it: launches have one, renewals another, so that neither waits for the other. */
 struct hostd_link {
@@ -54,6 +55,11 @@ struct hostd {
 
 	struct hostd_link launches, renewals;
 	struct instances *instances;
+	uint64_t stop_grace_ms; /* HOSTD_STOP_GRACE_MS */
+
+	const char *notify; /* as in hostd_options */
+	unsigned kept_count;
+	const char *kept_names;
 
 	pthread_mutex_t connections_mutex;
 	pthread_cond_t connections_cond;
@@ -75,6 +81,8 @@ struct hostd_identity {
 /* ERR_DENIED while the host is not enrolled, or pending; a pending host asks the verifier once more. Loads EK and AK into the
  * TPM's session when that has not been done, and renews a host certificate that is about to expire. */
 must_use bool hostd_identity(struct hostd *hostd, struct hostd_identity *ret, struct err *err);
+/* The AK's public area (TPMT_PUBLIC), appended, and the AK ready to quote. Fails where hostd_identity does. */
+must_use bool hostd_ak(struct hostd *hostd, struct buf *ret_public, struct err *err);
 must_use bool hostd_enroll(struct hostd *hostd, struct bytes join_token, struct bytes name,
 	struct enrolment *ret, struct err *err);
 /* After each change of the enrolment, under identity_mutex. */
@@ -87,6 +95,15 @@ void hostd_disconnect(struct hostd *hostd);
 must_use bool hostd_attest(struct hostd *hostd, struct hostd_link *link, struct instance *instance,
 	enum purpose purpose, struct buf *buffer, struct attest_result *ret, struct err *err);
 
+/* Software keys in the service manager's hands: hostd_fdstore.c. Nothing happens where there is none. */
+void hostd_keep_key(struct hostd *hostd, const struct instance *instance);
+void hostd_unkeep_key(struct hostd *hostd, const struct instance *instance);
+/* False unless it gave back the instance's key, with this key_id. */
+bool hostd_kept_key(const struct hostd *hostd, const struct instance *instance,
+	const uint8_t id[SHA256_LEN], struct key **ret);
+/* The descriptor of this name among those of "a:b:c"; -1 when there is none. */
+int hostd_kept_fd(const char *names, unsigned count, const char *wanted);
+
 /* Requests, one function each; the answer is sent by the caller. */
 must_use bool hostd_request_status(
 	struct connection *c, const json_t *request, json_t **ret, struct err *err);
@@ -95,6 +112,9 @@ must_use bool hostd_request_enroll(
 must_use bool hostd_request_workloads(
 	struct connection *c, const json_t *request, json_t **ret, struct err *err);
 must_use bool hostd_request_stop(
+	struct connection *c, const json_t *request, json_t **ret, struct err *err);
+/* hostd_quote.c: a quote over a checkpoint of the ledger. */
+must_use bool hostd_request_quote_checkpoint(
 	struct connection *c, const json_t *request, json_t **ret, struct err *err);
 /* The whole conversation of `assay run`. True: the agent runs, or a verdict against it was delivered. */
 must_use bool hostd_launch(

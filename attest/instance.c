@@ -21,19 +21,39 @@ static const char *const state_names[INSTANCE_STATES] = {
 	[INSTANCE_ENDED] = "ended",
 };
 
+static const char *const hold_names[INSTANCE_HOLDS] = {
+	[HOLD_NONE] = "",
+	[HOLD_FROZEN] = "frozen",
+	[HOLD_STOPPING] = "stopping",
+};
+
+const char *instance_hold_name(enum instance_hold hold)
+{
+	return (size_t)hold < ARRAY_LEN(hold_names) ? hold_names[hold] : "unknown";
+}
+
 const char *instance_state_name(enum instance_state state)
 {
 	return (size_t)state < ARRAY_LEN(state_names) ? state_names[state] : "unknown";
 }
 
-bool instance_new(const char *workload, struct instance **ret, struct err *err)
+bool instance_blank(struct instance **ret, struct err *err)
 {
-	OWNED(instance_unref) struct instance *instance = calloc(1, sizeof(*instance));
+	struct instance *instance = calloc(1, sizeof(*instance));
 	if (!instance)
 		return err_set(err, ERR_NOMEM, "no memory for an instance");
 	(void)pthread_mutex_init(&instance->mutex, NULL);
 	instance->references = 1;
 	instance->pidfd = instance->directory = -1;
+	*ret = instance;
+	return true;
+}
+
+bool instance_new(const char *workload, struct instance **ret, struct err *err)
+{
+	OWNED(instance_unref) struct instance *instance = NULL;
+	if (!instance_blank(&instance, err))
+		return false;
 	instance->workload = strdup(workload);
 	if (!instance->workload)
 		return err_set(err, ERR_NOMEM, "no memory for an instance");
@@ -61,6 +81,7 @@ void instance_unref(struct instance **pointer)
 		free(instance->files[i].path);
 	free(instance->files);
 	free(instance->directory_path);
+	free(instance->cgroup);
 	free(instance->workload);
 	(void)pthread_mutex_destroy(&instance->mutex);
 	free(instance);
@@ -88,22 +109,23 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
+bool instance_file_changed(const struct instance_file *file)
+{
+	struct stat st;
+	return stat(file->path, &st) != 0 || st.st_dev != file->device ||
+	       st.st_ino != file->inode || (uint64_t)st.st_size != file->size ||
+	       !same_time(&st.st_mtim, &file->modified) || !same_time(&st.st_ctim, &file->changed);
+}
+
 bool instance_files_unchanged(const struct instance *instance, struct err *err)
 {
 	for (size_t i = 0; i < instance->file_count; i++) {
 		const struct instance_file *file = &instance->files[i];
-		struct stat st;
-		if (stat(file->path, &st) != 0)
-			return err_set(err, ERR_CONFLICT,
-				"%s was measured, not pinned, and is gone",
-				ESC(bytes_str(file->path)));
-		if (st.st_dev != file->device || st.st_ino != file->inode ||
-			(uint64_t)st.st_size != file->size ||
-			!same_time(&st.st_mtim, &file->modified) ||
-			!same_time(&st.st_ctim, &file->changed))
-			return err_set(err, ERR_CONFLICT,
-				"%s was measured, not pinned, and has changed since",
-				ESC(bytes_str(file->path)));
+		if (file->copied || !instance_file_changed(file))
+			continue;
+		return err_set(err, ERR_CONFLICT, "%s was measured, not pinned, and %s",
+			ESC(bytes_str(file->path)),
+			access(file->path, F_OK) == 0 ? "has changed since" : "is gone");
 	}
 	return true;
 }
@@ -117,4 +139,27 @@ bool instance_schedule(struct instance *instance, int64_t after_seconds, struct 
 	uint64_t jitter = after / 5 * random / UINT16_MAX; /* 0..20 %, around 10 % below */
 	instance->renew_at = clock_monotonic_ms(&clock_system) + after - after / 10 + jitter;
 	return true;
+}
+
+bool instance_schedule_within(struct instance *instance, uint64_t within_ms, struct err *err)
+{
+	uint32_t random = 0;
+	if (!random_fill(&random_system, (uint8_t *)&random, sizeof(random), err))
+		return false;
+	instance->renew_at =
+		clock_monotonic_ms(&clock_system) + within_ms * random / UINT32_MAX + 1;
+	return true;
+}
+
+void instance_take_terms(struct instance *instance, const struct attest_result *result)
+{
+	int64_t left = result->expires - clock_wall(&clock_system);
+	int64_t lease = result->lease > 0 ? result->lease : left > 0 ? left : 0;
+	instance->expires = result->expires;
+	/* By a clock that nobody sets: neither a day lost nor a day won lengthens it. */
+	instance->lease_at = clock_monotonic_ms(&clock_system) + (uint64_t)lease * 1000;
+	instance->on_lease_end = result->on_lease_end;
+	instance->on_refusal = result->on_refusal;
+	instance->report_end = result->report_end;
+	hex_encode(BYTES_OF(result->record), instance->record);
 }

@@ -18,6 +18,7 @@
 #define INSTANCE_REASON 256u
 
 struct hostd;
+struct instances;
 
 enum instance_state {
 	INSTANCE_STARTING = 0,
@@ -30,14 +31,38 @@ enum instance_state {
 };
 const char *instance_state_name(enum instance_state state); /* "trusted" */
 
-/* A file that the agent maps from the host's own disk: measured, not pinned. */
+/* What is done to the process beside its credentials. */
+enum instance_hold {
+	HOLD_NONE = 0,
+	HOLD_FROZEN,
+	HOLD_STOPPING, /* told to end; killed when it does not */
+	INSTANCE_HOLDS
+};
+const char *instance_hold_name(enum instance_hold hold); /* "", "frozen", "stopping" */
+
+/* A file of the host's that was measured. The agent maps it from the host's own disk (not pinned), or runs a copy of it. */
 struct instance_file {
 	char *path;
+	bool copied;
 	dev_t device;
 	ino_t inode;
 	uint64_t size;
 	struct timespec modified, changed;
 };
+
+/* How a process is known again, within one boot. */
+struct instance_process {
+	uint64_t started; /* field 22 of /proc/PID/stat: clock ticks since boot */
+	uint64_t pidfd; /* inode of a pidfd of it: its own since Linux 6.9 */
+	uint64_t device, inode, size; /* of the sealed copy that it executes */
+	uint8_t digest[SHA256_LEN]; /* of that copy's bytes */
+	unsigned sandbox; /* as its launch record says */
+	uint64_t
+		records; /* so many had the runtime log when it was launched: its launch is among them */
+};
+
+/* A file changed below it: the verifier is to hear of it. */
+enum instance_drift { DRIFT_NONE = 0, DRIFT_TO_TELL, DRIFT_RECORDED /* in the runtime log */ };
 
 struct instance {
 	uint8_t id[INSTANCE_ID_LEN];
@@ -55,6 +80,8 @@ struct instance {
 	int pidfd;
 	uid_t uid;
 	gid_t gid;
+	struct instance_process process;
+	char *cgroup; /* a directory of its own, which is removed with it; NULL: none could be made */
 
 	int directory; /* where the credentials lie */
 	char *directory_path;
@@ -79,10 +106,19 @@ struct instance {
 
 	bool report_end; /* the verifier wants to be told when it has ended */
 
+	uint64_t lease_at; /* monotonic milliseconds: it may run until then without being renewed */
+	enum end_action on_lease_end, on_refusal; /* as the verifier said last */
+	enum instance_hold hold;
+	uint64_t kill_at; /* monotonic milliseconds; 0: it is not being stopped */
+	enum instance_drift drift;
+	bool original_differs; /* a file that it runs a copy of is another one now */
+
 	struct instance *next;
 	unsigned references;
 };
 /* A new one with a random id; STARTING. */
+/* One with nothing in it, not even an id. */
+must_use bool instance_blank(struct instance **ret, struct err *err);
 must_use bool instance_new(const char *workload, struct instance **ret, struct err *err);
 void instance_unref(struct instance **instance); /* cleanup; under no lock */
 /* A software key (P-256), or one in the TPM. */
@@ -90,8 +126,31 @@ must_use bool instance_make_key(
 	struct instance *instance, struct tpm *tpm, bool in_tpm, struct err *err);
 enum key_protection instance_protection(const struct instance *instance);
 bool instance_alive(const struct instance *instance);
-/* ERR_CONFLICT naming the first file that is not as it was measured. */
+/* Whether the file is not the one that was measured, as far as its inode tells. */
+bool instance_file_changed(const struct instance_file *file);
+/* ERR_CONFLICT naming the first file that is not pinned and not as it was measured. */
 must_use bool instance_files_unchanged(const struct instance *instance, struct err *err);
+
+/* ---- the process: instance_hold.c ---- */
+
+/* Puts the process into a cgroup of its own below the one it is in, where this host and hostd's rights allow it; all that it
+ * starts from then on is in there too. Elsewhere only the process itself can be frozen and killed. */
+void instance_cgroup_make(struct instance *instance);
+/* Whether the process is in the cgroup that was made for it. */
+bool instance_cgroup_holds(const struct instance *instance);
+void instance_cgroup_remove(struct instance *instance);
+/* The instance is, or is no more, allowed to run: the cgroup's freezer, or SIGSTOP and SIGCONT to its process alone. */
+must_use bool instance_freeze(const struct instance *instance, bool frozen, struct err *err);
+must_use bool instance_signal(const struct instance *instance, int signal, struct err *err);
+/* SIGKILL to everything in its cgroup, or to its process. */
+must_use bool instance_kill(const struct instance *instance, struct err *err);
+/* Field 22 of /proc/PID/stat. */
+must_use bool process_started(pid_t pid, uint64_t *ret, struct err *err);
+must_use bool process_started_of(struct bytes stat, uint64_t *ret, struct err *err);
+/* "0::/…" of /proc/PID/cgroup; false when there is none, or it leads out of what is seen here. */
+bool cgroup_path_of(struct bytes text, struct bytes *ret);
+/* Where cgroup2 is mounted, out of /proc/self/mountinfo. */
+bool cgroup_mount_of(struct bytes mountinfo, struct bytes *ret);
 
 /* ---- credentials as files: svid.pem, key.pem, bundle.pem, jwt-N.token; 0600, the agent's user's ---- */
 
@@ -107,12 +166,17 @@ must_use bool credentials_write(
 void credentials_remove(const struct instance *instance);
 /* Removes hostd's own directory of it; a given one is left as it is. */
 void credentials_release(struct instance *instance);
-/* At start: what instances of an earlier hostd, which nobody watches any more, left behind. */
-must_use bool credentials_clean(const char *run_dir, struct err *err);
+/* At start: what instances that nobody watches any more left behind. Those of the table are kept. */
+must_use bool credentials_clean(const char *run_dir, struct instances *keep, struct err *err);
+/* The directory of an instance of an earlier hostd, if it is still the same one. */
+must_use bool credentials_reopen(
+	struct instance *instance, uint64_t device, uint64_t inode, struct err *err);
+/* The key that lies there, if it is the one with this key_id. */
+must_use bool credentials_key(const struct instance *instance, const uint8_t id[SHA256_LEN],
+	struct key **ret, struct err *err);
 
 /* ---- all instances ---- */
 
-struct instances;
 /* Starts the two threads that watch and renew. */
 must_use bool instances_start(struct hostd *hostd, struct instances **ret, struct err *err);
 /* Ends the threads. Agents go on; their credentials stay until they expire. */
@@ -129,11 +193,44 @@ json_t *instances_json(struct instances *instances, bool all, uid_t uid);
 
 /* One renewal now; sets state, files and the time of the next. */
 void instance_renew(struct hostd *hostd, struct instance *instance);
+/* Takes over what a trusted answer says beside the credentials: how long, what then, whether its end is of interest. */
+void instance_take_terms(struct instance *instance, const struct attest_result *result);
+/* At a time chosen evenly from now to so many milliseconds from now. */
+must_use bool instance_schedule_within(
+	struct instance *instance, uint64_t within_ms, struct err *err);
 /* When the next renewal is due, seconds from now with ±10 % of jitter. */
 must_use bool instance_schedule(struct instance *instance, int64_t after_seconds, struct err *err);
 /* Evidence once more of an instance that has ended: the verifier reads how out of its log. Tried once;
  * the host's next evidence says the same. */
 void instance_report_end(struct hostd *hostd, struct instance *instance);
+/* What the policy says is to become of an instance that is trusted no longer. */
+void instance_hold_as(
+	struct hostd *hostd, struct instance *instance, enum end_action action, const char *reason);
+/* Of instances that are being stopped: the time is over. */
+void instance_end_grace(struct hostd *hostd, struct instance *instance);
+/* For good: what it holds goes, nothing is asked again, and its process is held as `action` says, or if that is
+ * END_CONTINUE as the verifier said last for a refusal. */
+void instance_distrust(
+	struct hostd *hostd, struct instance *instance, enum end_action action, const char *reason);
+
+/* The same because of a file, of which the verifier is told: with the next turn of the renewing thread. */
+void instance_distrust_file(struct hostd *hostd, struct instance *instance, const char *reason);
+void instance_report_drift(struct hostd *hostd, struct instance *instance);
+/* Evidence for a renewal, over a fresh challenge where the verifier wants another. False: no answer. */
+must_use bool instance_attest(struct hostd *hostd, struct instance *instance, struct buf *answer,
+	struct attest_result *ret, struct err *err);
+/* The next try after one without an answer; under the lock. */
+void instance_back_off(struct instance *instance, uint64_t now);
+
+/* Files: instance_drift.c. */
+struct drift;
+void instance_watch_files(struct hostd *hostd, struct drift *drift, struct instance *instance);
+/* Looks at its files now: one that is not pinned and changed is the end of its trust. */
+void instance_look(struct hostd *hostd, struct drift *drift, struct instance *instance);
+/* Anything may have changed: looks, and attests anew. */
+void instance_events_lost(struct hostd *hostd, struct drift *drift, struct instance *instance);
+/* The next renewal not later than that, if there is to be one. */
+void instance_ask_soon(struct instance *instance, uint64_t within_ms);
 /* Exit: recorded, extended, credentials removed. */
 void instance_end(struct hostd *hostd, struct instance *instance);
 

@@ -15,6 +15,7 @@
 #include "crypto/x509.h"
 
 #define NAME_LEN_MAX 32
+#define KEY_PEM_MAX  4096u
 #define TEMPORARY    ".assay-new"
 
 static const char *const fixed_names[] = {"svid.pem", "key.pem", "bundle.pem", TEMPORARY};
@@ -231,7 +232,50 @@ static bool is_instance(const char *name)
 	return hex_decode_exact(bytes_str(name), id, sizeof(id), &ignored);
 }
 
-bool credentials_clean(const char *run_dir, struct err *err)
+bool credentials_reopen(struct instance *instance, uint64_t device, uint64_t inode, struct err *err)
+{
+	struct stat st;
+	OWNED(fd_close)
+	int fd = open(instance->directory_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return err_errno(err, errno, "directory for credentials %s",
+			ESC(bytes_str(instance->directory_path)));
+	if (st.st_dev != device || st.st_ino != inode || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return err_set(err, ERR_MISMATCH,
+			"directory for credentials %s is another one, or open to others",
+			ESC(bytes_str(instance->directory_path)));
+	instance->directory = fd;
+	fd = -1;
+	return true;
+}
+
+bool credentials_key(const struct instance *instance, const uint8_t id[SHA256_LEN],
+	struct key **ret, struct err *err)
+{
+	OWNED(buf_release) struct buf pem = {0};
+	OWNED(key_unref) struct key *key = NULL;
+	/* It lies in the agent's reach: whatever it is now, it is read without waiting, and only this very key counts. */
+	OWNED(fd_close)
+	int fd = openat(
+		instance->directory, "key.pem", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(err, ERR_NOT_FOUND,
+			"its key did not outlive the restart of assay-hostd: start the agent "
+			"again");
+	bool read = file_read_fd(fd, "key.pem", KEY_PEM_MAX, &pem, err) &&
+		    key_from_pem(buf_bytes(&pem), &key, err);
+	if (pem.data)
+		secret_wipe(pem.data, pem.len);
+	if (!read)
+		return err_wrap(err, "its key");
+	if (!key_has_private(key) || memcmp(key_id(key), id, SHA256_LEN) != 0)
+		return err_set(err, ERR_MISMATCH,
+			"the key among its credentials is not the one it was launched with");
+	*ret = TAKE(key);
+	return true;
+}
+
+bool credentials_clean(const char *run_dir, struct instances *keep, struct err *err)
 {
 	OWNED(buf_release) struct buf path = {0};
 	OWNED(fd_close) int fd = -1;
@@ -242,7 +286,9 @@ bool credentials_clean(const char *run_dir, struct err *err)
 		return err_errno(err, errno, "%s", buf_str(&path));
 	fd = -1; /* dir's */
 	for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
-		if (!is_instance(entry->d_name))
+		OWNED(instance_unref) struct instance *kept = NULL;
+		if (!is_instance(entry->d_name) ||
+			(kept = instances_find(keep, entry->d_name)) != NULL)
 			continue;
 		struct instance left = {.directory = openat(dirfd(dir), entry->d_name,
 						O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};

@@ -3,12 +3,14 @@
 #include "attest/instance.h"
 
 #include "attest/hostd_state.h"
+#include "attest/instance_saved.h"
 #include "base/text.h"
 #include "base/time.h"
 
-#define BACKOFF_FIRST_S 5
-#define BACKOFF_MOST_S  60
-#define REASON_COUNT    5u /* as many as are logged of a verdict */
+#define BACKOFF_LEAST_MS 500u
+#define BACKOFF_FIRST_MS 2000u
+#define BACKOFF_MOST_MS  60000u
+#define REASON_COUNT     5u /* as many as are logged of a verdict */
 
 static void set_state(struct instance *instance, enum instance_state state, const char *reason)
 {
@@ -16,18 +18,42 @@ static void set_state(struct instance *instance, enum instance_state state, cons
 	(void)text_escape(bytes_str(reason), instance->reason, sizeof(instance->reason));
 }
 
-/* For good: what it holds goes, and nothing is asked again. */
-static void distrust(struct hostd *hostd, struct instance *instance, const char *reason)
+void instance_distrust(
+	struct hostd *hostd, struct instance *instance, enum end_action action, const char *reason)
 {
 	(void)pthread_mutex_lock(&instance->mutex);
-	set_state(instance, INSTANCE_UNTRUSTED, reason);
-	instance->renew_at = 0;
-	instance->expires = 0;
-	credentials_remove(instance);
+	bool known = instance->state == INSTANCE_UNTRUSTED || instance->state == INSTANCE_ENDED;
+	action = action ? action : instance->on_refusal;
+	if (!known) {
+		set_state(instance, INSTANCE_UNTRUSTED, reason);
+		instance->renew_at = 0;
+		instance->expires = 0;
+		credentials_remove(instance);
+	}
 	(void)pthread_mutex_unlock(&instance->mutex);
+	if (known)
+		return;
 	log_event(hostd->log, LOG_LEVEL_ERROR, "instance untrusted",
 		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},
 		{"reason", bytes_str(reason)});
+	instance_hold_as(hostd, instance, action, reason);
+	instance_save_or_tell(hostd, instance);
+}
+
+void instance_distrust_file(struct hostd *hostd, struct instance *instance, const char *reason)
+{
+	(void)pthread_mutex_lock(&instance->mutex);
+	bool known = instance->state == INSTANCE_UNTRUSTED || instance->state == INSTANCE_ENDED;
+	(void)pthread_mutex_unlock(&instance->mutex);
+	if (known)
+		return;
+	instance_distrust(hostd, instance, END_CONTINUE, reason);
+	(void)pthread_mutex_lock(&instance->mutex);
+	if (instance->state == INSTANCE_UNTRUSTED) {
+		instance->drift = DRIFT_TO_TELL;
+		instance->renew_at = clock_monotonic_ms(&clock_system);
+	}
+	(void)pthread_mutex_unlock(&instance->mutex);
 }
 
 /* "component-digest component model; …" out of a verdict's JSON. */
@@ -52,51 +78,111 @@ static void refused(
 {
 	OWNED(buf_release) struct buf reasons = {0};
 	verdict_reasons(result->verdict, &reasons);
-	distrust(hostd, instance,
+	instance_distrust(hostd, instance, result->on_refusal,
 		reasons.len > 0 && buf_str(&reasons) ? buf_str(&reasons) : "refused");
+}
+
+/* ---- no answer ---- */
+
+/* Full jitter: hosts that lost the same verifier at the same time do not come back at the same time. */
+void instance_back_off(struct instance *instance, uint64_t now)
+{
+	uint64_t within = BACKOFF_FIRST_MS << (instance->failures < 5 ? instance->failures : 5);
+	struct err ignored;
+	instance->failures++;
+	if (within > BACKOFF_MOST_MS)
+		within = BACKOFF_MOST_MS;
+	if (!instance_schedule_within(instance, within, &ignored))
+		instance->renew_at = now + within;
+	instance->renew_at += BACKOFF_LEAST_MS;
+}
+
+/* The end of the credential and that of the lease come when they come, not at the next try. */
+static void not_beyond(struct instance *instance, uint64_t now, int64_t wall)
+{
+	uint64_t expiry = instance->expires > wall
+				  ? now + (uint64_t)(instance->expires - wall) * 1000
+				  : UINT64_MAX;
+	uint64_t lease = instance->lease_at > now ? instance->lease_at : UINT64_MAX;
+	uint64_t next = expiry < lease ? expiry : lease;
+	if (instance->renew_at > next)
+		instance->renew_at = next;
+}
+
+/* Under the lock. True: the state is another one than before. */
+static bool note_silence(
+	struct instance *instance, const char *reason, bool *ret_stale, bool *ret_over)
+{
+	uint64_t now = clock_monotonic_ms(&clock_system);
+	int64_t wall = clock_wall(&clock_system);
+	enum instance_state before = instance->state;
+	*ret_over = now >= instance->lease_at;
+	*ret_stale = *ret_over || instance->expires <= wall;
+	set_state(instance, *ret_stale ? INSTANCE_STALE : INSTANCE_UNREACHABLE, reason);
+	instance_back_off(instance, now);
+	not_beyond(instance, now, wall);
+	if (*ret_stale)
+		credentials_remove(instance);
+	return instance->state != before;
 }
 
 /* The verifier is away, or something on the way: what is held stays until it expires. */
 static void postpone(struct hostd *hostd, struct instance *instance, const struct err *why)
 {
+	bool stale = false, over = false, changed = false;
 	(void)pthread_mutex_lock(&instance->mutex);
-	bool expired = instance->expires <= clock_wall(&clock_system);
-	bool gone = instance->state == INSTANCE_ENDED;
-	int64_t after = BACKOFF_FIRST_S << (instance->failures < 4 ? instance->failures : 4);
-	instance->failures++;
-	if (!gone) {
-		struct err ignored;
-		set_state(instance, expired ? INSTANCE_STALE : INSTANCE_UNREACHABLE, why->text);
-		/* Without randomness for the jitter the next try is simply on time. */
-		if (!instance_schedule(
-			    instance, after < BACKOFF_MOST_S ? after : BACKOFF_MOST_S, &ignored))
-			instance->renew_at =
-				clock_monotonic_ms(&clock_system) + BACKOFF_MOST_S * 1000;
-		if (expired)
-			credentials_remove(instance);
-	}
+	enum end_action action =
+		instance->hold == HOLD_NONE ? instance->on_lease_end : END_CONTINUE;
+	bool gone = instance->state == INSTANCE_ENDED || instance->state == INSTANCE_UNTRUSTED;
+	if (!gone)
+		changed = note_silence(instance, why->text, &stale, &over);
 	(void)pthread_mutex_unlock(&instance->mutex);
-	log_event(hostd->log, LOG_LEVEL_WARNING, expired ? "credential expired" : "renewal failed",
+	if (gone)
+		return;
+	log_event(hostd->log, LOG_LEVEL_WARNING, stale ? "credential expired" : "renewal failed",
 		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},
 		{"error", bytes_str(why->text)});
+	if (over)
+		instance_hold_as(hostd, instance, action, "its lease ended without a renewal");
+	if (changed || (over && action != END_CONTINUE))
+		instance_save_or_tell(hostd, instance);
 }
 
-static bool accepted(struct instance *instance, const struct attest_result *result, struct err *err)
+/* ---- accepted ---- */
+
+/* Under the lock: a frozen instance goes on only if the verifier says so. */
+static bool accept_locked(
+	struct instance *instance, const struct attest_result *result, struct err *err)
 {
-	bool ok = true;
-	(void)pthread_mutex_lock(&instance->mutex);
-	if (instance->state != INSTANCE_ENDED) {
-		ok = credentials_write(instance, result, err) &&
-		     instance_schedule(instance, result->renew_after, err);
-		if (ok) {
-			set_state(instance, INSTANCE_TRUSTED, "");
-			instance->failures = 0;
-			instance->expires = result->expires;
-			instance->report_end = result->report_end;
-			hex_encode(BYTES_OF(result->record), instance->record);
-		}
+	bool frozen = instance->hold == HOLD_FROZEN;
+	if (instance->state == INSTANCE_ENDED || instance->state == INSTANCE_UNTRUSTED ||
+		instance->hold == HOLD_STOPPING)
+		return true;
+	if (!instance_schedule(instance, result->renew_after, err))
+		return false;
+	instance->failures = 0;
+	if (frozen && !result->thaw) {
+		set_state(instance, INSTANCE_STALE,
+			"renewed, but frozen: the verifier does not say that it may go on");
+		return true;
 	}
+	if (!credentials_write(instance, result, err) ||
+		(frozen && !instance_freeze(instance, false, err)))
+		return false;
+	instance->hold = HOLD_NONE;
+	set_state(instance, INSTANCE_TRUSTED, "");
+	instance_take_terms(instance, result);
+	return true;
+}
+
+static bool accepted(struct hostd *hostd, struct instance *instance,
+	const struct attest_result *result, struct err *err)
+{
+	(void)pthread_mutex_lock(&instance->mutex);
+	bool ok = accept_locked(instance, result, err);
 	(void)pthread_mutex_unlock(&instance->mutex);
+	if (ok)
+		instance_save_or_tell(hostd, instance);
 	return ok;
 }
 
@@ -108,7 +194,7 @@ static bool is_refusal(enum err_code code)
 
 /* Evidence may be refused for what has moved at the verifier: its policy, the connection, the challenge's time. Then a fresh
  * challenge asks for all that is wanted now; twice in a row is an error like any other, and tried again later. */
-static bool attest_again(struct hostd *hostd, struct instance *instance, struct buf *answer,
+bool instance_attest(struct hostd *hostd, struct instance *instance, struct buf *answer,
 	struct attest_result *ret, struct err *err)
 {
 	for (unsigned tries = 0; tries < 2; tries++) {
@@ -131,17 +217,17 @@ void instance_renew(struct hostd *hostd, struct instance *instance)
 	struct attest_result result;
 	struct err err;
 	if (!instance_files_unchanged(instance, &err)) {
-		distrust(hostd, instance, err.text);
+		instance_distrust_file(hostd, instance, err.text);
 		return;
 	}
-	bool decided = attest_again(hostd, instance, &answer, &result, &err);
+	bool decided = instance_attest(hostd, instance, &answer, &result, &err);
 	if (!decided && is_refusal(err.code))
-		distrust(hostd, instance, err.text);
+		instance_distrust(hostd, instance, END_CONTINUE, err.text);
 	else if (!decided)
 		postpone(hostd, instance, &err);
 	else if (!result.trusted)
 		refused(hostd, instance, &result);
-	else if (!accepted(instance, &result, &err))
+	else if (!accepted(hostd, instance, &result, &err))
 		postpone(hostd, instance, &err);
 	else
 		log_event(hostd->log, LOG_LEVEL_INFO, "renewed",
@@ -155,7 +241,7 @@ void instance_report_end(struct hostd *hostd, struct instance *instance)
 	OWNED(buf_release) struct buf answer = {0};
 	struct attest_result result;
 	struct err err = {0};
-	bool told = attest_again(hostd, instance, &answer, &result, &err);
+	bool told = instance_attest(hostd, instance, &answer, &result, &err);
 	log_event(hostd->log, told ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
 		told ? "end reported" : "end not reported", {"instance", bytes_str(instance->hex)},
 		{"workload", bytes_str(instance->workload)}, {"error", bytes_str(err.text)});

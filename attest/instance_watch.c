@@ -10,7 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attest/drift.h"
 #include "attest/hostd_state.h"
+#include "attest/instance_saved.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -24,6 +26,8 @@ struct instances {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed; /* for the renewing thread; monotonic */
 	int wake; /* eventfd, for the watching thread */
+	struct drift *drift;
+	bool lost; /* events were; the watching thread's own */
 	bool stop;
 	struct instance *first;
 	struct instance *ended; /* to be reported, by the renewing thread */
@@ -59,9 +63,14 @@ bool instances_add(struct instances *all, struct instance *instance, struct err 
 		wake_both(all);
 	}
 	(void)pthread_mutex_unlock(&all->mutex);
-	return room ||
-	       err_set(err, ERR_LIMIT, "%u instances run on this host, more are not watched",
-		       INSTANCES_MAX);
+	if (!room)
+		return err_set(err, ERR_LIMIT,
+			"%u instances run on this host, more are not watched", INSTANCES_MAX);
+	instance_watch_files(all->hostd, all->drift, instance);
+	(void)pthread_mutex_lock(&all->mutex);
+	(void)pthread_cond_signal(&all->changed); /* what was seen just now may be due */
+	(void)pthread_mutex_unlock(&all->mutex);
+	return true;
 }
 
 static bool end_is_wanted(struct instance *instance)
@@ -110,12 +119,18 @@ static json_t *instance_json(struct instance *i)
 {
 	char expires[TIME_TEXT_MAX];
 	(void)pthread_mutex_lock(&i->mutex);
-	json_t *json = json_pack("{s:s,s:s,s:i,s:I,s:s,s:s,s:s,s:s?,s:s,s:s,s:i}", "instance",
-		i->hex, "workload", i->workload, "pid", (int)i->pid, "uid", (json_int_t)i->uid,
-		"state", instance_state_name(i->state), "reason", i->reason, "record", i->record,
-		"expires", i->expires ? time_format(i->expires, expires) : NULL, "credentials",
+	int not_pinned = 0;
+	for (size_t k = 0; k < i->file_count; k++)
+		not_pinned += !i->files[k].copied;
+	json_t *json = json_pack("{s:s,s:s,s:i,s:I,s:s,s:s,s:s,s:s?,s:s,s:s,s:i,s:s,s:s,s:b}",
+		"instance", i->hex, "workload", i->workload, "pid", (int)i->pid, "uid",
+		(json_int_t)i->uid, "state", instance_state_name(i->state), "reason", i->reason,
+		"record", i->record, "expires",
+		i->expires ? time_format(i->expires, expires) : NULL, "credentials",
 		i->directory_path ? i->directory_path : "", "key",
-		key_protection_name(instance_protection(i)), "not_pinned", (int)i->file_count);
+		key_protection_name(instance_protection(i)), "not_pinned", not_pinned, "held",
+		instance_hold_name(i->hold), "cgroup", i->cgroup ? i->cgroup : "",
+		"original_differs", (int)i->original_differs);
 	(void)pthread_mutex_unlock(&i->mutex);
 	return json;
 }
@@ -188,6 +203,9 @@ void instance_end(struct hostd *hostd, struct instance *instance)
 	(void)pthread_mutex_unlock(&instance->mutex);
 	exit_status(instance, &ended);
 	record_exit(hostd, instance, &ended);
+	instance_forget(hostd, instance);
+	hostd_unkeep_key(hostd, instance);
+	instance_cgroup_remove(instance);
 	(void)snprintf(status, sizeof(status), "%u", ended.status);
 	log_event(hostd->log, LOG_LEVEL_INFO, "instance ended",
 		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},
@@ -195,7 +213,8 @@ void instance_end(struct hostd *hostd, struct instance *instance)
 			bytes_str(ended.status == RUNTIME_STATUS_UNKNOWN ? "unknown" : status)});
 }
 
-/* The descriptors to wait for, with a reference to each instance; the wake-up descriptor first. */
+/* The descriptors to wait for, with a reference to each instance; first those for waking up and for files. */
+#define WATCHED_OWN 2u
 struct watched {
 	size_t count;
 	struct pollfd *entries;
@@ -204,7 +223,7 @@ struct watched {
 
 static void watched_release(struct watched *watched)
 {
-	for (size_t i = 1; i < watched->count; i++)
+	for (size_t i = WATCHED_OWN; i < watched->count; i++)
 		instance_unref(&watched->instances[i]);
 	free(watched->entries);
 	free(watched->instances);
@@ -216,10 +235,12 @@ static bool watched_fill(struct instances *all, struct watched *ret)
 {
 	(void)pthread_mutex_lock(&all->mutex);
 	bool go = !all->stop;
-	ret->entries = calloc(all->count + 1, sizeof(*ret->entries));
-	ret->instances = calloc(all->count + 1, sizeof(*ret->instances));
+	ret->entries = calloc(all->count + WATCHED_OWN, sizeof(*ret->entries));
+	ret->instances = calloc(all->count + WATCHED_OWN, sizeof(*ret->instances));
 	if (go && ret->entries && ret->instances) {
 		ret->entries[ret->count++] = (struct pollfd){.fd = all->wake, .events = POLLIN};
+		ret->entries[ret->count++] =
+			(struct pollfd){.fd = drift_fd(all->drift), .events = POLLIN};
 		for (struct instance *i = all->first; i; i = i->next) {
 			ret->entries[ret->count] =
 				(struct pollfd){.fd = i->pidfd, .events = POLLIN};
@@ -228,6 +249,37 @@ static bool watched_fill(struct instances *all, struct watched *ret)
 	}
 	(void)pthread_mutex_unlock(&all->mutex);
 	return go;
+}
+
+/* Without memory for the list it stays so until the next time. */
+static void look_at_all(struct instances *all)
+{
+	OWNED(watched_release) struct watched now = {0};
+	(void)watched_fill(all, &now);
+	for (size_t i = WATCHED_OWN; i < now.count; i++)
+		instance_events_lost(all->hostd, all->drift, now.instances[i]);
+	all->lost = now.count == 0;
+}
+
+/* Each instance once, however many events it was; and as the table is now, for the file of one that has just been added may
+ * already have changed. */
+static void look_at_files(struct instances *all)
+{
+	struct drift_found found;
+	drift_read(all->drift, &found);
+	all->lost = all->lost || found.lost;
+	if (all->lost)
+		look_at_all(all);
+	for (size_t i = 0; i < found.count; i++) {
+		char hex[INSTANCE_HEX];
+		hex_encode(BYTES_OF(found.ids[i]), hex);
+		OWNED(instance_unref) struct instance *instance = instances_find(all, hex);
+		if (instance)
+			instance_look(all->hostd, all->drift, instance);
+	}
+	(void)pthread_mutex_lock(&all->mutex);
+	(void)pthread_cond_signal(&all->changed); /* times may have changed */
+	(void)pthread_mutex_unlock(&all->mutex);
 }
 
 static void watch_once(struct instances *all, const struct watched *watched)
@@ -239,9 +291,12 @@ static void watch_once(struct instances *all, const struct watched *watched)
 	if (watched->entries[0].revents & POLLIN)
 		while (read(all->wake, &drained, sizeof(drained)) < 0 && errno == EINTR)
 			;
-	for (size_t i = 1; i < watched->count; i++) {
+	if (all->lost || (watched->entries[1].revents & POLLIN))
+		look_at_files(all);
+	for (size_t i = WATCHED_OWN; i < watched->count; i++) {
 		if (watched->entries[i].revents == 0)
 			continue;
+		drift_remove(all->drift, watched->instances[i]);
 		instance_end(all->hostd, watched->instances[i]);
 		take_out(all, watched->instances[i]);
 	}
@@ -260,10 +315,13 @@ static void *watch(void *context)
 
 /* ---- renewals ---- */
 
-static uint64_t renew_time(struct instance *instance)
+/* Of the next renewal, or of the end of its grace. */
+static uint64_t due_time(struct instance *instance)
 {
 	(void)pthread_mutex_lock(&instance->mutex);
 	uint64_t at = instance->renew_at;
+	if (instance->kill_at && (!at || instance->kill_at < at))
+		at = instance->kill_at;
 	(void)pthread_mutex_unlock(&instance->mutex);
 	return at;
 }
@@ -282,7 +340,7 @@ static struct instance *next_due(struct instances *all, bool *ret_ended)
 		uint64_t now = clock_monotonic_ms(&clock_system), next = now + RENEW_IDLE_MS;
 		struct instance *due = NULL;
 		for (struct instance *i = all->first; i; i = i->next) {
-			uint64_t at = renew_time(i);
+			uint64_t at = due_time(i);
 			if (at > 0 && at < next) {
 				next = at;
 				due = i;
@@ -295,6 +353,22 @@ static struct instance *next_due(struct instances *all, bool *ret_ended)
 		(void)pthread_cond_timedwait(&all->changed, &all->mutex, &until);
 	}
 	return NULL;
+}
+
+/* What is due of it. */
+static void serve(struct hostd *hostd, struct instance *instance)
+{
+	(void)pthread_mutex_lock(&instance->mutex);
+	bool grace_over =
+		instance->kill_at && instance->kill_at <= clock_monotonic_ms(&clock_system);
+	bool drift = instance->drift != DRIFT_NONE;
+	(void)pthread_mutex_unlock(&instance->mutex);
+	if (grace_over)
+		instance_end_grace(hostd, instance);
+	else if (drift)
+		instance_report_drift(hostd, instance);
+	else
+		instance_renew(hostd, instance);
 }
 
 static void *renew(void *context)
@@ -310,7 +384,7 @@ static void *renew(void *context)
 		if (ended)
 			instance_report_end(all->hostd, due);
 		else
-			instance_renew(all->hostd, due);
+			serve(all->hostd, due);
 		(void)pthread_mutex_lock(&all->mutex);
 	}
 	(void)pthread_mutex_unlock(&all->mutex);
@@ -345,6 +419,8 @@ bool instances_start(struct hostd *hostd, struct instances **ret, struct err *er
 	all->wake = eventfd(0, EFD_CLOEXEC);
 	if (all->wake < 0)
 		return err_errno(err, errno, "eventfd");
+	if (!drift_open(&all->drift, err))
+		return false;
 	if (!start_thread(&all->watcher, watch, all, err))
 		return false;
 	all->watching = true;
@@ -381,6 +457,7 @@ void instances_stop(struct instances **pointer)
 	release_list(&all->first);
 	release_list(&all->ended);
 	fd_close(&all->wake);
+	drift_free(&all->drift);
 	(void)pthread_cond_destroy(&all->changed);
 	(void)pthread_mutex_destroy(&all->mutex);
 	free(all);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "attest/instance_saved.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -93,13 +94,15 @@ static bool wait_exec(struct launch_host *launch, struct err *err)
 static bool deliver(struct launch_host *launch, const struct attest_result *result, struct err *err)
 {
 	struct instance *instance = launch->instance;
-	if (!credentials_write(instance, result, err) ||
-		!instance_schedule(instance, result->renew_after, err))
+	if (!instance_schedule(instance, result->renew_after, err))
 		return false;
 	instance->state = INSTANCE_TRUSTED;
-	instance->expires = result->expires;
-	instance->report_end = result->report_end;
-	hex_encode(BYTES_OF(result->record), instance->record);
+	instance_take_terms(instance, result);
+	/* First that it is known again, then what it may show: no credential is out there that no hostd would take back. */
+	if (!instance_save(launch->hostd, instance, err) ||
+		!credentials_write(instance, result, err))
+		return false;
+	hostd_keep_key(launch->hostd, instance);
 	launch->handed = instances_add(launch->hostd->instances, instance, err);
 	return launch->handed;
 }
@@ -107,11 +110,18 @@ static bool deliver(struct launch_host *launch, const struct attest_result *resu
 bool launch_host_hand(
 	struct launch_host *launch, const struct attest_result *result, struct err *err)
 {
+	struct host_log_status log;
+	host_log_status(launch->hostd->events, &log);
+	launch->instance->process.records = log.records;
+	launch->instance->process.sandbox = launch->plan.sandbox;
+	/* The caller, before he becomes the agent: so whatever the agent starts is in there from the beginning. */
+	instance_cgroup_make(launch->instance);
 	if (!send_plan(launch, result, err) || !wait_exec(launch, err) ||
 		!launch_host_is_agent(launch->instance, launch->material.executable, err) ||
 		!launch_host_is_confined(launch->instance->pid, launch->plan.sandbox, err) ||
 		/* Once more: what was looked at in between was this very process. */
-		!launch_host_is_agent(launch->instance, launch->material.executable, err))
+		!launch_host_is_agent(launch->instance, launch->material.executable, err) ||
+		!instance_know(launch->instance, launch->material.executable, err))
 		return false;
 	return deliver(launch, result, err);
 }

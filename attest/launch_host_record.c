@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "evidence/kept_environment.h"
 
 /* ---- argument vector ---- */
 
@@ -121,8 +122,54 @@ static bool salt_environment(const struct launch_plan *plan, const uint8_t salt[
 	return true;
 }
 
+/* The texts that a launch record borrows. */
+struct record_texts {
+	struct buf names[SPEC_ARGUMENTS_MAX];
+	struct buf line, wrapped, sealed;
+};
+
+static void record_texts_release(struct record_texts *texts)
+{
+	for (size_t i = 0; i < ARRAY_LEN(texts->names); i++)
+		buf_release(&texts->names[i]);
+	buf_release(&texts->line);
+	buf_release(&texts->wrapped);
+	buf_release(&texts->sealed);
+}
+
+static int variable_order(const void *a, const void *b)
+{
+	const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+	return bytes_compare(bytes_of(x, strcspn(x, "=")), bytes_of(y, strcspn(y, "=")));
+}
+
+/* The values in the order in which the record has their names, sealed for whom the spec says. */
+static bool keep_environment(const struct launch_host *launch, const uint8_t salt[16],
+	struct runtime_launch *record, struct record_texts *texts, struct err *err)
+{
+	const struct key *recipient = launch->spec.environment_key;
+	const struct launch_plan *plan = &launch->plan;
+	const char *variables[ARRAY_LEN(plan->environment)];
+	struct kept_environment kept = {.count = plan->environment_count};
+	if (!recipient)
+		return true;
+	memcpy(kept.salt, salt, sizeof(kept.salt));
+	memcpy(variables, plan->environment, kept.count * sizeof(variables[0]));
+	qsort(variables, kept.count, sizeof(variables[0]), variable_order);
+	for (size_t i = 0; i < kept.count; i++)
+		kept.values[i] = bytes_str(strchr(variables[i], '=') + 1);
+	record->kept = true;
+	memcpy(record->kept_for, key_id(recipient), SHA256_LEN);
+	bool ok = kept_environment_seal(&kept, recipient, record->instance, &random_system,
+		&texts->wrapped, &texts->sealed, err);
+	secret_wipe(kept.salt, sizeof(kept.salt));
+	record->kept_key = buf_bytes(&texts->wrapped);
+	record->kept_values = buf_bytes(&texts->sealed);
+	return ok;
+}
+
 static bool fill_record(const struct launch_host *launch, struct runtime_launch *record,
-	struct buf *names, struct err *err)
+	struct record_texts *texts, struct err *err)
 {
 	uint8_t salt[16];
 	const struct instance *instance = launch->instance;
@@ -138,13 +185,14 @@ static bool fill_record(const struct launch_host *launch, struct runtime_launch 
 	for (size_t i = 0; i < record->component_count; i++)
 		memcpy(record->components[i], launch->material.components[i].digest, SHA256_LEN);
 	for (size_t i = 0; i < launch->values.file_count; i++) {
-		buf_printf(&names[i], "argument %s",
+		buf_printf(&texts->names[i], "argument %s",
 			launch->spec.arguments[launch->values.files[i]].name);
-		record->descriptors[record->descriptor_count++] = buf_bytes(&names[i]);
+		record->descriptors[record->descriptor_count++] = buf_bytes(&texts->names[i]);
 	}
 	return random_fill(&random_system, salt, sizeof(salt), err) &&
 	       salt_arguments(&launch->plan, salt, record, err) &&
-	       salt_environment(&launch->plan, salt, record, err);
+	       salt_environment(&launch->plan, salt, record, err) &&
+	       keep_environment(launch, salt, record, texts, err);
 }
 
 /* Which kernel runs here, as it says itself. A command line that cannot be had is none. */
@@ -162,19 +210,15 @@ static void put_kernel(const struct utsname *name, struct buf *line, struct runt
 
 static bool encode_launch(struct launch_host *launch, struct buf *out, struct err *err)
 {
-	struct buf names[SPEC_ARGUMENTS_MAX] = {0};
-	OWNED(buf_release) struct buf line = {0};
+	OWNED(record_texts_release) struct record_texts texts = {0};
 	struct utsname kernel = {0};
 	OWNED(free_ptr) struct runtime_launch *record = calloc(1, sizeof(*record));
 	if (!record)
 		return err_set(err, ERR_NOMEM, "no memory for the launch record");
 	if (uname(&kernel) == 0)
-		put_kernel(&kernel, &line, record);
-	bool ok = fill_record(launch, record, names, err) &&
-		  runtime_launch_encode(record, clock_wall(&clock_system), out, err);
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		buf_release(&names[i]);
-	return ok;
+		put_kernel(&kernel, &texts.line, record);
+	return fill_record(launch, record, &texts, err) &&
+	       runtime_launch_encode(record, clock_wall(&clock_system), out, err);
 }
 
 bool launch_host_record(struct launch_host *launch, struct err *err)

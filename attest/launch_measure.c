@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attest/instance_saved.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -19,6 +20,7 @@ struct measuring {
 	const struct launch_measure_options *options;
 	struct launch_material *material;
 	struct instance *instance;
+	size_t originals; /* of copies, watched or not */
 };
 
 /* ---- how a component is presented ---- */
@@ -44,15 +46,19 @@ static bool choose_presence(const struct measuring *m, const struct measured_com
 
 /* Whoever writes to the file after this sees its change time move; whoever wrote before it but after the measuring began is
  * caught by the change time being that young. */
-static bool watch_file(struct measuring *m, int fd, const char *path, const struct timespec *began,
-	struct err *err)
+static bool watch_file(struct measuring *m, int fd, const char *path, bool copied,
+	const struct timespec *began, struct err *err)
 {
 	struct instance *instance = m->instance;
 	struct stat st;
+	if (copied && m->originals++ >= INSTANCE_ORIGINALS_MAX)
+		return true;
 	if (fstat(fd, &st) != 0)
 		return err_errno(err, errno, "%s", path);
-	if (st.st_ctim.tv_sec > began->tv_sec ||
-		(st.st_ctim.tv_sec == began->tv_sec && st.st_ctim.tv_nsec >= began->tv_nsec))
+	bool young = st.st_ctim.tv_sec > began->tv_sec ||
+		     (st.st_ctim.tv_sec == began->tv_sec && st.st_ctim.tv_nsec >= began->tv_nsec);
+	/* A copy was itself held against what was measured. */
+	if (young && !copied)
 		return err_set(err, ERR_CONFLICT,
 			"%s changed while it was being measured: start again", path);
 	struct instance_file *grown =
@@ -62,6 +68,7 @@ static bool watch_file(struct measuring *m, int fd, const char *path, const stru
 	instance->files = grown;
 	struct instance_file *file = &grown[instance->file_count];
 	*file = (struct instance_file){.path = strdup(path),
+		.copied = copied,
 		.device = st.st_dev,
 		.inode = st.st_ino,
 		.size = (uint64_t)st.st_size,
@@ -84,7 +91,8 @@ static bool put_file(struct measuring *m, int fd, const char *path, enum measure
 		.inode = file->inode,
 		.path = bytes_str(path)};
 	if (presence == PRESENT_COPY)
-		return launch_pack_copy(pack, fd, path, alg, file, err);
+		return launch_pack_copy(pack, fd, path, alg, file, err) &&
+		       watch_file(m, fd, path, true, began, err);
 	if (presence == PRESENT_PINNED) {
 		entry.kind = LAUNCH_PIN;
 		if (!launch_verity_digest(fd, entry.digest))
@@ -93,7 +101,7 @@ static bool put_file(struct measuring *m, int fd, const char *path, enum measure
 		return launch_pack_entry(pack, &entry, err);
 	}
 	entry.kind = LAUNCH_BIND;
-	return watch_file(m, fd, path, began, err) && launch_pack_entry(pack, &entry, err);
+	return watch_file(m, fd, path, false, began, err) && launch_pack_entry(pack, &entry, err);
 }
 
 static enum measure_alg alg_of(enum component_digest_kind kind)
@@ -274,7 +282,7 @@ static bool mask_preload(struct measuring *m, struct err *err)
 bool launch_measure(const struct spec *spec, const struct launch_measure_options *options,
 	struct launch_material *ret, struct instance *instance, struct err *err)
 {
-	struct measuring m = {spec, options, ret, instance};
+	struct measuring m = {spec, options, ret, instance, 0};
 	ret->executable = -1;
 	if (!launch_pack_open(&ret->pack, err))
 		return false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* assay-hostd: see docs/hostd.md. */
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 
 #define EXIT_USAGE  2
 #define EXIT_FAILED 3
+#define KEPT_FIRST  3 /* SD_LISTEN_FDS_START */
+#define KEPT_MAX    4096u
 
 static const char usage[] =
 	"usage: assay-hostd [--config FILE] [--check]\n"
@@ -77,6 +80,20 @@ static void on_ready(void *context)
 			{"error", bytes_str(err.text)});
 }
 
+/* What the service manager kept for an earlier run: it says for which process, and nothing of it goes on to programs that
+ * are started. */
+static unsigned kept_descriptors(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	uint64_t whose = 0, count = 0;
+	if (!pid || !fds || !text_decimal(bytes_str(pid), &whose) || whose != (uint64_t)getpid() ||
+		!text_decimal(bytes_str(fds), &count) || count > KEPT_MAX)
+		return 0;
+	for (uint64_t i = 0; i < count; i++)
+		(void)fcntl(KEPT_FIRST + (int)i, F_SETFD, FD_CLOEXEC);
+	return (unsigned)count;
+}
+
 static bool run(const struct arguments *arguments, int stop, struct err *err)
 {
 	OWNED(hostd_config_release) struct hostd_config config = {0};
@@ -84,7 +101,11 @@ static bool run(const struct arguments *arguments, int stop, struct err *err)
 	if (!hostd_config_load(arguments->config, &config, err))
 		return false;
 	struct log log = {.fd = STDERR_FILENO, .level = config.log_level, .json = config.log_json};
-	struct hostd_options options = {.config = &config, .log = &log};
+	struct hostd_options options = {.config = &config,
+		.log = &log,
+		.notify = getenv("NOTIFY_SOCKET"),
+		.kept_count = kept_descriptors(),
+		.kept_names = getenv("LISTEN_FDNAMES")};
 	if (arguments->check)
 		return true;
 	return hostd_new(&options, &hostd, err) && hostd_run(hostd, stop, on_ready, &log, err);

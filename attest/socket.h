@@ -64,6 +64,7 @@ must_use bool socket_error_of(const json_t *message, struct err *err);
  *   {"op":"enroll","join_token":T?,"name":N} {"ok":true,"host":hex,"state":"active"|"pending"}
  *   {"op":"workloads"}                       {"ok":true,"workloads":[{"name","spec","release"|null,"error"|absent}]}
  *   {"op":"stop","instance":hex}             {"ok":true}: SIGTERM to the instance
+ *   {"op":"quote-checkpoint","note":T}       {"ok":true,"quote":base64 of evidence/checkpoint_quote.h}
  */
 must_use bool hostd_request(const char *socket_path, const json_t *request, const int *fds,
 	size_t fd_count, json_t **ret_reply, struct socket_fds *ret_fds, struct err *err);

@@ -44,6 +44,7 @@ struct file_spec {
 	char *working_directory;
 	struct file_variable *environment;
 	unsigned environment_count;
+	char *environment_key;
 	enum file_credential *credentials;
 	unsigned credentials_count;
 	char **audience;
@@ -163,6 +164,8 @@ static const cyaml_schema_field_t spec_fields[] = {
 		"working_directory", WANTED, struct file_spec, working_directory, 1, SPEC_TEXT_MAX),
 	CYAML_FIELD_SEQUENCE("environment", WANTED, struct file_spec, environment, &variable_entry,
 		0, SPEC_ENVIRONMENT_MAX),
+	CYAML_FIELD_STRING_PTR(
+		"environment_key", WANTED, struct file_spec, environment_key, 1, SPEC_TEXT_MAX),
 	CYAML_FIELD_SEQUENCE("credentials", WANTED, struct file_spec, credentials,
 		&credential_entry, 0, ARRAY_LEN(credentials)),
 	CYAML_FIELD_SEQUENCE(
@@ -299,7 +302,9 @@ static bool take(struct file_spec *file, struct spec *spec, struct err *err)
 	spec->user = file->user;
 	spec->working_directory = file->working_directory ? file->working_directory : "/";
 	return take_arguments(file, spec, err) && take_components(file, spec, err) &&
-	       take_environment(file, spec, err) && take_credentials(file, spec, err);
+	       take_environment(file, spec, err) &&
+	       spec_take_environment_key(file->environment_key, spec, err) &&
+	       take_credentials(file, spec, err);
 }
 
 bool spec_parse(struct bytes text, const char *file, struct spec *ret, struct err *err)
@@ -324,6 +329,7 @@ void spec_release(struct spec *spec)
 	free(spec->arguments);
 	free(spec->components);
 	free(spec->environment);
+	key_unref(&spec->environment_key);
 	if (spec->loaded)
 		yaml_free(&spec_schema, spec->loaded, 0);
 	memset(spec, 0, sizeof(*spec));

@@ -24,6 +24,7 @@
 #define ASSAY_ATTEST_SPEC_H
 
 #include "attest/measure.h"
+#include "crypto/key.h"
 #include "evidence/runtime_log.h"
 
 #define SPEC_COMMAND_MAX     128u
@@ -105,6 +106,9 @@ struct spec {
 	const char *working_directory; /* "/" when absent */
 	struct spec_variable *environment;
 	size_t environment_count;
+	struct key
+		*environment_key; /* whom the values are kept for in the launch record; NULL: they
+					are not */
 	bool want_x509, want_jwt;
 	const char *const *audiences; /* for want_jwt */
 	size_t audience_count;

@@ -110,3 +110,23 @@ bool spec_check_environment(const struct spec *spec, struct err *err)
 	}
 	return true;
 }
+
+bool spec_take_environment_key(const char *pem, struct spec *spec, struct err *err)
+{
+	OWNED(key_unref) struct key *key = NULL;
+	if (!pem)
+		return true;
+	if (!key_from_pem(bytes_str(pem), &key, err)) {
+		if (err)
+			err->code = ERR_CONFIG;
+		return err_wrap(err, "environment_key");
+	}
+	if (key_has_private(key))
+		return err_set(
+			err, ERR_CONFIG, "environment_key: a private key: put the public key here");
+	if (key_type_of(key) == KEY_ED25519)
+		return err_set(err, ERR_CONFIG,
+			"environment_key: nothing can be sealed for an Ed25519 key: EC or RSA");
+	spec->environment_key = TAKE(key);
+	return true;
+}

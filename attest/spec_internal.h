@@ -23,5 +23,7 @@ bool spec_path_ok(const char *path);
 /* Everything that the schema cannot say. */
 must_use bool spec_check(struct spec *spec, struct err *err);
 must_use bool spec_check_environment(const struct spec *spec, struct err *err);
+/* pem NULL: none. A public key that something can be sealed for: EC or RSA. */
+must_use bool spec_take_environment_key(const char *pem, struct spec *spec, struct err *err);
 
 #endif

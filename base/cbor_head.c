@@ -157,6 +157,35 @@ static size_t shortest_len(const struct cbor_head *head)
 	return head->value <= UINT32_MAX ? 5 : 9;
 }
 
+/* Initial byte: major type in the upper three bits, then the argument itself or how many bytes of it follow. */
+#define ARGUMENT_MASK   31u
+#define ARGUMENT_DIRECT 24u
+#define ARGUMENT_LAST   27u
+
+/* The heads of which nearly everything consists, read here: integers, strings, arrays and maps of definite length. False:
+ * something else, or cut short; libcbor says what. */
+static bool common_read(struct bytes in, struct cbor_head *ret)
+{
+	static const enum cbor_kind kinds[] = {
+		CBOR_UINT, CBOR_NINT, CBOR_BYTES, CBOR_TEXT, CBOR_ARRAY, CBOR_MAP};
+	unsigned major = in.data[0] >> 5, argument = in.data[0] & ARGUMENT_MASK;
+	size_t more = argument < ARGUMENT_DIRECT ? 0 : (size_t)1 << (argument - ARGUMENT_DIRECT);
+	uint64_t value = argument;
+
+	if (major >= ARRAY_LEN(kinds) || argument > ARGUMENT_LAST || in.len <= more)
+		return false;
+	for (size_t i = 0; i < more; i++)
+		value = (i ? value << 8 : 0) | in.data[1 + i];
+	*ret = (struct cbor_head){.kind = kinds[major], .value = value, .len = 1 + more};
+	if (ret->kind == CBOR_BYTES || ret->kind == CBOR_TEXT) {
+		if (value > in.len - ret->len)
+			return false;
+		ret->content = bytes_of(in.data + ret->len, (size_t)value);
+	}
+	ret->shortest = ret->len == shortest_len(ret);
+	return true;
+}
+
 bool cbor_head_read(struct bytes in, size_t at, struct cbor_head *ret, const char **ret_why)
 {
 	struct cbor_decoder_result result;
@@ -171,6 +200,9 @@ bool cbor_head_read(struct bytes in, size_t at, struct cbor_head *ret, const cha
 		*ret = (struct cbor_head){CBOR_TAG, in.data[at] & 31, 1, {0}, true};
 		return true;
 	}
+	if (common_read(bytes_of(in.data + at, in.len - at), ret))
+		return true;
+	*ret = (struct cbor_head){0};
 	result = cbor_stream_decode(in.data + at, in.len - at, &callbacks, ret);
 	if (result.status == CBOR_DECODER_NEDATA)
 		*ret_why = "truncated";

@@ -9,6 +9,8 @@
 
 #include "base/bytes.h"
 
+#include <stdatomic.h>
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 struct log_field {
@@ -17,7 +19,7 @@ struct log_field {
 };
 struct log {
 	int fd;
-	enum log_level level;
+	_Atomic enum log_level level; /* may be set while others write */
 	bool json; /* one JSON object a line */
 };
 /* One write(2) a line, so that lines of several threads do not mix. */

@@ -9,6 +9,7 @@
 #define TIME_MAX         253402300799 /* 9999-12-31T23:59:59Z */
 #define DURATION_DIGITS  18 /* fits int64_t whatever the digits */
 #define FRACTION_DIGITS  9
+#define BOOT_TEXT_LEN    36
 #define TIME_SECONDS_LEN 19 /* "2026-11-22T23:21:38" */
 
 static int64_t system_wall(const struct clock *clock)
@@ -30,8 +31,26 @@ static uint64_t system_monotonic_ms(const struct clock *clock)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* "8-4-4-4-12" digits, as random(4) documents it. */
+static bool system_boot(const struct clock *clock, uint8_t *id)
+{
+	char text[BOOT_TEXT_LEN + 1], hex[2 * CLOCK_BOOT_LEN];
+	size_t n = 0;
+
+	(void)clock;
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	if (!file)
+		return false;
+	size_t len = fread(text, 1, sizeof(text), file);
+	(void)fclose(file);
+	for (size_t i = 0; i < len && text[i] != '\n'; i++)
+		if (text[i] != '-' && n < sizeof(hex))
+			hex[n++] = text[i];
+	return hex_decode_exact(bytes_of(hex, n), id, CLOCK_BOOT_LEN, NULL);
+}
+
 static const struct clock_ops system_ops = {
-	.wall = system_wall, .monotonic_ms = system_monotonic_ms};
+	.wall = system_wall, .monotonic_ms = system_monotonic_ms, .boot = system_boot};
 const struct clock clock_system = {.ops = &system_ops};
 
 const char *time_format(int64_t seconds, char out[TIME_TEXT_MAX])

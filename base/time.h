@@ -12,6 +12,8 @@ struct clock;
 struct clock_ops {
 	int64_t (*wall)(const struct clock *clock); /* seconds since 1970-01-01T00:00:00Z */
 	uint64_t (*monotonic_ms)(const struct clock *clock); /* never goes back; starts anywhere */
+	/* See clock_boot; may be NULL. */
+	bool (*boot)(const struct clock *clock, uint8_t *id);
 };
 struct clock {
 	const struct clock_ops *ops;
@@ -26,6 +28,13 @@ static inline int64_t clock_wall(const struct clock *clock)
 static inline uint64_t clock_monotonic_ms(const struct clock *clock)
 {
 	return clock->ops->monotonic_ms(clock);
+}
+#define CLOCK_BOOT_LEN 16
+/* Which boot of the machine this is: another 16 bytes each time. Then monotonic_ms counts from the boot, too,
+ * in every process. False: nobody can say. */
+static inline bool clock_boot(const struct clock *clock, uint8_t id[CLOCK_BOOT_LEN])
+{
+	return clock->ops->boot && clock->ops->boot(clock, id);
 }
 /* RFC 3339 in UTC, "2026-11-22T23:21:38Z". Returns out. */
 const char *time_format(int64_t seconds, char out[TIME_TEXT_MAX]);

@@ -2,6 +2,7 @@
 #include "cli/audit_pins.h"
 
 #include "cli/policy_read.h"
+#include "evidence/checkpoint_quote.h"
 
 void audit_pins_release(struct audit_pins *pins)
 {
@@ -11,6 +12,7 @@ void audit_pins_release(struct audit_pins *pins)
 		cert_unref(&pins->roots[i]);
 	tlog_policy_free(&pins->log_policy);
 	key_unref(&pins->receipt_key);
+	key_unref(&pins->log_host_ak);
 	policy_signers_release(&pins->policy_signers);
 }
 
@@ -33,6 +35,16 @@ static bool receipt_key_load(struct cli *cli, struct audit_pins *ret)
 	       (cli_read(path, 65536, &pem, &cli->err) &&
 		       key_from_pem(buf_bytes(&pem), &ret->receipt_key, &cli->err)) ||
 	       err_wrap(&cli->err, "--receipt-key %s", path);
+}
+
+bool audit_log_host_load(struct cli *cli, struct key **ret)
+{
+	OWNED(buf_release) struct buf file = {0};
+	const char *path = option(cli, "log-host-ak");
+	return !path ||
+	       (cli_read(path, 65536, &file, &cli->err) &&
+		       checkpoint_quote_ak(buf_bytes(&file), ret, &cli->err)) ||
+	       err_wrap(&cli->err, "--log-host-ak %s", path);
 }
 
 static bool signers_load(struct cli *cli, struct audit_pins *ret)
@@ -63,7 +75,7 @@ bool audit_pins_load(struct cli *cli, struct audit_pins *ret)
 		ret->root_count++;
 	}
 	return audit_log_policy_load(cli, &ret->log_policy) && receipt_key_load(cli, ret) &&
-	       signers_load(cli, ret);
+	       audit_log_host_load(cli, &ret->log_host_ak) && signers_load(cli, ret);
 }
 
 struct audit_anchors audit_pins_anchors(const struct audit_pins *pins)
@@ -76,5 +88,6 @@ struct audit_anchors audit_pins_anchors(const struct audit_pins *pins)
 		.log_policy = pins->log_policy,
 		.policy_signers = &pins->policy_signers,
 		.receipt_key = pins->receipt_key,
+		.log_host_ak = pins->log_host_ak,
 	};
 }

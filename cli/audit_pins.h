@@ -12,6 +12,8 @@
 		{"key", "PEM", OPTION_REPEATED, "the verifier's signing key, as you know it"},     \
 		{"log-policy", "FILE", OPTION_VALUE,                                               \
 			"the ledger's key, witnesses and quorum, as you know them (tlog-policy)"}, \
+		{"log-host-ak", "FILE", OPTION_VALUE,                                              \
+			"the attestation key of the verifier's host, as you know it"},             \
 		{"receipt-key", "PEM", OPTION_VALUE, "the ledger's receipt key, as you know it"},  \
 		{"policy-keys", "PEM", OPTION_REPEATED,                                            \
 			"public key of a person who may sign policies, as you know it"},           \
@@ -25,7 +27,7 @@ struct audit_pins {
 	struct cert *roots[CLI_REPEATS_MAX];
 	size_t key_count, root_count;
 	struct tlog_policy *log_policy;
-	struct key *receipt_key;
+	struct key *receipt_key, *log_host_ak;
 	struct policy_signers policy_signers;
 };
 
@@ -33,6 +35,8 @@ struct audit_pins {
 must_use bool audit_pins_load(struct cli *cli, struct audit_pins *ret);
 /* --log-policy alone; NULL: not given. */
 must_use bool audit_log_policy_load(struct cli *cli, struct tlog_policy **ret);
+/* --log-host-ak alone: PEM, TPMT_PUBLIC or TPM2B_PUBLIC; NULL: not given. */
+must_use bool audit_log_host_load(struct cli *cli, struct key **ret);
 void audit_pins_release(struct audit_pins *pins);
 /* Borrows from pins. */
 struct audit_anchors audit_pins_anchors(const struct audit_pins *pins);

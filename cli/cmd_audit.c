@@ -66,7 +66,9 @@ static enum status run(struct cli *cli)
 	}
 	if (option(cli, "extract") && !extract(cli, buf_bytes(&bundle), &report->record))
 		return cli_fail(cli);
-	enum status status = report->consistent ? STATUS_DONE : STATUS_REFUSED;
+	enum status status = report->consistent              ? STATUS_DONE
+			     : audit_report_withheld(report) ? STATUS_UNDECIDED
+							     : STATUS_REFUSED;
 	bool ok = cli->json ? audit_report_json(report, &text, &cli->err)
 		  : option_given(cli, "html")
 			  ? audit_report_html(report, &text, &cli->err)

@@ -57,8 +57,8 @@ static enum status run_invite(struct cli *cli)
 static enum status run_list(struct cli *cli)
 {
 	static const struct column columns[] = {{"id", "HOST", 16}, {"name", "NAME", 20},
-		{"state", "STATE", 12}, {"ek_template", "EK", 5}, {"manufacturer", "TPM", 14},
-		{"last_seen", "LAST SEEN", 0}};
+		{"state", "STATE", 12}, {"agents", "AGENTS", 12}, {"ek_template", "EK", 5},
+		{"manufacturer", "TPM", 14}, {"last_seen", "LAST SEEN", 0}};
 	OWNED(json_release) json_t *answer = NULL;
 	if (!api_json(cli, "/v1/hosts", NULL, NULL, &answer))
 		return cli_fail(cli);

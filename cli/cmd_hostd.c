@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assay enroll, status: requests to hostd on this machine. */
+/* assay enroll, status, stop: requests to hostd on this machine. */
 #include "cli/commands.h"
 
 #include "attest/socket.h"
@@ -75,8 +75,8 @@ static enum status run_status(struct cli *cli)
 	if (cli->json)
 		return cli_print_json(cli, TAKE(reply), STATUS_DONE);
 	static const struct column columns[] = {{"instance", "INSTANCE", 12},
-		{"workload", "WORKLOAD", 20}, {"state", "STATE", 12}, {"pid", "PID", 8},
-		{"expires", "EXPIRES", 0}};
+		{"workload", "WORKLOAD", 20}, {"state", "STATE", 12}, {"held", "HELD", 9},
+		{"pid", "PID", 8}, {"expires", "EXPIRES", 21}, {"reason", "REASON", 0}};
 	OWNED(json_release) json_t *instances = json_incref(json_object_get(reply, "instances"));
 	(void)json_object_del(reply, "instances");
 	(void)json_object_del(reply, "ok");
@@ -84,6 +84,17 @@ static enum status run_status(struct cli *cli)
 	(void)puts("");
 	cli_print_table(instances, columns, ARRAY_LEN(columns));
 	return STATUS_DONE;
+}
+
+static enum status run_stop(struct cli *cli)
+{
+	OWNED(json_release)
+	json_t *request =
+		       json_pack("{s:s,s:s}", "op", "stop", "instance", cli->arguments->values[0]),
+	       *reply = NULL;
+	if (!request || !hostd_request(socket_path(cli), request, NULL, 0, &reply, NULL, &cli->err))
+		return cli_fail(cli);
+	return cli->json ? cli_print_json(cli, TAKE(reply), STATUS_DONE) : STATUS_DONE;
 }
 
 const struct command cmd_enroll = {
@@ -99,4 +110,13 @@ const struct command cmd_status = {
 	.summary = "This host, its instances and their trust.",
 	.options = status_options,
 	.run = run_status,
+};
+const struct command cmd_stop = {
+	.name = "stop",
+	.synopsis = "INSTANCE",
+	.summary = "Ends an instance on this host; one that is frozen is killed.",
+	.options = status_options,
+	.least = 1,
+	.most = 1,
+	.run = run_stop,
 };

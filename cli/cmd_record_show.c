@@ -5,9 +5,15 @@
 #include "cli/commands.h"
 #include "cli/launch_view.h"
 
+#include <stdlib.h>
+
+#define VERDICT_MAX (256u << 10)
+
 static const struct option_spec options[] = {
 	{"launch", NULL, OPTION_FLAG,
 		"components, arguments, environment, sandbox, kernel and model of the launch"},
+	{"decrypt", "KEY", OPTION_VALUE,
+		"with --launch: open the values kept of its environment, by this private key"},
 	API_OPTIONS,
 	OPTIONS_END,
 };
@@ -43,12 +49,63 @@ static json_t *record_json(const struct audit_report *report)
 		(int)report->consistent, "inputs", inputs);
 }
 
+/* Rights lent for a time that the decision's credentials carry: what the verdict says, whose digest
+ * the record holds. Nothing where there are none. */
+static bool lent_put(
+	struct bytes bundle, const struct audit_report *report, json_t *view, struct err *err)
+{
+	OWNED(free_ptr) struct audit_bundle *b = calloc(1, sizeof(*b));
+	const struct record *r = &report->record;
+	if (!b)
+		return err_set(err, ERR_NOMEM, "record");
+	if (!audit_bundle_decode(bundle, b, err))
+		return false;
+	for (size_t i = 0; i < r->input_count; i++) {
+		if (strcmp(r->inputs[i].name, "verdict") != 0)
+			continue;
+		for (size_t k = 0; k < b->object_count; k++) {
+			OWNED(json_release) json_t *verdict = NULL;
+			uint8_t digest[SHA256_LEN];
+			if (!sha256_of(b->objects[k], digest, err))
+				return false;
+			if (memcmp(digest, r->inputs[i].digest, SHA256_LEN) != 0)
+				continue;
+			if (!json_open(b->objects[k], VERDICT_MAX, &verdict, err))
+				return err_wrap(err, "verdict");
+			json_t *lent = json_object_get(verdict, "elevations");
+			return !lent || json_object_set(view, "elevations", lent) == 0 ||
+			       err_set(err, ERR_NOMEM, "record");
+		}
+	}
+	return true;
+}
+
 /* ---- for people ---- */
 
 static const char *text_of(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
 	return text ? text : "";
+}
+
+static void print_kept(const json_t *launch)
+{
+	const json_t *kept = json_object_get(launch, "environment_kept");
+	const json_t *values = json_object_get(launch, "environment_values");
+	const char *name;
+	json_t *value;
+	if (!json_is_object(kept))
+		return;
+	(void)printf("  its values are kept for key %s%s\n", text_of(kept, "key"),
+		values ? ", and are those that the digests are of:" : " (--decrypt opens them)");
+	json_object_foreach((json_t *)(uintptr_t)values, name, value)
+	{
+		OWNED(free_ptr) char *text = malloc(4 * json_string_length(value) + 1);
+		if (text)
+			(void)printf("  environment  %s=%s\n", name,
+				text_escape(bytes_str(json_string_value(value)), text,
+					4 * json_string_length(value) + 1));
+	}
 }
 
 static void print_lists(const json_t *launch)
@@ -69,6 +126,7 @@ static void print_lists(const json_t *launch)
 			json_string_value(json_array_get(arguments, i)));
 	json_object_foreach(json_object_get(launch, "environment"), name, value)(void)
 		printf("  environment  %s = salted %s\n", name, json_string_value(value));
+	print_kept(launch);
 }
 
 static void print_launch(const json_t *launch)
@@ -101,7 +159,12 @@ static enum status run(struct cli *cli)
 {
 	OWNED(buf_release) struct buf bundle = {0};
 	OWNED(audit_report_release) struct audit_report report = {0};
+	if (option(cli, "decrypt") && !option_given(cli, "launch")) {
+		(void)err_set(&cli->err, ERR_USAGE, "--decrypt is of --launch");
+		return cli_fail(cli);
+	}
 	OWNED(json_release) json_t *view = NULL, *launch = NULL;
+	OWNED(key_unref) struct key *opener = NULL;
 	if (!bundle_get(cli, cli->arguments->values[0], &bundle) ||
 		!audit_run(buf_bytes(&bundle), NULL, &report, &cli->err))
 		return cli_fail(cli);
@@ -110,10 +173,16 @@ static enum status run(struct cli *cli)
 			&cli->err, ERR_MISMATCH, "the record is signed by nobody: see assay audit");
 		return cli_fail(cli);
 	}
+	if (option(cli, "decrypt") && !key_from_uri(option(cli, "decrypt"), &opener, &cli->err)) {
+		(void)err_wrap(&cli->err, "--decrypt");
+		return cli_fail(cli);
+	}
 	if (option_given(cli, "launch") &&
-		!launch_view(buf_bytes(&bundle), &report, &launch, &cli->err))
+		!launch_view(buf_bytes(&bundle), &report, opener, &launch, &cli->err))
 		return cli_fail(cli);
 	view = record_json(&report);
+	if (view && !lent_put(buf_bytes(&bundle), &report, view, &cli->err))
+		return cli_fail(cli);
 	if (cli->json) {
 		if (launch && json_object_set(view, "launch", launch) != 0)
 			return cli_print_json(cli, NULL, STATUS_UNDECIDED);
@@ -128,7 +197,7 @@ static enum status run(struct cli *cli)
 const struct command cmd_record_show = {
 	.group = "record",
 	.name = "show",
-	.synopsis = "ID|FILE [--launch]",
+	.synopsis = "ID|FILE [--launch [--decrypt KEY]]",
 	.summary = "A decision's record, and what its launch left behind.",
 	.options = options,
 	.least = 1,

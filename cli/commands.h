@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 
-extern const struct command cmd_enroll, cmd_run, cmd_status, cmd_doctor, cmd_measure;
+extern const struct command cmd_enroll, cmd_run, cmd_status, cmd_stop, cmd_doctor, cmd_measure;
 extern const struct command cmd_release_create, cmd_release_sign, cmd_release_approve,
 	cmd_release_withdraw, cmd_release_withdraw_statement, cmd_release_publish,
 	cmd_release_revoke, cmd_release_show, cmd_release_list, cmd_release_checklist,
@@ -17,6 +17,7 @@ extern const struct command cmd_workload_add, cmd_workload_list, cmd_workload_sh
 extern const struct command cmd_compliance_report;
 extern const struct command cmd_host_invite, cmd_host_list, cmd_host_show, cmd_host_confirm,
 	cmd_host_quarantine, cmd_host_retire, cmd_host_attributes;
+extern const struct command cmd_instance_list, cmd_instance_show, cmd_instance_history;
 extern const struct command cmd_retention_status, cmd_retention_sweep, cmd_hold_set, cmd_hold_list,
 	cmd_hold_lift, cmd_entry_export, cmd_entry_verify, cmd_entry_redact;
 extern const struct command cmd_record_get, cmd_record_list, cmd_audit;
@@ -31,10 +32,13 @@ extern const struct command cmd_firmware_replay, cmd_firmware_show, cmd_firmware
 	cmd_firmware_secureboot;
 extern const struct command cmd_ima_replay, cmd_ima_show, cmd_ima_check;
 extern const struct command cmd_provenance_verify;
-extern const struct command cmd_record_receipt, cmd_receipt_verify, cmd_log_proof,
-	cmd_log_verify_proof, cmd_credential_check;
+extern const struct command cmd_record_redact, cmd_record_receipt, cmd_receipt_verify,
+	cmd_log_proof, cmd_log_verify_proof, cmd_credential_check, cmd_log_attest,
+	cmd_log_verify_quote;
 extern const struct command cmd_firmware_predict, cmd_firmware_learn, cmd_firmware_check;
 extern const struct command cmd_floor_sign, cmd_floor_publish, cmd_floor_show;
+extern const struct command cmd_elevate_request, cmd_elevate_approve, cmd_elevate_deny,
+	cmd_elevate_publish, cmd_elevate_list, cmd_elevate_show, cmd_elevate_revoke;
 extern const struct command cmd_rollback_approve, cmd_workload_rollback;
 extern const struct command cmd_policy_sign, cmd_policy_check, cmd_policy_explain, cmd_policy_diff,
 	cmd_policy_test, cmd_policy_shadow, cmd_policy_stage, cmd_policy_status,

@@ -71,6 +71,31 @@ static void print_said(const json_t *row, const char *key, const char *value, co
 		ESC(bytes_str(text_of(row, "reason"))));
 }
 
+/* What its TPM went through, the oldest first. */
+static void print_tpm(const json_t *list)
+{
+	const json_t *row, *step;
+	size_t i, k;
+	(void)puts("TPM, from its counters and clock:");
+	json_array_foreach(list, i, row)
+	{
+		const json_t *steps = json_object_get(row, "steps");
+		(void)printf("  %-20s ", ESC(bytes_str(text_of(row, "time"))));
+		json_array_foreach(steps, k, step)
+		{
+			const char *name = json_string_value(step);
+			(void)printf("%s%s", k ? ", " : "", ESC(bytes_str(name ? name : "")));
+		}
+		(void)printf("%s (reset %lld, restart %lld)%s\n",
+			json_array_size(steps) ? "" : "first seen",
+			(long long)json_integer_value(json_object_get(row, "reset_count")),
+			(long long)json_integer_value(json_object_get(row, "restart_count")),
+			json_is_true(json_object_get(row, "accepted")) ? "" : ": refused");
+	}
+	if (json_array_size(list) == 0)
+		(void)puts("  (nothing seen)");
+}
+
 enum status host_print(struct cli *cli, json_t *host)
 {
 	OWNED(json_release) json_t *owned = host;
@@ -82,9 +107,12 @@ enum status host_print(struct cli *cli, json_t *host)
 	const char *key;
 	json_t *row;
 	size_t i;
+	OWNED(json_release) json_t *tpm = json_incref(json_object_get(owned, "tpm"));
+	(void)json_object_del(owned, "tpm");
 	(void)json_object_del(owned, "attributes");
 	(void)json_object_del(owned, "attribute_history");
 	cli_print_object(owned);
+	print_tpm(tpm);
 	(void)puts("attributes, asserted by operators:");
 	json_object_foreach(said, key, row) print_said(row, key, text_of(row, "value"), "since");
 	if (json_object_size(said) == 0)

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "crypto/dsse.h"
+#include "evidence/kept_environment.h"
 #include "firmware/event_log.h"
 
 #include <stdlib.h>
@@ -56,6 +57,8 @@ bool launch_view_line_measured(
 
 struct viewing {
 	const struct audit_report *report;
+	struct key *opener; /* of the kept environment; NULL: it stays sealed */
+	struct err sealed; /* why it could not be opened: no fault of the log */
 	struct evidence evidence;
 	json_t *view; /* of the launch; NULL until seen */
 	json_t *components; /* {digest of the record's content: component} */
@@ -155,6 +158,45 @@ static json_t *kernel_json(const struct viewing *v, const struct runtime_launch 
 			 : "the host's own kernel says so");
 }
 
+/* Whom the values are kept for; null: for nobody. */
+static json_t *kept_json(const struct runtime_launch *l)
+{
+	char hex[2 * SHA256_LEN + 1];
+	if (!l->kept)
+		return json_null();
+	hex_encode(BYTES_OF(l->kept_for), hex);
+	return json_pack("{s:s, s:I}", "key", hex, "bytes", (json_int_t)l->kept_values.len);
+}
+
+static json_t *value_json(struct bytes value)
+{
+	OWNED(free_ptr) char *text = NULL;
+	if (utf8_valid(value) && (value.len == 0 || !memchr(value.data, 0, value.len)))
+		return json_stringn((const char *)value.data, value.len);
+	text = malloc(4 * value.len + 1);
+	return text ? json_string(text_escape(value, text, 4 * value.len + 1)) : NULL;
+}
+
+/* Opened, and each value held against its digest in the record: all of them, or none is shown. */
+static bool values_put(struct viewing *v, const struct runtime_launch *l, struct err *err)
+{
+	OWNED(buf_release) struct buf plain = {0};
+	OWNED(json_release) json_t *values = json_object();
+	struct kept_environment kept;
+	v->sealed = (struct err){0};
+	if (!v->opener || !kept_environment_open(l, v->opener, &plain, &kept, &v->sealed))
+		return true;
+	for (size_t i = 0; i < kept.count; i++) {
+		char name[256];
+		if (json_object_set_new(values,
+			    text_escape(l->environment_names[i], name, sizeof(name)),
+			    value_json(kept.values[i])) != 0)
+			return err_set(err, ERR_NOMEM, "launch");
+	}
+	return json_object_set(v->view, "environment_values", values) == 0 ||
+	       err_set(err, ERR_NOMEM, "launch");
+}
+
 static json_t *chosen_json(const struct viewing *v, const struct runtime_launch *l)
 {
 	OWNED(json_release) json_t *list = json_array();
@@ -177,12 +219,13 @@ static bool launch_seen(struct viewing *v, const struct runtime_launch *l, struc
 		digests_json(l->arguments, l->argument_count), "environment", environment_json(l),
 		"descriptors", descriptors_json(l), "sandbox", sandbox_json(l->sandbox), "kernel",
 		kernel_json(v, l));
-	return (v->view && put_hex(v->view, "instance", BYTES_OF(l->instance)) &&
-		       put_hex(v->view, "release", BYTES_OF(l->release)) &&
-		       put_hex(v->view, "spec", BYTES_OF(l->spec)) &&
-		       put_text(v->view, "workload", l->workload) &&
-		       put_text(v->view, "working_directory", l->working_directory)) ||
-	       err_set(err, ERR_NOMEM, "launch");
+	bool ok = v->view && json_object_set_new(v->view, "environment_kept", kept_json(l)) == 0 &&
+		  put_hex(v->view, "instance", BYTES_OF(l->instance)) &&
+		  put_hex(v->view, "release", BYTES_OF(l->release)) &&
+		  put_hex(v->view, "spec", BYTES_OF(l->spec)) &&
+		  put_text(v->view, "workload", l->workload) &&
+		  put_text(v->view, "working_directory", l->working_directory);
+	return ok ? values_put(v, l, err) : err_set(err, ERR_NOMEM, "launch");
 }
 
 static bool record_seen(void *arg, const struct runtime_record *record, struct err *err)
@@ -257,6 +300,8 @@ static bool view_make(struct viewing *v, const struct audit_bundle *b, struct er
 			v->evidence.runtime_log, claims.runtime_first, pcr, record_seen, v, err);
 	if (!walked)
 		return err_wrap(err, "runtime log");
+	if (v->sealed.code)
+		return err_set(err, v->sealed.code, "%.900s", v->sealed.text);
 	if (!v->view)
 		return err_set(err, ERR_NOT_FOUND,
 			"this evidence holds no launch of instance %s…: look at the record of the "
@@ -265,11 +310,11 @@ static bool view_make(struct viewing *v, const struct audit_bundle *b, struct er
 	return model_put(v, b, err);
 }
 
-bool launch_view(
-	struct bytes bundle, const struct audit_report *report, json_t **ret, struct err *err)
+bool launch_view(struct bytes bundle, const struct audit_report *report, struct key *opener,
+	json_t **ret, struct err *err)
 {
 	OWNED(free_ptr) struct audit_bundle *b = calloc(1, sizeof(*b));
-	struct viewing v = {.report = report, .components = json_object()};
+	struct viewing v = {.report = report, .opener = opener, .components = json_object()};
 	bool ok = b && v.components ? audit_bundle_decode(bundle, b, err) && view_make(&v, b, err)
 				    : err_set(err, ERR_NOMEM, "launch");
 	json_decref(v.components);

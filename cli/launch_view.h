@@ -11,12 +11,15 @@
  * {"measured": "proven" or "asserted", "instance", "workload", "release", "spec", "uid", "gid",
  * "working_directory", "sandbox": [words], "components": [{"name", "role", "path", "kind", "digest",
  * "size", "files", "presence"}], "arguments": [salted digests], "environment": {name: salted digest},
+ * "environment_kept": {"key", "bytes"} or null, "environment_values": {name: value} if they were opened,
  * "descriptors": [text], "kernel": {"release", "command_line", "standing", "why"} or null,
  * "model_version": text or null, "model_version_standing"}. measured is proven where the audit held:
  * the runtime log replays onto quoted PCRs. ERR_NOT_FOUND: the evidence holds no launch record of
- * it, as a renewal's does not. */
-must_use bool launch_view(
-	struct bytes bundle, const struct audit_report *report, json_t **ret, struct err *err);
+ * it, as a renewal's does not. opener: the private key that the environment's values are kept for, each
+ * of which must then be what its salted digest is of; NULL: they stay sealed. ERR_NOT_FOUND: none are
+ * kept; ERR_MISMATCH: for another key, or not those of the launch. */
+must_use bool launch_view(struct bytes bundle, const struct audit_report *report,
+	struct key *opener, json_t **ret, struct err *err);
 /* Whether a covered event of the boot log, replayed onto these PCRs, holds that command line: as
  * GRUB (behind "BOOT_IMAGE=") or as systemd-stub (UTF-16LE) measures it. A log that cannot be read
  * shows nothing. */

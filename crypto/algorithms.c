@@ -43,9 +43,10 @@ static void fetch(void)
 	fetched.aes_128_cfb = EVP_CIPHER_fetch(NULL, "AES-128-CFB", NULL);
 	fetched.aes_256_cfb = EVP_CIPHER_fetch(NULL, "AES-256-CFB", NULL);
 	fetched.aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	fetched.aes_256_ecb = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
 	fetched.aes_256_wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL);
 	complete = complete && fetched.hmac && fetched.aes_128_cfb && fetched.aes_256_cfb &&
-		   fetched.aes_256_gcm && fetched.aes_256_wrap;
+		   fetched.aes_256_gcm && fetched.aes_256_ecb && fetched.aes_256_wrap;
 	openssl_forget();
 }
 

@@ -24,7 +24,7 @@ size_t digest_slot(const struct digest_info *info);
 struct algorithms {
 	EVP_MD *digests[DIGEST_SLOTS];
 	EVP_MAC *hmac;
-	EVP_CIPHER *aes_128_cfb, *aes_256_cfb, *aes_256_gcm, *aes_256_wrap;
+	EVP_CIPHER *aes_128_cfb, *aes_256_cfb, *aes_256_gcm, *aes_256_ecb, *aes_256_wrap;
 };
 /* NULL with ERR_CRYPTO when this OpenSSL lacks one of them. */
 const struct algorithms *algorithms_get(struct err *err);

@@ -1,157 +1,195 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certificates are written as DER, part by part (RFC 5280 section 4.1): a certificate goes with every renewal of every agent,
+ * and to have OpenSSL build, encode and sign one costs several times the signature.
+ *
+ *	Certificate:     SEQUENCE { TBSCertificate, AlgorithmIdentifier, BIT STRING signature }
+ *	TBSCertificate:  SEQUENCE { [0] version, serial, AlgorithmIdentifier, issuer, validity, subject, SPKI, [3] extensions }
+ */
 #include "crypto/cert_private.h"
 
 #include <openssl/x509v3.h>
+#include <stdio.h>
+#include <time.h>
 
 #include "base/text.h"
+#include "crypto/der.h"
 #include "crypto/key_private.h"
 #include "crypto/openssl_error.h"
 
 enum { SERIAL_LEN = 16, KEY_IDENTIFIER_LEN = 20, DNS_NAME_MAX = 253, COMMON_NAME_MAX = 64 };
+enum { OID_LEN_MAX = 64, YEAR_UTC_FIRST = 1950, YEAR_UTC_LAST = 2049, YEAR_LAST = 9999 };
+enum {
+	TAG_BOOLEAN = 0x01,
+	TAG_UTF8 = 0x0c,
+	TAG_UTC_TIME = 0x17,
+	TAG_GENERAL_TIME = 0x18,
+	TAG_EXTENSIONS = 0xa3,
+	TAG_KEY_IDENTIFIER = 0x80,
+	TAG_NAME_DNS = 0x82,
+	TAG_NAME_URI = 0x86,
+	TAG_NAME_ADDRESS = 0x87,
+};
 
-static void x509_free(X509 **x509)
-{
-	X509_free(*x509);
-}
+#define OID_COMMON_NAME       "\x55\x04\x03"
+#define OID_SUBJECT_KEY       "\x55\x1d\x0e"
+#define OID_KEY_USAGE         "\x55\x1d\x0f"
+#define OID_ALT_NAME          "\x55\x1d\x11"
+#define OID_BASIC_CONSTRAINTS "\x55\x1d\x13"
+#define OID_AUTHORITY_KEY     "\x55\x1d\x23"
+#define OID_EXT_KEY_USAGE     "\x55\x1d\x25"
+#define OID_SERVER_AUTH       "\x2b\x06\x01\x05\x05\x07\x03\x01"
+#define OID_CLIENT_AUTH       "\x2b\x06\x01\x05\x05\x07\x03\x02"
 
-static void md_ctx_free(EVP_MD_CTX **ctx)
-{
-	EVP_MD_CTX_free(*ctx);
-}
-
-static void names_free(GENERAL_NAMES **names)
-{
-	GENERAL_NAMES_free(*names);
-}
-
-static void object_free(ASN1_OBJECT **object)
-{
-	ASN1_OBJECT_free(*object);
-}
+/* AlgorithmIdentifier of each type's default scheme and digest (RFC 4055, 5758, 8410). */
+static const struct {
+	enum key_type type;
+	struct bytes identifier;
+} algorithms[] = {
+	{KEY_RSA, BYTES_LIT("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00")},
+	{KEY_EC_P256, BYTES_LIT("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02")},
+	{KEY_EC_P384, BYTES_LIT("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03")},
+	{KEY_EC_P521, BYTES_LIT("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04")},
+	{KEY_ED25519, BYTES_LIT("\x30\x05\x06\x03\x2b\x65\x70")},
+};
 
 static void octets_free(ASN1_OCTET_STRING **octets)
 {
 	ASN1_OCTET_STRING_free(*octets);
 }
 
-static bool no_memory(struct err *err)
+static bool put_algorithm(struct buf *out, const struct key *key, struct err *err)
 {
-	return openssl_fail(err, ERR_NOMEM, "certificate");
+	for (size_t i = 0; i < ARRAY_LEN(algorithms); i++)
+		if (algorithms[i].type == key_type_of(key)) {
+			buf_put(out, algorithms[i].identifier);
+			return true;
+		}
+	return err_set(err, ERR_INTERNAL, "certificate: no signature algorithm for this key");
 }
 
-static bool set_serial(X509 *x509, const uint8_t *given, struct err *err)
+/* What was written into `content` goes behind tag and length, and content is empty again. */
+static void put_whole(struct buf *out, uint8_t tag, struct buf *content)
 {
+	der_put(out, tag, buf_bytes(content));
+	out->failed = out->failed || content->failed;
+	buf_clear(content);
+}
+
+/* ---- what stands before the key ---- */
+
+static bool put_serial(struct buf *out, const uint8_t *given, struct err *err)
+{
+	static const uint8_t zero[SERIAL_LEN];
 	uint8_t serial[SERIAL_LEN];
-	BIGNUM *number;
-	bool ok;
 
 	if (given)
 		memcpy(serial, given, sizeof(serial));
 	else if (!random_fill(&random_system, serial, sizeof(serial), err))
 		return false;
 	serial[0] &= 0x7f; /* INTEGERs are signed, serial numbers positive */
-	number = BN_bin2bn(serial, sizeof(serial), NULL);
-	if (number && BN_is_zero(number)) {
-		BN_free(number);
+	if (memcmp(serial, zero, sizeof(serial)) == 0)
 		return err_set(err, ERR_USAGE, "certificate: serial number zero");
-	}
-	ok = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x509));
-	BN_free(number);
-	return ok || no_memory(err);
+	der_put_unsigned(out, BYTES_OF(serial));
+	return true;
 }
 
-static bool set_names(
-	X509 *x509, const struct cert_request *request, const struct cert *issuer, struct err *err)
+static bool put_subject(struct buf *out, const struct cert_request *request, struct err *err)
 {
-	X509_NAME *subject = X509_get_subject_name(x509);
+	OWNED(buf_release) struct buf attribute = {0}, set = {0}, sequence = {0};
 	struct bytes name = bytes_str(request->common_name);
 
 	if (name.len > COMMON_NAME_MAX || !utf8_valid(name) ||
 		(request->common_name && name.len == 0))
 		return err_set(err, ERR_USAGE, "certificate: common name \"%s\"", ESC(name));
-	if (name.len && X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
-				name.data, (int)name.len, -1, 0) != 1)
-		return openssl_fail(err, ERR_USAGE, "certificate: common name");
-	if (X509_set_issuer_name(x509, issuer ? X509_get_subject_name(issuer->x509) : subject) != 1)
-		return no_memory(err);
+	if (name.len > 0) {
+		der_put(&attribute, DER_OID, BYTES_LIT(OID_COMMON_NAME));
+		der_put(&attribute, TAG_UTF8, name);
+		put_whole(&set, DER_SEQUENCE, &attribute);
+		put_whole(&sequence, DER_SET, &set);
+	}
+	put_whole(out, DER_SEQUENCE, &sequence);
 	return true;
 }
 
-static bool set_validity(X509 *x509, const struct cert_request *request, struct err *err)
+static bool put_issuer(struct buf *out, const struct cert_request *request,
+	const struct cert *issuer, struct err *err)
 {
+	const unsigned char *der = NULL;
+	size_t len = 0;
+
+	if (!issuer)
+		return put_subject(out, request, err);
+	if (X509_NAME_get0_der(X509_get_subject_name(issuer->x509), &der, &len) != 1)
+		return openssl_fail(err, ERR_NOMEM, "certificate");
+	buf_put(out, bytes_of(der, len));
+	return true;
+}
+
+/* RFC 5280 section 4.1.2.5: two digits of the year up to 2049. */
+static bool put_time(struct buf *out, int64_t seconds, struct err *err)
+{
+	char text[80];
+	struct tm t;
+	time_t at = (time_t)seconds;
+
+	if (!gmtime_r(&at, &t) || t.tm_year + 1900 > YEAR_LAST || t.tm_year + 1900 < 0)
+		return err_set(err, ERR_USAGE, "certificate: validity");
+	bool utc = t.tm_year + 1900 >= YEAR_UTC_FIRST && t.tm_year + 1900 <= YEAR_UTC_LAST;
+	(void)snprintf(text, sizeof(text), "%04d%02d%02d%02d%02d%02dZ", t.tm_year + 1900,
+		t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
+	der_put(out, utc ? TAG_UTC_TIME : TAG_GENERAL_TIME, bytes_str(utc ? text + 2 : text));
+	return true;
+}
+
+static bool put_validity(struct buf *out, const struct cert_request *request, struct err *err)
+{
+	OWNED(buf_release) struct buf sequence = {0};
+
 	if (request->not_after < request->not_before)
 		return err_set(err, ERR_USAGE, "certificate: ends before it begins");
-	if (!ASN1_TIME_set(X509_getm_notBefore(x509), (time_t)request->not_before) ||
-		!ASN1_TIME_set(X509_getm_notAfter(x509), (time_t)request->not_after))
-		return openssl_fail(err, ERR_USAGE, "certificate: validity");
+	if (!put_time(&sequence, request->not_before, err) ||
+		!put_time(&sequence, request->not_after, err))
+		return false;
+	put_whole(out, DER_SEQUENCE, &sequence);
 	return true;
 }
 
-static bool add_ext(X509 *x509, int nid, void *value, bool critical, struct err *err)
+/* ---- extensions ---- */
+
+static void put_extension(struct buf *out, struct bytes oid, bool critical, struct bytes value)
 {
-	return X509_add1_ext_i2d(x509, nid, value, critical, 0) == 1 || no_memory(err);
+	OWNED(buf_release) struct buf sequence = {0};
+
+	der_put(&sequence, DER_OID, oid);
+	if (critical)
+		der_put(&sequence, TAG_BOOLEAN, BYTES_LIT("\xff"));
+	der_put(&sequence, DER_OCTET_STRING, value);
+	put_whole(out, DER_SEQUENCE, &sequence);
 }
 
-static bool add_constraints(X509 *x509, bool ca, struct err *err)
+static void put_constraints(struct buf *out, bool ca)
 {
-	BASIC_CONSTRAINTS *constraints = BASIC_CONSTRAINTS_new();
-	bool ok = constraints != NULL;
-
-	if (ok && ca) {
-		constraints->ca = 0xff;
-		constraints->pathlen = ASN1_INTEGER_new();
-		ok = constraints->pathlen && ASN1_INTEGER_set(constraints->pathlen, 0) == 1;
-	}
-	ok = ok ? add_ext(x509, NID_basic_constraints, constraints, true, err) : no_memory(err);
-	BASIC_CONSTRAINTS_free(constraints);
-	return ok;
+	put_extension(out, BYTES_LIT(OID_BASIC_CONSTRAINTS), true,
+		ca ? BYTES_LIT("\x30\x06\x01\x01\xff\x02\x01\x00") : BYTES_LIT("\x30\x00"));
+	/* keyCertSign and cRLSign are bits 5 and 6, digitalSignature is bit 0. */
+	put_extension(out, BYTES_LIT(OID_KEY_USAGE), true,
+		ca ? BYTES_LIT("\x03\x02\x01\x06") : BYTES_LIT("\x03\x02\x07\x80"));
 }
 
-static bool add_key_usage(X509 *x509, bool ca, struct err *err)
+static void put_ext_key_usage(struct buf *out, const struct cert_request *request)
 {
-	ASN1_BIT_STRING *bits = ASN1_BIT_STRING_new();
-	bool ok = bits &&
-		  (ca ? ASN1_BIT_STRING_set_bit(bits, 5, 1) == 1 /* keyCertSign */ &&
-					  ASN1_BIT_STRING_set_bit(bits, 6, 1) == 1 /* cRLSign */
-		      : ASN1_BIT_STRING_set_bit(bits, 0, 1) == 1 /* digitalSignature */);
-
-	ok = ok ? add_ext(x509, NID_key_usage, bits, true, err) : no_memory(err);
-	ASN1_BIT_STRING_free(bits);
-	return ok;
-}
-
-static bool add_ext_key_usage(X509 *x509, const struct cert_request *request, struct err *err)
-{
-	EXTENDED_KEY_USAGE *usages;
-	bool ok;
+	OWNED(buf_release) struct buf usages = {0}, sequence = {0};
 
 	if (!request->server_auth && !request->client_auth)
-		return true;
-	usages = sk_ASN1_OBJECT_new_null();
-	/* OBJ_nid2obj gives static objects, which freeing leaves alone. */
-	ok = usages &&
-	     (!request->server_auth ||
-		     sk_ASN1_OBJECT_push(usages, OBJ_nid2obj(NID_server_auth)) > 0) &&
-	     (!request->client_auth ||
-		     sk_ASN1_OBJECT_push(usages, OBJ_nid2obj(NID_client_auth)) > 0);
-	ok = ok ? add_ext(x509, NID_ext_key_usage, usages, false, err) : no_memory(err);
-	EXTENDED_KEY_USAGE_free(usages);
-	return ok;
-}
-
-static bool add_name(GENERAL_NAMES *names, int type, struct bytes value, struct err *err)
-{
-	GENERAL_NAME *name = GENERAL_NAME_new();
-	ASN1_STRING *string = type == GEN_IPADD ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
-
-	if (!name || !string || ASN1_STRING_set(string, value.data, (int)value.len) != 1 ||
-		sk_GENERAL_NAME_push(names, name) <= 0) {
-		GENERAL_NAME_free(name);
-		ASN1_STRING_free(string);
-		return no_memory(err);
-	}
-	GENERAL_NAME_set0_value(name, type, string);
-	return true;
+		return;
+	if (request->server_auth)
+		der_put(&usages, DER_OID, BYTES_LIT(OID_SERVER_AUTH));
+	if (request->client_auth)
+		der_put(&usages, DER_OID, BYTES_LIT(OID_CLIENT_AUTH));
+	put_whole(&sequence, DER_SEQUENCE, &usages);
+	put_extension(out, BYTES_LIT(OID_EXT_KEY_USAGE), false, buf_bytes(&sequence));
+	out->failed = out->failed || sequence.failed;
 }
 
 static bool printable(struct bytes in, size_t max)
@@ -162,110 +200,94 @@ static bool printable(struct bytes in, size_t max)
 	return in.len > 0 && in.len <= max;
 }
 
-static bool add_host(GENERAL_NAMES *names, const char *host, struct err *err)
+static bool put_host(struct buf *names, const char *host, struct err *err)
 {
 	OWNED(octets_free) ASN1_OCTET_STRING *address = a2i_IPADDRESS(host);
 
 	openssl_forget();
-	if (address)
-		return add_name(names, GEN_IPADD,
+	if (address) {
+		der_put(names, TAG_NAME_ADDRESS,
 			bytes_of(ASN1_STRING_get0_data(address),
-				(size_t)ASN1_STRING_length(address)),
-			err);
+				(size_t)ASN1_STRING_length(address)));
+		return true;
+	}
 	if (!printable(bytes_str(host), DNS_NAME_MAX))
 		return err_set(
 			err, ERR_USAGE, "certificate: host name \"%s\"", ESC(bytes_str(host)));
-	return add_name(names, GEN_DNS, bytes_str(host), err);
-}
-
-static bool add_alt_names(X509 *x509, const struct cert_request *request, struct err *err)
-{
-	OWNED(names_free) GENERAL_NAMES *names = GENERAL_NAMES_new();
-
-	if (!names)
-		return no_memory(err);
-	if (request->uri && !printable(bytes_str(request->uri), X509_URI_MAX))
-		return err_set(
-			err, ERR_USAGE, "certificate: URI \"%s\"", ESC(bytes_str(request->uri)));
-	if (request->uri && !add_name(names, GEN_URI, bytes_str(request->uri), err))
-		return false;
-	for (const char *const *host = request->dns; host && *host; host++)
-		if (!add_host(names, *host, err))
-			return false;
-	if (sk_GENERAL_NAME_num(names) == 0)
-		return true;
-	/* RFC 5280 section 4.2.1.6: critical where the subject is empty. */
-	return add_ext(x509, NID_subject_alt_name, names, !request->common_name, err);
-}
-
-/* Identifiers are only hints for building chains: the first octets of our name of the key. */
-static bool add_identifiers(X509 *x509, const struct key *subject, const struct cert *issuer,
-	const struct key *issuer_key, struct err *err)
-{
-	const ASN1_OCTET_STRING *theirs = issuer ? X509_get0_subject_key_id(issuer->x509) : NULL;
-	OWNED(octets_free) ASN1_OCTET_STRING *own = ASN1_OCTET_STRING_new();
-	AUTHORITY_KEYID *authority = AUTHORITY_KEYID_new();
-	bool ok = own && authority &&
-		  ASN1_OCTET_STRING_set(own, key_id(subject), KEY_IDENTIFIER_LEN) == 1;
-
-	if (ok)
-		authority->keyid = theirs ? ASN1_OCTET_STRING_dup(theirs) : ASN1_OCTET_STRING_new();
-	ok = ok && authority->keyid &&
-	     (theirs || ASN1_OCTET_STRING_set(
-				authority->keyid, key_id(issuer_key), KEY_IDENTIFIER_LEN));
-	ok = ok ? add_ext(x509, NID_subject_key_identifier, own, false, err) &&
-			     add_ext(x509, NID_authority_key_identifier, authority, false, err)
-		: no_memory(err);
-	AUTHORITY_KEYID_free(authority);
-	return ok;
-}
-
-static bool add_own(X509 *x509, const char *oid, struct bytes value, struct err *err)
-{
-	OWNED(object_free) ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
-	OWNED(octets_free) ASN1_OCTET_STRING *octets = ASN1_OCTET_STRING_new();
-	X509_EXTENSION *extension = NULL;
-	bool ok;
-
-	if (!object)
-		return openssl_fail(err, ERR_USAGE, oid);
-	ok = octets && ASN1_OCTET_STRING_set(octets, value.data, (int)value.len) == 1 &&
-	     (extension = X509_EXTENSION_create_by_OBJ(NULL, object, 0, octets)) &&
-	     X509_add_ext(x509, extension, -1) == 1;
-	X509_EXTENSION_free(extension);
-	return ok || no_memory(err);
-}
-
-static bool add_extensions(X509 *x509, const struct cert_request *request,
-	const struct cert *issuer, const struct key *issuer_key, struct err *err)
-{
-	if (request->extension_count > ARRAY_LEN(request->extensions))
-		return err_set(err, ERR_USAGE, "certificate: too many extensions");
-	if (!add_constraints(x509, request->ca, err) || !add_key_usage(x509, request->ca, err) ||
-		!add_ext_key_usage(x509, request, err) || !add_alt_names(x509, request, err) ||
-		!add_identifiers(x509, request->subject, issuer, issuer_key, err))
-		return false;
-	for (size_t i = 0; i < request->extension_count; i++)
-		if (!add_own(x509, request->extensions[i].oid, request->extensions[i].value, err))
-			return false;
+	der_put(names, TAG_NAME_DNS, bytes_str(host));
 	return true;
 }
 
-static bool sign(X509 *x509, struct key *key, struct err *err)
+static bool put_alt_names(struct buf *out, const struct cert_request *request, struct err *err)
 {
-	OWNED(md_ctx_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok;
+	OWNED(buf_release) struct buf names = {0}, sequence = {0};
 
-	if (!ctx)
-		return no_memory(err);
-	key_home_lock(key->home);
-	ok = key_sign_init(key, key_default_scheme(key), key_default_digest(key), ctx, err);
-	if (ok && X509_sign_ctx(x509, ctx) <= 0)
-		ok = openssl_fail(err, key->home ? ERR_TPM : ERR_CRYPTO, "certificate: signing");
-	EVP_MD_CTX_free(TAKE(ctx));
-	key_home_unlock(key->home);
-	return ok;
+	if (request->uri && !printable(bytes_str(request->uri), X509_URI_MAX))
+		return err_set(
+			err, ERR_USAGE, "certificate: URI \"%s\"", ESC(bytes_str(request->uri)));
+	if (request->uri)
+		der_put(&names, TAG_NAME_URI, bytes_str(request->uri));
+	for (const char *const *host = request->dns; host && *host; host++)
+		if (!put_host(&names, *host, err))
+			return false;
+	if (names.len == 0)
+		return buf_ok(&names, err);
+	put_whole(&sequence, DER_SEQUENCE, &names);
+	/* RFC 5280 section 4.2.1.6: critical where the subject is empty. */
+	put_extension(out, BYTES_LIT(OID_ALT_NAME), !request->common_name, buf_bytes(&sequence));
+	return buf_ok(&sequence, err);
 }
+
+/* Identifiers are only hints for building chains: the first octets of our name of the key. */
+static void put_identifiers(struct buf *out, const struct key *subject, const struct cert *issuer,
+	const struct key *issuer_key)
+{
+	OWNED(buf_release) struct buf own = {0}, identifier = {0}, authority = {0};
+	const ASN1_OCTET_STRING *theirs = issuer ? X509_get0_subject_key_id(issuer->x509) : NULL;
+	struct bytes of_issuer =
+		theirs ? bytes_of(ASN1_STRING_get0_data(theirs), (size_t)ASN1_STRING_length(theirs))
+		       : bytes_of(key_id(issuer_key), KEY_IDENTIFIER_LEN);
+
+	der_put(&own, DER_OCTET_STRING, bytes_of(key_id(subject), KEY_IDENTIFIER_LEN));
+	der_put(&identifier, TAG_KEY_IDENTIFIER, of_issuer);
+	put_whole(&authority, DER_SEQUENCE, &identifier);
+	put_extension(out, BYTES_LIT(OID_SUBJECT_KEY), false, buf_bytes(&own));
+	put_extension(out, BYTES_LIT(OID_AUTHORITY_KEY), false, buf_bytes(&authority));
+	out->failed = out->failed || own.failed || authority.failed;
+}
+
+static bool put_own(struct buf *out, const char *oid, struct bytes value, struct err *err)
+{
+	uint8_t content[OID_LEN_MAX];
+	int len = a2d_ASN1_OBJECT(content, sizeof(content), oid, -1);
+
+	if (len <= 0)
+		return openssl_fail(err, ERR_USAGE, oid);
+	put_extension(out, bytes_of(content, (size_t)len), false, value);
+	return true;
+}
+
+static bool put_extensions(struct buf *out, const struct cert_request *request,
+	const struct cert *issuer, const struct key *issuer_key, struct err *err)
+{
+	OWNED(buf_release) struct buf list = {0}, sequence = {0};
+
+	if (request->extension_count > ARRAY_LEN(request->extensions))
+		return err_set(err, ERR_USAGE, "certificate: too many extensions");
+	put_constraints(&list, request->ca);
+	put_ext_key_usage(&list, request);
+	if (!put_alt_names(&list, request, err))
+		return false;
+	put_identifiers(&list, request->subject, issuer, issuer_key);
+	for (size_t i = 0; i < request->extension_count; i++)
+		if (!put_own(&list, request->extensions[i].oid, request->extensions[i].value, err))
+			return false;
+	put_whole(&sequence, DER_SEQUENCE, &list);
+	put_whole(out, TAG_EXTENSIONS, &sequence);
+	return true;
+}
+
+/* ---- the whole ---- */
 
 static bool check_issuer(const struct cert_request *request, const struct cert *issuer,
 	const struct key *issuer_key, struct err *err)
@@ -279,59 +301,42 @@ static bool check_issuer(const struct cert_request *request, const struct cert *
 	return cert_is_ca(issuer) || err_set(err, ERR_USAGE, "certificate: the issuer is no CA");
 }
 
-/* OpenSSL 3.0 encodes a key that is set and decodes it again, at the price of ten signatures. For the
- * curves the point that our SPKI ends in is put where it belongs. */
-static bool set_key(X509 *x509, const struct key *key)
+static bool put_tbs(struct buf *out, const struct cert_request *request, const struct cert *issuer,
+	const struct key *issuer_key, struct err *err)
 {
-	static const struct {
-		enum key_type type;
-		int curve;
-	} curves[] = {
-		{KEY_EC_P256, NID_X9_62_prime256v1},
-		{KEY_EC_P384, NID_secp384r1},
-		{KEY_EC_P521, NID_secp521r1},
-	};
-	size_t len = 1 + 2 * key->kind->field_len;
+	OWNED(buf_release) struct buf body = {0};
 
-	for (size_t i = 0; i < ARRAY_LEN(curves); i++) {
-		uint8_t *point;
-
-		if (key->kind->type != curves[i].type || key->spki.len < len)
-			continue;
-		point = OPENSSL_memdup(key->spki.data + key->spki.len - len, len);
-		if (point && X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(x509),
-				     OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT,
-				     OBJ_nid2obj(curves[i].curve), point, (int)len) == 1)
-			return true;
-		OPENSSL_free(point);
+	buf_put(&body, BYTES_LIT("\xa0\x03\x02\x01\x02")); /* version 3 */
+	if (!put_serial(&body, request->serial, err) || !put_algorithm(&body, issuer_key, err) ||
+		!put_issuer(&body, request, issuer, err) || !put_validity(&body, request, err) ||
+		!put_subject(&body, request, err))
 		return false;
-	}
-	return X509_set_pubkey(x509, key->public) == 1;
+	buf_put(&body, key_spki(request->subject));
+	if (!put_extensions(&body, request, issuer, issuer_key, err))
+		return false;
+	put_whole(out, DER_SEQUENCE, &body);
+	return buf_ok(out, err);
 }
 
 bool cert_issue_der(const struct cert_request *request, const struct cert *issuer,
 	struct key *issuer_key, struct buf *out, struct err *err)
 {
-	OWNED(x509_free) X509 *x509 = NULL;
-	uint8_t *der = NULL;
-	int len;
+	OWNED(buf_release) struct buf body = {0}, bits = {0}, whole = {0};
 
-	if (!check_issuer(request, issuer, issuer_key, err))
+	if (!check_issuer(request, issuer, issuer_key, err) ||
+		!put_tbs(&body, request, issuer, issuer_key, err))
 		return false;
-	x509 = X509_new();
-	if (!x509 || X509_set_version(x509, X509_VERSION_3) != 1 ||
-		!set_key(x509, request->subject))
-		return no_memory(err);
-	if (!set_serial(x509, request->serial, err) || !set_names(x509, request, issuer, err) ||
-		!set_validity(x509, request, err) ||
-		!add_extensions(x509, request, issuer, issuer_key, err) ||
-		!sign(x509, issuer_key, err))
+	buf_put_u8(&bits, 0); /* no unused bits */
+	if (!key_sign(issuer_key, key_default_scheme(issuer_key), key_default_digest(issuer_key),
+		    buf_bytes(&body), &bits, err))
+		return err_wrap(err, "certificate");
+	if (!put_algorithm(&body, issuer_key, err))
 		return false;
-	len = i2d_X509(x509, &der);
-	if (len <= 0)
-		return no_memory(err);
-	buf_put(out, bytes_of(der, (size_t)len));
-	OPENSSL_free(der);
+	put_whole(&body, DER_BIT_STRING, &bits);
+	put_whole(&whole, DER_SEQUENCE, &body);
+	if (!buf_ok(&whole, err))
+		return false;
+	buf_put(out, buf_bytes(&whole));
 	return buf_ok(out, err);
 }
 

@@ -6,7 +6,7 @@
 #include "crypto/algorithms.h"
 #include "crypto/openssl_error.h"
 
-enum { GCM_NONCE = 12, GCM_TAG = 16, AES_BLOCK = 16 };
+enum { GCM_NONCE = 12, GCM_TAG = 16, AES_BLOCK = 16, WRAP_HALF = 8, WRAP_ROUNDS = 6 };
 
 static void cipher_ctx_free(EVP_CIPHER_CTX **ctx)
 {
@@ -133,47 +133,64 @@ bool aes_gcm_open(
 	return buf_ok(out, err);
 }
 
-static EVP_CIPHER_CTX *wrap_start(
-	bool encrypt, const uint8_t wrapping[AES_KEY_LEN], struct err *err)
+/* One step of RFC 3394, 2.2.1: the register and a block of the key go through AES, and the count goes
+ * into the register. */
+static bool wrap_step(EVP_CIPHER_CTX *ctx, uint8_t a[WRAP_HALF], uint8_t *r, uint8_t count)
 {
-	const struct algorithms *algorithms = algorithms_get(err);
-	OWNED(cipher_ctx_free) EVP_CIPHER_CTX *ctx = NULL;
+	uint8_t in[AES_BLOCK], out[AES_BLOCK];
+	int len = 0;
 
-	if (!algorithms)
-		return NULL;
-	openssl_begin();
-	ctx = EVP_CIPHER_CTX_new();
-	if (ctx)
-		EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-	if (!ctx || EVP_CipherInit_ex2(
-			    ctx, algorithms->aes_256_wrap, wrapping, NULL, encrypt, NULL) != 1) {
-		openssl_fail(err, ERR_CRYPTO, "AES key wrap");
-		return NULL;
-	}
-	return TAKE(ctx);
+	memcpy(in, a, WRAP_HALF);
+	memcpy(in + WRAP_HALF, r, WRAP_HALF);
+	bool ok = EVP_EncryptUpdate(ctx, out, &len, in, AES_BLOCK) == 1 && len == AES_BLOCK;
+	memcpy(a, out, WRAP_HALF);
+	a[WRAP_HALF - 1] ^= count;
+	memcpy(r, out + WRAP_HALF, WRAP_HALF);
+	secret_wipe(in, sizeof(in));
+	return ok;
 }
 
+/* By single blocks: OpenSSL 3.0 makes its own key wrap without the processor's AES, and every sealed
+ * object pays for it. The other direction is OpenSSL's. */
 bool aes_key_wrap(const uint8_t wrapping[AES_KEY_LEN], const uint8_t key[AES_KEY_LEN],
 	uint8_t out[AES_WRAPPED_LEN], struct err *err)
 {
-	OWNED(cipher_ctx_free) EVP_CIPHER_CTX *ctx = wrap_start(true, wrapping, err);
-	int len = 0;
+	const struct algorithms *algorithms = algorithms_get(err);
+	OWNED(cipher_ctx_free) EVP_CIPHER_CTX *ctx = NULL;
+	uint8_t count = 0;
 
-	if (!ctx)
+	if (!algorithms)
 		return false;
-	if (EVP_CipherUpdate(ctx, out, &len, key, AES_KEY_LEN) != 1 || len != AES_WRAPPED_LEN)
-		return openssl_fail(err, ERR_CRYPTO, "AES key wrap");
-	return true;
+	ctx = EVP_CIPHER_CTX_new();
+	bool ok = ctx &&
+		  EVP_EncryptInit_ex2(ctx, algorithms->aes_256_ecb, wrapping, NULL, NULL) == 1 &&
+		  EVP_CIPHER_CTX_set_padding(ctx, 0) == 1;
+	memset(out, 0xa6, WRAP_HALF);
+	memcpy(out + WRAP_HALF, key, AES_KEY_LEN);
+	for (unsigned round = 0; round < WRAP_ROUNDS && ok; round++)
+		for (size_t at = WRAP_HALF; at < AES_WRAPPED_LEN && ok; at += WRAP_HALF)
+			ok = wrap_step(ctx, out, out + at, ++count);
+	if (ok)
+		return true;
+	secret_wipe(out, AES_WRAPPED_LEN);
+	return openssl_fail(err, ERR_CRYPTO, "AES key wrap");
 }
 
 bool aes_key_unwrap(const uint8_t wrapping[AES_KEY_LEN], const uint8_t wrapped[AES_WRAPPED_LEN],
 	uint8_t out[AES_KEY_LEN], struct err *err)
 {
-	OWNED(cipher_ctx_free) EVP_CIPHER_CTX *ctx = wrap_start(false, wrapping, err);
+	const struct algorithms *algorithms = algorithms_get(err);
+	OWNED(cipher_ctx_free) EVP_CIPHER_CTX *ctx = NULL;
 	int len = 0;
 
-	if (!ctx)
+	if (!algorithms)
 		return false;
+	openssl_begin();
+	ctx = EVP_CIPHER_CTX_new();
+	if (ctx)
+		EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	if (!ctx || EVP_DecryptInit_ex2(ctx, algorithms->aes_256_wrap, wrapping, NULL, NULL) != 1)
+		return openssl_fail(err, ERR_CRYPTO, "AES key wrap");
 	if (EVP_CipherUpdate(ctx, out, &len, wrapped, AES_WRAPPED_LEN) == 1 && len == AES_KEY_LEN)
 		return true;
 	secret_wipe(out, AES_KEY_LEN);

@@ -96,11 +96,18 @@ bool dsse_parse(struct bytes json, struct dsse **ret, struct err *err)
 	return dsse_from_json(root, ret, err);
 }
 
+struct dsse *dsse_ref(struct dsse *dsse)
+{
+	if (dsse)
+		atomic_fetch_add_explicit(&dsse->others, 1, memory_order_relaxed);
+	return dsse;
+}
+
 void dsse_free(struct dsse **dsse)
 {
 	struct dsse *gone = TAKE(*dsse);
 
-	if (!gone)
+	if (!gone || atomic_fetch_sub_explicit(&gone->others, 1, memory_order_acq_rel) != 0)
 		return;
 	/* Not up to count: a signature that broke off while it was read counts no more, but holds
 	 * memory. */
@@ -121,7 +128,7 @@ static int verify_as(const struct key *key, enum signature_scheme scheme, struct
 {
 	struct err why = {0};
 
-	if (key_verify(key, scheme, key_default_digest(key), message, signature, &why))
+	if (key_verify_remembered(key, scheme, key_default_digest(key), message, signature, &why))
 		return 1;
 	if (why.code == ERR_MISMATCH || why.code == ERR_FORMAT)
 		return 0;

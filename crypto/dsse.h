@@ -10,11 +10,14 @@
 #include "base/json.h"
 #include "crypto/key.h"
 
+#include <stdatomic.h>
+
 #define DSSE_SIGNATURES_MAX 64
 #define DSSE_PAYLOAD_MAX    (4u << 20)
 #define DSSE_INTOTO_TYPE    "application/vnd.in-toto+json"
 
 struct dsse {
+	atomic_uint others; /* who hold it beside the first */
 	char payload_type[128];
 	struct buf payload;
 	size_t count;
@@ -29,6 +32,8 @@ struct dsse {
 must_use bool dsse_parse(struct bytes json, struct dsse **ret, struct err *err);
 /* The same of an envelope that stands inside a larger document. */
 must_use bool dsse_from_json(const json_t *root, struct dsse **ret, struct err *err);
+/* Shared from now on: freed by each holder, changed by none. */
+struct dsse *dsse_ref(struct dsse *dsse);
 void dsse_free(struct dsse **dsse);
 /* Which of the keys verify at least one signature: bit i of *ret_mask for keys[i], n <= 64. ECDSA
  * signatures are DER or raw r||s (both occur); hash by the key's default. Never an error for a

@@ -72,6 +72,10 @@ must_use bool key_sign(struct key *key, enum signature_scheme scheme, enum diges
  * failed, ERR_FORMAT for a scheme or size that does not fit the key. */
 must_use bool key_verify(const struct key *key, enum signature_scheme scheme, enum digest_alg alg,
 	struct bytes message, struct bytes signature, struct err *err);
+/* The same, and the key remembers a few hundred answers: for signatures that are asked about again and again, by keys that
+ * stay. */
+must_use bool key_verify_remembered(const struct key *key, enum signature_scheme scheme,
+	enum digest_alg alg, struct bytes message, struct bytes signature, struct err *err);
 /* The same for a digest made elsewhere, as wide as alg: files that are signed by their digest. RSA
  * PKCS#1 and ECDSA (DER) only. */
 must_use bool key_verify_digest(const struct key *key, enum signature_scheme scheme,

@@ -21,6 +21,8 @@ struct key_contexts {
 	_Atomic(EVP_MD_CTX *) slots[2][DIGEST_SLOTS];
 };
 
+struct key_memo;
+
 struct key {
 	atomic_uint refs;
 	const struct key_kind *kind;
@@ -29,6 +31,7 @@ struct key {
 	struct key_home
 		*home; /* where a key of another provider lives; NULL: OpenSSL's default provider */
 	struct key_contexts *verifying, *signing;
+	_Atomic(struct key_memo *) memo; /* key_memo.c; NULL: nothing was to be remembered yet */
 	struct buf spki;
 	uint8_t id[SHA256_LEN];
 };
@@ -39,6 +42,9 @@ must_use bool key_from_parts(const struct key_parts *parts, struct key **ret, st
  * NULL: default. */
 must_use bool key_from_private(
 	EVP_PKEY *private, struct key_home *home, struct key **ret, struct err *err);
+void key_memo_free(struct key_memo *memo); /* NULL is fine */
+/* False, with what key_verify says of a signature that does not verify. */
+bool key_mismatch(const struct key *key, struct err *err);
 /* Prepares a context for signing with this key wherever it lives, for X509_sign_ctx and the like.
  */
 must_use bool key_sign_init(struct key *key, enum signature_scheme scheme, enum digest_alg alg,

@@ -247,6 +247,12 @@ static bool wire_form(const struct key *key, enum signature_scheme scheme, struc
 	return true;
 }
 
+bool key_mismatch(const struct key *key, struct err *err)
+{
+	return err_set(
+		err, ERR_MISMATCH, "signature: does not verify with this %s key", key->kind->name);
+}
+
 bool key_verify(const struct key *key, enum signature_scheme scheme, enum digest_alg alg,
 	struct bytes message, struct bytes signature, struct err *err)
 {
@@ -271,8 +277,7 @@ bool key_verify(const struct key *key, enum signature_scheme scheme, enum digest
 		return openssl_fail(err, ERR_CRYPTO, "verifying");
 	if (!openssl_answer(err, "verifying"))
 		return false;
-	return err_set(
-		err, ERR_MISMATCH, "signature: does not verify with this %s key", key->kind->name);
+	return key_mismatch(key, err);
 }
 
 static bool set_digest(
@@ -313,6 +318,5 @@ bool key_verify_digest(const struct key *key, enum signature_scheme scheme, enum
 		return true;
 	if (!openssl_answer(err, "verifying"))
 		return false;
-	return err_set(
-		err, ERR_MISMATCH, "signature: does not verify with this %s key", key->kind->name);
+	return key_mismatch(key, err);
 }

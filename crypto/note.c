@@ -171,6 +171,16 @@ static bool split(struct bytes note, struct bytes *text, struct bytes *lines, st
 	return err_set(err, ERR_FORMAT, "note: no signatures behind an empty line");
 }
 
+bool note_text(struct bytes note, struct bytes *ret_text, struct err *err)
+{
+	struct bytes text, lines;
+
+	if (!split(note, &text, &lines, err))
+		return false;
+	*ret_text = text;
+	return true;
+}
+
 /* "— name base64(id || signature)". */
 static bool read_signature(struct bytes line, struct bytes *name, struct buf *blob, struct err *err)
 {

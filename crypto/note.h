@@ -38,6 +38,8 @@ must_use bool note_names(
  * most NOTE_SIGNATURES_MAX keys; nothing is verified. */
 must_use bool note_reduce(struct bytes note, const struct note_key *const *keys, size_t count,
 	struct buf *out, struct err *err);
+/* The text, borrowed from the note, its last newline included; nothing is verified. */
+must_use bool note_text(struct bytes note, struct bytes *ret_text, struct err *err);
 /* The text that this key signed, borrowed from the note, its last newline included. Signatures by
  * others are ignored. ERR_MISMATCH: none by this key, or one that does not verify; ERR_FORMAT: not a
  * note; ERR_LIMIT. */

@@ -148,7 +148,7 @@ struct cert_request {
 	} extensions[4]; /* non-critical, value = DER (here: OCTET STRING content) */
 	size_t extension_count;
 };
-/* Self-signed when issuer is NULL. Signs through X509_sign_ctx, so provider keys (TPM) work. */
+/* Self-signed when issuer is NULL. The issuer's key signs wherever it lives (a TPM). */
 must_use bool cert_issue(const struct cert_request *request, const struct cert *issuer,
 	struct key *issuer_key, struct cert **ret, struct err *err);
 /* The same, appended as DER and not parsed again: for an issuer that only hands it on. */

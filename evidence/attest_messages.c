@@ -122,6 +122,23 @@ static bool counts_ok(const struct attest_result *m, struct err *err)
 		       m->bundle_count, CREDENTIAL_CERTS_MAX, "attest-result: bundle", err);
 }
 
+static void put_optional(struct cbor_writer *w, int64_t key, uint64_t value)
+{
+	if (value > 0)
+		message_put_uint(w, key, value);
+}
+
+/* A negative one becomes a number that the decoder refuses. */
+static unsigned count_optional(const struct attest_result *m)
+{
+	unsigned n = m->thaw;
+
+	n += m->lease != 0;
+	n += m->on_lease_end != 0;
+	n += m->on_refusal != 0;
+	return n;
+}
+
 bool attest_result_encode(const struct attest_result *m, struct buf *out, struct err *err)
 {
 	struct message message = message_begin(out);
@@ -130,7 +147,7 @@ bool attest_result_encode(const struct attest_result *m, struct buf *out, struct
 
 	if (!counts_ok(m, err))
 		return false;
-	cbor_put_map(w, 9u + next + m->report_end);
+	cbor_put_map(w, 9u + next + m->report_end + count_optional(m));
 	cbor_put_int(w, 1);
 	cbor_put_bool(w, m->trusted);
 	cbor_put_int(w, 2);
@@ -155,6 +172,13 @@ bool attest_result_encode(const struct attest_result *m, struct buf *out, struct
 		cbor_put_int(w, 11);
 		cbor_put_bool(w, true);
 	}
+	put_optional(w, 12, (uint64_t)m->lease);
+	put_optional(w, 13, (uint64_t)m->on_lease_end);
+	put_optional(w, 14, (uint64_t)m->on_refusal);
+	if (m->thaw) {
+		cbor_put_int(w, 15);
+		cbor_put_bool(w, true);
+	}
 	return message_finish(&message, attest_result_acceptable, err);
 }
 
@@ -171,22 +195,39 @@ static void refusal_check(struct cbor_item root, const struct attest_result *m)
 		cbor_fail(root, "next", "a renewal in a refusal");
 	if (m->report_end)
 		cbor_fail(root, "report_end", "set in a refusal");
+	if (m->lease || m->on_lease_end)
+		cbor_fail(root, "lease", "set in a refusal");
+	if (m->thaw)
+		cbor_fail(root, "thaw", "set in a refusal");
 }
 
-static bool report_end_read(struct cbor_item root)
+static bool flag_read(struct cbor_item root, int64_t key, const char *field)
 {
-	struct cbor_item item = cbor_key_optional(root, 11);
+	struct cbor_item item = cbor_key_optional(root, key);
 
 	if (item.kind == CBOR_ABSENT)
 		return false;
-	if (!cbor_bool(item, "report_end"))
-		cbor_fail(item, "report_end", "false is said by leaving it out");
+	if (!cbor_bool(item, field))
+		cbor_fail(item, field, "false is said by leaving it out");
 	return true;
+}
+
+static uint64_t number_read(struct cbor_item root, int64_t key, uint64_t max, const char *field)
+{
+	struct cbor_item item = cbor_key_optional(root, key);
+	uint64_t value;
+
+	if (item.kind == CBOR_ABSENT)
+		return 0;
+	value = cbor_uint(item, max, field);
+	if (value == 0)
+		cbor_fail(item, field, "0 is said by leaving it out");
+	return value;
 }
 
 bool attest_result_decode(struct bytes in, struct attest_result *ret, struct err *err)
 {
-	static const int64_t keys[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+	static const int64_t keys[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 	struct attest_result m = {0};
 	struct cbor_doc doc;
 	struct cbor_item root, next;
@@ -210,7 +251,11 @@ bool attest_result_decode(struct bytes in, struct attest_result *ret, struct err
 	if (next.kind != CBOR_ABSENT)
 		challenge_offer_read(next, &m.next);
 	m.again = cbor_bool(cbor_key(root, 10, "again"), "again");
-	m.report_end = report_end_read(root);
+	m.report_end = flag_read(root, 11, "report_end");
+	m.lease = (int64_t)number_read(root, 12, LEASE_MAX, "lease");
+	m.on_lease_end = (enum end_action)number_read(root, 13, END_ACTIONS - 1, "on_lease_end");
+	m.on_refusal = (enum end_action)number_read(root, 14, END_ACTIONS - 1, "on_refusal");
+	m.thaw = flag_read(root, 15, "thaw");
 	refusal_check(root, &m);
 	if (!cbor_close(&doc, err))
 		return false;

@@ -46,6 +46,17 @@ static const char *const PROTECTIONS[] = {
 	[KEY_TPM] = "tpm",
 };
 
+static const char *const END_ACTION_NAMES[END_ACTIONS] = {
+	[END_CONTINUE] = "continue",
+	[END_FREEZE] = "freeze",
+	[END_STOP] = "stop",
+};
+
+const char *end_action_name(enum end_action action)
+{
+	return (size_t)action < ARRAY_LEN(END_ACTION_NAMES) ? END_ACTION_NAMES[action] : "unknown";
+}
+
 const char *purpose_name(enum purpose purpose)
 {
 	return (size_t)purpose < ARRAY_LEN(PURPOSES) ? PURPOSES[purpose] : "unknown";

@@ -43,19 +43,6 @@ static bool evidence_acceptable(struct bytes encoded, struct err *err)
 	return evidence_decode(encoded, &evidence, err);
 }
 
-static void pcrs_put(struct cbor_writer *w, const struct pcr_bank *bank)
-{
-	size_t len = digest_alg_len(bank->alg);
-
-	cbor_put_int(w, KEY_BANK);
-	cbor_put_uint(w, bank->alg);
-	cbor_put_int(w, KEY_PCRS);
-	cbor_put_map(w, (size_t)__builtin_popcount(bank->present & ((1u << TPM_PCRS) - 1)));
-	for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++)
-		if (bank->present & 1u << pcr)
-			message_put_bytes(w, pcr, bytes_of(bank->values[pcr], len));
-}
-
 static bool certification_absent(const struct key_certification *c)
 {
 	return c->public_area.len == 0 && c->message.len == 0 && c->signature.len == 0;
@@ -71,7 +58,7 @@ bool evidence_encode(const struct evidence *e, struct buf *out, struct err *err)
 	message_put_bytes(&m.w, KEY_CLAIMS, e->claims);
 	message_put_bytes(&m.w, KEY_MESSAGE, e->message);
 	message_put_bytes(&m.w, KEY_SIGNATURE, e->signature);
-	pcrs_put(&m.w, &e->pcrs);
+	message_put_pcrs(&m.w, KEY_BANK, KEY_PCRS, &e->pcrs);
 	message_put_bytes(&m.w, KEY_RUNTIME_LOG, e->runtime_log);
 	message_put_bytes(&m.w, KEY_FIRMWARE_LOG, e->firmware_log);
 	message_put_bytes(&m.w, KEY_IMA_LOG, e->ima_log);
@@ -85,25 +72,6 @@ bool evidence_encode(const struct evidence *e, struct buf *out, struct err *err)
 	message_put_bytes(&m.w, KEY_POSSESSION, e->possession);
 	message_put_bytes(&m.w, KEY_SYSTEMD_LOG, e->systemd_log);
 	return message_finish(&m, evidence_acceptable, err);
-}
-
-static void pcrs_read(struct cbor_item root, struct pcr_bank *ret)
-{
-	struct cbor_item alg = cbor_key(root, KEY_BANK, "bank");
-	struct cbor_item values = cbor_key(root, KEY_PCRS, "pcrs");
-	size_t count;
-
-	ret->alg = (enum digest_alg)cbor_uint(alg, UINT16_MAX, "bank");
-	if (ret->alg != DIGEST_SHA256 && ret->alg != DIGEST_SHA384)
-		cbor_fail(alg, "bank", "neither SHA-256 nor SHA-384");
-	count = cbor_map(values, TPM_PCRS, "pcrs");
-	for (size_t i = 0; i < count; i++) {
-		uint64_t pcr = cbor_uint(cbor_map_key_at(values, i, "pcr"), TPM_PCRS - 1, "pcr");
-
-		cbor_copy(cbor_map_value_at(values, i, "pcr value"), ret->values[pcr],
-			digest_alg_len(ret->alg), "pcr value");
-		ret->present |= 1u << pcr;
-	}
 }
 
 static void certification_read(struct cbor_item item, struct key_certification *ret)
@@ -136,7 +104,7 @@ bool evidence_decode(struct bytes in, struct evidence *ret, struct err *err)
 		cbor_bytes(cbor_key(root, KEY_MESSAGE, "message"), 1, TPM_ATTEST_MAX, "message");
 	e.signature = cbor_bytes(
 		cbor_key(root, KEY_SIGNATURE, "signature"), 1, TPM_SIGNATURE_MAX, "signature");
-	pcrs_read(root, &e.pcrs);
+	message_pcrs(root, KEY_BANK, KEY_PCRS, &e.pcrs);
 	e.runtime_log = cbor_bytes(
 		cbor_key(root, KEY_RUNTIME_LOG, "runtime_log"), 0, RUNTIME_LOG_MAX, "runtime_log");
 	e.firmware_log = cbor_bytes(cbor_key(root, KEY_FIRMWARE_LOG, "firmware_log"), 0,

@@ -25,6 +25,7 @@
 #define EK_CERTS_MAX         8u
 #define CREDENTIAL_CERTS_MAX 8u
 #define JOIN_TOKEN_MAX       128u
+#define LEASE_MAX            (366 * 86400) /* seconds */
 #define VERDICT_TEXT_MAX     (1u << 20)
 #define VERIFIER_ID_MAX      255u
 
@@ -32,6 +33,10 @@ enum purpose { PURPOSE_NONE = 0, PURPOSE_ENROLL = 1, PURPOSE_LAUNCH = 2, PURPOSE
 const char *purpose_name(enum purpose purpose);
 enum key_protection { KEY_PROTECTION_NONE = 0, KEY_SOFTWARE = 1, KEY_TPM = 2 };
 const char *key_protection_name(enum key_protection protection); /* "software", "tpm" */
+
+/* What a host does with the process of an instance that is no longer trusted; its credentials go in any case. */
+enum end_action { END_CONTINUE = 0, END_FREEZE, END_STOP, END_ACTIONS };
+const char *end_action_name(enum end_action action); /* "continue", "freeze", "stop" */
 
 /* What the quote's qualifyingData commits to: extraData = SHA-256(encoded claims). */
 struct claims {
@@ -159,6 +164,13 @@ struct attest_result {
 		     */
 	bool report_end; /* 11: evidence is wanted once more when the instance has ended; only when
 			  * trusted, and left out where it is false */
+	int64_t lease; /* 12: seconds from now for which the instance may run without being renewed;
+			* 0 and left out: until `expires`. Only when trusted */
+	enum end_action on_lease_end; /* 13: then; only when trusted, left out for END_CONTINUE */
+	enum end_action on_refusal; /* 14: when a renewal is refused: a later one when trusted, else
+				     * this one; left out for END_CONTINUE */
+	bool thaw; /* 15: an instance that was frozen at the end of its lease goes on; only when
+		    * trusted, and left out where it is false */
 };
 
 must_use bool enroll_begin_encode(const struct enroll_begin *m, struct buf *out, struct err *err);

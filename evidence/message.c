@@ -97,3 +97,36 @@ bool bytes_all_zero(struct bytes bytes)
 		any |= bytes.data[i];
 	return any == 0;
 }
+
+void message_put_pcrs(
+	struct cbor_writer *w, int64_t key_bank, int64_t key_pcrs, const struct pcr_bank *bank)
+{
+	size_t len = digest_alg_len(bank->alg);
+
+	cbor_put_int(w, key_bank);
+	cbor_put_uint(w, bank->alg);
+	cbor_put_int(w, key_pcrs);
+	cbor_put_map(w, (size_t)__builtin_popcount(bank->present & ((1u << TPM_PCRS) - 1)));
+	for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++)
+		if (bank->present & 1u << pcr)
+			message_put_bytes(w, pcr, bytes_of(bank->values[pcr], len));
+}
+
+void message_pcrs(struct cbor_item root, int64_t key_bank, int64_t key_pcrs, struct pcr_bank *ret)
+{
+	struct cbor_item alg = cbor_key(root, key_bank, "bank");
+	struct cbor_item values = cbor_key(root, key_pcrs, "pcrs");
+	size_t count;
+
+	ret->alg = (enum digest_alg)cbor_uint(alg, UINT16_MAX, "bank");
+	if (ret->alg != DIGEST_SHA256 && ret->alg != DIGEST_SHA384)
+		cbor_fail(alg, "bank", "neither SHA-256 nor SHA-384");
+	count = cbor_map(values, TPM_PCRS, "pcrs");
+	for (size_t i = 0; i < count; i++) {
+		uint64_t pcr = cbor_uint(cbor_map_key_at(values, i, "pcr"), TPM_PCRS - 1, "pcr");
+
+		cbor_copy(cbor_map_value_at(values, i, "pcr value"), ret->values[pcr],
+			digest_alg_len(ret->alg), "pcr value");
+		ret->present |= 1u << pcr;
+	}
+}

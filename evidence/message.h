@@ -4,6 +4,7 @@
 #define ASSAY_EVIDENCE_MESSAGE_H
 
 #include "base/cbor.h"
+#include "evidence/tpm.h"
 
 /* One message while it is written: where it began in the buffer, so that a failed one can be taken
  * back. */
@@ -37,6 +38,10 @@ size_t message_text_array(
 struct bytes message_name(struct cbor_item item, const char *field);
 /* An enumerator from 1 to max. */
 unsigned message_enum(struct cbor_item item, unsigned max, const char *field);
+/* One bank of PCR values: its algorithm, and {pcr: value}. Read: SHA-256 or SHA-384. */
+void message_put_pcrs(
+	struct cbor_writer *w, int64_t key_bank, int64_t key_pcrs, const struct pcr_bank *bank);
+void message_pcrs(struct cbor_item root, int64_t key_bank, int64_t key_pcrs, struct pcr_bank *ret);
 bool bytes_all_zero(struct bytes bytes);
 
 #endif

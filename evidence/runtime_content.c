@@ -243,8 +243,9 @@ bool runtime_launch_encode(
 
 	if (!launch_counts_ok(l, err))
 		return false;
-	begin(&m.w, 14u + (l->sandbox ? 1u : 0u) + (l->kernel.len > 0 ? 2u : 0u), RUNTIME_LAUNCH,
-		time);
+	begin(&m.w,
+		14u + (l->sandbox ? 1u : 0u) + (l->kernel.len > 0 ? 2u : 0u) + (l->kept ? 1u : 0u),
+		RUNTIME_LAUNCH, time);
 	message_put_bytes(&m.w, 2, BYTES_OF(l->instance));
 	put_text(&m.w, 3, l->workload);
 	message_put_bytes(&m.w, 4, BYTES_OF(l->release));
@@ -262,6 +263,12 @@ bool runtime_launch_encode(
 	if (l->kernel.len > 0) {
 		put_text(&m.w, 15, l->kernel);
 		message_put_bytes(&m.w, 16, l->kernel_command_line);
+	}
+	if (l->kept) {
+		const struct bytes parts[] = {BYTES_OF(l->kept_for), l->kept_key, l->kept_values};
+
+		cbor_put_int(&m.w, 17);
+		message_put_bytes_array(&m.w, parts, ARRAY_LEN(parts));
 	}
 	return message_finish(&m, content_acceptable, err);
 }
@@ -313,6 +320,21 @@ static void kernel_read(struct cbor_item root, struct runtime_launch *l)
 		RUNTIME_CMDLINE_MAX, "kernel command line");
 }
 
+static void kept_read(struct cbor_item root, struct runtime_launch *l)
+{
+	static const char *const field = "kept environment";
+	struct cbor_item kept = cbor_key_optional(root, 17);
+
+	l->kept = kept.kind != CBOR_ABSENT;
+	if (!l->kept)
+		return;
+	if (cbor_array(kept, 3, field) != 3)
+		cbor_fail(kept, field, "not three parts");
+	cbor_copy(cbor_at(kept, 0, field), l->kept_for, sizeof(l->kept_for), field);
+	l->kept_key = cbor_bytes(cbor_at(kept, 1, field), 1, RUNTIME_KEPT_KEY_MAX, field);
+	l->kept_values = cbor_bytes(cbor_at(kept, 2, field), 1, RUNTIME_KEPT_MAX, field);
+}
+
 static void launch_read(
 	struct cbor_item root, struct runtime_record *record, struct runtime_launch *l)
 {
@@ -332,6 +354,7 @@ static void launch_read(
 		ARRAY_LEN(l->descriptors), DESCRIPTOR_TEXT_MAX, l->descriptors, "descriptors");
 	sandbox_read(root, l);
 	kernel_read(root, l);
+	kept_read(root, l);
 }
 
 /* ---- exit ---- */
@@ -371,14 +394,15 @@ static const struct {
 } KINDS[] = {
 	[RUNTIME_BASELINE] = {7, baseline_read},
 	[RUNTIME_COMPONENT] = {12, component_read},
-	[RUNTIME_LAUNCH] = {17, launch_read},
+	[RUNTIME_LAUNCH] = {18, launch_read},
 	[RUNTIME_EXIT] = {5, exit_read},
 };
 
 bool runtime_content_read(struct bytes content, struct runtime_record *ret,
 	struct runtime_launch *launch, struct err *err)
 {
-	static const int64_t keys[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+	static const int64_t keys[] = {
+		0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17};
 	struct cbor_doc doc;
 	struct cbor_item root;
 

@@ -22,6 +22,8 @@
 #define RUNTIME_PATH_MAX       4096
 #define RUNTIME_KERNEL_MAX     128
 #define RUNTIME_CMDLINE_MAX    4096
+#define RUNTIME_KEPT_KEY_MAX   1024 /* a data key wrapped for an EC or RSA key */
+#define RUNTIME_KEPT_MAX       16412 /* KEPT_ENVIRONMENT_MAX, nonce and tag */
 
 enum runtime_kind {
 	RUNTIME_BASELINE = 1, /* first record of a boot */
@@ -97,6 +99,10 @@ struct runtime_launch {
 	/* As the host's own kernel says, and nobody proves: its release (text) and command line.
 	 * kernel empty: the record says nothing of either. */
 	struct bytes kernel, kernel_command_line;
+	/* The environment's values, for whoever holds a key (evidence/kept_environment.h). */
+	bool kept;
+	uint8_t kept_for[SHA256_LEN]; /* id of that key; zeros where none are kept */
+	struct bytes kept_key, kept_values;
 };
 struct runtime_baseline {
 	uint8_t boot_id[16];

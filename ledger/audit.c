@@ -99,6 +99,8 @@ static void conclude(struct audit_case *c)
 {
 	struct audit_report *report = c->report;
 
+	report->reproducible = report->reproducible && report->withheld == 0;
+	report->grounded = report->grounded && report->withheld == 0;
 	report->consistent = report->reproducible && report->step_count > 0;
 	for (size_t i = 0; i < report->step_count; i++)
 		if (report->steps[i].result == AUDIT_FAILED)
@@ -115,11 +117,21 @@ static bool run(struct audit_case *c, struct err *err)
 	if (!audit_record(c, &opened, err))
 		return false;
 	if (opened && (!audit_leaf(c, err) || !audit_checkpoint(c, err) || !audit_receipt(c, err) ||
-			      !audit_verdict(c, err) || !audit_earlier(c, err)))
+			      !audit_log_host(c, err) || !audit_verdict(c, err) ||
+			      !audit_earlier(c, err)))
 		return false;
+	audit_withheld_list(c);
 	audit_leaves_missing(c);
 	conclude(c);
 	return true;
+}
+
+bool audit_report_withheld(const struct audit_report *report)
+{
+	for (size_t i = 0; i < report->step_count; i++)
+		if (report->steps[i].result == AUDIT_FAILED)
+			return false;
+	return report->withheld > 0;
 }
 
 bool audit_run(struct bytes bundle, const struct audit_anchors *anchors, struct audit_report *ret,

@@ -4,8 +4,9 @@
  * reached again without network. {1: record (COSE_Sign1), 2: [objects], 3: leaf, 4: salt, 5: index,
  * 6: tree size, 7: tree root, 8: inclusion proof, 9: [verifier certificates, DER],
  * 10: checkpoint, if there is one, 11: of a renewal, the chain of records before it, 12: a COSE
- * receipt, if there is one, 13: the key of that, if it is not the record's}. Pure: bytes in,
- * report out.
+ * receipt, if there is one, 13: the key of that, if it is not the record's, 14: a checkpoint that the
+ * verifier's host quoted and the inclusion proof in its tree, if there is one, 15: the digests of objects
+ * that were withheld from it, if any; then there is no chain}. Pure: bytes in, report out.
  */
 #ifndef ASSAY_LEDGER_AUDIT_H
 #define ASSAY_LEDGER_AUDIT_H
@@ -43,6 +44,9 @@ struct audit_bundle {
 	struct bytes chain; /* struct audit_links, encoded; empty: none */
 	struct bytes receipt; /* a COSE receipt of the leaf (ledger/receipt.h); empty: none */
 	struct bytes receipt_key; /* SPKI, DER; empty: the record's signer's */
+	struct bytes quote; /* evidence/checkpoint_quote.h; empty: none */
+	struct bytes quote_proof; /* that the leaf is in its tree: hashes, concatenated */
+	struct bytes withheld; /* digests, ascending, concatenated; empty: nothing was */
 };
 must_use bool audit_bundle_encode(
 	const struct audit_bundle *bundle, struct buf *out, struct err *err);
@@ -100,6 +104,8 @@ struct audit_report {
 	bool grounded; /* rests on a full appraisal that was reached again: its own, or one at the end
 			  of its chain */
 	bool reproducible; /* false: an input named by the record is missing from the bundle */
+	size_t withheld; /* objects that whoever made the file left out, and says so: it is neither
+			    reproducible nor consistent then, and what rests on them is not checked */
 	struct record record; /* borrows from the bundle */
 	struct buf verdict; /* JSON as recomputed */
 	/* A renewal stands on what an earlier decision established: its leaf hash, and the digest of
@@ -125,11 +131,15 @@ struct audit_anchors {
 	/* Whose receipts count, which must then be there; NULL: the key that the bundle brings, or the
 	 * record's signer's. */
 	struct key *receipt_key;
+	/* The attestation key of the verifier's host; NULL: a quote over the ledger is somebody's word. */
+	const struct key *log_host_ak;
 };
 /* False only when the bundle is no bundle; whatever is wrong with what it holds is a step that
  * failed. The report borrows from the bundle's bytes. anchors may be NULL. */
 must_use bool audit_run(struct bytes bundle, const struct audit_anchors *anchors,
 	struct audit_report *ret, struct err *err);
+/* Nothing failed, and nothing is missing but what was withheld: no answer, rather than a refusal. */
+bool audit_report_withheld(const struct audit_report *report);
 const char *audit_section_name(enum audit_section section); /* "evidence" */
 /* "steps": the leaves as a list, as ever; "tree": branches with names and counts, and leaves with
  * result ("proven", "asserted", "not checked", "failed"), and who asserts. */

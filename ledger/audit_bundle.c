@@ -2,6 +2,7 @@
 #include "ledger/audit.h"
 
 #include "base/cbor.h"
+#include "evidence/checkpoint_quote.h"
 #include "ledger/receipt.h"
 
 enum {
@@ -18,10 +19,12 @@ enum {
 	KEY_CHAIN = 11,
 	KEY_RECEIPT = 12,
 	KEY_RECEIPT_KEY = 13,
+	KEY_QUOTE = 14,
+	KEY_WITHHELD = 15,
 };
 static const int64_t KEYS[] = {KEY_RECORD, KEY_OBJECTS, KEY_LEAF, KEY_SALT, KEY_INDEX,
 	KEY_TREE_SIZE, KEY_TREE_ROOT, KEY_PROOF, KEY_CERTS, KEY_CHECKPOINT, KEY_CHAIN, KEY_RECEIPT,
-	KEY_RECEIPT_KEY};
+	KEY_RECEIPT_KEY, KEY_QUOTE, KEY_WITHHELD};
 
 static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
 {
@@ -43,14 +46,34 @@ static void put_list(struct cbor_writer *w, int64_t key, const struct bytes *lis
 		cbor_put_bytes(w, list[i]);
 }
 
+/* Digests that ascend, and no chain: its records have inputs of the same kinds. */
+static bool withheld_ok(const struct audit_bundle *b, struct err *err)
+{
+	const uint8_t *at = b->withheld.data;
+
+	if (b->withheld.len % SHA256_LEN != 0 ||
+		b->withheld.len > (size_t)AUDIT_OBJECTS_MAX * SHA256_LEN)
+		return err_set(err, ERR_FORMAT, "audit bundle: withheld: not whole digests");
+	for (size_t i = SHA256_LEN; i < b->withheld.len; i += SHA256_LEN)
+		if (memcmp(at + i - SHA256_LEN, at + i, SHA256_LEN) >= 0)
+			return err_set(
+				err, ERR_FORMAT, "audit bundle: withheld: not in ascending order");
+	return b->withheld.len == 0 || b->chain.len == 0 ||
+	       err_set(err, ERR_FORMAT,
+		       "audit bundle: withheld: a file that withholds brings no chain");
+}
+
 bool audit_bundle_encode(const struct audit_bundle *b, struct buf *out, struct err *err)
 {
 	struct cbor_writer w = cbor_writer_of(out);
 
 	if (b->object_count > AUDIT_OBJECTS_MAX || b->cert_count > CREDENTIAL_CERTS_MAX)
 		return err_set(err, ERR_LIMIT, "audit bundle: too many objects or certificates");
+	if (!withheld_ok(b, err))
+		return false;
 	cbor_put_map(&w, ARRAY_LEN(KEYS) - (b->checkpoint.len == 0) - (b->chain.len == 0) -
-				 (b->receipt.len == 0) - (b->receipt_key.len == 0));
+				 (b->receipt.len == 0) - (b->receipt_key.len == 0) -
+				 (b->quote.len == 0) - (b->withheld.len == 0));
 	put_bytes(&w, KEY_RECORD, b->record);
 	put_list(&w, KEY_OBJECTS, b->objects, b->object_count);
 	put_bytes(&w, KEY_LEAF, b->leaf);
@@ -68,6 +91,10 @@ bool audit_bundle_encode(const struct audit_bundle *b, struct buf *out, struct e
 		put_bytes(&w, KEY_RECEIPT, b->receipt);
 	if (b->receipt_key.len > 0)
 		put_bytes(&w, KEY_RECEIPT_KEY, b->receipt_key);
+	if (b->quote.len > 0)
+		put_list(&w, KEY_QUOTE, (const struct bytes[]){b->quote, b->quote_proof}, 2);
+	if (b->withheld.len > 0)
+		put_bytes(&w, KEY_WITHHELD, b->withheld);
 	if (!cbor_writer_finish(&w, err))
 		return err_wrap(err, "audit bundle");
 	return out->len <= AUDIT_BUNDLE_MAX ||
@@ -85,11 +112,22 @@ static size_t read_list(
 	return n;
 }
 
+static void read_quote(struct cbor_item item, struct audit_bundle *ret)
+{
+	if (item.kind == CBOR_ABSENT)
+		return;
+	if (cbor_array(item, 2, "quote") != 2)
+		cbor_fail(item, "quote", "not two parts");
+	ret->quote = cbor_bytes(cbor_at(item, 0, "quote"), 1, CHECKPOINT_QUOTE_MAX, "quote");
+	ret->quote_proof = cbor_bytes(
+		cbor_at(item, 1, "quote proof"), 0, LEDGER_EDGE_MAX * SHA256_LEN, "quote proof");
+}
+
 bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *err)
 {
 	struct audit_bundle b = {0};
 	struct cbor_doc doc;
-	struct cbor_item root, checkpoint, chain, receipt, receipt_key;
+	struct cbor_item root, checkpoint, chain, receipt, receipt_key, withheld;
 
 	if (in.len > AUDIT_BUNDLE_MAX)
 		return err_set(err, ERR_LIMIT, "audit bundle: %zu bytes: more than %u", in.len,
@@ -122,7 +160,12 @@ bool audit_bundle_decode(struct bytes in, struct audit_bundle *ret, struct err *
 	receipt_key = cbor_key_optional(root, KEY_RECEIPT_KEY);
 	if (receipt_key.kind != CBOR_ABSENT)
 		b.receipt_key = cbor_bytes(receipt_key, 1, RECEIPT_MAX, "receipt key");
-	if (!cbor_close(&doc, err))
+	read_quote(cbor_key_optional(root, KEY_QUOTE), &b);
+	withheld = cbor_key_optional(root, KEY_WITHHELD);
+	if (withheld.kind != CBOR_ABSENT)
+		b.withheld = cbor_bytes(
+			withheld, SHA256_LEN, (size_t)AUDIT_OBJECTS_MAX * SHA256_LEN, "withheld");
+	if (!cbor_close(&doc, err) || !withheld_ok(&b, err))
 		return false;
 	*ret = b;
 	return true;

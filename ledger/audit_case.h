@@ -28,6 +28,9 @@ struct audit_case {
 	struct verdict verdict;
 	struct policy_state state_out;
 	bool judged; /* the three before are there */
+	bool partial; /* what the verdict rests on is not all here: it was withheld */
+	bool policy_withheld; /* decoding the context ended for want of its policy or a reference */
+	bool asked[AUDIT_OBJECTS_MAX]; /* of bundle.withheld: that something names it */
 };
 
 bool audit_pool_find(
@@ -48,6 +51,16 @@ bool audit_object(const struct audit_case *c, const uint8_t digest[SHA256_LEN], 
  * with the digest. */
 bool audit_input(const struct audit_case *c, const char *name, struct bytes *ret);
 
+/* audit_withheld.c: whether an object was left out on purpose; it is named then. */
+bool audit_withheld(struct audit_case *c, const uint8_t digest[SHA256_LEN]);
+/* The same of an input of the record. */
+bool audit_input_withheld(struct audit_case *c, const char *name);
+/* Not checked, because of it. */
+void audit_note_withheld(struct audit_case *c, const char *what, const char *why);
+/* Whether a part of the verdict rests on what is here alone, so that its leaf may be told. */
+bool audit_part_here(struct audit_case *c, enum verdict_part part);
+/* The list itself, when all that names objects has been read. */
+void audit_withheld_list(struct audit_case *c);
 /* audit_chain.c: signature, leaf, inclusion. False: nothing further can be said. */
 must_use bool audit_record(struct audit_case *c, bool *ret_opened, struct err *err);
 must_use bool audit_leaf(struct audit_case *c, struct err *err);
@@ -55,6 +68,8 @@ must_use bool audit_leaf(struct audit_case *c, struct err *err);
 must_use bool audit_checkpoint(struct audit_case *c, struct err *err);
 /* audit_receipt.c */
 must_use bool audit_receipt(struct audit_case *c, struct err *err);
+/* audit_log_host.c: what the verifier's host had booted */
+must_use bool audit_log_host(struct audit_case *c, struct err *err);
 /* audit_verdict.c: inputs, context, appraisal, comparison. */
 must_use bool audit_verdict(struct audit_case *c, struct err *err);
 /* audit_leaves.c: a leaf for each part of the verdict that was reached again. */

@@ -72,7 +72,10 @@ static const char *conclusion(const struct audit_report *report)
 {
 	if (report->consistent)
 		return "Consistent: the verdict recomputed is the one recorded.";
-	return report->reproducible || report->record.verifier_id.len == 0
+	if (audit_report_withheld(report))
+		return "WITHHELD IN PART: not everything is here that the verdict rests on; what "
+		       "is here holds, and the rest is not checked.";
+	return report->reproducible || report->withheld > 0 || report->record.verifier_id.len == 0
 		       ? "INCONSISTENT: do not rely on this record."
 		       : "NOT REPRODUCIBLE: an input that the record names is missing.";
 }

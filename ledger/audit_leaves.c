@@ -44,6 +44,8 @@ static const struct {
 	[PART_PLACEMENT] = {"placement", "operators", NULL, AUDIT_EVIDENCE, false},
 	[PART_THIRD_PARTIES] = {"third parties", VERIFIER, NULL, AUDIT_RELEASE, false},
 	[PART_SANDBOX] = {"sandbox", HOST, NULL, AUDIT_EVIDENCE, false},
+	[PART_ENVIRONMENT] = {"environment values", HOST, NULL, AUDIT_EVIDENCE, false},
+	[PART_ELEVATIONS] = {"elevations", NULL, NULL, AUDIT_RELEASE, false},
 	[PART_ASSURANCE] = {"assurance", NULL, NULL, AUDIT_VERDICT, false},
 };
 static_assert(ARRAY_LEN(leaves) == VERDICT_PARTS, "every part has a leaf");
@@ -76,6 +78,12 @@ static void note_reason(struct audit_case *c, const struct reason *r, const json
 	bool same = recorded_too(recorded, r);
 
 	c->section = leaves[r->part].section;
+	if (!same && audit_input_withheld(c, "verdict")) {
+		audit_note(c, AUDIT_NOT_CHECKED, leaves[r->part].what,
+			"withheld: whether it was recorded so: %s: expected %s, found %s",
+			r->subject, r->expected, r->actual);
+		return;
+	}
 	audit_note(c, same ? AUDIT_PROVED : AUDIT_FAILED, leaves[r->part].what,
 		"%s: %s: expected %s, found %s", same ? "refused, as recorded" : "does not hold",
 		r->subject, r->expected, r->actual);
@@ -110,7 +118,7 @@ static void note_held(struct audit_case *c, enum verdict_part part, const char *
 		text += named + 2;
 
 	/* What a measured assay-hostd recorded is what happened. */
-	if ((part == PART_COMPONENTS || part == PART_SANDBOX) &&
+	if ((part == PART_COMPONENTS || part == PART_SANDBOX || part == PART_ENVIRONMENT) &&
 		c->verdict.assurance == ASSURANCE_MEASURED)
 		by = NULL;
 	if (part == PART_PLACEMENT) {
@@ -189,6 +197,13 @@ bool audit_leaves(struct audit_case *c, struct err *err)
 	if (!verdict_recorded(c, &recorded, err))
 		return false;
 	for (enum verdict_part part = 0; part < VERDICT_PARTS; part++) {
+		if (!audit_part_here(c, part)) {
+			c->section = leaves[part].section;
+			if (part != PART_OTHER)
+				audit_note_withheld(
+					c, leaves[part].what, "not all is here that it rests on");
+			continue;
+		}
 		for (size_t i = 0; i < v->reason_count; i++)
 			if (v->reasons[i].part == part)
 				note_reason(c, &v->reasons[i], recorded);
@@ -231,6 +246,7 @@ void audit_leaves_missing(struct audit_case *c)
 		{"verdict", AUDIT_VERDICT, "nothing could be judged again"},
 		{"inclusion in the ledger", AUDIT_LEDGER, "there is no leaf to look for"},
 		{"tree root", AUDIT_LEDGER, "there is no leaf to look for"},
+		{"log host", AUDIT_LEDGER, "there is no leaf to look for"},
 		{"witnesses", AUDIT_LEDGER,
 			"nobody's word was counted: --log-policy names those who are to be "
 			"believed"},

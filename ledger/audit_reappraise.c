@@ -97,6 +97,18 @@ static bool confines_further(
 	return new && (new->sandbox & ~(was ? was->sandbox : 0u)) != 0;
 }
 
+/* Nor does anything but the launch show whom the environment was kept for. */
+static bool keeps_otherwise(
+	const struct policy *policy, const struct policy *old, struct bytes class)
+{
+	const struct policy_class *new = policy_class_find(policy, class),
+				  *was = policy_class_find(old, class);
+
+	return new &&new->environment_key &&
+	       !(was && was->environment_key &&
+		       key_equal(new->environment_key, was->environment_key));
+}
+
 static bool judge_after(const struct policy_frozen *frozen, const struct policy *policy,
 	struct reappraisal *ret, struct err *err)
 {
@@ -112,6 +124,11 @@ static bool judge_after(const struct policy_frozen *frozen, const struct policy 
 	}
 	if (renewal && confines_further(policy, frozen->policy, context.workload.risk_class)) {
 		ret->why = "a renewal: the sandbox was judged at its launch; take that record";
+		return true;
+	}
+	if (renewal && keeps_otherwise(policy, frozen->policy, context.workload.risk_class)) {
+		ret->why = "a renewal: what was kept of the environment was judged at its launch; "
+			   "take that record";
 		return true;
 	}
 	/* As if the launch that it stands on had been judged by this policy too. */

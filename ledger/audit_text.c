@@ -131,10 +131,11 @@ static json_t *verdict_of(const struct audit_report *report, struct err *err)
 bool audit_report_json(const struct audit_report *report, struct buf *out, struct err *err)
 {
 	OWNED(json_release)
-	json_t *root = json_pack("{s:b,s:b,s:b,s:o,s:o,s:o,s:o}", "consistent",
+	json_t *root = json_pack("{s:b,s:b,s:b,s:I,s:o,s:o,s:o,s:o}", "consistent",
 		(int)report->consistent, "reproducible", (int)report->reproducible, "grounded",
-		(int)report->grounded, "record", record_json(&report->record), "verdict",
-		verdict_of(report, err), "steps", steps_json(report), "tree", tree_json(report));
+		(int)report->grounded, "withheld", (json_int_t)report->withheld, "record",
+		record_json(&report->record), "verdict", verdict_of(report, err), "steps",
+		steps_json(report), "tree", tree_json(report));
 
 	if (!root)
 		return err_set(err, ERR_NOMEM, "audit report: no memory");
@@ -155,7 +156,9 @@ static void put_head(const struct audit_report *report, bool colour, struct buf 
 	style(out, colour, report->consistent ? "1;32m" : "1;31m");
 	if (report->consistent)
 		buf_put_str(out, "consistent");
-	else if (report->reproducible || r->verifier_id.len == 0)
+	else if (audit_report_withheld(report))
+		buf_put_str(out, "WITHHELD IN PART");
+	else if (report->reproducible || r->verifier_id.len == 0 || report->withheld > 0)
 		buf_put_str(out, "INCONSISTENT");
 	else
 		buf_put_str(out, "NOT REPRODUCIBLE");

@@ -6,9 +6,24 @@
 #include "base/text.h"
 #include "ledger/audit_case.h"
 
+/* The last object that was asked for decides whether decoding ended because one was withheld. */
 static bool find(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret)
 {
-	return audit_object(arg, digest, ret);
+	struct audit_case *c = arg;
+	bool found = audit_object(c, digest, ret);
+
+	c->policy_withheld = !found && audit_withheld(c, digest);
+	return found;
+}
+
+static bool withheld(void *arg, const uint8_t digest[SHA256_LEN])
+{
+	struct audit_case *c = arg;
+
+	if (!audit_withheld(c, digest))
+		return false;
+	c->partial = true;
+	return true;
 }
 
 static void not_reproducible(struct audit_case *c, const char *what, const char *detail)
@@ -50,6 +65,11 @@ static void audit_inputs(struct audit_case *c)
 
 			snprintf(what, sizeof(what), "input %s", record->inputs[i].name);
 			c->section = section_of(record->inputs[i].name);
+			if (audit_withheld(c, record->inputs[i].digest)) {
+				c->report->reproducible = false;
+				audit_note_withheld(c, what, "the record names it");
+				continue;
+			}
 			not_reproducible(c, what, "the record names it, the bundle lacks it");
 		}
 	c->section = AUDIT_VERDICT;
@@ -65,18 +85,25 @@ static bool audit_context(struct audit_case *c, bool *ret, struct err *err)
 	char detail[REASON_TEXT_MAX];
 
 	*ret = false;
+	if (audit_input_withheld(c, "context")) {
+		audit_note_withheld(c, "context", "nothing can be judged without it");
+		return true;
+	}
 	if (!audit_input(c, "context", &context)) {
 		not_reproducible(c, "context", "the record freezes none, or the bundle lacks it");
 		return true;
 	}
-	if (policy_context_decode_known(context, find, c, c->known, &c->frozen, &why)) {
+	if (policy_context_decode_withheld(
+		    context, find, withheld, c, c->known, &c->frozen, &why)) {
 		*ret = true;
 		return true;
 	}
 	if (why.code == ERR_NOMEM || why.code == ERR_INTERNAL || why.code == ERR_CRYPTO)
 		return err_set(err, why.code, "%s", why.text);
 	text_escape(bytes_str(why.text), detail, sizeof(detail));
-	if (why.code == ERR_NOT_FOUND)
+	if (why.code == ERR_NOT_FOUND && c->policy_withheld)
+		audit_note_withheld(c, "context", "nothing can be judged without its policy");
+	else if (why.code == ERR_NOT_FOUND)
 		not_reproducible(c, "context", detail);
 	else
 		audit_note(c, AUDIT_FAILED, "context", "%s", detail);
@@ -118,7 +145,9 @@ static bool audit_same(struct audit_case *c, struct err *err)
 		       memcmp(r->key, key, SHA256_LEN) == 0;
 	}
 	audit_judge(c, same, "record and its inputs",
-		"time, verifier, host, instance, purpose, workload, release and key agree",
+		c->frozen.evidence.len > 0
+			? "time, verifier, host, instance, purpose, workload, release and key agree"
+			: "time, verifier, host, instance and purpose agree",
 		"the record and its inputs speak of different things");
 	return true;
 }
@@ -139,6 +168,10 @@ static bool audit_state_out(struct audit_case *c, struct err *err)
 	OWNED(buf_release) struct buf state = {0};
 	struct bytes recorded;
 
+	if (audit_input_withheld(c, "state-out")) {
+		audit_note_withheld(c, "state established", "the one recorded is not here");
+		return true;
+	}
 	if (!audit_input(c, "state-out", &recorded))
 		return true;
 	if (!policy_state_encode(&c->state_out, &state, err))
@@ -153,6 +186,15 @@ static bool audit_compare(struct audit_case *c, struct err *err)
 	const struct record *r = &c->report->record;
 	struct bytes recorded;
 
+	if (c->partial) {
+		audit_note_withheld(c, "verdict", "not all is here that it rests on");
+		return true;
+	}
+	if (audit_input_withheld(c, "verdict")) {
+		audit_note_withheld(c, "verdict",
+			"the one recorded is not here to be held against what comes out");
+		return audit_state_out(c, err);
+	}
 	if (!audit_input(c, "verdict", &recorded)) {
 		not_reproducible(c, "verdict", "the record names none, or the bundle lacks it");
 		return true;
@@ -172,7 +214,7 @@ static bool earlier_state(struct audit_case *c, struct err *err)
 	struct policy_state in = c->frozen.state_in;
 	struct audit_report *report = c->report;
 
-	if (c->verdict.full || !in.established)
+	if (c->partial || c->verdict.full || !in.established)
 		return true;
 	report->rests_on_earlier = true;
 	memcpy(report->earlier, in.record, sizeof(report->earlier));
@@ -208,10 +250,20 @@ bool audit_verdict(struct audit_case *c, struct err *err)
 	if (!audit_policy(c, err))
 		return false;
 	c->section = AUDIT_VERDICT;
-	if (!audit_same(c, err) || !appraise_again(c, err) || !audit_compare(c, err) ||
-		!earlier_state(c, err) || !audit_leaves(c, err))
+	if (!audit_same(c, err))
+		return false;
+	/* Without evidence there is nothing to appraise. */
+	if (audit_input_withheld(c, "evidence")) {
+		audit_note_withheld(c, "verdict", "the evidence that it rests on is not here");
+		return true;
+	}
+	if (!appraise_again(c, err) || !audit_compare(c, err) || !earlier_state(c, err) ||
+		!audit_leaves(c, err))
 		return false;
 	note_assertions(c);
-	c->judged = true;
+	c->judged = !c->partial;
+	/* What came out of less than there was is no verdict. */
+	if (c->partial)
+		buf_release(&c->report->verdict);
 	return true;
 }

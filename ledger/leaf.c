@@ -24,6 +24,7 @@ static const char *const names[] = {
 	[LEAF_ELEVATION] = "elevation",
 	[LEAF_RETENTION] = "retention",
 	[LEAF_INCIDENT] = "incident",
+	[LEAF_INSTANCE_STATE] = "instance-state",
 };
 static_assert(ARRAY_LEN(names) == LEAF_TYPES, "every leaf type has a name");
 

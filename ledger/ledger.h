@@ -37,6 +37,7 @@ enum leaf_type {
 	LEAF_ELEVATION = 12,
 	LEAF_RETENTION = 13,
 	LEAF_INCIDENT = 14,
+	LEAF_INSTANCE_STATE = 15,
 	LEAF_TYPES
 };
 const char *leaf_type_name(enum leaf_type type);

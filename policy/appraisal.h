@@ -123,6 +123,11 @@ bool check_pinned(struct appraisal *a, struct err *err);
 /* appraise_placement.c: where it runs, and how confined. */
 bool check_placement(struct appraisal *a, struct err *err);
 bool check_sandbox(struct appraisal *a, struct err *err);
+/* appraise_environment.c: whom its environment's values are kept for. */
+bool check_environment(struct appraisal *a, struct err *err);
+/* appraise_elevation.c: once all the rest is judged. */
+bool check_elevations(struct appraisal *a, struct err *err);
+void limit_lifetime(struct appraisal *a);
 /* appraise.c */
 bool check_assurance(struct appraisal *a, struct err *err);
 

@@ -176,7 +176,9 @@ static const struct appraisal_check attest_checks[] = {
 	{check_pinned, PART_COMPONENTS},
 	{check_placement, PART_PLACEMENT},
 	{check_sandbox, PART_SANDBOX},
+	{check_environment, PART_ENVIRONMENT},
 	{check_assurance, PART_ASSURANCE},
+	{check_elevations, PART_ELEVATIONS},
 	{note_limits, PART_OTHER},
 };
 
@@ -187,6 +189,9 @@ static void decide(struct appraisal *a)
 	if (a->class) {
 		v->credential_lifetime = a->class->credential_lifetime;
 		v->renew_after = a->class->renew_after;
+		v->on_lease_end = a->class->on_lease_end;
+		v->on_refusal = a->class->on_refusal;
+		limit_lifetime(a);
 	}
 	text_escape(a->context->workload.risk_class, v->risk_class, sizeof(v->risk_class));
 	verdict_conclude(v);

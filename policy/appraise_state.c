@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include "base/time.h"
+
 static void stale(
 	struct appraisal *a, const char *subject, struct bytes expected, struct bytes actual)
 {
@@ -41,6 +43,24 @@ static void check_not_stale(struct appraisal *a)
 	}
 }
 
+/* What was not renewed in time is not believed any more; whether evidence that comes later can
+ * change that is the class's to say. */
+static void check_lease(struct appraisal *a)
+{
+	const struct policy_context *c = a->context;
+	bool relaunch = a->class && a->class->after_lease == AFTER_LEASE_RELAUNCH;
+	char want[48], got[48], ended[TIME_TEXT_MAX];
+
+	if (a->claims.purpose != PURPOSE_RENEW || c->lease == 0 || c->now < c->lease ||
+		(!relaunch && c->now - c->lease <= LEASE_RETURN_MAX))
+		return;
+	snprintf(want, sizeof(want), "%s",
+		relaunch ? "renewed before its lease ended" : "renewed within 7 days after it");
+	snprintf(got, sizeof(got), "lease ended %s", time_format(c->lease, ended));
+	verdict_refuse(a->verdict, REASON_LEASE_ENDED, "instance", want, got,
+		"the verifier's clock", NULL);
+}
+
 bool check_continuity(struct appraisal *a, struct err *err)
 {
 	const struct policy_state *s = a->state_in;
@@ -52,6 +72,7 @@ bool check_continuity(struct appraisal *a, struct err *err)
 	if (s->ended)
 		verdict_refuse(a->verdict, REASON_INSTANCE_ENDED, "instance", "alive",
 			"its exit was recorded earlier", "state of the last appraisal", NULL);
+	check_lease(a);
 	if (!s->established)
 		return true;
 	if (!sha256_of(a->claims.key, key, err))

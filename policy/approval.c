@@ -16,11 +16,18 @@ static const char *const predicate_keys[] = {"environment", "clause", "person", 
 static const char *const rollback_keys[] = {"environment", "clause", "person", "role", "reason",
 	"change_request", "issued", "expires", "workload", "from", "floor", NULL};
 
+struct approval *approval_ref(struct approval *approval)
+{
+	if (approval)
+		atomic_fetch_add_explicit(&approval->others, 1, memory_order_relaxed);
+	return approval;
+}
+
 void approval_free(struct approval **approval)
 {
-	struct approval *a = *approval;
+	struct approval *a = TAKE(*approval);
 
-	if (!a)
+	if (!a || atomic_fetch_sub_explicit(&a->others, 1, memory_order_acq_rel) != 0)
 		return;
 	free(a->environment);
 	free(a->person);
@@ -30,7 +37,6 @@ void approval_free(struct approval **approval)
 	free(a->workload);
 	free(a->from);
 	free(a);
-	*approval = NULL;
 }
 
 static int64_t need_time(struct json_fields *f, const json_t *object, const char *key)

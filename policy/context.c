@@ -33,6 +33,8 @@ enum {
 	KEY_FLOOR = CONTEXT_KEY_FLOOR, /* the same */
 	KEY_SECURITY_FLOOR = CONTEXT_KEY_SECURITY_FLOOR, /* the same */
 	KEY_ROLLOUT = 17, /* the same */
+	KEY_LEASE = 18, /* the same */
+	KEY_ELEVATIONS = 19, /* the same */
 };
 enum {
 	HOST_ID = 1,
@@ -79,7 +81,7 @@ enum {
 static const int64_t KEYS[] = {KEY_FORMAT, KEY_NOW, KEY_VERIFIER_ID, KEY_POLICY, KEY_HOST,
 	KEY_CHALLENGE, KEY_EXPORTER, KEY_WORKLOAD, KEY_RELEASE_STATE, KEY_RELEASE, KEY_APPROVALS,
 	KEY_LEDGER_INDEX, KEY_EVIDENCE, KEY_STATE_IN, KEY_STATEMENTS, KEY_FLOOR, KEY_SECURITY_FLOOR,
-	KEY_ROLLOUT};
+	KEY_ROLLOUT, KEY_LEASE, KEY_ELEVATIONS};
 static const int64_t HOST_KEYS[] = {HOST_ID, HOST_STATE, HOST_EPOCH, HOST_EK, HOST_AK,
 	HOST_EK_CERTS, HOST_ENROLLED, HOST_SEEN, HOST_ATTRIBUTES};
 static const int64_t SEEN_KEYS[] = {SEEN_RESET, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE};
@@ -226,7 +228,8 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 	struct bytes evidence, struct bytes state_in, struct err *err)
 {
 	cbor_put_map(w, ARRAY_LEN(KEYS) - (c->statement_count == 0) - 2u + context_count_floors(c) -
-				(c->rollout.state == ROLLOUT_NONE));
+				(c->rollout.state == ROLLOUT_NONE) - (c->lease == 0) -
+				(c->elevations.len == 0));
 	put_number(w, KEY_FORMAT, CONTEXT_FORMAT);
 	put_number(w, KEY_NOW, (uint64_t)c->now);
 	put_text(w, KEY_VERIFIER_ID, c->verifier_id);
@@ -249,7 +252,9 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 		return false;
 	context_put_floors(w, c);
 	put_rollout(w, &c->rollout);
-	return true;
+	if (c->lease != 0)
+		put_number(w, KEY_LEASE, (uint64_t)c->lease);
+	return c->elevations.len == 0 || put_object(w, KEY_ELEVATIONS, c->elevations, err);
 }
 
 bool policy_context_encode(const struct policy_context *context, struct bytes evidence,
@@ -262,7 +267,7 @@ bool policy_context_encode(const struct policy_context *context, struct bytes ev
 		context->challenge.expires, context->workload.reviewed,
 		context->workload.review_next, context->floor.published,
 		context->floor.judged_published, context->floor.passed, context->rollout.changed,
-		context->rollout.drain};
+		context->rollout.drain, context->lease};
 
 	if (!context->policy || context->approval_count > APPROVALS_MAX ||
 		context->statement_count > STATEMENTS_MAX)
@@ -283,12 +288,14 @@ bool policy_context_encode(const struct policy_context *context, struct bytes ev
 /* Where decoding finds objects, and the first one that it did not find. */
 struct source {
 	policy_find find;
+	policy_withheld withheld; /* NULL: nothing may be missing */
 	void *arg;
 	struct err *err;
 	bool failed;
 };
 
-static struct bytes find_object(struct source *s, const char *name, struct bytes digest)
+static struct bytes find_object(
+	struct source *s, const char *name, struct bytes digest, bool may_be_withheld)
 {
 	uint8_t actual[SHA256_LEN];
 	struct bytes object = {0};
@@ -297,6 +304,10 @@ static struct bytes find_object(struct source *s, const char *name, struct bytes
 		return object;
 	s->failed = true;
 	if (!s->find(s->arg, digest.data, &object)) {
+		if (may_be_withheld && s->withheld && s->withheld(s->arg, digest.data)) {
+			s->failed = false;
+			return (struct bytes){0};
+		}
 		char hex[2 * SHA256_LEN + 1];
 
 		hex_encode(digest, hex);
@@ -420,7 +431,7 @@ static void read_workload(struct cbor_item item, struct context_workload *w)
 
 /* The digests that the map names, before anything is looked up. */
 struct named {
-	struct bytes policy, ek_certs, release, evidence, state_in;
+	struct bytes policy, ek_certs, release, evidence, state_in, elevations;
 	struct bytes approvals[APPROVALS_MAX], statements[STATEMENTS_MAX];
 	struct host_attribute *attributes; /* where they go */
 };
@@ -469,6 +480,27 @@ static void read_rollout(struct cbor_item root, struct rollout_view *r)
 		item, ROLLOUT_KEY_DRAIN, (uint64_t)ROLLOUT_DRAIN_MAX, "rollout drain");
 }
 
+static void read_lease(struct cbor_item root, struct policy_context *c)
+{
+	struct cbor_item item = cbor_key_optional(root, KEY_LEASE);
+
+	if (item.kind == CBOR_ABSENT)
+		return;
+	c->lease = read_time(root, KEY_LEASE, "lease");
+	if (c->lease == 0)
+		cbor_fail(item, "lease", "0: left out where it did not end");
+}
+
+/* Left out where there are none: null is not written. */
+static struct bytes read_elevations(struct cbor_item root)
+{
+	struct cbor_item item = cbor_key_optional(root, KEY_ELEVATIONS);
+
+	if (item.kind == CBOR_ABSENT)
+		return (struct bytes){0};
+	return cbor_bytes(item, SHA256_LEN, SHA256_LEN, "elevations");
+}
+
 static void read_context(struct cbor_item root, struct policy_context *c, struct named *named)
 {
 	cbor_only_keys(root, KEYS, ARRAY_LEN(KEYS), "context");
@@ -499,6 +531,8 @@ static void read_context(struct cbor_item root, struct policy_context *c, struct
 	read_statements(root, c, named);
 	context_read_floors(root, c);
 	read_rollout(root, &c->rollout);
+	read_lease(root, c);
+	named->elevations = read_elevations(root);
 }
 
 static bool resolve_policy(
@@ -507,8 +541,8 @@ static bool resolve_policy(
 	if (!policy_parse(text, "policy", &f->policy, err))
 		return false;
 	for (size_t i = 0; policy_reference(f->policy, i); i++) {
-		struct bytes object = find_object(
-			s, "reference", bytes_of(policy_reference(f->policy, i), SHA256_LEN));
+		struct bytes object = find_object(s, "reference",
+			bytes_of(policy_reference(f->policy, i), SHA256_LEN), false);
 
 		if (s->failed || !policy_attach(f->policy, object, err))
 			return false;
@@ -519,15 +553,16 @@ static bool resolve_policy(
 static bool resolve(struct source *s, const struct named *named, struct policy *known,
 	struct policy_frozen *f, struct err *err)
 {
-	struct bytes text = find_object(s, "policy", named->policy);
+	struct bytes text = find_object(s, "policy", named->policy, false);
 
-	f->context.host.ek_certs = find_object(s, "EK certificates", named->ek_certs);
-	f->context.release = find_object(s, "release", named->release);
+	f->context.host.ek_certs = find_object(s, "EK certificates", named->ek_certs, true);
+	f->context.release = find_object(s, "release", named->release, true);
 	for (size_t i = 0; i < f->context.approval_count; i++)
-		f->approvals[i] = find_object(s, "approval", named->approvals[i]);
+		f->approvals[i] = find_object(s, "approval", named->approvals[i], true);
 	for (size_t i = 0; i < f->context.statement_count; i++)
-		f->statements[i] = find_object(s, "statement", named->statements[i]);
-	f->evidence = find_object(s, "evidence", named->evidence);
+		f->statements[i] = find_object(s, "statement", named->statements[i], true);
+	f->evidence = find_object(s, "evidence", named->evidence, true);
+	f->context.elevations = find_object(s, "elevations", named->elevations, true);
 	f->context.approvals = f->approvals;
 	f->context.statements = f->statements;
 	if (s->failed)
@@ -544,13 +579,13 @@ static bool resolve(struct source *s, const struct named *named, struct policy *
 bool policy_context_decode(
 	struct bytes in, policy_find find, void *arg, struct policy_frozen *ret, struct err *err)
 {
-	return policy_context_decode_known(in, find, arg, NULL, ret, err);
+	return policy_context_decode_withheld(in, find, NULL, arg, NULL, ret, err);
 }
 
-bool policy_context_decode_known(struct bytes in, policy_find find, void *arg, struct policy *known,
-	struct policy_frozen *ret, struct err *err)
+bool policy_context_decode_withheld(struct bytes in, policy_find find, policy_withheld withheld,
+	void *arg, struct policy *known, struct policy_frozen *ret, struct err *err)
 {
-	struct source source = {.find = find, .arg = arg, .err = err};
+	struct source source = {.find = find, .withheld = withheld, .arg = arg, .err = err};
 	struct named named = {.attributes = ret->attributes};
 	struct cbor_doc doc;
 	struct cbor_item root;

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "policy/policy_file.h"
+#include "policy/statement_memo.h"
 
 #define POLICY_FORMAT              1
 #define RUNTIME_PCR_DEFAULT        15u
@@ -166,11 +167,11 @@ static void approver_release(struct policy_approver *approver)
 static void class_release(struct policy_class *class)
 {
 	free(class->name);
-	for (size_t i = 0; i < class->approval_count; i++)
-		free(class->approvals[i].role);
-	free(class->approvals);
+	policy_rules_release(class->approvals, class->approval_count);
+	policy_elevations_release(class);
 	policy_demands_release(class);
 	policy_placement_release(class);
+	key_unref(&class->environment_key);
 	free(class->hosts);
 }
 
@@ -180,6 +181,7 @@ void policy_free(struct policy **policy)
 
 	if (!p)
 		return;
+	statement_memo_free(atomic_load(&p->memo));
 	free(p->trust_domain);
 	for (size_t i = 0; i < p->root_count; i++) {
 		free(p->roots[i].name);

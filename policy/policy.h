@@ -17,6 +17,8 @@
 #include "policy/rollout.h"
 #include "policy/verdict.h"
 
+#include <stdatomic.h>
+
 #define POLICY_KEYS_MAX         64u
 #define POLICY_ROLES_MAX        16u
 #define POLICY_PERSON_KEYS_MAX  4u
@@ -41,6 +43,7 @@
 #define POLICY_TIME_MAX         INT64_C(253402300799) /* the last second of the year 9999 */
 
 struct note_key; /* crypto/note.h */
+struct policy_elevation; /* policy/elevation.h */
 
 /* ---- the policy file (YAML, docs/formats/policy.md) ---- */
 
@@ -138,6 +141,12 @@ struct policy_attribute_rule {
 };
 /* What a class asks of the agent's sandbox, besides the bits of enum runtime_sandbox. */
 #define POLICY_SANDBOX_UNPRIVILEGED (1u << 31) /* neither user nor group 0 */
+/* Whether an instance whose lease ended comes back by a renewal. */
+enum after_lease {
+	AFTER_LEASE_RENEW = 0, /* within LEASE_RETURN_MAX */
+	AFTER_LEASE_RELAUNCH, /* not at all */
+};
+#define LEASE_RETURN_MAX (7 * INT64_C(86400)) /* seconds */
 struct policy_class {
 	char *name;
 	struct policy_approval_rule *approvals;
@@ -163,14 +172,27 @@ struct policy_class {
 	size_t attribute_rule_count;
 	struct policy_names third_party_jurisdictions; /* none: anywhere */
 	unsigned sandbox; /* bits demanded; 0: nothing */
+	struct key *environment_key; /* the values of its agents' environments must be kept for this
+					key; NULL: they need not be */
 	int64_t drain; /* seconds for which instances of a release that the version floor passed
 			  renew; default credential_lifetime */
 	bool drain_given; /* by the file: only then the clause holds it */
+	int64_t lease; /* seconds for which a decision is believed; default credential_lifetime */
+	bool lease_given; /* as of drain */
+	enum after_lease after_lease;
+	enum end_action on_lease_end; /* what hosts do with an instance not renewed in time */
+	enum end_action on_refusal; /* and with one whose renewal is refused */
+	struct policy_elevation
+		*elevations; /* what it lends: policy/elevation.h; not in its clause,
+						they have their own */
+	size_t elevation_count;
 	uint8_t clause[SHA256_LEN]; /* digest of this class's canonical JSON: what approvals bind to
 				     */
 };
+struct statement_memo;
 struct policy {
 	uint8_t digest[SHA256_LEN]; /* of the file's bytes */
+	_Atomic(struct statement_memo *) memo; /* statement_memo.c */
 	int64_t version;
 	char *trust_domain;
 	struct policy_root *roots; /* EK roots */
@@ -237,6 +259,7 @@ struct release_component {
 	uint64_t size, files;
 };
 struct release {
+	atomic_uint others; /* who hold it beside the first */
 	uint8_t digest[SHA256_LEN]; /* SHA-256 of the statement (DSSE payload) as received: the
 				       release's identity */
 	char *name, *version, *workload, *owner, *author, *purpose, *risk_class;
@@ -253,12 +276,15 @@ struct release {
 /* The statement of a DSSE payload. Subjects and components must agree; digests canonical
  * (lower-case, full length). */
 must_use bool release_parse(struct bytes statement, struct release **ret, struct err *err);
+/* Shared from now on: freed by each holder, changed by none. NULL is fine. */
+struct release *release_ref(struct release *release);
 void release_free(struct release **release);
 /* Writes the statement (canonical JSON); release->digest and configuration are computed, not read.
  */
 must_use bool release_statement(const struct release *release, struct buf *out, struct err *err);
 
 struct approval {
+	atomic_uint others; /* as a release's */
 	uint8_t release[SHA256_LEN];
 	char *environment; /* "prod" */
 	uint8_t clause[SHA256_LEN]; /* struct policy_class.clause */
@@ -272,6 +298,7 @@ struct approval {
 	uint64_t floor; /* its sequence: once the floor has moved, what was approved is gone */
 };
 must_use bool approval_parse(struct bytes statement, struct approval **ret, struct err *err);
+struct approval *approval_ref(struct approval *approval);
 void approval_free(struct approval **approval);
 must_use bool approval_statement(const struct approval *approval, struct buf *out, struct err *err);
 /* The same for rollback approvals, which are statements of a type of their own. */
@@ -414,6 +441,9 @@ struct policy_context {
 	struct context_security_floor security_floor;
 	uint64_t ledger_index; /* tree size at which states and approvals were read */
 	struct rollout_view rollout; /* the workload's last one */
+	int64_t lease; /* when the instance's lease ended, at a renewal after that; 0: it did not */
+	struct bytes
+		elevations; /* those in force for the instance (elevation_set_write); empty: none */
 };
 /* What earlier renewals of this instance established. Zero: nothing, so a full appraisal is due.
  *
@@ -467,9 +497,13 @@ typedef bool (*policy_find)(void *arg, const uint8_t digest[SHA256_LEN], struct 
 must_use bool policy_context_decode(
 	struct bytes in, policy_find find, void *arg, struct policy_frozen *ret, struct err *err);
 /* The same; known: a complete policy, lent, that need not be parsed again where the context names it;
- * NULL: none. It must outlive what is returned. */
-must_use bool policy_context_decode_known(struct bytes in, policy_find find, void *arg,
-	struct policy *known, struct policy_frozen *ret, struct err *err);
+ * NULL: none. It must outlive what is returned. withheld: whether an object that `find` has not was left
+ * out on purpose; evidence, release, approvals, statements and EK certificates are empty then, and what
+ * is appraised of the rest is no verdict. NULL: nothing may be. Never the policy or its references. */
+typedef bool (*policy_withheld)(void *arg, const uint8_t digest[SHA256_LEN]);
+must_use bool policy_context_decode_withheld(struct bytes in, policy_find find,
+	policy_withheld withheld, void *arg, struct policy *known, struct policy_frozen *ret,
+	struct err *err);
 void policy_frozen_release(struct policy_frozen *frozen);
 /* The state that a context freezes and the digest of its policy, without any other object. */
 must_use bool policy_context_state(struct bytes in, struct policy_state *ret_state,

@@ -23,8 +23,9 @@ static unsigned persons_in_role(const struct policy *policy, const char *role)
 	return n;
 }
 
-static bool build_rule(const struct policy *policy, const struct policy_class *class,
-	const struct file_rule *from, struct policy_approval_rule *to, struct err *err)
+static bool build_rule(const struct policy *policy, const struct policy_approval_rule *before,
+	size_t count, const struct file_rule *from, struct policy_approval_rule *to,
+	struct err *err)
 {
 	unsigned persons = persons_in_role(policy, from->role);
 
@@ -38,8 +39,8 @@ static bool build_rule(const struct policy *policy, const struct policy_class *c
 		return policy_fault(err, &from->count,
 			"approvals: role %s: %d demanded, but only %u approvers have it",
 			from->role, from->count, persons);
-	for (size_t i = 0; i < class->approval_count; i++)
-		if (strcmp(class->approvals[i].role, from->role) == 0)
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(before[i].role, from->role) == 0)
 			return policy_fault(
 				err, &from->role, "approvals: role %s: given twice", from->role);
 	to->count = (unsigned)from->count;
@@ -53,19 +54,28 @@ static int rule_order(const void *a, const void *b)
 		((const struct policy_approval_rule *)b)->role);
 }
 
-static bool build_rules(const struct policy *policy, struct policy_class *to,
-	const struct file_class *from, struct err *err)
+bool policy_build_rules(const struct policy *policy, const struct file_rule *from, unsigned count,
+	struct policy_approval_rule **ret, size_t *ret_count, struct err *err)
 {
-	to->approvals = policy_alloc(from->approvals_count, sizeof(*to->approvals), err);
-	if (!to->approvals)
+	struct policy_approval_rule *rules = policy_alloc(count, sizeof(*rules), err);
+
+	*ret = rules;
+	if (!rules)
 		return false;
-	for (unsigned i = 0; i < from->approvals_count; i++) {
-		if (!build_rule(policy, to, &from->approvals[i], &to->approvals[i], err))
+	for (unsigned i = 0; i < count; i++) {
+		if (!build_rule(policy, rules, i, &from[i], &rules[i], err))
 			return false;
-		to->approval_count = i + 1;
+		*ret_count = i + 1;
 	}
-	qsort(to->approvals, to->approval_count, sizeof(*to->approvals), rule_order);
+	qsort(rules, count, sizeof(*rules), rule_order);
 	return true;
+}
+
+void policy_rules_release(struct policy_approval_rule *rules, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(rules[i].role);
+	free(rules);
 }
 
 /* Absent text leaves *ret as it is. */
@@ -114,6 +124,17 @@ static bool build_drain(struct policy_class *to, const struct file_class *from, 
 	return duration(&from->drain, "drain", DRAIN_MAX, &to->drain, err);
 }
 
+static bool build_lease(struct policy_class *to, const struct file_class *from, struct err *err)
+{
+	to->lease = to->credential_lifetime;
+	to->lease_given = from->lease != NULL;
+	to->after_lease = from->after_lease;
+	if (!duration(&from->lease, "lease", CREDENTIAL_LIFETIME_MAX, &to->lease, err))
+		return false;
+	return to->lease > to->renew_after ||
+	       policy_fault(err, &from->lease, "lease: must be longer than renew_after");
+}
+
 static bool build_hosts(const struct policy *policy, struct policy_class *to,
 	const struct file_class *from, struct err *err)
 {
@@ -160,14 +181,13 @@ static json_t *clause_hosts(const struct policy *policy, const struct policy_cla
 	return hosts;
 }
 
-static json_t *clause_rules(const struct policy_class *class)
+json_t *policy_clause_rules(const struct policy_approval_rule *from, size_t count)
 {
 	json_t *rules = json_array();
 
-	for (size_t i = 0; rules && i < class->approval_count; i++)
-		if (json_array_append_new(
-			    rules, json_pack("{s:i,s:s}", "count", (int)class->approvals[i].count,
-					   "role", class->approvals[i].role)) != 0) {
+	for (size_t i = 0; rules && i < count; i++)
+		if (json_array_append_new(rules, json_pack("{s:i,s:s}", "count", (int)from[i].count,
+							 "role", from[i].role)) != 0) {
 			json_decref(rules);
 			return NULL;
 		}
@@ -191,6 +211,25 @@ static bool clause_drain(json_t *clause, const struct policy_class *class)
 	       json_object_set_new(clause, "drain", json_integer(class->drain)) == 0;
 }
 
+static bool clause_lease(json_t *clause, const struct policy_class *class)
+{
+	return (!class->lease_given ||
+		       json_object_set_new(clause, "lease", json_integer(class->lease)) == 0) &&
+	       (class->after_lease == AFTER_LEASE_RENEW ||
+		       json_object_set_new(clause, "after_lease", json_string("relaunch")) == 0);
+}
+
+/* And the same for what becomes of instances that are trusted no longer. */
+static bool clause_ends(json_t *clause, const struct policy_class *class)
+{
+	return (class->on_lease_end == END_CONTINUE ||
+		       json_object_set_new(clause, "on_lease_end",
+			       json_string(end_action_name(class->on_lease_end))) == 0) &&
+	       (class->on_refusal == END_CONTINUE ||
+		       json_object_set_new(clause, "on_refusal",
+			       json_string(end_action_name(class->on_refusal))) == 0);
+}
+
 /* docs/formats/policy.md, "Clause". Everything of the class and nothing else of the file, so that
  * an unrelated edit of the policy leaves approvals standing and a loosened class voids them. */
 static bool clause_digest(const struct policy *policy, struct policy_class *class, struct err *err)
@@ -198,7 +237,8 @@ static bool clause_digest(const struct policy *policy, struct policy_class *clas
 	OWNED(buf_release) struct buf text = {0};
 	OWNED(json_release)
 	json_t *clause = json_pack("{s:s,s:s,s:o,s:o,s:o,s:b,s:I,s:I,s:I,s:s,s:s,s:b,s:b}", "type",
-		CLAUSE_TYPE, "name", class->name, "approvals", clause_rules(class), "host_classes",
+		CLAUSE_TYPE, "name", class->name, "approvals",
+		policy_clause_rules(class->approvals, class->approval_count), "host_classes",
 		clause_hosts(policy, class), "statements", policy_clause_demands(policy, class),
 		"differ_from_author", (int)class->differ_from_author, "approval_age_max",
 		(json_int_t) class->approval_age_max, "credential_lifetime",
@@ -208,7 +248,9 @@ static bool clause_digest(const struct policy *policy, struct policy_class *clas
 		"pinned", (int)class->pinned, "clock_safe", (int)class->clock_safe);
 
 	if (!clause || !clause_review(clause, class) || !clause_drain(clause, class) ||
-		!policy_clause_placement(clause, class))
+		!clause_lease(clause, class) || !clause_ends(clause, class) ||
+		!policy_clause_placement(clause, class) ||
+		!policy_clause_environment(clause, class))
 		return err_set(err, ERR_NOMEM, "no memory");
 	return json_write(clause, false, &text, err) &&
 	       sha256_of(buf_bytes(&text), class->clause, err);
@@ -223,10 +265,15 @@ static bool build_class(const struct policy *policy, struct policy_class *to,
 	to->key = from->key ? from->key : KEY_SOFTWARE;
 	to->pinned = from->pinned;
 	to->clock_safe = from->clock_safe;
-	return build_rules(policy, to, from, err) && build_times(to, from, err) &&
-	       build_review(to, from, err) && build_drain(to, from, err) &&
+	to->on_lease_end = from->on_lease_end;
+	to->on_refusal = from->on_refusal;
+	return policy_build_rules(policy, from->approvals, from->approvals_count, &to->approvals,
+		       &to->approval_count, err) &&
+	       build_times(to, from, err) && build_review(to, from, err) &&
+	       build_drain(to, from, err) && build_lease(to, from, err) &&
 	       build_hosts(policy, to, from, err) && policy_build_demands(policy, to, from, err) &&
-	       policy_build_placement(to, from, err) && clause_digest(policy, to, err);
+	       policy_build_placement(to, from, err) && policy_build_environment(to, from, err) &&
+	       policy_build_elevations(policy, to, from, err) && clause_digest(policy, to, err);
 }
 
 bool policy_build_classes(struct policy *policy, const struct file_policy *file, struct err *err)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/policy_file.h"
 
+#include "policy/elevation.h"
+
 #include <assert.h>
 
 #include "base/yaml.h"
@@ -16,6 +18,15 @@ static const cyaml_strval_t assurances[] = {
 static const cyaml_strval_t protections[] = {
 	{"software", KEY_SOFTWARE},
 	{"tpm", KEY_TPM},
+};
+static const cyaml_strval_t after_leases[] = {
+	{"renew", AFTER_LEASE_RENEW},
+	{"relaunch", AFTER_LEASE_RELAUNCH},
+};
+static const cyaml_strval_t end_actions[] = {
+	{"continue", END_CONTINUE},
+	{"freeze", END_FREEZE},
+	{"stop", END_STOP},
 };
 static const cyaml_strval_t banks[] = {
 	{"sha256", DIGEST_SHA256},
@@ -238,6 +249,24 @@ static const cyaml_schema_field_t sandbox_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t elevation_fields[] = {
+	TEXT(file_elevation, name, 0),
+	TEXT(file_elevation, entitlement, CYAML_FLAG_OPTIONAL),
+	LIST(file_elevation, audiences, ELEVATION_AUDIENCES_MAX),
+	TEXT(file_elevation, duration_max, 0),
+	TEXT(file_elevation, unapproved_for, CYAML_FLAG_OPTIONAL),
+	TEXT(file_elevation, cool_down, CYAML_FLAG_OPTIONAL),
+	CYAML_FIELD_SEQUENCE("approvals", CYAML_FLAG_POINTER, struct file_elevation, approvals,
+		&rule_entry, 1, POLICY_ROLES_MAX),
+	CYAML_FIELD_INT_PTR("at_once", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_elevation, at_once),
+	CYAML_FIELD_BOOL("by_instance", CYAML_FLAG_OPTIONAL, struct file_elevation, by_instance),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t elevation_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_elevation, elevation_fields),
+};
+
 static const cyaml_schema_field_t class_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct file_class, name, 1, TEXT_MAX),
 	CYAML_FIELD_SEQUENCE("approvals", CYAML_FLAG_POINTER, struct file_class, approvals,
@@ -272,8 +301,20 @@ static const cyaml_schema_field_t class_fields[] = {
 		struct file_class, host_attributes, &attribute_entry, 1, HOST_ATTRIBUTES_MAX),
 	CYAML_FIELD_MAPPING_PTR("sandbox", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct file_class, sandbox, sandbox_fields),
+	CYAML_FIELD_STRING_PTR("environment_key", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, environment_key, 1, PEM_TEXT_MAX),
 	CYAML_FIELD_STRING_PTR("drain", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_class,
 		drain, 1, TEXT_MAX),
+	CYAML_FIELD_STRING_PTR("lease", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_class,
+		lease, 1, TEXT_MAX),
+	CYAML_FIELD_ENUM("after_lease", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_class,
+		after_lease, after_leases, ARRAY_LEN(after_leases)),
+	CYAML_FIELD_ENUM("on_lease_end", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_class,
+		on_lease_end, end_actions, ARRAY_LEN(end_actions)),
+	CYAML_FIELD_ENUM("on_refusal", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_class,
+		on_refusal, end_actions, ARRAY_LEN(end_actions)),
+	CYAML_FIELD_SEQUENCE("elevations", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_class, elevations, &elevation_entry, 0, ELEVATION_RULES_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t class_entry = {
@@ -355,6 +396,7 @@ static const cyaml_strval_t retention_types[] = {
 	{"rollout", 9},
 	{"elevation", 10},
 	{"incident", 11},
+	{"instance-state", 12},
 };
 static_assert(ARRAY_LEN(retention_types) == RETENTION_ENTRY_KINDS, "as retention_entries");
 #define KEEP(type, key, kind)                                                                      \

@@ -62,6 +62,16 @@ struct file_sandbox_demands {
 	enum file_sandbox user, network, capabilities, filesystem;
 	bool no_new_privs;
 };
+struct file_elevation {
+	char *name, *entitlement;
+	char **audiences;
+	unsigned audiences_count;
+	char *duration_max, *unapproved_for, *cool_down;
+	struct file_rule *approvals;
+	unsigned approvals_count;
+	int *at_once; /* NULL: not given, so 1 */
+	bool by_instance;
+};
 struct file_class {
 	char *name;
 	struct file_rule *approvals;
@@ -81,7 +91,12 @@ struct file_class {
 	struct file_attribute *host_attributes;
 	unsigned host_attributes_count;
 	struct file_sandbox_demands *sandbox; /* NULL: not judged */
-	char *drain;
+	char *environment_key; /* NULL: not judged */
+	char *drain, *lease;
+	enum after_lease after_lease;
+	enum end_action on_lease_end, on_refusal;
+	struct file_elevation *elevations;
+	unsigned elevations_count;
 };
 struct file_reference {
 	enum reference_kind kind;
@@ -231,6 +246,21 @@ must_use bool policy_build_placement(
 /* Adds what the class asks for to its clause; what it does not ask for leaves the clause alone. */
 must_use bool policy_clause_placement(json_t *clause, const struct policy_class *class);
 void policy_placement_release(struct policy_class *class);
+/* policy_environment.c: whom the values of agents' environments are kept for. */
+must_use bool policy_build_environment(
+	struct policy_class *to, const struct file_class *from, struct err *err);
+must_use bool policy_clause_environment(json_t *clause, const struct policy_class *class);
+/* policy_elevations.c: what a class lends; the approvers must have been built. */
+must_use bool policy_build_elevations(const struct policy *policy, struct policy_class *to,
+	const struct file_class *from, struct err *err);
+void policy_elevations_release(struct policy_class *class);
+/* policy_classes.c: roles and counts that the policy's approvers can meet, sorted by role. What was
+ * built belongs to the caller, also after a failure. */
+must_use bool policy_build_rules(const struct policy *policy, const struct file_rule *from,
+	unsigned count, struct policy_approval_rule **ret, size_t *ret_count, struct err *err);
+void policy_rules_release(struct policy_approval_rule *rules, size_t count);
+/* Rules as a clause has them; NULL: no memory. */
+json_t *policy_clause_rules(const struct policy_approval_rule *rules, size_t count);
 /* What a sandbox demand is called: "network" and "none". */
 struct sandbox_name {
 	unsigned bit;

@@ -27,6 +27,7 @@ const struct retention_entry retention_entries[RETENTION_ENTRY_KINDS] = {
 	{"rollout", 11},
 	{"elevation", 12},
 	{"incident", 14},
+	{"instance-state", 15},
 };
 
 const char *retention_kind_name(enum retention_kind kind)

@@ -19,11 +19,18 @@ static const char *const component_keys[] = {
 /* Components of these roles are what an operator would call the agent's configuration. */
 static const char *const configuration_roles[] = {"config", "prompt", "policy"};
 
+struct release *release_ref(struct release *release)
+{
+	if (release)
+		atomic_fetch_add_explicit(&release->others, 1, memory_order_relaxed);
+	return release;
+}
+
 void release_free(struct release **release)
 {
-	struct release *r = *release;
+	struct release *r = TAKE(*release);
 
-	if (!r)
+	if (!r || atomic_fetch_sub_explicit(&r->others, 1, memory_order_acq_rel) != 0)
 		return;
 	free(r->name);
 	free(r->version);
@@ -46,7 +53,6 @@ void release_free(struct release **release)
 	}
 	free(r->components);
 	free(r);
-	*release = NULL;
 }
 
 static int component_order(const void *a, const void *b)

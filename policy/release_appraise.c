@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "policy/refuse.h"
 #include "policy/release_case.h"
+#include "policy/statement_memo.h"
 
 static void case_release(struct release_case *c)
 {
@@ -172,9 +173,8 @@ static bool judge(struct release_case *c, struct bytes envelope, struct judged *
 	OWNED(dsse_free) struct dsse *dsse = NULL;
 	struct err why = {0};
 
-	if (!release_open_intoto(envelope, &dsse, &why) ||
-		!(c->input->rollback ? rollback_approval_parse : approval_parse)(
-			buf_bytes(&dsse->payload), &j->approval, &why)) {
+	if (!approval_of_envelope(
+		    c->policy, envelope, c->input->rollback != NULL, &dsse, &j->approval, &why)) {
 		j->fault = REASON_APPROVAL_SIGNATURE;
 		j->why = "not an approval that this program can read";
 		return (why.code != ERR_NOMEM && why.code != ERR_INTERNAL) ||
@@ -344,8 +344,7 @@ static bool appraise(struct release_case *c, struct err *err)
 {
 	OWNED(dsse_free) struct dsse *dsse = NULL;
 
-	if (!release_open_intoto(c->input->envelope, &dsse, err) ||
-		!release_parse(buf_bytes(&dsse->payload), &c->release, err))
+	if (!release_of_envelope(c->policy, c->input->envelope, &dsse, &c->release, err))
 		return refused_format(c->verdict, err);
 	if (!check_signature(c, dsse, err))
 		return false;

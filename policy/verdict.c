@@ -82,6 +82,8 @@ static const struct {
 		"start the agent again: an instance lives once"},
 	[REASON_INSTANCE_NOT_RUNNING] = {"instance-not-running",
 		"start the agent again: its process is gone"},
+	[REASON_LEASE_ENDED] = {"lease-ended",
+		"start the agent again: nothing was heard of it for too long"},
 	[REASON_WORKLOAD_UNKNOWN] = {"workload-unknown", "register it: assay workload add"},
 	[REASON_WORKLOAD_RETIRED] = {"workload-retired", "register a workload that is to run"},
 	[REASON_REVIEW_OVERDUE] = {"review-overdue",
@@ -148,6 +150,11 @@ static const struct {
 		"restore the released workload spec, or release and approve the new one"},
 	[REASON_SANDBOX] = {"sandbox", "put the sandbox that the risk class demands into the "
 				       "workload spec, and release it"},
+	[REASON_ENVIRONMENT_NOT_KEPT] = {"environment-not-kept",
+		"put the environment_key of the risk class into the workload spec, and release it"},
+	[REASON_ELEVATION_AUDIENCE] = {"elevation-audience",
+		"take the audience out of the workload spec: tokens for it come with an elevation: "
+		"assay elevate request"},
 	[REASON_ASSURANCE] = {"assurance",
 		"use a host and a release of Assay that reach the level, or a lower risk class"},
 	[REASON_KEY_POSSESSION] = {"key-possession", "send evidence with the key that it asks for"},
@@ -374,6 +381,8 @@ void verdict_conclude(struct verdict *verdict)
 	verdict->assurance = 0;
 	verdict->credential_lifetime = 0;
 	verdict->renew_after = 0;
+	verdict->on_lease_end = 0;
+	verdict->elevation_count = 0;
 }
 
 bool verdict_has(const struct verdict *verdict, enum reason_code code)

@@ -10,6 +10,7 @@
 #define REASONS_MAX     64u
 #define NOT_CHECKED_MAX 32u
 #define REASON_TEXT_MAX 192u
+#define ELEVATIONS_MAX  8u /* held by one instance at one time */
 
 /* Stable codes; the name (docs/reasons.md) never changes once released. */
 enum reason_code {
@@ -52,6 +53,7 @@ enum reason_code {
 	REASON_STATE_STALE,
 	REASON_INSTANCE_ENDED,
 	REASON_INSTANCE_NOT_RUNNING,
+	REASON_LEASE_ENDED,
 	REASON_WORKLOAD_UNKNOWN,
 	REASON_WORKLOAD_RETIRED,
 	REASON_REVIEW_OVERDUE,
@@ -87,6 +89,8 @@ enum reason_code {
 	REASON_COMPONENT_NOT_PINNED,
 	REASON_SPEC_DIGEST,
 	REASON_SANDBOX,
+	REASON_ENVIRONMENT_NOT_KEPT,
+	REASON_ELEVATION_AUDIENCE,
 	REASON_ASSURANCE,
 	REASON_KEY_POSSESSION,
 	REASON_KEY_PROTECTION,
@@ -152,6 +156,8 @@ enum verdict_part {
 	PART_PLACEMENT,
 	PART_THIRD_PARTIES,
 	PART_SANDBOX,
+	PART_ENVIRONMENT, /* its values are kept for whom the class says */
+	PART_ELEVATIONS, /* rights lent for a time */
 	PART_ASSURANCE,
 	VERDICT_PARTS
 };
@@ -163,6 +169,13 @@ struct reason {
 	char where[REASON_TEXT_MAX]; /* "runtime log record 3" */
 	char hint[REASON_TEXT_MAX]; /* what to do next */
 };
+/* A right beyond the release's own that the credentials carry (policy/elevation.h). */
+struct verdict_elevation {
+	char right[65], entitlement[129]; /* entitlement: empty where only audiences are lent */
+	uint8_t id[16];
+	uint8_t activation[32]; /* leaf hash of the ledger's entry that says who approved */
+	int64_t until; /* no credential that carries it lives as long */
+};
 /* Zero-initialised means refused. trusted is set only by verdict_conclude. */
 struct verdict {
 	bool trusted;
@@ -170,6 +183,8 @@ struct verdict {
 	unsigned key_protection; /* enum key_protection */
 	bool full; /* a full appraisal, not an incremental one */
 	int64_t credential_lifetime, renew_after;
+	unsigned on_lease_end; /* enum end_action; only of a trusted verdict */
+	unsigned on_refusal; /* enum end_action; of any verdict whose risk class is known */
 	char risk_class[65];
 	enum verdict_part part; /* of what is noted next */
 	uint32_t held,
@@ -183,6 +198,8 @@ struct verdict {
 	size_t checked_count;
 	char checked[NOT_CHECKED_MAX][REASON_TEXT_MAX]; /* what was checked and held, in words */
 	enum verdict_part checked_part[NOT_CHECKED_MAX];
+	size_t elevation_count;
+	struct verdict_elevation elevations[ELEVATIONS_MAX];
 };
 /* Adds a reason; text arguments may be NULL (hint: then the code's own); untrusted text must have
  * been escaped. More than REASONS_MAX are cut and said so. */
@@ -197,7 +214,7 @@ void verdict_held(struct verdict *verdict, enum verdict_part part);
 /* What a code is about, where it says so by itself; PART_OTHER: what was being looked at decides. */
 enum verdict_part reason_code_part(enum reason_code code);
 /* trusted = there is no reason against it and at least one thing was checked. What only a trusted
- * verdict grants (assurance, lifetimes) is taken back from any other. */
+ * verdict grants (assurance, lifetimes, elevations) is taken back from any other. */
 void verdict_conclude(struct verdict *verdict);
 bool verdict_has(const struct verdict *verdict, enum reason_code code);
 /* Refused only because the incremental appraisal had nothing to stand on (state-stale,
@@ -206,7 +223,7 @@ bool verdict_has(const struct verdict *verdict, enum reason_code code);
 bool verdict_wants_full(const struct verdict *verdict);
 /* Canonical JSON:
  * {"outcome":"trusted"|"untrusted","assurance":…,"key":…,"reasons":[{code,subject,expected,actual,where,hint}],
- * "checked":[…],"not_checked":[…],…}. Its SHA-256 is what records keep. */
+ * "checked":[…],"not_checked":[…],…}, and "elevations" where there are any. Its SHA-256 is what records keep. */
 must_use bool verdict_json(const struct verdict *verdict, struct buf *out, struct err *err);
 /* For people: short lines, reason, expected, found, hint. colour adds ANSI codes. Takes the JSON,
  * so that commands print what the verifier sent. */

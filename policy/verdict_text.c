@@ -2,6 +2,8 @@
 /* A verdict as canonical JSON for machines and records, and that JSON as lines for people. */
 #include "policy/verdict.h"
 
+#include "base/text.h"
+#include "base/time.h"
 #include "policy/policy.h"
 
 #define VERDICT_JSON_MAX (256u << 10)
@@ -41,6 +43,29 @@ static json_t *json_reasons(const struct verdict *verdict)
 	return array;
 }
 
+static json_t *json_elevations(const struct verdict *verdict)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < verdict->elevation_count; i++) {
+		const struct verdict_elevation *e = &verdict->elevations[i];
+		char id[2 * sizeof(e->id) + 1], leaf[2 * sizeof(e->activation) + 1];
+		char until[TIME_TEXT_MAX];
+		json_t *one;
+
+		hex_encode(BYTES_OF(e->id), id);
+		hex_encode(BYTES_OF(e->activation), leaf);
+		one = json_pack("{s:s,s:s,s:s,s:s,s:s*}", "right", e->right, "id", id, "until",
+			time_format(e->until, until), "approval", leaf, "entitlement",
+			e->entitlement[0] ? e->entitlement : NULL);
+		if (json_array_append_new(array, one) != 0) {
+			json_decref(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
 bool verdict_json(const struct verdict *verdict, struct buf *out, struct err *err)
 {
 	const char *key = key_protection_name((enum key_protection)verdict->key_protection);
@@ -58,7 +83,9 @@ bool verdict_json(const struct verdict *verdict, struct buf *out, struct err *er
 		  take(root, "reasons_cut", json_boolean(verdict->reasons_cut)) &&
 		  take(root, "checked", json_lines(verdict->checked, verdict->checked_count)) &&
 		  take(root, "not_checked",
-			  json_lines(verdict->not_checked, verdict->not_checked_count));
+			  json_lines(verdict->not_checked, verdict->not_checked_count)) &&
+		  (verdict->elevation_count == 0 ||
+			  take(root, "elevations", json_elevations(verdict)));
 
 	if (!ok)
 		return err_set(err, ERR_NOMEM, "verdict: no memory");

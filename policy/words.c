@@ -192,23 +192,36 @@ static void explain_review(struct words *w, const struct policy_class *c)
 			c->review_grace ? words_duration(c->review_grace, grace) : "none");
 }
 
+static const char *const end_words[END_ACTIONS] = {
+	[END_CONTINUE] = "goes on", [END_FREEZE] = "frozen", [END_STOP] = "stopped"};
+
 bool policy_class_explain(const struct policy *policy, const struct policy_class *class,
 	json_t **ret, struct err *err)
 {
 	OWNED(json_release) json_t *lines = json_array();
 	struct words w = {.lines = lines, .failed = !lines};
 	char hex[2 * SHA256_LEN + 1];
-	char lifetime[WORDS_DURATION_MAX], renew[WORDS_DURATION_MAX], drain[WORDS_DURATION_MAX];
+	char lifetime[WORDS_DURATION_MAX], renew[WORDS_DURATION_MAX], drain[WORDS_DURATION_MAX],
+		lease[WORDS_DURATION_MAX];
 
 	explain_release(&w, policy, class);
 	explain_hosts(&w, policy, class);
 	words_explain_placement(&w, class);
+	words_explain_environment(&w, class);
 	explain_review(&w, class);
 	words_say(&w, "workload: releases that its version floor passed renew for %s more",
 		words_duration(class->drain, drain));
 	words_say(&w, "credential: lives %s, renewed after %s",
 		words_duration(class->credential_lifetime, lifetime),
 		words_duration(class->renew_after, renew));
+	words_say(&w, "agent: believed for %s after its last appraisal; after that %s",
+		words_duration(class->lease, lease),
+		class->after_lease == AFTER_LEASE_RELAUNCH ? "it must be launched again"
+							   : "a renewal within 7d brings it back");
+	if (class->on_lease_end != END_CONTINUE || class->on_refusal != END_CONTINUE)
+		words_say(&w, "agent: %s when not renewed in time, %s when refused",
+			end_words[class->on_lease_end], end_words[class->on_refusal]);
+	words_explain_elevations(&w, class);
 	words_explain_retention(&w, policy, class);
 	hex_encode(BYTES_OF(class->clause), hex);
 	words_say(&w, "clause: %s", hex);

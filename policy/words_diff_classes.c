@@ -94,6 +94,26 @@ static void diff_drain(struct diff *d, const char *subject, const struct policy_
 			"how long releases that the version floor passed may renew");
 }
 
+static void diff_lease(struct diff *d, const char *subject, const struct policy_class *old,
+	const struct policy_class *new)
+{
+	if (old->lease_given || new->lease_given)
+		diff_time(d, subject, "lease", old->lease, new->lease,
+			new->lease < old->lease ? DIFF_TIGHTER : DIFF_LOOSER,
+			"how long an agent is believed after its last appraisal");
+	diff_flag(d, subject, "after_lease: relaunch", old->after_lease == AFTER_LEASE_RELAUNCH,
+		new->after_lease == AFTER_LEASE_RELAUNCH, DIFF_TIGHTER,
+		"whether an agent whose lease ended must be launched again");
+}
+
+static void diff_end(struct diff *d, const char *subject, const char *field, enum end_action old,
+	enum end_action new, const char *about)
+{
+	if (old != new)
+		diff_note(d, new > old ? DIFF_TIGHTER : DIFF_LOOSER, subject, about,
+			"%s: %s, was %s", field, end_action_name(new), end_action_name(old));
+}
+
 static const json_t *demand_of(const json_t *demands, const char *name)
 {
 	const json_t *one;
@@ -175,8 +195,15 @@ static void diff_class(
 		"whether quotes after an unclean stop of the TPM are refused");
 	diff_review(d, subject, old, new);
 	diff_drain(d, subject, old, new);
+	diff_lease(d, subject, old, new);
+	diff_end(d, subject, "on_lease_end", old->on_lease_end, new->on_lease_end,
+		"what becomes of an agent that was not renewed in time");
+	diff_end(d, subject, "on_refusal", old->on_refusal, new->on_refusal,
+		"what becomes of an agent whose renewal is refused");
 	diff_demands(d, subject, old, new);
 	diff_placement(d, subject, old, new);
+	diff_environment(d, subject, old, new);
+	diff_elevations(d, subject, old, new);
 	diff_hosts(d, subject, old, new);
 }
 

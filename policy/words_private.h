@@ -63,6 +63,15 @@ void words_explain_placement(struct words *w, const struct policy_class *class);
 void diff_placement(struct diff *d, const char *subject, const struct policy_class *old,
 	const struct policy_class *new);
 
+/* words_environment.c: whom the values of environments are kept for. */
+void words_explain_environment(struct words *w, const struct policy_class *class);
+void diff_environment(struct diff *d, const char *subject, const struct policy_class *old,
+	const struct policy_class *new);
+/* words_elevations.c: what a class lends for a time. */
+void words_explain_elevations(struct words *w, const struct policy_class *class);
+void diff_elevations(struct diff *d, const char *subject, const struct policy_class *old,
+	const struct policy_class *new);
+
 /* words_retention.c: how long content is kept. */
 void words_say_retention(struct words *w, const struct policy *policy);
 void words_explain_retention(

@@ -3,6 +3,7 @@
 #include "verifier/attributes.h"
 
 #include "base/text.h"
+#include "verifier/leases.h"
 
 #include <stdlib.h>
 
@@ -52,30 +53,50 @@ static bool token_read(struct call *call, struct token_row *row, struct err *err
 	return true;
 }
 
+struct inviting {
+	struct call *call;
+	struct token_row row;
+};
+
+/* The entry names the token by its hash, which an enrolment's names too. */
+static json_t *token_entry(const struct inviting *i)
+{
+	char hash[2 * SHA256_LEN + 1], host[2 * HOST_ID_LEN + 1] = "", end[TIME_TEXT_MAX];
+	hex_encode(BYTES_OF(i->row.hash), hash);
+	if (i->row.bound)
+		hex_encode(BYTES_OF(i->row.host), host);
+	return json_pack("{s:s, s:s, s:s, s:s*, s:s, s:s}", "event", "host-invited", "token", hash,
+		"name", i->row.name, "host", i->row.bound ? host : NULL, "expires",
+		time_format(i->row.expires, end), "by", i->call->who.uri);
+}
+
 static bool token_work(struct store_tx *tx, void *arg, struct err *err)
 {
-	return join_token_put(tx->sql, arg, err);
+	const struct inviting *i = arg;
+	return join_token_put(tx->sql, &i->row, err) &&
+	       entry_append(i->call->app, tx, LEAF_HOST_STATE, i->row.created, token_entry(i), err);
 }
 
 /* The token is in this answer and nowhere else: the store has its hash. */
 bool serve_join_token(struct call *call, struct err *err)
 {
-	struct token_row row = {0};
+	struct inviting inviting = {.call = call};
+	struct token_row *row = &inviting.row;
 	uint8_t bytes[TOKEN_LEN];
 	char end[TIME_TEXT_MAX];
 	OWNED(buf_release) struct buf token = {0};
-	if (!token_read(call, &row, err) ||
+	if (!token_read(call, row, err) ||
 		!random_fill(call->app->random, bytes, sizeof(bytes), err))
 		return false;
 	buf_put_str(&token, TOKEN_PREFIX);
 	buf_put_base64(&token, BYTES_OF(bytes), true);
 	const char *text = buf_str(&token);
-	if (!text || !sha256_of(buf_bytes(&token), row.hash, err) ||
-		!store_run(call->app->store, token_work, &row, err))
+	if (!text || !sha256_of(buf_bytes(&token), row->hash, err) ||
+		!store_run(call->app->store, token_work, &inviting, err))
 		return text ? false : err_set(err, ERR_NOMEM, "join token");
-	call_log(call, "host-invited", bytes_str(row.name), (struct bytes){0});
+	call_log(call, "host-invited", bytes_str(row->name), (struct bytes){0});
 	return call_json(call, 201,
-		json_pack("{s:s, s:s}", "token", text, "expires", time_format(row.expires, end)),
+		json_pack("{s:s, s:s}", "token", text, "expires", time_format(row->expires, end)),
 		err);
 }
 
@@ -84,20 +105,25 @@ bool serve_join_token(struct call *call, struct err *err)
 struct host_view {
 	struct sql *sql;
 	json_t *list;
+	int64_t now;
 	struct host_attributes attributes;
+	enum instance_view agents; /* the best of them */
+	int64_t heard;
 };
 
-static json_t *host_json(const struct host_row *row, const struct host_attributes *attributes)
+static json_t *host_json(const struct host_row *row, const struct host_view *v)
 {
-	char id[2 * HOST_ID_LEN + 1], enrolled[TIME_TEXT_MAX], seen[TIME_TEXT_MAX];
+	char id[2 * HOST_ID_LEN + 1], enrolled[TIME_TEXT_MAX], seen[TIME_TEXT_MAX],
+		heard[TIME_TEXT_MAX];
 	hex_encode(BYTES_OF(row->id), id);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:o}", "id", id, "name",
-		row->name, "state",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:o}", "id", id,
+		"name", row->name, "state",
 		row->state == HOST_NONE ? "damaged" : host_state_name(row->state), "enrolled",
 		time_json(row->enrolled, enrolled), "last_seen", time_json(row->seen, seen),
+		"agents", instance_view_name(v->agents), "last_heard", time_json(v->heard, heard),
 		"ek_template", row->ek_template, "manufacturer", row->manufacturer, "epoch",
 		(json_int_t)row->epoch, "ek_certificate", row->ek_certs.len > 0, "attributes",
-		attributes_json(attributes));
+		attributes_json(&v->attributes));
 }
 
 static bool host_visited(void *arg, const struct host_row *row, struct err *err)
@@ -106,7 +132,9 @@ static bool host_visited(void *arg, const struct host_row *row, struct err *err)
 	/* Of a damaged row the rest is shown all the same. */
 	if (!attributes_get(v->sql, row->id, &v->attributes, NULL))
 		v->attributes.count = 0;
-	if (json_array_append_new(v->list, host_json(row, &v->attributes)) != 0)
+	if (!host_view_get(v->sql, row->id, v->now, &v->agents, &v->heard, NULL))
+		v->agents = VIEW_UNKNOWN;
+	if (json_array_append_new(v->list, host_json(row, v)) != 0)
 		return err_set(err, ERR_NOMEM, "hosts");
 	return true;
 }
@@ -118,6 +146,7 @@ bool serve_hosts(struct call *call, struct err *err)
 	if (!v || !list)
 		return err_set(err, ERR_NOMEM, "hosts");
 	v->list = list;
+	v->now = clock_wall(call->app->clock);
 	if (!call_read(call, &v->sql, err))
 		return false;
 	bool ok = hosts_each(v->sql, host_visited, v, err);
@@ -126,7 +155,7 @@ bool serve_hosts(struct call *call, struct err *err)
 }
 
 static bool view_read(struct host_view *v, const uint8_t id[HOST_ID_LEN], struct host_row *row,
-	json_t **ret_history, struct err *err)
+	json_t **ret_history, json_t **ret_tpm, struct err *err)
 {
 	bool found = false;
 	if (!host_get(v->sql, id, row, &found, err))
@@ -134,6 +163,8 @@ static bool view_read(struct host_view *v, const uint8_t id[HOST_ID_LEN], struct
 	if (!found)
 		return err_set(err, ERR_NOT_FOUND, "no such host");
 	return attributes_get(v->sql, id, &v->attributes, err) &&
+	       host_view_get(v->sql, id, v->now, &v->agents, &v->heard, err) &&
+	       sightings_json(v->sql, id, ret_tpm, err) &&
 	       attributes_history_json(v->sql, id, ret_history, err);
 }
 
@@ -141,17 +172,21 @@ static bool host_answer(struct call *call, const uint8_t id[HOST_ID_LEN], struct
 {
 	OWNED(host_row_release) struct host_row row = {0};
 	OWNED(free_ptr) struct host_view *v = calloc(1, sizeof(*v));
-	OWNED(json_release) json_t *history = NULL, *view = NULL;
+	OWNED(json_release) json_t *history = NULL;
+	OWNED(json_release) json_t *tpm = NULL;
+	OWNED(json_release) json_t *view = NULL;
 	if (!v)
 		return err_set(err, ERR_NOMEM, "host");
+	v->now = clock_wall(call->app->clock);
 	if (!call_read(call, &v->sql, err))
 		return false;
-	bool ok = view_read(v, id, &row, &history, err);
+	bool ok = view_read(v, id, &row, &history, &tpm, err);
 	store_read_done(call->app->store, &v->sql);
 	if (!ok)
 		return false;
-	view = host_json(&row, &v->attributes);
-	if (!view || json_object_set(view, "attribute_history", history) != 0)
+	view = host_json(&row, v);
+	if (!view || json_object_set(view, "attribute_history", history) != 0 ||
+		json_object_set(view, "tpm", tpm) != 0)
 		return err_set(err, ERR_NOMEM, "host");
 	return call_json(call, 200, TAKE(view), err);
 }
@@ -168,10 +203,13 @@ static const struct transition {
 	enum host_state to;
 	unsigned from; /* bit per state */
 	const char *event;
-} confirming = {HOST_ACTIVE, 1u << HOST_PENDING | 1u << HOST_QUARANTINED, "host-confirmed"},
-  quarantining = {HOST_QUARANTINED, 1u << HOST_PENDING | 1u << HOST_ACTIVE, "host-quarantined"},
+	enum revocation_reason why; /* of its credentials */
+} confirming = {HOST_ACTIVE, 1u << HOST_PENDING | 1u << HOST_QUARANTINED, "host-confirmed",
+	REVOKED_UNSPECIFIED},
+  quarantining = {HOST_QUARANTINED, 1u << HOST_PENDING | 1u << HOST_ACTIVE, "host-quarantined",
+	  REVOKED_PRIVILEGE},
   retiring = {HOST_RETIRED, 1u << HOST_PENDING | 1u << HOST_ACTIVE | 1u << HOST_QUARANTINED,
-	  "host-retired"};
+	  "host-retired", REVOKED_CESSATION};
 
 struct change {
 	struct call *call;
@@ -180,6 +218,15 @@ struct change {
 	const char *reason;
 	int64_t now;
 };
+
+/* Its agents are shown as what it is from now on. */
+static bool note_instances(struct sql *sql, const struct change *c, struct err *err)
+{
+	return c->transition->to == HOST_ACTIVE ||
+	       instance_history_host(sql, c->id, c->now,
+		       c->transition->to == HOST_RETIRED ? VIEW_RETIRED : VIEW_QUARANTINED,
+		       c->transition->event, err);
+}
 
 static bool change_work(struct store_tx *tx, void *arg, struct err *err)
 {
@@ -194,9 +241,10 @@ static bool change_work(struct store_tx *tx, void *arg, struct err *err)
 	if ((c->transition->from >> row.state & 1u) == 0)
 		return err_set(err, ERR_CONFLICT, "this host is %s: it cannot become %s",
 			host_state_name(row.state), host_state_name(c->transition->to));
-	if (!host_set_state(tx->sql, c->id, row.version, c->transition->to, err) ||
+	if (!note_instances(tx->sql, c, err) ||
+		!host_set_state(tx->sql, c->id, row.version, c->transition->to, err) ||
 		(c->transition->to != HOST_ACTIVE &&
-			!credentials_revoke_host(tx->sql, c->id, c->now, err)))
+			!credentials_revoke_host(tx->sql, c->id, c->now, c->transition->why, err)))
 		return false;
 	hex_encode(BYTES_OF(c->id), host);
 	return entry_append(c->call->app, tx, LEAF_HOST_STATE, c->now,

@@ -191,7 +191,7 @@ struct collection {
 	struct audit_bundle bundle;
 	struct leaf_row leaf;
 	struct record_chain chain;
-	struct buf proof, checkpoint, chain_bytes, receipt, receipt_key;
+	struct buf proof, checkpoint, chain_bytes, receipt, receipt_key, quote, quote_proof;
 };
 
 static void collection_free(struct collection **c)
@@ -208,6 +208,8 @@ static void collection_free(struct collection **c)
 	record_chain_release(&(*c)->chain);
 	buf_release(&(*c)->receipt);
 	buf_release(&(*c)->receipt_key);
+	buf_release(&(*c)->quote);
+	buf_release(&(*c)->quote_proof);
 	free(*c);
 	*c = NULL;
 }
@@ -288,6 +290,20 @@ static bool vouch(struct app *app, struct collection *c, struct err *err)
 		       &app->receipts, c->sql, RECEIPT_INCLUSION, c->leaf.index, &c->receipt, err);
 }
 
+/* The newest checkpoint that the host quoted, if its tree has the leaf. */
+static bool quote_collect(struct collection *c, struct err *err)
+{
+	uint64_t size = 0;
+	if (!log_quote_get(c->sql, &c->quote, &size, err))
+		return false;
+	if (size <= c->leaf.index) {
+		buf_clear(&c->quote);
+		return true;
+	}
+	struct tile_source source = tile_rows(c->sql, size);
+	return tiles_inclusion(&source, c->leaf.index, size, &c->quote_proof, err);
+}
+
 static void fill(struct collection *c, const struct issuer *issuer)
 {
 	struct audit_bundle *b = &c->bundle;
@@ -299,6 +315,8 @@ static void fill(struct collection *c, const struct issuer *issuer)
 	b->chain = buf_bytes(&c->chain_bytes);
 	b->receipt = buf_bytes(&c->receipt);
 	b->receipt_key = buf_bytes(&c->receipt_key);
+	b->quote = buf_bytes(&c->quote);
+	b->quote_proof = buf_bytes(&c->quote_proof);
 	memcpy(b->salt, c->leaf.salt, sizeof(b->salt));
 	for (size_t i = 0; i < c->objects.count; i++)
 		b->objects[b->object_count++] = buf_bytes(&c->objects.objects[i]);
@@ -328,7 +346,8 @@ static bool bundle_make(struct call *call, struct collection *c, struct err *err
 	if (!record_load(call, c->sql, &c->opened, err) ||
 		!content_there(c->sql, c->opened.row.index, err))
 		return false;
-	if (!collect_all(c, err) || !prove(c, err) || !vouch(call->app, c, err))
+	if (!collect_all(c, err) || !prove(c, err) || !vouch(call->app, c, err) ||
+		!quote_collect(c, err))
 		return err_set(err, err->code == ERR_GONE ? ERR_GONE : ERR_STORE,
 			"audit bundle: %.200s", err->text);
 	if (!chain_collect(call, c, err))

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "crypto/dsse.h"
 #include "policy/checklist.h"
+#include "verifier/leases.h"
 
 #include <stdlib.h>
 
@@ -442,7 +443,8 @@ static bool revoke_work(struct store_tx *tx, void *arg, struct err *err)
 	if (row.state == RELEASE_REVOKED)
 		return err_set(err, ERR_CONFLICT, "this release is revoked already");
 	return release_set_state(tx->sql, r->digest, row.version, RELEASE_REVOKED, err) &&
-	       credentials_revoke_release(tx->sql, r->digest, r->now, err) &&
+	       instance_history_release(tx->sql, r->digest, r->now, "release-revoked", err) &&
+	       credentials_revoke_release(tx->sql, r->digest, r->now, REVOKED_PRIVILEGE, err) &&
 	       entry_append(r->call->app, tx, LEAF_RELEASE, r->now,
 		       json_pack("{s:s, s:s, s:s, s:s}", "event", "release-revoked", "digest",
 			       http_path_param(r->call->exchange, 0), "by", r->call->who.uri,

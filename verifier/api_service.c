@@ -9,14 +9,30 @@ bool serve_health(struct call *call, struct err *err)
 	return call_json(call, 200, json_pack("{s:s}", "status", "ok"), err);
 }
 
+/* On the connection's own loop: nothing here waits. */
 bool serve_ready(struct call *call, struct err *err)
 {
-	call->code = "not-ready";
-	if (!store_ready(call->app->store))
-		return err_set(err, ERR_STORE, "the store cannot be written");
-	if (!ledger_log_fresh(&call->app->ledger_log, clock_wall(call->app->clock), err))
-		return false;
-	return call_json(call, 200, json_pack("{s:s}", "status", "ready"), err);
+	struct app *app = call->app;
+	struct err why = {0};
+	struct store_state store = {0};
+	struct workers_state workers = {0};
+	bool draining = atomic_load(&app->draining), writes = store_ready(app->store);
+	bool witnessed = ledger_log_fresh(&app->ledger_log, clock_wall(app->clock), &why);
+	bool ready = writes && witnessed && !draining;
+	store_look(app->store, &store);
+	workers_look(app->workers, &workers);
+	const char *reason = draining  ? "the service is being stopped"
+			     : !writes ? "the store cannot be written"
+				       : why.text;
+	json_t *checks = json_pack("{s:b, s:b, s:b, s:I, s:I}", "store", writes, "witnesses",
+		witnessed, "draining", draining, "queued", (json_int_t)workers.queued,
+		"writer_queued", (json_int_t)store.queued);
+	json_t *answer =
+		json_pack("{s:s, s:o}", "status", ready ? "ready" : "not-ready", "checks", checks);
+	if (answer && !ready)
+		(void)json_object_set_new(answer, "error",
+			json_pack("{s:s, s:s}", "code", "not-ready", "message", reason));
+	return call_json(call, ready ? 200 : 503, answer, err);
 }
 
 bool serve_bundle(struct call *call, struct err *err)

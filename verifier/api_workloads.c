@@ -3,6 +3,7 @@
 #include "verifier/register.h"
 
 #include "base/text.h"
+#include "verifier/leases.h"
 
 static void take_name(
 	struct json_fields *f, const json_t *body, const char *key, char out[ROW_NAME_MAX])
@@ -236,7 +237,8 @@ static bool retire_work(struct store_tx *tx, void *arg, struct err *err)
 	if (row.state == WORKLOAD_RETIRED)
 		return err_set(err, ERR_CONFLICT, "workload %s is retired already", row.name);
 	return workload_set_state(tx->sql, r->name, row.version, WORKLOAD_RETIRED, err) &&
-	       credentials_revoke_workload(tx->sql, r->name, r->now, err) &&
+	       instance_history_workload(tx->sql, r->name, r->now, "workload-retired", err) &&
+	       credentials_revoke_workload(tx->sql, r->name, r->now, REVOKED_CESSATION, err) &&
 	       entry_append(r->call->app, tx, LEAF_WORKLOAD, r->now,
 		       json_pack("{s:s, s:s, s:s, s:s}", "event", "workload-retired", "name",
 			       row.name, "by", r->call->who.uri, "reason", r->reason),

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The service put together, and taken apart in the opposite order. */
+#include "verifier/app_metrics.h"
 #include "verifier/app_policy.h"
+#include "verifier/descriptors.h"
 
 #include "base/file.h"
 
 #include <openssl/ssl.h>
+#include "verifier/events.h"
+#include "verifier/leases.h"
 #include "verifier/retention.h"
+#include "verifier/revocation.h"
 #include "verifier/shadow.h"
 
 #include <stdlib.h>
 
-#define QUEUE_MAX   2048u
-#define CONFIG_MAX  65536u
-#define TLS_PEM_MAX (256u << 10)
+#define QUEUE_MAX        2048u
+#define CONNECTIONS_MAX  20000u
+#define OWN_FILES        8u
+#define FILES_PER_READER 2u
+#define FILES_PER_LOOP   4u
 
 static bool token_key_load(struct app *app, struct err *err)
 {
@@ -20,18 +27,6 @@ static bool token_key_load(struct app *app, struct err *err)
 	if (!file_read(app->config.token_key, 256, &text, err) ||
 		!token_key_parse(buf_bytes(&text), app->random, &app->token_key, err))
 		return err_wrap(err, "%s", app->config.token_key);
-	return true;
-}
-
-static bool tls_load(struct app *app, struct err *err)
-{
-	OWNED(buf_release) struct buf chain = {0};
-	OWNED(key_unref) struct key *key = NULL;
-	if (!file_read(app->config.tls_certificate, TLS_PEM_MAX, &chain, err) ||
-		!key_from_uri(app->config.tls_key, &key, err) ||
-		!http_tls_context(buf_bytes(&chain), key, app->issuer.ca, app->issuer.ca_count,
-			&app->tls, err))
-		return err_wrap(err, "TLS");
 	return true;
 }
 
@@ -64,6 +59,9 @@ static bool store_load(struct app *app, const struct sql_ops *ops, struct err *e
 		.content_key = app->content_key,
 		.seal = ledger_log_seal,
 		.seal_arg = &app->ledger_log,
+		.wait_max_ms = (unsigned)app->config.work_max * 1000,
+		.observe = app_committed,
+		.observe_arg = app,
 	};
 	return store_open(&config, &app->store, err) &&
 	       ledger_log_check(&app->ledger_log, app->store, app->config.log_directory, err);
@@ -74,14 +72,27 @@ static bool keys_load(struct app *app, struct err *err)
 {
 	return token_key_load(app, err) && content_key_load(app, err) &&
 	       issuer_load(&app->config, app->random, app->clock, &app->issuer, err) &&
-	       tls_load(app, err) &&
+	       app_tls_load(&app->config, &app->tls, err) &&
 	       ledger_log_load(
 		       app->config.log_key, app->config.log_origin, &app->ledger_log, err) &&
 	       receipt_signer_load(app->config.receipt_key, app->issuer.signing_key,
 		       app->config.log_origin, &app->receipts, err) &&
 	       (!app->config.log_policy ||
 		       ledger_log_witnesses(&app->ledger_log, app->config.log_policy,
-			       app->config.log_quorum_age, clock_wall(app->clock), err));
+			       app->config.log_quorum_age, clock_wall(app->clock), err)) &&
+	       (!app->config.log_host_ak ||
+		       log_quote_pin(&app->ledger_log, app->config.log_host_ak, err));
+}
+
+static bool workers_load(struct app *app, struct err *err)
+{
+	struct workers_options options = {
+		.count = app->config.workers,
+		.queue_max = QUEUE_MAX,
+		.wait_max_ms = (unsigned)app->config.queue_wait_max * 1000,
+	};
+	return random_fill(app->random, (uint8_t *)&options.seed, sizeof(options.seed), err) &&
+	       workers_new(&options, &app->workers, err);
 }
 
 bool app_open(
@@ -93,6 +104,9 @@ bool app_open(
 	app->config = TAKE_STRUCT(*config);
 	app->clock = options->clock;
 	app->random = options->random;
+	app->sockets = options->sockets;
+	app->socket_count = options->socket_count;
+	app->metrics_socket = options->metrics_socket;
 	app->log = (struct log){.fd = options->log_fd,
 		.level = app->config.log_level,
 		.json = app->config.log_json};
@@ -105,15 +119,18 @@ bool app_open(
 		*ret = TAKE(app);
 		return app_policy_check(*ret, err);
 	}
-	if (!store_load(app, options->sql, err) || !app_policy_load(app, err) ||
-		!app_staged_load(app, err) || !shadow_new(app, &app->shadow, err) ||
+	if (!app_metrics_new(app, err) || !store_load(app, options->sql, err) ||
+		!app_policy_load(app, err) || !app_staged_load(app, err) ||
+		!shadow_new(app, &app->shadow, err) ||
+		!revocation_start(app, &app->revocation, err) ||
+		!leases_start(app, &app->leases, err) || !events_start(app, &app->events, err) ||
 		!retention_start(app, &app->retention, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store,
 				app->ledger_log.policy &&
 					app->ledger_log.policy->quorum != QUORUM_NONE,
 				&app->log, &app->publisher, err)) ||
-		!workers_new(app->config.workers, QUEUE_MAX, &app->workers, err))
+		!workers_load(app, err))
 		return false;
 	*ret = TAKE(app);
 	return true;
@@ -137,6 +154,26 @@ static bool routes_make(struct app *app, struct err *err)
 	return true;
 }
 
+/* What the service opens beside connections: each worker may read the store, each loop has its own few. */
+static unsigned connections_for(const struct app *app)
+{
+	struct workers_state workers;
+	const struct config *config = &app->config;
+	unsigned wanted = config->connections_max ? config->connections_max : CONNECTIONS_MAX;
+	workers_look(app->workers, &workers);
+	unsigned own = OWN_FILES + FILES_PER_READER * (workers.threads + STORE_READERS_IDLE_MAX) +
+		       FILES_PER_LOOP * (config->threads ? config->threads : FILES_PER_LOOP);
+	unsigned room = descriptors_for(wanted, own);
+	char text[16];
+	(void)snprintf(text, sizeof(text), "%u", room);
+	if (room < wanted)
+		log_event(&app->log, LOG_LEVEL_WARNING, "few-descriptors",
+			{"connections_max", bytes_str(text)},
+			{"effect", BYTES_LIT("more connections than that are not kept: raise "
+					     "LimitNOFILE")});
+	return room;
+}
+
 bool app_listen(struct app *app, struct err *err)
 {
 	if (!routes_make(app, err))
@@ -150,11 +187,18 @@ bool app_listen(struct app *app, struct err *err)
 		.route_count = app_route_count(),
 		.app = app,
 		.authorize = auth_authorize,
-		.connections_max = app->config.connections_max,
+		.connections_max = connections_for(app),
 		.connections_per_peer = app->config.connections_per_peer,
+		.work_ms = (unsigned)app->config.work_max * 1000,
+		.observe = app_observe,
+		.answered = app_answered,
 		.log = &app->log,
+		.sockets = app->sockets,
+		.socket_count = app->socket_count,
 	};
-	return http_server_new(&config, &app->server, err) && http_server_start(app->server, err);
+	return http_server_new(&config, &app->server, err) && http_server_start(app->server, err) &&
+	       ((!app->config.metrics_listen && app->metrics_socket <= 0) ||
+		       metrics_serve(app, app->metrics_socket, &app->metrics_server, err));
 }
 
 uint16_t app_port(const struct app *app)
@@ -169,20 +213,25 @@ void app_close(struct app **app)
 		return;
 	/* Nobody new is let in; then the workers end what they have begun, then the writer; an
 	 * exchange that is answered meanwhile still has a front to be answered through. */
+	metrics_serve_end(&self->metrics_server);
 	if (self->server)
 		http_server_stop(self->server);
 	workers_free(&self->workers);
 	retention_stop(&self->retention);
+	leases_stop(&self->leases);
+	events_stop(&self->events);
 	if (self->shadow)
 		shadow_stop(self->shadow);
 	log_publisher_stop(&self->publisher);
 	store_close(&self->store);
 	key_unref(&self->content_key);
+	revocation_stop(&self->revocation);
 	receipt_signer_release(&self->receipts);
 	ledger_log_release(&self->ledger_log);
 	/* The writer's last completions have woken it. */
 	shadow_free(&self->shadow);
 	http_server_free(&self->server);
+	app_metrics_free(self);
 	policy_ref_drop(&self->policy);
 	policy_ref_drop(&self->staged);
 	(void)pthread_mutex_destroy(&self->policy_change);

@@ -10,7 +10,9 @@
 #include "verifier/identity.h"
 #include "verifier/issuer.h"
 #include "verifier/ledger_log.h"
+#include "verifier/log_quote.h"
 #include "verifier/log_publish.h"
+#include "verifier/metrics.h"
 #include "verifier/receipts.h"
 #include "verifier/rows.h"
 #include "verifier/token.h"
@@ -34,6 +36,10 @@ struct policy_ref {
 };
 void policy_ref_drop(struct policy_ref **ref); /* cleanup; NULL is fine */
 
+struct revocation;
+struct leases;
+struct events;
+
 struct app {
 	struct config config;
 	const struct clock *clock;
@@ -55,9 +61,19 @@ struct app {
 	int64_t staged_seq; /* its row */
 	uint8_t policy_refused[SHA256_LEN]; /* another verifier's, said to be unreadable here */
 	struct retention *retention; /* destroys what is past its time */
+	struct events *events; /* answers those who wait for them */
+	struct leases *leases; /* writes down which have ended */
+	struct revocation *revocation; /* what is published of revoked credentials */
 	struct shadow *shadow; /* judges stored decisions by other policies */
 	SSL_CTX *tls;
+	struct app_metrics *counted; /* app_metrics.c */
+	struct metrics *metrics; /* its counters */
+	struct metrics_server *metrics_server; /* NULL: no metrics_listen */
+	const int *sockets; /* app_options */
+	size_t socket_count;
+	int metrics_socket;
 	struct http_server *server;
+	atomic_bool draining; /* not ready any more, by order */
 	struct http_route *routes; /* the table, in the front's words */
 };
 
@@ -69,12 +85,26 @@ struct app_options {
 	/* Everything is read and judged but the database, which is left alone: an older program may
 	 * be at work on it. Nothing can be served then. */
 	bool check;
+	/* Listening sockets that were handed over, instead of the configured address; borrowed until app_close. */
+	const int *sockets;
+	size_t socket_count;
+	int metrics_socket; /* likewise, for metrics; 0: none */
 };
 /* Everything but the listening: keys, store, policy, workers. The configuration is handed over. */
 must_use bool app_open(struct config *config, const struct app_options *options, struct app **ret,
 	struct err *err);
 must_use bool app_listen(struct app *app, struct err *err);
 uint16_t app_port(const struct app *app);
+/* app_reload.c: TLS certificate, key and client CAs, the policy file and the log level are read again from the file at `path`.
+ * Each part that cannot be used is logged and stays as it was. False: one of them was. */
+bool app_reload(struct app *app, const char *path);
+/* The TLS context of a configuration: certificate, key, and the CAs of clients. */
+must_use bool app_tls_load(const struct config *config, SSL_CTX **ret, struct err *err);
+/* From now on not ready; last: nothing new is accepted either. */
+void app_drain(struct app *app, bool last);
+/* Requests begun and not answered. */
+unsigned app_busy(const struct app *app);
+
 /* Stops listening, finishes what is under way, closes the store. */
 void app_close(struct app **app);
 
@@ -98,6 +128,10 @@ must_use bool entry_make(struct app *app, enum leaf_type type, int64_t time, str
 must_use bool entry_append(struct app *app, struct store_tx *tx, enum leaf_type type, int64_t time,
 	json_t *content, struct err *err);
 
+/* The same, and the leaf's hash. */
+must_use bool entry_append_leaf(struct app *app, struct store_tx *tx, enum leaf_type type,
+	int64_t time, json_t *content, uint8_t ret_hash[SHA256_LEN], struct err *err);
+
 /* ---- who may (auth.c) ---- */
 
 /* 0, or the HTTP status to answer. ret may be NULL. */
@@ -118,6 +152,8 @@ struct route {
 	/* Having returned true, serve has handed the call to whoever ends it, with call_answer or
 	 * call_refuse. */
 	bool later;
+	/* Served on the connection's own loop, without waiting for anybody: it must not block. */
+	bool at_once;
 };
 struct call {
 	struct work work;
@@ -169,6 +205,8 @@ bool serve_policy(struct call *call, struct err *err);
 bool serve_checkpoint(struct call *call, struct err *err);
 bool serve_checkpoint_latest(struct call *call, struct err *err);
 bool serve_cosigned(struct call *call, struct err *err);
+bool serve_log_quoted(struct call *call, struct err *err);
+bool serve_log_quote(struct call *call, struct err *err);
 bool serve_tile(struct call *call, struct err *err);
 bool serve_log_receipt(struct call *call, struct err *err);
 bool serve_log_proof(struct call *call, struct err *err);
@@ -225,6 +263,11 @@ bool serve_releases(struct call *call, struct err *err);
 bool serve_release(struct call *call, struct err *err);
 bool serve_release_revoke(struct call *call, struct err *err);
 bool serve_release_gate(struct call *call, struct err *err);
+bool serve_elevation_ask(struct call *call, struct err *err);
+bool serve_elevations(struct call *call, struct err *err);
+bool serve_elevation(struct call *call, struct err *err);
+bool serve_elevation_word(struct call *call, struct err *err);
+bool serve_elevation_revoke(struct call *call, struct err *err);
 bool serve_rollout_start(struct call *call, struct err *err);
 bool serve_rollouts(struct call *call, struct err *err);
 bool serve_rollout(struct call *call, struct err *err);
@@ -251,6 +294,13 @@ bool serve_incident_close(struct call *call, struct err *err);
 bool serve_incident(struct call *call, struct err *err);
 bool serve_incidents(struct call *call, struct err *err);
 bool serve_entry(struct call *call, struct err *err);
+bool serve_instances(struct call *call, struct err *err);
+bool serve_instance(struct call *call, struct err *err);
+bool serve_events(struct call *call, struct err *err);
+bool serve_crl(struct call *call, struct err *err);
+bool serve_ocsp(struct call *call, struct err *err);
+bool serve_ocsp_get(struct call *call, struct err *err);
+bool serve_status_list(struct call *call, struct err *err);
 bool serve_record_receipt(struct call *call, struct err *err);
 bool serve_record_proof(struct call *call, struct err *err);
 bool serve_record_statement(struct call *call, struct err *err);

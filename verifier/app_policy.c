@@ -2,6 +2,8 @@
 /* The policy in force. */
 #include "verifier/app_policy.h"
 
+#include "verifier/elevations.h"
+
 #include "base/file.h"
 #include "base/text.h"
 
@@ -238,5 +240,7 @@ bool app_policy_load(struct app *app, struct err *err)
 	else if (e.changed)
 		log_event(&app->log, LOG_LEVEL_INFO, "policy-in-force",
 			{"file", bytes_str(app->config.policy)});
+	if (e.changed)
+		elevations_settle_all(app);
 	return true;
 }

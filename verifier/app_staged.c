@@ -3,6 +3,8 @@
  * step is one transaction with its ledger entry. */
 #include "verifier/app_policy.h"
 
+#include "verifier/elevations.h"
+
 #include "base/text.h"
 #include "crypto/dsse.h"
 #include "verifier/shadow.h"
@@ -294,6 +296,7 @@ static bool activate_now(struct changing *c, struct err *err)
 	if (!store_run(c->app->store, activate_work, c, err))
 		return false;
 	app_policy_swap(c->app, &c->ref);
+	elevations_settle_all(c->app);
 	log_event(&c->app->log, LOG_LEVEL_INFO, "policy-in-force", {"by", bytes_str(c->order->by)},
 		{"reason", bytes_str(c->order->reason)});
 	return true;

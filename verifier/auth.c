@@ -4,7 +4,7 @@
  * stays open outlives: validity, and what the store says of the certificate's owner now. Every
  * doubt refuses.
  */
-#include "verifier/app.h"
+#include "verifier/leases.h"
 
 #define EKU_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
 
@@ -30,16 +30,19 @@ static int host_check(struct sql *sql, const uint8_t id[HOST_ID_LEN])
 	return state == HOST_ACTIVE ? PASS : FORBIDDEN;
 }
 
-static int operator_rows(struct sql *sql, const struct cert *cert, struct identity *who)
+static int operator_rows(
+	struct sql *sql, const struct cert *cert, struct identity *who, int64_t now)
 {
+	(void)now;
 	(void)sql;
 	(void)cert;
 	(void)who;
 	return PASS; /* an operator has no row: the certificate, and its end, is all there is */
 }
 
-static int host_rows(struct sql *sql, const struct cert *cert, struct identity *who)
+static int host_rows(struct sql *sql, const struct cert *cert, struct identity *who, int64_t now)
 {
+	(void)now;
 	struct credential_row row = {0};
 	int status = credential_check(sql, cert, CREDENTIAL_HOST, &row);
 	if (status == PASS && memcmp(row.host, who->host, sizeof(row.host)) != 0)
@@ -47,11 +50,11 @@ static int host_rows(struct sql *sql, const struct cert *cert, struct identity *
 	return status == PASS ? host_check(sql, who->host) : status;
 }
 
-static int workload_rows(struct sql *sql, const struct cert *cert, struct identity *who)
+static int workload_rows(
+	struct sql *sql, const struct cert *cert, struct identity *who, int64_t now)
 {
 	struct credential_row row = {0};
-	struct workload_row workload = {0};
-	enum instance_state instance = INSTANCE_NONE;
+	struct instance_facts facts = {0};
 	bool found = false;
 	int status = credential_check(sql, cert, CREDENTIAL_X509, &row);
 	if (status == PASS && memcmp(row.instance, who->instance, sizeof(row.instance)) != 0)
@@ -61,10 +64,12 @@ static int workload_rows(struct sql *sql, const struct cert *cert, struct identi
 		status = host_check(sql, row.host);
 	if (status != PASS)
 		return status;
-	if (!instance_gate(sql, row.host, row.instance, &instance, NULL) ||
-		!workload_get(sql, bytes_str(who->name), &workload, &found, NULL))
+	if (!instance_facts_get(sql, row.host, row.instance, &facts, &found, NULL))
 		return UNAVAILABLE;
-	return instance == INSTANCE_TRUSTED && found && workload.state == WORKLOAD_ACTIVE
+	/* Of the workload that the certificate names, and believed still: a credential may outlive
+	 * its lease. */
+	return found && strcmp(facts.workload, who->name) == 0 &&
+			       instance_view_of(&facts, now) == VIEW_TRUSTED
 		       ? PASS
 		       : FORBIDDEN;
 }
@@ -72,7 +77,7 @@ static int workload_rows(struct sql *sql, const struct cert *cert, struct identi
 static int rows_check(struct app *app, const struct cert *cert, struct identity *who)
 {
 	static int (*const checks[])(
-		struct sql * sql, const struct cert *cert, struct identity *who) = {
+		struct sql * sql, const struct cert *cert, struct identity *who, int64_t now) = {
 		[IDENTITY_OPERATOR] = operator_rows,
 		[IDENTITY_HOST] = host_rows,
 		[IDENTITY_WORKLOAD] = workload_rows,
@@ -80,19 +85,18 @@ static int rows_check(struct app *app, const struct cert *cert, struct identity 
 	struct sql *sql = NULL;
 	if ((size_t)who->kind >= ARRAY_LEN(checks) || !checks[who->kind])
 		return FORBIDDEN;
-	if (!store_read(app->store, &sql, NULL))
+	if (!store_read_snapshot(app->store, &sql, NULL))
 		return UNAVAILABLE;
-	int status = checks[who->kind](sql, cert, who);
+	int status = checks[who->kind](sql, cert, who, clock_wall(app->clock));
 	store_read_done(app->store, &sql);
 	return status;
 }
 
-int auth_check(struct app *app, const struct cert *cert, unsigned roles, struct identity *ret)
+/* What the certificate itself says; who is filled when it passes. */
+static int certificate_check(
+	struct app *app, const struct cert *cert, unsigned roles, struct identity *who)
 {
-	struct identity who = {0};
 	char uri[X509_URI_MAX];
-	if (roles == 0)
-		return PASS;
 	if (!cert)
 		return NO_CERTIFICATE;
 	int64_t now = clock_wall(app->clock);
@@ -103,17 +107,30 @@ int auth_check(struct app *app, const struct cert *cert, unsigned roles, struct 
 		    cert_uri(cert, uri, sizeof(uri));
 	if (!cert_looks_whole(NULL))
 		return UNAVAILABLE;
-	if (!fits || !identity_parse(uri, app->config.trust_domain, &who, NULL))
+	if (!fits || !identity_parse(uri, app->config.trust_domain, who, NULL))
 		return FORBIDDEN;
-	if ((who.role & roles) == 0)
-		return FORBIDDEN;
-	int status = rows_check(app, cert, &who);
+	return (who->role & roles) != 0 ? PASS : FORBIDDEN;
+}
+
+int auth_check(struct app *app, const struct cert *cert, unsigned roles, struct identity *ret)
+{
+	struct identity who = {0};
+	if (roles == 0)
+		return PASS;
+	int status = certificate_check(app, cert, roles, &who);
+	if (status == PASS)
+		status = rows_check(app, cert, &who);
 	if (status == PASS && ret)
 		*ret = who;
 	return status;
 }
 
+/* The store is not asked on a connection's loop, where it would hold up every other connection: the worker that takes the
+ * request asks it, before anything is done (call.c). */
 int auth_authorize(const struct http_exchange *exchange, const struct http_route *route, void *app)
 {
-	return auth_check(app, http_peer_cert(exchange), route->roles, NULL);
+	struct identity who = {0};
+	return route->roles == 0
+		       ? PASS
+		       : certificate_check(app, http_peer_cert(exchange), route->roles, &who);
 }

@@ -55,6 +55,7 @@ void call_refuse(struct call *call, const struct err *err)
 	const char *text = answers[code].text;
 	if (text)
 		log_event(&call->app->log, LOG_LEVEL_ERROR, "request-failed",
+			{"request", bytes_str(http_request_id(call->exchange))},
 			{"route", bytes_str(call->route->pattern)},
 			{"code", bytes_str(err_code_name(err->code))},
 			{"error", bytes_str(err->text)});
@@ -68,6 +69,7 @@ static void call_run(struct work *work)
 	struct call *call = (struct call *)work;
 	const struct route *route = call->route;
 	struct err err = {0};
+	metric_observe(call->app->metrics, METRIC_QUEUE_TIME, 0, work->waited_us);
 	/* Asked again here: a certificate may have been revoked while the request was read or
 	 * queued. */
 	int status =
@@ -85,6 +87,47 @@ static void call_run(struct work *work)
 		call_answer(call); /* otherwise it may be gone by now */
 }
 
+/* It waited longer than anybody should, or had to give way to others. */
+static void call_shed(struct work *work)
+{
+	struct call *call = (struct call *)work;
+	metric_add(call->app->metrics, METRIC_SHED, METRIC_SHED_LOAD, 1);
+	http_reply_error(call->exchange, 503, "overloaded", "the service is overloaded",
+		"try again after the time in Retry-After");
+	call_free(call);
+}
+
+static void call_turn_away(struct call *call, enum work_refusal why)
+{
+	static const enum metric_shed causes[] = {
+		[WORK_OVERLOADED] = METRIC_SHED_LOAD,
+		[WORK_SHARE_FULL] = METRIC_SHED_PEER,
+		[WORK_CLOSING] = METRIC_SHED_CLOSING,
+	};
+	metric_add(call->app->metrics, METRIC_SHED, causes[why], 1);
+	if (why == WORK_SHARE_FULL)
+		http_reply_error(call->exchange, 429, "busy",
+			"as many requests of yours wait as may", "wait for their answers");
+	else
+		http_reply_error(call->exchange, 503,
+			why == WORK_CLOSING ? "closing" : "overloaded",
+			why == WORK_CLOSING ? "the service is being stopped"
+					    : "the service is overloaded",
+			"try again after the time in Retry-After");
+	call_free(call);
+}
+
+/* Operators have to reach a service that is in trouble. The certificate was just authorized. */
+static bool is_operator(const struct app *app, const struct http_exchange *exchange)
+{
+	struct identity who = {0};
+	char uri[X509_URI_MAX];
+	const struct cert *cert = http_peer_cert(exchange);
+	return cert && cert_uri(cert, uri, sizeof(uri)) &&
+	       identity_parse(uri, app->config.trust_domain, &who, NULL) &&
+	       who.kind == IDENTITY_OPERATOR;
+}
+
 void call_begin(struct http_exchange *exchange, void *arg)
 {
 	struct app *app = arg;
@@ -94,15 +137,21 @@ void call_begin(struct http_exchange *exchange, void *arg)
 		return;
 	}
 	call->work.run = call_run;
+	call->work.shed = call_shed;
+	call->work.peer = http_peer_number(exchange);
 	call->app = app;
 	call->exchange = exchange;
 	call->route = &app_routes[http_exchange_route(exchange) - app->routes];
 	call->status = 500;
 	call->type = "application/json";
-	if (!workers_submit(app->workers, &call->work)) {
-		http_reply_error(exchange, 429, "busy", "the service is busy", "try again later");
-		call_free(call);
+	if (call->route->at_once) {
+		call_run(&call->work);
+		return;
 	}
+	call->work.reserved = call->route->roles != 0 && is_operator(app, exchange);
+	enum work_refusal why = workers_submit(app->workers, &call->work);
+	if (why != WORK_TAKEN)
+		call_turn_away(call, why);
 }
 
 bool call_json(struct call *call, int status, json_t *value, struct err *err)
@@ -172,7 +221,8 @@ bool call_read(struct call *call, struct sql **ret, struct err *err)
 
 void call_log(struct call *call, const char *event, struct bytes subject, struct bytes reason)
 {
-	log_event(&call->app->log, LOG_LEVEL_INFO, event, {"subject", subject},
+	log_event(&call->app->log, LOG_LEVEL_INFO, event,
+		{"request", bytes_str(http_request_id(call->exchange))}, {"subject", subject},
 		{"by", bytes_str(call->who.uri)},
 		{"from", bytes_str(http_peer_address(call->exchange))}, {"reason", reason});
 }

@@ -21,6 +21,9 @@
 #define GRACE_DEFAULT      (7 * 86400)
 #define GRACE_MIN          86400
 #define GRACE_MAX          (INT64_C(366) * 86400)
+#define LISTS_DEFAULT      600
+#define LISTS_MIN          60
+#define URL_MAX            255u
 #define THREADS_MAX        256u
 #define CONNECTIONS_MAX    1000000u
 #define FULL_EVERY_DEFAULT 512u
@@ -41,9 +44,10 @@ struct file_config {
 	char *database, *policy, *references, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
 	char *content_key, *log_key, *log_origin, *log_directory, *log_policy, *log_quorum_age;
-	char *receipt_key;
+	char *receipt_key, *log_host_ak, *public_url, *revocation_lifetime;
 	char *retention_grace;
 	unsigned connections_max, connections_per_peer;
+	char *queue_wait_max, *work_max, *drain_notice, *drain_max, *metrics_listen;
 	enum log_format log_format;
 	enum log_level *log_level;
 	struct config_namespace *kubernetes;
@@ -131,10 +135,18 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT_OPTIONAL(log_policy),
 	TEXT_OPTIONAL(log_quorum_age),
 	TEXT_OPTIONAL(receipt_key),
+	TEXT_OPTIONAL(log_host_ak),
+	TEXT_OPTIONAL(public_url),
+	TEXT_OPTIONAL(revocation_lifetime),
 	TEXT_OPTIONAL(host_certificate_lifetime),
 	TEXT_OPTIONAL(retention_grace),
 	NUMBER_OPTIONAL(connections_max),
 	NUMBER_OPTIONAL(connections_per_peer),
+	TEXT_OPTIONAL(queue_wait_max),
+	TEXT_OPTIONAL(work_max),
+	TEXT_OPTIONAL(drain_notice),
+	TEXT_OPTIONAL(drain_max),
+	TEXT_OPTIONAL(metrics_listen),
 	CYAML_FIELD_ENUM("log_format", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct file_config,
 		log_format, formats, ARRAY_LEN(formats)),
 	CYAML_FIELD_ENUM_PTR("log_level",
@@ -235,7 +247,9 @@ static bool paths_take(const struct file_config *file, const char *directory, st
 	       (!file->log_directory ||
 		       path_take(directory, file->log_directory, &config->log_directory, err)) &&
 	       (!file->log_policy ||
-		       path_take(directory, file->log_policy, &config->log_policy, err));
+		       path_take(directory, file->log_policy, &config->log_policy, err)) &&
+	       (!file->log_host_ak ||
+		       path_take(directory, file->log_host_ak, &config->log_host_ak, err));
 }
 
 static bool names_take(struct file_config *file, struct config *config, struct err *err)
@@ -341,6 +355,57 @@ static bool limits_take(const struct file_config *file, struct config *config, s
 	return true;
 }
 
+/* How long each stage may take. */
+static bool stages_take(const struct file_config *file, struct config *config, struct err *err)
+{
+	const struct {
+		const char *name, *text;
+		int64_t fallback, min, max, *out;
+	} stages[] = {
+		{"queue_wait_max", file->queue_wait_max, 2, 1, 60, &config->queue_wait_max},
+		{"work_max", file->work_max, 60, 5, 600, &config->work_max},
+		{"drain_notice", file->drain_notice, 0, 0, 300, &config->drain_notice},
+		{"drain_max", file->drain_max, 20, 1, 600, &config->drain_max},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
+		*stages[i].out = stages[i].fallback;
+		if (!stages[i].text)
+			continue;
+		if (!time_parse_duration(
+			    bytes_str(stages[i].text), stages[i].max, stages[i].out, err))
+			return err_wrap(err, "%s", stages[i].name);
+		if (*stages[i].out < stages[i].min)
+			return err_set(err, ERR_CONFIG, "%s: at least %llds", stages[i].name,
+				(long long)stages[i].min);
+	}
+	return true;
+}
+
+/* Behind it is no TLS on the machine itself, and the front's TLS elsewhere. */
+static bool metrics_take(const struct file_config *file, const char *directory,
+	struct config *config, struct err *err)
+{
+	char address[ADDRESS_TEXT_MAX];
+	uint16_t port;
+	const char *text = file->metrics_listen;
+	if (!text)
+		return true;
+	if (strncmp(text, "unix:", 5) == 0) {
+		OWNED(buf_release) struct buf out = {0};
+		OWNED(free_ptr) char *path = NULL;
+		if (!path_take(directory, text + 5, &path, err))
+			return false;
+		buf_printf(&out, "unix:%s", path);
+		const char *full = buf_str(&out);
+		config->metrics_listen = full ? bytes_strdup(bytes_str(full)) : NULL;
+	} else {
+		if (!address_parse(text, address, &port, err))
+			return err_wrap(err, "metrics_listen");
+		config->metrics_listen = bytes_strdup(bytes_str(text));
+	}
+	return config->metrics_listen || err_set(err, ERR_NOMEM, "configuration");
+}
+
 static bool admission_take(const struct file_config *file, struct config *config, struct err *err)
 {
 	config->admission_nodes = file->admission_nodes;
@@ -361,6 +426,39 @@ static bool retention_take(const struct file_config *file, struct config *config
 		return err_wrap(err, "retention_grace");
 	return config->retention_grace >= GRACE_MIN ||
 	       err_set(err, ERR_CONFIG, "retention_grace: at least 1d");
+}
+
+/* "https://verifier.example:8443": what credentials are given along, so nothing that has to be
+ * escaped. */
+static bool url_ok(const char *url)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._~:/[]";
+	size_t len = strlen(url);
+	size_t scheme = strncmp(url, "https://", 8) == 0  ? 8
+			: strncmp(url, "http://", 7) == 0 ? 7
+							  : 0;
+	return scheme > 0 && len > scheme && len <= URL_MAX && url[len - 1] != '/' &&
+	       strspn(url, plain) == len;
+}
+
+static bool revocation_take(const struct file_config *file, struct config *config, struct err *err)
+{
+	config->revocation_lifetime = LISTS_DEFAULT;
+	if (file->revocation_lifetime && !time_parse_duration(bytes_str(file->revocation_lifetime),
+						 LIFETIME_MAX, &config->revocation_lifetime, err))
+		return err_wrap(err, "revocation_lifetime");
+	if (config->revocation_lifetime < LISTS_MIN)
+		return err_set(err, ERR_CONFIG, "revocation_lifetime: at least 60s");
+	if (!file->public_url)
+		return true;
+	if (!url_ok(file->public_url))
+		return err_set(err, ERR_CONFIG,
+			"public_url: %s: expected http:// or https://, a host, and no slash at the "
+			"end",
+			ESC(bytes_str(file->public_url)));
+	config->public_url = bytes_strdup(bytes_str(file->public_url));
+	return config->public_url || err_set(err, ERR_NOMEM, "public_url");
 }
 
 /* A namespace is named exactly and once: a pattern would admit more than somebody thought of. */
@@ -408,9 +506,10 @@ bool config_parse(struct bytes yaml, const char *name, const char *directory, st
 	struct file_config *file = data;
 	bool ok = names_take(file, &config, err) && paths_take(file, directory, &config, err) &&
 		  policy_keys_take(file, directory, &config, err) &&
-		  limits_take(file, &config, err) && quorum_take(file, &config, err) &&
-		  retention_take(file, &config, err) && namespaces_take(file, &config, err) &&
-		  admission_take(file, &config, err) &&
+		  limits_take(file, &config, err) && stages_take(file, &config, err) &&
+		  metrics_take(file, directory, &config, err) && quorum_take(file, &config, err) &&
+		  retention_take(file, &config, err) && revocation_take(file, &config, err) &&
+		  namespaces_take(file, &config, err) && admission_take(file, &config, err) &&
 		  listen_take(file->listen, &config.address, &config.port, err);
 	yaml_free(&schema, data, 0);
 	if (!ok) {
@@ -446,7 +545,8 @@ void config_release(struct config *config)
 		config->ca_certificate, config->tls_key, config->tls_certificate,
 		config->signing_key, config->signing_certificate, config->token_key,
 		config->content_key, config->log_key, config->log_origin, config->log_directory,
-		config->log_policy, config->receipt_key};
+		config->log_policy, config->receipt_key, config->metrics_listen,
+		config->log_host_ak, config->public_url};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	policy_signers_release(&config->policy_signers);

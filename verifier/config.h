@@ -47,15 +47,24 @@ struct config {
 	char *log_key; /* OSSL_STORE URI of an Ed25519 key; default: file:log.key */
 	char *log_origin; /* the ledger's name in its checkpoints; default: TRUST-DOMAIN/log */
 	char *log_directory; /* where its tiles are put as files; NULL: nowhere */
+	char *log_host_ak; /* file: the one attestation key whose quotes of checkpoints are taken; NULL: any */
 	char *log_policy; /* its witnesses and their quorum (C2SP tlog-policy); NULL: none */
 	int64_t log_quorum_age; /* seconds; nothing is decided on a ledger that no quorum saw for
 				   longer; 0: not demanded */
+	char *public_url; /* where others reach this service, without a slash at the end; NULL:
+			     credentials do not say where to ask about them */
+	int64_t revocation_lifetime; /* seconds that lists and answers about revocation are good for;
+					default 10 min */
 	char *receipt_key; /* OSSL_STORE URI of a P-256 key; NULL: the signing key */
 	int64_t host_certificate_lifetime; /* seconds; default 7 days */
 	int64_t retention_grace; /* seconds until a shorter retention, or a hold's end, destroys;
 				    default 7 days */
 	unsigned full_appraisal_every; /* renewals of one instance; default 512 */
 	unsigned connections_max, connections_per_peer; /* 0: the front's defaults */
+	/* Seconds: that a request may wait for a worker (2), be worked on (60), that answers still come from a service that
+	 * says it is not ready (0), and that what is under way may take then (20). */
+	int64_t queue_wait_max, work_max, drain_notice, drain_max;
+	char *metrics_listen; /* "127.0.0.1:9464" or "unix:/path"; NULL: no metrics are served */
 	struct config_namespace *namespaces; /* whose Pods are admitted, into which environment */
 	size_t namespace_count;
 	enum config_nodes admission_nodes;

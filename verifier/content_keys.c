@@ -113,7 +113,10 @@ static bool first_make(struct sql *sql, struct vault *vault, struct key *kek, st
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	uint8_t master[AES_KEY_LEN];
-	if (!sql_first(sql, "SELECT 1 FROM data_keys LIMIT 1", SQL_NO_ARGS, &q, err))
+	if (!sql_first(sql,
+		    "SELECT 1 WHERE EXISTS(SELECT 1 FROM data_keys) OR EXISTS(SELECT 1 FROM leaves "
+		    "WHERE wrapped IS NOT NULL)",
+		    SQL_NO_ARGS, &q, err))
 		return false;
 	if (q)
 		return err_set(err, ERR_STORE,
@@ -136,11 +139,13 @@ bool content_keys_open(struct sql *sql, struct vault *vault, struct key *kek, st
 
 /* ---- rotation ---- */
 
+struct place;
 struct step {
 	struct content_rotation *rotation;
 	struct vault *vault;
 	uint8_t master[AES_KEY_LEN];
-	int64_t at; /* the last data key that was looked at */
+	const struct place *place;
+	int64_t at; /* the last data key of it that was looked at */
 	uint64_t changed;
 	bool more;
 };
@@ -178,19 +183,35 @@ static bool generation_work(struct store_tx *tx, void *arg, struct err *err)
 	       (!r->note || r->note(tx, r->note_arg, r->generation, err));
 }
 
+/* Where data keys stand: one text each, so that each finds its statement again. */
+static const struct place {
+	const char *name, *next, *put, *behind;
+} places[] = {
+	{"data key", "SELECT id, wrapped FROM data_keys WHERE id>?1 ORDER BY id LIMIT 1",
+		"UPDATE data_keys SET wrapped=?1 WHERE id=?2",
+		"SELECT id FROM data_keys WHERE substr(wrapped,1,4) NOT IN (?1, x'00000000') "
+		"LIMIT 1"},
+	{"leaf",
+		"SELECT idx, wrapped FROM leaves WHERE idx>?1 AND wrapped IS NOT NULL ORDER BY idx "
+		"LIMIT 1",
+		"UPDATE leaves SET wrapped=?1 WHERE idx=?2",
+		"SELECT idx FROM leaves WHERE substr(wrapped,1,4) NOT IN (?1, x'00000000') LIMIT "
+		"1"},
+};
+
 static bool key_rewrap(
 	struct store_tx *tx, struct step *s, int64_t id, struct bytes stored, struct err *err)
 {
 	uint8_t wrapped[VAULT_WRAPPED_LEN];
 	bool changed = false;
 	if (stored.len != sizeof(wrapped))
-		return err_set(
-			err, ERR_STORE, "data key %lld has %zu bytes", (long long)id, stored.len);
+		return err_set(err, ERR_STORE, "%s %lld has %zu bytes", s->place->name,
+			(long long)id, stored.len);
 	memcpy(wrapped, stored.data, sizeof(wrapped));
 	if (!vault_rewrap(s->vault, wrapped, &changed, err))
-		return err_wrap(err, "data key %lld", (long long)id);
+		return err_wrap(err, "%s %lld", s->place->name, (long long)id);
 	s->changed += changed;
-	return !changed || sql_exec(tx->sql, "UPDATE data_keys SET wrapped=?1 WHERE id=?2",
+	return !changed || sql_exec(tx->sql, s->place->put,
 				   SQL_ARGS(sql_b(BYTES_OF(wrapped)), sql_i(id)), NULL, err);
 }
 
@@ -202,9 +223,7 @@ static bool batch_work(struct store_tx *tx, void *arg, struct err *err)
 	s->more = true;
 	for (unsigned i = 0; i < ROTATE_BATCH && s->more; i++) {
 		OWNED(sql_finish) struct sql_query *q = NULL;
-		if (!sql_first(tx->sql,
-			    "SELECT id, wrapped FROM data_keys WHERE id>?1 ORDER BY id LIMIT 1",
-			    SQL_ARGS(sql_i(s->at)), &q, err))
+		if (!sql_first(tx->sql, s->place->next, SQL_ARGS(sql_i(s->at)), &q, err))
 			return false;
 		s->more = q != NULL;
 		if (!q)
@@ -216,24 +235,28 @@ static bool batch_work(struct store_tx *tx, void *arg, struct err *err)
 	return true;
 }
 
+static bool nothing_behind(
+	struct sql *sql, const struct place *place, struct bytes newest, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql, place->behind, SQL_ARGS(sql_b(newest)), &q, err))
+		return false;
+	return !q || err_set(err, ERR_STORE, "%s %lld is under another generation", place->name,
+			     (long long)sql_int(q, 0));
+}
+
 /* Asked once more of the rows themselves: a generation that is deleted too early takes content with
  * it. */
 static bool forget_work(struct store_tx *tx, void *arg, struct err *err)
 {
 	const struct step *s = arg;
-	OWNED(sql_finish) struct sql_query *q = NULL;
 	OWNED(buf_release) struct buf newest = {0};
 	buf_put_be32(&newest, s->rotation->generation);
-	if (!buf_ok(&newest, err) ||
-		!sql_first(tx->sql,
-			"SELECT id FROM data_keys WHERE substr(wrapped,1,4) NOT IN "
-			"(?1, x'00000000') LIMIT 1",
-			SQL_ARGS(sql_b(buf_bytes(&newest))), &q, err))
+	if (!buf_ok(&newest, err))
 		return false;
-	if (q)
-		return err_set(err, ERR_STORE, "data key %lld is under another generation",
-			(long long)sql_int(q, 0));
-	sql_finish(&q);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		if (!nothing_behind(tx->sql, &places[i], buf_bytes(&newest), err))
+			return false;
 	tx->sql->scrub = true;
 	return sql_exec(tx->sql, "DELETE FROM content_keys WHERE generation<?1",
 		SQL_ARGS(sql_i(s->rotation->generation)), NULL, err);
@@ -241,14 +264,14 @@ static bool forget_work(struct store_tx *tx, void *arg, struct err *err)
 
 static bool rewrap_all(struct store *store, struct step *s, struct err *err)
 {
-	s->at = 0;
-	for (s->more = true; s->more;) {
-		int64_t from = s->at;
-		if (!store_run(store, batch_work, s, err)) {
-			s->at = from;
-			return err_wrap(err, "wrapping data keys anew");
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		s->place = &places[i];
+		s->at = -1;
+		for (s->more = true; s->more;) {
+			if (!store_run(store, batch_work, s, err))
+				return err_wrap(err, "wrapping data keys anew");
+			s->rotation->rewrapped += s->changed;
 		}
-		s->rotation->rewrapped += s->changed;
 	}
 	return true;
 }

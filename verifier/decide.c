@@ -8,7 +8,7 @@
 
 static void decision_free(struct decision *d)
 {
-	decide_unmake(d);
+	decide_drop(d);
 	free(d);
 }
 
@@ -17,6 +17,8 @@ static void finish(struct decision *d)
 	struct call *call = d->call;
 	struct err err = {0};
 	bool ok = decide_answer(d, &err);
+	decide_stage(d, METRIC_ANSWER);
+	decide_count(d);
 	decide_log(d);
 	decision_free(d);
 	if (ok)
@@ -28,7 +30,10 @@ static void finish(struct decision *d)
 static void fail(struct decision *d, const struct err *err)
 {
 	struct call *call = d->call;
+	metric_add(d->app->metrics, METRIC_DECISIONS,
+		metric_decision_series(d->claims.purpose, METRIC_UNDECIDED), 1);
 	log_event(&d->app->log, LOG_LEVEL_WARNING, "no-decision",
+		{"request", bytes_str(http_request_id(call->exchange))},
 		{"subject", bytes_str(call->who.uri)},
 		{"code", bytes_str(err_code_name(err->code))}, {"error", bytes_str(err->text)});
 	decision_free(d);
@@ -57,10 +62,13 @@ static void attempt(struct decision *d)
 {
 	struct err err = {0};
 	d->attempt++;
-	if (!decide_load(d, &err) || (d->outcome == DECIDE_NONE && !judge(d, &err))) {
+	bool loaded = decide_load(d, &err);
+	decide_stage(d, METRIC_LOAD);
+	if (!loaded || (d->outcome == DECIDE_NONE && !judge(d, &err))) {
 		fail(d, &err);
 		return;
 	}
+	decide_stage(d, METRIC_JUDGE);
 	if (d->outcome == DECIDE_UNRECORDED) {
 		finish(d);
 		return;
@@ -69,7 +77,8 @@ static void attempt(struct decision *d)
 		fail(d, &err);
 		return;
 	}
-	store_submit(d->app->store, decide_commit, on_committed, d);
+	decide_stage(d, METRIC_MAKE);
+	store_submit_again(d->app->store, decide_commit, on_committed, d);
 }
 
 static void attempt_again(struct work *work)
@@ -95,6 +104,7 @@ static void on_committed(void *arg, const struct err *err)
 	static const struct err halted = {
 		.code = ERR_CONFLICT, .text = "the rollout was halted meanwhile"};
 	struct decision *d = arg;
+	decide_stage(d, METRIC_COMMIT);
 	if (d->again && !err) {
 		decide_log_halt(d);
 		err = &halted;
@@ -126,6 +136,7 @@ bool serve_attest(struct call *call, struct err *err)
 	d->call = call;
 	d->app = call->app;
 	d->started_ms = clock_monotonic_ms(call->app->clock);
+	d->stage_us = http_now_us();
 	call->data = d;
 	if (!ledger_log_fresh_in(
 		    &d->app->ledger_log, d->app->store, clock_wall(d->app->clock), err) ||
@@ -133,6 +144,7 @@ bool serve_attest(struct call *call, struct err *err)
 		decision_free(d);
 		return false;
 	}
+	decide_stage(d, METRIC_OPEN);
 	if (d->outcome == DECIDE_UNRECORDED)
 		finish(d);
 	else

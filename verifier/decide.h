@@ -16,6 +16,7 @@
 #define ASSAY_VERIFIER_DECIDE_H
 
 #include "verifier/attributes.h"
+#include "verifier/elevations.h"
 #include "verifier/floors.h"
 #include "verifier/rollouts.h"
 
@@ -33,6 +34,7 @@ struct decision {
 	struct app *app;
 	unsigned attempt;
 	uint64_t started_ms;
+	uint64_t stage_us; /* when the stage it is in began */
 
 	/* open */
 	struct evidence evidence; /* borrows from the request's body */
@@ -52,6 +54,7 @@ struct decision {
 	struct bytes statement_views[STATEMENTS_MAX];
 	size_t statement_count;
 	struct floors floors;
+	struct buf elevations; /* in force for the instance: what the context freezes */
 	struct instance_row instance;
 	bool instance_known;
 	uint64_t counter;
@@ -89,11 +92,20 @@ must_use bool decide_open(struct decision *d, struct err *err);
 must_use bool decide_load(struct decision *d, struct err *err);
 /* decide_make.c */
 must_use bool decide_make(struct decision *d, struct err *err);
+/* For another attempt: as after decide_open. Or for good. */
 void decide_unmake(struct decision *d);
+void decide_drop(struct decision *d);
 /* decide_commit.c: a store_work. */
 bool decide_commit(struct store_tx *tx, void *decision, struct err *err);
+/* Until when the instance may be believed after this decision, Unix seconds. Never the same twice: a
+ * renewal within one second still begins another lease. */
+int64_t decide_lease(const struct decision *d);
 /* Refused only for what says nothing against the instance: the same host may try again. */
 bool decide_harmless(const struct verdict *verdict);
+/* decide_tpm.c, inside the job: a row of what the TPM went through, where it went through anything; and whether this quote
+ * shows that its state lives twice. */
+must_use bool decide_put_sighting(struct decision *d, struct store_tx *tx, struct err *err);
+bool decide_is_fork(const struct decision *d);
 /* decide_rollout.c: rows; the ends of agents that a vouched-for log tells of; inside the job: those
  * ends counted (d->again: they halted the rollout that this decision was judged by), the rollout
  * unchanged, and the decision itself counted. */
@@ -106,6 +118,9 @@ must_use bool decide_rollout_count(struct decision *d, struct store_tx *tx, stru
 must_use bool decide_answer(struct decision *d, struct err *err);
 void decide_log(const struct decision *d);
 void decide_log_halt(const struct decision *d);
+/* decide_metrics.c: the stage is over, and the next begins; the decision is counted. */
+void decide_stage(struct decision *d, enum metric_stage stage);
+void decide_count(const struct decision *d);
 
 /* From where on the verifier wants the logs of an instance's next evidence: their beginning when
  * there is nothing to stand on, or a full appraisal is due again (config.full_appraisal_every);

@@ -3,6 +3,7 @@
 #include "verifier/decide.h"
 
 #include "base/text.h"
+#include "verifier/leases.h"
 
 static void offer_from(const struct policy *policy, const struct policy_state *state,
 	struct challenge_offer *offer)
@@ -59,6 +60,7 @@ struct offer_rows {
 	struct host_row host;
 	struct instance_row instance;
 	uint64_t counter;
+	int64_t heard;
 };
 
 static void offer_rows_release(struct offer_rows *rows)
@@ -77,7 +79,8 @@ static bool offer_load(struct call *call, const struct challenge_request *reques
 		  instance_get(
 			  sql, call->who.host, request->instance, &ret->instance, &instance, err) &&
 		  counter_get(sql, call->who.host, request->instance, request->purpose,
-			  &ret->counter, err);
+			  &ret->counter, err) &&
+		  host_heard_get(sql, call->who.host, &ret->heard, err);
 	store_read_done(call->app->store, &sql);
 	if (ok && !host)
 		return err_set(err, ERR_DENIED, "this host is not enrolled");
@@ -100,11 +103,13 @@ bool serve_challenge(struct call *call, struct err *err)
 			rows.counter, policy->policy->challenge_lifetime, &challenge,
 			&offer.expires, err))
 		return false;
+	leases_heard(call->app, &rows.host, rows.heard);
 	offer.challenge = buf_bytes(&challenge);
 	if (request.purpose == PURPOSE_RENEW)
 		offer_logs(call->app, &rows.instance, &rows.host, rows.counter, &offer);
 	else
 		offer_from(policy->policy, NULL, &offer);
+	metric_add(call->app->metrics, METRIC_CHALLENGES, 0, 1);
 	call->status = 200;
 	call->type = MEDIA_MESSAGE;
 	return challenge_offer_encode(&offer, &call->reply, err);
@@ -167,12 +172,17 @@ bool decide_answer(struct decision *d, struct err *err)
 	if (d->verdict_json.len == 0 && !verdict_json(&d->verdict, &d->verdict_json, err))
 		return false;
 	result.verdict = buf_bytes(&d->verdict_json);
+	result.on_refusal = (enum end_action)d->verdict.on_refusal;
 	if (d->outcome == DECIDE_RECORDED)
 		memcpy(result.record, d->record.id, sizeof(result.record));
 	if (d->verdict.trusted) {
 		put_credentials(d, &result);
 		result.renew_after = d->verdict.renew_after;
 		result.report_end = d->canary;
+		result.lease = decide_lease(d) - d->context.now;
+		result.on_lease_end = (enum end_action)d->verdict.on_lease_end;
+		result.thaw =
+			d->claims.purpose == PURPOSE_RENEW && d->verdict.on_lease_end == END_FREEZE;
 		if (!put_next(d, &token, &result.next, err))
 			return false;
 	} else {
@@ -203,6 +213,7 @@ void decide_log(const struct decision *d)
 	(void)snprintf(ms, sizeof(ms), "%llu",
 		(unsigned long long)(clock_monotonic_ms(d->app->clock) - d->started_ms));
 	log_event(&d->app->log, v->trusted ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "decision",
+		{"request", bytes_str(http_request_id(d->call->exchange))},
 		{"outcome", bytes_str(v->trusted ? "trusted" : "untrusted")},
 		{"host", bytes_str(host)}, {"instance", bytes_str(instance)},
 		{"workload", d->claims.workload},

@@ -4,6 +4,8 @@
 #include "verifier/decide.h"
 
 #include "base/text.h"
+#include "policy/instant.h"
+#include "verifier/leases.h"
 
 /* Refusals that say nothing against the instance, only that this evidence came too late, over
  * another connection, or has to be sent in full. Anything else ends what was issued. */
@@ -65,7 +67,17 @@ static bool put_record(struct decision *d, struct store_tx *tx, struct err *err)
 	       put_object(tx, http_body(d->call->exchange), err) &&
 	       put_object(tx, buf_bytes(&d->context_bytes), err) &&
 	       put_object(tx, buf_bytes(&d->state_bytes), err) &&
-	       put_object(tx, buf_bytes(&d->verdict_json), err);
+	       put_object(tx, buf_bytes(&d->verdict_json), err) &&
+	       (d->elevations.len == 0 || put_object(tx, buf_bytes(&d->elevations), err));
+}
+
+int64_t decide_lease(const struct decision *d)
+{
+	const struct policy_class *class =
+		policy_class_find(d->policy->policy, bytes_str(d->workload.risk_class));
+	int64_t until = instant_after(
+		d->context.now, class ? class->lease : d->verdict.credential_lifetime);
+	return d->instance_known && until <= d->instance.lease ? d->instance.lease + 1 : until;
 }
 
 static bool put_instance(
@@ -84,9 +96,21 @@ static bool put_instance(
 		memcpy(row.workload, d->workload.name, sizeof(row.workload));
 		row.created = d->instance_known ? row.created : d->context.now;
 		row.renewed = d->context.now;
+		row.lease = decide_lease(d);
 	}
 	row.version = d->instance_known ? d->instance.version : 0;
 	return instance_put(tx->sql, &row, err);
+}
+
+/* A revoked right takes its credentials along. */
+static bool put_carried(
+	struct decision *d, struct store_tx *tx, const struct credential_row *row, struct err *err)
+{
+	for (size_t i = 0; i < d->verdict.elevation_count; i++)
+		if (!elevation_credential_insert(
+			    tx->sql, d->verdict.elevations[i].id, row->serial, row->not_after, err))
+			return false;
+	return true;
 }
 
 static bool put_credentials(struct decision *d, struct store_tx *tx, struct err *err)
@@ -96,12 +120,13 @@ static bool put_credentials(struct decision *d, struct store_tx *tx, struct err 
 			.kind = d->kinds[i],
 			.issued = d->context.now,
 			.not_after = d->credentials[i].not_after,
+			.status = d->credentials[i].status,
 		};
 		memcpy(row.serial, d->credentials[i].serial, sizeof(row.serial));
 		memcpy(row.host, d->host.id, sizeof(row.host));
 		memcpy(row.instance, d->challenge.instance, sizeof(row.instance));
 		memcpy(row.spki, d->key, sizeof(row.spki));
-		if (!credential_insert(tx->sql, &row, err))
+		if (!credential_insert(tx->sql, &row, err) || !put_carried(d, tx, &row, err))
 			return false;
 	}
 	return d->credential_count == 0 || leaf_append(tx, &d->issued_leaf, err);
@@ -118,6 +143,7 @@ static bool put_seen(struct decision *d, struct store_tx *tx, struct err *err)
 		.firmware_version = d->attest.firmware_version,
 	};
 	memcpy(seen.id, d->host.id, sizeof(seen.id));
+	memcpy(seen.boot_id, d->claims.boot_id, sizeof(seen.boot_id));
 	/* Quotes of one host may overtake each other: the newest clock stays. */
 	if (d->host.seen && d->host.reset_count == seen.reset_count && d->host.clock > seen.clock)
 		seen.clock = d->host.clock;
@@ -132,9 +158,29 @@ static bool in_force(const struct decision *d)
 	       memcmp(d->release.digest, rollout_in_force(&d->rollout), SHA256_LEN) == 0;
 }
 
+static bool note(struct decision *d, struct store_tx *tx, enum instance_view view, const char *why,
+	struct err *err)
+{
+	return instance_history_add(
+		tx->sql, d->host.id, d->challenge.instance, d->context.now, view, why, err);
+}
+
+/* It was not shown as trusted just before. */
+static bool is_news(const struct decision *d)
+{
+	return !d->instance_known || d->instance.state != INSTANCE_TRUSTED ||
+	       d->instance.told != VIEW_TRUSTED || d->instance.lease <= d->context.now;
+}
+
+static bool note_trusted(struct decision *d, struct store_tx *tx, struct err *err)
+{
+	return !is_news(d) || note(d, tx, VIEW_TRUSTED, purpose_name(d->claims.purpose), err);
+}
+
 static bool commit_trusted(struct decision *d, struct store_tx *tx, struct err *err)
 {
-	return put_instance(d, tx, INSTANCE_TRUSTED, err) && put_credentials(d, tx, err) &&
+	return note_trusted(d, tx, err) && decide_put_sighting(d, tx, err) &&
+	       put_instance(d, tx, INSTANCE_TRUSTED, err) && put_credentials(d, tx, err) &&
 	       put_seen(d, tx, err) &&
 	       (!in_force(d) ||
 		       floor_raise(d->app, tx, &d->floors, &d->release, d->context.now, err));
@@ -151,34 +197,38 @@ static bool end_instance(struct decision *d, struct store_tx *tx, struct err *er
 		err);
 }
 
-/* One TPM whose clock went back without a reset, on a challenge that was made after the clock was
- * last accepted: its state lives twice. The challenge's tree size says which came first, whatever
- * the wall clocks did. */
-static bool is_fork(const struct decision *d)
-{
-	return verdict_has(&d->verdict, REASON_CLOCK_BACKWARDS) && d->host.seen &&
-	       d->challenge.tree_size > d->host.seen_index && d->host.state == HOST_ACTIVE;
-}
-
 static bool quarantine(struct decision *d, struct store_tx *tx, struct err *err)
 {
 	char host[2 * HOST_ID_LEN + 1];
 	hex_encode(BYTES_OF(d->host.id), host);
 	d->quarantined = true;
-	return host_set_state(tx->sql, d->host.id, d->host.version, HOST_QUARANTINED, err) &&
-	       credentials_revoke_host(tx->sql, d->host.id, d->context.now, err) &&
+	return instance_history_host(
+		       tx->sql, d->host.id, d->context.now, VIEW_QUARANTINED, "fork", err) &&
+	       host_set_state(tx->sql, d->host.id, d->host.version, HOST_QUARANTINED, err) &&
+	       credentials_revoke_host(
+		       tx->sql, d->host.id, d->context.now, REVOKED_KEY_COMPROMISE, err) &&
 	       entry_append(d->app, tx, LEAF_HOST_STATE, d->context.now,
 		       json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "host-state", "host", host,
 			       "state", host_state_name(HOST_QUARANTINED), "by", "verifier",
 			       "reason",
-			       "the TPM's clock went back without a reset: its state exists twice"),
+			       "the TPM's counters or clock went back: its state exists twice"),
 		       err);
+}
+
+static bool note_refused(
+	struct decision *d, struct store_tx *tx, enum instance_state state, struct err *err)
+{
+	const char *why = reason_code_name(d->verdict.reasons[0].code);
+	if (state == d->instance.state)
+		return true;
+	return note(d, tx, state == INSTANCE_ENDED ? VIEW_ENDED : VIEW_UNTRUSTED, why, err);
 }
 
 static bool commit_refused(struct decision *d, struct store_tx *tx, struct err *err)
 {
 	bool ended = d->state_out.ended && !d->state_in.ended;
-	if (is_fork(d) && !quarantine(d, tx, err))
+	if (!host_heard_set(tx->sql, d->host.id, d->context.now, err) ||
+		!decide_put_sighting(d, tx, err) || (decide_is_fork(d) && !quarantine(d, tx, err)))
 		return false;
 	if (!d->instance_known)
 		return true;
@@ -187,10 +237,12 @@ static bool commit_refused(struct decision *d, struct store_tx *tx, struct err *
 		state = INSTANCE_ENDED;
 	else if (!decide_harmless(&d->verdict))
 		state = INSTANCE_REFUSED;
-	if (state != INSTANCE_TRUSTED && !credentials_revoke_instance(tx->sql, d->host.id,
-						 d->challenge.instance, d->context.now, err))
+	if (state != INSTANCE_TRUSTED &&
+		!credentials_revoke_instance(tx->sql, d->host.id, d->challenge.instance,
+			d->context.now, ended ? REVOKED_CESSATION : REVOKED_PRIVILEGE, err))
 		return false;
-	return put_instance(d, tx, state, err) && (!ended || end_instance(d, tx, err));
+	return note_refused(d, tx, state, err) && put_instance(d, tx, state, err) &&
+	       (!ended || end_instance(d, tx, err));
 }
 
 bool decide_commit(struct store_tx *tx, void *decision, struct err *err)

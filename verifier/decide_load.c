@@ -61,11 +61,13 @@ static bool load_rows(struct decision *d, struct sql *sql, struct err *err)
 		return false;
 	if (!host_known)
 		return err_set(err, ERR_DENIED, "this host is not enrolled");
-	/* Floors after the workload's row: its version vouches for them. */
+	/* Floors and elevations after the workload's row: its version vouches for them. */
 	return load_release(d, sql, err) &&
-	       (!workload_known || floors_load(sql, d->claims.workload,
-					   d->release.state == RELEASE_NONE ? NULL : &d->release,
-					   &d->floors, err)) &&
+	       (!workload_known || (floors_load(sql, d->claims.workload,
+					    d->release.state == RELEASE_NONE ? NULL : &d->release,
+					    &d->floors, err) &&
+					   elevations_load(sql, d->claims.workload, host, instance,
+						   &d->elevations, err))) &&
 	       decide_rollout_load(d, sql, err);
 }
 
@@ -105,7 +107,11 @@ static void fill_context(struct decision *d, uint64_t tree_size)
 		.statements = d->statement_views,
 		.statement_count = d->statement_count,
 		.ledger_index = tree_size,
+		.elevations = buf_bytes(&d->elevations),
 	};
+	if (d->instance_known && d->challenge.purpose == PURPOSE_RENEW &&
+		d->instance.lease <= c->now)
+		c->lease = d->instance.lease;
 	floors_context(&d->floors, &c->floor, &c->security_floor);
 	if (d->rollout_known)
 		c->rollout = rollout_view_of(&d->rollout);
@@ -117,12 +123,14 @@ bool decide_load(struct decision *d, struct err *err)
 {
 	struct store_tree tree;
 	struct sql *sql = NULL;
-	if (text_is_name(d->claims.workload) && !rollout_settle(d->call, d->claims.workload, err))
+	if (text_is_name(d->claims.workload) &&
+		(!rollout_settle(d->call, d->claims.workload, err) ||
+			!elevations_settle(d->app, d->claims.workload, err)))
 		return false;
 	/* The tree first: the rows read afterwards are at least as new as it says. */
 	store_tree(d->app->store, &tree);
 	d->policy = app_policy(d->app);
-	if (!store_read(d->app->store, &sql, err))
+	if (!store_read_snapshot(d->app->store, &sql, err))
 		return false;
 	bool ok = load_rows(d, sql, err);
 	store_read_done(d->app->store, &sql);

@@ -2,6 +2,7 @@
 /* What a decision leaves behind: the record, its leaf, and, if it is trust, the credentials. Signed
  * here, stored and sent elsewhere. */
 #include "verifier/decide.h"
+#include "verifier/revocation.h"
 
 #include "base/cbor.h"
 #include "base/text.h"
@@ -9,27 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void decide_unmake(struct decision *d)
+void decide_drop(struct decision *d)
 {
 	policy_ref_drop(&d->policy);
 	host_row_release(&d->host);
 	release_row_release(&d->release);
 	for (size_t i = 0; i < d->approval_count; i++)
 		buf_release(&d->approvals[i]);
-	d->approval_count = 0;
 	for (size_t i = 0; i < d->statement_count; i++)
 		buf_release(&d->statements[i]);
-	d->statement_count = 0;
-	memset(&d->workload, 0, sizeof(d->workload));
-	memset(&d->floors, 0, sizeof(d->floors));
-	memset(&d->instance, 0, sizeof(d->instance));
-	memset(&d->context, 0, sizeof(d->context));
-	memset(&d->verdict, 0, sizeof(d->verdict));
-	memset(&d->state_in, 0, sizeof(d->state_in));
-	memset(&d->state_out, 0, sizeof(d->state_out));
-	d->instance_known = d->rollout_known = false;
-	d->watched_count = 0;
-	d->outcome = DECIDE_NONE;
 	buf_release(&d->context_bytes);
 	buf_release(&d->state_bytes);
 	buf_release(&d->verdict_json);
@@ -38,7 +27,23 @@ void decide_unmake(struct decision *d)
 	leaf_row_release(&d->issued_leaf);
 	for (size_t i = 0; i < d->credential_count; i++)
 		issued_release(&d->credentials[i]);
-	d->credential_count = 0;
+}
+
+void decide_unmake(struct decision *d)
+{
+	decide_drop(d);
+	d->approval_count = d->statement_count = d->credential_count = 0;
+	memset(&d->workload, 0, sizeof(d->workload));
+	memset(&d->floors, 0, sizeof(d->floors));
+	buf_release(&d->elevations);
+	memset(&d->instance, 0, sizeof(d->instance));
+	memset(&d->context, 0, sizeof(d->context));
+	memset(&d->verdict, 0, sizeof(d->verdict));
+	memset(&d->state_in, 0, sizeof(d->state_in));
+	memset(&d->state_out, 0, sizeof(d->state_out));
+	d->instance_known = d->rollout_known = false;
+	d->watched_count = 0;
+	d->outcome = DECIDE_NONE;
 	d->quarantined = false;
 }
 
@@ -100,6 +105,7 @@ static bool add_inputs(struct decision *d, struct record *record, struct err *er
 		{"state-out", buf_bytes(&d->state_bytes)},
 		{"verdict", buf_bytes(&d->verdict_json)},
 		{"ek-certs", buf_bytes(&d->host.ek_certs)},
+		{"elevations", buf_bytes(&d->elevations)},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(inputs); i++)
 		if (inputs[i].object.len > 0 &&
@@ -134,7 +140,8 @@ static bool make_record(struct decision *d, struct err *err)
 	if (!add_inputs(d, record, err) ||
 		!record_sign(record, d->app->issuer.signing_key, &row->cose, err) ||
 		!entry_make(d->app, LEAF_DECISION, row->time, buf_bytes(&row->cose), false,
-			&d->leaf, err))
+			&d->leaf, err) ||
+		!leaf_seal(store_vault(d->app->store), &d->leaf, err))
 		return err_wrap(err, "record");
 	memcpy(row->id, d->leaf.hash, sizeof(row->id));
 	return true;
@@ -173,7 +180,26 @@ static bool make_issued_leaf(struct decision *d, struct err *err)
 	}
 	return cbor_writer_finish(&w, err) &&
 	       entry_make(d->app, LEAF_ISSUED, d->context.now, buf_bytes(&content), true,
-		       &d->issued_leaf, err);
+		       &d->issued_leaf, err) &&
+	       leaf_seal(store_vault(d->app->store), &d->issued_leaf, err);
+}
+
+/* Tokens for the audiences that are lent. The verdict holds by this policy, so it has the class and
+ * the right, and there is room. */
+static bool make_lent(struct decision *d, const struct issue *issue, struct err *err)
+{
+	const struct policy_class *class =
+		policy_class_find(d->policy->policy, d->context.workload.risk_class);
+	for (size_t i = 0; i < d->verdict.elevation_count; i++) {
+		const struct policy_elevation *rule =
+			policy_elevation_find(class, bytes_str(d->verdict.elevations[i].right));
+		for (size_t k = 0; k < rule->audience_count; k++) {
+			struct bytes audience = bytes_str(rule->audiences[k]);
+			if (!make_one(d, issue, &audience, err))
+				return false;
+		}
+	}
+	return true;
 }
 
 static bool make_credentials(struct decision *d, struct err *err)
@@ -184,6 +210,8 @@ static bool make_credentials(struct decision *d, struct err *err)
 		.lifetime = d->verdict.credential_lifetime,
 		.decision = d->leaf.hash,
 		.protection = (enum key_protection)d->verdict.key_protection,
+		.elevations = d->verdict.elevations,
+		.elevation_count = d->verdict.elevation_count,
 	};
 	if (!identity_workload_uri(d->app->config.trust_domain, bytes_str(d->workload.name),
 		    d->challenge.instance, issue.uri, err))
@@ -191,9 +219,10 @@ static bool make_credentials(struct decision *d, struct err *err)
 	if (d->claims.want_x509 && !make_one(d, &issue, NULL, err))
 		return false;
 	for (size_t i = 0; i < d->claims.audience_count; i++)
-		if (!make_one(d, &issue, &d->claims.audiences[i], err))
+		if (!revocation_status_take(d->app, &issue.status, err) ||
+			!make_one(d, &issue, &d->claims.audiences[i], err))
 			return false;
-	return make_issued_leaf(d, err);
+	return make_lent(d, &issue, err) && make_issued_leaf(d, err);
 }
 
 bool decide_make(struct decision *d, struct err *err)

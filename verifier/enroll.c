@@ -169,7 +169,10 @@ bool serve_enroll_begin(struct call *call, struct err *err)
 		  begin_judge(&b, policy->policy, err) && begin_token(&b, err) &&
 		  begin_offer(&b, policy->policy->challenge_lifetime, err);
 	if (!ok)
+		metric_add(call->app->metrics, METRIC_ENROLMENTS, METRIC_ENROLMENT_REFUSED, 1);
+	if (!ok)
 		log_event(&call->app->log, LOG_LEVEL_WARNING, "enrolment-refused",
+			{"request", bytes_str(http_request_id(call->exchange))},
 			{"from", bytes_str(http_peer_address(call->exchange))},
 			{"step", BYTES_LIT("begin")}, {"error", bytes_str(err->text)});
 	return ok;

@@ -333,8 +333,11 @@ bool serve_enroll_finish(struct call *call, struct err *err)
 	f.policy = app_policy(call->app);
 	bool ok = ledger_log_fresh(&call->app->ledger_log, f.now, err) && finish_run(&f, err);
 	hex_encode(BYTES_OF(f.host.id), host);
+	metric_add(call->app->metrics, METRIC_ENROLMENTS,
+		ok ? METRIC_ENROLLED : METRIC_ENROLMENT_REFUSED, 1);
 	log_event(&call->app->log, ok ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-		ok ? "enrolled" : "enrolment-refused", {"host", bytes_str(host)},
+		ok ? "enrolled" : "enrolment-refused",
+		{"request", bytes_str(http_request_id(call->exchange))}, {"host", bytes_str(host)},
 		{"from", bytes_str(http_peer_address(call->exchange))},
 		{"state", bytes_str(host_state_name(f.state))}, {"name", bytes_str(f.session.name)},
 		{"error", bytes_str(ok ? "" : err->text)});

@@ -3,20 +3,16 @@
  * http_conn.c. */
 #include "verifier/http_private.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/http_struct.h>
-#include <event2/listener.h>
-#include <openssl/err.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 
 #include "base/file.h"
@@ -26,64 +22,8 @@
 
 #define HTTP_HEADER_BYTES_MAX 16384
 #define HTTP_STACK            (512u << 10)
-#define ACCEPT_LOG_MS         60000u
-
-/* ---- TLS ---- */
-
-static bool tls_error(struct err *err, const char *what)
-{
-	char text[160];
-	ERR_error_string_n(ERR_get_error(), text, sizeof(text));
-	ERR_clear_error();
-	return err_set(err, ERR_CRYPTO, "%s: %s", what, text);
-}
-
-static bool tls_use_chain(SSL_CTX *tls, struct bytes chain_pem, struct key *key, struct err *err)
-{
-	struct cert *certs[X509_CHAIN_MAX] = {0};
-	size_t count = 0;
-	if (!certs_from_bytes(chain_pem, X509_CHAIN_MAX, certs, &count, err))
-		return err_wrap(err, "TLS certificate");
-	bool ok = count > 0 && SSL_CTX_use_certificate(tls, cert_x509(certs[0])) == 1 &&
-		  SSL_CTX_use_PrivateKey(tls, key_evp(key)) == 1 &&
-		  SSL_CTX_check_private_key(tls) == 1;
-	for (size_t i = 1; ok && i < count; i++)
-		ok = SSL_CTX_add1_chain_cert(tls, cert_x509(certs[i])) == 1;
-	for (size_t i = 0; i < count; i++)
-		cert_unref(&certs[i]);
-	return ok ? true : tls_error(err, "TLS certificate and key");
-}
-
-bool http_tls_context(struct bytes chain_pem, struct key *key, struct cert *const *client_ca,
-	size_t client_ca_count, SSL_CTX **ret, struct err *err)
-{
-	SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
-	if (!tls)
-		return tls_error(err, "TLS context");
-	(void)SSL_CTX_set_options(
-		tls, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	(void)SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
-	(void)SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
-	bool ok = SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION) == 1 &&
-		  SSL_CTX_set_max_proto_version(tls, TLS1_3_VERSION) == 1 &&
-		  SSL_CTX_set_num_tickets(tls, 0) == 1;
-	X509_STORE *store = SSL_CTX_get_cert_store(tls);
-	for (size_t i = 0; ok && i < client_ca_count; i++)
-		ok = X509_STORE_add_cert(store, cert_x509(client_ca[i])) == 1 &&
-		     SSL_CTX_add_client_CA(tls, cert_x509(client_ca[i])) == 1;
-	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_verify_depth(tls, 2);
-	SSL_CTX_set_info_callback(tls, http_conn_tls_info);
-	if (!ok)
-		(void)tls_error(err, "TLS settings");
-	ok = ok && tls_use_chain(tls, chain_pem, key, err);
-	if (!ok) {
-		SSL_CTX_free(tls);
-		return false;
-	}
-	*ret = tls;
-	return true;
-}
+#define RETRY_AFTER_MIN       1u
+#define RETRY_AFTER_SPREAD    4u
 
 /* ---- exchanges ---- */
 
@@ -104,27 +44,78 @@ static void on_reply_sent(struct evhttp_request *request, void *arg)
 	http_conn_phase(conn, HTTP_IDLE);
 }
 
+/* A client that is told to go away because of load may come back on the same connection: a new one would cost more. */
+static bool closes(const struct http_server *server, int status)
+{
+	static const int kept[] = {404, 409, 410, 429, 503};
+	if (atomic_load(&server->draining))
+		return true;
+	if (status < 400)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		if (status == kept[i])
+			return false;
+	return true;
+}
+
+static void headers_add(const struct http_exchange *exchange, struct evkeyvalq *headers, int status,
+	const char *content_type)
+{
+	struct http_server *server = exchange->loop->server;
+	char after[12];
+	(void)evhttp_add_header(headers, "Content-Type", content_type);
+	(void)evhttp_add_header(headers, "Cache-Control", "no-store");
+	(void)evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+	(void)evhttp_add_header(headers, "X-Request-Id", exchange->id);
+	if (closes(server, status))
+		(void)evhttp_add_header(headers, "Connection", "close");
+	if (status != 429 && status != 503)
+		return;
+	/* Not all of them again in the same second. */
+	(void)snprintf(after, sizeof(after), "%u",
+		RETRY_AFTER_MIN + (unsigned)(atomic_load(&server->ids) % RETRY_AFTER_SPREAD));
+	(void)evhttp_add_header(headers, "Retry-After", after);
+}
+
+/* What a worker fills in of the exchange is not touched: it may be at it. */
+static void answer_write(
+	struct http_exchange *exchange, int status, const char *content_type, struct bytes body)
+{
+	const struct http_config *config = &exchange->loop->server->config;
+	struct evhttp_request *request = exchange->request;
+	struct http_conn *conn = exchange->conn;
+	evhttp_connection_set_closecb(exchange->connection, NULL, NULL);
+	headers_add(exchange, evhttp_request_get_output_headers(request), status, content_type);
+	(void)evbuffer_add(evhttp_request_get_output_buffer(request), body.data, body.len);
+	evhttp_request_set_on_complete_cb(request, on_reply_sent, conn);
+	conn->exchange = NULL;
+	http_conn_phase(conn, HTTP_REPLYING);
+	if (config->answered)
+		config->answered(exchange, status, http_now_us() - exchange->began_us, config->app);
+	evhttp_send_reply(request, status, NULL, NULL);
+}
+
+void http_exchange_late(struct http_exchange *exchange)
+{
+	answer_write(exchange, 503, "application/json",
+		BYTES_LIT(
+			"{\"error\":{\"code\":\"late\",\"message\":\"no answer within the time "
+			"there "
+			"is for it\",\"hint\":\"what was asked may have happened: ask again\"}}"));
+	exchange->request = NULL;
+	exchange->connection = NULL;
+	exchange->conn = NULL;
+}
+
 /* On the loop's own thread: what was answered goes out, if there is still somebody there. */
 static void exchange_send(struct http_exchange *exchange)
 {
-	struct evhttp_request *request = exchange->request;
-	if (!request) {
+	if (!exchange->request) {
 		exchange_free(exchange);
 		return;
 	}
-	evhttp_connection_set_closecb(exchange->connection, NULL, NULL);
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
-	(void)evhttp_add_header(headers, "Content-Type", exchange->content_type);
-	(void)evhttp_add_header(headers, "Cache-Control", "no-store");
-	(void)evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-	if (exchange->status >= 400 && exchange->status != 404 && exchange->status != 409 &&
-		exchange->status != 410)
-		(void)evhttp_add_header(headers, "Connection", "close");
-	struct evbuffer *out = evhttp_request_get_output_buffer(request);
-	(void)evbuffer_add(out, exchange->reply.data, exchange->reply.len);
-	evhttp_request_set_on_complete_cb(request, on_reply_sent, exchange->conn);
-	http_conn_phase(exchange->conn, HTTP_REPLYING);
-	evhttp_send_reply(request, exchange->status, NULL, NULL);
+	answer_write(
+		exchange, exchange->status, exchange->content_type, buf_bytes(&exchange->reply));
 	exchange_free(exchange);
 }
 
@@ -132,6 +123,7 @@ static void on_connection_gone(struct evhttp_connection *connection, void *arg)
 {
 	(void)connection;
 	struct http_exchange *exchange = arg;
+	exchange->conn->exchange = NULL;
 	exchange->request = NULL;
 	exchange->connection = NULL;
 	exchange->conn = NULL;
@@ -147,13 +139,15 @@ static void mail_post(struct http_exchange *exchange)
 	(void)eventfd_write(loop->mail_fd, 1);
 }
 
-static struct http_exchange *mail_take(struct http_loop *loop, bool *ret_stop)
+static struct http_exchange *mail_take(struct http_loop *loop, bool *ret_stop, bool *ret_drain)
 {
 	(void)pthread_mutex_lock(&loop->mail_lock);
 	struct http_exchange *first = loop->mail_first;
 	loop->mail_first = NULL;
 	loop->mail_last = &loop->mail_first;
 	*ret_stop = loop->stop;
+	*ret_drain = loop->drain_idle;
+	loop->drain_idle = false;
 	(void)pthread_mutex_unlock(&loop->mail_lock);
 	return first;
 }
@@ -163,15 +157,18 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	struct http_loop *loop = arg;
 	eventfd_t count;
-	bool stop;
+	bool stop, drain;
 	(void)eventfd_read(fd, &count);
-	for (struct http_exchange *at = mail_take(loop, &stop), *next; at; at = next) {
+	(void)atomic_fetch_add(&loop->beats, 1);
+	for (struct http_exchange *at = mail_take(loop, &stop, &drain), *next; at; at = next) {
 		next = at->mail_next;
 		exchange_send(at);
 	}
+	if (stop || drain)
+		http_listen_end(loop);
+	if (drain)
+		http_conn_end_idle(loop);
 	if (stop) {
-		if (loop->listener)
-			(void)evconnlistener_disable(loop->listener);
 		/* What is being written has this long to leave. */
 		struct timeval grace = {.tv_usec = 200000};
 		(void)event_base_loopexit(loop->base, &grace);
@@ -251,6 +248,7 @@ static bool method_of(struct evhttp_request *request, enum http_method *ret)
 static bool peer_take(struct http_exchange *exchange, SSL *ssl)
 {
 	struct http_conn *conn = exchange->conn;
+	char uri[X509_URI_MAX];
 	X509 *x509 = SSL_get0_peer_certificate(ssl);
 	if (!conn->cert_taken && x509) {
 		unsigned char *der = NULL;
@@ -261,7 +259,18 @@ static bool peer_take(struct http_exchange *exchange, SSL *ssl)
 		if (!ok)
 			return false;
 	}
+	if (!conn->cert_taken && conn->cert && cert_uri(conn->cert, uri, sizeof(uri)))
+		conn->number = http_number_of(uri);
 	conn->cert_taken = true;
+	/* The CAs may be others than when it was verified. */
+	unsigned generation = atomic_load(&exchange->loop->server->tls_generation);
+	if (conn->cert && conn->generation != generation &&
+		!http_tls_recheck(exchange->loop->server, ssl)) {
+		cert_unref(&conn->cert);
+		conn->number = http_number_of(conn->peer);
+	}
+	conn->generation = generation;
+	exchange->number = conn->number;
 	exchange->cert = conn->cert ? cert_ref(conn->cert) : NULL;
 	return SSL_export_keying_material(ssl, exchange->exporter, sizeof(exchange->exporter),
 		       TLS_EXPORTER_LABEL, strlen(TLS_EXPORTER_LABEL), NULL, 0, 0) == 1;
@@ -322,6 +331,55 @@ static void dispatch(struct http_exchange *exchange, const char *path)
 		route->handle(exchange, server->config.app);
 }
 
+uint64_t http_number_of(const char *text)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+/* ---- what a request is called ---- */
+
+static bool id_plain(const char *text, size_t len)
+{
+	if (len == 0 || len >= HTTP_ID_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z') ||
+			    (text[i] >= '0' && text[i] <= '9') || text[i] == '-' ||
+			    text[i] == '.' || text[i] == '_'))
+			return false;
+	return true;
+}
+
+/* W3C Trace Context: 00-TRACE-PARENT-FLAGS; the trace's 32 hex digits, not all zero. */
+static const char *trace_of(const char *text)
+{
+	static const char zeros[] = "00000000000000000000000000000000";
+	if (strlen(text) < 55 || text[2] != '-' || text[35] != '-' ||
+		strspn(text + 3, "0123456789abcdef") != 32 || strncmp(text + 3, zeros, 32) == 0)
+		return NULL;
+	return text + 3;
+}
+
+static void id_take(struct http_exchange *exchange)
+{
+	struct evkeyvalq *headers = evhttp_request_get_input_headers(exchange->request);
+	struct http_server *server = exchange->loop->server;
+	const char *given = evhttp_find_header(headers, "X-Request-Id");
+	const char *trace = evhttp_find_header(headers, "traceparent");
+	uint64_t number = atomic_fetch_add(&server->ids, 1);
+	trace = trace ? trace_of(trace) : NULL;
+	if (given && id_plain(given, strlen(given)))
+		(void)snprintf(exchange->id, sizeof(exchange->id), "%s", given);
+	else if (trace)
+		(void)snprintf(exchange->id, sizeof(exchange->id), "%.32s", trace);
+	else
+		(void)snprintf(exchange->id, sizeof(exchange->id), "%s-%llx", server->id_prefix,
+			(unsigned long long)number);
+}
+
 static void on_request(struct evhttp_request *request, void *arg)
 {
 	struct http_loop *loop = arg;
@@ -340,6 +398,9 @@ static void on_request(struct evhttp_request *request, void *arg)
 	exchange->loop = loop;
 	exchange->conn = conn;
 	exchange->request = request;
+	exchange->began_us = http_now_us();
+	conn->exchange = exchange;
+	id_take(exchange);
 	exchange->connection = evhttp_request_get_connection(request);
 	memcpy(exchange->address, conn->address, sizeof(exchange->address));
 	evhttp_connection_set_closecb(exchange->connection, on_connection_gone, exchange);
@@ -348,6 +409,10 @@ static void on_request(struct evhttp_request *request, void *arg)
 			exchange, 503, "busy", "the connection's state could not be read", NULL);
 		return;
 	}
+	const char *last_event =
+		evhttp_find_header(evhttp_request_get_input_headers(request), "Last-Event-ID");
+	(void)snprintf(exchange->last_event, sizeof(exchange->last_event), "%s",
+		last_event ? last_event : "");
 	const char *target = evhttp_request_get_uri(request);
 	size_t path_len = target ? strcspn(target, "?#") : 0;
 	char path[512];
@@ -379,7 +444,12 @@ const char *http_path_param(const struct http_exchange *exchange, size_t i)
 const char *http_query(const struct http_exchange *exchange, const char *name)
 {
 	const char *value = evhttp_find_header(&exchange->query, name);
-	return value && strlen(value) < HTTP_PARAM_MAX ? value : NULL;
+	return value && strlen(value) < HTTP_SEGMENT_MAX ? value : NULL;
+}
+
+const char *http_last_event(const struct http_exchange *exchange)
+{
+	return exchange->last_event;
 }
 
 const char *http_header(const struct http_exchange *exchange, const char *name)
@@ -400,6 +470,16 @@ const char *http_peer_address(const struct http_exchange *exchange)
 	return exchange->address;
 }
 
+uint64_t http_peer_number(const struct http_exchange *exchange)
+{
+	return exchange->number;
+}
+
+const char *http_request_id(const struct http_exchange *exchange)
+{
+	return exchange->id;
+}
+
 const uint8_t *http_exporter(const struct http_exchange *exchange)
 {
 	return exchange->exporter;
@@ -410,100 +490,23 @@ const struct http_route *http_exchange_route(const struct http_exchange *exchang
 	return exchange->route;
 }
 
-/* ---- loops ---- */
-
-/* The accept error callback is handed evhttp's pointer, not ours; it runs on the loop's own thread.
- */
-static _Thread_local struct http_loop *current_loop;
-
-static void on_reopen(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	struct http_loop *loop = arg;
-	(void)evconnlistener_enable(loop->listener);
-}
-
-/* It fails ten times a second while it lasts. */
-static void log_accept_error(struct http_loop *loop, int error)
-{
-	const struct log *log = loop->server->config.log;
-	uint64_t now = clock_monotonic_ms(&clock_system), last = loop->accept_logged_ms;
-	if (!log || (last && now - last < ACCEPT_LOG_MS))
-		return;
-	loop->accept_logged_ms = now;
-	log_event(log, LOG_LEVEL_WARNING, "accept-failed", {"error", bytes_str(strerror(error))});
-}
-
-/* Out of descriptors or memory: accepting pauses instead of spinning; what is connected goes on. */
-static void on_accept_error(struct evconnlistener *listener, void *arg)
-{
-	(void)arg;
-	struct http_loop *loop = current_loop;
-	struct timeval pause = {.tv_usec = 100000};
-	log_accept_error(loop, errno);
-	(void)evconnlistener_disable(listener);
-	(void)event_add(loop->reopen, &pause);
-}
-
-static bool listen_socket(struct http_server *server, int *ret_fd, struct err *err)
-{
-	const struct http_config *config = &server->config;
-	struct sockaddr_storage storage = {0};
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
-	socklen_t len = sizeof(*v4);
-	if (inet_pton(AF_INET, config->address, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(server->port);
-	} else if (inet_pton(AF_INET6, config->address, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(server->port);
-		len = sizeof(*v6);
-	} else {
-		return err_set(err, ERR_CONFIG, "listen: %s is no IP address", config->address);
-	}
-	OWNED(fd_close)
-	int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int on = 1;
-	/* TCP_NODELAY is inherited by accepted sockets; without it each TLS reply waits for a
-	 * delayed ACK. */
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0 ||
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
-		bind(fd, (const struct sockaddr *)&storage, len) != 0 || listen(fd, 1024) != 0 ||
-		getsockname(fd, (struct sockaddr *)&storage, &len) != 0)
-		return err_errno(err, errno, "listen on %s port %u", config->address, server->port);
-	server->port = ntohs(storage.ss_family == AF_INET ? v4->sin_port : v6->sin6_port);
-	*ret_fd = fd;
-	fd = -1;
-	return true;
-}
+/* ---- the server ---- */
 
 static bool loop_init(struct http_server *server, struct http_loop *loop, struct err *err)
 {
 	loop->server = server;
 	loop->mail_last = &loop->mail_first;
-	loop->mail_fd = -1;
-	int fd = -1;
+	loop->mail_fd = loop->reserve_fd = -1;
+	TAILQ_INIT(&loop->conns);
 	(void)pthread_mutex_init(&loop->mail_lock, NULL);
-	if (!listen_socket(server, &fd, err))
-		return false;
 	loop->base = event_base_new();
 	loop->http = loop->base ? evhttp_new(loop->base) : NULL;
-	loop->listener = loop->base ? evconnlistener_new(loop->base, NULL, NULL,
-					      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd)
-				    : NULL;
-	if (!loop->listener)
-		(void)close(fd);
 	loop->mail_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	loop->mail_event =
 		loop->base && loop->mail_fd >= 0
 			? event_new(loop->base, loop->mail_fd, EV_READ | EV_PERSIST, on_mail, loop)
 			: NULL;
-	loop->reopen = loop->base ? evtimer_new(loop->base, on_reopen, loop) : NULL;
-	if (!loop->http || !loop->listener || !loop->mail_event || !loop->reopen ||
-		event_add(loop->mail_event, NULL) != 0)
+	if (!loop->http || !loop->mail_event || event_add(loop->mail_event, NULL) != 0)
 		return err_set(err, ERR_NOMEM, "event loop");
 	evhttp_set_bevcb(loop->http, http_conn_new, loop);
 	evhttp_set_gencb(loop->http, on_request, loop);
@@ -515,11 +518,7 @@ static bool loop_init(struct http_server *server, struct http_loop *loop, struct
 						       EVHTTP_REQ_OPTIONS);
 	/* Ours are the deadlines; evhttp's is only behind them. */
 	evhttp_set_timeout(loop->http, 120);
-	struct evconnlistener *listener = loop->listener;
-	if (!evhttp_bind_listener(loop->http, listener))
-		return err_set(err, ERR_NOMEM, "event loop");
-	evconnlistener_set_error_cb(listener, on_accept_error);
-	return true;
+	return http_listen(loop, err);
 }
 
 static void loop_release(struct http_loop *loop)
@@ -527,6 +526,9 @@ static void loop_release(struct http_loop *loop)
 	struct http_exchange *at = loop->mail_first;
 	while (at) {
 		struct http_exchange *next = at->mail_next;
+		/* Its connection is freed below, and must not tell what is gone. */
+		if (at->connection)
+			evhttp_connection_set_closecb(at->connection, NULL, NULL);
 		at->request = NULL;
 		exchange_free(at);
 		at = next;
@@ -540,6 +542,7 @@ static void loop_release(struct http_loop *loop)
 	if (loop->base)
 		event_base_free(loop->base);
 	fd_close(&loop->mail_fd);
+	fd_close(&loop->reserve_fd);
 	(void)pthread_mutex_destroy(&loop->mail_lock);
 }
 
@@ -558,6 +561,8 @@ static void config_defaults(struct http_config *config)
 		config->request_ms = 10000;
 	if (!config->idle_ms)
 		config->idle_ms = 60000;
+	if (!config->work_ms)
+		config->work_ms = 60000;
 }
 
 bool http_server_new(const struct http_config *config, struct http_server **ret, struct err *err)
@@ -568,12 +573,19 @@ bool http_server_new(const struct http_config *config, struct http_server **ret,
 	server->config = *config;
 	config_defaults(&server->config);
 	server->port = config->port;
+	uint32_t random = 0;
 	(void)pthread_mutex_init(&server->peers.lock, NULL);
+	(void)pthread_mutex_init(&server->tls_lock, NULL);
+	(void)http_tickets_init(&server->tickets);
+	(void)RAND_bytes((unsigned char *)&random, sizeof(random));
+	(void)snprintf(server->id_prefix, sizeof(server->id_prefix), "%08x", random);
+	if (SSL_CTX_up_ref(config->tls) == 1)
+		server->tls = config->tls;
 	for (size_t i = 0; i < config->route_count; i++)
 		if (config->routes[i].body_max > server->body_max)
 			server->body_max = config->routes[i].body_max;
 	server->loops = calloc(server->config.threads, sizeof(*server->loops));
-	bool ok = server->loops != NULL;
+	bool ok = server->loops != NULL && server->tls != NULL;
 	if (!ok)
 		(void)err_set(err, ERR_NOMEM, "HTTP server");
 	for (unsigned i = 0; ok && i < server->config.threads; i++) {
@@ -591,7 +603,12 @@ bool http_server_new(const struct http_config *config, struct http_server **ret,
 static void *loop_run(void *arg)
 {
 	struct http_loop *loop = arg;
-	current_loop = loop;
+	sigset_t pipe;
+	http_listen_here(loop);
+	/* A peer that has gone is an error of write, whatever the process makes of the signal. */
+	(void)sigemptyset(&pipe);
+	(void)sigaddset(&pipe, SIGPIPE);
+	(void)pthread_sigmask(SIG_BLOCK, &pipe, NULL);
 	(void)event_base_dispatch(loop->base);
 	return NULL;
 }
@@ -616,17 +633,48 @@ uint16_t http_server_port(const struct http_server *server)
 	return server->port;
 }
 
+static void loops_wake(struct http_server *server, bool stop, bool drain)
+{
+	for (unsigned i = 0; i < server->loop_count; i++) {
+		struct http_loop *loop = &server->loops[i];
+		(void)pthread_mutex_lock(&loop->mail_lock);
+		loop->stop = loop->stop || stop;
+		loop->drain_idle = loop->drain_idle || drain;
+		(void)pthread_mutex_unlock(&loop->mail_lock);
+		(void)eventfd_write(loop->mail_fd, 1);
+	}
+}
+
+void http_server_drain(struct http_server *server, bool last)
+{
+	atomic_store(&server->draining, true);
+	if (last)
+		loops_wake(server, false, true);
+}
+
+void http_server_nudge(struct http_server *server)
+{
+	loops_wake(server, false, false);
+}
+
+void http_server_look(const struct http_server *server, struct http_state *ret)
+{
+	*ret = (struct http_state){
+		.connections = atomic_load(&server->connections),
+		.busy = atomic_load(&server->busy),
+		.beats = UINT64_MAX,
+	};
+	for (unsigned i = 0; i < server->loop_count; i++) {
+		uint64_t beats = atomic_load(&server->loops[i].beats);
+		ret->beats = beats < ret->beats ? beats : ret->beats;
+	}
+}
+
 void http_server_stop(struct http_server *server)
 {
 	if (!server->loops)
 		return; /* half made: there was no memory for them */
-	for (unsigned i = 0; i < server->loop_count; i++) {
-		struct http_loop *loop = &server->loops[i];
-		(void)pthread_mutex_lock(&loop->mail_lock);
-		loop->stop = true;
-		(void)pthread_mutex_unlock(&loop->mail_lock);
-		(void)eventfd_write(loop->mail_fd, 1);
-	}
+	loops_wake(server, true, false);
 	for (unsigned i = 0; i < server->loop_count; i++) {
 		if (server->loops[i].running)
 			(void)pthread_join(server->loops[i].thread, NULL);
@@ -643,6 +691,9 @@ void http_server_free(struct http_server **server)
 		loop_release(&(*server)->loops[i]);
 	http_peers_release(&(*server)->peers);
 	(void)pthread_mutex_destroy(&(*server)->peers.lock);
+	(void)pthread_mutex_destroy(&(*server)->tls_lock);
+	http_tickets_release(&(*server)->tickets);
+	SSL_CTX_free((*server)->tls);
 	free((*server)->loops);
 	free(*server);
 	*server = NULL;

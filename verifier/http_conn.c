@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/bufferevent.h>
@@ -17,6 +18,18 @@
 
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
 static int conn_index = -1;
+
+uint64_t http_now_us(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static bool phase_busy(enum http_phase phase)
+{
+	return phase == HTTP_REQUEST || phase == HTTP_WORKING || phase == HTTP_REPLYING;
+}
 
 static void conn_free(
 	void *parent, void *pointer, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
@@ -32,6 +45,11 @@ static void conn_free(
 	struct http_server *server = conn->loop->server;
 	if (conn->counted)
 		http_peers_leave(&server->peers, conn->peer);
+	if (conn->counted && !conn->established)
+		http_count(server, HTTP_EVENT_HANDSHAKE_FAILED);
+	TAILQ_REMOVE(&conn->loop->conns, conn, all);
+	if (phase_busy(conn->phase))
+		(void)atomic_fetch_sub(&server->busy, 1);
 	atomic_fetch_sub(&server->connections, 1);
 	if (conn->deadline)
 		event_free(conn->deadline);
@@ -51,16 +69,49 @@ static struct http_conn *conn_of_ssl(const SSL *ssl)
 
 static void conn_take(struct http_conn *conn);
 
-/* A deadline passed: the socket is shut, and evhttp finds out by reading or writing it. */
+struct http_server *http_conn_server(const SSL *ssl)
+{
+	const struct http_conn *conn = conn_of_ssl(ssl);
+	return conn ? conn->loop->server : NULL;
+}
+
+void http_conn_end(struct http_conn *conn)
+{
+	conn->ended = true;
+	if (conn->fd >= 0)
+		(void)shutdown(conn->fd, SHUT_RDWR);
+}
+
+static void count_late(const struct http_conn *conn)
+{
+	static const enum http_event late[] = {
+		[HTTP_ACCEPTED] = HTTP_EVENT_LATE_HANDSHAKE,
+		[HTTP_HANDSHAKE] = HTTP_EVENT_LATE_HANDSHAKE,
+		[HTTP_FRESH] = HTTP_EVENT_LATE_REQUEST,
+		[HTTP_IDLE] = HTTP_EVENT_LATE_IDLE,
+		[HTTP_REQUEST] = HTTP_EVENT_LATE_REQUEST,
+		[HTTP_WORKING] = HTTP_EVENT_LATE_WORK,
+		[HTTP_REPLYING] = HTTP_EVENT_LATE_REPLY,
+	};
+	http_count(conn->loop->server, late[conn->phase]);
+}
+
+/* A deadline passed: the socket is shut, and evhttp finds out by reading or writing it. Work that takes too long is answered
+ * for. */
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	struct http_conn *conn = arg;
-	if (conn->phase == HTTP_ACCEPTED)
+	if (conn->phase == HTTP_ACCEPTED) {
 		conn_take(conn);
-	else if (conn->fd >= 0)
-		(void)shutdown(conn->fd, SHUT_RDWR);
+		return;
+	}
+	count_late(conn);
+	if (conn->phase == HTTP_WORKING && conn->exchange)
+		http_exchange_late(conn->exchange);
+	else
+		http_conn_end(conn);
 }
 
 static unsigned phase_ms(const struct http_config *config, enum http_phase phase)
@@ -71,25 +122,29 @@ static unsigned phase_ms(const struct http_config *config, enum http_phase phase
 		return config->handshake_ms;
 	case HTTP_IDLE:
 		return config->idle_ms;
+	case HTTP_FRESH:
 	case HTTP_REQUEST:
 	case HTTP_REPLYING:
 		return config->request_ms;
 	case HTTP_WORKING:
 		break;
 	}
-	return 0; /* the application's own time */
+	return config->work_ms;
 }
 
 void http_conn_phase(struct http_conn *conn, enum http_phase phase)
 {
-	unsigned ms = phase_ms(&conn->loop->server->config, phase);
+	struct http_server *server = conn->loop->server;
+	unsigned ms = phase_ms(&server->config, phase);
+	if (phase_busy(phase) && !phase_busy(conn->phase))
+		(void)atomic_fetch_add(&server->busy, 1);
+	else if (!phase_busy(phase) && phase_busy(conn->phase))
+		(void)atomic_fetch_sub(&server->busy, 1);
 	conn->phase = phase;
+	TAILQ_REMOVE(&conn->loop->conns, conn, all);
+	TAILQ_INSERT_TAIL(&conn->loop->conns, conn, all);
 	if (phase == HTTP_IDLE)
 		conn->request_bytes = 0;
-	if (ms == 0) {
-		(void)event_del(conn->deadline);
-		return;
-	}
 	struct timeval after = {
 		.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000};
 	(void)event_add(conn->deadline, &after);
@@ -101,11 +156,11 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
 	struct http_conn *conn = arg;
 	if (info->n_added == 0)
 		return;
-	if (conn->phase == HTTP_IDLE)
+	if (conn->phase == HTTP_IDLE || conn->phase == HTTP_FRESH)
 		http_conn_phase(conn, HTTP_REQUEST);
 	conn->request_bytes += info->n_added;
 	if (conn->request_bytes > conn->request_max)
-		(void)shutdown(conn->fd, SHUT_RDWR);
+		http_conn_end(conn);
 }
 
 struct bufferevent *http_conn_new(struct event_base *base, void *arg)
@@ -113,8 +168,10 @@ struct bufferevent *http_conn_new(struct event_base *base, void *arg)
 	struct http_loop *loop = arg;
 	struct http_server *server = loop->server;
 	(void)pthread_once(&index_once, index_make);
-	SSL *ssl = SSL_new(server->config.tls);
+	SSL_CTX *tls = http_tls_ref(server);
+	SSL *ssl = tls ? SSL_new(tls) : NULL;
 	struct http_conn *conn = calloc(1, sizeof(*conn));
+	SSL_CTX_free(tls);
 	if (!ssl || !conn) {
 		SSL_free(ssl);
 		free(conn);
@@ -122,6 +179,8 @@ struct bufferevent *http_conn_new(struct event_base *base, void *arg)
 	}
 	conn->loop = loop;
 	conn->fd = -1;
+	conn->accepted_us = http_now_us();
+	conn->generation = atomic_load(&server->tls_generation);
 	conn->request_max = HTTP_ANONYMOUS_MAX;
 	conn->deadline = evtimer_new(base, on_deadline, conn);
 	if (!conn->deadline || conn_index < 0 || SSL_set_ex_data(ssl, conn_index, conn) != 1) {
@@ -132,6 +191,7 @@ struct bufferevent *http_conn_new(struct event_base *base, void *arg)
 		return NULL;
 	}
 	atomic_fetch_add(&server->connections, 1);
+	TAILQ_INSERT_TAIL(&loop->conns, conn, all);
 	struct bufferevent *bev = bufferevent_openssl_socket_new(
 		base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
 	if (!bev)
@@ -193,14 +253,63 @@ static void conn_take(struct http_conn *conn)
 	http_conn_phase(conn, HTTP_HANDSHAKE);
 	if (conn->fd < 0)
 		return;
-	if (!peer_of(conn->fd, conn) ||
-		atomic_load(&server->connections) > server->config.connections_max ||
-		!http_peers_enter(
-			&server->peers, conn->peer, server->config.connections_per_peer)) {
-		(void)shutdown(conn->fd, SHUT_RDWR);
+	/* Somebody who sits idle makes room for one who has just come. */
+	bool full = atomic_load(&server->connections) > server->config.connections_max &&
+		    !http_conn_evict(conn->loop);
+	if (full)
+		http_count(server, HTTP_EVENT_LIMIT);
+	if (full || !peer_of(conn->fd, conn)) {
+		http_conn_end(conn);
+		return;
+	}
+	if (!http_peers_enter(&server->peers, conn->peer, server->config.connections_per_peer)) {
+		http_count(server, HTTP_EVENT_PEER_LIMIT);
+		http_conn_end(conn);
 		return;
 	}
 	conn->counted = true;
+	conn->number = http_number_of(conn->peer);
+}
+
+/* ---- making room ---- */
+
+static bool idle_without_certificate(const struct http_conn *conn)
+{
+	return conn->counted && (conn->phase == HTTP_HANDSHAKE ||
+					(!conn->has_cert && (conn->phase == HTTP_FRESH ||
+								    conn->phase == HTTP_IDLE)));
+}
+
+static bool idle(const struct http_conn *conn)
+{
+	return conn->phase == HTTP_IDLE;
+}
+
+bool http_conn_evict(struct http_loop *loop)
+{
+	static bool (*const kinds[])(const struct http_conn *conn) = {
+		idle_without_certificate, idle};
+	struct http_conn *conn;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		TAILQ_FOREACH(conn, &loop->conns, all)
+		{
+			if (conn->ended || !kinds[i](conn))
+				continue;
+			http_count(loop->server, HTTP_EVENT_EVICTED);
+			http_conn_end(conn);
+			return true;
+		}
+	return false;
+}
+
+void http_conn_end_idle(struct http_loop *loop)
+{
+	struct http_conn *conn;
+	TAILQ_FOREACH(conn, &loop->conns, all)
+	{
+		if (conn->phase == HTTP_IDLE || conn->phase == HTTP_FRESH)
+			http_conn_end(conn);
+	}
 }
 
 static void on_handshake_done(const SSL *ssl, struct http_conn *conn)
@@ -209,10 +318,14 @@ static void on_handshake_done(const SSL *ssl, struct http_conn *conn)
 	 */
 	if (conn->established)
 		return;
+	struct http_server *server = conn->loop->server;
 	conn->established = true;
-	if (SSL_get0_peer_certificate(ssl))
-		conn->request_max = conn->loop->server->body_max + HTTP_ANONYMOUS_MAX;
-	http_conn_phase(conn, HTTP_REQUEST);
+	conn->has_cert = SSL_get0_peer_certificate(ssl) != NULL;
+	if (conn->has_cert)
+		conn->request_max = server->body_max + HTTP_ANONYMOUS_MAX;
+	http_observe(server, SSL_session_reused(ssl) ? HTTP_EVENT_RESUMED : HTTP_EVENT_HANDSHAKE,
+		http_now_us() - conn->accepted_us);
+	http_conn_phase(conn, HTTP_FRESH);
 }
 
 void http_conn_tls_info(const SSL *ssl, int where, int ret)

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include <event2/event.h>
+#include <sys/queue.h>
 #include <event2/buffer.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
@@ -42,6 +43,7 @@ struct http_loop;
 enum http_phase {
 	HTTP_ACCEPTED = 0, /* not looked at yet */
 	HTTP_HANDSHAKE,
+	HTTP_FRESH, /* established, nothing asked yet */
 	HTTP_IDLE,
 	HTTP_REQUEST,
 	HTTP_WORKING,
@@ -49,14 +51,20 @@ enum http_phase {
 };
 
 struct http_conn {
+	TAILQ_ENTRY(http_conn) all; /* of the loop; the longest in its phase first */
 	struct http_loop *loop;
+	struct http_exchange *exchange; /* being worked on; NULL: none */
 	struct bufferevent *bev;
 	struct event *deadline;
 	enum http_phase phase;
 	int fd;
 	bool counted; /* in the peer table and the total */
 	bool established;
-	bool cert_taken;
+	bool cert_taken, has_cert;
+	bool ended; /* shut by us: its end is on the way */
+	unsigned generation; /* of the TLS context its certificate was last checked by */
+	uint64_t accepted_us;
+	uint64_t number; /* http_peer_number */
 	char address[HTTP_ADDRESS_MAX];
 	char peer[HTTP_ADDRESS_MAX]; /* what is counted: the address, or the /64 of an IPv6 one */
 	struct cert *cert;
@@ -70,6 +78,44 @@ SSL *http_conn_ssl(struct evhttp_request *request);
 void http_conn_phase(struct http_conn *conn, enum http_phase phase);
 /* The info callback of every TLS context. */
 void http_conn_tls_info(const SSL *ssl, int where, int ret);
+/* Whose connection it is; NULL: none of ours. */
+struct http_server *http_conn_server(const SSL *ssl);
+/* Shut, so that evhttp finds its end. */
+void http_conn_end(struct http_conn *conn);
+/* Ends the connection of this loop that has been idle longest, those without a certificate first. False: none is idle. */
+bool http_conn_evict(struct http_loop *loop);
+/* Ends all that are idle. */
+void http_conn_end_idle(struct http_loop *loop);
+/* The same text, the same number. */
+uint64_t http_number_of(const char *text);
+/* Its time is up: it is answered for, and what its handler says later is not. On the loop's thread. */
+void http_exchange_late(struct http_exchange *exchange);
+
+/* ---- http_tls.c ---- */
+
+#define HTTP_TICKET_NAME_LEN 16u
+struct http_ticket_keys {
+	uint64_t made; /* seconds since boot; 0: none */
+	uint8_t name[HTTP_TICKET_NAME_LEN], cipher[32], mac[32];
+};
+struct http_tickets {
+	pthread_mutex_t lock;
+	struct http_ticket_keys now, before;
+};
+bool http_tickets_init(struct http_tickets *tickets);
+void http_tickets_release(struct http_tickets *tickets);
+/* The context in force, with a reference; NULL: none to be had. */
+SSL_CTX *http_tls_ref(struct http_server *server);
+/* Whether the CAs in force vouch for this connection's certificate. */
+bool http_tls_recheck(struct http_server *server, SSL *ssl);
+
+/* ---- http_listen.c ---- */
+
+/* Sockets and listeners of a loop, which has its base and its evhttp. */
+must_use bool http_listen(struct http_loop *loop, struct err *err);
+void http_listen_end(struct http_loop *loop);
+/* This thread is the loop's. */
+void http_listen_here(struct http_loop *loop);
 
 /* Connections by peer: at most `max` each. */
 struct http_peers {
@@ -90,13 +136,18 @@ struct http_loop {
 	struct http_server *server;
 	struct event_base *base;
 	struct evhttp *http;
-	struct evconnlistener *listener;
+	struct evconnlistener *listeners[HTTP_SOCKETS_MAX]; /* evhttp's */
+	size_t listener_count;
 	struct event *mail_event, *reopen;
+	TAILQ_HEAD(, http_conn) conns;
+	int reserve_fd; /* given up to shed a connection when there is no descriptor */
+	bool draining;
+	atomic_uint_fast64_t beats;
 	uint64_t accept_logged_ms; /* when a failing accept was last worth a line */
 	int mail_fd;
 	pthread_mutex_t mail_lock;
 	struct http_exchange *mail_first, **mail_last;
-	bool stop;
+	bool stop, drain_idle;
 	pthread_t thread;
 	bool running;
 };
@@ -107,9 +158,27 @@ struct http_server {
 	unsigned loop_count;
 	uint16_t port;
 	struct http_peers peers;
-	atomic_uint connections;
+	pthread_mutex_t tls_lock;
+	SSL_CTX *tls;
+	atomic_uint tls_generation;
+	struct http_tickets tickets;
+	atomic_bool draining;
+	atomic_uint connections, busy;
+	char id_prefix[9]; /* of request ids: this process's */
+	atomic_uint_fast64_t ids;
 	size_t body_max; /* of all routes */
 };
+
+static inline void http_observe(
+	const struct http_server *server, enum http_event event, uint64_t value)
+{
+	if (server->config.observe)
+		server->config.observe(server->config.app, event, value);
+}
+static inline void http_count(const struct http_server *server, enum http_event event)
+{
+	http_observe(server, event, 1);
+}
 
 struct http_exchange {
 	struct http_loop *loop;
@@ -124,7 +193,11 @@ struct http_exchange {
 	struct bytes body;
 	struct cert *cert;
 	char address[HTTP_ADDRESS_MAX];
+	uint64_t number;
+	char id[HTTP_ID_MAX];
+	uint64_t began_us;
 	uint8_t exporter[TLS_EXPORTER_LEN];
+	char last_event[24];
 	/* the answer */
 	struct http_exchange *mail_next;
 	int status;

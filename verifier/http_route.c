@@ -19,10 +19,10 @@ static size_t segment_len(const char *text)
  * whole rest of the path, whose form its handler checks. */
 static bool param_take(const char *path, size_t len, bool rest, char *out)
 {
-	if (len == 0 || len >= HTTP_PARAM_MAX)
+	if (len == 0 || len >= (rest ? HTTP_PARAM_MAX : HTTP_SEGMENT_MAX))
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!unreserved(path[i]) && !(rest && path[i] == '/'))
+		if (!unreserved(path[i]) && !(rest && strchr("/%+=", path[i])))
 			return false;
 	if (path[0] == '.' && (len == 1 || (len == 2 && path[1] == '.')))
 		return false;

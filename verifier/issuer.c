@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "crypto/jws.h"
 #include "evidence/names.h"
+#include "verifier/revocation_rows.h"
 
 #include <stdio.h>
 
@@ -84,14 +85,30 @@ static bool signing_load(const struct config *config, struct issuer *issuer, str
 	return jwk_set(&issuer->signing_key, 1, &issuer->jwks, err);
 }
 
+/* Where certificates say that one can ask about them. */
+static bool points_make(struct issuer *issuer, struct err *err)
+{
+	OWNED(buf_release) struct buf crl = {0};
+	OWNED(buf_release) struct buf ocsp = {0};
+	buf_printf(&crl, "%s/crl", issuer->public_url);
+	buf_printf(&ocsp, "%s/ocsp", issuer->public_url);
+	const char *crl_uri = buf_str(&crl), *ocsp_uri = buf_str(&ocsp);
+	if (!crl_uri || !ocsp_uri)
+		return err_set(err, ERR_NOMEM, "public_url");
+	return crl_points_der(crl_uri, &issuer->crl_points, err) &&
+	       ocsp_access_der(ocsp_uri, &issuer->ocsp_access, err);
+}
+
 bool issuer_load(const struct config *config, struct random *random, const struct clock *clock,
 	struct issuer *ret, struct err *err)
 {
 	OWNED(issuer_release)
 	struct issuer issuer = {.trust_domain = config->trust_domain,
 		.verifier_id = config->verifier_id,
+		.public_url = config->public_url,
 		.random = random};
-	if (!ca_load(config, clock, &issuer, err) || !signing_load(config, &issuer, err))
+	if (!ca_load(config, clock, &issuer, err) || !signing_load(config, &issuer, err) ||
+		(issuer.public_url && !points_make(&issuer, err)))
 		return err_wrap(err, "issuer");
 	*ret = TAKE_STRUCT(issuer);
 	return true;
@@ -106,6 +123,8 @@ void issuer_release(struct issuer *issuer)
 	key_unref(&issuer->signing_key);
 	buf_release(&issuer->bundle);
 	buf_release(&issuer->jwks);
+	buf_release(&issuer->crl_points);
+	buf_release(&issuer->ocsp_access);
 	memset(issuer, 0, sizeof(*issuer));
 }
 
@@ -150,12 +169,26 @@ static void der_put(struct buf *out, uint8_t tag, struct bytes value)
 	buf_put(out, value);
 }
 
+static bool elevations_put(const struct issue *issue, struct buf *out, struct err *err)
+{
+	struct issued_elevation list[ELEVATIONS_MAX];
+	for (size_t i = 0; i < issue->elevation_count; i++) {
+		const struct verdict_elevation *e = &issue->elevations[i];
+		list[i] = (struct issued_elevation){.right = bytes_str(e->right),
+			.entitlement = bytes_str(e->entitlement),
+			.until = e->until};
+		memcpy(list[i].approval, e->activation, SHA256_LEN);
+	}
+	return issued_elevations_encode(list, issue->elevation_count, out, err);
+}
+
 static bool cert_make(const struct issuer *issuer, const struct issue *issue,
 	const uint8_t serial[SERIAL_LEN], int64_t not_after, struct buf *out, struct err *err)
 {
 	OWNED(key_unref) struct key *subject = NULL;
 	OWNED(buf_release) struct buf leaf = {0};
 	OWNED(buf_release) struct buf protection = {0};
+	OWNED(buf_release) struct buf lent = {0};
 	struct cert_request request = {
 		.uri = issue->uri,
 		.not_before = issue->now - ISSUE_SKEW,
@@ -176,6 +209,20 @@ static bool cert_make(const struct issuer *issuer, const struct issue *issue,
 		der_put(&protection, DER_UTF8, bytes_str(key_protection_name(issue->protection)));
 		request.extensions[request.extension_count].oid = OID_KEY_PROTECTION;
 		request.extensions[request.extension_count++].value = buf_bytes(&protection);
+	}
+	if (issuer->crl_points.len > 0) {
+		request.extensions[request.extension_count].oid = OID_CRL_POINTS;
+		request.extensions[request.extension_count++].value =
+			buf_bytes(&issuer->crl_points);
+		request.extensions[request.extension_count].oid = OID_INFO_ACCESS;
+		request.extensions[request.extension_count++].value =
+			buf_bytes(&issuer->ocsp_access);
+	}
+	if (issue->elevation_count > 0) {
+		if (!elevations_put(issue, &lent, err))
+			return false;
+		request.extensions[request.extension_count].oid = OID_ELEVATIONS;
+		request.extensions[request.extension_count++].value = buf_bytes(&lent);
 	}
 	return buf_ok(&leaf, err) && buf_ok(&protection, err) &&
 	       cert_issue_der(&request, issuer->ca[0], issuer->ca_key, out, err);
@@ -198,16 +245,58 @@ bool issue_x509(
 	return true;
 }
 
+/* {"right": …, "entitlement": …, "until": …, "approval": …}; entitlement left out where only
+ * audiences are lent. */
+static json_t *jwt_elevations(const struct issue *issue)
+{
+	OWNED(json_release) json_t *list = json_array();
+	for (size_t i = 0; i < issue->elevation_count; i++) {
+		const struct verdict_elevation *e = &issue->elevations[i];
+		char approval[2 * SHA256_LEN + 1];
+		hex_encode(BYTES_OF(e->activation), approval);
+		if (json_array_append_new(list,
+			    json_pack("{s:s, s:s*, s:I, s:s}", "right", e->right, "entitlement",
+				    e->entitlement[0] ? e->entitlement : NULL, "until",
+				    (json_int_t)e->until, "approval", approval)) != 0)
+			return NULL;
+	}
+	return TAKE(list);
+}
+
 static json_t *jwt_claims(const struct issuer *issuer, const struct issue *issue,
 	struct bytes audience, const struct issued *issued)
 {
 	char decision[2 * SHA256_LEN + 1];
 	hex_encode(bytes_of(issue->decision, SHA256_LEN), decision);
-	return json_pack("{s:[s%], s:I, s:I, s:I, s:s, s:s, s:s, s:{s:s, s:s}}", "aud",
+	OWNED(json_release)
+	json_t *own = json_pack(
+		"{s:s, s:s}", "decision", decision, "key", key_protection_name(issue->protection));
+	if (issue->elevation_count > 0 &&
+		json_object_set_new(own, JWT_ELEVATIONS, jwt_elevations(issue)) != 0)
+		return NULL;
+	return json_pack("{s:[s%], s:I, s:I, s:I, s:s, s:s, s:s, s:O}", "aud",
 		(const char *)audience.data, audience.len, "exp", (json_int_t)issued->not_after,
 		"iat", (json_int_t)issue->now, "nbf", (json_int_t)(issue->now - ISSUE_SKEW), "iss",
-		issuer->verifier_id, "jti", issued->serial, "sub", issue->uri, "assay", "decision",
-		decision, "key", key_protection_name(issue->protection));
+		issuer->verifier_id, "jti", issued->serial, "sub", issue->uri, JWT_ASSAY, own);
+}
+
+/* IETF Token Status List: where the token's bit stands. */
+static bool put_status(
+	const struct issuer *issuer, const struct issue *issue, json_t *claims, struct err *err)
+{
+	OWNED(buf_release) struct buf uri = {0};
+	if (issue->status == 0 || !issuer->public_url)
+		return true;
+	int64_t place = issue->status - 1;
+	buf_printf(
+		&uri, "%s/status/%lld", issuer->public_url, (long long)(place / STATUS_LIST_LEN));
+	const char *text = buf_str(&uri);
+	json_t *status = text ? json_pack("{s:{s:I, s:s}}", "status_list", "idx",
+					(json_int_t)(place % STATUS_LIST_LEN), "uri", text)
+			      : NULL;
+	return status && json_object_set_new(claims, "status", status) == 0
+		       ? true
+		       : err_set(err, ERR_NOMEM, "token");
 }
 
 bool issue_jwt(const struct issuer *issuer, const struct issue *issue, struct bytes audience,
@@ -226,7 +315,8 @@ bool issue_jwt(const struct issuer *issuer, const struct issue *issue, struct by
 	claims = jwt_claims(issuer, issue, audience, &issued);
 	if (!claims)
 		return err_set(err, ERR_FORMAT, "token: the audience is not UTF-8");
-	if (!json_write(claims, false, &text, err) ||
+	issued.status = issue->status;
+	if (!put_status(issuer, issue, claims, err) || !json_write(claims, false, &text, err) ||
 		!jws_sign(issuer->signing_key, "JWT", buf_bytes(&text), &issued.bytes, err))
 		return err_wrap(err, "token");
 	*ret = TAKE_STRUCT(issued);

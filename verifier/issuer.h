@@ -15,6 +15,8 @@
 
 struct issuer {
 	const char *trust_domain, *verifier_id; /* borrowed from the configuration */
+	const char *public_url; /* the same; NULL: credentials do not say where to ask */
+	struct buf crl_points, ocsp_access; /* extensions of certificates; empty: none */
 	struct random *random;
 	struct cert *ca[X509_CHAIN_MAX]; /* the issuing CA first */
 	size_t ca_count;
@@ -37,9 +39,13 @@ struct issue {
 	const uint8_t *decision; /* leaf hash of the decision, 32 bytes; NULL: none (a host's
 				    certificate) */
 	enum key_protection protection; /* NONE: not said */
+	int64_t status; /* of a token: its place in the status lists, from 1 (revocation.h); 0: none */
+	const struct verdict_elevation *elevations; /* none ends before the credential does */
+	size_t elevation_count;
 };
 struct issued {
 	char serial[ROW_SERIAL_MAX]; /* or jti */
+	int64_t status;
 	int64_t not_after;
 	struct buf bytes; /* DER, or the compact JWT */
 };

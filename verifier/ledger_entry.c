@@ -36,6 +36,13 @@ static bool seal(struct app *app, const json_t *content, struct buf *ret_kept, s
 bool entry_append(struct app *app, struct store_tx *tx, enum leaf_type type, int64_t time,
 	json_t *content, struct err *err)
 {
+	uint8_t hash[SHA256_LEN];
+	return entry_append_leaf(app, tx, type, time, content, hash, err);
+}
+
+bool entry_append_leaf(struct app *app, struct store_tx *tx, enum leaf_type type, int64_t time,
+	json_t *content, uint8_t ret_hash[SHA256_LEN], struct err *err)
+{
 	OWNED(json_release) json_t *owned = content;
 	OWNED(buf_release) struct buf kept = {0};
 	OWNED(fields_release) struct fields fields = {0};
@@ -47,6 +54,7 @@ bool entry_append(struct app *app, struct store_tx *tx, enum leaf_type type, int
 		return false;
 	/* What lies beside is not what the leaf commits to, but what that is computed from. */
 	buf_put(&row.content, buf_bytes(&kept));
+	memcpy(ret_hash, row.hash, SHA256_LEN);
 	return buf_ok(&row.content, err) && leaf_append(tx, &row, err) &&
 	       entry_subjects_put(tx->sql, row.index, type, owned, err);
 }

@@ -28,6 +28,7 @@ void ledger_log_release(struct ledger_log *log)
 		(void)pthread_mutex_destroy(&log->lock);
 	note_key_release(&log->key);
 	tlog_policy_free(&log->policy);
+	key_unref(&log->host_ak);
 	memset(log, 0, sizeof(*log));
 }
 
@@ -358,4 +359,28 @@ bool ledger_log_fresh_in(struct ledger_log *log, struct store *store, int64_t no
 		return ledger_log_fresh(log, now, err);
 	cosigned_follow(log, store);
 	return ledger_log_fresh(log, now, err);
+}
+
+static uint64_t seen_since(const struct ledger_log *log, int64_t time)
+{
+	uint64_t seen = 0;
+	for (size_t i = 0; i < log->policy->witness_count; i++)
+		if (log->witnesses >> i & 1 && log->times[i] >= log->started &&
+			log->times[i] >= time)
+			seen |= UINT64_C(1) << i;
+	return seen;
+}
+
+int64_t ledger_log_seen(struct ledger_log *log)
+{
+	int64_t best = 0;
+	if (!log->policy)
+		return 0;
+	(void)pthread_mutex_lock(&log->lock);
+	for (size_t i = 0; i < log->policy->witness_count; i++)
+		if (log->times[i] > best &&
+			tlog_policy_quorum(log->policy, seen_since(log, log->times[i])))
+			best = log->times[i];
+	(void)pthread_mutex_unlock(&log->lock);
+	return best;
 }

@@ -18,6 +18,7 @@
 struct ledger_log {
 	struct note_key key; /* its name is the log's origin */
 	struct tlog_policy *policy; /* its witnesses; NULL: none are named */
+	struct key *host_ak; /* whose quotes are taken (log_quote.h); NULL: anybody's */
 	int64_t quorum_age; /* see ledger_log_fresh; 0: not demanded */
 	int64_t started;
 	pthread_mutex_t lock; /* over what is below */
@@ -42,6 +43,9 @@ must_use bool ledger_log_seal(
 must_use bool ledger_log_check(
 	struct ledger_log *log, struct store *store, const char *directory, struct err *err);
 
+/* The latest time since which a quorum of the witnesses has seen one of its trees; 0: none has since the service started, or no
+ * witness is named. */
+int64_t ledger_log_seen(struct ledger_log *log);
 /* Takes a checkpoint that a quorum of the witnesses cosigned, of a tree that this ledger's own
  * contains, and keeps it unless a larger one is kept already. ERR_NOT_FOUND: no witnesses are
  * named; ERR_FORMAT, ERR_MISMATCH: not so signed; ERR_CONFLICT: signed by this log's key, and no

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "verifier/ledger_log.h"
+#include "verifier/log_quote.h"
 #include "verifier/rows.h"
 
 #include <dirent.h>
@@ -122,7 +123,7 @@ static bool note_write(
 
 	if (!path_join(&path, directory, name))
 		return err_set(err, ERR_NOMEM, "log_directory");
-	if (file_read(buf_str(&path), NOTE_MAX, &there, NULL) &&
+	if (file_read(buf_str(&path), CHECKPOINT_QUOTE_MAX, &there, NULL) &&
 		bytes_equal(buf_bytes(&there), buf_bytes(note)))
 		return true;
 	return file_write_atomic(buf_str(&path), buf_bytes(note), 0644, err);
@@ -152,6 +153,16 @@ static bool tiles_write(struct round *round, struct err *err)
 	return note_write(round->directory, LOG_LATEST_FILE, &note, err);
 }
 
+/* The newest checkpoint that the host's TPM quoted, where there is one. */
+static bool quote_write(const struct round *round, struct err *err)
+{
+	OWNED(buf_release) struct buf quote = {0};
+	uint64_t size;
+
+	return log_quote_get(round->sql, &quote, &size, err) &&
+	       (size == 0 || note_write(round->directory, LOG_QUOTE_FILE, &quote, err));
+}
+
 /* Then the checkpoint that others are to believe: with witnesses the newest one that a quorum saw. */
 static bool round_run(struct round *round, bool witnessed, struct err *err)
 {
@@ -160,7 +171,8 @@ static bool round_run(struct round *round, bool witnessed, struct err *err)
 	if (!tiles_write(round, err) || !(witnessed ? cosigned_get(round->sql, &note, err)
 						    : checkpoint_get(round->sql, &note, err)))
 		return false;
-	return note.len == 0 || note_write(round->directory, LOG_CHECKPOINT_FILE, &note, err);
+	return (note.len == 0 || note_write(round->directory, LOG_CHECKPOINT_FILE, &note, err)) &&
+	       quote_write(round, err);
 }
 
 bool log_publish(struct store *store, const char *directory, bool witnessed, struct err *err)

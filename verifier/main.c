@@ -14,6 +14,7 @@ static const struct {
 	{"issue-operator", "issue a certificate for another operator", verifier_issue_operator},
 	{"rotate-content-key", "wrap the keys of stored contents anew (the service is stopped)",
 		verifier_rotate_content_key},
+	{"check", "read everything, say whether it is in order, and do not serve", verifier_check},
 	{"run", "run the service (this is the default: assay-verifierd --config FILE)",
 		verifier_run},
 };

@@ -3,6 +3,8 @@
  * destroyed in small transactions. */
 #include "verifier/retention.h"
 
+#include "verifier/elevations.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -11,9 +13,9 @@
 struct retention {
 	struct app *app;
 	pthread_mutex_t sweeping; /* one at a time */
+	struct retention_clock clock; /* as it was at the start */
 	pthread_mutex_t lock; /* all below */
 	pthread_cond_t wake;
-	struct retention_clock clock;
 	bool closing;
 	pthread_t thread;
 };
@@ -30,20 +32,6 @@ struct sweep {
 
 /* ---- the time, and which policy is in force ---- */
 
-struct beginning {
-	struct sweep *sweep;
-	struct retention_clock clock;
-	bool accepted; /* the clock was wrong, and a person says that it is right: the ledger has it */
-};
-
-static struct retention_clock clock_of(struct retention *r)
-{
-	(void)pthread_mutex_lock(&r->lock);
-	struct retention_clock clock = r->clock;
-	(void)pthread_mutex_unlock(&r->lock);
-	return clock;
-}
-
 static bool clock_entry(const struct sweep *s, struct store_tx *tx, int64_t from, struct err *err)
 {
 	char before[TIME_TEXT_MAX], now[TIME_TEXT_MAX];
@@ -54,28 +42,33 @@ static bool clock_entry(const struct sweep *s, struct store_tx *tx, int64_t from
 		err);
 }
 
+/* What time it is by the clock, or by a person who accepts it. */
+static bool time_now(
+	struct sweep *s, struct store_tx *tx, struct retention_state *state, struct err *err)
+{
+	const struct retention_clock *clock = &s->retention->clock;
+	const struct retention_state last = *state;
+	struct err why = {0};
+	if (retention_clock_check(clock, &last, state, &why)) {
+		s->now = state->time;
+		return true;
+	}
+	if (!s->request->accept_clock)
+		return err_set(err, why.code, "%s", why.text);
+	retention_clock_accept(clock, &last, state);
+	s->now = state->time;
+	return clock_entry(s, tx, last.time, err);
+}
+
 static bool begin_work(struct store_tx *tx, void *arg, struct err *err)
 {
-	struct beginning *b = arg;
-	struct sweep *s = b->sweep;
-	struct retention *r = s->retention;
+	struct sweep *s = arg;
 	struct retention_state state;
 	struct policy_seen seen[POLICIES_SEEN_MAX];
-	struct err why = {0};
 	size_t count = 0;
 	bool whole = false;
-	if (!retention_state_get(tx->sql, &state, err))
-		return false;
-	if (!retention_clock_check(&b->clock, r->app->clock, state.time, &s->now, &why)) {
-		if (!s->request->accept_clock)
-			return err_set(err, why.code, "%s", why.text);
-		s->now = clock_wall(r->app->clock);
-		if (!clock_entry(s, tx, state.time, err))
-			return false;
-		b->accepted = true;
-	}
-	state.time = s->now;
-	if ((!s->request->dry && !retention_state_set(tx->sql, &state, err)) ||
+	if (!retention_state_get(tx->sql, &state, err) || !time_now(s, tx, &state, err) ||
+		(!s->request->dry && !retention_state_set(tx->sql, &state, err)) ||
 		!policies_seen(tx->sql, INT64_MAX, seen, &count, &whole, err))
 		return false;
 	return (count > 0 && memcmp(seen[0].digest, tx->policy, SHA256_LEN) == 0) ||
@@ -84,30 +77,20 @@ static bool begin_work(struct store_tx *tx, void *arg, struct err *err)
 
 static bool begin(struct sweep *s, struct err *err)
 {
-	struct retention *r = s->retention;
-	struct beginning b = {.sweep = s, .clock = clock_of(s->retention)};
+	struct app *app = s->retention->app;
 	struct sql *sql = NULL;
-	if (!store_run(r->app->store, begin_work, &b, err))
+	if (!store_run(app->store, begin_work, s, err) || !store_read(app->store, &sql, err))
 		return false;
-	if (b.accepted || (!b.clock.anchored && !s->request->dry)) {
-		(void)pthread_mutex_lock(&r->lock);
-		retention_clock_anchor(&r->clock, r->app->clock, s->now);
-		(void)pthread_mutex_unlock(&r->lock);
-	}
-	if (!store_read(r->app->store, &sql, err))
-		return false;
-	bool ok =
-		retention_rules_load(sql, s->now, r->app->config.retention_grace, &s->rules, err) &&
-		holds_load(sql, s->now, r->app->config.retention_grace, s->holds, err);
-	store_read_done(r->app->store, &sql);
+	bool ok = retention_rules_load(sql, s->now, app->config.retention_grace, &s->rules, err) &&
+		  holds_load(sql, s->now, app->config.retention_grace, s->holds, err);
+	store_read_done(app->store, &sql);
 	return ok;
 }
 
 static bool finish_work(struct store_tx *tx, void *arg, struct err *err)
 {
 	const struct sweep *s = arg;
-	struct retention_state state = {.time = s->now, .finished = s->now};
-	return retention_state_set(tx->sql, &state, err);
+	return retention_finished_set(tx->sql, s->now, err);
 }
 
 /* ---- one batch ---- */
@@ -125,6 +108,24 @@ static void pause_between(struct retention *r, bool *ret_go)
 		continue;
 	*ret_go = !r->closing;
 	(void)pthread_mutex_unlock(&r->lock);
+}
+
+static bool note_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	return retention_note_leaves(tx->sql, RETENTION_BATCH_LEAVES, arg, err);
+}
+
+/* What was appended since the last sweep. *go false: the service closes. */
+static bool note_leaves(struct sweep *s, bool *go, struct err *err)
+{
+	bool more = true;
+	while (*go && more) {
+		if (!store_run(s->retention->app->store, note_work, &more, err))
+			return false;
+		if (more && !s->request->told)
+			pause_between(s->retention, go);
+	}
+	return true;
 }
 
 static bool join_lists(struct gone_list *to, const struct gone_list *from, struct err *err)
@@ -316,7 +317,8 @@ static bool sweep_told(struct sweep *s, struct err *err)
 
 static bool sweep_run(struct sweep *s, struct err *err)
 {
-	if (!begin(s, err))
+	bool go = true;
+	if (!begin(s, err) || !note_leaves(s, &go, err))
 		return false;
 	if (rules_say_nothing(&s->rules))
 		return s->request->told || store_run(s->retention->app->store, finish_work, s, err);
@@ -360,11 +362,12 @@ bool retention_sweep(struct retention *retention, const struct sweep_request *re
 
 bool retention_now(struct retention *retention, struct sql *sql, int64_t *ret, struct err *err)
 {
-	struct retention_state state;
-	if (!retention_state_get(sql, &state, err))
+	struct retention_state state, next;
+	if (!retention_state_get(sql, &state, err) ||
+		!retention_clock_check(&retention->clock, &state, &next, err))
 		return false;
-	struct retention_clock clock = clock_of(retention);
-	return retention_clock_check(&clock, retention->app->clock, state.time, ret, err);
+	*ret = next.time;
+	return true;
 }
 
 bool retention_note_time(const struct app *app, struct sql *sql, int64_t *ret, struct err *err)
@@ -412,6 +415,7 @@ static void *retention_main(void *arg)
 		if (closing)
 			return NULL;
 		sweep_timed(r);
+		elevations_settle_all(r->app);
 	}
 }
 
@@ -439,6 +443,10 @@ bool retention_start(struct app *app, struct retention **ret, struct err *err)
 	if (!r)
 		return err_set(err, ERR_NOMEM, "retention");
 	r->app = app;
+	if (!retention_clock_open(app->clock, app->random, &r->clock, err)) {
+		free(r);
+		return false;
+	}
 	if (!wake_init(&r->wake)) {
 		free(r);
 		return err_set(err, ERR_NOMEM, "retention");

@@ -20,6 +20,7 @@
 /* How much one transaction destroys, and how long the sweep waits then: decisions come first. */
 #define RETENTION_BATCH_RECORDS 32u
 #define RETENTION_BATCH_ENTRIES 64u
+#define RETENTION_BATCH_LEAVES  4096u /* noted, not destroyed */
 #define RETENTION_PAUSE_MS      100
 #define RETENTION_EVERY_S       600
 /* How much of a dry run is told, and how much a sweep that somebody asked for destroys. */
@@ -86,22 +87,24 @@ must_use bool retention_batch_run(struct retention_batch *batch, struct err *err
 /* ---- retention_clock.c: what time it is, as far as destruction is concerned ---- */
 
 struct retention_clock {
-	/* The two below are of the first sweep of this process, or of when a person said that the clock
-	 * is right. */
-	bool anchored;
-	int64_t wall;
-	uint64_t monotonic_ms;
+	const struct clock *clock; /* borrowed */
+	bool known; /* the machine says which boot this is, and its other clock counts from it */
+	uint8_t boot[CLOCK_BOOT_LEN];
 };
 #define RETENTION_CLOCK_SLACK_S 300
-#define RETENTION_CLOCK_STEP_S  86400
+#define RETENTION_CLOCK_STEP_S  86400 /* the allowance */
+#define RETENTION_CLOCK_REFILL  7 /* a day of it in so many days that are proved */
 #define RETENTION_CLOCK_DRIFT   2000u /* one second in so many: 500 ppm, the most that NTP slews */
-/* last: of the last sweep, by whichever process; 0: there was none. ERR_DENIED says how the clock
+must_use bool retention_clock_open(const struct clock *clock, struct random *random,
+	struct retention_clock *ret, struct err *err);
+/* last: as the last sweep left it, by whichever process; its time is 0 when there was none. ret_next: as
+ * a sweep now leaves it; its time is the one that destruction goes by. ERR_DENIED says how the clock
  * moved. */
-must_use bool retention_clock_check(const struct retention_clock *clock, const struct clock *from,
-	int64_t last, int64_t *ret_now, struct err *err);
-/* now: as checked; the clock may have been set since. Whoever anchors anew believes what the clock did
- * before. */
-void retention_clock_anchor(struct retention_clock *clock, const struct clock *from, int64_t now);
+must_use bool retention_clock_check(const struct retention_clock *clock,
+	const struct retention_state *last, struct retention_state *ret_next, struct err *err);
+/* A person says that the clock is right: what it did before is believed, and no more than that. */
+void retention_clock_accept(const struct retention_clock *clock, const struct retention_state *last,
+	struct retention_state *ret_next);
 
 /* ---- retention.c: the sweep, and its thread ---- */
 

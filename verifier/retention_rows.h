@@ -15,8 +15,9 @@
 /* ---- rows_retention.c: kept beside records and leaves as they are written ---- */
 
 must_use bool retention_note_record(struct sql *sql, const struct record_row *row, struct err *err);
-/* Leaves that nothing lies beside are passed over. */
-must_use bool retention_note_leaf(struct sql *sql, const struct leaf_row *row, struct err *err);
+/* Entries are noted by the sweep that may ask for them, and not by who appends them: at most max leaves of those
+ * that came since. On the writer's connection. */
+must_use bool retention_note_leaves(struct sql *sql, size_t max, bool *ret_more, struct err *err);
 /* The objects outside of the file that a policy names, kept as long as a policy that does. */
 must_use bool retention_note_policy(struct sql *sql, const struct policy *policy, struct err *err);
 /* For the step of the schema that brought all this: what is there already. What policies of that time name
@@ -69,7 +70,8 @@ struct entry_row {
 	unsigned type;
 	int64_t time;
 };
-/* At most max of that type not younger than `until`, from an index on, in the ledger's order. */
+/* Of those that are noted: at most max of that type not younger than `until`, from an index on, in the
+ * ledger's order. */
 must_use bool entries_old(struct sql *sql, unsigned type, int64_t until, uint64_t from,
 	struct entry_row *ret, size_t max, size_t *ret_count, struct err *err);
 /* *ret_found false: no such entry, or its content has gone. */
@@ -140,10 +142,17 @@ must_use bool holds_load(
 struct retention_state {
 	int64_t time; /* of the last sweep; 0: there was none */
 	int64_t finished; /* of the last sweep that looked at everything */
+	/* Of the first sweep of this boot, or when a person said that the clock is right, by both of the
+	 * machine's clocks; 0: none yet. What the other one said at `time`. */
+	uint8_t boot[CLOCK_BOOT_LEN];
+	int64_t anchor;
+	uint64_t anchor_ms, time_ms;
+	int64_t allowance; /* seconds that are believed over boots */
 };
 must_use bool retention_state_get(struct sql *sql, struct retention_state *ret, struct err *err);
 must_use bool retention_state_set(
 	struct sql *sql, const struct retention_state *state, struct err *err);
+must_use bool retention_finished_set(struct sql *sql, int64_t time, struct err *err);
 /* A policy as a sweep first saw it in force. */
 struct policy_seen {
 	int64_t seq, version, seen;

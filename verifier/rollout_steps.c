@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "verifier/floors.h"
+#include "verifier/leases.h"
 
 #define BY_RULE "verifier"
 
@@ -114,7 +115,8 @@ static bool roll_back_allowed(struct store_tx *tx, const struct rollout_row *row
 static bool taken_back(
 	struct store_tx *tx, const struct rollout_row *row, int64_t now, struct err *err)
 {
-	return credentials_revoke_release(tx->sql, row->release_new, now, err) &&
+	return instance_history_release(tx->sql, row->release_new, now, "rolled-back", err) &&
+	       credentials_revoke_release(tx->sql, row->release_new, now, REVOKED_PRIVILEGE, err) &&
 	       instances_refuse_release(tx->sql, row->release_new, err);
 }
 

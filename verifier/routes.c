@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every route, who may call it, how large its body may be. docs/openapi.yaml describes the same; a
  * test compares them. */
+#include "policy/elevation.h"
 #include "policy/security_floor.h"
 #include "verifier/admission.h"
 #include "verifier/app.h"
 #include "verifier/incidents.h"
+#include "verifier/revocation.h"
 
 #define JSON_TYPE      "application/json"
 #define JSON_MAX       (16u << 10)
@@ -25,8 +27,9 @@
 	}
 
 const struct route app_routes[] = {
-	GET("/healthz", 0, serve_health),
-	GET("/readyz", 0, serve_ready),
+	/* Never behind anything else: who asks wants to know just that. */
+	{.method = HTTP_GET, .pattern = "/healthz", .serve = serve_health, .at_once = true},
+	{.method = HTTP_GET, .pattern = "/readyz", .serve = serve_ready, .at_once = true},
 	GET("/v1/bundle", 0, serve_bundle),
 	GET("/v1/jwks", 0, serve_jwks),
 	GET("/v1/whoami", ROLE_ANY_CERTIFICATE, serve_whoami),
@@ -52,6 +55,16 @@ const struct route app_routes[] = {
 	POST("/v1/hosts/{id}/retire", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_retire),
 	POST("/v1/hosts/{id}/attributes", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_host_attributes),
 
+	{
+		.method = HTTP_GET,
+		.pattern = "/v1/events",
+		.roles = READERS,
+		.serve = serve_events,
+		.later = true,
+	},
+	GET("/v1/instances", READERS, serve_instances),
+	GET("/v1/instances/{host}/{instance}", READERS, serve_instance),
+
 	POST("/v1/workloads", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_workload_add),
 	GET("/v1/workloads", EVERY_OPERATOR, serve_workloads),
 	GET("/v1/workloads/{name}", EVERY_OPERATOR, serve_workload),
@@ -70,6 +83,14 @@ const struct route app_routes[] = {
 	POST("/v1/releases/{digest}/statements", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE,
 		STATEMENTS_BYTES_MAX, serve_statement),
 	POST("/v1/approvals", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, DSSE_MAX, serve_approval),
+
+	POST("/v1/elevations", ROLE_CI | ROLE_ADMIN | ROLE_WORKLOAD, JSON_TYPE, JSON_MAX,
+		serve_elevation_ask),
+	GET("/v1/elevations", EVERY_OPERATOR, serve_elevations),
+	GET("/v1/elevations/{id}", EVERY_OPERATOR, serve_elevation),
+	POST("/v1/elevations/{id}/words", ROLE_CI | ROLE_ADMIN, MEDIA_DSSE, ELEVATION_ENVELOPE_MAX,
+		serve_elevation_word),
+	POST("/v1/elevations/{id}/revoke", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_elevation_revoke),
 
 	POST("/v1/rollouts", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_rollout_start),
 	GET("/v1/rollouts", EVERY_OPERATOR, serve_rollouts),
@@ -123,11 +144,20 @@ const struct route app_routes[] = {
 	GET("/log/checkpoint", 0, serve_checkpoint),
 	GET("/log/latest", 0, serve_checkpoint_latest),
 	POST("/v1/log/cosigned", EVERY_OPERATOR, "text/plain", NOTE_MAX, serve_cosigned),
+	POST("/v1/log/quoted", ROLE_ADMIN, MEDIA_CHECKPOINT_QUOTE, CHECKPOINT_QUOTE_MAX,
+		serve_log_quoted),
+	GET("/log/quote", 0, serve_log_quote),
 	GET("/log/tile/{path*}", 0, serve_tile),
 	GET("/log/receipt/{leaf}", 0, serve_log_receipt),
 	GET("/log/proof/{leaf}", 0, serve_log_proof),
 	GET("/log/consistency/{size}", 0, serve_log_consistency),
 	GET("/log/receipt-key", 0, serve_receipt_key),
+
+	/* So is what was revoked: whoever is shown a credential may ask. */
+	GET("/crl", 0, serve_crl),
+	POST("/ocsp", 0, MEDIA_OCSP_REQUEST, OCSP_REQUEST_MAX, serve_ocsp),
+	GET("/ocsp/{request*}", 0, serve_ocsp_get),
+	GET("/status/{list}", 0, serve_status_list),
 };
 
 size_t app_route_count(void)

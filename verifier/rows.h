@@ -10,7 +10,9 @@
 
 #include "ledger/tile.h"
 #include "policy/policy.h"
+#include "crypto/revocation.h"
 #include "verifier/store.h"
+#include "verifier/vault.h"
 
 #define ROW_NAME_MAX   65 /* text_is_name, and a NUL */
 #define ROW_TEXT_MAX   257 /* owner, purpose: free text, escaped when shown */
@@ -39,6 +41,7 @@ struct host_row {
 	uint64_t seen_index; /* ledger index of the decision that accepted it */
 	uint32_t reset_count, restart_count;
 	uint64_t clock, firmware_version;
+	uint8_t boot_id[16]; /* zeros: not known */
 };
 void host_row_release(struct host_row *row);
 must_use bool host_get(struct sql *sql, const uint8_t id[HOST_ID_LEN], struct host_row *ret,
@@ -216,6 +219,8 @@ struct instance_row {
 	uint8_t release[SHA256_LEN];
 	enum instance_state state;
 	int64_t version, created, renewed;
+	int64_t lease; /* when what was last decided is not believed any more */
+	int64_t told; /* enum instance_view (leases.h): what its history says of its lease */
 	struct policy_state policy_state; /* zero: nothing to stand on */
 };
 must_use bool instance_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
@@ -251,20 +256,25 @@ struct credential_row {
 	uint8_t host[HOST_ID_LEN], instance[INSTANCE_ID_LEN];
 	uint8_t spki[SHA256_LEN];
 	int64_t issued, not_after, revoked;
+	enum revocation_reason reason; /* of what is revoked */
+	int64_t status; /* of a token: its place in the status lists, from 1; 0: none */
 };
 must_use bool credential_insert(struct sql *sql, const struct credential_row *row, struct err *err);
 must_use bool credential_get(struct sql *sql, const char *serial, struct credential_row *ret,
 	bool *ret_found, struct err *err);
-/* Puts what is still valid on the revocation list: of a host, of one instance, of a workload, of a
- * release. */
-must_use bool credentials_revoke_host(
-	struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now, struct err *err);
+/* rows_revocation.c: puts what is still valid on the revocation lists: of a host, of one instance, of a
+ * workload, of a release, of what carries an elevation (privilegeWithdrawn). The sequence that lists are made by moves on when anything was. */
+must_use bool credentials_revoke_host(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now,
+	enum revocation_reason reason, struct err *err);
 must_use bool credentials_revoke_instance(struct sql *sql, const uint8_t host[HOST_ID_LEN],
-	const uint8_t instance[INSTANCE_ID_LEN], int64_t now, struct err *err);
-must_use bool credentials_revoke_workload(
-	struct sql *sql, struct bytes workload, int64_t now, struct err *err);
-must_use bool credentials_revoke_release(
-	struct sql *sql, const uint8_t release[SHA256_LEN], int64_t now, struct err *err);
+	const uint8_t instance[INSTANCE_ID_LEN], int64_t now, enum revocation_reason reason,
+	struct err *err);
+must_use bool credentials_revoke_workload(struct sql *sql, struct bytes workload, int64_t now,
+	enum revocation_reason reason, struct err *err);
+must_use bool credentials_revoke_release(struct sql *sql, const uint8_t release[SHA256_LEN],
+	int64_t now, enum revocation_reason reason, struct err *err);
+must_use bool credentials_revoke_elevation(
+	struct sql *sql, struct bytes elevation, int64_t now, struct err *err);
 
 /* ---- objects, leaves, records ---- */
 
@@ -287,19 +297,31 @@ struct leaf_row {
 	struct buf bytes;
 	uint8_t salt[LEDGER_SALT_LEN];
 	struct buf content; /* empty for decisions: their content is the record */
+	/* Salt and content as leaf_seal made them of what stands above; empty: not yet. */
+	uint8_t wrapped[VAULT_WRAPPED_LEN];
+	struct buf sealed;
 };
 void leaf_row_release(struct leaf_row *row);
-/* Appends; row->index is set, row->hash checked by nobody: it is leaf_hash(bytes). */
+/* Seals ahead of leaf_append and off the writer's thread, which has enough to do: row->hash, salt and content
+ * stay as they are from here on. A content too large to stand in the leaf's own row is left to
+ * leaf_append. */
+must_use bool leaf_seal(struct vault *vault, struct leaf_row *row, struct err *err);
+/* Appends; row->index is set, row->hash checked by nobody: it is leaf_hash(bytes). Seals what is not
+ * sealed, or was under an older master key. */
 must_use bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err);
 /* ERR_GONE: its salt and content were destroyed, and when. Its hash and bytes stay in the tiles. */
 must_use bool leaf_get(
 	struct sql *sql, uint64_t index, struct leaf_row *ret, bool *ret_found, struct err *err);
 /* Salt and content, for good, as object_destroy does: nobody can open the commitment any more. */
 must_use bool leaf_content_destroy(struct sql *sql, uint64_t index, struct err *err);
-/* The parts of leaf_append and leaf_get that are sealed. */
+/* The parts of leaf_append and leaf_get that are sealed, in rows of their own: of large contents, of those that
+ * were replaced, and of ledgers from before leaves had theirs in their own row. */
 must_use bool leaf_content_put(
 	struct sql *sql, uint64_t index, struct bytes salt, struct bytes content, struct err *err);
 must_use bool leaf_content_get(struct sql *sql, struct leaf_row *row, struct err *err);
+/* Of the leaf's own row: what leaf_seal made. */
+must_use bool leaf_content_open(struct sql *sql, struct leaf_row *row, struct bytes wrapped,
+	struct bytes sealed, struct err *err);
 /* Of a leaf whose content is there: another takes its place under the same salt, and the one before is
  * gone for good. */
 must_use bool leaf_content_replace(

@@ -3,13 +3,16 @@
  * Contents beside the ledger, sealed (vault.h): objects by their digest, and what a leaf commits to,
  * its salt in front. A content that was destroyed leaves its row behind: when, and nothing of what.
  *
- * Data keys stand in a table of their own, so that a rotation writes 44 bytes a content and no
- * content; their rows are only ever appended or overwritten in place by as many bytes, so that no
- * page of the database keeps an older copy of one.
+ * A rotation writes data keys and no large content: a data key stands in a table of its own, or in the
+ * leaf's row beside a small content. Either way the rows with keys are only ever appended or overwritten
+ * in place by as many bytes, so that no page of the database keeps an older copy of one. Of a leaf's own
+ * row therefore zeros stay where key and content were; a row in leaf_contents says what came after:
+ * destroyed, or another content in its place.
  */
 #include "verifier/rows.h"
 
-#include "verifier/vault.h"
+/* More than this does not stand in a leaf's own row: some leaves fit a page, and none is cut in two. */
+#define LEAF_WITHIN_MAX 1024u
 
 /* ---- sealing, whatever it is ---- */
 
@@ -165,6 +168,35 @@ static void leaf_identity(uint64_t index, struct buf *out)
 	buf_release(&name);
 }
 
+/* In its own row a leaf's content belongs to the leaf by its hash: where it will stand is not known
+ * when it is sealed. */
+static void leaf_hash_identity(const uint8_t hash[SHA256_LEN], struct buf *out)
+{
+	identity_of("assay leaf hash", bytes_of(hash, SHA256_LEN), out);
+}
+
+static bool leaf_plain(struct bytes salt, struct bytes content, struct buf *out, struct err *err)
+{
+	buf_put(out, salt);
+	buf_put(out, content);
+	return buf_ok(out, err);
+}
+
+bool leaf_seal(struct vault *vault, struct leaf_row *row, struct err *err)
+{
+	OWNED(buf_release) struct buf identity = {0};
+	OWNED(buf_release) struct buf plain = {0};
+	buf_clear(&row->sealed);
+	if (row->content.len > LEAF_WITHIN_MAX)
+		return true;
+	leaf_hash_identity(row->hash, &identity);
+	return (buf_ok(&identity, err) &&
+		       leaf_plain(BYTES_OF(row->salt), buf_bytes(&row->content), &plain, err) &&
+		       vault_seal(vault, buf_bytes(&identity), buf_bytes(&plain), row->wrapped,
+			       &row->sealed, err)) ||
+	       err_wrap(err, "content of a leaf");
+}
+
 bool leaf_content_put(
 	struct sql *sql, uint64_t index, struct bytes salt, struct bytes content, struct err *err)
 {
@@ -173,13 +205,29 @@ bool leaf_content_put(
 	OWNED(buf_release) struct buf sealed = {0};
 	int64_t key = 0;
 	leaf_identity(index, &identity);
-	buf_put(&plain, salt);
-	buf_put(&plain, content);
-	if (!buf_ok(&plain, err) || !seal(sql, &identity, buf_bytes(&plain), &key, &sealed, err))
+	if (!leaf_plain(salt, content, &plain, err) ||
+		!seal(sql, &identity, buf_bytes(&plain), &key, &sealed, err))
 		return err_wrap(err, "content of leaf %llu", (unsigned long long)index);
 	return sql_exec(sql,
 		"INSERT INTO leaf_contents(idx, key, destroyed, sealed) VALUES(?1,?2,0,?3)",
 		SQL_ARGS(sql_u(index), sql_i(key), sql_b(buf_bytes(&sealed))), NULL, err);
+}
+
+#define LEAF_NAME_MAX 32
+
+static void leaf_name(uint64_t index, char out[LEAF_NAME_MAX])
+{
+	(void)snprintf(out, LEAF_NAME_MAX, "leaf %llu", (unsigned long long)index);
+}
+
+static bool leaf_split(struct bytes plain, struct leaf_row *row, const char *what, struct err *err)
+{
+	if (plain.len < sizeof(row->salt))
+		return err_set(err, ERR_STORE, "%s: its content has %zu bytes", what, plain.len);
+	memcpy(row->salt, plain.data, sizeof(row->salt));
+	buf_put(&row->content,
+		bytes_of(plain.data + sizeof(row->salt), plain.len - sizeof(row->salt)));
+	return buf_ok(&row->content, err);
 }
 
 /* Column 3 of the query is the key again: NULL reads as 0. */
@@ -188,8 +236,8 @@ bool leaf_content_get(struct sql *sql, struct leaf_row *row, struct err *err)
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	OWNED(buf_release) struct buf identity = {0};
 	OWNED(buf_release) struct buf plain = {0};
-	char what[48];
-	(void)snprintf(what, sizeof(what), "leaf %llu", (unsigned long long)row->index);
+	char what[LEAF_NAME_MAX];
+	leaf_name(row->index, what);
 	if (!sql_first(sql,
 		    "SELECT c.destroyed, k.wrapped, c.sealed, c.key FROM leaf_contents c LEFT JOIN "
 		    "data_keys k ON k.id=c.key WHERE c.idx=?1",
@@ -200,21 +248,69 @@ bool leaf_content_get(struct sql *sql, struct leaf_row *row, struct err *err)
 	leaf_identity(row->index, &identity);
 	if (!open_row(sql, q, what, &identity, &plain, err))
 		return false;
-	if (plain.len < sizeof(row->salt))
-		return err_set(err, ERR_STORE, "%s: its content has %zu bytes", what, plain.len);
-	memcpy(row->salt, plain.data, sizeof(row->salt));
-	buf_put(&row->content,
-		bytes_of(plain.data + sizeof(row->salt), plain.len - sizeof(row->salt)));
-	return buf_ok(&row->content, err);
+	return leaf_split(buf_bytes(&plain), row, what, err);
+}
+
+/* Zeros in the leaf's own row: what there is of its content stands elsewhere, or has gone. */
+static bool within(struct bytes wrapped)
+{
+	return wrapped.len == VAULT_WRAPPED_LEN && vault_generation_of(wrapped.data) != 0;
+}
+
+bool leaf_content_open(struct sql *sql, struct leaf_row *row, struct bytes wrapped,
+	struct bytes sealed, struct err *err)
+{
+	OWNED(buf_release) struct buf identity = {0};
+	OWNED(buf_release) struct buf plain = {0};
+	struct vault *vault = NULL;
+	char what[LEAF_NAME_MAX];
+	leaf_name(row->index, what);
+	if (!within(wrapped))
+		return leaf_content_get(sql, row, err);
+	leaf_hash_identity(row->hash, &identity);
+	return buf_ok(&identity, err) && vault_of(sql, &vault, err) &&
+	       (vault_open(vault, buf_bytes(&identity), wrapped, sealed, &plain, err) ||
+		       err_wrap(err, "%s", what)) &&
+	       leaf_split(buf_bytes(&plain), row, what, err);
+}
+
+/* By as many zeros: see above. *ret_within false: there is nothing in the leaf's own row. */
+static bool within_destroy(struct sql *sql, uint64_t index, bool *ret_within, struct err *err)
+{
+	static const uint8_t nothing[VAULT_WRAPPED_LEN];
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	OWNED(buf_release) struct buf zeros = {0};
+	if (!sql_first(sql, "SELECT wrapped, length(sealed) FROM leaves WHERE idx=?1",
+		    SQL_ARGS(sql_u(index)), &q, err))
+		return false;
+	*ret_within = q && within(sql_bytes(q, 0));
+	if (!*ret_within)
+		return true;
+	uint8_t *at = buf_extend(&zeros, (size_t)sql_int(q, 1));
+	if (!at)
+		return buf_ok(&zeros, err);
+	memset(at, 0, zeros.len);
+	sql_finish(&q);
+	sql->scrub = true;
+	return sql_exec(sql, "UPDATE leaves SET wrapped=?2, sealed=?3 WHERE idx=?1",
+		SQL_ARGS(sql_u(index), sql_b(BYTES_OF(nothing)), sql_b(buf_bytes(&zeros))), NULL,
+		err);
 }
 
 bool leaf_content_destroy(struct sql *sql, uint64_t index, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	struct vault *vault = NULL;
-	if (!vault_of(sql, &vault, err) ||
-		!sql_first(sql, "SELECT key FROM leaf_contents WHERE idx=?1",
-			SQL_ARGS(sql_u(index)), &q, err))
+	bool was_within = false;
+	if (!vault_of(sql, &vault, err) || !within_destroy(sql, index, &was_within, err))
+		return false;
+	if (was_within)
+		return sql_exec(sql,
+			"INSERT INTO leaf_contents(idx, key, destroyed, sealed) "
+			"VALUES(?1,NULL,?2,x'')",
+			SQL_ARGS(sql_u(index), sql_i(vault_now(vault))), NULL, err);
+	if (!sql_first(sql, "SELECT key FROM leaf_contents WHERE idx=?1", SQL_ARGS(sql_u(index)),
+		    &q, err))
 		return false;
 	if (!q)
 		return err_set(

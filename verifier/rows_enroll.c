@@ -126,6 +126,8 @@ bool rows_expire(struct sql *sql, int64_t now, struct err *err)
 		       NULL, err) &&
 	       sql_exec(sql, "DELETE FROM join_tokens WHERE used_by IS NULL AND expires<=?1",
 		       SQL_ARGS(sql_i(now)), NULL, err) &&
+	       sql_exec(sql, "DELETE FROM elevation_credentials WHERE not_after<=?1",
+		       SQL_ARGS(sql_i(now - 86400)), NULL, err) &&
 	       sql_exec(sql, "DELETE FROM credentials WHERE not_after<=?1",
 		       SQL_ARGS(sql_i(now - 86400)), NULL, err);
 }

@@ -7,7 +7,7 @@
 #define HOST_SELECT                                                                                \
 	"SELECT " IDENTITY_COLUMNS                                                                 \
 	", coalesce(seen, 0), coalesce(seen_index, 0), coalesce(reset_count, 0),"                  \
-	" coalesce(restart_count, 0), coalesce(clock, 0), coalesce(firmware_version, 0)"           \
+	" coalesce(restart_count, 0), coalesce(clock, 0), coalesce(firmware_version, 0), boot_id"  \
 	" FROM hosts LEFT JOIN host_seen ON host=id"
 
 void host_row_release(struct host_row *row)
@@ -33,6 +33,9 @@ static bool host_read(const struct sql_query *q, struct host_row *ret, struct er
 	ret->restart_count = (uint32_t)sql_int(q, 16);
 	ret->clock = (uint64_t)sql_int(q, 17);
 	ret->firmware_version = (uint64_t)sql_int(q, 18);
+	struct bytes boot = sql_bytes(q, 19);
+	if (boot.len == sizeof(ret->boot_id))
+		memcpy(ret->boot_id, boot.data, boot.len);
 	if (state < HOST_PENDING || state > HOST_RETIRED)
 		return err_set(
 			err, ERR_STORE, "stored host state %lld is unknown", (long long)state);
@@ -92,13 +95,13 @@ bool host_set_seen(struct sql *sql, const struct host_row *row, struct err *err)
 {
 	return sql_exec(sql,
 		"INSERT INTO host_seen(host, seen, seen_index, reset_count, restart_count, clock, "
-		"firmware_version)"
-		" VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(host) DO UPDATE SET seen=?2, "
+		"firmware_version, boot_id)"
+		" VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT(host) DO UPDATE SET seen=?2, "
 		"seen_index=?3,"
-		" reset_count=?4, restart_count=?5, clock=?6, firmware_version=?7",
+		" reset_count=?4, restart_count=?5, clock=?6, firmware_version=?7, boot_id=?8",
 		SQL_ARGS(sql_b(BYTES_OF(row->id)), sql_i(row->seen), sql_u(row->seen_index),
 			sql_u(row->reset_count), sql_u(row->restart_count), sql_u(row->clock),
-			sql_u(row->firmware_version)),
+			sql_u(row->firmware_version), sql_b(BYTES_OF(row->boot_id))),
 		NULL, err);
 }
 

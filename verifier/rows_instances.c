@@ -26,6 +26,8 @@ static bool instance_read(const struct sql_query *q, struct instance_row *ret, s
 	ret->version = sql_int(q, 3);
 	ret->created = sql_int(q, 5);
 	ret->renewed = sql_int(q, 6);
+	ret->lease = sql_int(q, 7);
+	ret->told = sql_int(q, 8);
 	if (state < INSTANCE_TRUSTED || state > INSTANCE_ENDED)
 		return err_set(
 			err, ERR_STORE, "stored instance state %lld is unknown", (long long)state);
@@ -46,8 +48,8 @@ bool instance_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	struct instance_row row = {0};
 	if (!sql_first(sql,
-		    "SELECT workload, release, state, version, policy_state, created, renewed FROM "
-		    "instances"
+		    "SELECT workload, release, state, version, policy_state, created, renewed, "
+		    "lease, told FROM instances"
 		    " WHERE host=?1 AND instance=?2",
 		    SQL_ARGS(OWNER(host, instance)), &q, err))
 		return false;
@@ -71,18 +73,23 @@ bool instance_put(struct sql *sql, const struct instance_row *row, struct err *e
 		return sql_exec(sql,
 			"INSERT INTO instances(host, instance, workload, release, state, version, "
 			"policy_state,"
-			" created, renewed) VALUES(?1,?2,?3,?4,?5,1,?6,?7,?8)",
+			" created, renewed, lease, lease_check, told) "
+			"VALUES(?1,?2,?3,?4,?5,1,?6,?7,?8,?9,?9,1)",
 			SQL_ARGS(OWNER(row->host, row->instance), sql_t(bytes_str(row->workload)),
 				sql_b(BYTES_OF(row->release)), sql_i(row->state),
-				sql_b(buf_bytes(&state)), sql_i(row->created), sql_i(row->renewed)),
+				sql_b(buf_bytes(&state)), sql_i(row->created), sql_i(row->renewed),
+				sql_i(row->lease)),
 			NULL, err);
 	if (!sql_exec(sql,
 		    "UPDATE instances SET workload=?3, release=?4, state=?5, version=version+1, "
 		    "policy_state=?6,"
-		    " renewed=?7 WHERE host=?1 AND instance=?2 AND version=?8",
+		    " renewed=?7, lease=?9, lease_check=CASE WHEN lease=?9 THEN lease_check ELSE "
+		    "?9 END, told=CASE WHEN lease=?9 THEN told ELSE 1 END"
+		    " WHERE host=?1 AND instance=?2 AND version=?8",
 		    SQL_ARGS(OWNER(row->host, row->instance), sql_t(bytes_str(row->workload)),
 			    sql_b(BYTES_OF(row->release)), sql_i(row->state),
-			    sql_b(buf_bytes(&state)), sql_i(row->renewed), sql_i(row->version)),
+			    sql_b(buf_bytes(&state)), sql_i(row->renewed), sql_i(row->version),
+			    sql_i(row->lease)),
 		    &changed, err))
 		return false;
 	return changed == 1 ? true
@@ -153,11 +160,11 @@ bool credential_insert(struct sql *sql, const struct credential_row *row, struct
 {
 	return sql_exec(sql,
 		"INSERT INTO credentials(serial, kind, host, instance, spki, issued, not_after, "
-		"revoked)"
-		" VALUES(?1,?2,?3,?4,?5,?6,?7,0)",
+		"revoked, reason, status)"
+		" VALUES(?1,?2,?3,?4,?5,?6,?7,0,0,?8)",
 		SQL_ARGS(sql_t(bytes_str(row->serial)), sql_i(row->kind),
 			OWNER(row->host, row->instance), sql_b(BYTES_OF(row->spki)),
-			sql_i(row->issued), sql_i(row->not_after)),
+			sql_i(row->issued), sql_i(row->not_after), sql_i(row->status)),
 		NULL, err);
 }
 
@@ -167,8 +174,8 @@ bool credential_get(struct sql *sql, const char *serial, struct credential_row *
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	struct credential_row row = {0};
 	if (!sql_first(sql,
-		    "SELECT serial, kind, host, instance, spki, issued, not_after, revoked FROM "
-		    "credentials"
+		    "SELECT serial, kind, host, instance, spki, issued, not_after, revoked, "
+		    "reason, status FROM credentials"
 		    " WHERE serial=?1",
 		    SQL_ARGS(sql_t(bytes_str(serial))), &q, err))
 		return false;
@@ -178,6 +185,8 @@ bool credential_get(struct sql *sql, const char *serial, struct credential_row *
 		row.issued = sql_int(q, 5);
 		row.not_after = sql_int(q, 6);
 		row.revoked = sql_int(q, 7);
+		row.reason = (enum revocation_reason)sql_int(q, 8);
+		row.status = sql_int(q, 9);
 	}
 	if (q && (!sql_text(q, 0, "serial", row.serial, sizeof(row.serial), err) ||
 			 !sql_exact(q, 2, "host id", row.host, sizeof(row.host), err) ||
@@ -186,41 +195,4 @@ bool credential_get(struct sql *sql, const char *serial, struct credential_row *
 		return false;
 	*ret = row;
 	return true;
-}
-
-bool credentials_revoke_host(
-	struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now, struct err *err)
-{
-	return sql_exec(sql,
-		"UPDATE credentials SET revoked=?2 WHERE host=?1 AND revoked=0 AND not_after>?2",
-		SQL_ARGS(BLOB(host, HOST_ID_LEN), sql_i(now)), NULL, err);
-}
-
-bool credentials_revoke_instance(struct sql *sql, const uint8_t host[HOST_ID_LEN],
-	const uint8_t instance[INSTANCE_ID_LEN], int64_t now, struct err *err)
-{
-	return sql_exec(sql,
-		"UPDATE credentials SET revoked=?3 WHERE host=?1 AND instance=?2 AND revoked=0 AND "
-		"not_after>?3",
-		SQL_ARGS(OWNER(host, instance), sql_i(now)), NULL, err);
-}
-
-bool credentials_revoke_workload(
-	struct sql *sql, struct bytes workload, int64_t now, struct err *err)
-{
-	return sql_exec(sql,
-		"UPDATE credentials SET revoked=?2 WHERE revoked=0 AND not_after>?2 AND (host, "
-		"instance) IN"
-		" (SELECT host, instance FROM instances WHERE workload=?1)",
-		SQL_ARGS(sql_t(workload), sql_i(now)), NULL, err);
-}
-
-bool credentials_revoke_release(
-	struct sql *sql, const uint8_t release[SHA256_LEN], int64_t now, struct err *err)
-{
-	return sql_exec(sql,
-		"UPDATE credentials SET revoked=?2 WHERE revoked=0 AND not_after>?2 AND (host, "
-		"instance) IN"
-		" (SELECT host, instance FROM instances WHERE release=?1)",
-		SQL_ARGS(BLOB(release, SHA256_LEN), sql_i(now)), NULL, err);
 }

@@ -8,23 +8,40 @@ void leaf_row_release(struct leaf_row *row)
 {
 	buf_release(&row->bytes);
 	buf_release(&row->content);
+	buf_release(&row->sealed);
 	memset(row, 0, sizeof(*row));
+}
+
+/* One row where the content is small; else the content has rows of its own. */
+static bool leaf_insert(struct sql *sql, struct leaf_row *row, struct err *err)
+{
+	struct vault *vault = sql->vault;
+	if (!vault)
+		return err_set(err, ERR_INTERNAL, "the store has no content key");
+	/* A rotation may have passed over what was sealed for this leaf. */
+	if (vault_generation_of(row->wrapped) != vault_newest(vault) && !leaf_seal(vault, row, err))
+		return false;
+	bool within = row->sealed.len > 0;
+	return sql_exec(sql,
+		       "INSERT INTO leaves(idx, hash, bytes, wrapped, sealed) "
+		       "VALUES(?1,?2,?3,?4,?5)",
+		       SQL_ARGS(sql_u(row->index), sql_b(BYTES_OF(row->hash)),
+			       sql_b(buf_bytes(&row->bytes)),
+			       within ? sql_b(BYTES_OF(row->wrapped)) : sql_null(),
+			       within ? sql_b(buf_bytes(&row->sealed)) : sql_null()),
+		       NULL, err) &&
+	       (within || leaf_content_put(sql, row->index, BYTES_OF(row->salt),
+				  buf_bytes(&row->content), err));
 }
 
 bool leaf_append(struct store_tx *tx, struct leaf_row *row, struct err *err)
 {
 	struct tree_completed completed;
 	row->index = tx->edge.size;
-	if (!sql_exec(tx->sql, "INSERT INTO leaves(idx, hash, bytes) VALUES(?1,?2,?3)",
-		    SQL_ARGS(sql_u(row->index), sql_b(BYTES_OF(row->hash)),
-			    sql_b(buf_bytes(&row->bytes))),
-		    NULL, err) ||
-		!leaf_content_put(
-			tx->sql, row->index, BYTES_OF(row->salt), buf_bytes(&row->content), err))
+	if (!leaf_insert(tx->sql, row, err))
 		return err_wrap(err, "ledger leaf");
 	tx->edge_changed = true;
-	return retention_note_leaf(tx->sql, row, err) &&
-	       tree_append_tiles(&tx->edge, row->hash, &completed, err) &&
+	return tree_append_tiles(&tx->edge, row->hash, &completed, err) &&
 	       tiles_put(tx->sql, tx->edge.size, &completed, err);
 }
 
@@ -33,14 +50,15 @@ bool leaf_get(
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	OWNED(leaf_row_release) struct leaf_row row = {.index = index};
-	if (!sql_first(sql, "SELECT hash, bytes FROM leaves WHERE idx=?1", SQL_ARGS(sql_u(index)),
-		    &q, err))
+	if (!sql_first(sql, "SELECT hash, bytes, wrapped, sealed FROM leaves WHERE idx=?1",
+		    SQL_ARGS(sql_u(index)), &q, err))
 		return false;
 	*ret_found = q != NULL;
 	if (q)
 		sql_put(q, 1, &row.bytes);
 	if (q && (!sql_exact(q, 0, "leaf hash", row.hash, sizeof(row.hash), err) ||
-			 !buf_ok(&row.bytes, err) || !leaf_content_get(sql, &row, err)))
+			 !buf_ok(&row.bytes, err) ||
+			 !leaf_content_open(sql, &row, sql_bytes(q, 2), sql_bytes(q, 3), err)))
 		return false;
 	*ret = TAKE_STRUCT(row);
 	return true;

@@ -81,20 +81,57 @@ bool retention_note_record(struct sql *sql, const struct record_row *row, struct
 	return note_history(sql, row, err) && note_objects(sql, record, err);
 }
 
-static bool note_leaf(struct sql *sql, const struct leaf_row *row, struct err *err)
+static bool note_leaf(struct sql *sql, uint64_t index, struct bytes bytes, struct err *err)
 {
 	struct leaf leaf;
 	/* Of no type: nothing is ever destroyed of it. */
-	if (!leaf_decode(buf_bytes(&row->bytes), &leaf, NULL))
+	if (!leaf_decode(bytes, &leaf, NULL))
 		return true;
 	return leaf.type == LEAF_DECISION ||
 	       sql_exec(sql, "INSERT INTO entries(idx, type, time) VALUES(?1,?2,?3)",
-		       SQL_ARGS(sql_u(row->index), sql_i(leaf.type), sql_i(leaf.time)), NULL, err);
+		       SQL_ARGS(sql_u(index), sql_i(leaf.type), sql_i(leaf.time)), NULL, err);
 }
 
-bool retention_note_leaf(struct sql *sql, const struct leaf_row *row, struct err *err)
+/* The index of the first leaf that is not noted; where max leaves from there on end. */
+static bool noted_get(struct sql *sql, uint64_t *ret, struct err *err)
 {
-	return row->content.len == 0 || note_leaf(sql, row, err);
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql, "SELECT noted FROM retention WHERE id=1", SQL_NO_ARGS, &q, err))
+		return false;
+	if (!q)
+		return err_set(err, ERR_STORE, "the database has no retention row");
+	*ret = (uint64_t)sql_int(q, 0);
+	return true;
+}
+
+static bool note_from(
+	struct sql *sql, uint64_t from, size_t max, size_t *ret_count, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	bool more = false;
+	*ret_count = 0;
+	if (!sql_start(sql, "SELECT idx, bytes FROM leaves WHERE idx>=?1 ORDER BY idx LIMIT ?2",
+		    SQL_ARGS(sql_u(from), sql_i((int64_t)max)), &q, err))
+		return false;
+	while (sql_next(q, &more, err)) {
+		if (!more)
+			return true;
+		if (!note_leaf(sql, (uint64_t)sql_int(q, 0), sql_bytes(q, 1), err))
+			return false;
+		(*ret_count)++;
+	}
+	return false;
+}
+
+bool retention_note_leaves(struct sql *sql, size_t max, bool *ret_more, struct err *err)
+{
+	uint64_t from = 0;
+	size_t count = 0;
+	if (!noted_get(sql, &from, err) || !note_from(sql, from, max, &count, err))
+		return false;
+	*ret_more = count == max;
+	return count == 0 || sql_exec(sql, "UPDATE retention SET noted=?1 WHERE id=1",
+				     SQL_ARGS(sql_u(from + count)), NULL, err);
 }
 
 bool retention_note_policy(struct sql *sql, const struct policy *policy, struct err *err)
@@ -135,27 +172,10 @@ static bool fill_records(struct sql *sql, struct err *err)
 	}
 }
 
-static bool fill_leaves(struct sql *sql, struct err *err)
-{
-	OWNED(sql_finish) struct sql_query *q = NULL;
-	bool more = false;
-	if (!sql_start(sql, "SELECT idx, bytes FROM leaves ORDER BY idx", SQL_NO_ARGS, &q, err))
-		return false;
-	while (sql_next(q, &more, err)) {
-		OWNED(leaf_row_release) struct leaf_row row = {0};
-		if (!more)
-			return true;
-		row.index = (uint64_t)sql_int(q, 0);
-		sql_put(q, 1, &row.bytes);
-		if (!buf_ok(&row.bytes, err) || !note_leaf(sql, &row, err))
-			return false;
-	}
-	return false;
-}
-
 bool retention_fill(struct sql *sql, struct err *err)
 {
-	return fill_records(sql, err) && fill_leaves(sql, err);
+	size_t count = 0;
+	return fill_records(sql, err) && note_from(sql, 0, SIZE_MAX / 2, &count, err);
 }
 
 /* ---- histories ---- */
@@ -300,24 +320,30 @@ bool entry_row_get(
 	struct sql *sql, uint64_t index, struct entry_row *ret, bool *ret_found, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
-	if (!sql_first(sql, "SELECT type, time FROM entries WHERE idx=?1 AND gone IS NULL",
+	struct leaf leaf = {0};
+	if (!sql_first(sql,
+		    "SELECT bytes FROM leaves l WHERE idx=?1 AND NOT EXISTS(SELECT 1 FROM entries "
+		    "e WHERE e.idx=l.idx AND e.gone IS NOT NULL)",
 		    SQL_ARGS(sql_u(index)), &q, err))
 		return false;
-	*ret_found = q != NULL;
-	if (q)
-		*ret = (struct entry_row){
-			.index = index, .type = (unsigned)sql_int(q, 0), .time = sql_int(q, 1)};
+	*ret_found = q && leaf_decode(sql_bytes(q, 0), &leaf, NULL) && leaf.type != LEAF_DECISION;
+	if (*ret_found)
+		*ret = (struct entry_row){.index = index, .type = leaf.type, .time = leaf.time};
 	return true;
 }
 
+/* Of the leaves that are not noted yet, those that are no decisions. */
 bool retention_count(struct sql *sql, struct retention_counts *ret, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
-	if (!sql_first(sql,
-		    "SELECT (SELECT count(*) FROM records), (SELECT count(*) FROM record_gone), "
-		    "(SELECT count(*) FROM entries), (SELECT count(*) FROM entries WHERE gone IS "
-		    "NOT NULL)",
-		    SQL_NO_ARGS, &q, err))
+	uint64_t noted = 0;
+	if (!noted_get(sql, &noted, err) ||
+		!sql_first(sql,
+			"SELECT (SELECT count(*) FROM records), (SELECT count(*) FROM "
+			"record_gone), (SELECT count(*) FROM entries)+(SELECT count(*) FROM leaves "
+			"WHERE idx>=?1)-(SELECT count(*) FROM records WHERE idx>=?1), (SELECT "
+			"count(*) FROM entries WHERE gone IS NOT NULL)",
+			SQL_ARGS(sql_u(noted)), &q, err))
 		return false;
 	*ret = (struct retention_counts){0};
 	if (q)

@@ -5,19 +5,39 @@
 bool retention_state_get(struct sql *sql, struct retention_state *ret, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
-	if (!sql_first(
-		    sql, "SELECT time, finished FROM retention WHERE id=1", SQL_NO_ARGS, &q, err))
+	if (!sql_first(sql,
+		    "SELECT time, finished, anchor, anchor_ms, time_ms, allowance, boot FROM "
+		    "retention WHERE id=1",
+		    SQL_NO_ARGS, &q, err))
 		return false;
 	if (!q)
 		return err_set(err, ERR_STORE, "the database has no retention row");
-	*ret = (struct retention_state){.time = sql_int(q, 0), .finished = sql_int(q, 1)};
-	return true;
+	*ret = (struct retention_state){
+		.time = sql_int(q, 0),
+		.finished = sql_int(q, 1),
+		.anchor = sql_int(q, 2),
+		.anchor_ms = (uint64_t)sql_int(q, 3),
+		.time_ms = (uint64_t)sql_int(q, 4),
+		.allowance = sql_int(q, 5),
+	};
+	return ret->anchor == 0 || sql_exact(q, 6, "boot", ret->boot, sizeof(ret->boot), err);
 }
 
 bool retention_state_set(struct sql *sql, const struct retention_state *state, struct err *err)
 {
-	return sql_exec(sql, "UPDATE retention SET time=?1, finished=?2 WHERE id=1",
-		SQL_ARGS(sql_i(state->time), sql_i(state->finished)), NULL, err);
+	return sql_exec(sql,
+		"UPDATE retention SET time=?1, finished=?2, anchor=?3, anchor_ms=?4, time_ms=?5, "
+		"allowance=?6, boot=?7 WHERE id=1",
+		SQL_ARGS(sql_i(state->time), sql_i(state->finished), sql_i(state->anchor),
+			sql_u(state->anchor_ms), sql_u(state->time_ms), sql_i(state->allowance),
+			sql_b(BYTES_OF(state->boot))),
+		NULL, err);
+}
+
+bool retention_finished_set(struct sql *sql, int64_t time, struct err *err)
+{
+	return sql_exec(sql, "UPDATE retention SET finished=?1 WHERE id=1", SQL_ARGS(sql_i(time)),
+		NULL, err);
 }
 
 bool policies_seen(struct sql *sql, int64_t since, struct policy_seen *ret, size_t *ret_count,

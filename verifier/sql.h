@@ -53,6 +53,8 @@ struct sql {
 	struct vault *vault; /* opens and seals contents; borrowed. NULL: none can be read */
 	bool scrub; /* something was destroyed: the writer scrubs when it has committed */
 	bool unknown; /* a commit was begun, and whether it happened is not known */
+	bool snapshot; /* a reader's: see store_read_snapshot */
+	size_t log_pages; /* a writer's: in the database's log after the last commit */
 };
 struct sql_query {
 	struct sql *sql;
@@ -95,17 +97,22 @@ struct sql_ops {
 	/* Borrowed until the next call of next or finish. */
 	struct bytes (*column_bytes)(const struct sql_query *query, int column);
 	void (*finish)(struct sql_query *query);
-	/* A statement whose rows and changes nobody asks for. Inside a savepoint it may be sent and
+	/* A statement whose rows and changes nobody asks for. Inside a transaction it may be sent and
 	 * not waited for: its error comes at the next call that waits, at the latest from
-	 * savepoint_keep. NULL: start, next and finish do. */
+	 * savepoint_keep or settle. NULL: start, next and finish do. */
 	bool (*exec)(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
 		struct err *err);
+	/* Waits for the statements whose errors nobody has heard of yet. NULL: there are none. */
+	bool (*settle)(struct sql *sql, struct err *err);
 	/* Rows the last finished INSERT, UPDATE or DELETE changed. */
 	int64_t (*changes)(const struct sql *sql);
 	/* Outside a transaction: what was deleted or overwritten leaves the database's files.
 	 * whole: pages that hold copies of earlier times, too; this writes everything anew.
 	 * *ret_done is false when a reader stood in the way: try again. */
 	bool (*scrub)(struct sql *sql, bool whole, bool *ret_done, struct err *err);
+	/* Copies what is committed from the database's log to its place, as far as nobody is in the way. NULL: this
+	 * database does so by itself. */
+	bool (*checkpoint)(struct sql *sql, struct err *err);
 };
 
 /* SQLite: WAL, synchronous=FULL, foreign keys, secure_delete. Errors: ERR_STORE; a constraint that does not hold:

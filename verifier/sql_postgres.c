@@ -158,7 +158,8 @@ static bool pg_commit(struct sql *sql, struct err *err)
 	struct err why = {0};
 	PGresult *result = NULL;
 	/* Given up while it waits for a standby, COMMIT would say that it was done. */
-	if (!pg_send(self, "SET LOCAL statement_timeout=0", SQL_NO_ARGS, err) ||
+	if (!pg_sync(self, err) ||
+		!pg_send(self, "SET LOCAL statement_timeout=0", SQL_NO_ARGS, err) ||
 		!pg_send(self, "COMMIT", SQL_NO_ARGS, err))
 		return false;
 	self->committing = true;
@@ -220,6 +221,11 @@ static bool pg_in_transaction(const struct sql *sql)
 	return self->in_transaction && PQstatus(self->connection) == CONNECTION_OK;
 }
 
+static bool pg_settle(struct sql *sql, struct err *err)
+{
+	return pg_sync(pg_of(sql), err);
+}
+
 static int64_t pg_changes(const struct sql *sql)
 {
 	return ((const struct pg *)sql)->changes;
@@ -264,6 +270,7 @@ const struct sql_ops sql_postgres = {
 	.column_bytes = pg_column_bytes,
 	.finish = pg_finish,
 	.exec = pg_exec,
+	.settle = pg_settle,
 	.changes = pg_changes,
 	.scrub = pg_scrub,
 };

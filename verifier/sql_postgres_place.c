@@ -158,6 +158,11 @@ bool pg_connect(const char *location, PGconn **ret, struct err *err)
 	"false), set_config('idle_in_transaction_session_timeout', '30s', false), "                \
 	"set_config('standard_conforming_strings', 'on', false)"
 
+/* What is read in one transaction is of one moment. */
+#define READER                                                                                     \
+	"SELECT set_config('default_transaction_read_only', 'on', false), "                        \
+	"set_config('default_transaction_isolation', 'repeatable read', false)"
+
 struct promise {
 	const char *name, *wanted, *why;
 };
@@ -192,7 +197,7 @@ bool pg_session(struct pg *self, struct err *err)
 	if (!pg_do(self, SESSION, err))
 		return false;
 	if (!self->writer)
-		return pg_do(self, "SET default_transaction_read_only=on", err);
+		return pg_do(self, READER, err);
 	for (size_t i = 0; i < ARRAY_LEN(promises); i++)
 		if (!promise_check(self, i, err))
 			return false;

@@ -365,7 +365,7 @@ bool pg_exec(
 	struct sql *sql, const char *text, const struct sql_value *args, size_t n, struct err *err)
 {
 	struct pg *self = pg_of(sql);
-	return pg_send(self, text, args, n, err) && (self->in_job || pg_sync(self, err));
+	return pg_send(self, text, args, n, err) && (self->in_transaction || pg_sync(self, err));
 }
 
 bool pg_do(struct pg *self, const char *text, struct err *err)

@@ -13,7 +13,10 @@ static const struct {
 	{"TEXT", "text COLLATE \"C\""},
 	{"STRICT, WITHOUT ROWID", ""},
 	{"STRICT", ""},
+	{"WHEN (", "FOR EACH ROW WHEN ("},
+	{") BEGIN SELECT RAISE(ABORT, ", ") EXECUTE FUNCTION assay_refuse("},
 	{"BEGIN SELECT RAISE(ABORT, ", "FOR EACH ROW EXECUTE FUNCTION assay_refuse("},
+	{"DROP TRIGGER leaves_fixed", "DROP TRIGGER leaves_fixed ON leaves"},
 	{"; END;", ";"},
 };
 

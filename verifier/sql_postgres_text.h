@@ -12,6 +12,8 @@
  *   BLOB                 bytea                             TEXT     text that sorts by its bytes
  *   STRICT, WITHOUT ROWID  nothing
  *   BEGIN SELECT RAISE(ABORT, 'why'); END  the function assay_refuse('why'), for each row
+ *   WHEN (condition) BEGIN …  the same, for each row of which that holds
+ *   DROP TRIGGER leaves_fixed  of its table
  * What is between quotes stays as it is. ERR_NOMEM.
  */
 must_use bool postgres_text(const char *text, bool schema, struct buf *out, struct err *err);

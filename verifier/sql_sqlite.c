@@ -8,6 +8,8 @@
 
 #define STATEMENTS_MAX  192u
 #define BUSY_TIMEOUT_MS 5000
+/* Then the writer copies the log itself (store_checkpoint.c does it before that). */
+#define LOG_PAGES_MAX 8000
 /* A statement that is open twice at once (two readers of one text) gets a second, uncached one. */
 
 struct sqlite_query {
@@ -67,6 +69,16 @@ static bool sqlite_script(struct sql *sql, const char *text, struct err *err)
 	return code == SQLITE_OK ? true : fail(self->db, code, "database", err);
 }
 
+/* After each commit, on its thread. What it answers is the commit's own answer, so that a failure to copy is none. */
+static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
+{
+	struct sqlite *self = arg;
+	self->base.log_pages = pages > 0 ? (size_t)pages : 0;
+	if (pages >= LOG_PAGES_MAX)
+		(void)sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return SQLITE_OK;
+}
+
 static bool sqlite_open(const char *location, bool writer, struct sql **ret, struct err *err)
 {
 	/* Small caches: the operating system's page cache is the cache, and an idle service stays
@@ -75,7 +87,7 @@ static bool sqlite_open(const char *location, bool writer, struct sql **ret, str
 	static const char *const settings[] = {
 		"PRAGMA cache_size=-256; PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;",
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-		"PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=2000;"
+		"PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;"
 		"PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON;",
 	};
 	struct sqlite *self = calloc(1, sizeof(*self));
@@ -97,6 +109,8 @@ static bool sqlite_open(const char *location, bool writer, struct sql **ret, str
 		sqlite_close(&self->base);
 		return err_wrap(err, "%s", location);
 	}
+	if (writer)
+		(void)sqlite3_wal_hook(self->db, on_commit, self);
 	*ret = &self->base;
 	return true;
 }
@@ -279,6 +293,14 @@ static bool sqlite_scrub(struct sql *sql, bool whole, bool *ret_done, struct err
 	return ok;
 }
 
+static bool sqlite_checkpoint(struct sql *sql, struct err *err)
+{
+	struct sqlite *self = sqlite_of(sql);
+	int code = sqlite3_wal_checkpoint_v2(self->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return code == SQLITE_OK || code == SQLITE_BUSY || code == SQLITE_LOCKED ||
+	       fail(self->db, code, "database", err);
+}
+
 const struct sql_ops sql_sqlite = {
 	.open = sqlite_open,
 	.close = sqlite_close,
@@ -299,4 +321,5 @@ const struct sql_ops sql_sqlite = {
 	.finish = sqlite_finish,
 	.changes = sqlite_changes,
 	.scrub = sqlite_scrub,
+	.checkpoint = sqlite_checkpoint,
 };

@@ -77,12 +77,28 @@ bool store_read(struct store *store, struct sql **ret, struct err *err)
 	return true;
 }
 
+bool store_read_snapshot(struct store *store, struct sql **ret, struct err *err)
+{
+	struct sql *sql = NULL;
+	if (!store_read(store, &sql, err))
+		return false;
+	if (!sql_exec(sql, "BEGIN", SQL_NO_ARGS, NULL, err)) {
+		sql_close(&sql);
+		return err_wrap(err, "reading the store");
+	}
+	sql->snapshot = true;
+	*ret = sql;
+	return true;
+}
+
 void store_read_done(struct store *store, struct sql **sql)
 {
 	struct store_readers *readers = &store->readers;
 	if (!*sql)
 		return;
-	if (store->ops->usable && !store->ops->usable(*sql)) {
+	bool ended = !(*sql)->snapshot || sql_exec(*sql, "COMMIT", SQL_NO_ARGS, NULL, NULL);
+	(*sql)->snapshot = false;
+	if (!ended || (store->ops->usable && !store->ops->usable(*sql))) {
 		sql_close(sql);
 		return;
 	}
@@ -93,6 +109,18 @@ void store_read_done(struct store *store, struct sql **sql)
 	}
 	(void)pthread_mutex_unlock(&readers->lock);
 	sql_close(sql);
+}
+
+struct vault *store_vault(struct store *store)
+{
+	return store->vault;
+}
+
+void store_look(struct store *store, struct store_state *ret)
+{
+	(void)pthread_mutex_lock(&store->lock);
+	*ret = (struct store_state){.queued = store->queued, .batches = store->batches};
+	(void)pthread_mutex_unlock(&store->lock);
 }
 
 bool store_ready(struct store *store)
@@ -112,6 +140,7 @@ static void store_free(struct store *store)
 	(void)pthread_mutex_destroy(&store->readers.lock);
 	(void)pthread_mutex_destroy(&store->lock);
 	(void)pthread_cond_destroy(&store->wake);
+	(void)pthread_cond_destroy(&store->checkpoint_wake);
 	free(store->location);
 	free(store);
 }
@@ -123,6 +152,7 @@ static bool locks_init(struct store *store)
 		return false;
 	bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
 		  pthread_cond_init(&store->wake, &monotonic) == 0 &&
+		  pthread_cond_init(&store->checkpoint_wake, NULL) == 0 &&
 		  pthread_mutex_init(&store->lock, NULL) == 0 && readers_init(&store->readers);
 	(void)pthread_condattr_destroy(&monotonic);
 	return ok;
@@ -153,6 +183,9 @@ bool store_open(const struct store_config *config, struct store **ret, struct er
 	store->clock = config->clock;
 	store->seal = config->seal;
 	store->seal_arg = config->seal_arg;
+	store->wait_max_ms = config->wait_max_ms;
+	store->observe = config->observe;
+	store->observe_arg = config->observe_arg;
 	store->last = &store->first;
 	store->location = bytes_strdup(bytes_str(config->location));
 	if (!store->location || !locks_init(store)) {
@@ -171,6 +204,10 @@ bool store_open(const struct store_config *config, struct store **ret, struct er
 		store_free(store);
 		return err_wrap(err, "store %s", sql_place(config->location, place));
 	}
+	if (!store_checkpoint_start(store, err)) {
+		store_close(&store);
+		return false;
+	}
 	*ret = store;
 	return true;
 }
@@ -180,6 +217,7 @@ void store_close(struct store **store)
 	if (!*store)
 		return;
 	store_writer_stop(*store);
+	store_checkpoint_stop(*store);
 	store_free(*store);
 	*store = NULL;
 }

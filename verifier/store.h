@@ -3,7 +3,7 @@
  * The store: state, ledger leaves and records, durable before they are acknowledged.
  *
  * Writing: jobs are queued to one writer thread, which runs as many as are waiting inside one
- * transaction, each in a savepoint of its own, and commits once (group commit). A job's completion
+ * transaction, each in a savepoint of its own or as if it were, and commits once (group commit). A job's completion
  * is called after the commit that made it durable, or with an error when it was not: then nothing
  * of it is stored. Jobs of one batch see each other's writes, in order, so jobs are serialisable.
  *
@@ -47,6 +47,11 @@ struct store_config {
 	 * note over the tree. NULL: nothing is signed. */
 	bool (*seal)(void *arg, const struct store_tree *tree, struct buf *note, struct err *err);
 	void *seal_arg;
+	/* A job that has waited longer for its transaction is refused with ERR_BUSY and not run; 0: without end. */
+	unsigned wait_max_ms;
+	/* On the writer's thread after each transaction: jobs in it, microseconds it took. NULL: nobody counts. */
+	void (*observe)(void *arg, size_t jobs, uint64_t us, bool committed);
+	void *observe_arg;
 };
 /* Makes or migrates the schema, opens the keys of contents, seals what is in clear and starts the
  * writer. A schema newer than this program is refused. ERR_CONFIG: not the content key that this
@@ -56,6 +61,14 @@ must_use bool store_open(const struct store_config *config, struct store **ret, 
 void store_close(struct store **store);
 /* The last write worked. */
 bool store_ready(struct store *store);
+
+/* For what is sealed ahead of its job (leaf_seal). */
+struct vault *store_vault(struct store *store);
+struct store_state {
+	size_t queued; /* jobs that wait for the writer */
+	uint64_t batches; /* transactions tried since the opening */
+};
+void store_look(struct store *store, struct store_state *ret);
 
 /* As of the last commit, anybody's: where others write the same database, it is asked; while it does
  * not answer, this store's own last one. */
@@ -84,11 +97,18 @@ typedef void (*store_done)(void *arg, const struct err *err);
 
 /* Never fails: with a full queue or a closing store `done` is called at once with ERR_BUSY. */
 void store_submit(struct store *store, store_work work, store_done done, void *arg);
+/* The same for work that may run more than once before `done`: what it changes outside of the transaction it sets
+ * anew each time. Jobs that are all so share a transaction without a savepoint each, which costs them as much as
+ * another row; when one of them fails, the batch begins anew with savepoints. */
+void store_submit_again(struct store *store, store_work work, store_done done, void *arg);
 /* Submits and waits. Not from the writer's own thread. */
 must_use bool store_run(struct store *store, store_work work, void *arg, struct err *err);
 
 /* A reading connection for this thread until it is given back. ERR_STORE. */
 must_use bool store_read(struct store *store, struct sql **ret, struct err *err);
+/* The same, and all that is read until then is of one moment; for a few rows, since what is written meanwhile has to wait in
+ * the database's log. */
+must_use bool store_read_snapshot(struct store *store, struct sql **ret, struct err *err);
 void store_read_done(struct store *store, struct sql **sql);
 
 /* store_schema.c: brings a database to this program's schema, step by step, inside one transaction

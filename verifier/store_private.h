@@ -16,7 +16,8 @@ struct store_job {
 	store_work work;
 	store_done done;
 	void *arg;
-	bool failed;
+	bool repeatable, failed;
+	uint64_t queued_us;
 	struct err err;
 };
 
@@ -34,6 +35,9 @@ struct store {
 	const struct clock *clock;
 	bool (*seal)(void *arg, const struct store_tree *tree, struct buf *note, struct err *err);
 	void *seal_arg;
+	unsigned wait_max_ms;
+	void (*observe)(void *arg, size_t jobs, uint64_t us, bool committed);
+	void *observe_arg;
 	char *location;
 	struct vault *vault; /* every connection's */
 	struct sql *writer; /* the writer thread's alone; NULL after a failed commit */
@@ -46,12 +50,22 @@ struct store {
 	pthread_t thread;
 	struct store_job *first, **last;
 	size_t queued;
+	uint64_t batches;
 	bool ready, closing;
 	struct store_tree tree;
+	size_t log_pages, log_seen; /* written to the log since it was last copied; its size then */
+	pthread_cond_t checkpoint_wake;
+	pthread_t checkpointer;
+	bool checkpoints; /* there is that thread */
 };
 
 /* A connection with the vault at hand. */
 must_use bool store_connect(struct store *store, bool writer, struct sql **ret, struct err *err);
+/* store_checkpoint.c; the note is the writer's, after each commit. */
+#define STORE_CHECKPOINT_PAGES 1000u
+must_use bool store_checkpoint_start(struct store *store, struct err *err);
+void store_checkpoint_note(struct store *store);
+void store_checkpoint_stop(struct store *store); /* once closing is set */
 must_use bool store_writer_start(struct store *store, struct err *err);
 void store_writer_stop(struct store *store);
 

@@ -307,15 +307,65 @@ static const char schema_retention[] =
 	"CREATE TRIGGER record_gone_kept BEFORE DELETE ON record_gone BEGIN SELECT RAISE(ABORT, "
 	"'what has gone stays gone'); END;";
 
-/* More than one verifier on a database. compatible_since: the newest step that a program from before
- * it cannot work with. */
-static const char schema_nodes[] =
-	"ALTER TABLE meta ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE meta ADD COLUMN compatible_since INTEGER NOT NULL DEFAULT 0;"
-	"CREATE TABLE writers(id BLOB PRIMARY KEY NOT NULL, batch INTEGER NOT NULL, seen INTEGER "
-	"NOT NULL) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE turns(name TEXT PRIMARY KEY NOT NULL, holder BLOB NOT NULL, until INTEGER "
-	"NOT NULL) STRICT, WITHOUT ROWID;";
+/* A leaf's content in the leaf's own row, where it is small; up to which leaf retention has noted what
+ * there is, and what it knows of the machine's clocks. */
+static const char schema_leaf_rows[] =
+	"ALTER TABLE leaves ADD COLUMN wrapped BLOB;"
+	"ALTER TABLE leaves ADD COLUMN sealed BLOB;"
+	"DROP TRIGGER leaves_fixed;"
+	"CREATE TRIGGER leaves_fixed BEFORE UPDATE OF idx, hash, bytes ON leaves BEGIN SELECT "
+	"RAISE(ABORT, 'a leaf is immutable'); END;"
+	"CREATE TRIGGER leaves_in_place BEFORE UPDATE OF wrapped, sealed ON leaves WHEN "
+	"(coalesce(length(NEW.wrapped), -1)<>coalesce(length(OLD.wrapped), -1) OR "
+	"coalesce(length(NEW.sealed), -1)<>coalesce(length(OLD.sealed), -1)) BEGIN SELECT "
+	"RAISE(ABORT, 'a data key is overwritten in place'); END;"
+	"ALTER TABLE retention ADD COLUMN anchor INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE retention ADD COLUMN anchor_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE retention ADD COLUMN time_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE retention ADD COLUMN allowance INTEGER NOT NULL DEFAULT 86400;"
+	"ALTER TABLE retention ADD COLUMN boot BLOB;"
+	"ALTER TABLE retention ADD COLUMN noted INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE retention SET noted=(SELECT coalesce(max(idx)+1, 0) FROM leaves);";
+/* The newest checkpoint with a TPM quote of the verifier's host (log_quote.h). */
+static const char schema_log_quote[] =
+	"CREATE TABLE log_quote(id INTEGER PRIMARY KEY CHECK(id=1), size INTEGER NOT NULL, quote "
+	"BLOB NOT NULL) STRICT;";
+/* What is published of revoked credentials. */
+static const char schema_revocation[] =
+	"ALTER TABLE credentials ADD COLUMN reason INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE credentials ADD COLUMN status INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX credentials_revoked ON credentials(not_after) WHERE revoked>0;"
+	"CREATE INDEX credentials_status ON credentials(status) WHERE revoked>0 AND status>0;"
+	"CREATE TABLE revocation(id INTEGER PRIMARY KEY CHECK(id=1), sequence INTEGER NOT NULL, "
+	"lists INTEGER NOT NULL) STRICT;"
+	"INSERT INTO revocation(id, sequence, lists) VALUES(1, 1, 0);"
+	"CREATE TABLE crls(issuer BLOB PRIMARY KEY NOT NULL, number INTEGER NOT NULL, sequence "
+	"INTEGER NOT NULL, made INTEGER NOT NULL, until INTEGER NOT NULL, der BLOB NOT NULL) "
+	"STRICT;";
+/* Leases: what agents are shown as, and its history; what TPMs went through. */
+static const char schema_leases[] =
+	"ALTER TABLE instances ADD COLUMN lease INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE instances ADD COLUMN lease_check INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE instances ADD COLUMN told INTEGER NOT NULL DEFAULT 1;"
+	"UPDATE instances SET lease=coalesce((SELECT max(c.not_after) FROM credentials c WHERE "
+	"c.host=instances.host AND c.instance=instances.instance), renewed);"
+	"UPDATE instances SET lease_check=lease WHERE state=1;"
+	"CREATE INDEX instances_lease ON instances(lease_check) WHERE state=1 AND lease_check>0;"
+	"ALTER TABLE host_seen ADD COLUMN boot_id BLOB NOT NULL DEFAULT x'';"
+	"CREATE TABLE host_heard(host BLOB PRIMARY KEY NOT NULL REFERENCES hosts(id), heard "
+	"INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE instance_states(host BLOB NOT NULL, instance BLOB NOT NULL, seq INTEGER NOT "
+	"NULL, time INTEGER NOT NULL, state INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY(host, "
+	"instance, seq)) STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER instance_states_fixed BEFORE UPDATE ON instance_states"
+	" BEGIN SELECT RAISE(ABORT, 'history is immutable'); END;"
+	"CREATE TABLE tpm_sightings(host BLOB NOT NULL REFERENCES hosts(id), seq INTEGER NOT NULL, "
+	"time INTEGER NOT NULL, reset_count INTEGER NOT NULL, restart_count INTEGER NOT NULL, "
+	"clock INTEGER NOT NULL, safe INTEGER NOT NULL, firmware_version INTEGER NOT NULL, epoch "
+	"INTEGER NOT NULL, boot_id BLOB NOT NULL, steps INTEGER NOT NULL, accepted INTEGER NOT "
+	"NULL, PRIMARY KEY(host, seq)) STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER tpm_sightings_fixed BEFORE UPDATE ON tpm_sightings"
+	" BEGIN SELECT RAISE(ABORT, 'what was seen is immutable'); END;";
 
 static bool meta_make(struct sql *sql, struct err *err)
 {
@@ -329,6 +379,41 @@ static bool meta_make(struct sql *sql, struct err *err)
 		       " ON CONFLICT DO NOTHING",
 		       SQL_ARGS(sql_b(buf_bytes(&edge)), sql_b(BYTES_OF(none))), NULL, err);
 }
+
+/* Elevations, what persons said of them, and the credentials that carry them. host, instance: empty
+ * where it is for all of the workload's. */
+static const char schema_elevations[] =
+	"CREATE TABLE elevations(id BLOB PRIMARY KEY NOT NULL, workload TEXT NOT NULL REFERENCES "
+	"workloads(name), lent TEXT NOT NULL, clause BLOB NOT NULL, state INTEGER NOT NULL, asked "
+	"INTEGER NOT NULL, lapses INTEGER NOT NULL, activated INTEGER NOT NULL, ends INTEGER NOT "
+	"NULL, ended INTEGER NOT NULL, entry BLOB NOT NULL, activation BLOB NOT NULL, why TEXT NOT "
+	"NULL, host BLOB NOT NULL, instance BLOB NOT NULL, request BLOB NOT NULL, policy BLOB NOT "
+	"NULL) STRICT;"
+	"CREATE INDEX elevations_open ON elevations(workload, state);"
+	"CREATE INDEX elevations_asked ON elevations(asked);"
+	"CREATE TABLE elevation_words(elevation BLOB NOT NULL REFERENCES elevations(id), number "
+	"INTEGER NOT NULL, envelope BLOB NOT NULL, PRIMARY KEY(elevation, number)) STRICT;"
+	"CREATE TABLE elevation_credentials(elevation BLOB NOT NULL REFERENCES elevations(id), "
+	"serial TEXT NOT NULL, not_after INTEGER NOT NULL, PRIMARY KEY(elevation, serial)) STRICT;"
+	"CREATE INDEX elevation_credentials_end ON elevation_credentials(not_after);"
+	"CREATE TRIGGER elevations_fixed BEFORE UPDATE OF id, workload, lent, clause, asked, "
+	"lapses, entry, host, instance, request ON elevations BEGIN SELECT RAISE(ABORT, 'a request "
+	"for an elevation is immutable'); END;"
+	"CREATE TRIGGER elevations_kept BEFORE DELETE ON elevations BEGIN SELECT RAISE(ABORT, 'an "
+	"elevation is kept'); END;"
+	"CREATE TRIGGER elevation_words_fixed BEFORE UPDATE ON elevation_words BEGIN SELECT "
+	"RAISE(ABORT, 'an approval is immutable'); END;"
+	"CREATE TRIGGER elevation_words_kept BEFORE DELETE ON elevation_words BEGIN SELECT "
+	"RAISE(ABORT, 'an approval is kept'); END;";
+/* More than one verifier on a database. compatible_since: the newest step that a program from before
+ * it cannot work with. */
+static const char schema_nodes[] =
+	"ALTER TABLE meta ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE meta ADD COLUMN compatible_since INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE writers(id BLOB PRIMARY KEY NOT NULL, batch INTEGER NOT NULL, seen INTEGER "
+	"NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE turns(name TEXT PRIMARY KEY NOT NULL, holder BLOB NOT NULL, until INTEGER "
+	"NOT NULL) STRICT, WITHOUT ROWID;";
 
 /* On SQLite alone there are databases from before a step: what brings their rows along need not be
  * PostgreSQL's. */
@@ -350,6 +435,11 @@ static const struct {
 	{schema_entries, NULL, entry_subjects_fill, false},
 	{schema_contents, NULL, NULL, false},
 	{schema_retention, NULL, retention_fill, false},
+	{schema_leaf_rows, NULL, NULL, false},
+	{schema_log_quote, NULL, NULL, false},
+	{schema_revocation, NULL, NULL, false},
+	{schema_leases, NULL, NULL, false},
+	{schema_elevations, NULL, NULL, false},
 	{schema_nodes, NULL, NULL, false},
 };
 

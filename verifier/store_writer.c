@@ -12,6 +12,13 @@
 #define OUTCOME_EVERY_MS  200
 #define OUTCOME_WITHIN_MS 30000u
 
+static uint64_t now_us(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 /* ---- one batch ---- */
 
 /* The edge is read back in every transaction: what is in the database counts, not what this process
@@ -76,12 +83,30 @@ static bool tx_commit(struct store *store, struct store_tx *tx, struct err *err)
 	       store_shared_note(store, tx, err) && store->ops->commit(tx->sql, err);
 }
 
+/* Whoever asked for it has been told meanwhile that there was no answer. */
+static bool too_late(const struct store *store, const struct store_job *job)
+{
+	return store->wait_max_ms > 0 && job->queued_us > 0 &&
+	       now_us() - job->queued_us > (uint64_t)store->wait_max_ms * 1000;
+}
+
+static bool refused_late(const struct store *store, struct store_job *job)
+{
+	if (!too_late(store, job))
+		return false;
+	job->failed = true;
+	(void)err_set(&job->err, ERR_BUSY, "the store is busy; nothing was decided");
+	return true;
+}
+
 /* False: the whole transaction is lost. A job that merely failed is undone alone. */
 static bool job_run(
 	struct store *store, struct store_tx *tx, struct store_job *job, struct err *err)
 {
 	struct tree_edge edge = tx->edge;
 	bool edge_changed = tx->edge_changed;
+	if (refused_late(store, job))
+		return true;
 	if (!store->ops->savepoint(tx->sql, err))
 		return false;
 	if (job->work(tx, job->arg, &job->err) && store->ops->savepoint_keep(tx->sql, &job->err))
@@ -97,17 +122,79 @@ static bool job_run(
 	return store->ops->savepoint_undo(tx->sql, err);
 }
 
+/* A job without a savepoint that fails takes what others wrote along, unless there are none. */
+static bool needs_savepoints(const struct store_job *batch)
+{
+	for (const struct store_job *job = batch; job; job = job->next)
+		if (!job->repeatable)
+			return batch->next != NULL;
+	return false;
+}
+
+/* All of them, or *ret_failed is the first that failed. */
+static bool batch_plain(struct store *store, struct store_job *batch, struct store_tx *tx,
+	struct store_job **ret_failed, struct err *err)
+{
+	struct store_job *job = batch;
+	*ret_failed = NULL;
+	while (job && (refused_late(store, job) || job->work(tx, job->arg, &job->err)))
+		job = job->next;
+	if (!job) {
+		if (!store->ops->settle || store->ops->settle(tx->sql, &batch->err))
+			return true;
+		job = batch; /* or another one: only a batch of one asks whose it was */
+	}
+	*ret_failed = job;
+	if (store->ops->in_transaction(tx->sql))
+		return true;
+	job->failed = true;
+	if (err)
+		*err = job->err;
+	return false;
+}
+
+/* Nothing of the transaction stays; the connection goes on. */
+static bool tx_again(struct store *store, struct store_tx *tx, struct err *err)
+{
+	store->ops->rollback(tx->sql);
+	return tx_open(store, tx, err);
+}
+
+static bool batch_guarded(
+	struct store *store, struct store_job *batch, struct store_tx *tx, struct err *err)
+{
+	for (struct store_job *job = batch; job; job = job->next)
+		if (!job_run(store, tx, job, err))
+			return false;
+	return true;
+}
+
+static bool batch_work(
+	struct store *store, struct store_job *batch, struct store_tx *tx, struct err *err)
+{
+	struct store_job *failed = NULL;
+	if (needs_savepoints(batch))
+		return batch_guarded(store, batch, tx, err);
+	if (!batch_plain(store, batch, tx, &failed, err))
+		return false;
+	if (!failed)
+		return true;
+	if (!tx_again(store, tx, err))
+		return false;
+	failed->failed = !batch->next;
+	if (failed->failed)
+		return true;
+	memset(&failed->err, 0, sizeof(failed->err));
+	return batch_guarded(store, batch, tx, err);
+}
+
 static bool batch_run(
 	struct store *store, struct store_job *batch, struct store_tx *tx, struct err *err)
 {
 	if (!store->writer && !store_connect(store, true, &store->writer, err))
 		return false;
-	if (!tx_open(store, tx, err))
-		return false;
-	for (struct store_job *job = batch; job; job = job->next)
-		if (!job_run(store, tx, job, err))
-			return false;
-	return tx_commit(store, tx, err);
+	return tx_open(store, tx, err) && batch_work(store, batch, tx, err) &&
+	       tx_commit(store, tx, err);
 }
 
 /* What was destroyed is gone from the files before anybody is told, unless a reader is in the way:
@@ -126,6 +213,7 @@ static void publish(struct store *store, bool ready, const struct store_tx *tx)
 	bool rooted = ready && tree_root(&tx->edge, tree.root, NULL);
 	(void)pthread_mutex_lock(&store->lock);
 	store->ready = ready;
+	store->batches++;
 	if (rooted)
 		store->tree = tree;
 	(void)pthread_mutex_unlock(&store->lock);
@@ -176,6 +264,10 @@ static bool batch_commit(struct store *store, struct store_job *batch)
 {
 	struct store_tx tx = {0};
 	struct err err = {0};
+	uint64_t began = now_us();
+	size_t jobs = 0;
+	for (const struct store_job *job = batch; job; job = job->next)
+		jobs++;
 	bool ok = batch_run(store, batch, &tx, &err), known = ok;
 	if (!ok && store->writer) {
 		bool unknown = store->ops->shared && store->writer->unknown;
@@ -189,7 +281,10 @@ static bool batch_commit(struct store *store, struct store_job *batch)
 		}
 	}
 	scrub(store);
+	store_checkpoint_note(store);
 	publish(store, known, &tx);
+	if (store->observe)
+		store->observe(store->observe_arg, jobs, now_us() - began, known);
 	if (!known && err.code != ERR_NOMEM && err.code != ERR_BUSY)
 		err.code = ERR_STORE;
 	batch_finish(batch, known ? NULL : &err);
@@ -302,16 +397,17 @@ void store_writer_stop(struct store *store)
 
 /* ---- submitting ---- */
 
-void store_submit(struct store *store, store_work work, store_done done, void *arg)
+static void submit(struct store *store, const struct store_job *wanted)
 {
 	struct err busy;
 	struct store_job *job = calloc(1, sizeof(*job));
 	if (!job) {
 		(void)err_set(&busy, ERR_NOMEM, "store");
-		done(arg, &busy);
+		wanted->done(wanted->arg, &busy);
 		return;
 	}
-	*job = (struct store_job){.work = work, .done = done, .arg = arg};
+	*job = *wanted;
+	job->queued_us = now_us();
 	(void)pthread_mutex_lock(&store->lock);
 	bool taken = !store->closing && store->queued < STORE_QUEUE_MAX;
 	if (taken) {
@@ -325,7 +421,18 @@ void store_submit(struct store *store, store_work work, store_done done, void *a
 		return;
 	free(job);
 	(void)err_set(&busy, ERR_BUSY, "the store is busy");
-	done(arg, &busy);
+	wanted->done(wanted->arg, &busy);
+}
+
+void store_submit(struct store *store, store_work work, store_done done, void *arg)
+{
+	submit(store, &(struct store_job){.work = work, .done = done, .arg = arg});
+}
+
+void store_submit_again(struct store *store, store_work work, store_done done, void *arg)
+{
+	submit(store,
+		&(struct store_job){.work = work, .done = done, .arg = arg, .repeatable = true});
 }
 
 struct waiter {

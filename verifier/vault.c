@@ -4,12 +4,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "crypto/random_blocks.h"
+
 struct vault_key {
 	uint32_t generation;
 	uint8_t key[AES_KEY_LEN];
 };
 struct vault {
-	struct random *random;
+	struct random_blocks *random; /* a key and a nonce for each content */
 	const struct clock *clock;
 	pthread_rwlock_t lock; /* of what is below: a rotation adds a key while others read */
 	size_t count;
@@ -24,7 +26,10 @@ bool vault_new(
 		free(vault);
 		return err_set(err, ERR_NOMEM, "content keys");
 	}
-	vault->random = random;
+	if (!random_blocks_new(random, &vault->random, err)) {
+		vault_free(&vault);
+		return err_wrap(err, "content keys");
+	}
 	vault->clock = clock;
 	*ret = vault;
 	return true;
@@ -36,6 +41,7 @@ void vault_free(struct vault **vault)
 	if (!self)
 		return;
 	(void)pthread_rwlock_destroy(&self->lock);
+	random_blocks_free(&self->random);
 	secret_wipe(self, sizeof(*self));
 	free(self);
 }
@@ -89,7 +95,7 @@ int64_t vault_now(const struct vault *vault)
 
 /* ---- data keys ---- */
 
-static uint32_t generation_of(const uint8_t wrapped[VAULT_WRAPPED_LEN])
+uint32_t vault_generation_of(const uint8_t wrapped[VAULT_WRAPPED_LEN])
 {
 	return (uint32_t)wrapped[0] << 24 | (uint32_t)wrapped[1] << 16 | (uint32_t)wrapped[2] << 8 |
 	       wrapped[3];
@@ -112,7 +118,7 @@ static bool data_key_unwrap(struct vault *vault, const uint8_t wrapped[VAULT_WRA
 	uint8_t ret[AES_KEY_LEN], struct err *err)
 {
 	uint8_t master[AES_KEY_LEN];
-	bool ok = vault_key(vault, generation_of(wrapped), master, err) &&
+	bool ok = vault_key(vault, vault_generation_of(wrapped), master, err) &&
 		  aes_key_unwrap(master, wrapped + 4, ret, err);
 	secret_wipe(master, sizeof(master));
 	return ok;
@@ -129,11 +135,11 @@ static bool store_fault(struct err *err)
 bool vault_seal(struct vault *vault, struct bytes identity, struct bytes content,
 	uint8_t ret_wrapped[VAULT_WRAPPED_LEN], struct buf *ret_sealed, struct err *err)
 {
+	struct random *random = random_blocks_random(vault->random);
 	uint8_t data_key[AES_KEY_LEN];
-	bool ok =
-		random_fill(vault->random, data_key, sizeof(data_key), err) &&
-		data_key_wrap(vault, data_key, ret_wrapped, err) &&
-		aes_gcm_seal(BYTES_OF(data_key), identity, content, vault->random, ret_sealed, err);
+	bool ok = random_fill(random, data_key, sizeof(data_key), err) &&
+		  data_key_wrap(vault, data_key, ret_wrapped, err) &&
+		  aes_gcm_seal(BYTES_OF(data_key), identity, content, random, ret_sealed, err);
 	secret_wipe(data_key, sizeof(data_key));
 	return ok || err_wrap(err, "sealing content");
 }
@@ -155,7 +161,7 @@ bool vault_rewrap(
 	struct vault *vault, uint8_t wrapped[VAULT_WRAPPED_LEN], bool *ret_changed, struct err *err)
 {
 	uint8_t data_key[AES_KEY_LEN];
-	uint32_t generation = generation_of(wrapped);
+	uint32_t generation = vault_generation_of(wrapped);
 	*ret_changed = generation != 0 && generation != vault_newest(vault);
 	if (!*ret_changed)
 		return true;

@@ -35,6 +35,8 @@ uint32_t vault_newest(struct vault *vault);
 /* ERR_STORE when it has none of that generation. */
 must_use bool vault_key(
 	struct vault *vault, uint32_t generation, uint8_t ret[AES_KEY_LEN], struct err *err);
+/* Of a wrapped data key; 0: it was destroyed. */
+uint32_t vault_generation_of(const uint8_t wrapped[VAULT_WRAPPED_LEN]);
 int64_t vault_now(const struct vault *vault);
 
 /* identity: what the content is; the same at the opening, or it does not open. Appends to

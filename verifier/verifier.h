@@ -10,6 +10,7 @@
 enum { EXIT_STATUS_DONE = 0, EXIT_STATUS_USAGE = 2, EXIT_STATUS_FAILED = 3 };
 
 int verifier_run(int argc, char **argv);
+int verifier_check(int argc, char **argv);
 int verifier_init(int argc, char **argv);
 int verifier_issue_operator(int argc, char **argv);
 int verifier_rotate_content_key(int argc, char **argv);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "verifier/workers.h"
+#include "verifier/fair.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-#define WORKERS_MAX 64u
 /* An appraisal keeps its large parts on the heap; sanitizers make every frame several times as
  * large. */
 #ifdef ASSAY_SANITIZED
@@ -13,40 +13,142 @@
 #else
 #define WORKER_STACK (512u << 10)
 #endif
+/* How much of what reserved work's own peers may have waiting: they are operators, and few. */
+#define RESERVED_MAX      256u
+#define RESERVED_PEER_MAX 64u
 
 struct workers {
+	struct workers_options options;
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	struct work *first, **last;
-	unsigned queued, queue_max;
+	pthread_cond_t wake, wake_reserved;
+	struct work *first, **last; /* resubmitted: before all others */
+	struct fair_queue common, reserved;
+	unsigned resubmitted, running;
+	unsigned peer_max, peer_running_max;
+	uint64_t service_us; /* what one work takes, about */
+	uint64_t finished, shed;
 	bool closing;
-	unsigned count;
-	pthread_t threads[WORKERS_MAX];
+	unsigned count; /* started; the first one is for reserved work alone */
+	pthread_t threads[WORKERS_MAX + 1];
 };
 
-static struct work *work_take(struct workers *workers)
+static uint64_t now_us(void)
 {
-	(void)pthread_mutex_lock(&workers->lock);
-	while (!workers->first && !workers->closing)
-		(void)pthread_cond_wait(&workers->wake, &workers->lock);
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* ---- what is run next; all under the lock ---- */
+
+static struct work *resubmitted_take(struct workers *workers)
+{
 	struct work *work = workers->first;
-	if (work) {
-		workers->first = work->next;
-		workers->queued--;
-		if (!workers->first)
-			workers->last = &workers->first;
-	}
-	(void)pthread_mutex_unlock(&workers->lock);
+	if (!work)
+		return NULL;
+	workers->first = work->next;
+	workers->resubmitted--;
+	if (!workers->first)
+		workers->last = &workers->first;
 	return work;
+}
+
+/* Of which queue a work came is what finish has to know; resubmitted work is nobody's in particular. */
+struct taken {
+	struct work *work;
+	struct fair_queue *queue;
+	uint64_t peer;
+	uint64_t began_us;
+};
+
+static bool queue_take(struct fair_queue *queue, unsigned running_max, struct taken *ret)
+{
+	ret->work = fair_take(queue, running_max);
+	ret->queue = ret->work ? queue : NULL;
+	ret->peer = ret->work ? ret->work->peer : 0;
+	return ret->work != NULL;
+}
+
+static bool common_take(struct workers *workers, struct taken *ret)
+{
+	*ret = (struct taken){.work = resubmitted_take(workers)};
+	return ret->work || queue_take(&workers->reserved, WORKERS_MAX, ret) ||
+	       queue_take(&workers->common, workers->peer_running_max, ret);
+}
+
+static bool work_take(struct workers *workers, bool reserved, struct taken *ret)
+{
+	*ret = (struct taken){0};
+	(void)pthread_mutex_lock(&workers->lock);
+	for (;;) {
+		bool found = reserved ? queue_take(&workers->reserved, WORKERS_MAX, ret)
+				      : common_take(workers, ret);
+		/* A peer at its bound has more to come when one of its works ends. */
+		if (found || (workers->closing && (reserved || workers->common.length == 0)))
+			break;
+		(void)pthread_cond_wait(
+			reserved ? &workers->wake_reserved : &workers->wake, &workers->lock);
+	}
+	workers->running += ret->work ? 1 : 0;
+	(void)pthread_mutex_unlock(&workers->lock);
+	return ret->work != NULL;
+}
+
+static void work_finish(struct workers *workers, const struct taken *taken, bool shed)
+{
+	uint64_t took = now_us() - taken->began_us;
+	(void)pthread_mutex_lock(&workers->lock);
+	workers->running--;
+	workers->finished += shed ? 0 : 1;
+	workers->shed += shed ? 1 : 0;
+	if (taken->queue == &workers->common && !shed)
+		workers->service_us += (took >> 4) - (workers->service_us >> 4);
+	if (taken->queue)
+		fair_done(taken->queue, taken->peer);
+	/* Somebody may have waited for this peer, or for the end. */
+	if (workers->common.length > 0)
+		(void)pthread_cond_signal(&workers->wake);
+	else if (workers->closing)
+		(void)pthread_cond_broadcast(&workers->wake);
+	(void)pthread_mutex_unlock(&workers->lock);
+}
+
+static bool too_late(const struct workers *workers, const struct taken *taken)
+{
+	uint64_t max = (uint64_t)workers->options.wait_max_ms * 1000;
+	return max > 0 && taken->queue == &workers->common && taken->work->shed &&
+	       taken->work->waited_us > max;
+}
+
+static void work_all(struct workers *workers, bool reserved)
+{
+	for (struct taken taken; work_take(workers, reserved, &taken);) {
+		struct work *work = taken.work;
+		taken.began_us = now_us();
+		if (taken.queue)
+			work->waited_us = taken.began_us - work->queued_us;
+		bool shed = too_late(workers, &taken);
+		if (shed)
+			work->shed(work);
+		else
+			work->run(work);
+		work_finish(workers, &taken, shed);
+	}
 }
 
 static void *worker_main(void *arg)
 {
-	struct workers *workers = arg;
-	for (struct work *work; (work = work_take(workers)) != NULL;)
-		work->run(work);
+	work_all(arg, false);
 	return NULL;
 }
+
+static void *reserve_main(void *arg)
+{
+	work_all(arg, true);
+	return NULL;
+}
+
+/* ---- the pool ---- */
 
 /* Two a core: operators' and enrolling requests wait for their commit, and the cores should not wait with them. */
 static unsigned default_count(void)
@@ -57,30 +159,43 @@ static unsigned default_count(void)
 	return count > (long)WORKERS_MAX ? WORKERS_MAX : (unsigned)count;
 }
 
-bool workers_new(unsigned count, unsigned queue_max, struct workers **ret, struct err *err)
+static int threads_start(struct workers *workers, unsigned wanted)
+{
+	pthread_attr_t attributes;
+	int code = pthread_attr_init(&attributes);
+	if (code)
+		return code;
+	(void)pthread_attr_setstacksize(&attributes, WORKER_STACK);
+	while (!code && workers->count < wanted + 1) {
+		code = pthread_create(&workers->threads[workers->count], &attributes,
+			workers->count == 0 ? reserve_main : worker_main, workers);
+		workers->count += code ? 0 : 1;
+	}
+	(void)pthread_attr_destroy(&attributes);
+	return code;
+}
+
+bool workers_new(const struct workers_options *options, struct workers **ret, struct err *err)
 {
 	struct workers *workers = calloc(1, sizeof(*workers));
-	pthread_attr_t attributes;
 	if (!workers)
 		return err_set(err, ERR_NOMEM, "worker threads");
+	workers->options = *options;
 	workers->last = &workers->first;
-	workers->queue_max = queue_max;
-	unsigned wanted = count ? count : default_count();
+	fair_init(&workers->common, options->seed);
+	fair_init(&workers->reserved, options->seed);
+	unsigned wanted = options->count ? options->count : default_count();
 	wanted = wanted > WORKERS_MAX ? WORKERS_MAX : wanted;
+	workers->peer_max = options->queue_max / 4 > 2 ? options->queue_max / 4 : 2;
+	workers->peer_running_max = wanted > 1 ? wanted - (wanted + 3) / 4 : 1;
 	int code = pthread_mutex_init(&workers->lock, NULL);
 	code = code ? code : pthread_cond_init(&workers->wake, NULL);
-	code = code ? code : pthread_attr_init(&attributes);
+	code = code ? code : pthread_cond_init(&workers->wake_reserved, NULL);
 	if (code) {
 		free(workers);
 		return err_errno(err, code, "worker threads");
 	}
-	(void)pthread_attr_setstacksize(&attributes, WORKER_STACK);
-	while (!code && workers->count < wanted) {
-		code = pthread_create(
-			&workers->threads[workers->count], &attributes, worker_main, workers);
-		workers->count += code ? 0 : 1;
-	}
-	(void)pthread_attr_destroy(&attributes);
+	code = threads_start(workers, wanted);
 	if (code) {
 		workers_free(&workers);
 		return err_errno(err, code, "worker threads");
@@ -89,19 +204,51 @@ bool workers_new(unsigned count, unsigned queue_max, struct workers **ret, struc
 	return true;
 }
 
-bool workers_submit(struct workers *workers, struct work *work)
+/* ---- letting in; under the lock ---- */
+
+static enum work_refusal reserved_admit(struct workers *workers, const struct work *work)
 {
-	work->next = NULL;
+	if (fair_flow_of(&workers->reserved, work->peer)->length >= RESERVED_PEER_MAX)
+		return WORK_SHARE_FULL;
+	return workers->reserved.length < RESERVED_MAX ? WORK_TAKEN : WORK_OVERLOADED;
+}
+
+/* A full queue makes room at the cost of whoever has the most waiting, if that is somebody else. */
+static enum work_refusal common_admit(
+	struct workers *workers, const struct work *work, struct work **ret_evicted)
+{
+	unsigned mine = fair_flow_of(&workers->common, work->peer)->length;
+	uint64_t wait = (uint64_t)fair_ahead(&workers->common, work->peer) * workers->service_us /
+			(workers->count - 1);
+	if (mine >= workers->peer_max)
+		return WORK_SHARE_FULL;
+	if (workers->options.wait_max_ms > 0 &&
+		wait > (uint64_t)workers->options.wait_max_ms * 1000)
+		return WORK_OVERLOADED;
+	if (workers->common.length >= workers->options.queue_max)
+		*ret_evicted = fair_evict(&workers->common, mine + 1);
+	return workers->common.length < workers->options.queue_max ? WORK_TAKEN : WORK_OVERLOADED;
+}
+
+enum work_refusal workers_submit(struct workers *workers, struct work *work)
+{
+	struct work *evicted = NULL;
+	work->queued_us = now_us();
 	(void)pthread_mutex_lock(&workers->lock);
-	bool taken = !workers->closing && workers->queued < workers->queue_max;
-	if (taken) {
-		*workers->last = work;
-		workers->last = &work->next;
-		workers->queued++;
+	enum work_refusal why = workers->closing ? WORK_CLOSING
+				: work->reserved ? reserved_admit(workers, work)
+						 : common_admit(workers, work, &evicted);
+	if (why == WORK_TAKEN) {
+		fair_put(work->reserved ? &workers->reserved : &workers->common, work);
 		(void)pthread_cond_signal(&workers->wake);
+		if (work->reserved)
+			(void)pthread_cond_signal(&workers->wake_reserved);
 	}
+	workers->shed += (why != WORK_TAKEN ? 1u : 0u) + (evicted ? 1u : 0u);
 	(void)pthread_mutex_unlock(&workers->lock);
-	return taken;
+	if (evicted)
+		evicted->shed(evicted);
+	return why;
 }
 
 bool workers_resubmit(struct workers *workers, struct work *work)
@@ -113,11 +260,24 @@ bool workers_resubmit(struct workers *workers, struct work *work)
 		workers->first = work;
 		if (!work->next)
 			workers->last = &work->next;
-		workers->queued++;
+		workers->resubmitted++;
 		(void)pthread_cond_signal(&workers->wake);
 	}
 	(void)pthread_mutex_unlock(&workers->lock);
 	return taken;
+}
+
+void workers_look(struct workers *workers, struct workers_state *ret)
+{
+	(void)pthread_mutex_lock(&workers->lock);
+	*ret = (struct workers_state){
+		.threads = workers->count,
+		.queued = workers->common.length + workers->reserved.length + workers->resubmitted,
+		.running = workers->running,
+		.finished = workers->finished,
+		.shed = workers->shed,
+	};
+	(void)pthread_mutex_unlock(&workers->lock);
 }
 
 void workers_free(struct workers **workers)
@@ -128,10 +288,12 @@ void workers_free(struct workers **workers)
 	(void)pthread_mutex_lock(&self->lock);
 	self->closing = true;
 	(void)pthread_cond_broadcast(&self->wake);
+	(void)pthread_cond_broadcast(&self->wake_reserved);
 	(void)pthread_mutex_unlock(&self->lock);
 	for (unsigned i = 0; i < self->count; i++)
 		(void)pthread_join(self->threads[i], NULL);
 	(void)pthread_cond_destroy(&self->wake);
+	(void)pthread_cond_destroy(&self->wake_reserved);
 	(void)pthread_mutex_destroy(&self->lock);
 	free(self);
 	*workers = NULL;

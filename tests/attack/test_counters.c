@@ -2,22 +2,86 @@
 /* Counters, clocks and firmware of a TPM that goes back, stops or is copied. On hosts of their own, because they end badly. */
 #include "tests/attack/forge.h"
 
+static void host_state_is(const struct sw_host *host, const char *wanted)
+{
+	char path[160];
+	char *text = attack_get(attack_host_path(host, "", path), "state");
+	assert_string_equal(text, wanted);
+	free(text);
+}
+
+/* Refused, and quarantined: with a clock that went on, its counters can only go back where its state lives twice. */
 static void Q19__reset_or_restart_count_goes_back__refused(void **state)
+{
+	(void)state;
+	for (int reset = 0; reset < 2; reset++) {
+		struct sw_host *host = attack_host();
+		host->reset_count = 7;
+		host->restart_count = 3;
+		attack_honest(host);
+		if (reset) {
+			sw_host_reboot(host);
+			host->reset_count = 6;
+		} else {
+			host->restart_count = 2;
+		}
+		struct sw_instance *instance = attack_instance(host);
+		assert_outcome(host, instance,
+			reset ? "untrusted: reset-count"
+			      : "untrusted: restart-count, runtime-baseline");
+		host_state_is(host, "\"quarantined\"");
+		sw_instance_free(&instance);
+		sw_host_free(&host);
+	}
+}
+
+/* An older state was put back, clock and all: refused, and said so; it is not known to live twice. */
+static void Q19__older_state_put_back__refused_and_said(void **state)
+{
+	struct sw_host *host = attack_host();
+	char path[160];
+	(void)state;
+	host->reset_count = 7;
+	host->clock += 90000000;
+	attack_honest(host);
+	sw_host_reboot(host);
+	host->reset_count = 6;
+	host->clock -= 10000000;
+	struct sw_instance *instance = attack_instance(host);
+	assert_outcome(host, instance, "untrusted: reset-count");
+	host_state_is(host, "\"active\"");
+	char *tpm = attack_get(attack_host_path(host, "", path), "tpm");
+	assert_non_null(strstr(tpm, "rollback"));
+	free(tpm);
+	sw_instance_free(&instance);
+	sw_host_free(&host);
+}
+
+/* Both copies go on: the one is booted once more, the other attests as it was. Its agents end, those of the copy too. */
+static void E27__copy_booted_once_more__both_end(void **state)
 {
 	struct sw_host *host = attack_host();
 	(void)state;
-	host->reset_count = 7;
-	host->restart_count = 3;
 	attack_honest(host);
-	host->restart_count = 2;
-	struct sw_instance *instance = attack_instance(host);
-	assert_outcome(host, instance, "untrusted: restart-count, runtime-baseline");
-	sw_instance_free(&instance);
+	uint32_t reset = host->reset_count;
 	sw_host_reboot(host);
-	host->reset_count = 6;
-	instance = attack_instance(host);
-	assert_outcome(host, instance, "untrusted: reset-count");
-	sw_instance_free(&instance);
+	struct sw_instance *copy = attack_instance(host);
+	assert_outcome(host, copy, "trusted");
+	host->reset_count = reset;
+	host->clock += 5000;
+	struct sw_instance *original = attack_instance(host);
+	char outcome[400];
+	(void)attack_outcome(host, original, outcome);
+	assert_non_null(strstr(outcome, "reset-count"));
+	host_state_is(host, "\"quarantined\"");
+	host->reset_count++;
+	struct sw_instance *again = attack_instance(host);
+	(void)attack_outcome(host, again, outcome);
+	if (strncmp(outcome, "trusted", 7) == 0)
+		fail_msg("a host in quarantine is trusted");
+	sw_instance_free(&copy);
+	sw_instance_free(&original);
+	sw_instance_free(&again);
 	sw_host_free(&host);
 }
 
@@ -124,6 +188,8 @@ static void Q26__clock_in_an_unsigned_quote__not_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(Q19__older_state_put_back__refused_and_said),
+		T(E27__copy_booted_once_more__both_end),
 		T(Q19__reset_or_restart_count_goes_back__refused),
 		T(Q20__clock_goes_back__refused_and_quarantined),
 		T(Q21__reset_between_renewals__old_instance_is_not_trusted),

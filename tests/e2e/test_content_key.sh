@@ -87,7 +87,7 @@ import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
 assert db.execute("SELECT count(*) FROM objects").fetchone()[0] > 5
 assert db.execute("SELECT count(*) FROM clear_objects").fetchone()[0] == 0
-assert [r[1] for r in db.execute("PRAGMA table_info(leaves)")] == ["idx", "hash", "bytes"]
+assert [r[1] for r in db.execute("PRAGMA table_info(leaves)")] == ["idx", "hash", "bytes", "wrapped", "sealed"]
 EOF
 expect 0 '' python3 "$W/clear.py" "$W/verifier/verifier.db"
 ok "database__tables__nothing_in_clear"

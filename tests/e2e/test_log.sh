@@ -105,6 +105,33 @@ else
 	ok "assay-audit: its system calls were not watched: strace cannot be used here, or not on this build"
 fi
 
+attest() { ASSAY_HOSTD_SOCKET=$W/host-one/hostd.sock operator log attest "$@"; }
+audit=(assay audit "$W/quoted.assay" --ca "$W/verifier/ca.pem" --log-policy "$W/verifier/witnesses")
+[ "$(curl -s -o /dev/null -w '%{http_code}' --cacert "$W/verifier/ca.pem" "https://127.0.0.1:$PORT/log/quote")" = 404 ] || die "a quote before one was made"
+expect 0 'log host.*brings no checkpoint that the verifier' assay audit "$W/seen.assay" --ca "$W/verifier/ca.pem" --log-policy "$W/verifier/witnesses"
+curl -s --cacert "$W/verifier/ca.pem" "https://127.0.0.1:$PORT/log/checkpoint" >"$W/cosigned"
+expect 2 'what to do with it' attest
+expect 3 'no signatures behind an empty line' attest --checkpoint "$W/verifier/ca.pem" --out "$W/none"
+expect 0 'leaves quoted by the attestation key 000b[0-9a-f]{64}, and brought to the verifier' \
+	attest --checkpoint "$W/cosigned" --out "$W/quote" --ak-out "$W/ak" --upload
+curl -sf --cacert "$W/verifier/ca.pem" "https://127.0.0.1:$PORT/log/quote" | cmp - "$W/quote" || die "another quote is served than was brought"
+until_ok cmp -s "$W/quote" "$W/verifier/log/quote" || die "the quote is not published beside the tiles"
+verify_quote() { assay log verify-quote "$W/quote" --log-policy "$W/verifier/witnesses" "$@"; }
+expect 0 'proved.*2 witnesses, quoted by 000b.*' verify_quote
+grep -q 'not checked: whose attestation key' "$W/out" || die "an AK that nobody pinned is taken for the host's"
+expect 0 '"ak_pinned": *true' verify_quote --log-host-ak "$W/ak" --json
+python3 - "$W/out" <<'PCRS' || die "a quote without the values of PCRs 0 to 15"
+import json, sys
+quote = json.load(open(sys.argv[1]))
+assert sorted(map(int, quote["pcrs"])) == list(range(16)) and int(quote["pcrs"]["15"], 16) != 0
+PCRS
+expect 1 'refused.*than the one that is pinned' verify_quote --log-host-ak "$W/keys/builder.pub"
+operator record export "$record" --out "$W/quoted.assay" 2>/dev/null
+expect 0 'proven.*log host.*the TPM whose key you pinned quoted PCRs 0-15' "${audit[@]}" --log-host-ak "$W/ak"
+expect 0 'asserted.*log host.*pin it with --log-host-ak' "${audit[@]}"
+expect 1 'FAILED.*log host.*another attestation key' "${audit[@]}" --log-host-ak "$W/keys/builder.pub"
+ok "the verifier's host quotes the ledger's checkpoint, and an audit proves which TPM did"
+
 monitor() { operator log monitor --policy "$W/verifier/witnesses" --state "$W/monitor" "$@"; }
 expect 0 'consistent' monitor
 operator workload add m1 --class low --env prod --owner x --purpose y >/dev/null

@@ -111,7 +111,8 @@ cat >"$W/liar.py" <<-'PYTHON'
 PYTHON
 first=$(operator log monitor --policy "$W/logs" --state "$W/m4" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["size"])')
 operator workload review mine --reason looked --next 2035-01-01 >/dev/null
-change "UPDATE leaf_contents SET key=NULL, destroyed=1, sealed=x'' WHERE idx=$first"
+change "UPDATE leaves SET wrapped=zeroblob(44) WHERE idx=$first"
+change "INSERT INTO leaf_contents(idx, key, destroyed, sealed) VALUES($first, NULL, 1, x'')"
 expect 1 "leaf $first, workload: the verifier does not open it" monitor --state "$W/m4" --watch "$W/watch.yaml"
 operator workload review mine --reason again --next 2035-01-02 >/dev/null
 FRONT=$(port_free)

@@ -342,6 +342,7 @@ static void step_roll_back(size_t h, size_t i)
 	attest(m.real[h].host, copy, &found);
 	if (found.trusted)
 		differs("a TPM that went back", "refused", found.text);
+	m.hosts[h].state = MODEL_QUARANTINED; /* its clock went on: it lives twice */
 	m.real[h].host->reset_count++;
 	sw_instance_free(&copy);
 }

@@ -55,7 +55,7 @@ static void handle_get(struct http_exchange *exchange, void *app)
 	const char *limit = http_query(exchange, "limit");
 	(void)app;
 	answer(exchange, call_param_digest(&call, 0, id, NULL) &&
-				 (!limit || strlen(limit) < HTTP_PARAM_MAX));
+				 (!limit || strlen(limit) < HTTP_SEGMENT_MAX));
 }
 
 static const struct http_route routes[] = {

@@ -126,8 +126,7 @@ bool sw_host_connect(struct sw_host *host, const char *url, struct bytes ca_pem,
 
 /* ---- enrolment ---- */
 
-bool sw_host_begin(struct sw_host *host, const char *token, struct buf *buffer,
-	struct enroll_offer *ret, struct err *err)
+static struct enroll_begin begin_of(struct sw_host *host, const char *token)
 {
 	struct enroll_begin begin = {
 		.ek_public = buf_bytes(&host->ek->public_area),
@@ -139,7 +138,46 @@ bool sw_host_begin(struct sw_host *host, const char *token, struct buf *buffer,
 		begin.ek_certs[begin.ek_cert_count++] = cert_der(host->ek_cert);
 	if (host->edit.begin)
 		host->edit.begin(host->edit.context, &begin);
+	return begin;
+}
+
+bool sw_host_begin(struct sw_host *host, const char *token, struct buf *buffer,
+	struct enroll_offer *ret, struct err *err)
+{
+	struct enroll_begin begin = begin_of(host, token);
 	return client_enroll_begin(host->client, &begin, buffer, ret, err);
+}
+
+bool sw_host_begin_message(
+	struct sw_host *host, const char *token, struct buf *out, struct err *err)
+{
+	struct enroll_begin begin = begin_of(host, token);
+	return enroll_begin_encode(&begin, out, err);
+}
+
+bool sw_host_finish_message(struct sw_host *host, const struct enroll_offer *offer,
+	const uint8_t exporter[TLS_EXPORTER_LEN], struct buf *out, struct err *err)
+{
+	OWNED(buf_release) struct buf secret = {0}, evidence = {0};
+	struct claims claims = {
+		.purpose = PURPOSE_ENROLL,
+		.verifier_id = offer->verifier_id,
+		.key = key_spki(host->tls_key),
+		.key_protection = KEY_SOFTWARE,
+	};
+	memcpy(claims.host_id, offer->host_id, sizeof(claims.host_id));
+	memcpy(claims.exporter, exporter, sizeof(claims.exporter));
+	if (!tpm_sw_activate_credential(host->ek, &host->ak->name, offer->id_object,
+		    offer->encrypted_secret, &secret, err) ||
+		!sw_evidence_put(host, &claims, offer->session, (struct bytes){0}, host->tls_key,
+			NULL, &evidence, err))
+		return false;
+	struct enroll_finish finish = {.session = offer->session,
+		.secret = buf_bytes(&secret),
+		.evidence = buf_bytes(&evidence)};
+	if (host->edit.finish)
+		host->edit.finish(host->edit.context, &finish);
+	return enroll_finish_encode(&finish, out, err);
 }
 
 struct finishing {
@@ -151,32 +189,13 @@ static bool build_finish(
 	void *context, const uint8_t exporter[TLS_EXPORTER_LEN], struct buf *out, struct err *err)
 {
 	struct finishing *f = context;
-	struct sw_host *host = f->host;
-	OWNED(buf_release) struct buf secret = {0}, evidence = {0};
-	struct claims claims = {
-		.purpose = PURPOSE_ENROLL,
-		.verifier_id = f->offer->verifier_id,
-		.key = key_spki(host->tls_key),
-		.key_protection = KEY_SOFTWARE,
-	};
-	memcpy(claims.host_id, f->offer->host_id, sizeof(claims.host_id));
-	memcpy(claims.exporter, exporter, sizeof(claims.exporter));
-	if (!tpm_sw_activate_credential(host->ek, &host->ak->name, f->offer->id_object,
-		    f->offer->encrypted_secret, &secret, err) ||
-		!sw_evidence_put(host, &claims, f->offer->session, (struct bytes){0}, host->tls_key,
-			NULL, &evidence, err))
-		return false;
-	struct enroll_finish finish = {.session = f->offer->session,
-		.secret = buf_bytes(&secret),
-		.evidence = buf_bytes(&evidence)};
-	if (host->edit.finish)
-		host->edit.finish(host->edit.context, &finish);
-	return enroll_finish_encode(&finish, out, err);
+	return sw_host_finish_message(f->host, f->offer, exporter, out, err);
 }
 
-static bool take_certificates(
-	struct sw_host *host, const struct enroll_result *result, struct err *err)
+bool sw_host_enrolled(struct sw_host *host, const struct enroll_result *result, struct err *err)
 {
+	host->state = result->state;
+	memcpy(host->id, result->host_id, sizeof(host->id));
 	buf_clear(&host->chain);
 	for (size_t i = 0; i < result->cert_count; i++) {
 		OWNED(cert_unref) struct cert *cert = NULL;
@@ -184,7 +203,7 @@ static bool take_certificates(
 			!cert_pem(cert, &host->chain, err))
 			return err_wrap(err, "host certificate");
 	}
-	return host->chain.len == 0 ||
+	return host->chain.len == 0 || !host->client ||
 	       client_set_identity(host->client, buf_bytes(&host->chain), host->tls_key, err);
 }
 
@@ -195,9 +214,7 @@ bool sw_host_finish(struct sw_host *host, const struct enroll_offer *offer, stru
 	struct enroll_result result;
 	if (!client_enroll_finish(host->client, build_finish, &finishing, &buffer, &result, err))
 		return false;
-	host->state = result.state;
-	memcpy(host->id, result.host_id, sizeof(host->id));
-	return take_certificates(host, &result, err);
+	return sw_host_enrolled(host, &result, err);
 }
 
 bool sw_host_enroll(struct sw_host *host, const char *token, struct err *err)

@@ -99,6 +99,13 @@ must_use bool sw_host_begin(struct sw_host *host, const char *token, struct buf 
 	struct enroll_offer *ret, struct err *err);
 must_use bool sw_host_finish(
 	struct sw_host *host, const struct enroll_offer *offer, struct err *err);
+/* The messages alone, appended, for who brings them over a connection of its own; and what came back. */
+must_use bool sw_host_begin_message(
+	struct sw_host *host, const char *token, struct buf *out, struct err *err);
+must_use bool sw_host_finish_message(struct sw_host *host, const struct enroll_offer *offer,
+	const uint8_t exporter[TLS_EXPORTER_LEN], struct buf *out, struct err *err);
+must_use bool sw_host_enrolled(
+	struct sw_host *host, const struct enroll_result *result, struct err *err);
 /* Starts the TPM anew: counters, PCRs and log, as a reboot does. */
 void sw_host_reboot(struct sw_host *host);
 /* One record into log and PCR. */

@@ -43,6 +43,10 @@ struct fake_verifier {
 	int64_t lifetime, renew_after;
 	unsigned agains; /* as many attestations are refused for nothing against the host */
 	bool report_end; /* wants to be told when an instance ends */
+	int64_t lease; /* and what an acceptance says beside */
+	enum end_action on_lease_end, on_refusal;
+	bool thaw;
+	enum end_action refusal; /* what a refusal says */
 	bool other_key; /* certifies a key that nobody asked for */
 	void (*before_answer)(void *context); /* when all is measured and nothing decided */
 	void *context;
@@ -207,6 +211,7 @@ static bool fake_answer_put(
 		result.again = true;
 	}
 	result.again = result.again || v->answer == FAKE_LATE;
+	result.on_refusal = result.trusted ? v->on_refusal : v->refusal;
 	result.verdict = result.trusted           ? BYTES_LIT(FAKE_VERDICT_TRUSTED)
 			 : v->answer == FAKE_LATE ? BYTES_LIT(FAKE_VERDICT_LATE)
 						  : BYTES_LIT(FAKE_VERDICT_UNTRUSTED);
@@ -226,6 +231,9 @@ static bool fake_answer_put(
 		result.expires = time(NULL) + v->lifetime;
 		result.renew_after = v->renew_after;
 		result.report_end = v->report_end;
+		result.lease = v->lease;
+		result.on_lease_end = v->on_lease_end;
+		result.thaw = v->thaw;
 		result.next = (struct challenge_offer){
 			.challenge = BYTES_OF(v->challenge), .expires = time(NULL) + 100};
 	}

@@ -53,6 +53,9 @@ struct hostd_fixture {
 	int input[2]; /* its standard input, a pipe: it can wait for a line */
 	const char *credentials, *release;
 	void (*in_child)(struct hostd_fixture *f); /* before launch_run */
+	const char *notify, *kept_names; /* of the next hostd */
+	unsigned kept_count;
+	uint64_t stop_grace_ms;
 	struct err err;
 };
 
@@ -115,8 +118,13 @@ static inline void fixture_hostd_start(struct hostd_fixture *f)
 		.tpm = &f->tpm.tpm,
 		.connect = fake_connect,
 		.context = &f->verifier,
-		.enrolment = &enrolment};
+		.enrolment = &enrolment,
+		.notify = f->notify,
+		.kept_count = f->kept_count,
+		.kept_names = f->kept_names};
 	assert_ok(hostd_new(&options, &f->hostd, &f->err), f->err);
+	if (f->stop_grace_ms)
+		f->hostd->stop_grace_ms = f->stop_grace_ms;
 	f->stop = eventfd(0, EFD_CLOEXEC);
 	assert_int_equal(pthread_create(&f->thread, NULL, fixture_serve, f), 0);
 	f->running = true;
@@ -126,8 +134,10 @@ static inline void fixture_hostd_start(struct hostd_fixture *f)
 /* Sockets order the threads in truth, but not in the eyes of the thread sanitizer: locks that both sides take do. */
 static inline void fixture_meet(struct hostd_fixture *f)
 {
+	if (!f->running)
+		return;
 	pthread_mutex_t *const both[] = {&f->hostd->connections_mutex, &f->verifier.mutex};
-	for (size_t i = 0; f->running && i < ARRAY_LEN(both); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(both); i++) {
 		(void)pthread_mutex_lock(both[i]);
 		(void)pthread_mutex_unlock(both[i]);
 	}

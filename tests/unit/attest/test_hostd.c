@@ -6,6 +6,8 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "evidence/checkpoint_quote.h"
+
 /* ---- service manager ---- */
 
 static void notify_to(const char *address, bool abstract)
@@ -112,6 +114,105 @@ static void workloads__good_and_bad_specs__both_listed(void **state)
 				json_string_value(json_object_get(one, "release")), RELEASE_HEX);
 	}
 	json_decref(reply);
+}
+
+/* ---- a quote over a checkpoint ---- */
+
+#define CHECKPOINT                                                                                 \
+	"bank.example/log\n13\nd3cAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"                     \
+	"\n\xe2\x80\x94 bank.example/log AAAAAAAAAAA=\n"
+
+static bool quote_asked(struct hostd_fixture *f, const char *note, struct buf *ret)
+{
+	json_t *message = json_pack("{s:s,s:s}", "op", "quote-checkpoint", "note", note);
+	json_t *reply = NULL;
+	bool ok = hostd_request(f->socket, message, NULL, 0, &reply, NULL, &f->err);
+	if (ok)
+		assert_ok(
+			base64_decode(bytes_str(json_string_value(json_object_get(reply, "quote"))),
+				false, CHECKPOINT_QUOTE_MAX, ret, &f->err),
+			f->err);
+	json_decref(message);
+	json_decref(reply);
+	return ok;
+}
+
+static void quote_checkpoint__of_enrolled_host__by_its_ak_over_the_text(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct buf file = {0};
+	struct checkpoint_quote quote;
+	struct checkpoint_quoted quoted;
+	f->tpm.pcrs[4][0] = 0x44;
+	assert_ok(quote_asked(f, CHECKPOINT, &file), f->err);
+	assert_ok(checkpoint_quote_decode(buf_bytes(&file), &quote, &f->err), f->err);
+	assert_ok(checkpoint_quote_check(&quote, f->tpm.ak->key, &quoted, &f->err), f->err);
+	assert_true(bytes_equal_str(quote.note, CHECKPOINT));
+	assert_int_equal(quoted.checkpoint.size, 13);
+	assert_int_equal(quote.pcrs.values[4][0], 0x44);
+	buf_release(&file);
+}
+
+/* What is signed over is hostd's to make: no digest, no claims, no text but a checkpoint's gets a quote. */
+static void quote_checkpoint__anything_else__no_quote_is_made(void **state)
+{
+	struct hostd_fixture *f = *state;
+	static const struct {
+		const char *note, *message;
+	} cases[] = {
+		{"", "note: no signatures behind an empty line"},
+		{"aa\n\nbb\n", "checkpoint: "},
+		{"bank.example/log\n13\nd3c=\n\n-\n", "checkpoint: "},
+	};
+	struct buf file = {0};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_false(quote_asked(f, cases[i].note, &file));
+		assert_int_equal(f->err.code, ERR_FORMAT);
+		assert_non_null(strstr(f->err.text, cases[i].message));
+	}
+	json_t *message = json_pack("{s:s,s:s,s:s}", "op", "quote-checkpoint", "note", CHECKPOINT,
+		       "qualifying", "00"),
+	       *reply = NULL;
+	assert_false(hostd_request(f->socket, message, NULL, 0, &reply, NULL, &f->err));
+	assert_non_null(strstr(f->err.text, "qualifying: unknown"));
+	json_decref(message);
+	fixture_meet(f);
+	assert_int_equal(f->tpm.quotes, 0);
+}
+
+static void quote_checkpoint__not_enrolled__refused(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct buf file = {0};
+	f->hostd->enrolled = false;
+	assert_false(quote_asked(f, CHECKPOINT, &file));
+	assert_int_equal(f->err.code, ERR_DENIED);
+	assert_non_null(strstr(f->err.text, "not enrolled"));
+}
+
+/* Whoever may launch here may not have the TPM sign over what he likes. */
+static void quote_checkpoint__by_an_ordinary_user__refused(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct buf file = {0};
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(f->socket, 0666), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		fixture_become_nobody();
+		bool quoted = quote_asked(f, CHECKPOINT, &file);
+		_exit(!quoted && f->err.code == ERR_DENIED &&
+					strstr(f->err.text, "only for root and the user of "
+							    "assay-hostd")
+				? 0
+				: 1);
+	}
+	int status = -1;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	fixture_meet(f);
+	assert_int_equal(f->tpm.quotes, 0);
 }
 
 /* ---- no descriptors left ---- */
@@ -298,6 +399,10 @@ static int run_all(void)
 		TEST(status__of_enrolled_host__says_who_and_what),
 		TEST(status__verifier_hangs__answered_at_once),
 		TEST(workloads__good_and_bad_specs__both_listed),
+		TEST(quote_checkpoint__of_enrolled_host__by_its_ak_over_the_text),
+		TEST(quote_checkpoint__anything_else__no_quote_is_made),
+		TEST(quote_checkpoint__not_enrolled__refused),
+		TEST(quote_checkpoint__by_an_ordinary_user__refused),
 		TEST(S13__hostd_without_descriptors__serves_the_connected_and_waits),
 		TEST(run__hostd_dies_or_lies__error_and_no_agent),
 		TEST(connect__socket_of_another_user__refused),

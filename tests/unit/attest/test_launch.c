@@ -2,6 +2,8 @@
 /* The whole path of `assay run`: measured, attested, launched; as root and as an ordinary user. */
 #include "tests/unit/attest/hostd_fixture.h"
 
+#include "evidence/kept_environment.h"
+
 /* ---- it works ---- */
 
 static void run__trusted__caller_becomes_the_agent(void **state)
@@ -199,6 +201,127 @@ static void run__poisoned_environment__agent_sees_only_the_spec(void **state)
 	assert_exit(f, 0);
 }
 
+/* ---- the environment kept for auditors ---- */
+
+struct kept_seen {
+	struct key *key;
+	struct buf plain;
+	struct kept_environment values;
+	char names[256];
+	bool kept, opened;
+};
+
+static bool kept_visit(void *context, const struct runtime_record *record, struct err *err)
+{
+	struct kept_seen *seen = context;
+	const struct runtime_launch *l = record->launch;
+	if (record->kind != RUNTIME_LAUNCH)
+		return true;
+	seen->kept = l->kept;
+	for (size_t i = 0; i < l->environment_count; i++)
+		(void)snprintf(seen->names + strlen(seen->names),
+			sizeof(seen->names) - strlen(seen->names), "%.*s ",
+			(int)l->environment_names[i].len,
+			(const char *)l->environment_names[i].data);
+	seen->opened =
+		l->kept && kept_environment_open(l, seen->key, &seen->plain, &seen->values, err);
+	return seen->opened == l->kept;
+}
+
+static bool kept_view(void *context, const struct host_log_view *view, struct err *err)
+{
+	return runtime_log_walk(view->records, 0, view->pcr, kept_visit, context, err);
+}
+
+static void kept_read(struct hostd_fixture *f, struct kept_seen *seen)
+{
+	assert_ok(host_log_with(f->hostd->events, 0, kept_view, seen, &f->err), f->err);
+}
+
+static const char *environment_key_lines(const struct key *key)
+{
+	static char text[2048];
+	struct buf pem = {0};
+	struct err err;
+	size_t at = (size_t)snprintf(text, sizeof(text), "environment_key: |\n");
+	assert_ok(key_public_pem(key, &pem, &err), err);
+	for (const char *line = buf_str(&pem); *line;) {
+		size_t n = strcspn(line, "\n");
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "  %.*s\n", (int)n, line);
+		line += n + (line[n] == '\n');
+	}
+	buf_release(&pem);
+	return text;
+}
+
+/* In the order of the record's names, not in that of the spec. */
+static void run__environment_key__values_kept_in_the_launch_record(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct kept_seen seen = {0};
+	char rest[4096];
+	assert_ok(key_generate(KEY_EC_P256, &seen.key, &f->err), f->err);
+	(void)snprintf(rest, sizeof(rest),
+		"environment:\n  - name: MODE\n    value: strict\n  - name: LANG\n    from: "
+		"caller\n%s",
+		environment_key_lines(seen.key));
+	fixture_spec(", -c, 'echo $MODE'", rest);
+	f->in_child = poison;
+	fixture_run(f, NULL, 0);
+	assert_output(f, "strict\n");
+	assert_exit(f, 0);
+	kept_read(f, &seen);
+	assert_true(seen.kept && seen.opened);
+	assert_string_equal(seen.names, "ASSAY_CREDENTIALS LANG LD_LIBRARY_PATH MODE ");
+	assert_true(bytes_equal_str(seen.values.values[1], "C.UTF-8"));
+	assert_true(bytes_equal_str(seen.values.values[2], "/.assay/lib"));
+	assert_true(bytes_equal_str(seen.values.values[3], "strict"));
+	buf_release(&seen.plain);
+	key_unref(&seen.key);
+}
+
+static void run__no_environment_key__nothing_kept(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct kept_seen seen = {0};
+	fixture_spec(", -c, 'echo here'", "");
+	fixture_run(f, NULL, 0);
+	assert_output(f, "here\n");
+	assert_exit(f, 0);
+	kept_read(f, &seen);
+	assert_false(seen.kept);
+}
+
+static void big(struct hostd_fixture *f)
+{
+	static char value[4001];
+	(void)f;
+	memset(value, 'x', sizeof(value) - 1);
+	for (char name[] = "A"; name[0] <= 'E'; name[0]++)
+		(void)setenv(name, value, 1);
+}
+
+/* What cannot be kept as the class demands does not run. */
+static void run__values_too_large_to_be_kept__no_launch(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct key *key = NULL;
+	char rest[4096];
+	assert_ok(key_generate(KEY_EC_P256, &key, &f->err), f->err);
+	(void)snprintf(rest, sizeof(rest),
+		"environment:\n  - {name: A, from: caller}\n  - {name: B, from: caller}\n  - "
+		"{name: "
+		"C, from: caller}\n  - {name: D, from: caller}\n  - {name: E, from: caller}\n%s",
+		environment_key_lines(key));
+	fixture_spec(", -c, 'echo I run'", rest);
+	f->in_child = big;
+	fixture_run(f, NULL, 0);
+	assert_non_null(strstr(fixture_output(f), "bytes, at most 16384 can be kept"));
+	assert_exit(f, EXIT_ERROR);
+	assert_int_equal(fixture_events(f).launches, 0);
+	key_unref(&key);
+}
+
 static void run__descriptors_of_the_caller__closed(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -273,6 +396,9 @@ static int run_all(void)
 		TEST(run__large_model__is_measured_not_copied),
 		TEST(run__script__runs_with_its_measured_interpreter),
 		TEST(run__poisoned_environment__agent_sees_only_the_spec),
+		TEST(run__environment_key__values_kept_in_the_launch_record),
+		TEST(run__no_environment_key__nothing_kept),
+		TEST(run__values_too_large_to_be_kept__no_launch),
 		TEST(run__descriptors_of_the_caller__closed),
 		TEST(run__bad_arguments__refused_before_anything_is_measured),
 		TEST(run__unknown_or_foreign_workload__refused),

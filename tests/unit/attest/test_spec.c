@@ -283,6 +283,41 @@ static void spec__sandbox__what_confines_takes_the_capabilities(void **state)
 	}
 }
 
+/* What the environment is kept for must be a public key, and one that can be sealed for. */
+static void spec__environment_key__taken_or_refused(void **state)
+{
+	static const enum key_type types[] = {KEY_EC_P256, KEY_ED25519, KEY_EC_P256};
+	static const char *const said[] = {NULL, "nothing can be sealed for an Ed25519 key",
+		"environment_key: a private key: put the public key here"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		struct key *key = NULL;
+		struct buf pem = {0}, text = {0};
+
+		assert_true(key_generate(types[i], &key, &err));
+		assert_true(i == 2 ? key_private_pem(key, &pem, &err)
+				   : key_public_pem(key, &pem, &err));
+		buf_printf(&text, "%senvironment_key: \"", spec_text);
+		for (size_t k = 0; k < pem.len; k++)
+			buf_printf(&text, pem.data[k] == '\n' ? "\\n" : "%c", pem.data[k]);
+		buf_put_str(&text, "\"\n");
+		bool ok = spec_parse(buf_bytes(&text), "a.yaml", &spec, &err);
+		assert_int_equal(ok, said[i] == NULL);
+		if (ok)
+			assert_true(key_equal(spec.environment_key, key));
+		else if (!strstr(err.text, said[i]))
+			fail_msg("%s", err.text);
+		spec_release(&spec);
+		key_unref(&key);
+		buf_release(&pem);
+		buf_release(&text);
+	}
+	check_changes(&(struct change){"user: nobody\n", "user: nobody\nenvironment_key: x\n",
+			      "environment_key: "},
+		1);
+}
+
 static void spec__environment_that_is_malformed__refused(void **state)
 {
 	(void)state;
@@ -394,6 +429,7 @@ int main(void)
 		TEST(M16__environment_that_loads_code__refused),
 		TEST(spec__sandbox__what_confines_takes_the_capabilities),
 		TEST(spec__environment_that_is_malformed__refused),
+		TEST(spec__environment_key__taken_or_refused),
 		TEST(spec__more_than_a_limit__refused),
 		TEST(spec__cut_anywhere__no_more_than_an_error),
 		TEST(docs__examples__parse_and_show_every_key),

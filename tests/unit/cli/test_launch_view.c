@@ -2,6 +2,7 @@
 /* cli/launch_view.c: what a launch left behind, and which of it is more than somebody's word. */
 #include "cli/launch_view.h"
 
+#include "evidence/kept_environment.h"
 #include "firmware/event_log.h"
 #include "tests/support/event_log_make.h"
 #include "tests/unit/ledger/bundle.h"
@@ -59,7 +60,7 @@ static void launch__viewed__everything_in_it(void **state)
 	s->launch.environment_count = 1;
 	s->launch.environment_names[0] = BYTES_LIT("MODE");
 	make();
-	assert_ok(launch_view(buf_bytes(&bundle), &report, &view, &err), err);
+	assert_ok(launch_view(buf_bytes(&bundle), &report, NULL, &view, &err), err);
 	/* The bundle is in no ledger: its audit does not hold. */
 	assert_string_equal(text(view, "measured"), "asserted");
 	assert_string_equal(text(view, "workload"), s->release.workload);
@@ -76,12 +77,55 @@ static void launch__viewed__everything_in_it(void **state)
 	assert_string_equal(text(view, "model_version_standing"), "asserted: the release says so");
 }
 
+/* One variable with its value, kept for a key. */
+static void launch__environment_kept__opened_with_the_key_alone(void **state)
+{
+	struct kept_environment kept = {.salt = {9}, .count = 1, .values = {BYTES_LIT("quiet")}};
+	struct buf wrapped = {0}, sealed = {0};
+	(void)state;
+	s->launch.environment_count = 1;
+	s->launch.environment_names[0] = BYTES_LIT("MODE");
+	assert_ok(runtime_salted(kept.salt, kept.values[0], s->launch.environment[0], &err), err);
+	assert_ok(kept_environment_seal(&kept, verifier, s->launch.instance, &random_system,
+			  &wrapped, &sealed, &err),
+		err);
+	s->launch.kept = true;
+	memcpy(s->launch.kept_for, key_id(verifier), SHA256_LEN);
+	s->launch.kept_key = buf_bytes(&wrapped);
+	s->launch.kept_values = buf_bytes(&sealed);
+	make();
+	assert_ok(launch_view(buf_bytes(&bundle), &report, NULL, &view, &err), err);
+	assert_int_equal(
+		strlen(text(json_object_get(view, "environment_kept"), "key")), 2 * SHA256_LEN);
+	assert_null(json_object_get(view, "environment_values"));
+	json_decref(view);
+	view = NULL;
+	assert_ok(launch_view(buf_bytes(&bundle), &report, verifier, &view, &err), err);
+	assert_string_equal(text(json_object_get(view, "environment_values"), "MODE"), "quiet");
+	/* Nothing at all is shown to a key that it was not kept for, or of values that are not the agent's. */
+	struct key *other = NULL;
+	json_t *none = NULL;
+	assert_ok(key_generate(KEY_EC_P256, &other, &err), err);
+	assert_false(launch_view(buf_bytes(&bundle), &report, other, &none, &err));
+	assert_int_equal(err.code, ERR_MISMATCH);
+	assert_non_null(strstr(err.text, "sealed for another key than this one"));
+	s->launch.environment[0][0] ^= 1;
+	audit_report_release(&report);
+	make();
+	assert_false(launch_view(buf_bytes(&bundle), &report, verifier, &none, &err));
+	assert_non_null(strstr(err.text, "MODE: another value than the launch record has"));
+	assert_null(none);
+	key_unref(&other);
+	buf_release(&wrapped);
+	buf_release(&sealed);
+}
+
 static void launch__whose_audit_held__proven(void **state)
 {
 	(void)state;
 	make();
 	report.consistent = true;
-	assert_ok(launch_view(buf_bytes(&bundle), &report, &view, &err), err);
+	assert_ok(launch_view(buf_bytes(&bundle), &report, NULL, &view, &err), err);
 	assert_string_equal(text(view, "measured"), "proven");
 	assert_true(json_is_null(json_object_get(view, "kernel")));
 }
@@ -91,7 +135,7 @@ static void launch__of_another_instance__not_this_one(void **state)
 	(void)state;
 	make();
 	report.record.instance[0] ^= 1;
-	assert_false(launch_view(buf_bytes(&bundle), &report, &view, &err));
+	assert_false(launch_view(buf_bytes(&bundle), &report, NULL, &view, &err));
 	assert_int_equal(err.code, ERR_NOT_FOUND);
 	assert_non_null(strstr(err.text, "this evidence holds no launch of instance"));
 }
@@ -154,6 +198,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(launch__viewed__everything_in_it),
+		TEST(launch__environment_kept__opened_with_the_key_alone),
 		TEST(launch__whose_audit_held__proven),
 		TEST(launch__of_another_instance__not_this_one),
 		TEST(command_line__in_the_boot_log__measured),

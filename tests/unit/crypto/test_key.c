@@ -186,6 +186,31 @@ static void key_from_spki__point_off_the_curve__refused(void **state)
 	assert_non_null(strstr(err.text, "ECDSA P-256: public key: "));
 }
 
+/* p and p + 1 are other names of 0 and 1; with y = sqrt(b), x = p would be a point. */
+static void key_from_spki__coordinate_not_below_p__refused(void **state)
+{
+	static const char *const points[] = {
+		"ffffffff00000001000000000000000000000000ffffffffffffffffffffffff"
+		"66485c780e2f83d72433bd5d84a06bb6541c2af31dae871728bf856a174f93f4",
+		P256_X "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
+	};
+	static const char zero[] =
+		P256_HEAD "04"
+			  "0000000000000000000000000000000000000000000000000000000000000000"
+			  "66485c780e2f83d72433bd5d84a06bb6541c2af31dae871728bf856a174f93f4";
+	char spki[400];
+	(void)state;
+	assert_true(key_from_spki(hex(zero, &a), &key, &err));
+	key_unref(&key);
+	for (size_t i = 0; i < ARRAY_LEN(points); i++) {
+		(void)snprintf(spki, sizeof(spki), P256_HEAD "04%s", points[i]);
+		buf_clear(&a);
+		assert_false(key_from_spki(hex(spki, &a), &key, &err));
+		assert_int_equal(err.code, ERR_FORMAT);
+		assert_non_null(strstr(err.text, "ECDSA P-256: public key: "));
+	}
+}
+
 static const struct {
 	const char *spki;
 	enum err_code code;
@@ -599,6 +624,7 @@ int main(void)
 		TEST(key_from_spki__trailing_byte__refused),
 		TEST(key_from_spki__any_bit_flipped__refused_or_another_key),
 		TEST(key_from_spki__point_off_the_curve__refused),
+		TEST(key_from_spki__coordinate_not_below_p__refused),
 		TEST(key_from_spki__not_one_of_ours__refused_by_name),
 		TEST(key_from_spki__rsa_exponent_of_40_bits__refused),
 		TEST(key_from_spki__too_long__refused_at_once),

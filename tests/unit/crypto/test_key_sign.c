@@ -579,6 +579,49 @@ static void key_ecdh__other_curve_or_no_private__refused(void **state)
 
 /* ---- threads ------------------------------------------------------------------------------------ */
 
+/* Asked twice each: the second answer is the remembered one. */
+static void key_verify_remembered__asked_again__same_answer(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++) {
+		const struct use *use = &uses[i];
+		buf_clear(&a);
+		assert_true(key_sign(keys[use->key], use->scheme, use->alg, MESSAGE, &a, &err));
+		for (int twice = 0; twice < 2; twice++) {
+			assert_true(key_verify_remembered(keys[use->key], use->scheme, use->alg,
+				MESSAGE, buf_bytes(&a), &err));
+			assert_false(key_verify_remembered(keys[use->key], use->scheme, use->alg,
+				BYTES_LIT("what was measureD"), buf_bytes(&a), &err));
+			assert_int_equal(err.code, ERR_MISMATCH);
+			assert_non_null(strstr(err.text, "signature: does not verify with this "));
+			assert_false(key_verify_remembered(others[use->key], use->scheme, use->alg,
+				MESSAGE, buf_bytes(&a), &err));
+			assert_int_equal(err.code, ERR_MISMATCH);
+		}
+	}
+}
+
+/* A byte moved from the message into the signature, another digest: other questions. */
+static void key_verify_remembered__verified_before__counts_for_nothing_else(void **state)
+{
+	(void)state;
+	assert_true(key_sign(keys[ED], SIGN_ED25519, DIGEST_NONE, MESSAGE, &a, &err));
+	assert_true(key_verify_remembered(
+		keys[ED], SIGN_ED25519, DIGEST_NONE, MESSAGE, buf_bytes(&a), &err));
+	buf_put(&b, bytes_of("d", 1));
+	buf_put(&b, buf_bytes(&a));
+	assert_false(key_verify_remembered(keys[ED], SIGN_ED25519, DIGEST_NONE,
+		BYTES_LIT("what was measure"), buf_bytes(&b), &err));
+	assert_int_equal(err.code, ERR_FORMAT);
+	buf_clear(&a);
+	assert_true(key_sign(keys[P256], SIGN_ECDSA, DIGEST_SHA256, MESSAGE, &a, &err));
+	assert_true(key_verify_remembered(
+		keys[P256], SIGN_ECDSA, DIGEST_SHA256, MESSAGE, buf_bytes(&a), &err));
+	assert_false(key_verify_remembered(
+		keys[P256], SIGN_ECDSA, DIGEST_SHA384, MESSAGE, buf_bytes(&a), &err));
+	assert_int_equal(err.code, ERR_MISMATCH);
+}
+
 static void *use_from_thread(void *arg)
 {
 	struct buf signature = {0};
@@ -637,6 +680,8 @@ int main(void)
 		TEST(key_verify__rsa_numbers_zero_one_and_modulus__refused),
 		TEST(key_verify__pss_salt_of_any_length__accepted),
 		TEST(key_verify__pss_with_another_mgf__refused),
+		TEST(key_verify_remembered__asked_again__same_answer),
+		TEST(key_verify_remembered__verified_before__counts_for_nothing_else),
 		TEST(key_oaep_encrypt__with_label__decrypts_with_it_alone),
 		TEST(key_oaep_encrypt__senseless__refused),
 		TEST(key_ecdh__both_ways__same_secret_full_length),

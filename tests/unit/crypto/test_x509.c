@@ -136,6 +136,28 @@ static void cert_issue__ca__may_only_sign_leaves(void **state)
 	assert_int_equal(X509_verify(cert_x509(ca), key_evp(ca_key)), 1);
 }
 
+/* UTCTime has two digits of the year, and goes from 1950 to 2049. */
+static void cert_issue__times_around_2050__read_back(void **state)
+{
+	static const int64_t times[] = {
+		-631152001, -631152000, 2524607999, 2524608000, INT64_C(253402300799)};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		struct cert_request request = {.uri = "spiffe://bank.example/a",
+			.subject = leaf_key,
+			.not_before = times[i],
+			.not_after = times[i]};
+		cert_unref(&cert);
+		assert_true(cert_issue(&request, ca, ca_key, &cert, &err));
+		assert_int_equal(cert_not_before(cert), times[i]);
+		assert_int_equal(cert_not_after(cert), times[i]);
+	}
+	struct cert_request late = {.subject = leaf_key, .not_after = INT64_C(253402300800)};
+	assert_false(cert_issue_der(&late, ca, ca_key, &a, &err));
+	assert_int_equal(err.code, ERR_USAGE);
+	assert_string_equal(err.text, "certificate: validity");
+}
+
 static void cert_issue__no_serial__random_and_positive(void **state)
 {
 	struct cert_request request = leaf_request();
@@ -715,6 +737,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(cert_issue__leaf__says_what_was_asked),
 		TEST(cert_issue__ca__may_only_sign_leaves),
+		TEST(cert_issue__times_around_2050__read_back),
 		TEST(cert_issue__no_serial__random_and_positive),
 		TEST(cert_issue__every_key_type__signature_verifies),
 		TEST(cert_issue_der__every_subject_key__what_our_parser_accepts),

@@ -315,6 +315,38 @@ static void attest_result__report_end__only_in_an_acceptance_and_left_out_otherw
 		"attest-result: report_end: set in a refusal at offset 0");
 }
 
+static void attest_result__lease_and_ends__both_ways_and_left_out_otherwise(void **state)
+{
+	struct attest_result m = TRUSTED, read;
+	struct err err = {0};
+
+	(void)state;
+	m.lease = 900;
+	m.on_lease_end = END_FREEZE;
+	m.on_refusal = END_STOP;
+	m.thaw = true;
+	assert_ok(attest_result_encode(&m, &out, &err), err);
+	assert_ok(attest_result_decode(buf_bytes(&out), &read, &err), err);
+	assert_true(read.lease == 900 && read.on_lease_end == END_FREEZE &&
+		    read.on_refusal == END_STOP && read.thaw);
+	out.data[out.len - 3] = 3; /* on_refusal, before 0f f5 */
+	assert_fails(attest_result_decode(buf_bytes(&out), &read, &err), err, ERR_FORMAT,
+		"attest-result: on_refusal: out of range at offset 110");
+	out.data[out.len - 3] = 0;
+	assert_fails(attest_result_decode(buf_bytes(&out), &read, &err), err, ERR_FORMAT,
+		"attest-result: on_refusal: 0 is said by leaving it out at offset 110");
+	buf_clear(&out);
+	m.lease = LEASE_MAX + 1;
+	assert_false(attest_result_encode(&m, &out, &err));
+	buf_clear(&out);
+	m = REFUSED;
+	m.on_refusal = END_FREEZE;
+	assert_ok(attest_result_encode(&m, &out, &err), err);
+	assert_ok(attest_result_decode(buf_bytes(&out), &read, &err), err);
+	assert_int_equal(read.on_refusal, END_FREEZE);
+	assert_true(read.lease == 0 && read.on_lease_end == END_CONTINUE && !read.thaw);
+}
+
 /* A refusal that carries a credential, or the means to go on, is not decoded at all. */
 static void attest_result__refusal_with_something_usable__refused(void **state)
 {
@@ -339,6 +371,9 @@ static void attest_result__refusal_with_something_usable__refused(void **state)
 	REFUSAL(m.expires = 1, "attest-result: next: a renewal in a refusal at offset 0");
 	REFUSAL(m.renew_after = 1, "attest-result: next: a renewal in a refusal at offset 0");
 	REFUSAL(m.next = TRUSTED.next, "attest-result: next: a renewal in a refusal at offset 0");
+	REFUSAL(m.lease = 1, "attest-result: lease: set in a refusal at offset 0");
+	REFUSAL(m.on_lease_end = END_STOP, "attest-result: lease: set in a refusal at offset 0");
+	REFUSAL(m.thaw = true, "attest-result: thaw: set in a refusal at offset 0");
 #undef REFUSAL
 }
 
@@ -375,6 +410,8 @@ int main(void)
 		cmocka_unit_test_teardown(
 			attest_result__report_end__only_in_an_acceptance_and_left_out_otherwise,
 			teardown),
+		cmocka_unit_test_teardown(
+			attest_result__lease_and_ends__both_ways_and_left_out_otherwise, teardown),
 		cmocka_unit_test_teardown(
 			attest_result__refusal_with_something_usable__refused, teardown),
 		cmocka_unit_test_teardown(host_state__names__both_ways, teardown),

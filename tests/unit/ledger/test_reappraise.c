@@ -157,6 +157,28 @@ static void reappraise__a_renewal_where_a_sandbox_is_new__not_decided(void **sta
 	assert_int_equal(again->after.reason_count, 0);
 }
 
+static void reappraise__a_renewal_where_the_environment_is_newly_kept__not_decided(void **state)
+{
+	struct buf lines = {0}, pem = {0};
+	(void)state;
+	assert_ok(key_public_pem(verifier, &pem, &err), err);
+	buf_put_str(&lines, SCENE_CLASS_LINES "    environment_key: \"");
+	for (size_t i = 0; i < pem.len; i++)
+		buf_printf(&lines, pem.data[i] == '\n' ? "\\n" : "%c", pem.data[i]);
+	buf_put_str(&lines, "\"\n");
+	policy(buf_str(&lines), "");
+	judge();
+	assert_true(again->decided); /* of the launch it is */
+	assert_true(verdict_has(&again->after, REASON_ENVIRONMENT_NOT_KEPT));
+	renew();
+	judge();
+	assert_false(again->decided);
+	assert_string_equal(again->why, "a renewal: what was kept of the environment was judged at "
+					"its launch; take that record");
+	buf_release(&lines);
+	buf_release(&pem);
+}
+
 /* A policy whose class asks for hosts like the machine of this log. */
 static void policy_with_hosts(struct bytes log)
 {
@@ -324,6 +346,7 @@ int main(void)
 		T(reappraise__refused_before__trusted_under_a_looser_one),
 		T(reappraise__a_renewal__as_if_launched_under_it),
 		T(reappraise__a_renewal_where_a_sandbox_is_new__not_decided),
+		T(reappraise__a_renewal_where_the_environment_is_newly_kept__not_decided),
 		T(reappraise__a_renewal_where_the_boot_counts__not_decided),
 		T(reappraise__a_launch_where_the_boot_counts__judged),
 		T(reappraise__a_reference_missing_or_not_what_it_should_be__an_error),

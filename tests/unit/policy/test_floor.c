@@ -388,6 +388,40 @@ static void policy__drain__read_or_refused(void **state)
 	assert_true(s->policy->classes[0].drain_given);
 }
 
+/* What hosts do with agents that are trusted no longer: three words, and nothing else. */
+static void policy__ends__read_or_refused(void **state)
+{
+	static const char *const bad[] = {
+		"on_lease_end: thaw", "on_refusal: Stop", "on_refusal: 2"};
+	uint8_t without[SHA256_LEN];
+	struct policy *policy = NULL;
+	struct err err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		OWNED(buf_release) struct buf text = {0};
+		char lines[512];
+
+		snprintf(lines, sizeof(lines), "%s    %s\n", SCENE_CLASS_LINES, bad[i]);
+		scene_policy_text(&keys, lines, "", &text);
+		assert_false(policy_parse(buf_bytes(&text), "policy.yaml", &policy, &err));
+		assert_int_equal(err.code, ERR_CONFIG);
+		assert_non_null(strstr(err.text, "unknown word"));
+		err = (struct err){0};
+	}
+	assert_int_equal(s->policy->classes[0].on_lease_end, END_CONTINUE);
+	assert_int_equal(s->policy->classes[0].on_refusal, END_CONTINUE);
+	memcpy(without, s->policy->classes[0].clause, SHA256_LEN);
+	s->class_lines = SCENE_CLASS_LINES "    on_lease_end: continue\n";
+	scene_policy(s);
+	assert_memory_equal(without, s->policy->classes[0].clause, SHA256_LEN);
+	s->class_lines = SCENE_CLASS_LINES "    on_lease_end: freeze\n    on_refusal: stop\n";
+	scene_policy(s);
+	assert_int_equal(s->policy->classes[0].on_lease_end, END_FREEZE);
+	assert_int_equal(s->policy->classes[0].on_refusal, END_STOP);
+	assert_memory_not_equal(without, s->policy->classes[0].clause, SHA256_LEN);
+}
+
 static void clause__drain__in_it_where_the_file_has_it(void **state)
 {
 	uint8_t without[SHA256_LEN], with[SHA256_LEN];
@@ -426,6 +460,7 @@ int main(void)
 		T(floors__release_unknown__its_own_reason_alone),
 		T(appraise__class_unknown__no_grace),
 		T(policy__drain__read_or_refused),
+		T(policy__ends__read_or_refused),
 		T(clause__drain__in_it_where_the_file_has_it),
 #undef T
 	};

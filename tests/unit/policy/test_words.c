@@ -142,7 +142,8 @@ static void diff__a_comment__other_bytes_said(void **state)
 #define CLASS_NEW                                                                                  \
 	"    approvals: [ {role: security, count: 2} ]\n    credential_lifetime: 1h\n"             \
 	"    renew_after: 4m\n    differ_from_author: false\n    key: tpm\n    pinned: true\n"     \
-	"    clock_safe: true\n    review_every: 90d\n    review_grace: 14d\n"
+	"    clock_safe: true\n    review_every: 90d\n    review_grace: 14d\n    lease: 2h\n"      \
+	"    after_lease: relaunch\n    on_lease_end: freeze\n    on_refusal: stop\n"
 
 static void diff__every_field_of_a_class__said_and_approvals_void(void **state)
 {
@@ -160,6 +161,10 @@ static void diff__every_field_of_a_class__said_and_approvals_void(void **state)
 		{"clock_safe: true, was false", "tighter"},
 		{"review_every: 90d, was none", "tighter"},
 		{"review_grace: 14d, was none", "looser"},
+		{"lease: 2h, was 10m", "looser"},
+		{"after_lease: relaunch: true, was false", "tighter"},
+		{"on_lease_end: freeze, was continue", "tighter"},
+		{"on_refusal: stop, was continue", "tighter"},
 	};
 
 	(void)state;

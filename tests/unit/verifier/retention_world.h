@@ -167,8 +167,22 @@ static inline void grow_old(uint8_t instance, int64_t seconds)
 
 /* ---- looking ---- */
 
+static inline bool note_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	return retention_note_leaves(tx->sql, 4096, arg, err);
+}
+
+/* As the next sweep would: the table of entries is of now. */
+static inline void note_entries(void)
+{
+	bool more = true;
+	while (more)
+		assert_ok(store_run(w.app->store, note_work, &more, &w.err), w.err);
+}
+
 static inline int64_t number(const char *sql_text)
 {
+	note_entries();
 	struct sql *sql = NULL;
 	struct sql_query *q = NULL;
 	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
@@ -265,6 +279,7 @@ static inline json_t *retention_entry(int64_t i)
 	struct leaf_row leaf = {0};
 	json_t *ret = NULL;
 	bool found = false;
+	note_entries();
 	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
 	assert_ok(sql_first(sql,
 			  "SELECT idx FROM entries WHERE type=13 ORDER BY idx LIMIT 1 OFFSET ?1",
@@ -288,6 +303,7 @@ static inline json_t *entry_of(enum leaf_type type)
 	struct leaf_row leaf = {0};
 	json_t *ret = NULL;
 	bool found = false;
+	note_entries();
 	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
 	assert_ok(sql_first(sql, "SELECT idx FROM entries WHERE type=?1 ORDER BY idx DESC LIMIT 1",
 			  SQL_ARGS(sql_i(type)), &q, &w.err),

@@ -3,9 +3,29 @@
 #ifndef ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
-#define UNDO_13                                                                                    \
+#define UNDO_18                                                                                    \
 	"DROP TABLE turns; DROP TABLE writers; ALTER TABLE meta DROP COLUMN epoch; ALTER TABLE "   \
 	"meta DROP COLUMN compatible_since;"
+#define UNDO_17                                                                                    \
+	"DROP TABLE elevation_credentials; DROP TABLE elevation_words; DROP TABLE elevations;"
+#define UNDO_16                                                                                    \
+	"DROP INDEX instances_lease; ALTER TABLE instances DROP COLUMN lease; ALTER TABLE "        \
+	"instances DROP COLUMN lease_check; ALTER TABLE instances DROP COLUMN told; ALTER TABLE "  \
+	"host_seen DROP COLUMN boot_id; DROP TABLE host_heard; DROP TABLE instance_states; DROP "  \
+	"TABLE tpm_sightings;"
+#define UNDO_15                                                                                    \
+	"DROP INDEX credentials_revoked; DROP INDEX credentials_status; ALTER TABLE credentials "  \
+	"DROP COLUMN reason; ALTER TABLE credentials DROP COLUMN status; DROP TABLE revocation; "  \
+	"DROP TABLE crls;"
+#define UNDO_14 "DROP TABLE log_quote;"
+#define UNDO_13                                                                                    \
+	"ALTER TABLE retention DROP COLUMN anchor; ALTER TABLE retention DROP COLUMN anchor_ms; "  \
+	"ALTER TABLE retention DROP COLUMN time_ms; ALTER TABLE retention DROP COLUMN allowance; " \
+	"ALTER TABLE retention DROP COLUMN boot; "                                                 \
+	"ALTER TABLE retention DROP COLUMN noted; DROP TRIGGER leaves_in_place; DROP TRIGGER "     \
+	"leaves_fixed; ALTER TABLE leaves DROP COLUMN wrapped; ALTER TABLE leaves DROP COLUMN "    \
+	"sealed; CREATE TRIGGER leaves_fixed BEFORE UPDATE ON leaves BEGIN SELECT RAISE(ABORT, "   \
+	"'a leaf is immutable'); END;"
 #define UNDO_12                                                                                    \
 	"DROP TABLE histories; DROP TABLE record_gone; DROP TABLE object_refs; DROP TABLE "        \
 	"policy_references; DROP TABLE entries; DROP TABLE policies_seen; DROP TABLE retention; "  \
@@ -44,26 +64,40 @@
 #define UNDO_2 "DROP TABLE statements;"
 
 /* To schema N: what came after it, the newest first. */
-#define UNDO_TO_12 UNDO_13 "PRAGMA user_version=12;"
-#define UNDO_TO_11 UNDO_13 UNDO_12 "PRAGMA user_version=11;"
-#define UNDO_TO_10 UNDO_13 UNDO_12 UNDO_11 "PRAGMA user_version=10;"
-#define UNDO_TO_9  UNDO_13 UNDO_12 UNDO_11 UNDO_10 "PRAGMA user_version=9;"
-#define UNDO_TO_8  UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 "PRAGMA user_version=8;"
-#define UNDO_TO_7  UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 "PRAGMA user_version=7;"
-#define UNDO_TO_6  UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 "PRAGMA user_version=6;"
-#define UNDO_TO_5                                                                                  \
-	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 "PRAGMA user_version=5;"
-#define UNDO_TO_4                                                                                  \
-	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 "PRAGMA "               \
-									   "user_version=4;"
-#define UNDO_TO_3                                                                                  \
-	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4                  \
-		"PRAGMA user_version=3;"
-#define UNDO_TO_2                                                                                  \
-	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3           \
-		"PRAGMA user_version=2;"
-#define UNDO_TO_1                                                                                  \
-	UNDO_13 UNDO_12 UNDO_11 UNDO_10 UNDO_9 UNDO_8 UNDO_7 UNDO_6 UNDO_5 UNDO_4 UNDO_3 UNDO_2    \
-		"PRAGMA user_version=1;"
+#define UNDO_AFTER_17 UNDO_18
+#define UNDO_AFTER_16 UNDO_AFTER_17 UNDO_17
+#define UNDO_AFTER_15 UNDO_AFTER_16 UNDO_16
+#define UNDO_AFTER_14 UNDO_AFTER_15 UNDO_15
+#define UNDO_AFTER_13 UNDO_AFTER_14 UNDO_14
+#define UNDO_AFTER_12 UNDO_AFTER_13 UNDO_13
+#define UNDO_AFTER_11 UNDO_AFTER_12 UNDO_12
+#define UNDO_AFTER_10 UNDO_AFTER_11 UNDO_11
+#define UNDO_AFTER_9  UNDO_AFTER_10 UNDO_10
+#define UNDO_AFTER_8  UNDO_AFTER_9 UNDO_9
+#define UNDO_AFTER_7  UNDO_AFTER_8 UNDO_8
+#define UNDO_AFTER_6  UNDO_AFTER_7 UNDO_7
+#define UNDO_AFTER_5  UNDO_AFTER_6 UNDO_6
+#define UNDO_AFTER_4  UNDO_AFTER_5 UNDO_5
+#define UNDO_AFTER_3  UNDO_AFTER_4 UNDO_4
+#define UNDO_AFTER_2  UNDO_AFTER_3 UNDO_3
+#define UNDO_AFTER_1  UNDO_AFTER_2 UNDO_2
+
+#define UNDO_TO_17 UNDO_AFTER_17 "PRAGMA user_version=17;"
+#define UNDO_TO_16 UNDO_AFTER_16 "PRAGMA user_version=16;"
+#define UNDO_TO_15 UNDO_AFTER_15 "PRAGMA user_version=15;"
+#define UNDO_TO_14 UNDO_AFTER_14 "PRAGMA user_version=14;"
+#define UNDO_TO_13 UNDO_AFTER_13 "PRAGMA user_version=13;"
+#define UNDO_TO_12 UNDO_AFTER_12 "PRAGMA user_version=12;"
+#define UNDO_TO_11 UNDO_AFTER_11 "PRAGMA user_version=11;"
+#define UNDO_TO_10 UNDO_AFTER_10 "PRAGMA user_version=10;"
+#define UNDO_TO_9  UNDO_AFTER_9 "PRAGMA user_version=9;"
+#define UNDO_TO_8  UNDO_AFTER_8 "PRAGMA user_version=8;"
+#define UNDO_TO_7  UNDO_AFTER_7 "PRAGMA user_version=7;"
+#define UNDO_TO_6  UNDO_AFTER_6 "PRAGMA user_version=6;"
+#define UNDO_TO_5  UNDO_AFTER_5 "PRAGMA user_version=5;"
+#define UNDO_TO_4  UNDO_AFTER_4 "PRAGMA user_version=4;"
+#define UNDO_TO_3  UNDO_AFTER_3 "PRAGMA user_version=3;"
+#define UNDO_TO_2  UNDO_AFTER_2 "PRAGMA user_version=2;"
+#define UNDO_TO_1  UNDO_AFTER_1 "PRAGMA user_version=1;"
 
 #endif

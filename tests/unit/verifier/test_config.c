@@ -210,6 +210,36 @@ static void P6__policy_keys_that_make_no_threshold__refused(void **state)
 	}
 }
 
+static void config__public_url__taken_or_refused(void **state)
+{
+	static const struct {
+		const char *text, *message; /* NULL: taken */
+	} cases[] = {
+		{"public_url: https://verifier.example:8443\nrevocation_lifetime: 60s\n", NULL},
+		{"public_url: http://[::1]:80/assay\n", NULL},
+		{"public_url: https://verifier.example/\n", "no slash at the end"},
+		{"public_url: https://\n", "no slash at the end"},
+		{"public_url: ftp://verifier.example\n", "expected http:// or https://"},
+		{"public_url: \"https://verifier.example/a b\"\n", "expected http:// or https://"},
+		{"revocation_lifetime: 59s\n", "revocation_lifetime: at least 60s"},
+		{"revocation_lifetime: 31d\n", "revocation_lifetime: "},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf text = {0};
+		buf_printf(&text, "%s%s", GOOD, cases[i].text);
+		err = (struct err){0};
+		bool ok = config_parse(buf_bytes(&text), "v.yaml", "/", &config, &err);
+		if (ok != !cases[i].message || (!ok && !strstr(err.text, cases[i].message)))
+			fail_msg("%s: %d %s", cases[i].text, ok, err.text);
+		if (ok)
+			assert_int_equal(config.revocation_lifetime, i == 0 ? 60 : 600);
+		assert_int_equal(config.public_url != NULL, ok);
+		config_release(&config);
+		buf_release(&text);
+	}
+}
+
 static void config__tls_key_that_is_no_file__refused(void **state)
 {
 	(void)state;
@@ -268,6 +298,7 @@ int main(void)
 		cmocka_unit_test_teardown(config__policy_keys__taken, teardown),
 		cmocka_unit_test_teardown(
 			P6__policy_keys_that_make_no_threshold__refused, teardown),
+		cmocka_unit_test(config__public_url__taken_or_refused),
 		cmocka_unit_test_teardown(config__tls_key_that_is_no_file__refused, teardown),
 		cmocka_unit_test_teardown(config__missing_file__refused, teardown),
 		cmocka_unit_test_teardown(config__as_init_writes_it__read, teardown),

@@ -1,244 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Contents in the store: sealed, destroyed for good, found in clear and sealed, and their keys rotated; with writes that
  * fail one after the other. */
-#include "tests/unit/verifier/content.h"
+#include "tests/unit/verifier/contents_world.h"
 
-#include "base/file.h"
-#include "tests/unit/verifier/fakes.h"
 #include "tests/unit/verifier/schema_undo.h"
-#include "verifier/store_private.h"
-
-#include <ftw.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define OBJECTS 40
-#define LEAVES  30
-#define PLAIN   "plain text of object"
-
-static char dir[64], path[96];
-static struct store *store;
-static struct fake_clock fixed = {.base = {&fake_clock_ops}, .wall = 1767225600};
-static struct key *next_kek;
-static struct err err;
-
-/* ---- a database whose writes fail from one on ---- */
-
-static struct sql_ops counting;
-static atomic_long write_count, write_fails_at; /* -1: none */
-
-static bool counting_start(struct sql *sql, const char *text, const struct sql_value *args,
-	size_t n, struct sql_query **ret, struct err *e)
-{
-	bool writes = strncmp(text, "INSERT", 6) == 0 || strncmp(text, "UPDATE", 6) == 0 ||
-		      strncmp(text, "DELETE", 6) == 0 || strncmp(text, "COMMIT", 6) == 0;
-	if (writes && write_fails_at >= 0 && write_count++ >= write_fails_at)
-		return err_set(e, ERR_STORE, "the disk is gone");
-	return test_sql()->start(sql, text, args, n, ret, e);
-}
-
-static bool counting_open(const char *location, bool writer, struct sql **ret, struct err *e)
-{
-	if (!test_sql()->open(location, writer, ret, e))
-		return false;
-	(*ret)->ops = &counting;
-	return true;
-}
-
-static bool open_with(struct key *kek)
-{
-	struct store_config config = {.ops = &counting,
-		.location = path,
-		.clock = &fixed.base,
-		.random = &random_system,
-		.content_key = kek};
-	counting = *test_sql();
-	counting.open = counting_open;
-	counting.start = counting_start;
-	err = (struct err){0};
-	return store_open(&config, &store, &err);
-}
-
-static void reopen(struct key *kek)
-{
-	store_close(&store);
-	if (!open_with(kek))
-		fail_msg("%s", err.text);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	write_fails_at = -1;
-	fixed.wall = 1767225600;
-	(void)snprintf(dir, sizeof(dir), "/tmp/assay-contents-XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	(void)snprintf(path, sizeof(path), "%s/v.db", dir);
-	assert_ok(key_generate(KEY_EC_P384, &next_kek, &err), err);
-	reopen(content_kek());
-	return 0;
-}
-
-static int remove_one(const char *name, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(name);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	write_fails_at = -1;
-	store_close(&store);
-	key_unref(&next_kek);
-	return nftw(dir, remove_one, 4, FTW_DEPTH | FTW_PHYS);
-}
-
-/* ---- what is in it ---- */
-
-static void object_text(unsigned i, char out[64], uint8_t digest[SHA256_LEN])
-{
-	(void)snprintf(out, 64, PLAIN " %u", i);
-	assert_true(sha256_of(bytes_str(out), digest, NULL));
-}
-
-static bool fill_work(struct store_tx *tx, void *arg, struct err *e)
-{
-	(void)arg;
-	char text[64];
-	uint8_t digest[SHA256_LEN];
-	for (unsigned i = 0; i < OBJECTS; i++) {
-		object_text(i, text, digest);
-		if (!object_put(tx->sql, digest, bytes_str(text), e))
-			return false;
-	}
-	for (unsigned i = 0; i < LEAVES; i++) {
-		struct leaf_row row = {.hash = {(uint8_t)i}};
-		memset(row.salt, (int)(0xa0 + i), sizeof(row.salt));
-		buf_printf(&row.bytes, "leaf %u", i);
-		if (i % 2)
-			buf_printf(&row.content, "plain text of leaf %u", i);
-		bool ok = leaf_append(tx, &row, e);
-		leaf_row_release(&row);
-		if (!ok)
-			return false;
-	}
-	return true;
-}
-
-static void fill(void)
-{
-	assert_ok(store_run(store, fill_work, NULL, &err), err);
-}
-
-static struct sql *reader(void)
-{
-	struct sql *sql = NULL;
-	assert_ok(store_read(store, &sql, &err), err);
-	return sql;
-}
-
-static bool get(unsigned i)
-{
-	struct sql *sql = reader();
-	struct buf out = {0};
-	char text[64];
-	uint8_t digest[SHA256_LEN];
-	object_text(i, text, digest);
-	err = (struct err){0};
-	bool ok = object_get(sql, digest, &out, &err);
-	if (ok)
-		assert_bytes(buf_bytes(&out), bytes_str(text));
-	buf_release(&out);
-	store_read_done(store, &sql);
-	return ok;
-}
-
-static bool get_leaf(uint64_t i)
-{
-	struct sql *sql = reader();
-	struct leaf_row row = {0};
-	bool found = false;
-	char text[64] = "";
-	if (i % 2)
-		(void)snprintf(text, sizeof(text), "plain text of leaf %u", (unsigned)i);
-	err = (struct err){0};
-	bool ok = leaf_get(sql, i, &row, &found, &err);
-	if (ok) {
-		assert_true(found);
-		assert_bytes(buf_bytes(&row.content), bytes_str(text));
-		assert_int_equal(row.salt[0], 0xa0 + i);
-		assert_int_equal(row.hash[0], i);
-	}
-	leaf_row_release(&row);
-	store_read_done(store, &sql);
-	return ok;
-}
-
-static void assert_all_there(void)
-{
-	for (unsigned i = 0; i < OBJECTS; i++)
-		if (!get(i))
-			fail_msg("object %u: %s", i, err.text);
-	for (unsigned i = 0; i < LEAVES; i++)
-		if (!get_leaf(i))
-			fail_msg("leaf %u: %s", i, err.text);
-}
-
-static bool script_work(struct store_tx *tx, void *arg, struct err *e)
-{
-	return tx->sql->ops->script(tx->sql, arg, e);
-}
-
-static void script(const char *text)
-{
-	assert_ok(store_run(store, script_work, (void *)(uintptr_t)text, &err), err);
-}
-
-static int64_t number(const char *text)
-{
-	struct sql *sql = reader();
-	struct sql_query *q = NULL;
-	assert_ok(sql_first(sql, text, SQL_NO_ARGS, &q, &err), err);
-	assert_non_null(q);
-	int64_t value = sql_int(q, 0);
-	sql_finish(&q);
-	store_read_done(store, &sql);
-	return value;
-}
-
-static void bytes_in(const char *text, struct buf *out)
-{
-	struct sql *sql = reader();
-	struct sql_query *q = NULL;
-	assert_ok(sql_first(sql, text, SQL_NO_ARGS, &q, &err), err);
-	assert_non_null(q);
-	sql_put(q, 0, out);
-	sql_finish(&q);
-	store_read_done(store, &sql);
-	assert_true(out->len >= 16);
-}
-
-/* Whether the bytes stand anywhere in what SQLite has on disk. */
-static bool on_disk(struct bytes needle)
-{
-	static const char *const files[] = {"", "-wal"};
-	bool found = false;
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		char name[128];
-		struct buf content = {0};
-		(void)snprintf(name, sizeof(name), "%s%s", path, files[i]);
-		if (access(name, R_OK) == 0)
-			assert_ok(file_read(name, 64u << 20, &content, &err), err);
-		found = found || (content.len >= needle.len && memmem(content.data, content.len,
-								       needle.data, needle.len));
-		buf_release(&content);
-	}
-	return found;
-}
 
 /* ---- sealed ---- */
 
@@ -253,7 +18,9 @@ static void contents__stored__sealed_on_disk_and_readable(void **state)
 	assert_false(on_disk(BYTES_OF(salt)));
 	reopen(content_kek());
 	assert_all_there();
-	assert_int_equal(number("SELECT count(*) FROM data_keys"), OBJECTS + LEAVES);
+	assert_int_equal(number("SELECT count(*) FROM data_keys"), OBJECTS);
+	assert_int_equal(number("SELECT count(DISTINCT wrapped) FROM leaves"), LEAVES);
+	assert_int_equal(number("SELECT count(*) FROM leaf_contents"), 0);
 }
 
 static bool put_first_work(struct store_tx *tx, void *arg, struct err *e)
@@ -314,18 +81,20 @@ static void contents__rows_or_keys_exchanged_or_changed__not_opened(void **state
 	}
 }
 
+#define ZEROS_22 "00000000000000000000000000000000000000000000"
+
 static void leaf_get__content_of_another_leaf__not_opened(void **state)
 {
 	(void)state;
 	fill();
-	script("UPDATE leaf_contents SET sealed=(SELECT sealed FROM leaf_contents WHERE idx=3), "
-	       "key=(SELECT key FROM leaf_contents WHERE idx=3) WHERE idx=5");
+	script("UPDATE leaves SET sealed=(SELECT sealed FROM leaves WHERE idx=3), "
+	       "wrapped=(SELECT wrapped FROM leaves WHERE idx=3) WHERE idx=5");
 	assert_false(get_leaf(5));
 	assert_string_equal(
 		err.text, "leaf 5: sealed content: AES-256-GCM: the tag does not verify");
 	assert_int_equal(err.code, ERR_STORE);
 	assert_true(get_leaf(3));
-	script("DELETE FROM leaf_contents WHERE idx=7");
+	script("UPDATE leaves SET wrapped=x'" ZEROS_22 ZEROS_22 "' WHERE idx=7");
 	assert_false(get_leaf(7));
 	assert_string_equal(err.text, "leaf 7: its content is not stored");
 }
@@ -360,8 +129,6 @@ static void leaf_content__shorter_than_a_salt__refused(void **state)
 	fill();
 	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	sql->vault = store->vault;
-	assert_ok(sql_exec(sql, "DELETE FROM leaf_contents WHERE idx=0", SQL_NO_ARGS, NULL, &err),
-		err);
 	assert_ok(leaf_content_put(sql, 0, BYTES_LIT("short"), (struct bytes){0}, &err), err);
 	assert_fails(leaf_content_get(sql, &row, &err), err, ERR_STORE,
 		"leaf 0: its content has 5 bytes");
@@ -449,22 +216,6 @@ static void start__key_rows_gone_or_exchanged_or_changed__refused(void **state)
 
 /* ---- destroyed ---- */
 
-static bool destroy_work(struct store_tx *tx, void *arg, struct err *e)
-{
-	const unsigned *which = arg;
-	char text[64];
-	uint8_t digest[SHA256_LEN];
-	object_text(which[0], text, digest);
-	return object_destroy(tx->sql, digest, e) && leaf_content_destroy(tx->sql, which[1], e);
-}
-
-static bool destroy(unsigned object, unsigned leaf)
-{
-	unsigned which[] = {object, leaf};
-	err = (struct err){0};
-	return store_run(store, destroy_work, which, &err);
-}
-
 static void contents__destroyed__gone_from_the_files_and_said_so(void **state)
 {
 	TEST_SQLITE_ONLY;
@@ -473,10 +224,8 @@ static void contents__destroyed__gone_from_the_files_and_said_so(void **state)
 	fill();
 	bytes_in("SELECT sealed FROM objects WHERE key=4", &kept[0]);
 	bytes_in("SELECT wrapped FROM data_keys WHERE id=4", &kept[1]);
-	bytes_in("SELECT sealed FROM leaf_contents WHERE idx=5", &kept[2]);
-	bytes_in("SELECT wrapped FROM data_keys WHERE id=(SELECT key FROM leaf_contents WHERE "
-		 "idx=5)",
-		&kept[3]);
+	bytes_in("SELECT sealed FROM leaves WHERE idx=5", &kept[2]);
+	bytes_in("SELECT wrapped FROM leaves WHERE idx=5", &kept[3]);
 	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
 		assert_true(on_disk(buf_bytes(&kept[i])));
 	assert_true(destroy(3, 5));
@@ -507,11 +256,15 @@ static void contents__all_destroyed__no_key_left_on_disk(void **state)
 	bool more = false;
 	fill();
 	sql = reader();
-	assert_ok(sql_start(sql, "SELECT wrapped FROM data_keys", SQL_NO_ARGS, &q, &err), err);
+	assert_ok(
+		sql_start(sql, "SELECT wrapped FROM data_keys UNION ALL SELECT wrapped FROM leaves",
+			SQL_NO_ARGS, &q, &err),
+		err);
 	while (sql_next(q, &more, &err) && more)
 		sql_put(q, 0, &keys);
 	sql_finish(&q);
 	store_read_done(store, &sql);
+	assert_int_equal(keys.len, (OBJECTS + LEAVES) * VAULT_WRAPPED_LEN);
 	for (unsigned i = 0; i < OBJECTS; i++)
 		assert_true(destroy(i * 7 % OBJECTS, i * 7 % LEAVES));
 	for (size_t at = 0; at < keys.len; at += VAULT_WRAPPED_LEN)
@@ -660,13 +413,6 @@ static void start__sealing_interrupted_anywhere__completed_by_the_next(void **st
 }
 
 /* ---- rotation ---- */
-
-static bool rotate(struct key *kek, struct content_rotation *r)
-{
-	*r = (struct content_rotation){.kek = kek, .random = &random_system};
-	err = (struct err){0};
-	return content_keys_rotate(store, r, &err);
-}
 
 static void rotation__same_key__data_keys_moved_and_no_content(void **state)
 {

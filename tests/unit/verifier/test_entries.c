@@ -103,9 +103,9 @@ static void entries__by_type_alone__found(void **state)
 	assert_types(ask("type=decision"), "decision decision");
 	assert_types(ask("type=issued"), "issued issued");
 	assert_types(ask("type=incident"), "");
-	assert_types(ask(""),
-		"policy workload release approval approval enrolment decision issued workload "
-		"decision issued");
+	assert_types(ask(""), "policy workload release approval approval host-state enrolment "
+			      "decision issued workload "
+			      "decision issued");
 }
 
 static void entries__page_by_page__each_once_and_in_order(void **state)

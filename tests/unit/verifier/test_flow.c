@@ -59,6 +59,27 @@ static void flow__launch__credentials_that_work(void **state)
 	https_close(&c);
 }
 
+/* What the class says becomes of an agent reaches its host, with acceptances and refusals. */
+static void flow__class_says_what_becomes_of_agents__host_is_told(void **state)
+{
+	(void)state;
+	struct https c;
+	struct world_attestation a;
+	world_stop(&w);
+	w.class_lines = SCENE_CLASS_LINES "    on_lease_end: freeze\n    on_refusal: stop\n";
+	world_start(&w);
+	world_enroll(&w);
+	assert_true(world_connect(&w, &c));
+	world_launch(&w, &c, &a);
+	assert_true(a.result.trusted);
+	assert_int_equal(a.result.on_lease_end, END_FREEZE);
+	assert_int_equal(a.result.on_refusal, END_STOP);
+	assert_false(a.result.thaw);
+	world_attestation_release(&a);
+	https_close(&c);
+	w.class_lines = NULL;
+}
+
 static void flow__jwt__bounded_and_bound(void **state)
 {
 	(void)state;
@@ -256,6 +277,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			flow__launch__credentials_that_work, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			flow__class_says_what_becomes_of_agents__host_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(flow__jwt__bounded_and_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			flow__renewal__incremental_with_the_next_challenge, setup, teardown),

@@ -60,10 +60,10 @@ static void route_find__parameter_too_long__not_found(void **state)
 	(void)state;
 	char path[512] = "/v1/hosts/", params[HTTP_PARAMS_MAX][HTTP_PARAM_MAX] = {{0}};
 	int status = 0;
-	memset(path + 10, 'a', HTTP_PARAM_MAX - 1);
+	memset(path + 10, 'a', HTTP_SEGMENT_MAX - 1);
 	assert_non_null(
 		http_route_find(routes, ARRAY_LEN(routes), HTTP_GET, path, params, &status));
-	memset(path + 10, 'a', HTTP_PARAM_MAX);
+	memset(path + 10, 'a', HTTP_SEGMENT_MAX);
 	assert_null(http_route_find(routes, ARRAY_LEN(routes), HTTP_GET, path, params, &status));
 }
 

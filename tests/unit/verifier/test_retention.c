@@ -5,7 +5,10 @@
 #include "ledger/audit.h"
 
 #define OBJECTS "SELECT count(*) FROM objects WHERE key IS NOT NULL"
-#define BESIDE  "SELECT count(*) FROM leaf_contents WHERE key IS NOT NULL"
+#define WITHIN  "wrapped IS NOT NULL AND substr(wrapped,1,4)<>x'00000000'"
+#define BESIDE                                                                                     \
+	"SELECT (SELECT count(*) FROM leaf_contents WHERE key IS NOT NULL)+(SELECT count(*) FROM " \
+	"leaves WHERE " WITHIN ")"
 
 /* The first policy counts once a sweep has seen it for the grace. */
 static void first_grace(void)
@@ -244,6 +247,31 @@ static void sweep__again_after_all_went__a_decision_as_ever(void **state)
 	world_attestation_release(&a);
 }
 
+static int64_t entries_total(void)
+{
+	json_t *s = status();
+	int64_t n = json_integer_value(json_object_get(s, "entries_total"));
+	json_decref(s);
+	return n;
+}
+
+/* What was appended since the last sweep is noted by the next, and counted all the same. */
+static void status__entries_not_noted_yet__counted(void **state)
+{
+	struct world_attestation a;
+	(void)state;
+	int64_t before = entries_total();
+	be(1);
+	launch(&a);
+	world_attestation_release(&a);
+	int64_t after = entries_total();
+	/* What was issued, and the version's floor; the decision is no entry of its own. */
+	assert_int_equal(after, before + 2);
+	note_entries();
+	assert_int_equal(entries_total(), after);
+	assert_int_equal(number("SELECT count(*) FROM entries"), after);
+}
+
 static void sweep__entries__those_with_a_time_go_and_the_leaf_stays(void **state)
 {
 	struct world_attestation a;
@@ -263,6 +291,9 @@ static void sweep__entries__those_with_a_time_go_and_the_leaf_stays(void **state
 	assert_int_equal(number(BESIDE), with - mine + appended);
 	assert_int_equal(number("SELECT count(*) FROM leaf_contents c, entries e WHERE e.idx=c.idx "
 				"AND e.gone IS NOT NULL AND c.key IS NOT NULL"),
+		0);
+	assert_int_equal(number("SELECT count(*) FROM leaves l, entries e WHERE e.idx=l.idx AND "
+				"e.gone IS NOT NULL AND " WITHIN),
 		0);
 	json_t *entry = entry_of(LEAF_RETENTION);
 	assert_true(json_array_size(json_object_get(entry, "entries")) > 0);
@@ -478,6 +509,8 @@ int main(void)
 			sweep__object_of_two_records__goes_with_the_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			sweep__again_after_all_went__a_decision_as_ever, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			status__entries_not_noted_yet__counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			sweep__entries__those_with_a_time_go_and_the_leaf_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(

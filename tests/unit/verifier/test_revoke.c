@@ -70,8 +70,8 @@ static bool revoke_work(struct store_tx *tx, void *arg, struct err *err)
 	bool found = false;
 	bool ok = host_get(tx->sql, w.host_id, &row, &found, err) &&
 		  host_set_state(tx->sql, w.host_id, row.version, *to, err) &&
-		  (*to == HOST_ACTIVE ||
-			  credentials_revoke_host(tx->sql, w.host_id, row.enrolled, err));
+		  (*to == HOST_ACTIVE || credentials_revoke_host(tx->sql, w.host_id, row.enrolled,
+						 REVOKED_PRIVILEGE, err));
 	host_row_release(&row);
 	return ok;
 }

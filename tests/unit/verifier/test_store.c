@@ -62,6 +62,7 @@ static int teardown(void **state)
 struct append {
 	uint8_t mark;
 	bool fail, big;
+	unsigned runs;
 	uint64_t index;
 	atomic_int *finished, *failed;
 };
@@ -71,6 +72,7 @@ static bool append_work(struct store_tx *tx, void *arg, struct err *e)
 {
 	struct append *a = arg;
 	struct leaf_row row = {0};
+	a->runs++;
 	memset(row.hash, a->mark, sizeof(row.hash));
 	buf_put_u8(&row.bytes, a->mark);
 	if (a->big)
@@ -178,6 +180,146 @@ static void store__many_waiting__one_commit(void **state)
 	assert_true(fake_sql.commits - before <= 3);
 }
 
+static bool limit_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	return sql_exec(tx->sql, arg, SQL_NO_ARGS, NULL, e);
+}
+
+/* ---- jobs that may run twice ---- */
+
+static atomic_int savepoints;
+
+static bool counted_savepoint(struct sql *sql, struct err *e)
+{
+	savepoints++;
+	return test_sql()->savepoint(sql, e);
+}
+
+/* Holds the writer, so that what comes meanwhile is one batch. */
+static struct {
+	atomic_bool held, go;
+} gate;
+
+static bool gate_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	(void)tx;
+	(void)arg;
+	(void)e;
+	gate.held = true;
+	while (!gate.go)
+		(void)usleep(1000);
+	return true;
+}
+
+static void gate_close(void)
+{
+	gate.held = gate.go = false;
+	store_submit(store, gate_work, ignore_done, NULL);
+	while (!gate.held)
+		(void)usleep(1000);
+}
+
+#define FEW 50
+static struct append few[FEW];
+static atomic_int few_finished, few_failed;
+
+/* In one batch, for nothing is done before all of them wait. The first `plain` of them may run only once. */
+static void run_few(size_t plain, size_t failing)
+{
+	fake_sql_ops.savepoint = counted_savepoint;
+	few_finished = few_failed = 0;
+	gate_close();
+	savepoints = 0;
+	for (size_t i = 0; i < FEW; i++) {
+		few[i] = (struct append){.mark = (uint8_t)i,
+			.fail = i == failing,
+			.finished = &few_finished,
+			.failed = &few_failed};
+		(i < plain ? store_submit : store_submit_again)(
+			store, append_work, append_done, &few[i]);
+	}
+	gate.go = true;
+	while (few_finished + few_failed < FEW)
+		(void)usleep(1000);
+}
+
+static void submit_again__all_work__one_transaction_without_savepoints(void **state)
+{
+	(void)state;
+	int before = fake_sql.commits;
+	run_few(0, FEW);
+	assert_int_equal(savepoints, 0);
+	assert_int_equal(few_finished, FEW);
+	assert_true(fake_sql.commits - before <= 2);
+	assert_int_equal(check_ledger(), FEW);
+	for (size_t i = 0; i < FEW; i++)
+		assert_int_equal(few[i].runs, 1);
+}
+
+static void submit_again__one_fails__it_alone_is_undone(void **state)
+{
+	(void)state;
+	static const size_t failing[] = {0, 20, FEW - 1};
+	for (size_t k = 0; k < ARRAY_LEN(failing); k++) {
+		run_few(0, failing[k]);
+		assert_int_equal(few_failed, 1);
+		assert_int_equal(few_finished, FEW - 1);
+		assert_int_equal(check_ledger(), (k + 1) * (FEW - 1));
+		/* Each knows the leaf that it has now. */
+		for (size_t i = 0; i < FEW; i++)
+			if (i != failing[k])
+				assert_int_equal(
+					few[i].index, k * (FEW - 1) + (i < failing[k] ? i : i - 1));
+		assert_true(store_ready(store));
+	}
+}
+
+static void submit__some_may_run_once_only__each_does_and_has_its_savepoint(void **state)
+{
+	(void)state;
+	run_few(1, 20);
+	assert_int_equal(savepoints, FEW);
+	assert_int_equal(few_failed, 1);
+	assert_int_equal(check_ledger(), FEW - 1);
+	for (size_t i = 0; i < FEW; i++)
+		assert_int_equal(few[i].runs, 1);
+}
+
+static void submit__alone__undone_without_a_savepoint(void **state)
+{
+	(void)state;
+	fake_sql_ops.savepoint = counted_savepoint;
+	savepoints = 0;
+	assert_true(append(1, false));
+	assert_false(append(2, true));
+	assert_string_equal(err.text, "no");
+	assert_true(append(3, false));
+	assert_int_equal(savepoints, 0);
+	assert_int_equal(check_ledger(), 2);
+}
+
+/* The disk is full in the middle of jobs without savepoints. */
+static void submit_again__error_that_ends_the_transaction__nothing_of_it_stays(void **state)
+{
+	TEST_SQLITE_ONLY;
+	(void)state;
+	static char pragma[] = "PRAGMA max_page_count=1";
+	struct append big = {
+		.mark = 9, .big = true, .finished = &few_finished, .failed = &few_failed};
+	struct append small = {.mark = 8, .finished = &few_finished, .failed = &few_failed};
+	assert_ok(store_run(store, limit_work, pragma, &err), err);
+	few_finished = few_failed = 0;
+	gate_close();
+	store_submit_again(store, append_work, append_done, &small);
+	store_submit_again(store, append_work, append_done, &big);
+	gate.go = true;
+	while (few_finished + few_failed < 2)
+		(void)usleep(1000);
+	assert_int_equal(few_failed, 2);
+	assert_true(append(2, false));
+	assert_int_equal(check_ledger(), 1);
+}
+
 static void store__commit_fails__whole_batch_unacknowledged_then_recovers(void **state)
 {
 	(void)state;
@@ -205,11 +347,6 @@ static void store__disk_gone__not_ready_until_a_write_works(void **state)
 	assert_true(store_ready(store));
 	assert_true(append(4, false));
 	assert_int_equal(check_ledger(), 2);
-}
-
-static bool limit_work(struct store_tx *tx, void *arg, struct err *e)
-{
-	return sql_exec(tx->sql, arg, SQL_NO_ARGS, NULL, e);
 }
 
 static void store__disk_full__error_then_goes_on(void **state)
@@ -417,6 +554,19 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			store__jobs__each_its_own_savepoint, setup, teardown),
 		cmocka_unit_test_setup_teardown(store__many_waiting__one_commit, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			submit_again__all_work__one_transaction_without_savepoints, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			submit_again__one_fails__it_alone_is_undone, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			submit__some_may_run_once_only__each_does_and_has_its_savepoint, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			submit__alone__undone_without_a_savepoint, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			submit_again__error_that_ends_the_transaction__nothing_of_it_stays, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(
 			store__commit_fails__whole_batch_unacknowledged_then_recovers, setup,
 			teardown),

@@ -166,6 +166,10 @@ static void vault_rewrap__changed_key__refused(void **state)
 static void vault_seal__no_randomness_or_no_key__nothing_is_sealed(void **state)
 {
 	(void)state;
+	/* A vault draws ahead: one that has drawn nothing yet. */
+	vault_free(&vault);
+	assert_ok(vault_new(&dice.base, &fixed.base, &vault, &err), err);
+	assert_ok(vault_add(vault, 1, first, &err), err);
 	buf_clear(&sealed);
 	dice.broken = true;
 	assert_fails(vault_seal(vault, IDENTITY, CONTENT, wrapped, &sealed, &err), err, ERR_CRYPTO,

@@ -232,7 +232,8 @@ static inline json_t *world_entry(struct world *w, const char *event)
 		struct leaf_row row = {0};
 		bool found = false;
 		assert_ok(leaf_get(sql, i, &row, &found, &w->err), w->err);
-		if (row.content.len > 0)
+		/* What was issued is CBOR. */
+		if (row.content.len > 0 && row.content.data[0] == '{')
 			assert_ok(
 				json_open(buf_bytes(&row.content), 65536, &entry, &w->err), w->err);
 		leaf_row_release(&row);

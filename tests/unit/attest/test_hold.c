@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What becomes of the process of an agent that is trusted no longer; as root and as an ordinary user. */
+#include "tests/unit/attest/hostd_fixture.h"
+
+#include "attest/instance_saved.h"
+
+#define WAITS     ", -c, 'echo on; read x; echo off'"
+#define DEAF      ", -c, 'trap \"\" TERM; echo on; while :; do read x; done'"
+#define AUDIENCES "credentials: [x509, jwt]\naudience: [one.test, two.test]\n"
+
+static void start(struct hostd_fixture *f, const char *words)
+{
+	f->verifier.renew_after = 1;
+	fixture_spec(words, AUDIENCES);
+	fixture_run(f, NULL, 0);
+	assert_string_equal(fixture_line(f), "on");
+	eventually(fixture_state_is(f, "trusted"));
+}
+
+static bool is_held(struct hostd_fixture *f, const char *state, const char *held)
+{
+	return fixture_state_is(f, state) && strcmp(fixture_instance(f, "held"), held) == 0;
+}
+
+/* It says nothing, whatever it is told. */
+static void assert_frozen(struct hostd_fixture *f)
+{
+	struct pollfd output = {.fd = f->output, .events = POLLIN};
+	assert_int_equal(write(f->input[1], "\n", 1), 1);
+	assert_int_equal(poll(&output, 1, 150), 0);
+	assert_int_equal(kill(f->caller, 0), 0);
+	assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
+}
+
+static void request_stop(struct hostd_fixture *f)
+{
+	OWNED(json_release) json_t *reply = NULL;
+	OWNED(json_release)
+	json_t *request =
+		json_pack("{s:s,s:s}", "op", "stop", "instance", fixture_instance(f, "instance"));
+	assert_ok(hostd_request(f->socket, request, NULL, 0, &reply, NULL, &f->err), f->err);
+}
+
+static void assert_killed(struct hostd_fixture *f, int signal)
+{
+	int status = fixture_wait(f);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), signal);
+	eventually(fixture_events(f).exits == 1);
+	eventually(fixture_state_is(f, ""));
+}
+
+static void refused__class_says_freeze__frozen_until_stopped(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.on_refusal = END_FREEZE;
+	start(f, WAITS);
+	char cgroup[PATH_MAX];
+	(void)snprintf(cgroup, sizeof(cgroup), "%s", fixture_instance(f, "cgroup"));
+	fake_set_answer(&f->verifier, FAKE_REFUSE);
+	eventually(is_held(f, "untrusted", "frozen"));
+	assert_string_equal(fixture_instance(f, "reason"), "component-digest component model");
+	assert_frozen(f);
+	/* No answer thaws what was refused: nobody asks. */
+	f->verifier.thaw = true;
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	(void)usleep(1200000);
+	assert_true(is_held(f, "untrusted", "frozen"));
+	request_stop(f);
+	assert_killed(f, SIGKILL);
+	if (cgroup[0])
+		eventually(access(cgroup, F_OK) != 0);
+}
+
+static void refused__refusal_says_other_than_before__refusal_counts(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.on_refusal = END_FREEZE;
+	f->verifier.refusal = END_STOP;
+	start(f, WAITS);
+	fake_set_answer(&f->verifier, FAKE_REFUSE);
+	assert_killed(f, SIGTERM);
+}
+
+/* Quarantined, say: no verdict, so what was said last holds. */
+static void refused__without_a_verdict__as_was_said_last(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.on_refusal = END_STOP;
+	start(f, WAITS);
+	fake_set_answer(&f->verifier, FAKE_FORBID);
+	assert_killed(f, SIGTERM);
+}
+
+static void refused__agent_deaf_to_sigterm__killed_after_grace(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->hostd->stop_grace_ms = 300;
+	f->verifier.on_refusal = END_STOP;
+	start(f, DEAF);
+	fake_set_answer(&f->verifier, FAKE_REFUSE);
+	eventually(is_held(f, "untrusted", "stopping"));
+	assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
+	assert_killed(f, SIGKILL);
+}
+
+static void lease_end__class_says_freeze__goes_on_only_when_told(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.lease = 2;
+	f->verifier.on_lease_end = END_FREEZE;
+	start(f, WAITS);
+	fake_set_answer(&f->verifier, FAKE_AWAY);
+	eventually(fixture_state_is(f, "unreachable"));
+	assert_string_equal(fixture_instance(f, "held"), "");
+	eventually(is_held(f, "stale", "frozen"));
+	assert_frozen(f);
+	unsigned before = fake_attestations(&f->verifier);
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	eventually(fake_attestations(&f->verifier) > before);
+	(void)usleep(50000);
+	assert_true(is_held(f, "stale", "frozen"));
+	assert_frozen(f);
+	(void)pthread_mutex_lock(&f->verifier.mutex);
+	f->verifier.thaw = true;
+	(void)pthread_mutex_unlock(&f->verifier.mutex);
+	eventually(is_held(f, "trusted", ""));
+	assert_int_equal(
+		fixture_wait(f), 0); /* it hears now what it was told while it was frozen */
+}
+
+static void lease_end__class_says_stop__ended_without_a_verifier(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.lease = 2;
+	f->verifier.on_lease_end = END_STOP;
+	start(f, WAITS);
+	fake_set_answer(&f->verifier, FAKE_AWAY);
+	assert_killed(f, SIGTERM);
+}
+
+static void lease_end__class_says_nothing__goes_on_without_credentials(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.lease = 2;
+	start(f, WAITS);
+	fake_set_answer(&f->verifier, FAKE_AWAY);
+	eventually(is_held(f, "stale", ""));
+	assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
+	assert_int_equal(write(f->input[1], "\n", 1), 1);
+	assert_exit(f, 0);
+}
+
+static void restart__frozen_before__stays_frozen(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.on_refusal = END_FREEZE;
+	start(f, WAITS);
+	fake_set_answer(&f->verifier, FAKE_REFUSE);
+	eventually(is_held(f, "untrusted", "frozen"));
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	fixture_hostd_stop(f);
+	assert_int_equal(write(f->input[1], "\n", 1), 1);
+	fixture_hostd_start(f);
+	assert_true(is_held(f, "untrusted", "frozen"));
+	assert_frozen(f);
+	request_stop(f);
+	assert_killed(f, SIGKILL);
+}
+
+/* It ended a lease while hostd did not run: the lease is not longer for that. */
+static void restart__lease_ended_meanwhile__frozen(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.lease = 2;
+	f->verifier.on_lease_end = END_FREEZE;
+	start(f, WAITS);
+	fixture_hostd_stop(f);
+	fake_set_answer(&f->verifier, FAKE_AWAY);
+	(void)usleep(2100000);
+	fixture_hostd_start(f);
+	eventually(is_held(f, "stale", "frozen"));
+	assert_frozen(f);
+}
+
+/* What the agent started before is in its cgroup too. */
+static void stop__with_a_child_in_the_cgroup__both_end(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->hostd->stop_grace_ms = 200;
+	f->verifier.on_refusal = END_STOP;
+	start(f, ", -c, '(trap \"\" TERM HUP; read y; sleep 20 <&-; echo left) & "
+		 "trap \"\" TERM; echo on; while :; do read x; done'");
+	if (!fixture_instance(f, "cgroup")[0])
+		skip();
+	fake_set_answer(&f->verifier, FAKE_REFUSE);
+	assert_killed(f, SIGKILL);
+	/* The pipe ends when nobody holds it any more. */
+	assert_null(strstr(fixture_output(f), "left"));
+}
+
+/* ---- what the kernel shows ---- */
+
+static void process_started__name_with_parentheses__the_last_counts(void **state)
+{
+	static const char tail[] = " S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 23";
+	static const char *const names[] = {"7 (dash)", "7 (a) S 9 (b)", "7 (x) R 1 1 1 1 1 1 1)"};
+	uint64_t started = 0;
+	struct err err;
+	char text[256];
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		(void)snprintf(text, sizeof(text), "%s%s", names[i], tail);
+		assert_ok(process_started_of(bytes_str(text), &started, &err), err);
+		assert_int_equal(started, 4711);
+	}
+	static const char *const bad[] = {"", "7", "7 (x)", "7 (x) ", "7 (x) S 1 2 3"};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(process_started_of(bytes_str(bad[i]), &started, &err));
+	assert_ok(process_started(getpid(), &started, &err) && started > 0, err);
+}
+
+static void cgroup_path__of_proc__or_none(void **state)
+{
+	static const struct {
+		const char *text, *path;
+	} cases[] = {{"0::/\n", "/"}, {"1:name=systemd:/x\n0::/a.slice/b\n", "/a.slice/b"},
+		{"1:cpu:/x\n", NULL}, {"0::/../x\n", NULL}, {"0::/a (deleted)\n", NULL},
+		{"0::x\n", NULL}, {"", NULL}};
+	struct bytes path;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(
+			cgroup_path_of(bytes_str(cases[i].text), &path), cases[i].path != NULL);
+		if (cases[i].path)
+			assert_true(bytes_equal_str(path, cases[i].path));
+	}
+}
+
+static void cgroup_mount__of_mountinfo__whole_tree_only(void **state)
+{
+	static const char text[] =
+		"24 1 0:22 / /proc rw - proc proc rw\n"
+		"30 24 0:27 /part /elsewhere rw - cgroup2 cgroup rw\n"
+		"31 24 0:27 / /with\\040blank rw - cgroup2 cgroup rw\n"
+		"32 24 0:28 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n";
+	struct bytes point;
+	(void)state;
+	assert_true(cgroup_mount_of(bytes_str(text), &point));
+	assert_true(bytes_equal_str(point, "/sys/fs/cgroup"));
+	assert_false(cgroup_mount_of(bytes_str("24 1 0:22 / /proc rw - proc proc rw\n"), &point));
+	assert_false(cgroup_mount_of(bytes_str("x - cgroup2 \n"), &point));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
+
+static int run_all(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(refused__class_says_freeze__frozen_until_stopped),
+		TEST(refused__refusal_says_other_than_before__refusal_counts),
+		TEST(refused__without_a_verdict__as_was_said_last),
+		TEST(refused__agent_deaf_to_sigterm__killed_after_grace),
+		TEST(lease_end__class_says_freeze__goes_on_only_when_told),
+		TEST(lease_end__class_says_stop__ended_without_a_verifier),
+		TEST(lease_end__class_says_nothing__goes_on_without_credentials),
+		TEST(restart__frozen_before__stays_frozen),
+		TEST(restart__lease_ended_meanwhile__frozen),
+		TEST(stop__with_a_child_in_the_cgroup__both_end),
+		cmocka_unit_test(process_started__name_with_parentheses__the_last_counts),
+		cmocka_unit_test(cgroup_path__of_proc__or_none),
+		cmocka_unit_test(cgroup_mount__of_mountinfo__whole_tree_only),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+BOTH_USERS(run_all)
