@@ -16,7 +16,7 @@ static const struct {
 	{"WHEN (", "FOR EACH ROW WHEN ("},
 	{") BEGIN SELECT RAISE(ABORT, ", ") EXECUTE FUNCTION assay_refuse("},
 	{"BEGIN SELECT RAISE(ABORT, ", "FOR EACH ROW EXECUTE FUNCTION assay_refuse("},
-	{"DROP TRIGGER leaves_fixed", "DROP TRIGGER leaves_fixed ON leaves"},
+	{"DROP TRIGGER leaves_fixed;", "DROP TRIGGER leaves_fixed ON leaves;"},
 	{"; END;", ";"},
 };
 

@@ -83,29 +83,13 @@ static bool tx_commit(struct store *store, struct store_tx *tx, struct err *err)
 	       store_shared_note(store, tx, err) && store->ops->commit(tx->sql, err);
 }
 
-/* Whoever asked for it has been told meanwhile that there was no answer. */
-static bool too_late(const struct store *store, const struct store_job *job)
-{
-	return store->wait_max_ms > 0 && job->queued_us > 0 &&
-	       now_us() - job->queued_us > (uint64_t)store->wait_max_ms * 1000;
-}
-
-static bool refused_late(const struct store *store, struct store_job *job)
-{
-	if (!too_late(store, job))
-		return false;
-	job->failed = true;
-	(void)err_set(&job->err, ERR_BUSY, "the store is busy; nothing was decided");
-	return true;
-}
-
 /* False: the whole transaction is lost. A job that merely failed is undone alone. */
 static bool job_run(
 	struct store *store, struct store_tx *tx, struct store_job *job, struct err *err)
 {
 	struct tree_edge edge = tx->edge;
 	bool edge_changed = tx->edge_changed;
-	if (refused_late(store, job))
+	if (job->failed)
 		return true;
 	if (!store->ops->savepoint(tx->sql, err))
 		return false;
@@ -131,19 +115,49 @@ static bool needs_savepoints(const struct store_job *batch)
 	return false;
 }
 
+/* Whoever asked for it has been told meanwhile that there was no answer. */
+static bool too_late(const struct store *store, const struct store_job *job)
+{
+	return store->wait_max_ms > 0 && job->queued_us > 0 &&
+	       now_us() - job->queued_us > (uint64_t)store->wait_max_ms * 1000;
+}
+
+static void late_refuse(const struct store *store, struct store_job *batch)
+{
+	for (struct store_job *job = batch; job; job = job->next)
+		if (too_late(store, job)) {
+			job->failed = true;
+			(void)err_set(
+				&job->err, ERR_BUSY, "the store is busy; nothing was decided");
+		}
+}
+
+/* Whose it was that an error was not heard of before nobody knows, nor asks where there are others: they all run
+ * again. NULL: there was none. */
+static struct store_job *unsettled(
+	struct store *store, struct store_job *batch, struct store_tx *tx)
+{
+	struct err why = {0};
+	if (!store->ops->settle || store->ops->settle(tx->sql, &why))
+		return NULL;
+	while (batch->failed && batch->next)
+		batch = batch->next;
+	batch->err = why;
+	return batch;
+}
+
 /* All of them, or *ret_failed is the first that failed. */
 static bool batch_plain(struct store *store, struct store_job *batch, struct store_tx *tx,
 	struct store_job **ret_failed, struct err *err)
 {
 	struct store_job *job = batch;
 	*ret_failed = NULL;
-	while (job && (refused_late(store, job) || job->work(tx, job->arg, &job->err)))
+	while (job && (job->failed || job->work(tx, job->arg, &job->err)))
 		job = job->next;
-	if (!job) {
-		if (!store->ops->settle || store->ops->settle(tx->sql, &batch->err))
-			return true;
-		job = batch; /* or another one: only a batch of one asks whose it was */
-	}
+	if (!job)
+		job = unsettled(store, batch, tx);
+	if (!job)
+		return true;
 	*ret_failed = job;
 	if (store->ops->in_transaction(tx->sql))
 		return true;
@@ -173,6 +187,7 @@ static bool batch_work(
 	struct store *store, struct store_job *batch, struct store_tx *tx, struct err *err)
 {
 	struct store_job *failed = NULL;
+	late_refuse(store, batch);
 	if (needs_savepoints(batch))
 		return batch_guarded(store, batch, tx, err);
 	if (!batch_plain(store, batch, tx, &failed, err))

@@ -13,6 +13,7 @@ static struct {
 	unsigned group;
 	enum err_code code;
 	size_t at, seen;
+	void (*before)(void); /* each run, nothing failing; NULL: nothing */
 	bool strict; /* not even "no memory" in other words than those of the call that failed */
 } seam;
 
@@ -34,6 +35,15 @@ static inline bool seam_fails(unsigned group, struct err *err)
 	}
 #define SEAM(name, params, args) SEAM_OF(0, name, params, args)
 
+static inline void seam_begin(void)
+{
+	seam.armed = false;
+	if (seam.before)
+		seam.before();
+	seam.seen = 0;
+	seam.armed = true;
+}
+
 static inline void each_seam_with(
 	enum err_code code, bool (*run)(struct err *err), void (*nothing_left)(void))
 {
@@ -41,14 +51,13 @@ static inline void each_seam_with(
 	size_t calls;
 
 	seam.code = code;
-	seam.armed = true;
 	seam.at = SIZE_MAX;
-	seam.seen = 0;
+	seam_begin();
 	assert_ok(run(&err), err);
 	calls = seam.seen;
 	assert_true(calls > 0);
 	for (seam.at = 0; seam.at < calls; seam.at++) {
-		seam.seen = 0;
+		seam_begin();
 		err = (struct err){0};
 		if (run(&err))
 			fail_msg("call %zu of %zu failed, and it was decided", seam.at, calls);

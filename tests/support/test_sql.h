@@ -43,8 +43,9 @@ static inline const char *test_sql_schema(const char *path, char out[32])
 static inline void test_sql_uri(const char *path, char out[512])
 {
 	char schema[32];
-	(void)snprintf(out, 512, "%s&options=-csearch_path%%3D%s", getenv("ASSAY_TEST_SQL"),
-		test_sql_schema(path, schema));
+	(void)test_sql_schema(path, schema);
+	(void)snprintf(out, 512, "%s&application_name=%s&options=-csearch_path%%3D%s",
+		getenv("ASSAY_TEST_SQL"), schema, schema);
 }
 
 static inline bool test_sql_open(const char *path, bool writer, struct sql **ret, struct err *err)

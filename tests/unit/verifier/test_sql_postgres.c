@@ -351,7 +351,7 @@ static void readers__server_ends_their_connections__the_next_read_works(void **s
 	store_read_done(a, &sql);
 	assert_true(append(a));
 	(void)ask("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
-		  "pid<>pg_backend_pid() AND application_name='assay-verifierd'");
+		  "pid<>pg_backend_pid() AND application_name=current_setting('application_name')");
 	(void)usleep(100000);
 	struct leaf_row row = {0};
 	bool found = false;
