@@ -413,7 +413,11 @@ static const char schema_nodes[] =
 	"CREATE TABLE writers(id BLOB PRIMARY KEY NOT NULL, batch INTEGER NOT NULL, seen INTEGER "
 	"NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE turns(name TEXT PRIMARY KEY NOT NULL, holder BLOB NOT NULL, until INTEGER "
-	"NOT NULL) STRICT, WITHOUT ROWID;";
+	"NOT NULL) STRICT, WITHOUT ROWID;"
+	/* What retention knows of the clocks of machines that did not sweep last. */
+	"CREATE TABLE retention_boots(boot BLOB PRIMARY KEY NOT NULL, anchor INTEGER NOT NULL, "
+	"anchor_ms INTEGER NOT NULL, time_ms INTEGER NOT NULL, time INTEGER NOT NULL) STRICT, "
+	"WITHOUT ROWID;";
 
 /* On SQLite alone there are databases from before a step: what brings their rows along need not be
  * PostgreSQL's. */

@@ -4,7 +4,8 @@
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
 #define UNDO_18                                                                                    \
-	"DROP TABLE turns; DROP TABLE writers; ALTER TABLE meta DROP COLUMN epoch; ALTER TABLE "   \
+	"DROP TABLE retention_boots; DROP TABLE turns; DROP TABLE writers; ALTER TABLE meta DROP " \
+	"COLUMN epoch; ALTER TABLE "                                                               \
 	"meta DROP COLUMN compatible_since;"
 #define UNDO_17                                                                                    \
 	"DROP TABLE elevation_credentials; DROP TABLE elevation_words; DROP TABLE elevations;"

@@ -12,6 +12,7 @@
 #include "tests/support/test_sql.h"
 #include "tests/support/unit.h"
 #include "tests/unit/verifier/content.h"
+#include "verifier/retention.h"
 #include "verifier/rows.h"
 #include "verifier/store.h"
 
@@ -455,6 +456,86 @@ static void rotation__another_verifier_runs__refused(void **state)
 	assert_int_equal(rotation.generation, 2);
 }
 
+/* ---- retention, by the clocks of two machines ---- */
+
+struct sweeping {
+	uint8_t boot;
+	int64_t time; /* what it was, when accepted: by the machine's clock */
+	uint64_t ms;
+	bool accept;
+	struct retention_state before; /* as this machine found it */
+	struct retention_clock clock;
+	struct clock base;
+};
+
+static int64_t sweeping_wall(const struct clock *clock)
+{
+	return ((const struct sweeping *)((const char *)clock - offsetof(struct sweeping, base)))
+		->time;
+}
+static uint64_t sweeping_ms(const struct clock *clock)
+{
+	return ((const struct sweeping *)((const char *)clock - offsetof(struct sweeping, base)))
+		->ms;
+}
+static const struct clock_ops sweeping_ops = {.wall = sweeping_wall, .monotonic_ms = sweeping_ms};
+
+static bool sweeping_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct sweeping *s = arg;
+	struct retention_state next;
+	if (!retention_state_of(tx->sql, s->clock.boot, &s->before, e))
+		return false;
+	if (s->accept)
+		retention_clock_accept(&s->clock, &s->before, &next);
+	else if (!retention_clock_check(&s->clock, &s->before, &next, e))
+		return false;
+	return retention_state_set(tx->sql, &next, e);
+}
+
+static bool sweep(struct sweeping *s, struct store *store)
+{
+	s->base.ops = &sweeping_ops;
+	s->clock = (struct retention_clock){.clock = &s->base, .known = true};
+	memset(s->clock.boot, s->boot, sizeof(s->clock.boot));
+	err = (struct err){0};
+	return store_run(store, sweeping_work, s, &err);
+}
+
+#define START INT64_C(1767225600)
+#define DAY   INT64_C(86400)
+
+static void retention__machines_take_turns__each_by_its_own_clock(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sweeping one = {.boot = 1, .time = START, .ms = 1000};
+	struct sweeping two = {.boot = 2, .time = START + 600, .ms = 90 * (uint64_t)DAY * 1000};
+	assert_ok(sweep(&one, a), err);
+	assert_ok(sweep(&two, b), err);
+	assert_int_equal(two.before.next, RETENTION_BOOT_BESIDE);
+	for (int i = 0; i < 40; i++) {
+		struct sweeping *s = i % 2 ? &two : &one;
+		one.time += DAY;
+		two.time += DAY;
+		one.ms += (uint64_t)DAY * 1000;
+		two.ms += (uint64_t)DAY * 1000;
+		assert_ok(sweep(s, i % 2 ? b : a), err);
+		assert_int_equal(s->before.next, RETENTION_BOOT_KNOWN);
+		assert_int_equal(s->before.allowance, DAY - 600);
+	}
+	/* What one of them does not prove the other's turn does not hide. */
+	one.time += DAY;
+	assert_false(sweep(&one, a));
+	assert_int_equal(err.code, ERR_DENIED);
+	assert_non_null(strstr(err.text, "the clock jumped ahead"));
+	one.accept = true;
+	assert_ok(sweep(&one, a), err);
+	two.time = one.time;
+	assert_ok(sweep(&two, b), err);
+	assert_int_equal(two.before.next, RETENTION_BOOT_BESIDE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +552,7 @@ int main(void)
 		T(turn__one_has_it__the_other_when_it_ended),
 		T(start__two_on_an_empty_database_at_once__one_schema),
 		T(rotation__another_verifier_runs__refused),
+		T(retention__machines_take_turns__each_by_its_own_clock),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
