@@ -19,8 +19,9 @@ static bool last_trusted(struct sql *sql, const uint8_t host[HOST_ID_LEN], const
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	if (!sql_first(sql,
 		    "SELECT coalesce(max(renewed), 0) FROM instances AS i JOIN workloads AS w ON"
-		    " w.name=i.workload WHERE i.host=?1 AND i.lease>?3 AND (?2 IS NULL OR "
-		    "w.risk_class=?2) AND"
+		    " w.name=i.workload WHERE i.host=?1 AND i.lease>?3 AND (w.risk_class=?2 OR ?2 "
+		    "IS"
+		    " NULL) AND"
 		    " EXISTS(SELECT 1 FROM credentials AS c WHERE c.host=i.host AND"
 		    " c.instance=i.instance AND c.revoked=0 AND c.not_after>?3)",
 		    SQL_ARGS(sql_b(bytes_of(host, HOST_ID_LEN)),

@@ -52,7 +52,7 @@ static bool content_key_load(struct app *app, struct err *err)
 static bool store_load(struct app *app, const struct sql_ops *ops, struct err *err)
 {
 	struct store_config config = {
-		.ops = ops,
+		.ops = ops ? ops : sql_ops_of(app->config.database),
 		.location = app->config.database,
 		.clock = app->clock,
 		.random = app->random,

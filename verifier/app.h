@@ -57,8 +57,9 @@ struct app {
 		policy_change; /* held by whoever changes which policy is in force or staged */
 	pthread_mutex_t policy_lock; /* of the pointers below */
 	struct policy_ref *policy;
-	struct policy_ref *staged; /* NULL: none */
+	struct policy_ref *staged; /* NULL: none, or none that can be read */
 	int64_t staged_seq; /* its row */
+	uint8_t policy_refused[SHA256_LEN]; /* another verifier's, said to be unreadable here */
 	struct retention *retention; /* destroys what is past its time */
 	struct events *events; /* answers those who wait for them */
 	struct leases *leases; /* writes down which have ended */
@@ -79,7 +80,7 @@ struct app {
 struct app_options {
 	const struct clock *clock;
 	struct random *random;
-	const struct sql_ops *sql;
+	const struct sql_ops *sql; /* NULL: whose the configured location is */
 	int log_fd;
 	/* Everything is read and judged but the database, which is left alone: an older program may
 	 * be at work on it. Nothing can be served then. */

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-struct policy_ref *app_policy(struct app *app)
+static struct policy_ref *policy_held(struct app *app)
 {
 	(void)pthread_mutex_lock(&app->policy_lock);
 	struct policy_ref *ref = app->policy;
@@ -15,6 +15,70 @@ struct policy_ref *app_policy(struct app *app)
 		(void)atomic_fetch_add(&ref->count, 1);
 	(void)pthread_mutex_unlock(&app->policy_lock);
 	return ref;
+}
+
+/* ---- where another verifier may have put one in force ---- */
+
+static bool stored_open(
+	struct app *app, const struct policy_row *row, struct policy_ref **ref, struct err *err);
+
+static bool newest_read(
+	struct app *app, uint8_t digest[SHA256_LEN], struct policy_row *row, struct err *err)
+{
+	struct sql *sql = NULL;
+	bool found = false;
+	if (!store_read(app->store, &sql, err))
+		return false;
+	bool ok = policy_in_force_get(sql, digest, err) &&
+		  policy_row_of_digest(sql, digest, row, &found, err);
+	store_read_done(app->store, &sql);
+	return ok && (found || err_set(err, ERR_NOT_FOUND, "the policy in force has no row"));
+}
+
+/* Once for each: it is met with every request. */
+static bool is_said(struct app *app, const uint8_t digest[SHA256_LEN])
+{
+	(void)pthread_mutex_lock(&app->policy_lock);
+	bool said = memcmp(app->policy_refused, digest, SHA256_LEN) == 0;
+	memcpy(app->policy_refused, digest, SHA256_LEN);
+	(void)pthread_mutex_unlock(&app->policy_lock);
+	return said;
+}
+
+/* Held against what is in force in the database. One that cannot be opened here, signed by keys that do
+ * not count here for instance, is not obeyed; nor is anything decided by the one before, for no
+ * decision commits under it. */
+static void policy_follow(struct app *app, const struct policy_ref *held)
+{
+	struct policy_row row = {0};
+	struct policy_ref *ref = NULL;
+	struct err err = {0};
+	uint8_t digest[SHA256_LEN];
+	if (!newest_read(app, digest, &row, &err) ||
+		memcmp(digest, held->policy->digest, SHA256_LEN) == 0)
+		return;
+	if (!stored_open(app, &row, &ref, &err)) {
+		if (is_said(app, digest))
+			return;
+		log_event(&app->log, LOG_LEVEL_ERROR, "policy-refused",
+			{"error", bytes_str(err.text)},
+			{"effect", BYTES_LIT("another verifier put it in force: nothing is decided "
+					     "here until it can be read")});
+		return;
+	}
+	app_policy_swap(app, &ref);
+	log_event(&app->log, LOG_LEVEL_INFO, "policy-followed",
+		{"effect", BYTES_LIT("another verifier put it in force")});
+}
+
+struct policy_ref *app_policy(struct app *app)
+{
+	struct policy_ref *held = policy_held(app);
+	if (!held || !store_is_shared(app->store))
+		return held;
+	policy_follow(app, held);
+	policy_ref_drop(&held);
+	return policy_held(app);
 }
 
 void app_policy_swap(struct app *app, struct policy_ref **ref)
@@ -92,8 +156,9 @@ struct enforcing {
 	bool older;
 };
 
-/* A file that is older than what an operator activated is passed over; older than what another file
- * brought, or of the same version with other content, it is refused. */
+/* A file that is older than what an operator activated is passed over, as is one that is older than
+ * what another verifier on the database brought; older than what another file brought here, or of the
+ * same version with other content, it is refused. */
 static bool file_is_passed_over(
 	struct enforcing *e, struct store_tx *tx, bool *ret, struct err *err)
 {
@@ -103,7 +168,7 @@ static bool file_is_passed_over(
 		return true;
 	if (!policy_row_of_digest(tx->sql, tx->policy, &e->passed, &found, err))
 		return false;
-	*ret = e->older = found && e->passed.staged != 0;
+	*ret = e->older = found && (e->passed.staged != 0 || store_is_shared(e->app->store));
 	return true;
 }
 

@@ -13,7 +13,7 @@
 
 #define ACTIVATE_AHEAD_MAX (366 * (int64_t)86400)
 
-struct policy_ref *app_staged(struct app *app, int64_t *ret_seq)
+static struct policy_ref *staged_held(struct app *app, int64_t *ret_seq)
 {
 	(void)pthread_mutex_lock(&app->policy_lock);
 	struct policy_ref *ref = app->staged;
@@ -25,7 +25,7 @@ struct policy_ref *app_staged(struct app *app, int64_t *ret_seq)
 }
 
 /* NULL: none any more. */
-static void staged_set(struct app *app, struct policy_ref *ref, int64_t seq)
+static void staged_put(struct app *app, struct policy_ref *ref, int64_t seq)
 {
 	(void)pthread_mutex_lock(&app->policy_lock);
 	struct policy_ref *old = app->staged;
@@ -33,6 +33,16 @@ static void staged_set(struct app *app, struct policy_ref *ref, int64_t seq)
 	app->staged_seq = seq;
 	(void)pthread_mutex_unlock(&app->policy_lock);
 	policy_ref_drop(&old);
+}
+
+static void staged_forget(struct app *app)
+{
+	staged_put(app, NULL, 0);
+}
+
+static void staged_set(struct app *app, struct policy_ref *ref, int64_t seq)
+{
+	staged_put(app, ref, seq);
 	if (app->shadow)
 		shadow_wake(app->shadow);
 }
@@ -60,11 +70,40 @@ bool app_staged_load(struct app *app, struct err *err)
 		return false;
 	if (ref)
 		staged_set(app, ref, row.seq);
-	else if (found)
-		log_event(&app->log, LOG_LEVEL_ERROR, "policy-staged-unusable",
-			{"error", bytes_str(why.text)},
-			{"effect", BYTES_LIT("it is not judged and cannot be activated")});
+	if (ref || !found)
+		return true;
+	staged_put(app, NULL, row.seq);
+	log_event(&app->log, LOG_LEVEL_ERROR, "policy-staged-unusable",
+		{"error", bytes_str(why.text)},
+		{"effect", BYTES_LIT("it is not judged and cannot be activated")});
 	return true;
+}
+
+/* Where another verifier may have staged or withdrawn one, the database says which it is. */
+static bool is_held(struct app *app, int64_t seq, bool held)
+{
+	struct policy_row row = {0};
+	struct sql *sql = NULL;
+	bool found = false;
+	if (!store_read(app->store, &sql, NULL))
+		return true;
+	bool ok = policy_row_staged(sql, &row, &found, NULL);
+	store_read_done(app->store, &sql);
+	return !ok || (found ? row.seq == seq : !held);
+}
+
+struct policy_ref *app_staged(struct app *app, int64_t *ret_seq)
+{
+	struct err err = {0};
+	struct policy_ref *held = staged_held(app, ret_seq);
+	if (!store_is_shared(app->store) || is_held(app, *ret_seq, held != NULL))
+		return held;
+	policy_ref_drop(&held);
+	staged_forget(app);
+	if (!app_staged_load(app, &err))
+		log_event(&app->log, LOG_LEVEL_WARNING, "policy-staged-unread",
+			{"error", bytes_str(err.text)});
+	return staged_held(app, ret_seq);
 }
 
 /* ---- staging ---- */

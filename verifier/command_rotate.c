@@ -48,7 +48,7 @@ static bool rotate(
 	const char *path, const char *new_key, struct content_rotation *rotation, struct err *err)
 {
 	const struct app_options options = {
-		.clock = &clock_system, .random = &random_system, .sql = &sql_sqlite, .log_fd = 2};
+		.clock = &clock_system, .random = &random_system, .log_fd = 2};
 	OWNED(config_release) struct config config = {0};
 	OWNED(fd_close) int lock = -1; /* left after the store is closed */
 	OWNED(key_unref) struct key *key = NULL;

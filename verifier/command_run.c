@@ -199,11 +199,8 @@ static void serve(struct service *service)
 static bool run(const char *path, bool check, const sigset_t *set, struct err *err)
 {
 	struct activation sockets = {.metrics = -1};
-	struct app_options options = {.clock = &clock_system,
-		.random = &random_system,
-		.sql = &sql_sqlite,
-		.log_fd = 2,
-		.check = check};
+	struct app_options options = {
+		.clock = &clock_system, .random = &random_system, .log_fd = 2, .check = check};
 	OWNED(config_release) struct config config = {0};
 	OWNED(fd_close) int lock = -1; /* left after the store is closed */
 	OWNED(app_close) struct app *app = NULL;

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "policy/policy.h"
 #include "verifier/identity.h"
+#include "verifier/sql_postgres.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,10 +213,21 @@ static bool tls_key_take(const char *directory, const char *uri, char **ret, str
 	return uri_take(directory, uri, ret, err);
 }
 
+/* A path, or a URI of PostgreSQL's. */
+static bool database_take(const char *directory, const char *text, char **ret, struct err *err)
+{
+	if (sql_ops_of(text) == &sql_sqlite)
+		return path_take(directory, text, ret, err);
+	if (!sql_postgres_place_check(text, err))
+		return err_wrap(err, "database");
+	*ret = bytes_strdup(bytes_str(text));
+	return *ret || err_set(err, ERR_NOMEM, "configuration");
+}
+
 static bool paths_take(const struct file_config *file, const char *directory, struct config *config,
 	struct err *err)
 {
-	return path_take(directory, file->database, &config->database, err) &&
+	return database_take(directory, file->database, &config->database, err) &&
 	       path_take(directory, file->policy, &config->policy, err) &&
 	       path_take(directory, file->references ? file->references : "references",
 		       &config->references, err) &&

@@ -32,7 +32,7 @@ struct config {
 	uint16_t port;
 	unsigned threads; /* event loops; 0: one per core */
 	unsigned workers; /* appraising threads; 0: two per core */
-	char *database;
+	char *database; /* a path, or a postgresql:// URI (sql_postgres.h) */
 	char *policy;
 	struct policy_signers policy_signers; /* none: the policy need not be signed */
 	char *references; /* directory of what the policy names by digest; default: references */

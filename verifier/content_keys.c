@@ -276,12 +276,25 @@ static bool rewrap_all(struct store *store, struct step *s, struct err *err)
 	return true;
 }
 
+/* A verifier that is running knows nothing of a key that comes to be meanwhile. */
+static bool alone_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	bool alone = true;
+	(void)arg;
+	if (tx->sql->ops->alone && !tx->sql->ops->alone(tx->sql, &alone, err))
+		return false;
+	return alone ||
+	       err_set(err, ERR_BUSY,
+		       "another assay-verifierd serves this database: stop all of them first");
+}
+
 bool content_keys_rotate(struct store *store, struct content_rotation *rotation, struct err *err)
 {
 	struct step s = {.rotation = rotation, .vault = store->vault};
 	rotation->generation = vault_newest(store->vault) + 1;
 	rotation->rewrapped = 0;
-	bool ok = random_fill(rotation->random, s.master, sizeof(s.master), err) &&
+	bool ok = store_run(store, alone_work, NULL, err) &&
+		  random_fill(rotation->random, s.master, sizeof(s.master), err) &&
 		  store_run(store, generation_work, &s, err) &&
 		  vault_add(store->vault, rotation->generation, s.master, err) &&
 		  rewrap_all(store, &s, err) && store_run(store, forget_work, &s, err);

@@ -33,6 +33,7 @@ struct content_rotation {
 /* A new generation, for what is new from now on; then every data key under it, in batches; then the
  * older generations are deleted. Contents are not touched. Stopped anywhere, everything stays
  * readable, and doing it once more completes it. */
+/* ERR_BUSY: others write the database. */
 must_use bool content_keys_rotate(
 	struct store *store, struct content_rotation *rotation, struct err *err);
 

@@ -138,7 +138,8 @@ bool serve_attest(struct call *call, struct err *err)
 	d->started_ms = clock_monotonic_ms(call->app->clock);
 	d->stage_us = http_now_us();
 	call->data = d;
-	if (!ledger_log_fresh(&d->app->ledger_log, clock_wall(d->app->clock), err) ||
+	if (!ledger_log_fresh_in(
+		    &d->app->ledger_log, d->app->store, clock_wall(d->app->clock), err) ||
 		!decide_open(d, err)) {
 		decision_free(d);
 		return false;

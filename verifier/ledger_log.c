@@ -63,6 +63,8 @@ bool ledger_log_seal(void *arg, const struct store_tree *tree, struct buf *note,
 
 /* ---- the check at start ---- */
 
+#define CHECKS_MAX 100u
+
 /* Signed by this log and about it. */
 static bool note_read(const struct ledger_log *log, struct bytes note, const char *name,
 	struct checkpoint *ret, struct err *err)
@@ -158,6 +160,23 @@ static bool check(const struct ledger_log *log, struct store *store, struct sql 
 	       (!directory || published_check(log, &source, directory, err));
 }
 
+/* Where other verifiers write meanwhile, what was read at two moments may not fit together: it is read
+ * again, for as long as the tree has grown in between. */
+static bool check_shared(const struct ledger_log *log, struct store *store, struct sql *sql,
+	const char *directory, bool *ret_signed, struct err *err)
+{
+	struct store_tree before, after;
+	bool ok = false, grown = true;
+
+	for (unsigned i = 0; !ok && grown && i < CHECKS_MAX; i++) {
+		store_tree(store, &before);
+		ok = check(log, store, sql, directory, ret_signed, err);
+		store_tree(store, &after);
+		grown = store_is_shared(store) && after.size != before.size;
+	}
+	return ok;
+}
+
 bool ledger_log_check(
 	struct ledger_log *log, struct store *store, const char *directory, struct err *err)
 {
@@ -166,7 +185,7 @@ bool ledger_log_check(
 
 	if (!store_read(store, &sql, err))
 		return false;
-	bool ok = check(log, store, sql, directory, &sealed, err);
+	bool ok = check_shared(log, store, sql, directory, &sealed, err);
 	store_read_done(store, &sql);
 	return ok && (sealed || store_run(store, seal_work, NULL, err));
 }
@@ -317,6 +336,29 @@ bool ledger_log_fresh(struct ledger_log *log, int64_t now, struct err *err)
 		       "no quorum of witnesses saw the ledger in the last %llds: is `assay log "
 		       "feed` running?",
 		       (long long)log->quorum_age);
+}
+
+/* What another verifier was brought. */
+static void cosigned_follow(struct ledger_log *log, struct store *store)
+{
+	OWNED(buf_release) struct buf note = {0};
+	struct tlog_cosigned cosigned;
+	struct sql *sql = NULL;
+
+	if (!store_read(store, &sql, NULL))
+		return;
+	bool ok = cosigned_get(sql, &note, NULL) && note.len > 0;
+	store_read_done(store, &sql);
+	if (ok && tlog_policy_check(log->policy, &log->key, buf_bytes(&note), &cosigned, NULL))
+		(void)times_merge(log, &cosigned);
+}
+
+bool ledger_log_fresh_in(struct ledger_log *log, struct store *store, int64_t now, struct err *err)
+{
+	if (!store_is_shared(store) || ledger_log_fresh(log, now, NULL))
+		return ledger_log_fresh(log, now, err);
+	cosigned_follow(log, store);
+	return ledger_log_fresh(log, now, err);
 }
 
 static uint64_t seen_since(const struct ledger_log *log, int64_t time)

@@ -56,4 +56,9 @@ must_use bool ledger_log_accept(struct ledger_log *log, struct store *store, str
  * that is not demanded. ERR_BUSY otherwise: then nothing that is decided may leave. */
 must_use bool ledger_log_fresh(struct ledger_log *log, int64_t now, struct err *err);
 
+/* The same, where another verifier on this database may have been brought the checkpoint: what the
+ * database has is read when this one knows of none that is fresh. */
+must_use bool ledger_log_fresh_in(
+	struct ledger_log *log, struct store *store, int64_t now, struct err *err);
+
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/only_one.h"
 
+#include "verifier/sql.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,6 +12,8 @@
 bool only_one_take(const char *database, int *ret_fd, struct err *err)
 {
 	OWNED(buf_release) struct buf path = {0};
+	if (sql_ops_of(database)->shared)
+		return true;
 	buf_printf(&path, "%s.lock", database);
 	if (!buf_ok(&path, err))
 		return false;

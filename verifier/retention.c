@@ -67,7 +67,8 @@ static bool begin_work(struct store_tx *tx, void *arg, struct err *err)
 	struct policy_seen seen[POLICIES_SEEN_MAX];
 	size_t count = 0;
 	bool whole = false;
-	if (!retention_state_get(tx->sql, &state, err) || !time_now(s, tx, &state, err) ||
+	if (!retention_state_of(tx->sql, s->retention->clock.boot, &state, err) ||
+		!time_now(s, tx, &state, err) ||
 		(!s->request->dry && !retention_state_set(tx->sql, &state, err)) ||
 		!policies_seen(tx->sql, INT64_MAX, seen, &count, &whole, err))
 		return false;
@@ -363,7 +364,7 @@ bool retention_sweep(struct retention *retention, const struct sweep_request *re
 bool retention_now(struct retention *retention, struct sql *sql, int64_t *ret, struct err *err)
 {
 	struct retention_state state, next;
-	if (!retention_state_get(sql, &state, err) ||
+	if (!retention_state_of(sql, retention->clock.boot, &state, err) ||
 		!retention_clock_check(&retention->clock, &state, &next, err))
 		return false;
 	*ret = next.time;
@@ -387,6 +388,10 @@ static void sweep_timed(struct retention *r)
 	static const struct sweep_request timed = {.by = "", .reason = ""};
 	struct sweep_result result;
 	struct err err = {0};
+	bool mine = false;
+	/* Of several verifiers one sweeps; twice would do no harm. */
+	if (!store_turn(r->app->store, "retention", RETENTION_EVERY_S - 60, &mine, &err) || !mine)
+		return;
 	if (retention_sweep(r, &timed, &result, &err))
 		gone_list_release(&result.gone);
 	else

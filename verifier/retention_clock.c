@@ -6,6 +6,10 @@
  * changes nothing. Over a boot nobody can say, but that the machine has been up since; the rest is believed
  * out of an allowance of a day that only time that is proved fills up again, so that many boots are no
  * more than one; then a person has to say it.
+ *
+ * Where several machines share the database, each has a boot and a first sweep of its own, and goes on
+ * from there when it sweeps after another. For how long a machine has been up that is met for the first
+ * time says nothing there: it was up while the others swept.
  */
 #include "verifier/retention.h"
 
@@ -53,7 +57,8 @@ static int64_t allowance_of(const struct retention_state *last)
 static int64_t unproved(const struct retention_clock *clock, const struct retention_state *last,
 	int64_t wall, uint64_t ms)
 {
-	bool other = memcmp(clock->boot, last->boot, sizeof(last->boot)) != 0;
+	bool other = last->next == RETENTION_BOOT_LATER &&
+		     memcmp(clock->boot, last->boot, sizeof(last->boot)) != 0;
 	int64_t up = clock->known && other ? (int64_t)(ms / 1000) : 0;
 	int64_t gap = wall - last->time - up;
 	int64_t ran =
@@ -111,6 +116,7 @@ void retention_clock_accept(const struct retention_clock *clock, const struct re
 	struct retention_state *ret_next)
 {
 	*ret_next = *last;
+	ret_next->next = RETENTION_BOOT_ACCEPTED;
 	ret_next->time = clock_wall(clock->clock);
 	ret_next->time_ms = clock_monotonic_ms(clock->clock);
 	anchor(clock, ret_next->time, ret_next->time_ms, RETENTION_CLOCK_STEP_S, ret_next);

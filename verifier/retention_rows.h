@@ -139,6 +139,12 @@ must_use bool holds_load(
 
 /* ---- rows_retention_state.c ---- */
 
+enum retention_boot {
+	RETENTION_BOOT_LATER, /* of the same machine: it began after the last sweep */
+	RETENTION_BOOT_BESIDE, /* of any machine: nothing is known of when it began */
+	RETENTION_BOOT_KNOWN, /* it swept before the one that swept last: the state has its clocks */
+	RETENTION_BOOT_ACCEPTED, /* a person said that its clock is right: nobody else's counts */
+};
 struct retention_state {
 	int64_t time; /* of the last sweep; 0: there was none */
 	int64_t finished; /* of the last sweep that looked at everything */
@@ -148,8 +154,14 @@ struct retention_state {
 	int64_t anchor;
 	uint64_t anchor_ms, time_ms;
 	int64_t allowance; /* seconds that are believed over boots */
+	enum retention_boot next; /* what a boot is that sweeps now, and is not that one */
 };
+/* As the last sweep left it. */
 must_use bool retention_state_get(struct sql *sql, struct retention_state *ret, struct err *err);
+/* As it is for this boot: where other machines sweep, too, each goes on from its own first sweep. */
+must_use bool retention_state_of(struct sql *sql, const uint8_t boot[CLOCK_BOOT_LEN],
+	struct retention_state *ret, struct err *err);
+/* Keeps what is known of the boot that swept before, where that was another machine's. */
 must_use bool retention_state_set(
 	struct sql *sql, const struct retention_state *state, struct err *err);
 must_use bool retention_finished_set(struct sql *sql, int64_t time, struct err *err);

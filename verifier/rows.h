@@ -381,6 +381,8 @@ must_use bool records_each(struct sql *sql, const struct record_filter *filter, 
 
 /* ---- the policy in force ---- */
 
+/* Zeros: none yet. */
+must_use bool policy_in_force_get(struct sql *sql, uint8_t ret_digest[SHA256_LEN], struct err *err);
 must_use bool policy_in_force_set(
 	struct store_tx *tx, const uint8_t digest[SHA256_LEN], int64_t version, struct err *err);
 

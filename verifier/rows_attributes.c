@@ -218,7 +218,7 @@ bool attributes_of_token(struct app *app, struct store_tx *tx, const uint8_t *ha
 	if (!sql_start(tx->sql,
 		    "SELECT attributes, creator FROM join_tokens WHERE used_by IS NULL AND "
 		    "expires>?3"
-		    " AND ((?1 IS NOT NULL AND hash=?1 AND (host IS NULL OR host=?2)) OR"
+		    " AND ((hash=?1 AND (host IS NULL OR host=?2)) OR"
 		    " (?1 IS NULL AND host=?2)) ORDER BY created, hash",
 		    SQL_ARGS(hash ? sql_b(bytes_of(hash, SHA256_LEN)) : sql_null(),
 			    sql_b(bytes_of(host, HOST_ID_LEN)), sql_i(now)),

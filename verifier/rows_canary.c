@@ -25,7 +25,8 @@ bool rollout_host_count(struct sql *sql, const uint8_t id[ROLLOUT_ID_LEN],
 {
 	return sql_exec(sql,
 		"INSERT INTO rollout_hosts(rollout, host, decisions, refusals) VALUES(?1,?2,1,?3) "
-		"ON CONFLICT DO UPDATE SET decisions=decisions+1, refusals=refusals+?3",
+		"ON CONFLICT(rollout, host) DO UPDATE SET decisions=rollout_hosts.decisions+1, "
+		"refusals=rollout_hosts.refusals+?3",
 		SQL_ARGS(ID(id), HOST(host), sql_i(refused)), NULL, err);
 }
 

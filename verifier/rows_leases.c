@@ -44,9 +44,9 @@ bool instances_each(struct sql *sql, const struct instance_filter *filter, insta
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	bool more = false;
 	if (!sql_start(sql,
-		    FACTS " WHERE (?1 IS NULL OR i.host=?1) AND (?2 IS NULL OR i.instance=?2) AND "
-			  "(?3='' OR i.workload=?3) AND (?4 IS NULL OR i.host>?4 OR (i.host=?4 AND "
-			  "i.instance>?5)) ORDER BY i.host, i.instance LIMIT ?6",
+		    FACTS " WHERE (i.host=?1 OR ?1 IS NULL) AND (i.instance=?2 OR ?2 IS NULL) AND "
+			  "(i.workload=?3 OR ?3='') AND (i.host>?4 OR (i.host=?4 AND "
+			  "i.instance>?5) OR ?4 IS NULL) ORDER BY i.host, i.instance LIMIT ?6",
 		    SQL_ARGS(id_or_null(filter->host, HOST_ID_LEN),
 			    id_or_null(filter->instance, INSTANCE_ID_LEN), sql_t(filter->workload),
 			    id_or_null(filter->after_host, HOST_ID_LEN),

@@ -209,6 +209,15 @@ bool records_from(struct sql *sql, uint64_t index, struct record_row *ret, size_
 
 /* ---- the policy in force ---- */
 
+bool policy_in_force_get(struct sql *sql, uint8_t ret_digest[SHA256_LEN], struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql, "SELECT policy FROM meta WHERE id=1", SQL_NO_ARGS, &q, err))
+		return false;
+	return q ? sql_exact(q, 0, "policy digest", ret_digest, SHA256_LEN, err)
+		 : err_set(err, ERR_STORE, "the database has no meta row");
+}
+
 bool policy_in_force_set(
 	struct store_tx *tx, const uint8_t digest[SHA256_LEN], int64_t version, struct err *err)
 {

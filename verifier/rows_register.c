@@ -270,9 +270,12 @@ static bool approval_take_place(struct sql *sql, const struct approval_row *row,
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	if (!sql_first(sql,
-		    "SELECT coalesce(sum(places), 0), coalesce(sum(places*(person=?2)), 0) FROM"
-		    " (SELECT person, max(sum(withdrawn=0), sum(withdrawn<>0)) AS places"
-		    " FROM approvals WHERE release=?1 GROUP BY person, role)",
+		    "SELECT CAST(coalesce(sum(places), 0) AS BIGINT), CAST(coalesce(sum(places) "
+		    "FILTER (WHERE person=?2), 0) AS BIGINT) FROM"
+		    " (SELECT person, CASE WHEN 2*count(*) FILTER (WHERE withdrawn=0)>count(*) THEN"
+		    " count(*) FILTER (WHERE withdrawn=0) ELSE"
+		    " count(*) FILTER (WHERE withdrawn<>0) END AS places"
+		    " FROM approvals WHERE release=?1 GROUP BY person, role) AS p",
 		    SQL_ARGS(sql_b(BYTES_OF(row->release)), sql_t(bytes_str(row->person))), &q,
 		    err))
 		return false;
@@ -291,9 +294,9 @@ static bool approval_place(struct sql *sql, const struct approval_row *row,
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	if (!sql_first(sql,
-		    "SELECT count(*), coalesce(max(seq), 0), coalesce(max(digest=?2), 0),"
-		    " coalesce(sum(person=?3 AND role=?4 AND (withdrawn<>0)=?5), 0),"
-		    " coalesce(sum(person=?3 AND role=?4 AND (withdrawn<>0)<>?5), 0)"
+		    "SELECT count(*), coalesce(max(seq), 0), count(*) FILTER (WHERE digest=?2),"
+		    " count(*) FILTER (WHERE person=?3 AND role=?4 AND withdrawn=?5),"
+		    " count(*) FILTER (WHERE person=?3 AND role=?4 AND withdrawn<>?5)"
 		    " FROM approvals WHERE release=?1",
 		    SQL_ARGS(sql_b(BYTES_OF(row->release)), sql_b(bytes_of(digest, SHA256_LEN)),
 			    sql_t(bytes_str(row->person)), sql_t(bytes_str(row->role)),
@@ -372,8 +375,9 @@ static bool statement_place(struct sql *sql, const struct statement_row *row,
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	if (!sql_first(sql,
-		    "SELECT count(*), coalesce(max(seq), 0), coalesce(max(digest=?2), 0),"
-		    " coalesce(sum(length(envelope)), 0) FROM statements WHERE release=?1",
+		    "SELECT count(*), coalesce(max(seq), 0), count(*) FILTER (WHERE digest=?2),"
+		    " CAST(coalesce(sum(length(envelope)), 0) AS BIGINT) FROM statements WHERE "
+		    "release=?1",
 		    SQL_ARGS(sql_b(BYTES_OF(row->release)), sql_b(bytes_of(digest, SHA256_LEN))),
 		    &q, err))
 		return false;

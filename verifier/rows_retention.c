@@ -34,16 +34,21 @@ static enum retention_kind kind_of(const struct record_row *row)
 	return row->purpose == PURPOSE_RENEW ? RETENTION_RENEW : RETENTION_LAUNCH;
 }
 
+/* The earlier ("<") or later (">") of the column's value and the new one, in words that every
+ * database has. */
+#define BETTER(column, is)                                                                         \
+	column "=CASE WHEN excluded." column is "histories." column " THEN excluded." column       \
+	       " ELSE histories." column " END, "
+
 static bool note_history(struct sql *sql, const struct record_row *row, struct err *err)
 {
 	int64_t newest[RETENTION_KINDS] = {0};
 	newest[kind_of(row)] = row->time > 0 ? row->time : 1;
 	return sql_exec(sql,
 		"INSERT INTO histories(host, instance, workload, first, last, launch, renew, "
-		"refused, kept) VALUES(?1,?2,?3,?4,?4,?5,?6,?7,1) ON CONFLICT DO UPDATE SET "
-		"first=min(first, excluded.first), last=max(last, excluded.last), "
-		"launch=max(launch, excluded.launch), renew=max(renew, excluded.renew), "
-		"refused=max(refused, excluded.refused), kept=kept+1",
+		"refused, kept) VALUES(?1,?2,?3,?4,?4,?5,?6,?7,1) ON CONFLICT(host, instance, "
+		"workload) DO UPDATE SET " BETTER("first", "<") BETTER("last", ">") BETTER("launch",
+			">") BETTER("renew", ">") BETTER("refused", ">") "kept=histories.kept+1",
 		SQL_ARGS(sql_b(BYTES_OF(row->host)), sql_b(BYTES_OF(row->instance)),
 			sql_t(bytes_str(row->workload)), sql_i(row->time),
 			sql_i(newest[RETENTION_LAUNCH]), sql_i(newest[RETENTION_RENEW]),
@@ -57,8 +62,8 @@ static bool note_objects(struct sql *sql, const struct record *record, struct er
 	for (size_t i = 0; i < record->input_count; i++)
 		if (retention_counted(record->inputs[i].name, &of_policy) &&
 			!sql_exec(sql,
-				"INSERT INTO object_refs(digest, count) VALUES(?1, 1) ON CONFLICT "
-				"DO UPDATE SET count=count+1",
+				"INSERT INTO object_refs(digest, count) VALUES(?1, 1) ON "
+				"CONFLICT(digest) DO UPDATE SET count=object_refs.count+1",
 				SQL_ARGS(sql_b(BYTES_OF(record->inputs[i].digest))), NULL, err))
 			return false;
 	return true;

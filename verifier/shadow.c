@@ -16,6 +16,7 @@
 #define SHADOW_STACK (512u << 10)
 #endif
 #define LOOK_AGAIN_S 1
+#define TURN_S       10
 #define LOWEST       19
 
 enum job_state { JOB_NONE = 0, JOB_RUNNING, JOB_DONE, JOB_FAILED };
@@ -262,19 +263,27 @@ bool shadow_report(struct shadow *s, json_t **ret, struct err *err)
 
 /* ---- the thread ---- */
 
-/* Until there may be something to do; false: closing. Only what is staged has a time that comes. */
+/* Whether there is something that time brings: what is staged has a time that comes, and another
+ * verifier may have staged something. */
+static bool looks_again(struct shadow *s)
+{
+	int64_t seq = 0;
+	OWNED(policy_ref_drop) struct policy_ref *staged = app_staged(s->app, &seq);
+	return staged || store_is_shared(s->app->store);
+}
+
+/* Until there may be something to do; false: closing. */
 static bool await(struct shadow *s, bool at_once)
 {
 	struct timespec deadline;
-	int64_t seq = 0;
-	OWNED(policy_ref_drop) struct policy_ref *staged = app_staged(s->app, &seq);
+	bool again = looks_again(s);
 	(void)clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += LOOK_AGAIN_S;
 	(void)pthread_mutex_lock(&s->lock);
 	int waited = 0;
 	while (!at_once && !s->poked && !s->closing && waited == 0)
-		waited = staged ? pthread_cond_timedwait(&s->wake, &s->lock, &deadline)
-				: pthread_cond_wait(&s->wake, &s->lock);
+		waited = again ? pthread_cond_timedwait(&s->wake, &s->lock, &deadline)
+			       : pthread_cond_wait(&s->wake, &s->lock);
 	s->poked = false;
 	bool open = !s->closing;
 	(void)pthread_mutex_unlock(&s->lock);
@@ -290,6 +299,20 @@ static void log_failure(struct shadow *s, const char *event, const struct err *e
 	log_event(&s->app->log, LOG_LEVEL_WARNING, event, {"error", bytes_str(err->text)});
 }
 
+/* Of several verifiers one looks after what is staged; twice would do no harm. */
+static bool is_our_turn(struct shadow *s)
+{
+	int64_t seq = 0;
+	bool mine = false;
+	struct err err = {0};
+	OWNED(policy_ref_drop) struct policy_ref *staged = app_staged(s->app, &seq);
+	if (!staged)
+		return false;
+	if (!store_turn(s->app->store, "staged policy", TURN_S, &mine, &err))
+		log_failure(s, "shadow-failed", &err);
+	return mine;
+}
+
 static void *shadow_main(void *arg)
 {
 	struct shadow *s = arg;
@@ -299,10 +322,11 @@ static void *shadow_main(void *arg)
 	while (await(s, more)) {
 		struct err err = {0};
 		bool due = false, followed = false;
-		if (!app_policy_due(s->app, &due, &err))
+		bool mine = is_our_turn(s);
+		if (mine && !app_policy_due(s->app, &due, &err))
 			log_failure(s, "policy-activation-failed", &err);
 		err = (struct err){0};
-		if (!follow(s, &followed, &err))
+		if (mine && !follow(s, &followed, &err))
 			log_failure(s, "shadow-failed", &err);
 		more = job_step(s) || followed;
 	}

@@ -1,6 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/sql.h"
 
+#include <stdio.h>
+
+static const char *after_scheme(const char *location)
+{
+	static const char *const schemes[] = {"postgresql://", "postgres://"};
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+		if (strncmp(location, schemes[i], strlen(schemes[i])) == 0)
+			return location + strlen(schemes[i]);
+	return NULL;
+}
+
+const struct sql_ops *sql_ops_of(const char *location)
+{
+	return after_scheme(location) ? &sql_postgres : &sql_sqlite;
+}
+
+const char *sql_place(const char *location, char out[SQL_PLACE_MAX])
+{
+	const char *from = after_scheme(location);
+	if (!from)
+		return location;
+	size_t len = strcspn(from, "?");
+	for (size_t i = 0; i < len; i++)
+		if (from[i] == '@') {
+			from += i + 1;
+			len -= i + 1;
+			i = 0;
+		}
+	(void)snprintf(out, SQL_PLACE_MAX, "postgresql://%.*s", (int)len, from);
+	return out;
+}
+
 void sql_close(struct sql **sql)
 {
 	if (*sql)
@@ -70,6 +102,8 @@ bool sql_exec(struct sql *sql, const char *text, const struct sql_value *args, s
 {
 	OWNED(sql_finish) struct sql_query *query = NULL;
 	bool row = true;
+	if (!ret_changes && sql->ops->exec)
+		return sql->ops->exec(sql, text, args, n, err);
 	if (!sql_start(sql, text, args, n, &query, err))
 		return false;
 	while (row)

@@ -4,9 +4,10 @@
  * another database can stand behind it and a test can let any call fail. A connection belongs to
  * one thread at a time.
  *
- * Statement texts are string literals with ?1, ?2 … for parameters; a side may cache a prepared
- * statement by the literal's address. At most SQL_OPEN_MAX queries are open on a connection at
- * once.
+ * Statement texts are string literals with ?1, ?2 … for parameters, in the words that SQLite and
+ * PostgreSQL share; a side may cache a prepared statement by the literal's address. Where the two
+ * speak differently one text is kept, SQLite's, and the other side translates it mechanically
+ * (sql_postgres_text.h).
  */
 #ifndef ASSAY_VERIFIER_SQL_H
 #define ASSAY_VERIFIER_SQL_H
@@ -51,6 +52,7 @@ struct sql {
 	const struct sql_ops *ops;
 	struct vault *vault; /* opens and seals contents; borrowed. NULL: none can be read */
 	bool scrub; /* something was destroyed: the writer scrubs when it has committed */
+	bool unknown; /* a commit was begun, and whether it happened is not known */
 	bool snapshot; /* a reader's: see store_read_snapshot */
 	size_t log_pages; /* a writer's: in the database's log after the last commit */
 };
@@ -59,17 +61,28 @@ struct sql_query {
 };
 
 struct sql_ops {
+	/* Others may write the same database at the same time. */
+	bool shared;
 	/* A writer makes the database if there is none. */
 	bool (*open)(const char *location, bool writer, struct sql **ret, struct err *err);
 	void (*close)(struct sql *sql);
 	/* Several statements without parameters or results: the schema. */
 	bool (*script)(struct sql *sql, const char *text, struct err *err);
+	/* The number of schema steps taken; 0: none. Inside a transaction. */
+	bool (*version)(struct sql *sql, int64_t *ret, struct err *err);
+	bool (*version_set)(struct sql *sql, int64_t version, struct err *err);
+	/* Whether no other writer is connected; then none can until this one closes. NULL: somebody
+	 * else sees to it (only_one.h). */
+	bool (*alone)(struct sql *sql, bool *ret, struct err *err);
+	/* Whether an idle connection is still one; asks nobody. NULL: always. */
+	bool (*usable)(struct sql *sql);
 	/* A write transaction. After a failed commit the connection is no longer to be trusted:
-	 * close it. */
+	 * close it; sql->unknown says whether it may have happened all the same. */
 	bool (*begin)(struct sql *sql, struct err *err);
 	bool (*commit)(struct sql *sql, struct err *err);
 	void (*rollback)(struct sql *sql);
-	/* One savepoint inside the transaction. */
+	/* One savepoint inside the transaction. Errors of statements since that nobody has heard of
+	 * yet (exec below) are the errors of keeping it. */
 	bool (*savepoint)(struct sql *sql, struct err *err);
 	bool (*savepoint_keep)(struct sql *sql, struct err *err);
 	bool (*savepoint_undo)(struct sql *sql, struct err *err);
@@ -84,6 +97,13 @@ struct sql_ops {
 	/* Borrowed until the next call of next or finish. */
 	struct bytes (*column_bytes)(const struct sql_query *query, int column);
 	void (*finish)(struct sql_query *query);
+	/* A statement whose rows and changes nobody asks for. Inside a transaction it may be sent and
+	 * not waited for: its error comes at the next call that waits, at the latest from
+	 * savepoint_keep or settle. NULL: start, next and finish do. */
+	bool (*exec)(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+		struct err *err);
+	/* Waits for the statements whose errors nobody has heard of yet. NULL: there are none. */
+	bool (*settle)(struct sql *sql, struct err *err);
 	/* Rows the last finished INSERT, UPDATE or DELETE changed. */
 	int64_t (*changes)(const struct sql *sql);
 	/* Outside a transaction: what was deleted or overwritten leaves the database's files.
@@ -98,6 +118,15 @@ struct sql_ops {
 /* SQLite: WAL, synchronous=FULL, foreign keys, secure_delete. Errors: ERR_STORE; a constraint that does not hold:
  * ERR_CONFLICT. */
 extern const struct sql_ops sql_sqlite;
+/* PostgreSQL 15 or newer through libpq, by a URI (sql_postgres.h). Errors likewise; ERR_BUSY: it was
+ * in somebody's way (serialisation, deadlock, a lock not had in time), and is to be tried again. */
+extern const struct sql_ops sql_postgres;
+
+/* Whose location that is: postgresql:// and postgres:// are PostgreSQL's, all else is a path. */
+const struct sql_ops *sql_ops_of(const char *location);
+/* The location as it may be shown: without what a URI says of users and parameters. */
+#define SQL_PLACE_MAX 256u
+const char *sql_place(const char *location, char out[SQL_PLACE_MAX]);
 
 void sql_close(struct sql **sql); /* cleanup; NULL is fine */
 must_use bool sql_start(struct sql *sql, const char *text, const struct sql_value *args, size_t n,

@@ -3,6 +3,7 @@
 #include "verifier/sql.h"
 
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define STATEMENTS_MAX  192u
@@ -112,6 +113,22 @@ static bool sqlite_open(const char *location, bool writer, struct sql **ret, str
 		(void)sqlite3_wal_hook(self->db, on_commit, self);
 	*ret = &self->base;
 	return true;
+}
+
+static bool sqlite_version(struct sql *sql, int64_t *ret, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *query = NULL;
+	if (!sql_first(sql, "PRAGMA user_version", SQL_NO_ARGS, &query, err))
+		return false;
+	*ret = query ? sql_int(query, 0) : 0;
+	return true;
+}
+
+static bool sqlite_version_set(struct sql *sql, int64_t version, struct err *err)
+{
+	char pragma[48];
+	(void)snprintf(pragma, sizeof(pragma), "PRAGMA user_version=%lld", (long long)version);
+	return sqlite_script(sql, pragma, err);
 }
 
 static bool sqlite_begin(struct sql *sql, struct err *err)
@@ -288,6 +305,8 @@ const struct sql_ops sql_sqlite = {
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.script = sqlite_script,
+	.version = sqlite_version,
+	.version_set = sqlite_version_set,
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,

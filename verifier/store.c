@@ -21,15 +21,57 @@ bool store_connect(struct store *store, bool writer, struct sql **ret, struct er
 	return true;
 }
 
-bool store_read(struct store *store, struct sql **ret, struct err *err)
+/* One that is still connected, of those that wait for somebody. */
+static struct sql *idle_take(struct store *store)
 {
 	struct store_readers *readers = &store->readers;
 	struct sql *sql = NULL;
+	do {
+		sql_close(&sql);
+		(void)pthread_mutex_lock(&readers->lock);
+		if (readers->idle_count > 0)
+			sql = readers->idle[--readers->idle_count];
+		(void)pthread_mutex_unlock(&readers->lock);
+	} while (sql && store->ops->usable && !store->ops->usable(sql));
+	return sql;
+}
+
+static bool is_refused(struct store *store)
+{
+	(void)pthread_mutex_lock(&store->readers.lock);
+	bool refused = clock_monotonic_ms(&clock_system) < store->readers.refused_until_ms;
+	(void)pthread_mutex_unlock(&store->readers.lock);
+	return refused;
+}
+
+static void refusal_note(struct store *store, bool connected)
+{
+	struct store_readers *readers = &store->readers;
 	(void)pthread_mutex_lock(&readers->lock);
-	if (readers->idle_count > 0)
-		sql = readers->idle[--readers->idle_count];
+	uint64_t longer = readers->refused_ms ? 2 * readers->refused_ms : STORE_REFUSED_MS_MIN;
+	readers->refused_ms = connected                       ? 0
+			      : longer < STORE_REFUSED_MS_MAX ? longer
+							      : STORE_REFUSED_MS_MAX;
+	readers->refused_until_ms =
+		connected ? 0 : clock_monotonic_ms(&clock_system) + readers->refused_ms;
 	(void)pthread_mutex_unlock(&readers->lock);
-	if (!sql && !store_connect(store, false, &sql, err))
+}
+
+static bool reader_connect(struct store *store, struct sql **ret, struct err *err)
+{
+	if (!store->ops->shared)
+		return store_connect(store, false, ret, err);
+	if (is_refused(store))
+		return err_set(err, ERR_STORE, "the database did not answer a moment ago");
+	bool connected = store_connect(store, false, ret, err);
+	refusal_note(store, connected);
+	return connected;
+}
+
+bool store_read(struct store *store, struct sql **ret, struct err *err)
+{
+	struct sql *sql = idle_take(store);
+	if (!sql && !reader_connect(store, &sql, err))
 		return err_wrap(err, "reading the store");
 	*ret = sql;
 	return true;
@@ -56,7 +98,7 @@ void store_read_done(struct store *store, struct sql **sql)
 		return;
 	bool ended = !(*sql)->snapshot || sql_exec(*sql, "COMMIT", SQL_NO_ARGS, NULL, NULL);
 	(*sql)->snapshot = false;
-	if (!ended) {
+	if (!ended || (store->ops->usable && !store->ops->usable(*sql))) {
 		sql_close(sql);
 		return;
 	}
@@ -72,13 +114,6 @@ void store_read_done(struct store *store, struct sql **sql)
 struct vault *store_vault(struct store *store)
 {
 	return store->vault;
-}
-
-void store_tree(struct store *store, struct store_tree *ret)
-{
-	(void)pthread_mutex_lock(&store->lock);
-	*ret = store->tree;
-	(void)pthread_mutex_unlock(&store->lock);
 }
 
 void store_look(struct store *store, struct store_state *ret)
@@ -128,9 +163,15 @@ static bool contents_open(struct store *store, const struct store_config *config
 {
 	if (!config->content_key)
 		return err_set(err, ERR_CONFIG, "contents are stored sealed, and there is no key");
-	return vault_new(config->random, config->clock, &store->vault, err) &&
-	       content_keys_open(
-		       store->writer, store->vault, config->content_key, config->random, err);
+	/* In one transaction: of two verifiers that start on an empty database one makes the key. */
+	if (!vault_new(config->random, config->clock, &store->vault, err) ||
+		!store->ops->begin(store->writer, err))
+		return false;
+	if (content_keys_open(
+		    store->writer, store->vault, config->content_key, config->random, err))
+		return store->ops->commit(store->writer, err);
+	store->ops->rollback(store->writer);
+	return false;
 }
 
 bool store_open(const struct store_config *config, struct store **ret, struct err *err)
@@ -152,13 +193,16 @@ bool store_open(const struct store_config *config, struct store **ret, struct er
 		free(store);
 		return err_set(err, ERR_NOMEM, "store");
 	}
-	bool ok = store_connect(store, true, &store->writer, err) &&
-		  store_migrate(store->writer, err) && contents_open(store, config, err);
+	bool ok = random_fill(config->random, store->writer_id, sizeof(store->writer_id), err) &&
+		  store_connect(store, true, &store->writer, err) &&
+		  store_migrate(store->writer, err) && contents_open(store, config, err) &&
+		  store_shared_begin(store, err);
 	if (ok)
 		store->writer->vault = store->vault;
 	if (!ok || !contents_seal(store->writer, err) || !store_writer_start(store, err)) {
+		char place[SQL_PLACE_MAX];
 		store_free(store);
-		return err_wrap(err, "store %s", config->location);
+		return err_wrap(err, "store %s", sql_place(config->location, place));
 	}
 	if (!store_checkpoint_start(store, err)) {
 		store_close(&store);

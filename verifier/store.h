@@ -7,8 +7,12 @@
  * is called after the commit that made it durable, or with an error when it was not: then nothing
  * of it is stored. Jobs of one batch see each other's writes, in order, so jobs are serialisable.
  *
+ * Several stores, in several processes, may be at work on one database where it allows that
+ * (sql.shared): their batches follow one another as if there were one writer.
+ *
  * After a commit that failed nothing of the batch is acknowledged, the connection is closed, and
- * the store is not ready until a write has worked on a new one.
+ * the store is not ready until a write has worked on a new one. A commit whose answer was lost is
+ * asked after on a new connection, and its jobs end as it did.
  *
  * Reading: connections of their own from a small pool; each read sees everything acknowledged
  * before it began.
@@ -35,7 +39,7 @@ struct store_tree {
 
 struct store_config {
 	const struct sql_ops *ops;
-	const char *location; /* path of the database */
+	const char *location; /* path of the database, or its URI */
 	const struct clock *clock;
 	struct random *random;
 	struct key *content_key; /* opens the keys of what is sealed; asked at the opening alone */
@@ -66,8 +70,15 @@ struct store_state {
 };
 void store_look(struct store *store, struct store_state *ret);
 
-/* As of the last commit. */
+/* As of the last commit, anybody's: where others write the same database, it is asked; while it does
+ * not answer, this store's own last one. */
 void store_tree(struct store *store, struct store_tree *ret);
+/* Others may write the same database. */
+bool store_is_shared(const struct store *store);
+/* What one of several verifiers does at a time: *ret_mine says whether it is this one's turn now, and
+ * for `seconds` from now it is nobody else's. Not from the writer's own thread. */
+must_use bool store_turn(
+	struct store *store, const char *name, int64_t seconds, bool *ret_mine, struct err *err);
 
 /* Inside a job. */
 struct store_tx {
@@ -77,6 +88,7 @@ struct store_tx {
 	struct tree_edge opened; /* the edge that the transaction found */
 	uint8_t policy[SHA256_LEN]; /* digest of the policy in force; zeros: none yet */
 	int64_t policy_version;
+	int64_t epoch; /* as the transaction found it; only where others may write */
 };
 /* False with err: the job's writes are undone, the others of its batch are not. */
 typedef bool (*store_work)(struct store_tx *tx, void *arg, struct err *err);

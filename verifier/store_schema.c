@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The schema, as the list of steps that lead to it. A step once released never changes;
- * user_version is the number of steps taken. Identity rows, leaves and records are immutable, and
+ * the database keeps the number of steps taken. The text is SQLite's; PostgreSQL's is made of it. Identity rows, leaves and records are immutable, and
  * triggers hold even this program to it.
  */
 #include "verifier/entries.h"
 #include "verifier/retention_rows.h"
-
-#include <stdio.h>
 
 static const char schema_1[] =
 	"CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id=1), edge BLOB NOT NULL, policy BLOB NOT "
@@ -170,13 +168,6 @@ static const char schema_7[] =
 	"CREATE TABLE security_floors(workload TEXT NOT NULL REFERENCES workloads(name), sequence "
 	"INTEGER NOT NULL, minimum TEXT NOT NULL, statement BLOB NOT NULL, payload BLOB NOT NULL,"
 	" time INTEGER NOT NULL, PRIMARY KEY(workload, sequence)) STRICT, WITHOUT ROWID;"
-	"INSERT INTO floors(workload, sequence, version, release, published, time, rollback) "
-	"SELECT "
-	"workload, 1, release_version, digest, published, CAST(strftime('%s', 'now') AS INTEGER), "
-	"0 "
-	"FROM (SELECT r.*, row_number() OVER (PARTITION BY r.workload ORDER BY r.published DESC, "
-	"r.digest) AS place FROM releases r WHERE r.state=1 AND EXISTS(SELECT 1 FROM instances i "
-	"WHERE i.release=r.digest AND i.workload=r.workload AND i.state=1)) WHERE place=1;"
 	"CREATE TRIGGER floors_fixed BEFORE UPDATE ON floors BEGIN SELECT RAISE(ABORT, 'a move of "
 	"a floor is immutable'); END;"
 	"CREATE TRIGGER floors_kept BEFORE DELETE ON floors BEGIN SELECT RAISE(ABORT, 'a move of a "
@@ -185,6 +176,14 @@ static const char schema_7[] =
 	"RAISE(ABORT, 'a security floor is immutable'); END;"
 	"CREATE TRIGGER security_floors_kept BEFORE DELETE ON security_floors BEGIN SELECT "
 	"RAISE(ABORT, 'a security floor is kept'); END;";
+static const char schema_7_rows[] =
+	"INSERT INTO floors(workload, sequence, version, release, published, time, rollback) "
+	"SELECT "
+	"workload, 1, release_version, digest, published, CAST(strftime('%s', 'now') AS INTEGER), "
+	"0 "
+	"FROM (SELECT r.*, row_number() OVER (PARTITION BY r.workload ORDER BY r.published DESC, "
+	"r.digest) AS place FROM releases r WHERE r.state=1 AND EXISTS(SELECT 1 FROM instances i "
+	"WHERE i.release=r.digest AND i.workload=r.workload AND i.state=1)) WHERE place=1;";
 /* Rollouts, their history, and what is known of their canaries. */
 static const char schema_rollouts[] =
 	"CREATE TABLE rollouts(id BLOB PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, workload TEXT "
@@ -317,8 +316,8 @@ static const char schema_leaf_rows[] =
 	"CREATE TRIGGER leaves_fixed BEFORE UPDATE OF idx, hash, bytes ON leaves BEGIN SELECT "
 	"RAISE(ABORT, 'a leaf is immutable'); END;"
 	"CREATE TRIGGER leaves_in_place BEFORE UPDATE OF wrapped, sealed ON leaves WHEN "
-	"coalesce(length(NEW.wrapped), -1)<>coalesce(length(OLD.wrapped), -1) OR "
-	"coalesce(length(NEW.sealed), -1)<>coalesce(length(OLD.sealed), -1) BEGIN SELECT "
+	"(coalesce(length(NEW.wrapped), -1)<>coalesce(length(OLD.wrapped), -1) OR "
+	"coalesce(length(NEW.sealed), -1)<>coalesce(length(OLD.sealed), -1)) BEGIN SELECT "
 	"RAISE(ABORT, 'a data key is overwritten in place'); END;"
 	"ALTER TABLE retention ADD COLUMN anchor INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE retention ADD COLUMN anchor_ms INTEGER NOT NULL DEFAULT 0;"
@@ -406,28 +405,46 @@ static const char schema_elevations[] =
 	"RAISE(ABORT, 'an approval is immutable'); END;"
 	"CREATE TRIGGER elevation_words_kept BEFORE DELETE ON elevation_words BEGIN SELECT "
 	"RAISE(ABORT, 'an approval is kept'); END;";
+/* More than one verifier on a database. compatible_since: the newest step that a program from before
+ * it cannot work with. */
+static const char schema_nodes[] =
+	"ALTER TABLE meta ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE meta ADD COLUMN compatible_since INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE writers(id BLOB PRIMARY KEY NOT NULL, batch INTEGER NOT NULL, seen INTEGER "
+	"NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE turns(name TEXT PRIMARY KEY NOT NULL, holder BLOB NOT NULL, until INTEGER "
+	"NOT NULL) STRICT, WITHOUT ROWID;"
+	/* What retention knows of the clocks of machines that did not sweep last. */
+	"CREATE TABLE retention_boots(boot BLOB PRIMARY KEY NOT NULL, anchor INTEGER NOT NULL, "
+	"anchor_ms INTEGER NOT NULL, time_ms INTEGER NOT NULL, time INTEGER NOT NULL) STRICT, "
+	"WITHOUT ROWID;";
 
+/* On SQLite alone there are databases from before a step: what brings their rows along need not be
+ * PostgreSQL's. */
 static const struct {
 	const char *script;
+	const char *rows; /* brings rows along from before the step; may be NULL */
 	bool (*fill)(struct sql *sql, struct err *err); /* what SQL alone cannot; may be NULL */
+	bool compatible; /* a program that does not know the step can work beside those that do */
 } steps[] = {
-	{schema_1, meta_make},
-	{schema_2, NULL},
-	{schema_3, NULL},
-	{schema_4, subjects_fill},
-	{schema_5, tiles_fill},
-	{schema_6, NULL},
-	{schema_7, NULL},
-	{schema_rollouts, NULL},
-	{schema_9, policies_fill},
-	{schema_entries, entry_subjects_fill},
-	{schema_contents, NULL},
-	{schema_retention, retention_fill},
-	{schema_leaf_rows, NULL},
-	{schema_log_quote, NULL},
-	{schema_revocation, NULL},
-	{schema_leases, NULL},
-	{schema_elevations, NULL},
+	{schema_1, NULL, meta_make, false},
+	{schema_2, NULL, NULL, false},
+	{schema_3, NULL, NULL, false},
+	{schema_4, NULL, subjects_fill, false},
+	{schema_5, NULL, tiles_fill, false},
+	{schema_6, NULL, NULL, false},
+	{schema_7, schema_7_rows, NULL, false},
+	{schema_rollouts, NULL, NULL, false},
+	{schema_9, NULL, policies_fill, false},
+	{schema_entries, NULL, entry_subjects_fill, false},
+	{schema_contents, NULL, NULL, false},
+	{schema_retention, NULL, retention_fill, false},
+	{schema_leaf_rows, NULL, NULL, false},
+	{schema_log_quote, NULL, NULL, false},
+	{schema_revocation, NULL, NULL, false},
+	{schema_leases, NULL, NULL, false},
+	{schema_elevations, NULL, NULL, false},
+	{schema_nodes, NULL, NULL, false},
 };
 
 int store_schema_version(void)
@@ -435,24 +452,48 @@ int store_schema_version(void)
 	return (int)ARRAY_LEN(steps);
 }
 
-static bool version_read(struct sql *sql, int64_t *ret, struct err *err)
+static int64_t compatible_since(void)
 {
-	OWNED(sql_finish) struct sql_query *query = NULL;
-	if (!sql_first(sql, "PRAGMA user_version", SQL_NO_ARGS, &query, err))
-		return false;
-	*ret = query ? sql_int(query, 0) : 0;
+	int64_t step = store_schema_version();
+	while (step > 1 && steps[step - 1].compatible)
+		step--;
+	return step;
+}
+
+/* PostgreSQL's databases began with a schema newer than those that rows are brought along from. */
+static bool step_take(struct sql *sql, int64_t step, struct err *err)
+{
+	bool older = !sql->ops->shared;
+	if (!sql->ops->script(sql, steps[step].script, err) ||
+		(older && steps[step].rows && !sql->ops->script(sql, steps[step].rows, err)) ||
+		((older || step == 0) && steps[step].fill && !steps[step].fill(sql, err)) ||
+		!sql->ops->version_set(sql, step + 1, err))
+		return err_wrap(err, "schema step %lld", (long long)step + 1);
 	return true;
 }
 
-static bool step_take(struct sql *sql, int64_t step, struct err *err)
+/* Schema N and N+1 side by side, while one node after the other gets the newer program. */
+static bool newer_check(struct sql *sql, int64_t version, struct err *err)
 {
-	char pragma[48];
-	(void)snprintf(pragma, sizeof(pragma), "PRAGMA user_version=%lld", (long long)step + 1);
-	if (!sql->ops->script(sql, steps[step].script, err) ||
-		(steps[step].fill && !steps[step].fill(sql, err)) ||
-		!sql->ops->script(sql, pragma, err))
-		return err_wrap(err, "schema step %lld", (long long)step + 1);
-	return true;
+	OWNED(sql_finish) struct sql_query *query = NULL;
+	if (!sql_first(
+		    sql, "SELECT compatible_since FROM meta WHERE id=1", SQL_NO_ARGS, &query, err))
+		return false;
+	int64_t since = query ? sql_int(query, 0) : 0;
+	return (since > 0 && since <= store_schema_version()) ||
+	       err_set(err, ERR_STORE,
+		       "the database has schema %lld, this program knows %d: use a newer one",
+		       (long long)version, store_schema_version());
+}
+
+static bool steps_take(struct sql *sql, int64_t version, struct err *err)
+{
+	for (int64_t step = version; step < store_schema_version(); step++)
+		if (!step_take(sql, step, err))
+			return false;
+	return version == store_schema_version() ||
+	       sql_exec(sql, "UPDATE meta SET compatible_since=?1 WHERE id=1",
+		       SQL_ARGS(sql_i(compatible_since())), NULL, err);
 }
 
 bool store_migrate(struct sql *sql, struct err *err)
@@ -460,13 +501,9 @@ bool store_migrate(struct sql *sql, struct err *err)
 	int64_t version = 0;
 	if (!sql->ops->begin(sql, err))
 		return false;
-	bool ok = version_read(sql, &version, err);
-	if (ok && version > store_schema_version())
-		ok = err_set(err, ERR_STORE,
-			"the database has schema %lld, this program knows %d: use a newer one",
-			(long long)version, store_schema_version());
-	for (int64_t step = version; ok && step < store_schema_version(); step++)
-		ok = step_take(sql, step, err);
+	bool ok = sql->ops->version(sql, &version, err) &&
+		  (version > store_schema_version() ? newer_check(sql, version, err)
+						    : steps_take(sql, version, err));
 	if (ok)
 		return sql->ops->commit(sql, err);
 	sql->ops->rollback(sql);

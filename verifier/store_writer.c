@@ -9,6 +9,9 @@
 #define WRITER_STACK    (512u << 10)
 #define REOPEN_AFTER_MS 500
 
+#define OUTCOME_EVERY_MS  200
+#define OUTCOME_WITHIN_MS 30000u
+
 static uint64_t now_us(void)
 {
 	struct timespec now;
@@ -22,17 +25,20 @@ static uint64_t now_us(void)
  * remembers. */
 static bool tx_open(struct store *store, struct store_tx *tx, struct err *err)
 {
+	static const char *const texts[] = {
+		"SELECT edge, policy, policy_version, epoch FROM meta WHERE id=1",
+		"SELECT edge, policy, policy_version, epoch FROM meta WHERE id=1 FOR UPDATE",
+	};
 	OWNED(sql_finish) struct sql_query *query = NULL;
 	memset(tx, 0, sizeof(*tx));
 	tx->sql = store->writer;
-	if (!store->ops->begin(store->writer, err))
-		return false;
-	if (!sql_first(tx->sql, "SELECT edge, policy, policy_version FROM meta WHERE id=1",
-		    SQL_NO_ARGS, &query, err))
+	if (!store->ops->begin(store->writer, err) ||
+		!sql_first(tx->sql, texts[store->ops->shared], SQL_NO_ARGS, &query, err))
 		return false;
 	if (!query)
 		return err_set(err, ERR_STORE, "the database has no meta row");
 	tx->policy_version = sql_int(query, 2);
+	tx->epoch = sql_int(query, 3);
 	if (!sql_exact(query, 1, "policy digest", tx->policy, sizeof(tx->policy), err) ||
 		!tree_edge_decode(sql_bytes(query, 0), &tx->edge, err))
 		return false;
@@ -73,7 +79,8 @@ static bool tree_put(struct store *store, struct store_tx *tx, struct err *err)
 
 static bool tx_commit(struct store *store, struct store_tx *tx, struct err *err)
 {
-	return (!tx->edge_changed || tree_put(store, tx, err)) && store->ops->commit(tx->sql, err);
+	return (!tx->edge_changed || tree_put(store, tx, err)) &&
+	       store_shared_note(store, tx, err) && store->ops->commit(tx->sql, err);
 }
 
 /* False: the whole transaction is lost. A job that merely failed is undone alone. */
@@ -86,8 +93,8 @@ static bool job_run(
 		return true;
 	if (!store->ops->savepoint(tx->sql, err))
 		return false;
-	if (job->work(tx, job->arg, &job->err))
-		return store->ops->savepoint_keep(tx->sql, err);
+	if (job->work(tx, job->arg, &job->err) && store->ops->savepoint_keep(tx->sql, &job->err))
+		return true;
 	job->failed = true;
 	tx->edge = edge;
 	tx->edge_changed = edge_changed;
@@ -125,23 +132,39 @@ static void late_refuse(const struct store *store, struct store_job *batch)
 		}
 }
 
+/* Whose it was that an error was not heard of before nobody knows, nor asks where there are others: they all run
+ * again. NULL: there was none. */
+static struct store_job *unsettled(
+	struct store *store, struct store_job *batch, struct store_tx *tx)
+{
+	struct err why = {0};
+	if (!store->ops->settle || store->ops->settle(tx->sql, &why))
+		return NULL;
+	while (batch->failed && batch->next)
+		batch = batch->next;
+	batch->err = why;
+	return batch;
+}
+
 /* All of them, or *ret_failed is the first that failed. */
 static bool batch_plain(struct store *store, struct store_job *batch, struct store_tx *tx,
 	struct store_job **ret_failed, struct err *err)
 {
+	struct store_job *job = batch;
 	*ret_failed = NULL;
-	for (struct store_job *job = batch; job; job = job->next) {
-		if (job->failed || job->work(tx, job->arg, &job->err))
-			continue;
-		*ret_failed = job;
-		if (store->ops->in_transaction(tx->sql))
-			return true;
-		job->failed = true;
-		if (err)
-			*err = job->err;
-		return false;
-	}
-	return true;
+	while (job && (job->failed || job->work(tx, job->arg, &job->err)))
+		job = job->next;
+	if (!job)
+		job = unsettled(store, batch, tx);
+	if (!job)
+		return true;
+	*ret_failed = job;
+	if (store->ops->in_transaction(tx->sql))
+		return true;
+	job->failed = true;
+	if (err)
+		*err = job->err;
+	return false;
 }
 
 /* Nothing of the transaction stays; the connection goes on. */
@@ -221,6 +244,37 @@ static void batch_finish(struct store_job *batch, const struct err *failure)
 	}
 }
 
+static bool is_closing(struct store *store)
+{
+	(void)pthread_mutex_lock(&store->lock);
+	bool closing = store->closing;
+	(void)pthread_mutex_unlock(&store->lock);
+	return closing;
+}
+
+static void pause_ms(long ms)
+{
+	const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	(void)nanosleep(&pause, NULL);
+}
+
+/* A commit was begun and not answered: its jobs wait for what the database says of it. Nobody is told
+ * yes or no before; only where it stays away for long, or this store is closing, they are told that
+ * nobody knows. */
+static bool outcome_find(struct store *store, struct err *err)
+{
+	uint64_t until = clock_monotonic_ms(&clock_system) + OUTCOME_WITHIN_MS;
+	struct err why = {0};
+	bool committed = false;
+	while (!store_shared_ask(store, &committed, &why)) {
+		if (why.code == ERR_CONFIG || is_closing(store) ||
+			clock_monotonic_ms(&clock_system) > until)
+			return err_wrap(err, "it is not known whether this was stored");
+		pause_ms(OUTCOME_EVERY_MS);
+	}
+	return committed;
+}
+
 static bool batch_commit(struct store *store, struct store_job *batch)
 {
 	struct store_tx tx = {0};
@@ -229,22 +283,27 @@ static bool batch_commit(struct store *store, struct store_job *batch)
 	size_t jobs = 0;
 	for (const struct store_job *job = batch; job; job = job->next)
 		jobs++;
-	bool ok = batch_run(store, batch, &tx, &err);
+	bool ok = batch_run(store, batch, &tx, &err), known = ok;
 	if (!ok && store->writer) {
+		bool unknown = store->ops->shared && store->writer->unknown;
 		/* Whatever state that connection is in, it is not asked again: what a failed fsync
 		 * left in its caches may differ from the disk. */
 		store->ops->rollback(store->writer);
 		sql_close(&store->writer);
+		if (unknown) {
+			publish(store, false, &tx);
+			known = outcome_find(store, &err);
+		}
 	}
 	scrub(store);
 	store_checkpoint_note(store);
-	publish(store, ok, &tx);
+	publish(store, known, &tx);
 	if (store->observe)
-		store->observe(store->observe_arg, jobs, now_us() - began, ok);
-	if (!ok && err.code != ERR_NOMEM)
+		store->observe(store->observe_arg, jobs, now_us() - began, known);
+	if (!known && err.code != ERR_NOMEM && err.code != ERR_BUSY)
 		err.code = ERR_STORE;
-	batch_finish(batch, ok ? NULL : &err);
-	return ok;
+	batch_finish(batch, known ? NULL : &err);
+	return known;
 }
 
 /* ---- the thread ---- */
@@ -268,7 +327,7 @@ static bool batch_take(struct store *store, struct store_job **ret_batch)
 	deadline_in(REOPEN_AFTER_MS, &deadline);
 	(void)pthread_mutex_lock(&store->lock);
 	int waited = 0;
-	bool rests = store->ready && !store->writer->scrub;
+	bool rests = store->ready && !(store->writer && store->writer->scrub);
 	while (!store->first && !store->closing && waited == 0)
 		waited = rests ? pthread_cond_wait(&store->wake, &store->lock)
 			       : pthread_cond_timedwait(&store->wake, &store->lock, &deadline);

@@ -39,10 +39,10 @@ static struct bytes content(size_t i, uint8_t digest[SHA256_LEN])
 static double batch(size_t from, bool (*one)(size_t i, struct err *e))
 {
 	double start = now_us();
-	assert_ok(sql_sqlite.begin(sql, &err), err);
+	assert_ok(test_sql()->begin(sql, &err), err);
 	for (size_t i = from; i < from + BATCH; i++)
 		assert_ok(one(i, &err), err);
-	assert_ok(sql_sqlite.commit(sql, &err), err);
+	assert_ok(test_sql()->commit(sql, &err), err);
 	return now_us() - start;
 }
 
@@ -85,7 +85,7 @@ static bool get_clear(size_t i, struct err *e)
 
 static void rotate(size_t n)
 {
-	struct store_config config = {.ops = &sql_sqlite,
+	struct store_config config = {.ops = test_sql(),
 		.location = path,
 		.clock = &clock_system,
 		.random = &random_system,
@@ -114,7 +114,7 @@ static void bench(void **state)
 	(void)snprintf(dir, sizeof(dir), "/tmp/assay-bench-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/v.db", dir);
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	assert_ok(store_migrate(sql, &err), err);
 	vault = content_vault(sql, content_kek());
 	for (size_t i = 0; i + BATCH <= n; i += BATCH) {

@@ -114,7 +114,7 @@ static void sqlite_insert(sqlite3_stmt *insert, size_t i, const struct leaf_row 
 	(void)sqlite3_reset(insert);
 }
 
-/* The settings of verifier/sql_sqlite.c. */
+/* The settings of verifier/test_sql()->c. */
 static double sqlite_appends(const struct leaf_row *rows, size_t n, double *ret_cpu)
 {
 	sqlite3 *sqlite = NULL;
@@ -251,15 +251,15 @@ static void ledger_fill(uint64_t n)
 	struct buf edge = {0}, note = {0};
 	store_start();
 	store_close(&store);
-	assert_ok(sql_sqlite.open(db, true, &tx.sql, &err), err);
-	assert_ok(
-		sql_sqlite.script(tx.sql, "PRAGMA synchronous=OFF; PRAGMA cache_size=-65536", &err),
+	assert_ok(test_sql()->open(db, true, &tx.sql, &err), err);
+	assert_ok(test_sql()->script(
+			  tx.sql, "PRAGMA synchronous=OFF; PRAGMA cache_size=-65536", &err),
 		err);
 	while (tx.edge.size < n) {
 		uint64_t left = n - tx.edge.size;
-		assert_ok(sql_sqlite.begin(tx.sql, &err), err);
+		assert_ok(test_sql()->begin(tx.sql, &err), err);
 		fill_some(&tx, left < MAKE_BATCH ? left : MAKE_BATCH);
-		assert_ok(sql_sqlite.commit(tx.sql, &err), err);
+		assert_ok(test_sql()->commit(tx.sql, &err), err);
 	}
 	assert_ok(tree_edge_encode(&tx.edge, &edge, &err), err);
 	assert_ok(tree_root(&tx.edge, tree.root, &err), err);

@@ -125,7 +125,7 @@ static void fill(size_t from, size_t to)
 	struct sql *sql = NULL;
 	char path[128];
 	(void)world_path(&w, "verifier.db", path);
-	assert_ok(sql_sqlite.open(path, true, &sql, &w.err), w.err);
+	assert_ok(test_sql()->open(path, true, &sql, &w.err), w.err);
 	assert_ok(sql->ops->begin(sql, &w.err), w.err);
 	for (size_t i = from; i < to; i++) {
 		(void)snprintf(row.name, sizeof(row.name), "agent-%zu", i);

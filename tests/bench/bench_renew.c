@@ -4,7 +4,9 @@
  * synchronous=FULL on the file system of /tmp; evidence is made by a software attester outside the clock. Beside it, in the
  * same run: GET /healthz on the same kind of connection, and fdatasync of 4 KiB on the same file system.
  *
- * usage: bench_renew [renewals]        (default 1000)
+ * usage: bench_renew [renewals [URI]]        (default 1000)
+ *
+ * With the URI of a PostgreSQL (tests/support/postgres start DIR prints one) the same once more on that, and the ratio.
  */
 #include "tests/support/unit.h"
 
@@ -84,9 +86,8 @@ static double syncs(double *values, size_t n)
 	return report("append 4 KiB and fdatasync", values, n);
 }
 
-static void bench(void **state)
+static double measure(size_t n)
 {
-	size_t n = *(size_t *)*state;
 	double *values = calloc(n, sizeof(*values));
 	struct https c;
 	world_start(&w);
@@ -99,12 +100,33 @@ static void bench(void **state)
 	https_close(&c);
 	world_stop(&w);
 	free(values);
+	return renewal;
+}
+
+struct wanted {
+	size_t renewals;
+	const char *uri; /* NULL: SQLite alone */
+};
+
+static void bench(void **state)
+{
+	const struct wanted *wanted = *state;
+	size_t n = wanted->renewals;
+	double sqlite = measure(n);
+	if (!wanted->uri)
+		return;
+	assert_int_equal(setenv("ASSAY_TEST_SQL", wanted->uri, 1), 0);
+	printf("on PostgreSQL:\n");
+	double postgres = measure(n);
+	printf("a renewal on PostgreSQL takes %.2f times as long as on SQLite\n",
+		postgres / sqlite);
 }
 
 int main(int argc, char **argv)
 {
-	size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000;
-	n = n < 100 ? 100 : n;
-	const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(bench, &n)};
+	struct wanted wanted = {.renewals = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000,
+		.uri = argc > 2 ? argv[2] : NULL};
+	wanted.renewals = wanted.renewals < 100 ? 100 : wanted.renewals;
+	const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(bench, &wanted)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

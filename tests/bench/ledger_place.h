@@ -3,6 +3,7 @@
 #ifndef ASSAY_TESTS_BENCH_LEDGER_PLACE_H
 #define ASSAY_TESTS_BENCH_LEDGER_PLACE_H
 
+#include "tests/support/test_sql.h"
 #include "tests/support/unit.h"
 #include "tests/unit/verifier/content.h"
 
@@ -108,7 +109,7 @@ static bool seal(void *arg, const struct store_tree *tree, struct buf *note, str
 static void store_start(void)
 {
 	commits = 0;
-	struct store_config config = {.ops = &sql_sqlite,
+	struct store_config config = {.ops = test_sql(),
 		.location = db,
 		.clock = &clock_system,
 		.random = &random_system,
@@ -123,6 +124,8 @@ static void db_remove(void)
 	static const char *const ends[] = {"", "-wal", "-shm"};
 	char path[160];
 	store_close(&store);
+	if (test_sql_is_postgres())
+		test_sql_remove(db);
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
 		(void)snprintf(path, sizeof(path), "%s%s", db, ends[i]);
 		(void)unlink(path);

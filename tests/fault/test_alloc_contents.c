@@ -25,15 +25,15 @@ static int setup(void **state)
 	(void)snprintf(dir, sizeof(dir), "/tmp/assay-alloc-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/v.db", dir);
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	assert_ok(store_migrate(sql, &err), err);
 	vault = content_vault(sql, content_kek());
 	assert_true(sha256_of(BYTES_LIT("content"), digest, &err));
 	assert_ok(object_put(sql, digest, BYTES_LIT("content"), &err), err);
 	tx.sql = sql;
 	/* Their statements are at hand from here on. */
-	assert_ok(sql_sqlite.begin(sql, &err), err);
-	sql_sqlite.rollback(sql);
+	assert_ok(test_sql()->begin(sql, &err), err);
+	test_sql()->rollback(sql);
 	assert_ok(leaf_append(&tx, &leaf, &err), err);
 	return 0;
 }
@@ -59,10 +59,10 @@ static int teardown(void **state)
 
 static bool in_transaction(bool (*work)(struct err *e), struct err *e)
 {
-	if (!sql_sqlite.begin(sql, e))
+	if (!test_sql()->begin(sql, e))
 		return false;
 	bool ok = work(e);
-	sql_sqlite.rollback(sql);
+	test_sql()->rollback(sql);
 	return ok;
 }
 
@@ -83,10 +83,10 @@ static bool destroy(struct err *e)
 static void reconnect(void)
 {
 	sql_close(&sql);
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	sql->vault = vault;
-	assert_ok(sql_sqlite.begin(sql, &err), err);
-	sql_sqlite.rollback(sql);
+	assert_ok(test_sql()->begin(sql, &err), err);
+	test_sql()->rollback(sql);
 }
 static bool destroy_run(struct err *e)
 {

@@ -4,6 +4,7 @@
 #define ASSAY_TESTS_UNIT_VERIFIER_CONTENT_H
 
 #include "base/time.h"
+#include "tests/support/test_sql.h"
 #include "tests/support/unit.h"
 #include "verifier/content_keys.h"
 #include "verifier/rows.h"

@@ -36,12 +36,12 @@ static inline bool counting_start(struct sql *sql, const char *text, const struc
 		      strncmp(text, "DELETE", 6) == 0 || strncmp(text, "COMMIT", 6) == 0;
 	if (writes && write_fails_at >= 0 && write_count++ >= write_fails_at)
 		return err_set(e, ERR_STORE, "the disk is gone");
-	return sql_sqlite.start(sql, text, args, n, ret, e);
+	return test_sql()->start(sql, text, args, n, ret, e);
 }
 
 static inline bool counting_open(const char *location, bool writer, struct sql **ret, struct err *e)
 {
-	if (!sql_sqlite.open(location, writer, ret, e))
+	if (!test_sql()->open(location, writer, ret, e))
 		return false;
 	(*ret)->ops = &counting;
 	return true;
@@ -54,7 +54,7 @@ static inline bool open_with(struct key *kek)
 		.clock = &fixed.base,
 		.random = &random_system,
 		.content_key = kek};
-	counting = sql_sqlite;
+	counting = *test_sql();
 	counting.open = counting_open;
 	counting.start = counting_start;
 	err = (struct err){0};

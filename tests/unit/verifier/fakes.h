@@ -7,6 +7,7 @@
 
 #include "base/time.h"
 #include "crypto/digest.h"
+#include "tests/support/test_sql.h"
 #include "verifier/sql.h"
 
 /* ---- clock ---- */
@@ -74,20 +75,20 @@ static bool fake_commit(struct sql *sql, struct err *err)
 		return err_set(err, ERR_STORE, "disk I/O error");
 	}
 	fake_sql.commits++;
-	return sql_sqlite.commit(sql, err);
+	return test_sql()->commit(sql, err);
 }
 static bool fake_begin(struct sql *sql, struct err *err)
 {
 	if (fake_sql.fail_write)
 		return err_set(err, ERR_STORE, "disk I/O error");
-	return sql_sqlite.begin(sql, err);
+	return test_sql()->begin(sql, err);
 }
 static struct sql_ops fake_sql_ops;
 
 /* SQLite with two calls of our own; a connection of it points back here. */
 static const struct sql_ops *fake_sql_init(void)
 {
-	fake_sql_ops = sql_sqlite;
+	fake_sql_ops = *test_sql();
 	fake_sql_ops.open = fake_open;
 	fake_sql_ops.commit = fake_commit;
 	fake_sql_ops.begin = fake_begin;
@@ -100,7 +101,7 @@ static bool fake_open(const char *location, bool writer, struct sql **ret, struc
 {
 	if (writer && fake_sql.fail_write)
 		return err_set(err, ERR_STORE, "unable to open database file");
-	if (!sql_sqlite.open(location, writer, ret, err))
+	if (!test_sql()->open(location, writer, ret, err))
 		return false;
 	(*ret)->ops = &fake_sql_ops;
 	return true;

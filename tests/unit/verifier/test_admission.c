@@ -458,6 +458,7 @@ static void admission__other_roles_or_no_review__refused(void **state)
 
 static void migrate__releases_of_schema_3__found_by_their_digests(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	char path[128];
 	struct sql *sql = NULL;
@@ -474,7 +475,7 @@ static void migrate__releases_of_schema_3__found_by_their_digests(void **state)
 	buf_put(&row.envelope, buf_bytes(&w.scene->release_envelope));
 	buf_put_str(&unreadable.envelope, "{}");
 	(void)world_path(&w, "old.db", path);
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	assert_ok(store_migrate(sql, &err), err);
 	assert_ok(workload_insert(sql, &workload, &err), err);
 	assert_ok(release_insert(sql, &row, &err), err);

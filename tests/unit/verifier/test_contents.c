@@ -81,6 +81,8 @@ static void contents__rows_or_keys_exchanged_or_changed__not_opened(void **state
 	}
 }
 
+#define ZEROS_22 "00000000000000000000000000000000000000000000"
+
 static void leaf_get__content_of_another_leaf__not_opened(void **state)
 {
 	(void)state;
@@ -92,7 +94,7 @@ static void leaf_get__content_of_another_leaf__not_opened(void **state)
 		err.text, "leaf 5: sealed content: AES-256-GCM: the tag does not verify");
 	assert_int_equal(err.code, ERR_STORE);
 	assert_true(get_leaf(3));
-	script("UPDATE leaves SET wrapped=zeroblob(44) WHERE idx=7");
+	script("UPDATE leaves SET wrapped=x'" ZEROS_22 ZEROS_22 "' WHERE idx=7");
 	assert_false(get_leaf(7));
 	assert_string_equal(err.text, "leaf 7: its content is not stored");
 }
@@ -125,7 +127,7 @@ static void leaf_content__shorter_than_a_salt__refused(void **state)
 	struct leaf_row row = {.index = 0};
 	struct sql *sql = NULL;
 	fill();
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	sql->vault = store->vault;
 	assert_ok(leaf_content_put(sql, 0, BYTES_LIT("short"), (struct bytes){0}, &err), err);
 	assert_fails(leaf_content_get(sql, &row, &err), err, ERR_STORE,
@@ -159,7 +161,7 @@ static void start__recipient_renamed__refused(void **state)
 	struct sql *sql = NULL;
 	fill();
 	store_close(&store);
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	assert_ok(sql_exec(sql, "UPDATE content_keys SET recipient=?1",
 			  SQL_ARGS(sql_b(bytes_of(key_id(next_kek), SHA256_LEN))), NULL, &err),
 		err);
@@ -170,6 +172,7 @@ static void start__recipient_renamed__refused(void **state)
 
 static void start__key_that_only_signs__refused_before_anything_is_sealed(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct key *signs = NULL;
 	store_close(&store);
@@ -215,6 +218,7 @@ static void start__key_rows_gone_or_exchanged_or_changed__refused(void **state)
 
 static void contents__destroyed__gone_from_the_files_and_said_so(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct buf kept[4] = {0};
 	fill();
@@ -271,6 +275,7 @@ static void contents__all_destroyed__no_key_left_on_disk(void **state)
 /* A reader keeps the log from being cut; when it is gone, the writer does it by itself. */
 static void contents__destroyed_under_a_reader__gone_as_soon_as_it_is(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct sql *sql = NULL;
 	struct sql_query *q = NULL;
@@ -346,7 +351,7 @@ static void undo(void)
 {
 	struct sql *sql = NULL;
 	store_close(&store);
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	struct vault *vault = content_vault(sql, content_kek());
 	content_unseal(sql);
 	assert_ok(sql->ops->script(sql, UNDO_TO_10, &err), err);
@@ -366,6 +371,7 @@ static void undo(void)
 
 static void start__database_in_clear__sealed_and_its_pages_cleared(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	fill();
 	undo();
@@ -386,6 +392,7 @@ static void start__database_in_clear__sealed_and_its_pages_cleared(void **state)
 /* Stopped at every write: the next start goes on. */
 static void start__sealing_interrupted_anywhere__completed_by_the_next(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	bool done = false;
 	fill();
@@ -510,6 +517,7 @@ static void rotation__data_key_changed__stops_and_keeps_the_older_generation(voi
 /* Whatever puts a data key back under the older generation: that one is then not deleted. */
 static void rotation__data_key_left_behind__older_generation_is_kept(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct content_rotation r;
 	fill();

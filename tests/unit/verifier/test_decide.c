@@ -565,8 +565,9 @@ static void attest__commit_fails__nothing_released_and_not_consumed(void **state
 	(void)state;
 	uint64_t size = tree_size();
 	world_challenge(&w, &c, &a);
-	fake_sql.fail_commit = 1;
+	fake_sql.fail_commit = 1000; /* others than this decision commit, too */
 	world_attest(&w, &c, &a);
+	fake_sql.fail_commit = 0;
 	assert_int_equal(a.status, 503);
 	assert_null(strstr(buf_str(&a.answer), "CERTIFICATE"));
 	assert_int_equal(tree_size(), size);
@@ -638,10 +639,13 @@ static void policy__rolled_back__refused(void **state)
 	world_policy_write(&w, 3, "");
 	assert_ok(app_policy_load(w.app, &w.err), w.err);
 	world_policy_write(&w, 2, "");
-	assert_false(app_policy_load(w.app, &w.err));
-	/* What was in force stays in force, and a start with the older file is refused. */
+	/* What was in force stays in force, and a start with the older file is refused; where there are more
+	 * verifiers, another one may have brought the newer, and the older file is passed over. */
+	assert_int_equal(app_policy_load(w.app, &w.err), test_sql_is_postgres());
+	assert_int_equal(w.app->policy->policy->version, 3);
 	app_close(&w.app);
-	assert_false(world_open(&w));
+	assert_int_equal(world_open(&w), test_sql_is_postgres());
+	app_close(&w.app);
 	world_policy_write(&w, 3, "");
 	assert_true(world_open(&w));
 }

@@ -248,6 +248,7 @@ static bool count_visited(void *arg, struct ledger_entry *entry, struct err *err
 
 static void entries__old_database__indexed_from_its_contents(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct sql *sql = NULL;
 	struct key *kek = NULL;
@@ -261,7 +262,7 @@ static void entries__old_database__indexed_from_its_contents(void **state)
 		.bytes_max = ENTRIES_PAGE_BYTES};
 	app_close(&w.app);
 	(void)world_path(&w, "verifier.db", path);
-	assert_ok(sql_sqlite.open(path, true, &sql, &w.err), w.err);
+	assert_ok(test_sql()->open(path, true, &sql, &w.err), w.err);
 	(void)world_path(&w, "content.key", path);
 	assert_ok(key_from_uri(path, &kek, &w.err), w.err);
 	struct vault *vault = content_vault(sql, kek);

@@ -297,7 +297,7 @@ static void floor__moves__are_kept_and_immutable(void **state)
 		"UPDATE floors SET version='0'", "UPDATE floors SET sequence=9"};
 	struct sql *sql = NULL;
 	assert_launch("1.4.0", "trusted");
-	assert_ok(sql_sqlite.open(w.app->config.database, true, &sql, &w.err), w.err);
+	assert_ok(test_sql()->open(w.app->config.database, true, &sql, &w.err), w.err);
 	for (size_t i = 0; i < ARRAY_LEN(attempts); i++) {
 		assert_false(sql_exec(sql, attempts[i], SQL_NO_ARGS, NULL, &w.err));
 		assert_non_null(strstr(w.err.text, "a move of a floor is"));

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/support/test_sql.h"
 #include "tests/support/unit.h"
 
 #include "base/file.h"
@@ -172,7 +173,7 @@ static void run__policy_not_filled_in__refused_with_what_to_add(void **state)
 	struct config config = {0};
 	struct app *app = NULL;
 	struct app_options options = {
-		.clock = &clock_system, .random = &random_system, .sql = &sql_sqlite, .log_fd = -1};
+		.clock = &clock_system, .random = &random_system, .sql = test_sql(), .log_fd = -1};
 	struct buf text = {0}, filled = {0}, pem = {0};
 	struct key *key = NULL;
 	assert_int_equal(init(), 0);

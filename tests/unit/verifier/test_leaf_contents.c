@@ -89,6 +89,7 @@ static bool replace_work(struct store_tx *tx, void *arg, struct err *e)
 
 static void leaf_replace__within_or_apart__the_one_before_is_gone_from_the_files(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	static const size_t lens[] = {20, WITHIN_MAX + 1};
 	fill();
@@ -133,6 +134,7 @@ static void leaves__key_or_content_of_another_length__refused(void **state)
 
 static void rotation__key_of_a_leaf_changed_or_left_behind__older_generation_is_kept(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct content_rotation r;
 	fill();

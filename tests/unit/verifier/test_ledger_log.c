@@ -16,7 +16,7 @@ static const char *leaf_word = "leaf";
 
 static bool reopen(void)
 {
-	struct store_config config = {.ops = &sql_sqlite,
+	struct store_config config = {.ops = test_sql(),
 		.location = db,
 		.clock = &clock_system,
 		.random = &random_system,
@@ -86,6 +86,8 @@ static bool sql_work(struct store_tx *tx, void *arg, struct err *e)
 {
 	return tx->sql->ops->script(tx->sql, arg, e);
 }
+
+#define ZEROS "x'0000000000000000000000000000000000000000000000000000000000000000'"
 
 static void tamper(const char *script)
 {
@@ -238,7 +240,8 @@ static void T1__leaf_changed__refused_at_start(void **state)
 {
 	(void)state;
 	append(300);
-	tamper("DROP TRIGGER leaves_fixed; UPDATE leaves SET hash=zeroblob(32) WHERE idx=299");
+	tamper(TEST_SQL_DROP_TRIGGER("leaves_fixed", "leaves"));
+	tamper("UPDATE leaves SET hash=" ZEROS " WHERE idx=299");
 	assert_bad("ledger: its leaves do not make its tree: the database was changed by "
 		   "something else than this service; restore it, and see "
 		   "docs/operations.md");
@@ -261,7 +264,8 @@ static void T1__leaf_and_tree_changed__refused_at_start(void **state)
 	assert_ok(tree_append(&edge, zeros, &err) && tree_append(&edge, zeros, &err) &&
 			  tree_edge_encode(&edge, &forged, &err),
 		err);
-	tamper("DROP TRIGGER leaves_fixed; UPDATE leaves SET hash=zeroblob(32)");
+	tamper(TEST_SQL_DROP_TRIGGER("leaves_fixed", "leaves"));
+	tamper("UPDATE leaves SET hash=" ZEROS);
 	assert_ok(store_run(store, edge_work, &forged, &err), err);
 	buf_release(&forged);
 	assert_true(reopen());
@@ -318,6 +322,7 @@ static void copy_file(const char *from, const char *to)
 /* T2: an older database is put in the place of the newer one. */
 static void T2__database_rolled_back__refused_at_start(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	char message[320];
 	append(5);

@@ -17,7 +17,7 @@ static struct err err;
 static int setup(void **state)
 {
 	struct key *key = NULL;
-	struct store_config config = {.ops = &sql_sqlite,
+	struct store_config config = {.ops = test_sql(),
 		.location = db,
 		.clock = &clock_system,
 		.random = &random_system,

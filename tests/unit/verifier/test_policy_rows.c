@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of policies, and differences in groups (rows_policies.c, rows_differences.c, shadow_judge.c). */
+#include "tests/support/test_sql.h"
 #include "tests/support/unit.h"
 
 #include "verifier/rows.h"
@@ -19,7 +20,7 @@ static int setup(void **state)
 	int fd = mkstemp(path);
 	assert_true(fd >= 0);
 	(void)close(fd);
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	assert_ok(store_migrate(sql, &err), err);
 	return 0;
 }

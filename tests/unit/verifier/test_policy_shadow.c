@@ -190,7 +190,7 @@ static void shadow__a_record_that_cannot_be_read__counted(void **state)
 	w.scene->attest.clock += 10;
 	launch();
 	(void)world_path(&w, "verifier.db", path);
-	assert_ok(sql_sqlite.open(path, true, &sql, &w.err), w.err);
+	assert_ok(test_sql()->open(path, true, &sql, &w.err), w.err);
 	assert_ok(records_from(sql, 0, rows, 2, &n, &w.err), w.err);
 	assert_int_equal(n, 2);
 	assert_ok(record_open(buf_bytes(&rows[0].cose), w.app->issuer.signing_key, record, &w.err),

@@ -192,12 +192,17 @@ static void P9__older_policy_with_good_signatures__refused(void **state)
 	assert_ok(app_policy_load(w.app, &w.err), w.err);
 	world_policy_write(&w, 1, "");
 	SIGN(anna, bert);
-	assert_false(app_policy_load(w.app, &w.err));
-	assert_int_equal(w.err.code, ERR_CONFIG);
-	assert_non_null(strstr(w.err.text, "version 2 is in force with other content"));
+	/* Where there are more verifiers, another one may have brought the newer: the older is passed over. */
+	bool passed = app_policy_load(w.app, &w.err);
+	assert_int_equal(passed, test_sql_is_postgres());
 	assert_int_equal(w.app->policy->policy->version, 2);
+	if (!passed) {
+		assert_int_equal(w.err.code, ERR_CONFIG);
+		assert_non_null(strstr(w.err.text, "version 2 is in force with other content"));
+	}
 	app_close(&w.app);
-	assert_false(world_open(&w));
+	assert_int_equal(world_open(&w), test_sql_is_postgres());
+	app_close(&w.app);
 	world_policy_write(&w, 3, "");
 	SIGN(anna, bert);
 	assert_true(world_open(&w));

@@ -194,11 +194,11 @@ static void activate__row_of_another_version_than_the_file__refused(void **state
 	stage(2, "", 201, digest);
 	app_close(&w.app);
 	(void)world_path(&w, "verifier.db", path);
-	assert_ok(sql_sqlite.open(path, true, &sql, &w.err), w.err);
+	assert_ok(test_sql()->open(path, true, &sql, &w.err), w.err);
 	assert_ok(
-		sql->ops->script(sql,
-			"DROP TRIGGER policies_fixed; UPDATE policies SET version=3 WHERE state=1",
-			&w.err),
+		sql->ops->script(sql, TEST_SQL_DROP_TRIGGER("policies_fixed", "policies"), &w.err),
+		w.err);
+	assert_ok(sql->ops->script(sql, "UPDATE policies SET version=3 WHERE state=1", &w.err),
 		w.err);
 	sql_close(&sql);
 	assert_true(world_open(&w));
@@ -283,8 +283,9 @@ static void activate__commit_that_fails__as_if_never_asked(void **state)
 	w.sql = fake_sql_init();
 	world_start(&w);
 	stage(2, "", 201, digest);
-	fake_sql.fail_commit = 1;
+	fake_sql.fail_commit = 1000; /* whoever else commits meanwhile */
 	ordered(2, "activate", digest, "", 503);
+	fake_sql.fail_commit = 0;
 	assert_in_force(1);
 	for (int i = 0; i < WAIT_ROUNDS && !store_ready(w.app->store); i++)
 		(void)usleep(10000);
@@ -424,6 +425,7 @@ static void kept__every_version__its_file_and_its_signature(void **state)
 /* A database from before policies had rows. */
 static void migrate__policies_of_schema_4__found_in_the_ledger(void **state)
 {
+	TEST_SQLITE_ONLY;
 	char digest[2 * SHA256_LEN + 1], path[128];
 	struct sql *sql = NULL;
 	struct vault *vault = NULL;
@@ -435,7 +437,7 @@ static void migrate__policies_of_schema_4__found_in_the_ledger(void **state)
 	ordered(2, "activate", digest, "", 200);
 	app_close(&w.app);
 	(void)world_path(&w, "verifier.db", path);
-	assert_ok(sql_sqlite.open(path, true, &sql, &w.err), w.err);
+	assert_ok(test_sql()->open(path, true, &sql, &w.err), w.err);
 	(void)world_path(&w, "content.key", path);
 	assert_ok(key_from_uri(path, &kek, &w.err), w.err);
 	vault = content_vault(sql, kek);

@@ -19,7 +19,7 @@ static struct sql *database(void)
 	struct sql *sql = NULL;
 
 	(void)world_path(&w, "verifier.db", path);
-	assert_ok(sql_sqlite.open(path, true, &sql, &w.err), w.err);
+	assert_ok(test_sql()->open(path, true, &sql, &w.err), w.err);
 	return sql;
 }
 

@@ -239,6 +239,20 @@ static void clock__accepted_by_a_person__from_there_on(void **test)
 	assert_int_equal(state.time, machine.wall);
 }
 
+/* It was up while others swept. */
+static void T9__machine_met_beside_others__its_uptime_proves_nothing(void **test)
+{
+	(void)test;
+	boot();
+	state.next = RETENTION_BOOT_BESIDE;
+	machine.ms = 40 * (uint64_t)DAY * 1000;
+	machine.wall += DAY + 1;
+	refused_for(BEHIND);
+	machine.wall -= 1;
+	assert_true(sweep());
+	assert_int_equal(state.allowance, 0);
+}
+
 /* A machine that does not say: each start of the service counts as a boot, and proves nothing before it. */
 static void T9__machine_does_not_say_which_boot__starts_share_the_allowance(void **test)
 {
@@ -299,6 +313,7 @@ int main(void)
 		T(clock__allowance__filled_by_time_that_is_proved_and_no_further),
 		T(T9__other_clock_goes_back__as_another_boot),
 		T(clock__accepted_by_a_person__from_there_on),
+		T(T9__machine_met_beside_others__its_uptime_proves_nothing),
 		T(T9__machine_does_not_say_which_boot__starts_share_the_allowance),
 		T(clock__state_from_before__a_day_once),
 		T(clock_boot__of_this_machine__the_same_each_time),

@@ -161,7 +161,7 @@ static void start__two_open_in_the_store__conflict(void **state)
 	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
 	assert_ok(rollout_last(sql, BYTES_LIT("ocr-agent"), &row, &found, &w.err), w.err);
 	store_read_done(w.app->store, &sql);
-	assert_ok(sql_sqlite.open(w.app->config.database, true, &sql, &w.err), w.err);
+	assert_ok(test_sql()->open(w.app->config.database, true, &sql, &w.err), w.err);
 	row.id[0] ^= 1;
 	row.seq++;
 	assert_false(rollout_insert(sql, &row, &w.err));

@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <stdlib.h>
 
+#include "tests/support/test_sql.h"
 #include "tests/support/unit.h"
 #include "tests/unit/verifier/content.h"
 
@@ -20,7 +21,7 @@ static int setup(void **state)
 	(void)snprintf(dir, sizeof(dir), "/tmp/assay-rows-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/v.db", dir);
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	assert_ok(store_migrate(sql, &err), err);
 	assert_ok(store_migrate(sql, &err), err); /* a second time changes nothing */
 	vault = content_vault(sql, content_kek());
@@ -303,7 +304,7 @@ static void reopen_old(const char *undo)
 	assert_ok(sql->ops->script(sql, undo, &err), err);
 	sql_close(&sql);
 	vault_free(&vault);
-	assert_ok(sql_sqlite.open(path, true, &sql, &err), err);
+	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	assert_ok(store_migrate(sql, &err), err);
 	vault = content_vault(sql, content_kek());
 	assert_ok(contents_seal(sql, &err), err);
@@ -340,6 +341,7 @@ static void assert_workload_of_old(void)
 
 static void migrate__database_of_schema_1__opens_with_what_it_held(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct workload_row row = workload();
 	assert_ok(workload_insert(sql, &row, &err), err);
@@ -363,6 +365,7 @@ static void put_statement(void)
 
 static void migrate__database_of_schema_2__opens_with_what_it_held(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct workload_row row = workload();
 	const uint8_t release[SHA256_LEN] = {1};
@@ -381,6 +384,7 @@ static void migrate__database_of_schema_2__opens_with_what_it_held(void **state)
 
 static void migrate__database_of_schema_3__opens_with_what_it_held(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct workload_row row = workload(), read = {0};
 	bool found = false;
@@ -396,6 +400,7 @@ static void migrate__database_of_schema_3__opens_with_what_it_held(void **state)
 /* 600 leaves that were there before tiles were: what a grown ledger would have is made. */
 static void migrate__leaves_of_schema_4__tiles_filled(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct buf before = {0}, after = {0};
 	struct tile tile = {.level = 1, .width = 2};
@@ -420,6 +425,7 @@ static void migrate__leaves_of_schema_4__tiles_filled(void **state)
 
 static void migrate__database_of_schema_5__opens_with_what_it_held(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct token_row row = {.created = 1, .expires = 100};
 	uint8_t a[HOST_ID_LEN] = {1};
@@ -540,6 +546,7 @@ static int64_t floor_number(const char *query)
 
 static void migrate__instances_of_schema_6__the_newest_release_that_runs_is_the_floor(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct workload_row row = workload();
 	assert_ok(workload_insert(sql, &row, &err), err);
@@ -565,6 +572,7 @@ static void migrate__instances_of_schema_6__the_newest_release_that_runs_is_the_
 
 static void migrate__releases_of_schema_6_that_are_revoked_or_ended__no_floor(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct workload_row row = workload();
 	assert_ok(workload_insert(sql, &row, &err), err);

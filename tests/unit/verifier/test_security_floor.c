@@ -344,7 +344,7 @@ static void security_floors__rows__are_kept_and_immutable(void **state)
 		"DELETE FROM security_floors", "UPDATE security_floors SET minimum=''"};
 	struct sql *sql = NULL;
 	publish(1, "1.4.1", 201, "");
-	assert_ok(sql_sqlite.open(w.app->config.database, true, &sql, &w.err), w.err);
+	assert_ok(test_sql()->open(w.app->config.database, true, &sql, &w.err), w.err);
 	for (size_t i = 0; i < ARRAY_LEN(attempts); i++) {
 		assert_false(sql_exec(sql, attempts[i], SQL_NO_ARGS, NULL, &w.err));
 		assert_non_null(strstr(w.err.text, "a security floor is"));

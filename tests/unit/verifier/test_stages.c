@@ -105,7 +105,7 @@ static void store__job_that_waited_too_long__not_run(void **state)
 	atomic_bool ran = false;
 	gate = false;
 	done_well = done_busy = 0;
-	struct store_config config = {.ops = &sql_sqlite,
+	struct store_config config = {.ops = test_sql(),
 		.location = (void *)world_path(&w, "late.db", path).data,
 		.clock = &clock_system,
 		.random = &random_system,

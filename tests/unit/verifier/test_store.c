@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/test_sql.h"
 #include "tests/support/unit.h"
 #include "tests/unit/verifier/content.h"
 #include "tests/unit/verifier/fakes.h"
@@ -191,7 +192,7 @@ static atomic_int savepoints;
 static bool counted_savepoint(struct sql *sql, struct err *e)
 {
 	savepoints++;
-	return sql_sqlite.savepoint(sql, e);
+	return test_sql()->savepoint(sql, e);
 }
 
 /* Holds the writer, so that what comes meanwhile is one batch. */
@@ -300,6 +301,7 @@ static void submit__alone__undone_without_a_savepoint(void **state)
 /* The disk is full in the middle of jobs without savepoints. */
 static void submit_again__error_that_ends_the_transaction__nothing_of_it_stays(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	static char pragma[] = "PRAGMA max_page_count=1";
 	struct append big = {
@@ -349,6 +351,7 @@ static void store__disk_gone__not_ready_until_a_write_works(void **state)
 
 static void store__disk_full__error_then_goes_on(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	struct append big = {.mark = 9, .big = true};
 	/* The connection's own limit; a new connection has none. */
@@ -369,36 +372,69 @@ static void store__closed_and_opened__continues(void **state)
 	assert_true(append(1, false) && append(2, false));
 	store_tree(store, &before);
 	store_close(&store);
-	assert_true(open_store(&sql_sqlite));
+	assert_true(open_store(test_sql()));
 	store_tree(store, &after);
 	assert_memory_equal(&before, &after, sizeof(before));
 	assert_true(append(3, false));
 	assert_int_equal(check_ledger(), 3);
 }
 
+/* As a program of schema 99 leaves it, whose steps since one that it names are all compatible. */
+static bool newer_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	const int64_t *since = arg;
+	return tx->sql->ops->version_set(tx->sql, 99, e) &&
+	       sql_exec(tx->sql, "UPDATE meta SET compatible_since=?1 WHERE id=1",
+		       SQL_ARGS(sql_i(*since)), NULL, e);
+}
+
 static void store__newer_schema__refused(void **state)
 {
 	(void)state;
-	static char pragma[] = "PRAGMA user_version=99";
-	assert_ok(store_run(store, limit_work, pragma, &err), err);
+	int64_t since = 99;
+	assert_ok(store_run(store, newer_work, &since, &err), err);
 	store_close(&store);
-	assert_false(open_store(&sql_sqlite));
+	assert_false(open_store(test_sql()));
 	assert_non_null(strstr(err.text, "the database has schema 99, this program knows"));
 	assert_null(store);
 }
 
+static void store__newer_schema_that_says_nothing__refused(void **state)
+{
+	(void)state;
+	int64_t since = 0;
+	assert_ok(store_run(store, newer_work, &since, &err), err);
+	store_close(&store);
+	assert_false(open_store(test_sql()));
+	assert_non_null(strstr(err.text, "the database has schema 99, this program knows"));
+}
+
+static void store__newer_schema_that_is_compatible__served(void **state)
+{
+	(void)state;
+	int64_t since = store_schema_version();
+	assert_true(append(1, false));
+	assert_ok(store_run(store, newer_work, &since, &err), err);
+	store_close(&store);
+	assert_true(open_store(test_sql()));
+	assert_true(append(2, false));
+	assert_int_equal(check_ledger(), 2);
+}
+
 static void store__no_database__refused_with_its_name(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	store_close(&store);
 	(void)snprintf(path, sizeof(path), "%s/missing/v.db", dir);
-	assert_false(open_store(&sql_sqlite));
+	assert_false(open_store(test_sql()));
 	assert_non_null(strstr(err.text, "missing/v.db"));
 	assert_int_equal(err.code, ERR_STORE);
 }
 
 static void store__garbage_file__refused(void **state)
 {
+	TEST_SQLITE_ONLY;
 	(void)state;
 	store_close(&store);
 	FILE *file = fopen(path, "w");
@@ -409,7 +445,7 @@ static void store__garbage_file__refused(void **state)
 	(void)snprintf(path, sizeof(path), "%s/v.db-wal", dir);
 	(void)unlink(path);
 	(void)snprintf(path, sizeof(path), "%s/v.db", dir);
-	assert_false(open_store(&sql_sqlite));
+	assert_false(open_store(test_sql()));
 	assert_int_equal(err.code, ERR_STORE);
 }
 
@@ -435,7 +471,7 @@ static void store__leaves__cannot_be_changed(void **state)
 /* Writes and says after each commit which leaf is durable. */
 static void child_main(int out)
 {
-	if (!open_store(&sql_sqlite))
+	if (!open_store(test_sql()))
 		_exit(9);
 	for (;;) {
 		struct append a = {.mark = 7};
@@ -468,12 +504,12 @@ static void store__killed__every_acknowledged_leaf_is_there(void **state)
 			acknowledged++;
 		}
 		(void)close(pipes[0]);
-		assert_true(open_store(&sql_sqlite));
+		assert_true(open_store(test_sql()));
 		assert_true(check_ledger() >= (acknowledged ? last + 1 : 0));
 		store_close(&store);
 	}
 	assert_true(acknowledged > 20);
-	assert_true(open_store(&sql_sqlite));
+	assert_true(open_store(test_sql()));
 }
 
 /* ---- many threads ---- */
@@ -541,6 +577,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			store__closed_and_opened__continues, setup, teardown),
 		cmocka_unit_test_setup_teardown(store__newer_schema__refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			store__newer_schema_that_says_nothing__refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			store__newer_schema_that_is_compatible__served, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			store__no_database__refused_with_its_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(store__garbage_file__refused, setup, teardown),

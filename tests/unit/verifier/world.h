@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "tests/support/ek_ca.h"
+#include "tests/support/test_sql.h"
 #include "tests/unit/policy/scene.h"
 #include "tests/unit/verifier/https.h"
 #include "verifier/app.h"
@@ -163,7 +164,7 @@ static inline bool world_open(struct world *w)
 	struct app_options options = {
 		.clock = w->clock ? w->clock : &clock_system,
 		.random = w->random ? w->random : &random_system,
-		.sql = w->sql ? w->sql : &sql_sqlite,
+		.sql = w->sql ? w->sql : test_sql(),
 		.log_fd = getenv("ASSAY_TEST_LOG") ? 2 : -1,
 	};
 	(void)world_path(w, "verifierd.yaml", path);
