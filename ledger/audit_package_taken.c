@@ -10,7 +10,7 @@
 #include "base/text.h"
 
 #define SHOWN_MAX 16 /* failures told one by one */
-#define WHOLE	  "" /* instead of a field's name, which is never empty */
+#define WHOLE     "" /* instead of a field's name, which is never empty */
 
 struct index_key {
 	char text[24];
@@ -39,8 +39,8 @@ bool package_taken_open(struct package_case *c, struct err *err)
 /* ---- what entries say was taken ---- */
 
 /* said_taken: {entry: {field: the last entry that says so}} */
-static bool said_put(struct package_case *c, uint64_t entry, const char *field, uint64_t by,
-	struct err *err)
+static bool said_put(
+	struct package_case *c, uint64_t entry, const char *field, uint64_t by, struct err *err)
 {
 	struct index_key key = key_of(entry);
 	json_t *fields = json_object_get(c->said_taken, key.text);
@@ -97,8 +97,7 @@ static bool heed(struct package_case *c, const struct ledger_entry *entry, struc
 
 /* taken: {entry: how many fields are not shown; -1: none is}. An entry that comes twice counts as the
  * less that it shows. */
-bool package_taken_note(
-	struct package_case *c, const struct ledger_entry *entry, struct err *err)
+bool package_taken_note(struct package_case *c, const struct ledger_entry *entry, struct err *err)
 {
 	json_int_t missing = entry->destroyed ? -1 : (json_int_t)entry->redacted;
 	struct index_key key = key_of(entry->index);
@@ -134,8 +133,8 @@ static bool is_said(const struct package_case *c, const char *index, json_int_t 
 	by = json_object_get(fields, WHOLE);
 	if (missing < 0)
 		return by && json_integer_value(by) > of;
-	json_object_foreach(walked, field, value)
-		named += field[0] && json_integer_value(value) > of;
+	json_object_foreach(walked, field, value) named +=
+		field[0] && json_integer_value(value) > of;
 	return named >= missing;
 }
 

@@ -5,7 +5,7 @@
 
 #include "tests/unit/verifier/package_world.h"
 
-#define STATES	  "entries/000003"
+#define STATES    "entries/000003"
 #define RETENTION "entries/000004"
 
 static int64_t redacted_index;
@@ -13,8 +13,7 @@ static int64_t redacted_index;
 static void redact(const char *field)
 {
 	char path[64];
-	(void)snprintf(
-		path, sizeof(path), "/v1/entries/%lld/redact", (long long)redacted_index);
+	(void)snprintf(path, sizeof(path), "/v1/entries/%lld/redact", (long long)redacted_index);
 	json_decref(post(&w.admin, path, 200, "{\"field\":\"%s\",\"reason\":\"asked\"}", field));
 }
 
@@ -155,8 +154,8 @@ static void T20__content_left_out_as_if_destroyed__failed(void **state)
 {
 	(void)state;
 	json_t *page = page_open(STATES);
-	json_object_set_new(json_array_get(json_object_get(page, "entries"), 0), "content",
-		json_null());
+	json_object_set_new(
+		json_array_get(json_object_get(page, "entries"), 0), "content", json_null());
 	page_close(STATES, page);
 	assert_failed("content taken out",
 		"no retention entry in the package says that its content was destroyed");
@@ -267,8 +266,8 @@ static void own_package(uint64_t hidden, enum leaf_type type, const char *said_t
 static void said__by_a_retention_entry_behind_it__held(void **state)
 {
 	(void)state;
-	own_package(0, LEAF_RETENTION,
-		"{\"event\":\"content-destroyed\",\"entries\":[-1,\"x\",0]}");
+	own_package(
+		0, LEAF_RETENTION, "{\"event\":\"content-destroyed\",\"entries\":[-1,\"x\",0]}");
 	run_signed(NULL);
 	assert_true(audit.consistent);
 	assert_step("content taken out", AUDIT_NOT_CHECKED, "the content of 1 entries");
