@@ -78,11 +78,10 @@ static enum status run_test(struct cli *cli)
 {
 	OWNED(buf_release) struct buf path = {0};
 	OWNED(json_release) json_t *answer = NULL;
-	if (!path_of(cli, "/test", &path) ||
-		!api_post(cli, buf_str(&path), json_object(), &answer))
+	if (!path_of(cli, "/test", &path) || !api_post(cli, buf_str(&path), json_object(), &answer))
 		return cli_fail(cli);
-	enum status status = json_is_true(json_object_get(answer, "delivered")) ? STATUS_DONE
-										: STATUS_REFUSED;
+	enum status status =
+		json_is_true(json_object_get(answer, "delivered")) ? STATUS_DONE : STATUS_REFUSED;
 	if (cli->json)
 		return cli_print_json(cli, TAKE(answer), status);
 	cli_print_object(answer);
@@ -111,7 +110,8 @@ const struct command cmd_webhook_retry = {
 	.group = "webhook",
 	.name = "retry",
 	.synopsis = "NAME --reason TEXT",
-	.summary = "Has one that gave up, or waits, go on at once from the event that it stands at.",
+	.summary =
+		"Has one that gave up, or waits, go on at once from the event that it stands at.",
 	.options = retry_options,
 	.least = 1,
 	.most = 1,

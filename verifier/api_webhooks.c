@@ -155,8 +155,9 @@ bool serve_webhook_retry(struct call *call, struct err *err)
 static bool test_body(struct call *call, int64_t now, struct buf *ret, struct err *err)
 {
 	char time[TIME_TEXT_MAX];
-	OWNED(json_release) json_t *body = json_pack("{s:s, s:s, s:s}", "event", "webhook-test",
-		"by", call->who.uri, "time", time_json(now, time));
+	OWNED(json_release)
+	json_t *body = json_pack("{s:s, s:s, s:s}", "event", "webhook-test", "by", call->who.uri,
+		"time", time_json(now, time));
 	return body ? json_write(body, false, ret, err) : err_set(err, ERR_NOMEM, "webhook");
 }
 
@@ -180,7 +181,6 @@ bool serve_webhook_test(struct call *call, struct err *err)
 	call_log(call, "webhook-tested", bytes_str(config->name), bytes_str(outcome.error));
 	return call_json(call, 200,
 		json_pack("{s:s, s:s, s:b, s:i, s:s}", "name", config->name, "id", id, "delivered",
-			outcome.error[0] == '\0', "status", outcome.status, "error",
-			outcome.error),
+			outcome.error[0] == '\0', "status", outcome.status, "error", outcome.error),
 		err);
 }

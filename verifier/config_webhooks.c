@@ -6,11 +6,11 @@
 
 #include <stdlib.h>
 
-#define TEXT_MAX	1024u
-#define EVENT_NAME_MAX	63u
+#define TEXT_MAX        1024u
+#define EVENT_NAME_MAX  63u
 #define GIVE_UP_DEFAULT (INT64_C(3) * 86400)
-#define GIVE_UP_MIN	10
-#define GIVE_UP_MAX	(INT64_C(30) * 86400)
+#define GIVE_UP_MIN     10
+#define GIVE_UP_MAX     (INT64_C(30) * 86400)
 
 #define TEXT(name)                                                                                 \
 	CYAML_FIELD_STRING_PTR(#name, CYAML_FLAG_POINTER, struct file_webhook, name, 1, TEXT_MAX)
@@ -123,8 +123,8 @@ bool config_webhooks_take(const struct file_webhook *file, size_t count, const c
 			return err_wrap(err, "webhooks: %s", ESC(bytes_str(file[i].name)));
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(file[k].name, file[i].name) == 0)
-				return err_set(err, ERR_CONFIG, "webhooks: %s: given twice",
-					file[i].name);
+				return err_set(
+					err, ERR_CONFIG, "webhooks: %s: given twice", file[i].name);
 	}
 	return true;
 }

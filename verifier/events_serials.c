@@ -15,8 +15,7 @@ static void serials_release(struct serials *serials)
 	json_decref(serials->list);
 }
 
-static bool read_all(
-	struct sql *sql, const char *text, const struct sql_value *args, size_t count,
+static bool read_all(struct sql *sql, const char *text, const struct sql_value *args, size_t count,
 	struct serials *ret, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
@@ -60,8 +59,8 @@ static bool of_host(struct sql *sql, const char *host_hex, const char *instance_
 		SQL_ARGS(sql_b(BYTES_OF(host)), sql_b(BYTES_OF(instance)), sql_i(time)), ret, err);
 }
 
-static bool of_release(struct sql *sql, const char *hex, int64_t time, struct serials *ret,
-	struct err *err)
+static bool of_release(
+	struct sql *sql, const char *hex, int64_t time, struct serials *ret, struct err *err)
 {
 	uint8_t release[SHA256_LEN];
 	return !hex_decode_exact(bytes_str(hex), release, sizeof(release), NULL) ||
@@ -71,8 +70,8 @@ static bool of_release(struct sql *sql, const char *hex, int64_t time, struct se
 		       SQL_ARGS(sql_b(BYTES_OF(release)), sql_i(time)), ret, err);
 }
 
-static bool of_workload(struct sql *sql, const char *name, int64_t time, struct serials *ret,
-	struct err *err)
+static bool of_workload(
+	struct sql *sql, const char *name, int64_t time, struct serials *ret, struct err *err)
 {
 	return read_all(sql,
 		"SELECT c.serial FROM credentials c JOIN instances i ON i.host=c.host AND "

@@ -7,9 +7,9 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#define SECRET_PREFIX "whsec_"
+#define SECRET_PREFIX   "whsec_"
 #define SECRET_FILE_MAX 256u
-#define CA_MAX		(1u << 20)
+#define CA_MAX          (1u << 20)
 
 /* ---- what it needs ---- */
 

@@ -171,8 +171,8 @@ static bool refused(struct courier *c, struct webhook_row *row, uint64_t from,
 	w.row.next_try = now + pause;
 	w.row.last_status = outcome->status;
 	(void)snprintf(w.row.last_error, sizeof(w.row.last_error), "%s", outcome->error);
-	w.gave_up = outcome->status == 410 ||
-		    now - w.row.first_try >= c->target.config->give_up_after;
+	w.gave_up =
+		outcome->status == 410 || now - w.row.first_try >= c->target.config->give_up_after;
 	w.row.state = w.gave_up ? WEBHOOK_GAVE_UP : WEBHOOK_DELIVERING;
 	count(c, w.gave_up ? METRIC_WEBHOOK_GAVE_UP : METRIC_WEBHOOK_FAILED);
 	tell(c, &w.row, w.gave_up);
@@ -180,8 +180,8 @@ static bool refused(struct courier *c, struct webhook_row *row, uint64_t from,
 }
 
 /* The row stands at the event then, or still before it when nothing came of it. */
-static bool deliver(struct courier *c, struct webhook_row *row, const struct event *event,
-	struct err *err)
+static bool deliver(
+	struct courier *c, struct webhook_row *row, const struct event *event, struct err *err)
 {
 	struct webhook_outcome outcome;
 	char id[WEBHOOK_ID_MAX];
@@ -191,8 +191,8 @@ static bool deliver(struct courier *c, struct webhook_row *row, const struct eve
 	if (!my_turn(c, now, &mine, err) || !mine)
 		return mine;
 	if (!webhook_event_id(c->all->app, event->id, id, err) ||
-		!webhook_send(&c->target, id, now, buf_bytes(&event->data), &c->all->closing, &outcome,
-		    err))
+		!webhook_send(&c->target, id, now, buf_bytes(&event->data), &c->all->closing,
+			&outcome, err))
 		return false;
 	/* An attempt that the stop of the service cut off says nothing of the receiver. */
 	if (outcome.error[0] && outcome.status == 0 && atomic_load(&c->all->closing))
@@ -203,8 +203,8 @@ static bool deliver(struct courier *c, struct webhook_row *row, const struct eve
 }
 
 /* Entries that hold nothing for this webhook are passed over in memory, and now and then in the store. */
-static bool pass_over(struct courier *c, const struct webhook_row *row, uint64_t next,
-	struct err *err)
+static bool pass_over(
+	struct courier *c, const struct webhook_row *row, uint64_t next, struct err *err)
 {
 	struct writing w = {.courier = c, .row = *row, .from = row->position};
 	c->scanned = next;
@@ -239,8 +239,8 @@ static bool look(struct looking *l, struct sql *sql, struct err *err)
 		l->next = l->row.position;
 		return true;
 	}
-	uint64_t from = l->row.position > l->courier->scanned ? l->row.position
-							      : l->courier->scanned;
+	uint64_t from =
+		l->row.position > l->courier->scanned ? l->row.position : l->courier->scanned;
 	if (!events_read(sql, from, events, EVENTS_PAGE_MAX, &count_, &l->next, err))
 		return false;
 	for (size_t i = 0; i < count_; i++) {
@@ -335,7 +335,8 @@ static bool add_work(struct store_tx *tx, void *arg, struct err *err)
 	return webhook_row_add(tx->sql, c->target.config->name, tx->edge.size, err);
 }
 
-static bool courier_start(struct webhooks *all, const struct config_webhook *config, struct err *err)
+static bool courier_start(
+	struct webhooks *all, const struct config_webhook *config, struct err *err)
 {
 	struct courier *c = &all->couriers[all->count];
 	c->all = all;

@@ -17,21 +17,21 @@
 #include "verifier/app.h"
 #include "verifier/events.h"
 
-#define WEBHOOK_SECRET_MIN  24u
-#define WEBHOOK_SECRET_MAX  64u
-#define WEBHOOK_ID_MAX	    64u
-#define WEBHOOK_ANSWER_MAX  65536u /* bytes of an answer that are read; nothing is made of them */
-#define WEBHOOK_CONNECT_MS  5000u
-#define WEBHOOK_TIMEOUT_MS  15000u
-#define WEBHOOK_LOOK_MS	    250 /* how soon an event is seen */
-#define WEBHOOK_STANDS_MS   2000 /* after the store could not be read or written */
-#define WEBHOOK_PAUSE_MAX   3600 /* seconds between two attempts, at most */
-#define WEBHOOK_TURN	    45 /* seconds that one verifier's turn lasts */
-#define WEBHOOK_TURN_LEFT   20 /* of which so many have to be left when an attempt begins */
-#define WEBHOOK_ACKS_KEPT   (INT64_C(90) * 86400)
-#define WEBHOOK_ACKS_SHOWN  100u
-#define WEBHOOK_OWNER_LEN   16u
-#define WEBHOOK_SKIP_MAX    4096u /* entries passed over before that is written down */
+#define WEBHOOK_SECRET_MIN 24u
+#define WEBHOOK_SECRET_MAX 64u
+#define WEBHOOK_ID_MAX     64u
+#define WEBHOOK_ANSWER_MAX 65536u /* bytes of an answer that are read; nothing is made of them */
+#define WEBHOOK_CONNECT_MS 5000u
+#define WEBHOOK_TIMEOUT_MS 15000u
+#define WEBHOOK_LOOK_MS    250 /* how soon an event is seen */
+#define WEBHOOK_STANDS_MS  2000 /* after the store could not be read or written */
+#define WEBHOOK_PAUSE_MAX  3600 /* seconds between two attempts, at most */
+#define WEBHOOK_TURN       45 /* seconds that one verifier's turn lasts */
+#define WEBHOOK_TURN_LEFT  20 /* of which so many have to be left when an attempt begins */
+#define WEBHOOK_ACKS_KEPT  (INT64_C(90) * 86400)
+#define WEBHOOK_ACKS_SHOWN 100u
+#define WEBHOOK_OWNER_LEN  16u
+#define WEBHOOK_SKIP_MAX   4096u /* entries passed over before that is written down */
 
 /* ---- one request (webhook_send.c) ---- */
 
