@@ -48,7 +48,7 @@ static bool hosts_load(struct sql *sql, struct host_standings *all, struct err *
 	size_t room = 0;
 	bool more = false;
 	if (!sql_start(sql,
-		    "SELECT h.id, coalesce(s.seen, 0), coalesce(b.heard, 0), EXISTS(SELECT 1 FROM "
+		    "SELECT h.id, coalesce(s.seen, 0), coalesce(b.heard, 0), (SELECT count(*) FROM "
 		    "host_attributes a WHERE a.host=h.id) FROM hosts h LEFT JOIN host_seen s ON "
 		    "s.host=h.id LEFT JOIN host_heard b ON b.host=h.id ORDER BY h.id",
 		    SQL_NO_ARGS, &q, err))

@@ -32,11 +32,12 @@ bool webhook_row_get(struct sql *sql, const char *name, struct webhook_row *ret,
 
 bool webhook_row_add(struct sql *sql, const char *name, uint64_t position, struct err *err)
 {
+	static const uint8_t nobody[WEBHOOK_OWNER_LEN];
 	return sql_exec(sql,
 		"INSERT INTO webhooks(name, state, position, attempts, first_try, next_try, "
 		"last_status, last_error, acked, acked_time, owner, owner_until) "
-		"VALUES(?1,1,?2,0,0,0,0,'',-1,0,x'',0) ON CONFLICT(name) DO NOTHING",
-		SQL_ARGS(NAME(name), sql_u(position)), NULL, err);
+		"VALUES(?1,1,?2,0,0,0,0,'',-1,0,?3,0) ON CONFLICT(name) DO NOTHING",
+		SQL_ARGS(NAME(name), sql_u(position), sql_b(BYTES_OF(nobody))), NULL, err);
 }
 
 bool webhook_row_put(struct sql *sql, const struct webhook_row *row, uint64_t from, bool *ret_moved,
