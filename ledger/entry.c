@@ -113,7 +113,9 @@ bool ledger_entry_open(struct ledger_entry *entry, struct err *err)
 		entry->redacted = fields.redacted;
 		return true;
 	}
-	return why.code != ERR_NOMEM || err_set(err, why.code, "%s", why.text);
+	/* What could not be looked at is not what nobody can read. */
+	return (why.code != ERR_NOMEM && why.code != ERR_INTERNAL) ||
+	       err_set(err, why.code, "%s", why.text);
 }
 
 /* ---- what it is about ---- */
