@@ -92,10 +92,15 @@ static void handle_later(struct http_exchange *exchange, void *app)
 		(void)pthread_detach(thread);
 }
 
+enum { NOBODY = 2, NOBODY_KNOWS = 4 }; /* roles */
 static int authorize(
 	const struct http_exchange *exchange, const struct http_route *route, void *app)
 {
 	(void)app;
+	if (route->roles == NOBODY)
+		return 403;
+	if (route->roles == NOBODY_KNOWS)
+		return 503;
 	return !route->roles || http_peer_cert(exchange) ? 0 : 401;
 }
 
@@ -104,6 +109,8 @@ static const struct http_route routes[] = {
 	{HTTP_POST, "/echo", 0, 1000, "text/plain", handle_echo},
 	{HTTP_GET, "/later", 0, 0, NULL, handle_later},
 	{HTTP_GET, "/closed", 1, 0, NULL, handle_hello},
+	{HTTP_GET, "/nobody", NOBODY, 0, NULL, handle_hello},
+	{HTTP_GET, "/unknown", NOBODY_KNOWS, 0, NULL, handle_hello},
 	{HTTP_POST, "/big", 1, 1u << 20, "text/plain", handle_echo},
 };
 
@@ -353,6 +360,33 @@ static void S4__large_body_without_certificate__cut(void **state)
 	client_close(&client);
 }
 
+/* "May not" is for those who may not; who could not be looked up asks again later. */
+static void authorize__says_no_or_does_not_know__answered_as_what_it_is(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *path, *code, *message;
+		int status;
+	} cases[] = {
+		{"/closed", "unauthenticated", "this route needs a client certificate", 401},
+		{"/nobody", "forbidden", "this certificate may not use this route", 403},
+		{"/unknown", "unavailable", "who asks could not be looked up", 503},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct client client;
+		char text[128], body[512], code[64];
+		(void)snprintf(
+			text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", cases[i].path);
+		(void)snprintf(code, sizeof(code), "\"code\":\"%s\"", cases[i].code);
+		assert_true(client_open(&client, NULL));
+		assert_int_equal(
+			exchange(&client, text, strlen(text), body, sizeof(body)), cases[i].status);
+		client_close(&client);
+		assert_non_null(strstr(body, code));
+		assert_non_null(strstr(body, cases[i].message));
+	}
+}
+
 static void S15__client_certificates__handshake_or_route_decides(void **state)
 {
 	(void)state;
@@ -493,6 +527,7 @@ int main(void)
 		cmocka_unit_test(S2__silent_connection__cut_at_the_deadline),
 		cmocka_unit_test(S1__silent_connections_up_to_the_limit__counted_like_others),
 		cmocka_unit_test(S2__dripped_headers__cut_at_the_deadline),
+		cmocka_unit_test(authorize__says_no_or_does_not_know__answered_as_what_it_is),
 		cmocka_unit_test(S2__second_request_dripped__cut_at_the_request_deadline),
 		cmocka_unit_test(
 			S1__idle_connections_up_to_the_limit__others_by_peer_refused_then_served),
