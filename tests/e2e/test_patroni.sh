@@ -68,8 +68,10 @@ expect 0 'is active' host_assay one enroll --token-file "$W/token"
 release quick sleep 0.05
 release steady sleep 600
 expect 0 'trusted' host_assay one run quick
-host_assay one run steady >"$W/steady.out" 2>&1 &
-PIDS+=("$!")
+for n in 1 2 3; do
+	host_assay one run steady >"$W/steady-$n.out" 2>&1 &
+	PIDS+=("$!")
+done
 until_ok grep -q ' renewed ' "$W/host-one/log" || die "the agent that stays does not renew"
 
 echo "log $(cat "$D/log.pub")
@@ -89,13 +91,14 @@ launches() { # NUMBER
 		fi
 	done
 }
-credentials_keep() { # those of the agent that stays, of each renewal
+credentials_keep() { # whatever agents on this host hold
 	local n=0 file
 	while [ ! -e "$W/stop" ]; do
-		for file in "$W"/host-one/run/*/svid.pem "$W"/host-one/run/*/token; do
-			[ ! -s "$file" ] || cp "$file" "$W/credentials/$((n++ % 200)).${file##*.}" 2>/dev/null || true
+		for file in "$W"/host-one/run/instances/*/{svid.pem,jwt-0.token}; do
+			n=$((n + 1))
+			cp "$file" "$W/credentials/.new" 2>/dev/null && mv "$W/credentials/.new" "$W/credentials/$n.${file##*.}"
 		done
-		sleep 1
+		sleep 0.7
 	done
 }
 LOADS=()
@@ -175,16 +178,17 @@ ok "one standby back: it goes on"
 for n in 1 2 3; do [ "$n" = "$lead" ] || kill -0 "${MEMBER[$n]}" 2>/dev/null || member_start "$n"; done
 
 # ---- the account ----
+renewed_enough() { [ "$(renewed | wc -l)" -ge 12 ]; }
+until_long renewed_enough || die "the agents that stay do not renew any more"
 touch "$W/stop"
 wait "${LOADS[@]}" || true
 follow
 acknowledged >"$W/all"
 printf '# %s records acknowledged, %s of them renewals; %s launches without an answer\n' "$(wc -l <"$W/all")" "$(renewed | wc -l)" \
 	"$(cat "$W"/load/unanswered-* | wc -l)"
-[ "$(renewed | wc -l)" -ge 5 ] || die "hardly any renewal was acknowledged"
+[ "$(ls "$W/credentials" | wc -l)" -ge 10 ] || die "hardly any credential was looked at"
 host_stop one
 lead=$(leader)
-until_ok [ "$(on_member "$lead" "SELECT count(*) FROM pg_stat_activity WHERE wait_event='SyncRep'")" = 0 ]
 on_member "$lead" "SELECT encode(id, 'hex') FROM records" | sort >"$W/stored"
 sort -u "$W/all" >"$W/wanted"
 [ "$(wc -l <"$W/wanted")" = "$(wc -l <"$W/all")" ] || die "one record was acknowledged twice"
