@@ -5,6 +5,7 @@
 #include "base/file.h"
 
 #include <openssl/ssl.h>
+#include "verifier/ledger_keys.h"
 #include "verifier/retention.h"
 #include "verifier/shadow.h"
 
@@ -77,6 +78,8 @@ static bool keys_load(struct app *app, struct err *err)
 	       tls_load(app, err) &&
 	       ledger_log_load(
 		       app->config.log_key, app->config.log_origin, &app->ledger_log, err) &&
+	       (!app->config.log_key_also ||
+		       ledger_log_load_also(&app->ledger_log, app->config.log_key_also, err)) &&
 	       receipt_signer_load(app->config.receipt_key, app->issuer.signing_key,
 		       app->config.log_origin, &app->receipts, err) &&
 	       (!app->config.log_policy ||
@@ -105,8 +108,9 @@ bool app_open(
 		*ret = TAKE(app);
 		return app_policy_check(*ret, err);
 	}
-	if (!store_load(app, options->sql, err) || !app_policy_load(app, err) ||
-		!app_staged_load(app, err) || !shadow_new(app, &app->shadow, err) ||
+	if (!store_load(app, options->sql, err) || !ledger_keys_note(app, err) ||
+		!app_policy_load(app, err) || !app_staged_load(app, err) ||
+		!shadow_new(app, &app->shadow, err) ||
 		!retention_start(app, &app->retention, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store,
