@@ -172,6 +172,11 @@ sleep 8
 	die "no commit waits for a standby"
 [ "$(leader)" = "$lead" ] || die "the leader gave up"
 ok "both standbys dead: nothing is acknowledged"
+# PostgreSQL commits without the standby then, and says "COMMIT" with a warning.
+as_superuser "$lead" "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event='SyncRep'" postgres >/dev/null
+sleep 4
+[ "$(count)" = "$before" ] || die "$(($(count) - before)) records were acknowledged that no standby has, after their wait was cancelled"
+ok "the wait for a standby cancelled: still nothing is acknowledged"
 for n in 1 2 3; do [ "$n" = "$lead" ] || { member_start "$n"; break; }; done
 more "a standby back"
 ok "one standby back: it goes on"
