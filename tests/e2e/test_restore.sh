@@ -40,8 +40,7 @@ SIZE=$(size)
 LAST=$(psql "$URI" -qAtXc 'SELECT pg_walfile_name(pg_switch_wal())')
 until_ok test -f "$W/archive/$LAST" || die "$LAST is not archived"
 verifier_stop
-kill -9 "$(pg_pid)"
-sleep 0.5
+"$ROOT/tests/support/postgres" kill "$W/pg"
 restore() { # [SETTING]: the backup, recovered from the archive
 	[ ! -d "$W/pg/data" ] || mv "$W/pg/data" "$W/pg/lost-$RANDOM"
 	nobody cp -a "$W/pg/backup" "$W/pg/data"
