@@ -33,7 +33,9 @@ must_use bool key_from_ec_point(
 must_use bool key_from_rsa(struct bytes n, uint32_t exponent, struct key **ret, struct err *err);
 /* Private key by OSSL_STORE URI: "file:…", a plain path, "handle:0x81…" (TPM through tpm2-openssl:
  * the provider tpm2 is loaded on demand), "pkcs11:…" (provider pkcs11 loaded on demand;
- * ERR_UNSUPPORTED when it is not installed). */
+ * ERR_UNSUPPORTED when it is not installed). "file:…?passphrase-file=/PATH": a PKCS #8 file encrypted
+ * with the one line of that file; ERR_DENIED when it is another one, ERR_CONFIG when there is none or
+ * the key is not encrypted. */
 must_use bool key_from_uri(const char *uri, struct key **ret, struct err *err);
 /* RSA: 2048 bits. */
 must_use bool key_generate(enum key_type type, struct key **ret, struct err *err);

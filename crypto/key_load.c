@@ -3,6 +3,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/store.h>
 #include <openssl/x509.h>
 
@@ -11,7 +12,9 @@
 #include "crypto/openssl_error.h"
 #include "crypto/pem.h"
 
-#define KEY_FILE_MAX (64u << 10)
+#define KEY_FILE_MAX    (64u << 10)
+#define PASSPHRASE_MAX  1024u
+#define PASSPHRASE_MARK "?passphrase-file="
 
 static void pkey_free(EVP_PKEY **pkey)
 {
@@ -92,32 +95,38 @@ static const struct private_form {
 	{PEM_STRING_RSA, decode_pkcs1},
 };
 
+/* Takes over the key. */
+static bool private_checked(EVP_PKEY *pkey, struct key **ret, struct err *err)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	bool pair = ctx && EVP_PKEY_pairwise_check(ctx) == 1;
+
+	EVP_PKEY_CTX_free(ctx);
+	if (pair)
+		return key_from_private(pkey, NULL, ret, err);
+	EVP_PKEY_free(pkey);
+	return openssl_fail(err, ERR_FORMAT, "private key: its halves do not belong together");
+}
+
 static bool private_from_block(const struct private_form *form, const struct pem_block *block,
 	struct key **ret, struct err *err)
 {
 	const uint8_t *at = block->der.data;
 	OWNED(pkey_free) EVP_PKEY *pkey = form->decode(&at, (long)block->der.len);
-	EVP_PKEY_CTX *ctx;
-	bool pair;
 
 	if (!pkey)
 		return openssl_fail(err, ERR_FORMAT, "private key");
 	if (at != block->der.data + block->der.len)
 		return err_set(err, ERR_FORMAT, "private key: trailing bytes");
-	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-	pair = ctx && EVP_PKEY_pairwise_check(ctx) == 1;
-	EVP_PKEY_CTX_free(ctx);
-	if (!pair)
-		return openssl_fail(
-			err, ERR_FORMAT, "private key: its halves do not belong together");
-	return key_from_private(TAKE(pkey), NULL, ret, err);
+	return private_checked(TAKE(pkey), ret, err);
 }
 
 static bool key_from_block(const struct pem_block *block, struct key **ret, struct err *err)
 {
 	if (strcmp(block->name, PEM_STRING_PKCS8) == 0 || strstr(block->header, "ENCRYPTED"))
 		return err_set(err, ERR_UNSUPPORTED,
-			"key: it is encrypted, and passphrases are not asked for");
+			"key: it is encrypted: name the file that has its passphrase, "
+			"…?passphrase-file=FILE");
 	if (strcmp(block->name, PEM_STRING_PUBLIC) == 0)
 		return key_from_spki(block->der, ret, err);
 	for (size_t i = 0; i < ARRAY_LEN(private_forms); i++)
@@ -171,10 +180,92 @@ bool key_generate(enum key_type type, struct key **ret, struct err *err)
 	return key_from_private(pkey, NULL, ret, err);
 }
 
+struct sealed_key {
+	struct bytes passphrase;
+	struct key *key;
+};
+
+/* PKCS #8's own encryption alone (RFC 5958 section 3): the older one of PEM headers is MD5. */
+static bool visit_sealed(const struct pem_block *block, void *context, struct err *err)
+{
+	struct sealed_key *sealed = context;
+	const uint8_t *at = block->der.data;
+
+	if (sealed->key)
+		return err_set(err, ERR_FORMAT, "key: more than one PEM block");
+	if (strcmp(block->name, PEM_STRING_PKCS8) != 0)
+		return err_set(err, ERR_CONFIG,
+			"key: a passphrase is named, and it is not encrypted with one (\"%s\", "
+			"expected \"" PEM_STRING_PKCS8 "\")",
+			ESC(bytes_str(block->name)));
+	X509_SIG *outer = d2i_X509_SIG(NULL, &at, (long)block->der.len);
+	if (!outer || at != block->der.data + block->der.len) {
+		X509_SIG_free(outer);
+		return openssl_fail(err, ERR_FORMAT, "encrypted key");
+	}
+	PKCS8_PRIV_KEY_INFO *info = PKCS8_decrypt(
+		outer, (const char *)sealed->passphrase.data, (int)sealed->passphrase.len);
+	X509_SIG_free(outer);
+	EVP_PKEY *pkey = info ? EVP_PKCS82PKEY(info) : NULL;
+	PKCS8_PRIV_KEY_INFO_free(info);
+	if (!pkey)
+		return openssl_fail(err, ERR_DENIED, "encrypted key: not with this passphrase");
+	return private_checked(pkey, &sealed->key, err);
+}
+
+/* The file's first line, without its end; nothing may follow. */
+static bool passphrase_read(
+	const char *path, struct buf *content, struct bytes *ret, struct err *err)
+{
+	struct err why = {0};
+
+	if (!file_read(path, PASSPHRASE_MAX, content, &why))
+		return err_set(err, why.code == ERR_NOT_FOUND ? ERR_CONFIG : why.code,
+			"passphrase-file: %.600s", why.text);
+	*ret = buf_bytes(content);
+	if (ret->len > 0 && ret->data[ret->len - 1] == '\n')
+		ret->len--;
+	return (ret->len > 0 && !memchr(ret->data, '\n', ret->len)) ||
+	       err_set(err, ERR_CONFIG, "passphrase-file: %s: expected one line", path);
+}
+
+static bool key_from_sealed_file(
+	const char *path, const char *passphrase_file, struct key **ret, struct err *err)
+{
+	OWNED(buf_release) struct buf content = {0};
+	OWNED(buf_release) struct buf line = {0};
+	struct sealed_key sealed = {0};
+	struct err why = {0};
+
+	if (passphrase_file[0] != '/')
+		return err_set(err, ERR_CONFIG, "passphrase-file: %s: must begin with /",
+			ESC(bytes_str(passphrase_file)));
+	if (!file_read(path, KEY_FILE_MAX, &content, err))
+		return err_wrap(err, "key");
+	bool ok = passphrase_read(passphrase_file, &line, &sealed.passphrase, &why) &&
+		  pem_each(buf_bytes(&content), visit_sealed, &sealed, &why) &&
+		  (sealed.key || err_set(&why, ERR_FORMAT, "key: no PEM block"));
+	if (ok) {
+		*ret = sealed.key;
+		return true;
+	}
+	key_unref(&sealed.key);
+	return err_set(err, why.code, "%s: %.700s", path, why.text);
+}
+
 static bool key_from_file(const char *path, struct key **ret, struct err *err)
 {
 	OWNED(buf_release) struct buf content = {0};
+	const char *mark = strstr(path, PASSPHRASE_MARK);
 
+	if (mark) {
+		OWNED(buf_release) struct buf name = {0};
+
+		buf_put(&name, bytes_of(path, (size_t)(mark - path)));
+		return buf_str(&name) ? key_from_sealed_file(buf_str(&name),
+						mark + strlen(PASSPHRASE_MARK), ret, err)
+				      : err_set(err, ERR_NOMEM, "key");
+	}
 	if (!file_read(path, KEY_FILE_MAX, &content, err))
 		return err_wrap(err, "key");
 	if (!key_from_pem(buf_bytes(&content), ret, err))

@@ -320,7 +320,10 @@ static void fill(struct collection *c, const struct issuer *issuer)
 	memcpy(b->salt, c->leaf.salt, sizeof(b->salt));
 	for (size_t i = 0; i < c->objects.count; i++)
 		b->objects[b->object_count++] = buf_bytes(&c->objects.objects[i]);
-	b->certs[b->cert_count++] = cert_der(issuer->signing_cert);
+	struct leaf leaf = {0};
+	bool known = leaf_decode(b->leaf, &leaf, NULL);
+	b->certs[b->cert_count++] = cert_der(
+		known ? issuer_signer_of(issuer, leaf.issuer, leaf.time) : issuer->signing_cert);
 	/* The root is the auditor's to bring. */
 	struct bytes chain[X509_CHAIN_MAX];
 	size_t chain_count = issuer_chain(issuer, chain);

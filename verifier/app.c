@@ -10,6 +10,7 @@
 #include <openssl/ssl.h>
 #include "verifier/events.h"
 #include "verifier/leases.h"
+#include "verifier/ledger_keys.h"
 #include "verifier/retention.h"
 #include "verifier/revocation.h"
 #include "verifier/shadow.h"
@@ -76,6 +77,8 @@ static bool keys_load(struct app *app, struct err *err)
 	       app_tls_load(&app->config, &app->tls, err) &&
 	       ledger_log_load(
 		       app->config.log_key, app->config.log_origin, &app->ledger_log, err) &&
+	       (!app->config.log_key_also ||
+		       ledger_log_load_also(&app->ledger_log, app->config.log_key_also, err)) &&
 	       receipt_signer_load(app->config.receipt_key, app->issuer.signing_key,
 		       app->config.log_origin, &app->receipts, err) &&
 	       (!app->config.log_policy ||
@@ -121,8 +124,8 @@ bool app_open(
 		return webhooks_check(&(*ret)->config, err) && app_policy_check(*ret, err);
 	}
 	if (!app_metrics_new(app, err) || !store_load(app, options->sql, err) ||
-		!app_policy_load(app, err) || !app_staged_load(app, err) ||
-		!shadow_new(app, &app->shadow, err) ||
+		!ledger_keys_note(app, err) || !app_policy_load(app, err) ||
+		!app_staged_load(app, err) || !shadow_new(app, &app->shadow, err) ||
 		!revocation_start(app, &app->revocation, err) ||
 		!leases_start(app, &app->leases, err) || !events_start(app, &app->events, err) ||
 		!webhooks_start(app, &app->webhooks, err) ||

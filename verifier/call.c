@@ -75,9 +75,7 @@ static void call_run(struct work *work)
 	int status =
 		auth_check(call->app, http_peer_cert(call->exchange), route->roles, &call->who);
 	if (status != 0) {
-		http_reply_error(call->exchange, status,
-			status == 401 ? "unauthenticated" : "forbidden",
-			"this certificate may not use this route", NULL);
+		http_reply_refused(call->exchange, status);
 		call_free(call);
 		return;
 	}

@@ -19,10 +19,18 @@ static bool authority_load(const struct config *config, struct init_authority *r
 {
 	OWNED(buf_release) struct buf pem = {0};
 	OWNED(key_unref) struct key *certified = NULL;
+	struct cert *certs[X509_CHAIN_MAX] = {0};
+	size_t count = 0;
 	if (!file_read(config->ca_certificate, 256u << 10, &pem, err) ||
-		!cert_from_pem(buf_bytes(&pem), &ret->ca, err) ||
-		!key_from_uri(config->ca_key, &ret->key, err) ||
-		!cert_key(ret->ca, &certified, err))
+		!certs_from_bytes(buf_bytes(&pem), X509_CHAIN_MAX, certs, &count, err))
+		return err_wrap(err, "CA");
+	/* The first one issues. */
+	for (size_t i = 1; i < count; i++)
+		cert_unref(&certs[i]);
+	if (count == 0)
+		return err_set(err, ERR_CONFIG, "%s: no certificate", config->ca_certificate);
+	ret->ca = TAKE(certs[0]);
+	if (!key_from_uri(config->ca_key, &ret->key, err) || !cert_key(ret->ca, &certified, err))
 		return err_wrap(err, "CA");
 	return key_equal(certified, ret->key) ? true
 					      : err_set(err, ERR_CONFIG, "%s is not the key of %s",

@@ -44,7 +44,8 @@ struct file_config {
 	int64_t *policy_threshold; /* NULL: not given */
 	char *database, *policy, *references, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
-	char *content_key, *log_key, *log_origin, *log_directory, *log_policy, *log_quorum_age;
+	char *content_key, *log_key, *log_key_also, *log_origin, *log_directory, *log_policy,
+		*log_quorum_age;
 	char *receipt_key, *log_host_ak, *public_url, *revocation_lifetime;
 	char *retention_grace;
 	unsigned connections_max, connections_per_peer;
@@ -133,6 +134,7 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT(token_key),
 	TEXT_OPTIONAL(content_key),
 	TEXT_OPTIONAL(log_key),
+	TEXT_OPTIONAL(log_key_also),
 	TEXT_OPTIONAL(log_origin),
 	TEXT_OPTIONAL(log_directory),
 	TEXT_OPTIONAL(log_policy),
@@ -247,6 +249,8 @@ static bool paths_take(const struct file_config *file, const char *directory, st
 		       &config->content_key, err) &&
 	       uri_take(directory, file->log_key ? file->log_key : "file:log.key", &config->log_key,
 		       err) &&
+	       (!file->log_key_also ||
+		       uri_take(directory, file->log_key_also, &config->log_key_also, err)) &&
 	       (!file->receipt_key ||
 		       uri_take(directory, file->receipt_key, &config->receipt_key, err)) &&
 	       (!file->log_directory ||
@@ -551,9 +555,9 @@ void config_release(struct config *config)
 		config->database, config->policy, config->references, config->ca_key,
 		config->ca_certificate, config->tls_key, config->tls_certificate,
 		config->signing_key, config->signing_certificate, config->token_key,
-		config->content_key, config->log_key, config->log_origin, config->log_directory,
-		config->log_policy, config->receipt_key, config->metrics_listen,
-		config->log_host_ak, config->public_url};
+		config->content_key, config->log_key, config->log_key_also, config->log_origin,
+		config->log_directory, config->log_policy, config->receipt_key,
+		config->metrics_listen, config->log_host_ak, config->public_url};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	policy_signers_release(&config->policy_signers);

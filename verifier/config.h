@@ -56,6 +56,7 @@ struct config {
 	char *token_key;
 	char *content_key; /* OSSL_STORE URI of an RSA or EC key; default: file:content.key */
 	char *log_key; /* OSSL_STORE URI of an Ed25519 key; default: file:log.key */
+	char *log_key_also; /* a second one, that signs too while one is followed by the other; NULL: none */
 	char *log_origin; /* the ledger's name in its checkpoints; default: TRUST-DOMAIN/log */
 	char *log_directory; /* where its tiles are put as files; NULL: nowhere */
 	char *log_host_ak; /* file: the one attestation key whose quotes of checkpoints are taken; NULL: any */

@@ -205,6 +205,21 @@ void http_reply_error(struct http_exchange *exchange, int status, const char *co
 	buf_release(&text);
 }
 
+void http_reply_refused(struct http_exchange *exchange, int status)
+{
+	if (status == 401)
+		http_reply_error(exchange, status, "unauthenticated",
+			"this route needs a client certificate",
+			"present a certificate issued by this verifier");
+	else if (status == 403)
+		http_reply_error(exchange, status, "forbidden",
+			"this certificate may not use this route", NULL);
+	else
+		http_reply_error(exchange, status, "unavailable",
+			"who asks could not be looked up: the store does not answer",
+			"try again later");
+}
+
 /* ---- from a request to a handler ---- */
 
 static struct http_framing framing_of(struct evhttp_request *request)
@@ -313,11 +328,7 @@ static void dispatch(struct http_exchange *exchange, const char *path)
 			      ? server->config.authorize(exchange, route, server->config.app)
 			      : (route->roles ? 403 : 0);
 	if (refused) {
-		http_reply_error(exchange, refused,
-			refused == 401 ? "unauthenticated" : "forbidden",
-			refused == 401 ? "this route needs a client certificate"
-				       : "this certificate may not use this route",
-			refused == 401 ? "present a certificate issued by this verifier" : NULL);
+		http_reply_refused(exchange, refused);
 		return;
 	}
 	if (exchange->body.len > route->body_max)

@@ -62,7 +62,7 @@ struct http_config {
 	const struct http_route *routes;
 	size_t route_count;
 	void *app; /* handed to every handler */
-	/* Whether this peer may use this route: 0 = yes, else the HTTP status (401, 403) to answer. */
+	/* Whether this peer may use this route: 0 = yes, else the HTTP status (401, 403, 503) to answer. */
 	int (*authorize)(
 		const struct http_exchange *exchange, const struct http_route *route, void *app);
 	unsigned connections_max; /* in all; default 20000 */
@@ -141,5 +141,7 @@ uint64_t http_now_us(void);
 /* {"error":{"code":…,"message":…,"hint":…}}; hint may be NULL. */
 void http_reply_error(struct http_exchange *exchange, int status, const char *code,
 	const char *message, const char *hint);
+/* What the authorize callback said: 401, 403, or 503 where it could not find out. */
+void http_reply_refused(struct http_exchange *exchange, int status);
 
 #endif

@@ -65,7 +65,7 @@ static bool signing_load(const struct config *config, struct issuer *issuer, str
 		return false;
 	issuer->signing_cert = TAKE(certs[0]);
 	for (size_t i = 1; i < count; i++)
-		cert_unref(&certs[i]);
+		issuer->earlier[issuer->earlier_count++] = TAKE(certs[i]);
 	if (!pair_load(issuer->signing_cert, config->signing_key, &issuer->signing_key, err))
 		return false;
 	if (key_type_of(issuer->signing_key) != KEY_EC_P256)
@@ -120,12 +120,31 @@ void issuer_release(struct issuer *issuer)
 		cert_unref(&issuer->ca[i]);
 	key_unref(&issuer->ca_key);
 	cert_unref(&issuer->signing_cert);
+	for (size_t i = 0; i < issuer->earlier_count; i++)
+		cert_unref(&issuer->earlier[i]);
 	key_unref(&issuer->signing_key);
 	buf_release(&issuer->bundle);
 	buf_release(&issuer->jwks);
 	buf_release(&issuer->crl_points);
 	buf_release(&issuer->ocsp_access);
 	memset(issuer, 0, sizeof(*issuer));
+}
+
+static bool signed_with(const struct cert *cert, const uint8_t key_name[SHA256_LEN], int64_t time)
+{
+	OWNED(key_unref) struct key *key = NULL;
+	return time >= cert_not_before(cert) && time < cert_not_after(cert) &&
+	       cert_key(cert, &key, NULL) && memcmp(key_id(key), key_name, SHA256_LEN) == 0;
+}
+
+const struct cert *issuer_signer_of(
+	const struct issuer *issuer, const uint8_t key_name[SHA256_LEN], int64_t time)
+{
+	for (size_t i = 0; i < issuer->earlier_count; i++)
+		if (!signed_with(issuer->signing_cert, key_name, time) &&
+			signed_with(issuer->earlier[i], key_name, time))
+			return issuer->earlier[i];
+	return issuer->signing_cert;
 }
 
 size_t issuer_chain(const struct issuer *issuer, struct bytes out[X509_CHAIN_MAX])

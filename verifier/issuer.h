@@ -22,6 +22,9 @@ struct issuer {
 	size_t ca_count;
 	struct key *ca_key;
 	struct cert *signing_cert;
+	struct cert
+		*earlier[X509_CHAIN_MAX]; /* what certified the key that signed, before this one */
+	size_t earlier_count;
 	struct key *signing_key; /* P-256 */
 	struct buf bundle; /* PEM of ca */
 	struct buf jwks;
@@ -54,6 +57,10 @@ must_use bool issue_x509(const struct issuer *issuer, const struct issue *issue,
 	struct err *err);
 must_use bool issue_jwt(const struct issuer *issuer, const struct issue *issue,
 	struct bytes audience, struct issued *ret, struct err *err);
+/* Of the certificates in signing_certificate the one by which a record of that time, signed with the
+ * key of that name (key_id), can be judged; the first where there is none. Borrowed. */
+const struct cert *issuer_signer_of(
+	const struct issuer *issuer, const uint8_t key_name[SHA256_LEN], int64_t time);
 /* Certificates a peer has to send behind its own: the CA's that are not self-signed. Borrowed;
  * returns the count. */
 size_t issuer_chain(const struct issuer *issuer, struct bytes out[X509_CHAIN_MAX]);

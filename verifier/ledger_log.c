@@ -7,18 +7,36 @@
 #include <errno.h>
 #include <unistd.h>
 
-bool ledger_log_load(const char *uri, const char *origin, struct ledger_log *ret, struct err *err)
+static bool key_load(const char *option, const char *uri, const char *origin, struct note_key *ret,
+	struct err *err)
 {
 	OWNED(key_unref) struct key *key = NULL;
 
 	if (!key_from_uri(uri, &key, err))
-		return err_wrap(err, "log_key: %s", uri);
+		return err_wrap(err, "%s: %s", option, uri);
 	if (!key_has_private(key) || key_type_of(key) != KEY_ED25519)
 		return err_set(err, ERR_CONFIG,
-			"log_key: %s: checkpoints are signed with an Ed25519 private key", uri);
-	if (!note_key_of(origin, key, &ret->key, err))
-		return err_wrap(err, "log_origin");
+			"%s: %s: checkpoints are signed with an Ed25519 private key", option, uri);
+	return note_key_of(origin, key, ret, err) || err_wrap(err, "log_origin");
+}
+
+bool ledger_log_load(const char *uri, const char *origin, struct ledger_log *ret, struct err *err)
+{
+	if (!key_load("log_key", uri, origin, &ret->key, err))
+		return false;
 	(void)pthread_mutex_init(&ret->lock, NULL);
+	return true;
+}
+
+bool ledger_log_load_also(struct ledger_log *log, const char *uri, struct err *err)
+{
+	OWNED(note_key_release) struct note_key also = {0};
+
+	if (!key_load("log_key_also", uri, log->key.name, &also, err))
+		return false;
+	if (key_equal(also.key, log->key.key))
+		return err_set(err, ERR_CONFIG, "log_key_also: %s: the same key as log_key", uri);
+	log->also = TAKE_STRUCT(also);
 	return true;
 }
 
@@ -27,6 +45,7 @@ void ledger_log_release(struct ledger_log *log)
 	if (log->key.key)
 		(void)pthread_mutex_destroy(&log->lock);
 	note_key_release(&log->key);
+	note_key_release(&log->also);
 	tlog_policy_free(&log->policy);
 	key_unref(&log->host_ak);
 	memset(log, 0, sizeof(*log));
@@ -50,6 +69,18 @@ bool ledger_log_witnesses(
 	return true;
 }
 
+/* The second signature's line alone, under the first. */
+static bool sign_also(
+	const struct ledger_log *log, struct bytes text, struct buf *note, struct err *err)
+{
+	OWNED(buf_release) struct buf whole = {0};
+
+	if (!note_sign(text, &log->also, &whole, err))
+		return false;
+	buf_put(note, bytes_of(whole.data + text.len + 1, whole.len - text.len - 1));
+	return buf_ok(note, err);
+}
+
 bool ledger_log_seal(void *arg, const struct store_tree *tree, struct buf *note, struct err *err)
 {
 	const struct ledger_log *log = arg;
@@ -58,7 +89,38 @@ bool ledger_log_seal(void *arg, const struct store_tree *tree, struct buf *note,
 
 	memcpy(checkpoint.root, tree->root, sizeof(checkpoint.root));
 	return checkpoint_write(&checkpoint, &text, err) &&
-	       note_sign(buf_bytes(&text), &log->key, note, err);
+	       note_sign(buf_bytes(&text), &log->key, note, err) &&
+	       (!log->also.key || sign_also(log, buf_bytes(&text), note, err));
+}
+
+static bool is_named(struct bytes note, const struct note_key *key)
+{
+	bool named = false;
+
+	return note_names(note, key, &named, NULL) && named;
+}
+
+bool ledger_log_keys_changed(
+	const struct ledger_log *log, struct store *store, bool *ret_changed, struct err *err)
+{
+	OWNED(buf_release) struct buf note = {0};
+	OWNED(buf_release) struct buf ours = {0};
+	const struct note_key *keys[] = {&log->key, &log->also};
+	struct sql *sql = NULL;
+
+	if (!store_read(store, &sql, err))
+		return false;
+	bool ok = checkpoint_get(sql, &note, err);
+	store_read_done(store, &sql);
+	*ret_changed = false;
+	if (!ok || note.len <= 1)
+		return ok;
+	if (!note_reduce(buf_bytes(&note), keys, log->also.key ? 2 : 1, &ours, err))
+		return false;
+	*ret_changed = !bytes_equal(buf_bytes(&note), buf_bytes(&ours)) ||
+		       !is_named(buf_bytes(&note), &log->key) ||
+		       (log->also.key && !is_named(buf_bytes(&note), &log->also));
+	return true;
 }
 
 /* ---- the check at start ---- */
@@ -235,8 +297,8 @@ static bool tree_check(struct store *store, const struct checkpoint *checkpoint,
 static bool note_keep(const struct ledger_log *log, struct bytes note, uint64_t witnesses,
 	struct buf *out, struct err *err)
 {
-	const struct note_key *keys[TLOG_POLICY_NAMES_MAX + 1] = {&log->key};
-	size_t count = 1;
+	const struct note_key *keys[TLOG_POLICY_NAMES_MAX + 2] = {&log->key, &log->also};
+	size_t count = log->also.key ? 2 : 1;
 
 	for (size_t i = 0; i < log->policy->witness_count; i++)
 		if (witnesses >> i & 1)

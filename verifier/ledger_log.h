@@ -17,6 +17,7 @@
 
 struct ledger_log {
 	struct note_key key; /* its name is the log's origin */
+	struct note_key also; /* signs too, in the same name; key NULL: there is none */
 	struct tlog_policy *policy; /* its witnesses; NULL: none are named */
 	struct key *host_ak; /* whose quotes are taken (log_quote.h); NULL: anybody's */
 	int64_t quorum_age; /* see ledger_log_fresh; 0: not demanded */
@@ -29,6 +30,13 @@ struct ledger_log {
 /* key: OSSL_STORE URI of an Ed25519 private key. */
 must_use bool ledger_log_load(
 	const char *key, const char *origin, struct ledger_log *ret, struct err *err);
+/* A second key for every checkpoint, while those who follow the ledger learn of it or forget the one
+ * before (docs/operations.md). After ledger_log_load. */
+must_use bool ledger_log_load_also(struct ledger_log *log, const char *key, struct err *err);
+/* Whether the checkpoint that was stored last is signed by other keys than these: then they were
+ * changed since. Of an empty ledger they were not. */
+must_use bool ledger_log_keys_changed(
+	const struct ledger_log *log, struct store *store, bool *ret_changed, struct err *err);
 void ledger_log_release(struct ledger_log *log);
 /* Who witnesses it: a file of C2SP tlog-policy. now: when the service starts. */
 must_use bool ledger_log_witnesses(

@@ -79,14 +79,28 @@ static bool ask(struct store *store, struct sql *sql, bool *ret_committed, struc
 	return true;
 }
 
+/* What this server shows as committed may be on no standby: the wait for one was cancelled, or the server
+ * crashed in it. A commit of our own that a standby confirms says that all before it is there too. */
+static bool confirm(struct store *store, struct sql *sql, struct err *err)
+{
+	return sql_exec(sql, "UPDATE writers SET seen=?2 WHERE id=?1",
+		       SQL_ARGS(id_of(store), sql_i(clock_wall(store->clock))), NULL, err) &&
+	       store->ops->commit(sql, err);
+}
+
 bool store_shared_ask(struct store *store, bool *ret_committed, struct err *err)
 {
 	struct sql *sql = NULL;
+	bool committed = false;
 	if (!store_connect(store, true, &sql, err))
 		return false;
-	bool ok = store->ops->begin(sql, err) && ask(store, sql, ret_committed, err);
-	store->ops->rollback(sql);
+	bool ok = store->ops->begin(sql, err) && ask(store, sql, &committed, err) &&
+		  (!committed || confirm(store, sql, err));
+	if (!ok || !committed)
+		store->ops->rollback(sql);
 	sql_close(&sql);
+	if (ok)
+		*ret_committed = committed;
 	return ok;
 }
 

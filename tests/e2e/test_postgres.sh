@@ -108,33 +108,7 @@ expect 1 'release-revoked' host_assay one run first
 ok "a release revoked on A is refused by B"
 
 # ---- sudden ends, under load, behind a balancer that knows nothing but TCP ----
-cat >"$W/balance.py" <<-'PYTHON'
-	import asyncio, itertools, sys
-	ports = itertools.cycle([int(p) for p in sys.argv[2:]])
-	async def pipe(reader, writer):
-	    try:
-	        while data := await reader.read(65536):
-	            writer.write(data)
-	            await writer.drain()
-	    except OSError:
-	        pass
-	    writer.close()
-	async def serve(reader, writer):
-	    for _ in sys.argv[2:]:
-	        try:
-	            r, w = await asyncio.open_connection("127.0.0.1", next(ports))
-	            break
-	        except OSError:
-	            continue
-	    else:
-	        return writer.close()
-	    await asyncio.gather(pipe(reader, w), pipe(r, writer))
-	async def main():
-	    async with await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1])) as s:
-	        await s.serve_forever()
-	asyncio.run(main())
-PYTHON
-started "$W/balance.log" python3 "$W/balance.py" "$BALANCED" "$PORT_A" "$PORT_B"
+started "$W/balance.log" python3 "$ROOT/tests/support/balance.py" "$BALANCED" "$PORT_A" "$PORT_B"
 until_ok curl -sf --cacert "$D/ca.pem" "https://127.0.0.1:$BALANCED/readyz" || die "the balancer does not start"
 host_stop one
 PORT=$BALANCED host_start one

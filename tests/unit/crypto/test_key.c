@@ -496,7 +496,9 @@ static void key_from_pem__encrypted__refused_without_asking(void **state)
 	write_traditional(key_evp(generated[1]), "", "secret", &a);
 	assert_false(key_from_pem(buf_bytes(&a), &key, &err));
 	assert_int_equal(err.code, ERR_UNSUPPORTED);
-	assert_string_equal(err.text, "key: it is encrypted, and passphrases are not asked for");
+	assert_string_equal(err.text,
+		"key: it is encrypted: name the file that has its passphrase, "
+		"…?passphrase-file=FILE");
 }
 
 static void key_from_pem__halves_of_two_keys__refused(void **state)

@@ -110,10 +110,15 @@ static void handle_slow(struct http_exchange *exchange, void *app)
 		(void)pthread_detach(thread);
 }
 
+enum { NOBODY = 2, NOBODY_KNOWS = 4 }; /* roles */
 static int authorize(
 	const struct http_exchange *exchange, const struct http_route *route, void *app)
 {
 	(void)app;
+	if (route->roles == NOBODY)
+		return 403;
+	if (route->roles == NOBODY_KNOWS)
+		return 503;
 	return !route->roles || http_peer_cert(exchange) ? 0 : 401;
 }
 
@@ -123,6 +128,8 @@ static const struct http_route routes[] = {
 	{HTTP_GET, "/later", 0, 0, NULL, handle_later},
 	{HTTP_GET, "/slow", 0, 0, NULL, handle_slow},
 	{HTTP_GET, "/closed", 1, 0, NULL, handle_hello},
+	{HTTP_GET, "/nobody", NOBODY, 0, NULL, handle_hello},
+	{HTTP_GET, "/unknown", NOBODY_KNOWS, 0, NULL, handle_hello},
 	{HTTP_POST, "/big", 1, 1u << 20, "text/plain", handle_echo},
 };
 

@@ -135,6 +135,33 @@ static void S4__large_body_without_certificate__cut(void **state)
 	client_close(&client);
 }
 
+/* "May not" is for those who may not; who could not be looked up asks again later. */
+static void authorize__says_no_or_does_not_know__answered_as_what_it_is(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *path, *code, *message;
+		int status;
+	} cases[] = {
+		{"/closed", "unauthenticated", "this route needs a client certificate", 401},
+		{"/nobody", "forbidden", "this certificate may not use this route", 403},
+		{"/unknown", "unavailable", "who asks could not be looked up", 503},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct client client;
+		char text[128], body[512], code[64];
+		(void)snprintf(
+			text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", cases[i].path);
+		(void)snprintf(code, sizeof(code), "\"code\":\"%s\"", cases[i].code);
+		assert_true(client_open(&client, NULL));
+		assert_int_equal(
+			exchange(&client, text, strlen(text), body, sizeof(body)), cases[i].status);
+		client_close(&client);
+		assert_non_null(strstr(body, code));
+		assert_non_null(strstr(body, cases[i].message));
+	}
+}
+
 static void S15__client_certificates__handshake_or_route_decides(void **state)
 {
 	(void)state;
@@ -275,6 +302,7 @@ int main(void)
 		cmocka_unit_test(S2__silent_connection__cut_at_the_deadline),
 		cmocka_unit_test(S1__silent_connections_up_to_the_limit__counted_like_others),
 		cmocka_unit_test(S2__dripped_headers__cut_at_the_deadline),
+		cmocka_unit_test(authorize__says_no_or_does_not_know__answered_as_what_it_is),
 		cmocka_unit_test(S2__second_request_dripped__cut_at_the_request_deadline),
 		cmocka_unit_test(
 			S1__idle_connections_up_to_the_limit__others_by_peer_refused_then_served),

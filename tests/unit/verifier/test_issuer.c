@@ -63,6 +63,41 @@ static void issue__x509__as_decided(void **state)
 	cert_unref(&cert);
 }
 
+static struct cert *certified(struct key *subject, int64_t from, int64_t to)
+{
+	struct cert *cert = NULL;
+	struct buf der = {0};
+	const struct cert_request request = {.common_name = "Assay records and tokens",
+		.subject = subject,
+		.not_before = from,
+		.not_after = to};
+	assert_ok(cert_issue_der(&request, w.app->issuer.ca[0], w.app->issuer.ca_key, &der, &w.err),
+		w.err);
+	assert_ok(cert_from_der(buf_bytes(&der), false, &cert, &w.err), w.err);
+	buf_release(&der);
+	return cert;
+}
+
+/* A record is judged by a certificate that was good when it was made, for the key that made it. */
+static void issuer_signer__certificates_before__by_key_and_time(void **state)
+{
+	(void)state;
+	struct issuer *issuer = &w.app->issuer;
+	int64_t now = clock_wall(&clock_system);
+	const uint8_t *name = key_id(issuer->signing_key), *other = key_id(w.keys.instance);
+	issuer->earlier[0] = certified(w.keys.instance, now - 9000, now - 5000);
+	issuer->earlier[1] = certified(issuer->signing_key, now - 9000, now - 5000);
+	issuer->earlier_count = 2;
+	assert_ptr_equal(issuer_signer_of(issuer, name, now), issuer->signing_cert);
+	assert_ptr_equal(issuer_signer_of(issuer, name, now - 6000), issuer->earlier[1]);
+	assert_ptr_equal(issuer_signer_of(issuer, other, now - 6000), issuer->earlier[0]);
+	assert_ptr_equal(issuer_signer_of(issuer, name, now - 9001), issuer->signing_cert);
+	assert_ptr_equal(issuer_signer_of(issuer, name, now - 5000), issuer->signing_cert);
+	assert_ptr_equal(issuer_signer_of(issuer, other, now), issuer->signing_cert);
+	for (; issuer->earlier_count > 0; issuer->earlier_count--)
+		cert_unref(&issuer->earlier[issuer->earlier_count - 1]);
+}
+
 static void issue__lifetime_out_of_bounds__nothing(void **state)
 {
 	(void)state;
@@ -146,6 +181,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(issue__x509__as_decided, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			issuer_signer__certificates_before__by_key_and_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			issue__lifetime_out_of_bounds__nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -311,6 +311,94 @@ static void T1__checkpoint_by_another_key__refused_at_start(void **state)
 	assert_bad("ledger: its checkpoint: note: no signature by " ORIGIN);
 }
 
+static struct note_key key_of(const char *path)
+{
+	struct note_key made = {0};
+	struct key *key = NULL;
+	assert_ok(key_from_uri(path, &key, &err), err);
+	assert_ok(note_key_of(ORIGIN, key, &made, &err), err);
+	key_unref(&key);
+	return made;
+}
+
+static bool stored_is_signed_by(const struct note_key *key)
+{
+	struct sql *sql = NULL;
+	struct buf note = {0};
+	struct bytes text;
+	assert_ok(store_read(store, &sql, &err), err);
+	assert_ok(checkpoint_get(sql, &note, &err), err);
+	store_read_done(store, &sql);
+	bool ok = note_open(buf_bytes(&note), key, &text, NULL);
+	buf_release(&note);
+	return ok;
+}
+
+static bool changed(void)
+{
+	bool yes = false;
+	assert_ok(ledger_log_keys_changed(&ledger, store, &yes, &err), err);
+	return yes;
+}
+
+/* Old alone, both, new with the old one for those who are late, new alone: whoever knows either key
+ * follows through the overlap, and the start finds its own signature at each step. */
+static void log_key__followed_by_another__both_sign_in_between(void **state)
+{
+	(void)state;
+	char next[128];
+	(void)snprintf(next, sizeof(next), "%s/log2.key", dir);
+	key_put(next);
+	struct note_key old_key = key_of(log_key), new_key = key_of(next);
+	const struct {
+		const char *key, *also;
+		bool old_signs, new_signs;
+	} steps[] = {
+		{log_key, NULL, true, false},
+		{log_key, next, true, true},
+		{next, log_key, true, true},
+		{next, NULL, false, true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		store_close(&store);
+		ledger_log_release(&ledger);
+		assert_ok(ledger_log_load(steps[i].key, ORIGIN, &ledger, &err), err);
+		if (steps[i].also)
+			assert_ok(ledger_log_load_also(&ledger, steps[i].also, &err), err);
+		assert_true(reopen());
+		assert_true(good());
+		assert_int_equal(changed(), i == 1 || i == 3);
+		append(2);
+		assert_false(changed());
+		assert_ok(log_publish(store, log_dir, false, &err), err);
+		assert_int_equal(stored_is_signed_by(&old_key), steps[i].old_signs);
+		assert_int_equal(stored_is_signed_by(&new_key), steps[i].new_signs);
+	}
+	note_key_release(&old_key);
+	note_key_release(&new_key);
+	(void)unlink(next);
+}
+
+static void log_key_also__same_key_or_no_ed25519__refused(void **state)
+{
+	(void)state;
+	char message[256];
+	struct key *key = NULL;
+	struct buf pem = {0};
+	(void)snprintf(
+		message, sizeof(message), "log_key_also: %s: the same key as log_key", log_key);
+	assert_fails(ledger_log_load_also(&ledger, log_key, &err), err, ERR_CONFIG, message);
+	assert_null(ledger.also.key);
+	assert_ok(key_generate(KEY_EC_P256, &key, &err), err);
+	assert_ok(key_private_pem(key, &pem, &err), err);
+	assert_ok(file_write_atomic(log_key, buf_bytes(&pem), 0600, &err), err);
+	(void)snprintf(message, sizeof(message),
+		"log_key_also: %s: checkpoints are signed with an Ed25519 private key", log_key);
+	assert_fails(ledger_log_load_also(&ledger, log_key, &err), err, ERR_CONFIG, message);
+	key_unref(&key);
+	buf_release(&pem);
+}
+
 static void copy_file(const char *from, const char *to)
 {
 	struct buf content = {0};
@@ -719,6 +807,8 @@ int main(void)
 		T(T1__checkpoint_taken_out__refused_at_start),
 		T(upgrade__unsigned_ledger__signed_at_the_first_start_that_works),
 		T(T1__checkpoint_by_another_key__refused_at_start),
+		T(log_key__followed_by_another__both_sign_in_between),
+		T(log_key_also__same_key_or_no_ed25519__refused),
 		T(T2__database_rolled_back__refused_at_start),
 		T(T2__published_checkpoint_torn_or_of_another_log__refused),
 		T(log_key__not_ed25519_or_no_name__refused),
