@@ -19,6 +19,7 @@ struct client {
 	char *proxy;
 	long timeout_ms, connect_timeout_ms;
 	char issuer[ISSUER_MAX]; /* of a certificate that did not verify */
+	unsigned retry_after;
 };
 
 /* One request under way. */
@@ -336,6 +337,23 @@ static struct curl_slist *headers_of(const char *media_type)
 	return headers;
 }
 
+static void note_retry_after(struct client *client, long status)
+{
+	curl_off_t seconds = 0;
+	client->retry_after = 0;
+	if ((status != 429 && status != 503) ||
+		curl_easy_getinfo(client->curl, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK ||
+		seconds <= 0)
+		return;
+	client->retry_after =
+		seconds < CLIENT_RETRY_AFTER_MAX ? (unsigned)seconds : CLIENT_RETRY_AFTER_MAX;
+}
+
+unsigned client_retry_after(const struct client *client)
+{
+	return client->retry_after;
+}
+
 /* GET when media_type is NULL. */
 static bool perform(struct client *client, const char *path, const char *media_type,
 	struct request *request, int *ret_status, struct err *err)
@@ -353,6 +371,7 @@ static bool perform(struct client *client, const char *path, const char *media_t
 	long status = 0;
 	if (code == CURLE_OK)
 		code = curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+	note_retry_after(client, status);
 	/* Nothing of this request stays with the connection. */
 	curl_easy_reset(client->curl);
 	curl_slist_free_all(headers);

@@ -41,11 +41,15 @@ must_use bool client_set_identity(
 typedef bool (*client_build)(
 	void *context, const uint8_t exporter[TLS_EXPORTER_LEN], struct buf *out, struct err *err);
 
+#define CLIENT_RETRY_AFTER_MAX 600u
+/* Seconds that the last answer, a 429 or 503, asks to wait (RFC 9110, 10.2.3), CLIENT_RETRY_AFTER_MAX at most; 0: none said so. */
+unsigned client_retry_after(const struct client *client);
+
 /*
  * Errors of all requests below. Connection, TLS and timeouts: ERR_NET; "… inspects TLS …" names the
  * issuer when the certificate shown is not from the pinned CA. An answer of the verifier that is an
  * error gives its message and hint, escaped, as: 400 ERR_FORMAT, 401 ERR_MISMATCH (our certificate is none there, now), 403 ERR_DENIED, 404
- * ERR_NOT_FOUND, 409 ERR_CONFLICT, 413 ERR_LIMIT, 429 and 503 ERR_BUSY, else ERR_NET. An answer
+ * ERR_NOT_FOUND, 409 ERR_CONFLICT, 410 ERR_GONE, 413 ERR_LIMIT, 429 and 503 ERR_BUSY, else ERR_NET. An answer
  * that is no valid message: ERR_FORMAT.
  *
  * The views in *ret point into *buffer, which the caller owns.

@@ -22,13 +22,19 @@ struct https_link {
 static bool https_challenge(struct verifier_link *link, const struct challenge_request *request,
 	struct buf *buffer, struct challenge_offer *ret, struct err *err)
 {
-	return client_challenge(((struct https_link *)link)->client, request, buffer, ret, err);
+	struct client *client = ((struct https_link *)link)->client;
+	bool ok = client_challenge(client, request, buffer, ret, err);
+	link->retry_after = client_retry_after(client);
+	return ok;
 }
 
 static bool https_attest(struct verifier_link *link, client_build build, void *context,
 	struct buf *buffer, struct attest_result *ret, struct err *err)
 {
-	return client_attest(((struct https_link *)link)->client, build, context, buffer, ret, err);
+	struct client *client = ((struct https_link *)link)->client;
+	bool ok = client_attest(client, build, context, buffer, ret, err);
+	link->retry_after = client_retry_after(client);
+	return ok;
 }
 
 static void https_free(struct verifier_link *link)

@@ -21,6 +21,7 @@ struct verifier_link_ops {
 };
 struct verifier_link {
 	const struct verifier_link_ops *ops;
+	unsigned retry_after; /* seconds that the last answer asks to wait; 0: it does not */
 };
 
 struct hostd_options {

@@ -147,15 +147,23 @@ static bool attest_locked(struct hostd_link *link, struct evidence_job *job, str
 	struct attest_result *ret, struct err *err)
 {
 	struct instance *instance = job->instance;
-	if (!link_open(job->hostd, link, err) ||
-		!ask_challenge(link->link, instance, job->purpose, err))
+	instance->retry_after = 0;
+	if (!link_open(job->hostd, link, err))
 		return false;
+	if (!ask_challenge(link->link, instance, job->purpose, err)) {
+		instance->retry_after = link->link->retry_after;
+		return false;
+	}
 	job->full = job->purpose == PURPOSE_LAUNCH || instance->runtime_first == 0;
 	bool decided = link->link->ops->attest(link->link, build_evidence, job, buffer, ret, err);
 	/* Used up now, or perhaps used up: a broken connection does not say whether the verdict was committed. */
 	buf_clear(&instance->challenge);
 	if (!decided) {
-		link_drop(link);
+		instance->retry_after = link->link->retry_after;
+		/* An answer that asks for patience came over a connection that works: another one would cost what is short
+		 * there. */
+		if (instance->retry_after == 0)
+			link_drop(link);
 		return false;
 	}
 	return !ret->trusted || ret->next.challenge.len == 0 ||

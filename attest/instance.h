@@ -98,6 +98,7 @@ struct instance {
 	int64_t expires; /* of the credential, wall clock; 0: none */
 	uint64_t renew_at; /* monotonic milliseconds; 0: never again */
 	unsigned failures; /* in a row */
+	unsigned retry_after; /* seconds that the verifier asked to wait; 0: it did not */
 	struct buf challenge; /* for the next renewal; empty: to be asked for */
 	int64_t challenge_expires;
 	uint64_t runtime_first;

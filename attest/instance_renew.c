@@ -95,6 +95,8 @@ void instance_back_off(struct instance *instance, uint64_t now)
 	if (!instance_schedule_within(instance, within, &ignored))
 		instance->renew_at = now + within;
 	instance->renew_at += BACKOFF_LEAST_MS;
+	/* Not before the verifier wants it; and spread behind that as before. */
+	instance->renew_at += (uint64_t)instance->retry_after * 1000;
 }
 
 /* The end of the credential and that of the lease come when they come, not at the next try. */
@@ -189,7 +191,7 @@ static bool accepted(struct hostd *hostd, struct instance *instance,
 /* An answer that says no, rather than none. */
 static bool is_refusal(enum err_code code)
 {
-	return code == ERR_DENIED || code == ERR_NOT_FOUND;
+	return code == ERR_DENIED || code == ERR_NOT_FOUND || code == ERR_GONE;
 }
 
 /* Evidence may be refused for what has moved at the verifier: its policy, the connection, the challenge's time. Then a fresh

@@ -83,7 +83,7 @@ void instance_report_drift(struct hostd *hostd, struct instance *instance)
 	instance->renew_at = 0;
 	/* A refusal of whatever kind is what was to be reached. */
 	bool later = !told && err.code != ERR_DENIED && err.code != ERR_NOT_FOUND &&
-		     again_later(instance);
+		     err.code != ERR_GONE && again_later(instance);
 	if (!later)
 		instance->drift = DRIFT_NONE;
 	(void)pthread_mutex_unlock(&instance->mutex);

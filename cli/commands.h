@@ -20,6 +20,7 @@ extern const struct command cmd_host_invite, cmd_host_list, cmd_host_show, cmd_h
 extern const struct command cmd_instance_list, cmd_instance_show, cmd_instance_history;
 extern const struct command cmd_retention_status, cmd_retention_sweep, cmd_hold_set, cmd_hold_list,
 	cmd_hold_lift, cmd_entry_export, cmd_entry_verify, cmd_entry_redact;
+extern const struct command cmd_webhook_list, cmd_webhook_show, cmd_webhook_retry, cmd_webhook_test;
 extern const struct command cmd_record_get, cmd_record_list, cmd_audit;
 extern const struct command cmd_record_get, cmd_record_export, cmd_record_list, cmd_audit;
 extern const struct command cmd_record_get, cmd_record_list, cmd_audit, cmd_audit_timeline;

@@ -18,6 +18,7 @@ struct gathering {
 	json_t *hosts, *incidents, *objects; /* sets */
 	json_t *decisions; /* [[index, id, whether with its chain]] */
 	json_t *gone; /* set of entries that say what was destroyed, by index */
+	json_t *taken; /* set of entries with a content or fields not there, by index */
 	json_t *running; /* set of instances that a decision in the package accepted */
 };
 
@@ -28,6 +29,7 @@ static void gathering_release(struct gathering *g)
 	json_decref(g->objects);
 	json_decref(g->decisions);
 	json_decref(g->gone);
+	json_decref(g->taken);
 	json_decref(g->running);
 }
 
@@ -79,6 +81,10 @@ static bool decision_note(struct gathering *g, const struct ledger_entry *entry,
 static bool note_entry(struct gathering *g, const struct ledger_entry *entry)
 {
 	char hex[2 * SHA256_LEN + 1];
+	(void)snprintf(hex, sizeof(hex), "%llu", (unsigned long long)entry->index);
+	if (entry->type != LEAF_DECISION && (entry->destroyed || entry->redacted > 0) &&
+		!note(g, g->taken, hex))
+		return false;
 	if (entry->type == LEAF_INCIDENT && !note(g, g->incidents, said(entry, "incident")))
 		return false;
 	if (!entry->decided)
@@ -186,6 +192,59 @@ static bool retention_add(struct gathering *g, uint64_t index)
 			"package again",
 			key);
 	return page_add(g, answer, &next) && note(g, g->gone, key);
+}
+
+/* Whether an entry of type retention is about one that is in the package. */
+static bool says_taken(const struct gathering *g, const json_t *said)
+{
+	const json_t *list = json_object_get(said, "entries");
+	const json_t *of = json_object_get(said, "entry");
+	char key[24];
+	for (size_t i = 0; i <= json_array_size(list); i++) {
+		const json_t *index = i < json_array_size(list) ? json_array_get(list, i) : of;
+		(void)snprintf(key, sizeof(key), "%lld", (long long)json_integer_value(index));
+		if (json_is_integer(index) && json_object_get(g->taken, key))
+			return true;
+	}
+	return false;
+}
+
+/* Of a page of entries of type retention those that are; the others are nobody's who reads the package.
+ * What was taken meanwhile, behind the tree, is found missing when the package is verified: then it has
+ * to be made again. */
+static bool taken_page(struct gathering *g, json_t *answer, uint64_t *start)
+{
+	json_t *list = json_object_get(answer, "entries");
+	for (size_t i = json_array_size(list); i-- > 0;) {
+		OWNED(ledger_entry_release) struct ledger_entry entry = {0};
+		char key[24];
+		if (!ledger_entry_read(json_array_get(list, i), &entry, &g->cli->err))
+			return false;
+		(void)snprintf(key, sizeof(key), "%llu", (unsigned long long)entry.index);
+		if (!says_taken(g, entry.said) || json_object_get(g->gone, key))
+			(void)json_array_remove(list, i);
+		else if (!note(g, g->gone, key))
+			return false;
+	}
+	return page_add(g, answer, start);
+}
+
+static bool taken_gather(struct gathering *g)
+{
+	uint64_t start = 0;
+	if (json_object_size(g->taken) == 0)
+		return true;
+	do {
+		OWNED(json_release) json_t *answer = NULL;
+		char path[PATH_MAX_];
+		(void)snprintf(path, sizeof(path),
+			"/v1/entries?type=retention&limit=%u&start=%llu&tree_size=%llu",
+			ENTRIES_PAGE_MAX, (unsigned long long)start,
+			(unsigned long long)g->tree_size);
+		if (!api_json(g->cli, path, NULL, NULL, &answer) || !taken_page(g, answer, &start))
+			return false;
+	} while (start);
+	return true;
 }
 
 static bool destroyed_add(struct gathering *g, json_int_t index, const char *id)
@@ -342,14 +401,17 @@ bool package_gather(struct cli *cli, struct package_file *file, const struct pac
 		.objects = json_object(),
 		.decisions = json_array(),
 		.gone = json_object(),
+		.taken = json_object(),
 		.running = json_object()};
 	struct checkpoint checkpoint;
-	if (!g.hosts || !g.incidents || !g.objects || !g.decisions || !g.gone || !g.running)
+	if (!g.hosts || !g.incidents || !g.objects || !g.decisions || !g.gone || !g.taken ||
+		!g.running)
 		return err_set(&cli->err, ERR_NOMEM, "package");
 	if (!api_bytes(cli, "/log/checkpoint", NULL, NULL, &note_text) ||
 		!checkpoint_parse(buf_bytes(&note_text), &checkpoint, &cli->err) ||
 		!package_file_add(file, "checkpoint", buf_bytes(&note_text), &cli->err))
 		return false;
 	g.tree_size = checkpoint.size;
-	return entries_gather(&g) && decisions_gather(&g) && objects_gather(&g) && said_gather(&g);
+	return entries_gather(&g) && decisions_gather(&g) && taken_gather(&g) &&
+	       objects_gather(&g) && said_gather(&g);
 }

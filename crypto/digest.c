@@ -113,12 +113,12 @@ static bool hash_parts(const struct digest_info *info, const struct bytes *parts
 	if (!ctx)
 		return false;
 	if (EVP_DigestInit_ex2(ctx, algorithms->digests[slot], NULL) != 1)
-		return openssl_fail(err, ERR_CRYPTO, info->name);
+		return openssl_fail(err, ERR_INTERNAL, info->name);
 	for (size_t i = 0; i < n; i++)
 		if (EVP_DigestUpdate(ctx, parts[i].data, parts[i].len) != 1)
-			return openssl_fail(err, ERR_CRYPTO, info->name);
+			return openssl_fail(err, ERR_INTERNAL, info->name);
 	if (EVP_DigestFinal_ex(ctx, out, NULL) != 1)
-		return openssl_fail(err, ERR_CRYPTO, info->name);
+		return openssl_fail(err, ERR_INTERNAL, info->name);
 	return true;
 }
 
@@ -159,7 +159,7 @@ bool hasher_new(enum digest_alg alg, struct hasher **ret, struct err *err)
 	made->alg = alg;
 	made->md = algorithms->digests[digest_slot(info)];
 	if (EVP_DigestInit_ex2(made->ctx, made->md, NULL) != 1)
-		return openssl_fail(err, ERR_CRYPTO, info->name);
+		return openssl_fail(err, ERR_INTERNAL, info->name);
 	*ret = TAKE(made);
 	return true;
 }
@@ -167,7 +167,7 @@ bool hasher_new(enum digest_alg alg, struct hasher **ret, struct err *err)
 bool hasher_update(struct hasher *hasher, struct bytes in, struct err *err)
 {
 	if (EVP_DigestUpdate(hasher->ctx, in.data, in.len) != 1)
-		return openssl_fail(err, ERR_CRYPTO, digest_alg_name(hasher->alg));
+		return openssl_fail(err, ERR_INTERNAL, digest_alg_name(hasher->alg));
 	return true;
 }
 
@@ -177,7 +177,7 @@ bool hasher_final(struct hasher *hasher, struct digest *ret, struct err *err)
 
 	if (EVP_DigestFinal_ex(hasher->ctx, made.bytes, NULL) != 1 ||
 		EVP_DigestInit_ex2(hasher->ctx, hasher->md, NULL) != 1)
-		return openssl_fail(err, ERR_CRYPTO, digest_alg_name(hasher->alg));
+		return openssl_fail(err, ERR_INTERNAL, digest_alg_name(hasher->alg));
 	*ret = made;
 	return true;
 }
@@ -215,7 +215,7 @@ bool hmac_of(
 	if (!ctx || EVP_MAC_init(ctx, key_data, key.len, params) != 1 ||
 		EVP_MAC_update(ctx, in.data, in.len) != 1 ||
 		EVP_MAC_final(ctx, made.bytes, NULL, sizeof(made.bytes)) != 1)
-		return openssl_fail(err, ERR_CRYPTO, "HMAC");
+		return openssl_fail(err, ERR_INTERNAL, "HMAC");
 	made.len = info->len;
 	*ret = made;
 	return true;

@@ -35,6 +35,11 @@ void package_note(struct package_case *c, enum audit_step_result result, const c
 		step->detail[n - 1] = '\0';
 }
 
+bool package_pinned(const struct package_case *c)
+{
+	return c->anchors->key_count + c->anchors->root_count > 0;
+}
+
 /* ---- the signature ---- */
 
 static bool names_index(struct package_case *c, const struct dsse *dsse, struct err *err)
@@ -137,6 +142,7 @@ static void case_release(struct package_case *c)
 	for (size_t i = 0; i < c->signer_count; i++)
 		key_unref(&c->signers[i]);
 	free(c->gone_by_id);
+	package_taken_release(c);
 }
 
 bool package_audit_run(struct bytes in, const struct package_audit_options *options,

@@ -47,7 +47,9 @@ struct package_audit {
 	struct package_index index;
 	uint64_t tree_size;
 	uint8_t tree_root[SHA256_LEN];
-	size_t entry_count, destroyed_count, decision_count;
+	/* destroyed: entries whose content is not there, decisions among them; redacted: fields that
+	 * ledger entries say were taken out */
+	size_t entry_count, destroyed_count, redacted_count, decision_count;
 	struct package_decision *decisions; /* by index */
 	size_t gone_count;
 	struct package_gone *gone; /* by index; not among decisions: neither proved nor failed */

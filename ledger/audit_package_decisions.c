@@ -333,6 +333,7 @@ static bool walk_back(struct package_case *c, struct err *err)
 {
 	size_t n = c->audit->decision_count;
 	struct standing count = {0};
+	enum audit_step_result standing = package_pinned(c) ? AUDIT_PROVED : AUDIT_ASSERTED;
 	OWNED(free_ptr)
 	const struct package_decision **sorted = calloc(n ? n : 1, sizeof(*sorted));
 
@@ -348,11 +349,11 @@ static bool walk_back(struct package_case *c, struct err *err)
 			walk_one(c, d, by_id(sorted, n, d->earlier), &count);
 	}
 	if (count.held > 0)
-		package_note(c, AUDIT_PROVED, "earlier states",
+		package_note(c, standing, "earlier states",
 			"%zu renewals stand on what decisions in this package established",
 			count.held);
 	if (count.chained > 0)
-		package_note(c, AUDIT_PROVED, "earlier states",
+		package_note(c, standing, "earlier states",
 			"%zu renewals bring the chain back to the full appraisal that they stand "
 			"on",
 			count.chained);
@@ -431,8 +432,11 @@ bool package_decisions(struct package_case *c, struct err *err)
 			package_note(c, AUDIT_FAILED, "decision", "entry %llu: %s",
 				(unsigned long long)d->index, d->failed);
 	}
-	package_note(c, held == c->audit->decision_count ? AUDIT_PROVED : AUDIT_FAILED, "decisions",
-		"%zu of %zu reach the verdict again that was recorded", held,
+	package_note(c,
+		held != c->audit->decision_count ? AUDIT_FAILED
+		: package_pinned(c)              ? AUDIT_PROVED
+						 : AUDIT_ASSERTED,
+		"decisions", "%zu of %zu reach the verdict again that was recorded", held,
 		c->audit->decision_count);
 	note_signers(c);
 	note_policies(c);

@@ -101,6 +101,8 @@ static bool entry_take(struct package_case *c, const json_t *value, struct err *
 	c->audit->destroyed_count += entry.destroyed;
 	named(c, &entry);
 	package_gone_heed(c, &entry);
+	if (!package_taken_note(c, &entry, err))
+		return false;
 	return !c->options->visit || c->options->visit(c->options->visit_arg, &entry, audited, err);
 }
 
@@ -161,18 +163,15 @@ bool package_entries(struct package_case *c, struct err *err)
 		package_note(c, AUDIT_FAILED, CHECKPOINT, "%.200s", why.text);
 		return true;
 	}
-	if (!package_gone_open(c, err) || !pages_take(c, &held, err))
+	if (!package_gone_open(c, err) || !package_taken_open(c, err) || !pages_take(c, &held, err))
 		return false;
 	package_gone_close(c);
+	package_taken_close(c);
+	/* A tree that nobody vouches for proves as little as what stands in it. */
 	if (held)
-		package_note(c, AUDIT_PROVED, "entries",
+		package_note(c, c->anchors->log_policy ? AUDIT_PROVED : AUDIT_ASSERTED, "entries",
 			"all %zu listed stand in that tree with the content that they commit to",
 			c->audit->entry_count);
-	if (c->audit->destroyed_count > 0)
-		package_note(c, AUDIT_NOT_CHECKED, "entries",
-			"the content of %zu was destroyed: that they were made is all that is "
-			"known",
-			c->audit->destroyed_count);
 	note_unseen(c);
 	return true;
 }

@@ -67,7 +67,7 @@ static void count(struct package_case *c, bool is_signed)
 {
 	if (!is_signed)
 		c->gone_count.unsigned_++;
-	else if (c->anchors->key_count + c->anchors->root_count > 0)
+	else if (package_pinned(c))
 		c->gone_count.proved++;
 	else
 		c->gone_count.asserted++;

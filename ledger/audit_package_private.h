@@ -21,6 +21,7 @@ struct package_case {
 	struct key *signers[PACKAGE_SIGNERS_MAX]; /* owned; of decisions whose audit held */
 	struct package_gone **gone_by_id; /* owned; audit->gone, sorted */
 	struct package_gone_count gone_count;
+	json_t *taken, *said_taken; /* owned; of audit_package_taken.c */
 };
 void package_note(struct package_case *c, enum audit_step_result result, const char *what,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -42,6 +43,16 @@ must_use bool package_gone_take(
 void package_gone_heed(struct package_case *c, const struct ledger_entry *entry);
 /* Behind the last entry. */
 void package_gone_close(struct package_case *c);
+/* audit_package_taken.c: what entries that are no decisions do not show. */
+must_use bool package_taken_open(struct package_case *c, struct err *err);
+/* Any entry that stands in the tree. */
+must_use bool package_taken_note(
+	struct package_case *c, const struct ledger_entry *entry, struct err *err);
+/* Behind the last entry: each that hides something has an entry in the package that says so. */
+void package_taken_close(struct package_case *c);
+void package_taken_release(struct package_case *c);
+/* Whether the auditor pinned who decides: otherwise what decisions establish is somebody's word. */
+bool package_pinned(const struct package_case *c);
 /* audit_package_entries.c: the tree, its entries, and what they name. */
 must_use bool package_entries(struct package_case *c, struct err *err);
 

@@ -110,9 +110,12 @@ bool ledger_entry_open(struct ledger_entry *entry, struct err *err)
 	if (entry->content.len <= ENTRY_CONTENT_MAX &&
 		fields_open(buf_bytes(&entry->content), &fields, &why)) {
 		entry->said = json_incref(fields.shown);
+		entry->redacted = fields.redacted;
 		return true;
 	}
-	return why.code != ERR_NOMEM || err_set(err, why.code, "%s", why.text);
+	/* What could not be looked at is not what nobody can read. */
+	return (why.code != ERR_NOMEM && why.code != ERR_INTERNAL) ||
+	       err_set(err, why.code, "%s", why.text);
 }
 
 /* ---- what it is about ---- */

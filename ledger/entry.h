@@ -27,6 +27,7 @@ struct ledger_entry {
 	uint8_t salt[LEDGER_SALT_LEN];
 	bool destroyed; /* content is empty then */
 	bool emptied; /* a decision: what it was decided on was destroyed; its record may be there */
+	size_t redacted; /* fields of said that were taken out */
 	bool decided; /* facts are there */
 	struct decision_facts facts;
 	json_t *said; /* the content of a type that is told in JSON; NULL otherwise */

@@ -25,6 +25,7 @@ static const char *const names[] = {
 	[LEAF_RETENTION] = "retention",
 	[LEAF_INCIDENT] = "incident",
 	[LEAF_INSTANCE_STATE] = "instance-state",
+	[LEAF_WEBHOOK] = "webhook",
 };
 static_assert(ARRAY_LEN(names) == LEAF_TYPES, "every leaf type has a name");
 

@@ -38,6 +38,7 @@ enum leaf_type {
 	LEAF_RETENTION = 13,
 	LEAF_INCIDENT = 14,
 	LEAF_INSTANCE_STATE = 15,
+	LEAF_WEBHOOK = 16,
 	LEAF_TYPES
 };
 const char *leaf_type_name(enum leaf_type type);

@@ -146,8 +146,8 @@ bool policy_parse(struct bytes yaml, const char *name, struct policy **ret, stru
 		return false;
 	if (!build(policy, file, err)) {
 		/* Whatever is wrong with an entry is wrong with the file: that is what a person has
-		 * to change. */
-		if (err && err->code != ERR_NOMEM)
+		 * to change; but for what is wrong with us. */
+		if (err && err->code != ERR_NOMEM && err->code != ERR_INTERNAL)
 			err->code = ERR_CONFIG;
 		return policy_file_wrap(err, file, yaml, name);
 	}

@@ -106,6 +106,7 @@ struct host_view {
 	struct sql *sql;
 	json_t *list;
 	int64_t now;
+	struct host_standings standings; /* of the list */
 	struct host_attributes attributes;
 	enum instance_view agents; /* the best of them */
 	int64_t heard;
@@ -130,10 +131,12 @@ static bool host_visited(void *arg, const struct host_row *row, struct err *err)
 {
 	struct host_view *v = arg;
 	/* Of a damaged row the rest is shown all the same. */
-	if (!attributes_get(v->sql, row->id, &v->attributes, NULL))
+	const struct host_standing *standing = host_standings_find(&v->standings, row->id);
+	v->agents = standing ? standing->agents : VIEW_UNKNOWN;
+	v->heard = standing ? standing->heard : 0;
+	if (!standing || !standing->attributes ||
+		!attributes_get(v->sql, row->id, &v->attributes, NULL))
 		v->attributes.count = 0;
-	if (!host_view_get(v->sql, row->id, v->now, &v->agents, &v->heard, NULL))
-		v->agents = VIEW_UNKNOWN;
 	if (json_array_append_new(v->list, host_json(row, v)) != 0)
 		return err_set(err, ERR_NOMEM, "hosts");
 	return true;
@@ -149,7 +152,9 @@ bool serve_hosts(struct call *call, struct err *err)
 	v->now = clock_wall(call->app->clock);
 	if (!call_read(call, &v->sql, err))
 		return false;
-	bool ok = hosts_each(v->sql, host_visited, v, err);
+	bool ok = host_standings_load(v->sql, v->now, &v->standings, err) &&
+		  hosts_each(v->sql, host_visited, v, err);
+	host_standings_release(&v->standings);
 	store_read_done(call->app->store, &v->sql);
 	return ok && call_json(call, 200, json_pack("{s:O}", "hosts", list), err);
 }

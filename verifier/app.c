@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The service put together, and taken apart in the opposite order. */
+#include "verifier/webhooks.h"
 #include "verifier/app_metrics.h"
 #include "verifier/app_policy.h"
 #include "verifier/descriptors.h"
@@ -117,13 +118,14 @@ bool app_open(
 		return false;
 	if (options->check) {
 		*ret = TAKE(app);
-		return app_policy_check(*ret, err);
+		return webhooks_check(&(*ret)->config, err) && app_policy_check(*ret, err);
 	}
 	if (!app_metrics_new(app, err) || !store_load(app, options->sql, err) ||
 		!app_policy_load(app, err) || !app_staged_load(app, err) ||
 		!shadow_new(app, &app->shadow, err) ||
 		!revocation_start(app, &app->revocation, err) ||
 		!leases_start(app, &app->leases, err) || !events_start(app, &app->events, err) ||
+		!webhooks_start(app, &app->webhooks, err) ||
 		!retention_start(app, &app->retention, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store,
@@ -217,6 +219,7 @@ void app_close(struct app **app)
 	if (self->server)
 		http_server_stop(self->server);
 	workers_free(&self->workers);
+	webhooks_stop(&self->webhooks);
 	retention_stop(&self->retention);
 	leases_stop(&self->leases);
 	events_stop(&self->events);

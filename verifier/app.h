@@ -39,6 +39,7 @@ void policy_ref_drop(struct policy_ref **ref); /* cleanup; NULL is fine */
 struct revocation;
 struct leases;
 struct events;
+struct webhooks;
 
 struct app {
 	struct config config;
@@ -62,6 +63,7 @@ struct app {
 	uint8_t policy_refused[SHA256_LEN]; /* another verifier's, said to be unreadable here */
 	struct retention *retention; /* destroys what is past its time */
 	struct events *events; /* answers those who wait for them */
+	struct webhooks *webhooks; /* sends them to subscribers */
 	struct leases *leases; /* writes down which have ended */
 	struct revocation *revocation; /* what is published of revoked credentials */
 	struct shadow *shadow; /* judges stored decisions by other policies */
@@ -249,6 +251,10 @@ must_use bool release_stands(struct call *call, const uint8_t digest[SHA256_LEN]
 /* Inside a job: ERR_CONFLICT when policy, workload or release are no longer those it was judged by. */
 must_use bool release_grounds_hold(
 	struct store_tx *tx, const struct release_grounds *grounds, struct err *err);
+bool serve_webhooks(struct call *call, struct err *err);
+bool serve_webhook(struct call *call, struct err *err);
+bool serve_webhook_retry(struct call *call, struct err *err);
+bool serve_webhook_test(struct call *call, struct err *err);
 bool serve_workload_add(struct call *call, struct err *err);
 bool serve_workloads(struct call *call, struct err *err);
 bool serve_workload(struct call *call, struct err *err);

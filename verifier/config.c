@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "policy/policy.h"
+#include "verifier/config_webhooks.h"
 #include "verifier/identity.h"
 #include "verifier/sql_postgres.h"
 
@@ -55,6 +56,8 @@ struct file_config {
 	enum config_nodes admission_nodes;
 	enum config_bindings admission_bindings;
 	char *admission_node_age;
+	struct file_webhook *webhooks;
+	unsigned webhooks_count;
 };
 
 static const cyaml_schema_field_t namespace_fields[] = {
@@ -159,6 +162,8 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_ENUM("admission_bindings", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL,
 		struct file_config, admission_bindings, bindings, ARRAY_LEN(bindings)),
 	TEXT_OPTIONAL(admission_node_age),
+	CYAML_FIELD_SEQUENCE("webhooks", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct file_config, webhooks, &config_webhook_entry, 0, WEBHOOKS_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t schema = {
@@ -510,6 +515,8 @@ bool config_parse(struct bytes yaml, const char *name, const char *directory, st
 		  metrics_take(file, directory, &config, err) && quorum_take(file, &config, err) &&
 		  retention_take(file, &config, err) && revocation_take(file, &config, err) &&
 		  namespaces_take(file, &config, err) && admission_take(file, &config, err) &&
+		  config_webhooks_take(
+			  file->webhooks, file->webhooks_count, directory, &config, err) &&
 		  listen_take(file->listen, &config.address, &config.port, err);
 	yaml_free(&schema, data, 0);
 	if (!ok) {
@@ -550,6 +557,7 @@ void config_release(struct config *config)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	policy_signers_release(&config->policy_signers);
+	config_webhooks_release(config);
 	for (size_t i = 0; i < config->namespace_count; i++) {
 		free(config->namespaces[i].name);
 		free(config->namespaces[i].environment);

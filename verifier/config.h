@@ -25,6 +25,17 @@ enum config_bindings {
 	BINDINGS_UNREVIEWED = 0,
 	BINDINGS_REVIEWED, /* the cluster asks here before it binds a Pod to a node */
 };
+#define WEBHOOKS_MAX       16u
+#define WEBHOOK_EVENTS_MAX 32u
+struct config_webhook { /* a subscriber that events are sent to */
+	char *name, *url; /* https:// */
+	char *secret_file; /* whsec_…; NULL: none */
+	char *key; /* OSSL_STORE URI of an Ed25519 key; NULL: none. One of both is there */
+	char *ca; /* PEM file; NULL: the system's */
+	int64_t give_up_after; /* seconds from the first attempt at an event; default 3 days */
+	size_t event_count; /* 0: all */
+	char *events[WEBHOOK_EVENTS_MAX];
+};
 struct config {
 	char *trust_domain;
 	char *verifier_id; /* default: spiffe://TRUST-DOMAIN/verifier */
@@ -70,6 +81,8 @@ struct config {
 	enum config_nodes admission_nodes;
 	enum config_bindings admission_bindings;
 	int64_t admission_node_age; /* seconds since a node was last trusted; default 1 h */
+	struct config_webhook *webhooks;
+	size_t webhook_count;
 	bool log_json;
 	enum log_level log_level;
 };

@@ -11,9 +11,11 @@
 #ifndef ASSAY_VERIFIER_EVENTS_H
 #define ASSAY_VERIFIER_EVENTS_H
 
+#include "ledger/entry.h"
 #include "verifier/app.h"
 
 #define EVENTS_PAGE_MAX   100u
+#define EVENT_SERIALS_MAX 100u
 #define EVENTS_PARKED_MAX 1024u
 #define EVENTS_WAIT_MS    20000u
 #define EVENTS_LOOK_MS    100 /* how soon what another verifier committed is seen */
@@ -27,6 +29,10 @@ void event_release(struct event *event);
 /* Those from an index on, ascending, at most max; *ret_next: from where to go on. */
 must_use bool events_read(struct sql *sql, uint64_t from, struct event *ret, size_t max,
 	size_t *ret_count, uint64_t *ret_next, struct err *err);
+/* events_serials.c: "revoked_serials" of the credentials that were revoked with the entry of that time, about the host, instance,
+ * release or workload that data names, at most EVENT_SERIALS_MAX ("revoked_more": there are more). None: data stays. */
+must_use bool event_serials_add(
+	struct sql *sql, enum leaf_type type, int64_t time, json_t *data, struct err *err);
 /* One event as text/event-stream has it. */
 void event_put(const struct event *event, struct buf *out);
 

@@ -26,17 +26,20 @@ static void name_take(struct event *event, const char *name)
 	(void)snprintf(event->name, sizeof(event->name), "%s", fits ? name : "entry");
 }
 
-static bool finish(struct event *event, json_t *object, int64_t time, struct err *err)
+static bool finish(struct sql *sql, struct event *event, enum leaf_type type, json_t *object,
+	int64_t time, struct err *err)
 {
 	OWNED(json_release) json_t *owned = object;
 	char text[TIME_TEXT_MAX];
 	if (!owned || json_object_set_new(owned, "id", json_integer((json_int_t)event->id)) != 0 ||
 		json_object_set_new(owned, "time", json_string(time_json(time, text))) != 0)
 		return err_set(err, ERR_NOMEM, "event");
-	return json_write(owned, false, &event->data, err);
+	return event_serials_add(sql, type, time, owned, err) &&
+	       json_write(owned, false, &event->data, err);
 }
 
-static bool read_refusal(const struct sql_query *q, struct event *event, struct err *err)
+static bool read_refusal(
+	struct sql *sql, const struct sql_query *q, struct event *event, struct err *err)
 {
 	uint8_t host[HOST_ID_LEN], instance[INSTANCE_ID_LEN], record[SHA256_LEN];
 	char host_hex[2 * HOST_ID_LEN + 1], instance_hex[2 * INSTANCE_ID_LEN + 1],
@@ -50,7 +53,7 @@ static bool read_refusal(const struct sql_query *q, struct event *event, struct 
 	hex_encode(BYTES_OF(instance), instance_hex);
 	hex_encode(BYTES_OF(record), record_hex);
 	name_take(event, "refused");
-	return finish(event,
+	return finish(sql, event, LEAF_DECISION,
 		json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "refused", "host", host_hex,
 			"instance", instance_hex, "workload", workload, "record", record_hex),
 		sql_int(q, 1), err);
@@ -64,7 +67,7 @@ static bool read_entry(struct sql *sql, struct event *event, struct err *err)
 		return false;
 	const char *name = json_string_value(json_object_get(entry.said, "event"));
 	name_take(event, name ? name : leaf_type_name(entry.type));
-	return finish(event,
+	return finish(sql, event, entry.type,
 		entry.said ? json_deep_copy(entry.said)
 			   : json_pack("{s:s}", "event", leaf_type_name(entry.type)),
 		entry.time, err);
@@ -90,7 +93,8 @@ static bool read_rows(struct sql *sql, struct sql_query *q, struct event *ret, s
 			return true;
 		struct event *event = &ret[(*ret_count)++];
 		event->id = (uint64_t)sql_int(q, 0);
-		if (!(sql_int(q, 6) ? read_refusal(q, event, err) : read_entry(sql, event, err)))
+		if (!(sql_int(q, 6) ? read_refusal(sql, q, event, err)
+				    : read_entry(sql, event, err)))
 			return false;
 	}
 	return true;

@@ -169,8 +169,8 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
 	if (drain)
 		http_conn_end_idle(loop);
 	if (stop) {
-		/* What is being written has this long to leave. */
-		struct timeval grace = {.tv_usec = 200000};
+		/* What is being written has this long to leave; with nobody there nothing is. */
+		struct timeval grace = {.tv_usec = TAILQ_EMPTY(&loop->conns) ? 0 : 200000};
 		(void)event_base_loopexit(loop->base, &grace);
 	}
 }

@@ -30,6 +30,7 @@ enum set {
 	WORKLOADS,
 	STAGES,
 	RESULTS,
+	DELIVERIES,
 	HOST_STATES,
 	CERTIFICATES,
 	VERSION,
@@ -111,6 +112,9 @@ static const struct family families[METRICS] = {
 	[METRIC_RELOADS] = {.name = "assay_reloads",
 		.help = "Reloads.",
 		.labels = {{"result", RESULTS}}},
+	[METRIC_WEBHOOKS] = {.name = "assay_webhook_attempts",
+		.help = "Attempts to deliver an event to a webhook.",
+		.labels = {{"outcome", DELIVERIES}}},
 	[METRIC_CPU] = {.name = "process_cpu_seconds", .help = "Processor time used.", SECONDS},
 
 	[METRIC_HANDSHAKE_TIME] = {.name = "assay_tls_handshake_duration_seconds",
@@ -247,6 +251,7 @@ static const struct names fixed[SETS] = {
 	[ENROLMENTS] = NAMES("enrolled", "refused"),
 	[STAGES] = NAMES("open", "load", "judge", "make", "commit", "answer"),
 	[RESULTS] = NAMES("done", "refused"),
+	[DELIVERIES] = NAMES("delivered", "failed", "gave-up"),
 	[CERTIFICATES] = NAMES("tls", "ca", "signing"),
 };
 

@@ -32,6 +32,7 @@ enum metric {
 	METRIC_WRITER_JOBS,
 	METRIC_WRITER_FAILURES,
 	METRIC_RELOADS, /* 0: done, 1: refused */
+	METRIC_WEBHOOKS, /* enum metric_webhook */
 	METRIC_CPU, /* microseconds */
 	/* histograms, in microseconds but for the batch's */
 	METRIC_HANDSHAKE_TIME,
@@ -75,6 +76,7 @@ enum metric_stage_late {
 	METRIC_LATE_REPLY
 };
 enum metric_shed { METRIC_SHED_LOAD = 0, METRIC_SHED_PEER, METRIC_SHED_CLOSING };
+enum metric_webhook { METRIC_WEBHOOK_DELIVERED = 0, METRIC_WEBHOOK_FAILED, METRIC_WEBHOOK_GAVE_UP };
 enum metric_enrolment { METRIC_ENROLLED = 0, METRIC_ENROLMENT_REFUSED };
 enum metric_outcome { METRIC_TRUSTED = 0, METRIC_UNTRUSTED, METRIC_UNDECIDED };
 enum metric_stage {

@@ -62,6 +62,10 @@ const struct route app_routes[] = {
 		.serve = serve_events,
 		.later = true,
 	},
+	GET("/v1/webhooks", READERS, serve_webhooks),
+	GET("/v1/webhooks/{name}", READERS, serve_webhook),
+	POST("/v1/webhooks/{name}/retry", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_webhook_retry),
+	POST("/v1/webhooks/{name}/test", ROLE_ADMIN, JSON_TYPE, JSON_MAX, serve_webhook_test),
 	GET("/v1/instances", READERS, serve_instances),
 	GET("/v1/instances/{host}/{instance}", READERS, serve_instance),
 

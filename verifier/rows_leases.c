@@ -76,6 +76,22 @@ bool instance_facts_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 	return !q || facts_read(q, ret, err);
 }
 
+bool instance_facts_each(struct sql *sql, instance_visit visit, void *arg, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	bool more = false;
+	if (!sql_start(sql, FACTS, SQL_NO_ARGS, &q, err))
+		return false;
+	while (sql_next(q, &more, err)) {
+		struct instance_facts facts;
+		if (!more)
+			return true;
+		if (facts_read(q, &facts, NULL) && !visit(arg, &facts, err))
+			return false;
+	}
+	return false;
+}
+
 bool host_view_get(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now,
 	enum instance_view *ret, int64_t *ret_heard, struct err *err)
 {

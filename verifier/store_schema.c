@@ -419,6 +419,17 @@ static const char schema_nodes[] =
 	"anchor_ms INTEGER NOT NULL, time_ms INTEGER NOT NULL, time INTEGER NOT NULL) STRICT, "
 	"WITHOUT ROWID;";
 
+/* Where each webhook stands, and what was acknowledged. */
+static const char schema_webhooks[] =
+	"CREATE TABLE webhooks(name TEXT PRIMARY KEY NOT NULL, state INTEGER NOT NULL, position "
+	"INTEGER NOT NULL, attempts INTEGER NOT NULL, first_try INTEGER NOT NULL, next_try INTEGER "
+	"NOT NULL, last_status INTEGER NOT NULL, last_error TEXT NOT NULL, acked INTEGER NOT NULL, "
+	"acked_time INTEGER NOT NULL, owner BLOB NOT NULL, owner_until INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE webhook_acks(name TEXT NOT NULL, entry INTEGER NOT NULL, time INTEGER NOT "
+	"NULL, status INTEGER NOT NULL, attempts INTEGER NOT NULL, PRIMARY KEY(name, entry)) "
+	"STRICT;"
+	"CREATE INDEX webhook_acks_time ON webhook_acks(name, time);";
+
 /* On SQLite alone there are databases from before a step: what brings their rows along need not be
  * PostgreSQL's. */
 static const struct {
@@ -445,6 +456,7 @@ static const struct {
 	{schema_leases, NULL, NULL, false},
 	{schema_elevations, NULL, NULL, false},
 	{schema_nodes, NULL, NULL, false},
+	{schema_webhooks, NULL, NULL, false},
 };
 
 int store_schema_version(void)

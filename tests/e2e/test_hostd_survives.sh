@@ -118,7 +118,7 @@ host_assay one status | grep -q 'untrusted.*frozen.*measured, not pinned' || die
 echo >&7
 sleep 0.3
 ! grep -q ended "$W/agent.out" || die "a frozen agent went on"
-verifier_refused() { grep "decision outcome=untrusted.*$instance" "$W/verifier.log" | grep -q component; }
+verifier_refused() { grep "decision .*outcome=untrusted.*$instance" "$W/verifier.log" | grep -q component; }
 until_ok verifier_refused || die "the verifier was not told of the changed file"
 ok "a file changed: distrusted and frozen at once, and the verifier refuses what it is told"
 

@@ -6,7 +6,7 @@
  * ASSAY_LONG=1 plays a million steps; ASSAY_SEED=N those of one seed: the same steps, though not the same moments.
  */
 #include "tests/fault/model.h"
-#include "tests/attack/attack.h"
+#include "tests/fault/model_lists.h"
 
 #include <pthread.h>
 
@@ -17,11 +17,14 @@
 #define STEPS_LONG  1000000u
 #define SAID_MAX    64u /* steps that are told when something differs */
 #define CLOCK_APART 3600000u /* ms: more than quotes under way at the same time may be */
+#define LOOK_EVERY  200u /* steps; then the list of revoked certificates is compared, too */
 #define LOG_MOST    300u /* records; then the host reboots, so that evidence stays small */
 
 struct real_host {
 	struct sw_host *host;
 	struct sw_instance *instances[INSTANCES];
+	size_t newest
+		[INSTANCES]; /* number of its newest certificate (model_lists.h), while it is trusted; 0: none */
 	struct buf answers; /* record ids, 32 bytes each, of what was acknowledged */
 };
 static struct {
@@ -82,6 +85,7 @@ static void workload_make(size_t w)
 static void instance_drop(size_t h, size_t i)
 {
 	sw_instance_free(&m.real[h].instances[i]);
+	m.real[h].newest[i] = 0;
 	m.instances[h][i] = (struct model_instance){0};
 }
 
@@ -121,6 +125,30 @@ static void attest(struct sw_host *host, struct sw_instance *instance, struct ou
 		buf_clear(&instance->challenge); /* whether it was used is not known */
 }
 
+static void ended_host(size_t h)
+{
+	lists_host_ended(m.real[h].host->id);
+	memset(m.real[h].newest, 0, sizeof(m.real[h].newest));
+}
+
+static void ended_workload(size_t w)
+{
+	lists_workload_ended(m.names[w]);
+	for (size_t h = 0; h < HOSTS; h++)
+		for (size_t i = 0; i < INSTANCES; i++)
+			if (m.instances[h][i].workload == w)
+				m.real[h].newest[i] = 0;
+}
+
+/* Whatever else than trust came of it, what the instance had may be ended. */
+static void issued(size_t h, size_t i, bool trusted)
+{
+	const struct sw_instance *instance = m.real[h].instances[i];
+	m.real[h].newest[i] = trusted ? lists_issued(m.real[h].host->id, instance->workload->name,
+						&instance->result)
+				      : 0;
+}
+
 static void acknowledged(const struct sw_instance *instance)
 {
 	memcpy(m.last_record, instance->result.record, sizeof(m.last_record));
@@ -144,6 +172,7 @@ static void compare(size_t h, size_t i, const struct outcome *found)
 		m.said[m.step % SAID_MAX] + n, sizeof(m.said[0]) - n, ": %.60s", found->text);
 	if (found->verdict)
 		acknowledged(m.real[h].instances[i]);
+	issued(h, i, found->trusted);
 }
 
 /* ---- the steps ---- */
@@ -174,6 +203,7 @@ static void step_launch(size_t h, size_t i)
 	assert_ok(sw_instance_new(m.real[h].host, &m.real_workloads[w], &m.real[h].instances[i],
 			  &attack.err),
 		attack.err);
+	m.real[h].instances[i]->want_x509 = true;
 	m.instances[h][i] =
 		(struct model_instance){.there = true, .boot = m.hosts[h].boot, .workload = w};
 	attest(m.real[h].host, m.real[h].instances[i], &found);
@@ -210,6 +240,7 @@ static void step_replay(size_t h, size_t i)
 		(void)attack_outcome(m.real[h].host, instance, found.text);
 		if (strcmp(found.text, "trusted") == 0)
 			differs("a challenge used twice", "refused", found.text);
+		m.real[h].newest[i] = 0;
 		buf_clear(&instance->challenge);
 	}
 	buf_release(&kept);
@@ -223,6 +254,7 @@ static void step_reboot(size_t h, size_t i)
 	say("reboot host %zu", h);
 	sw_host_reboot(m.real[h].host);
 	m.hosts[h].boot++;
+	memset(m.real[h].newest, 0, sizeof(m.real[h].newest));
 }
 
 static void step_quarantine(size_t h, size_t i)
@@ -233,6 +265,7 @@ static void step_quarantine(size_t h, size_t i)
 	say("quarantine host %zu", h);
 	host_post(h, "/quarantine", 200);
 	m.hosts[h].state = MODEL_QUARANTINED;
+	ended_host(h);
 }
 
 static void step_confirm(size_t h, size_t i)
@@ -255,6 +288,7 @@ static void step_retire(size_t h, size_t i)
 	say("retire host %zu", h);
 	host_post(h, "/retire", 200);
 	m.hosts[h].state = MODEL_RETIRED;
+	ended_host(h);
 }
 
 static void post(const char *what, const char *name, const char *verb)
@@ -291,12 +325,14 @@ static void step_end_workload(size_t h, size_t i)
 		say("retire workload %zu", w);
 		post("workloads", m.names[w], "retire");
 		m.workloads[w].retired = true;
+		ended_workload(w);
 		return;
 	}
 	say("revoke the release of workload %zu", w);
 	hex_encode(BYTES_OF(m.real_workloads[w].release), hex);
 	post("releases", hex, "revoke");
 	m.workloads[w].revoked = true;
+	ended_workload(w);
 }
 
 /* A copy of the TPM's state: the original goes on, and then the copy speaks. */
@@ -320,6 +356,7 @@ static void step_clone(size_t h, size_t i)
 	if (found.trusted)
 		differs("a clone", "refused", found.text);
 	m.hosts[h].state = MODEL_QUARANTINED;
+	ended_host(h);
 	sw_instance_free(&copy);
 	sw_host_free(&twin);
 	step_renew(h, i);
@@ -343,6 +380,7 @@ static void step_roll_back(size_t h, size_t i)
 	if (found.trusted)
 		differs("a TPM that went back", "refused", found.text);
 	m.hosts[h].state = MODEL_QUARANTINED; /* its clock went on: it lives twice */
+	ended_host(h);
 	m.real[h].host->reset_count++;
 	sw_instance_free(&copy);
 }
@@ -380,6 +418,7 @@ static void raced(size_t h, size_t i, const struct racer *r)
 		buf_clear(&m.real[h].instances[i]->challenge);
 	if (r->found.verdict)
 		acknowledged(r->instance);
+	issued(h, i, r->found.trusted);
 }
 
 /* Either was first; but when the revocation has answered, nothing is trusted any more. */
@@ -399,6 +438,7 @@ static void step_race(size_t h, size_t i)
 	if (r.found.trusted && !might)
 		differs("a renewal beside a quarantine", "no trust", r.found.text);
 	raced(h, i, &r);
+	ended_host(h); /* what the renewal brought, too, whichever was first */
 	step_renew(h, i);
 }
 
@@ -498,6 +538,21 @@ static void step(void)
 	steps[k].run(h, chance(INSTANCES));
 }
 
+/* The list of revoked certificates, against the reference. */
+static void look_at_lists(void)
+{
+	char text[160];
+	if (lists_wrong(text))
+		differs("a certificate that has ended", "revoked", text);
+	X509_CRL *crl = lists_fetch();
+	for (size_t h = 0; h < HOSTS; h++)
+		for (size_t i = 0; i < INSTANCES; i++)
+			if (m.real[h].newest[i] && lists_revoked(crl, m.real[h].newest[i]))
+				differs("the certificate of an instance that is trusted",
+					"not on the list", "revoked");
+	X509_CRL_free(crl);
+}
+
 static void verifier__random_steps__as_the_reference_says(void **state)
 {
 	const char *seed = getenv("ASSAY_SEED"), *how = getenv("ASSAY_LONG");
@@ -507,9 +562,18 @@ static void verifier__random_steps__as_the_reference_says(void **state)
 	m.policy = 1;
 	m.seed = seed && seed[0] ? strtoull(seed, NULL, 10) : (uint64_t)clock_wall(&clock_system);
 	m.state = m.seed * 0x9e3779b97f4a7c15u | 1;
-	for (m.step = 0; m.step < n; m.step++)
+	for (m.step = 0; m.step < n; m.step++) {
 		step();
-	print_message("seed %llu: %zu steps, no difference\n", (unsigned long long)m.seed, n);
+		if (m.step % LOOK_EVERY == LOOK_EVERY - 1)
+			look_at_lists();
+	}
+	m.step--;
+	look_at_lists();
+	print_message("seed %llu: %zu steps, %zu certificates, %zu looks at the list, no "
+		      "difference\n",
+		(unsigned long long)m.seed, n, lists.count, lists.looked);
+	assert_true(lists.count > 0);
+	lists_release();
 	for (size_t h = 0; h < HOSTS; h++)
 		host_drop(h);
 }

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* FAKE_LOST: it decides, and the answer does not arrive. FAKE_LATE: the challenge is too old, once. FAKE_STRANGE: it does not
+/* FAKE_BUSY: it asks to wait four seconds. FAKE_LOST: it decides, and the answer does not arrive. FAKE_LATE: the challenge is too old, once. FAKE_STRANGE: it does not
  * know the host's certificate. */
 enum fake_answer {
 	FAKE_TRUST = 0,
@@ -22,7 +22,9 @@ enum fake_answer {
 	FAKE_FORBID,
 	FAKE_LOST,
 	FAKE_LATE,
-	FAKE_STRANGE
+	FAKE_STRANGE,
+	FAKE_BUSY,
+	FAKE_NO_MORE
 };
 
 #define FAKE_VERDICT_TRUSTED "{\"outcome\":\"trusted\",\"reasons\":[]}"
@@ -52,7 +54,7 @@ struct fake_verifier {
 	void *context;
 
 	/* What it saw. */
-	unsigned challenges, attestations;
+	unsigned challenges, attestations, busied;
 	uint8_t challenge[16];
 	struct {
 		enum purpose purpose;
@@ -98,8 +100,16 @@ static bool fake_challenge_locked(struct verifier_link *link,
 	struct fake_verifier *v = ((struct fake_link *)link)->verifier;
 	struct challenge_offer offer = {.expires = time(NULL) + 100};
 	(void)request;
+	link->retry_after = 0;
 	if (v->answer == FAKE_AWAY)
 		return err_set(err, ERR_NET, "injected: connection refused");
+	if (v->answer == FAKE_BUSY) {
+		v->busied++;
+		link->retry_after = 4;
+		return err_set(err, ERR_BUSY, "injected: too many");
+	}
+	if (v->answer == FAKE_NO_MORE)
+		return err_set(err, ERR_GONE, "injected: this host is no more");
 	v->challenges++;
 	if (!random_fill(&random_system, v->challenge, sizeof(v->challenge), err))
 		return false;
@@ -251,6 +261,10 @@ static bool fake_attest_locked(struct fake_verifier *v, client_build build, void
 	struct claims claims;
 	if (v->answer == FAKE_AWAY)
 		return err_set(err, ERR_NET, "injected: connection refused");
+	if (v->answer == FAKE_NO_MORE)
+		return err_set(err, ERR_GONE, "injected: this host is no more");
+	if (v->answer == FAKE_BUSY)
+		return err_set(err, ERR_BUSY, "injected: too many");
 	if (v->answer == FAKE_FORBID)
 		return err_set(err, ERR_DENIED, "injected: this host is quarantined");
 	if (v->answer == FAKE_STRANGE)

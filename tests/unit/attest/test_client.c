@@ -249,6 +249,7 @@ static void attest__errors_of_the_verifier__in_its_words(void **state)
 			"a\\x1b[31mb"},
 		{404, "", ERR_NOT_FOUND, "the verifier answered with HTTP status 404"},
 		{409, "[]", ERR_CONFLICT, "the verifier answered with HTTP status 409"},
+		{410, "{\"error\":{\"message\":\"no more\"}}", ERR_GONE, "no more"},
 		{413, "{\"error\":\"text\"}", ERR_LIMIT,
 			"the verifier answered with HTTP status 413"},
 		{429, "{\"error\":{\"message\":3}}", ERR_BUSY,
@@ -265,6 +266,35 @@ static void attest__errors_of_the_verifier__in_its_words(void **state)
 		f->seen.text = rows[i].body;
 		assert_fails(attest(f), f->err, rows[i].code, rows[i].text);
 	}
+}
+
+static void attest__asked_to_wait__as_the_answer_says_and_bounded(void **state)
+{
+	static const struct {
+		int status;
+		const char *after;
+		unsigned wanted;
+	} rows[] = {
+		{429, "7", 7},
+		{503, "2", 2},
+		{429, "86400", CLIENT_RETRY_AFTER_MAX},
+		{429, "-3", 0},
+		{429, "soon", 0},
+		{429, NULL, 0},
+		{500, "7", 0},
+		{200, "7", 0},
+	};
+	struct fixture *f = *state;
+
+	start(f);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		f->seen.status = rows[i].status;
+		f->server.retry_after = rows[i].after;
+		assert_int_equal(attest(f), rows[i].status == 200);
+		assert_int_equal(client_retry_after(f->client), rows[i].wanted);
+	}
+	/* All of it over one connection. */
+	assert_int_equal(f->server.connections, 1);
 }
 
 static int answer_large(
@@ -618,6 +648,7 @@ int main(void)
 		ROW(attest__answer_is_no_message__format),
 		ROW(attest__errors_of_the_verifier__in_its_words),
 		ROW(attest__answer_too_large__refused),
+		ROW(attest__asked_to_wait__as_the_answer_says_and_bounded),
 		ROW(attest__certificate_of_another_ca__named_and_nothing_built),
 		ROW(attest__certificate_expired__not_taken_for_a_proxy),
 		ROW(attest__certificate_for_another_name__refused),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* After the launch: credentials, renewals, exits, and callers that do not do what they should. */
+#include "base/time.h"
 #include "tests/unit/attest/hostd_fixture.h"
 
 #include "attest/launch_host.h"
@@ -246,6 +247,46 @@ static void renewal__verifier_away__unreachable_then_stale(void **state)
 	eventually(fixture_state_is(f, "unreachable"));
 	assert_true(has_all(fixture_instance(f, "credentials")));
 	eventually(fixture_state_is(f, "stale"));
+	assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
+	let_go(f);
+}
+
+static unsigned times_busy(struct fake_verifier *v)
+{
+	(void)pthread_mutex_lock(&v->mutex);
+	unsigned n = v->busied;
+	(void)pthread_mutex_unlock(&v->mutex);
+	return n;
+}
+
+/* By itself it would ask again within two and a half seconds. */
+static void renewal__verifier_asks_to_wait__not_asked_before(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	f->verifier.lifetime = 100;
+	start_waiting(f, AUDIENCES);
+	uint64_t begin = 0;
+	fake_set_answer(&f->verifier, FAKE_AWAY); /* spends the challenge at hand */
+	eventually(fixture_state_is(f, "unreachable"));
+	fake_set_answer(&f->verifier, FAKE_BUSY);
+	eventually(times_busy(&f->verifier) == 1);
+	begin = clock_monotonic_ms(&clock_system);
+	eventually(times_busy(&f->verifier) == 2);
+	assert_true(clock_monotonic_ms(&clock_system) - begin >= 4000);
+	assert_true(has_all(fixture_instance(f, "credentials")));
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	let_go(f);
+}
+
+static void renewal__verifier_says_gone__untrusted(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = 1;
+	f->verifier.lifetime = 100;
+	start_waiting(f, AUDIENCES);
+	fake_set_answer(&f->verifier, FAKE_NO_MORE);
+	eventually(fixture_state_is(f, "untrusted"));
 	assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
 	let_go(f);
 }
@@ -643,6 +684,8 @@ static int run_all(void)
 		TEST(renewal__due__attests_again_as_running),
 		TEST(renewal__refused__credentials_removed_for_good),
 		TEST(renewal__verifier_away__unreachable_then_stale),
+		TEST(renewal__verifier_asks_to_wait__not_asked_before),
+		TEST(renewal__verifier_says_gone__untrusted),
 		TEST(renewal__refused_for_what_moved_at_the_verifier__tried_again_at_once),
 		TEST(launch__answer_lost__no_credential_then_a_new_challenge),
 		TEST(renewal__answer_lost__renewed_over_a_new_challenge),

@@ -54,6 +54,7 @@ struct tls_server {
 	int drop; /* number of the request to close upon without an answer */
 	size_t cut; /* the connection ends after so many bytes of an answer; 0: it is sent whole */
 	bool torn; /* it ends without a word of TLS */
+	const char *retry_after; /* a header of each answer; NULL: none */
 	bool uncounted; /* no Content-Length: the end of the connection is the end of the answer */
 	unsigned patience_ms; /* how long an idle connection is kept; 0: 200 */
 };
@@ -159,6 +160,8 @@ static inline bool tls_serve_request(struct tls_server *server, SSL *ssl, unsign
 	}
 	if (status != 0) {
 		buf_printf(&answer, "HTTP/1.1 %d X\r\n", status);
+		if (server->retry_after)
+			buf_printf(&answer, "Retry-After: %s\r\n", server->retry_after);
 		if (!server->uncounted)
 			buf_printf(&answer, "Content-Length: %zu\r\n", body.len);
 		buf_put_str(&answer, "\r\n");

@@ -133,7 +133,7 @@ static void package__honest__holds(void **state)
 	assert_step("policy signers", AUDIT_ASSERTED, "of 3 decisions: persons whom the verifier");
 	assert_null(step("policy signers", AUDIT_PROVED));
 	assert_step("earlier states", AUDIT_PROVED, "2 renewals stand on");
-	assert_step("entries", AUDIT_PROVED, "all 6 listed");
+	assert_step("entries", AUDIT_ASSERTED, "all 6 listed");
 	assert_step("checkpoint", AUDIT_ASSERTED, "the word of log");
 	assert_step("completeness", AUDIT_ASSERTED, "is the maker's word");
 	assert_null(step("policy", AUDIT_NOT_CHECKED));
@@ -387,6 +387,8 @@ static void launch__missing_and_the_chain_there__proved(void **state)
 	replace(find("decisions/", 0), buf_bytes(&stripped));
 	assert_ok(json_write(page, false, &text, &w.err), w.err);
 	replace(entries, buf_bytes(&text));
+	struct audit_anchors anchors = {.roots = &w.ca, .root_count = 1};
+	options.anchors = &anchors;
 	run_signed(NULL);
 	assert_true(audit.consistent);
 	assert_step("earlier states", AUDIT_PROVED, "1 renewals bring the chain back");

@@ -28,6 +28,7 @@ struct world_operator {
 	struct key *key;
 };
 struct world {
+	const char *where; /* its directory is made; NULL: /tmp */
 	char dir[64];
 	struct init_authority authority;
 	struct cert *ca;
@@ -274,7 +275,8 @@ static inline void world_publish(struct world *w)
 
 static inline void world_start(struct world *w)
 {
-	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/assay-verifier-XXXXXX");
+	(void)snprintf(
+		w->dir, sizeof(w->dir), "%s/assay-verifier-XXXXXX", w->where ? w->where : "/tmp");
 	assert_non_null(mkdtemp(w->dir));
 	(void)snprintf(
 		w->verifier_id, sizeof(w->verifier_id), "spiffe://%s/verifier", WORLD_DOMAIN);

@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Events pushed to subscribers: signed, in order, each at least once whatever dies between, and none held up by another's dead
+# receiver.
+. "$(dirname "$0")/lib.sh"
+world_open
+tpm_make one
+verifier_make
+D=$W/receiver
+mkdir "$D"
+echo ok >"$D/mode"
+: >"$D/received"
+RECEIVER=$(port_free)
+DEAD=$(port_free)
+openssl rand 32 | base64 -w0 | sed 's/^/whsec_/' >"$W/verifier/hook.secret"
+openssl genpkey -algorithm ed25519 -out "$W/verifier/hook.key" 2>/dev/null
+openssl pkey -in "$W/verifier/hook.key" -pubout -out "$W/hook.pub"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -out "$W/verifier/other-ca.pem" -subj /CN=other \
+	-days 2 2>/dev/null
+started "$D/log" python3 "$ROOT/tests/e2e/webhook_receiver.py" "$RECEIVER" "$W/verifier/tls.pem" "$W/verifier/tls.key" \
+	"$W/verifier/hook.secret" "$W/hook.pub" "$D"
+until_ok curl -sk "https://127.0.0.1:$RECEIVER/" -o /dev/null
+cat >>"$W/verifier/verifierd.yaml" <<-YAML
+	webhooks:
+	  - name: siem
+	    url: https://127.0.0.1:$RECEIVER/siem
+	    secret_file: hook.secret
+	    key: file:hook.key
+	    ca: ca.pem
+	  - name: retirements
+	    url: https://127.0.0.1:$RECEIVER/retirements
+	    secret_file: hook.secret
+	    key: file:hook.key
+	    ca: ca.pem
+	    events: [workload-retired]
+	  - name: dead
+	    url: https://127.0.0.1:$DEAD/
+	    secret_file: hook.secret
+	    ca: ca.pem
+	    give_up_after: 10s
+	  - name: foreign
+	    url: https://127.0.0.1:$RECEIVER/foreign
+	    secret_file: hook.secret
+	    ca: other-ca.pem
+YAML
+verifier_start
+add() { operator workload add "$1" --class low --env prod --owner tests --purpose tests >/dev/null; }
+# How many requests came that match: PATH PYTHON-EXPRESSION of line.
+received() {
+	python3 - "$D/received" "$1" "$2" <<-'PY'
+		import json, sys
+		lines = [json.loads(l) for l in open(sys.argv[1])]
+		print(sum(1 for line in lines if line["path"] == sys.argv[2] and eval(sys.argv[3], {"line": line})))
+	PY
+}
+came() { [ "$(received "$1" "$2")" -ge "${3:-1}" ]; }
+
+add one
+until_ok came /siem 'line["body"]["event"] == "workload" and line["name"] == "one"'
+[ "$(received /siem 'not line["signed"] or line["type"] != "application/json"')" = 0 ] || die "a signature does not verify"
+acked() { operator webhook show "$1" --json | python3 -c 'import json,sys; sys.exit(json.load(sys.stdin)["acked_entry"] is None)'; }
+until_ok acked siem
+expect 0 '^siem +delivering +[0-9]+ ' operator webhook list
+expect 0 ' 200 +1$' operator webhook show siem
+expect 0 '^delivered +(yes|true)' operator webhook test siem
+expect 1 'certificate' operator webhook test foreign
+expect 1 'onnect' operator webhook test dead
+expect 3 'no webhook of that name' operator webhook show nobody
+[ "$(received /foreign True)" = 0 ] || die "something went to a receiver with another CA"
+ok "event__pushed__signed_and_acknowledged"
+
+# What the receiver answers that is no acknowledgement: tried again, under the same id, in order.
+for mode in 500 redirect; do
+	echo $mode >"$D/mode"
+	add "first-$mode"
+	add "second-$mode"
+	until_ok came /siem "line['mode'] == '$mode' and line['name'] == 'first-$mode'" 2
+	[ "$(received /siem "line['name'] == 'second-$mode'")" = 0 ] || die "an event overtook one that was not acknowledged"
+	expect 0 'siem +retrying .*HTTP status' operator webhook list
+	echo ok >"$D/mode"
+	expect 0 '' operator webhook retry siem --reason "it is back"
+	until_ok came /siem "line['mode'] == 'ok' and line['name'] == 'second-$mode'"
+done
+[ "$(received /elsewhere True)" = 0 ] || die "a redirect was followed"
+echo huge >"$D/mode"
+add huge
+until_ok came /siem 'line["name"] == "huge"'
+echo ok >"$D/mode"
+add after-huge
+until_ok came /siem 'line["name"] == "after-huge"'
+[ "$(received /siem 'line["name"] == "huge"')" = 1 ] || die "an answer of 200 with a long body was not taken"
+ok "receiver__500_redirect_huge__again_in_order_with_the_same_id"
+
+# The verifier dies when the receiver has the event and before it wrote that down.
+cp /dev/null "$D/pid"
+echo "$VERIFIER_PID" >"$D/pid"
+echo kill >"$D/mode"
+add killed || true
+wait "$VERIFIER_PID" 2>/dev/null || true
+verifier_start
+until_ok came /siem 'line["mode"] == "ok" and line["name"] == "killed"'
+python3 - "$D/received" <<'PY' || die "told again under another id, or an event is missing or out of order"
+import json, sys
+lines = [json.loads(l) for l in open(sys.argv[1])]
+siem = [l for l in lines if l["path"] == "/siem" and l["body"].get("id") is not None]
+killed = [l["id"] for l in siem if l["name"] == "killed"]
+assert len(killed) >= 2 and len(set(killed)) == 1, killed
+assert all(l["signed"] for l in lines)
+# Each entry has one id, and the first time that each came they came in the order of the ledger.
+assert len({(l["id"], l["body"]["id"]) for l in siem}) == len({l["id"] for l in siem})
+first = list(dict.fromkeys(l["body"]["id"] for l in siem))
+assert first == sorted(first), first
+names = [l["name"] for l in siem if l["body"]["event"] == "workload"]
+for name in ["one", "first-500", "second-500", "first-redirect", "second-redirect", "huge", "after-huge", "killed"]:
+    assert name in names, name
+PY
+ok "verifier__killed_before_it_wrote_the_acknowledgement__told_again_with_the_same_id"
+
+operator workload retire one --reason "done" >/dev/null
+until_ok came /retirements 'line["body"]["event"] == "workload-retired"'
+[ "$(received /retirements 'line["body"]["event"] not in ("workload-retired", "webhook-test")')" = 0 ] || die "an event that nobody asked for"
+ok "events__of_the_names_asked_for"
+
+# Ten seconds after the first attempt that one is given up; the others never waited for it.
+gave_up() { operator webhook list | grep -qE '^dead +gave-up'; }
+until_ok gave_up || until_ok gave_up || die "a dead receiver is not given up"
+grep -q 'webhook-gave-up' "$W/verifier.log" || die "the log does not say so"
+retry_entry() { operator webhook retry dead --reason "looked at it"; }
+expect 0 'state +delivering' retry_entry
+curl -sf --cacert "$W/verifier/ca.pem" --cert "$W/verifier/operator/cert.pem" --key "$W/verifier/operator/key.pem" \
+	"https://127.0.0.1:$PORT/v1/entries?type=webhook" -o "$W/entries" || die "no entries"
+python3 - "$W/entries" <<'PY' || die "the ledger does not say it"
+import base64, json, sys
+said = [json.loads(base64.b64decode(e["content"])) for e in json.load(open(sys.argv[1]))["entries"]]
+assert any(s["event"] == "webhook-gave-up" and s["name"] == "dead" and s["attempts"] > 1 for s in said), said
+assert any(s["event"] == "webhook-retried" and s["name"] == "dead" and s["reason"] == "looked at it" for s in said), said
+PY
+expect 3 'nothing waits' operator webhook retry siem --reason "why not"
+ok "receiver__dead__given_up_in_the_ledger_and_tried_again_when_asked"
+
+# A receiver that never answers does not keep the service from ending.
+echo slow >"$D/mode"
+add slow
+until_ok came /siem 'line["name"] == "slow"'
+began=$(date +%s)
+verifier_stop
+[ $(($(date +%s) - began)) -lt 8 ] || die "the service waits for a receiver"
+ok "receiver__slow__the_service_ends_without_it"
