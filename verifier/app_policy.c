@@ -22,15 +22,18 @@ static struct policy_ref *policy_held(struct app *app)
 static bool stored_open(
 	struct app *app, const struct policy_row *row, struct policy_ref **ref, struct err *err);
 
-static bool newest_read(
-	struct app *app, uint8_t digest[SHA256_LEN], struct policy_row *row, struct err *err)
+/* *ret_other is false when it is the one that is held. */
+static bool newest_read(struct app *app, const struct policy_ref *held, uint8_t digest[SHA256_LEN],
+	struct policy_row *row, bool *ret_other, struct err *err)
 {
 	struct sql *sql = NULL;
-	bool found = false;
+	bool found = true;
 	if (!store_read(app->store, &sql, err))
 		return false;
-	bool ok = policy_in_force_get(sql, digest, err) &&
-		  policy_row_of_digest(sql, digest, row, &found, err);
+	bool ok = policy_in_force_get(sql, digest, err);
+	*ret_other = ok && memcmp(digest, held->policy->digest, SHA256_LEN) != 0;
+	if (*ret_other)
+		ok = policy_row_of_digest(sql, digest, row, &found, err);
 	store_read_done(app->store, &sql);
 	return ok && (found || err_set(err, ERR_NOT_FOUND, "the policy in force has no row"));
 }
@@ -54,8 +57,8 @@ static void policy_follow(struct app *app, const struct policy_ref *held)
 	struct policy_ref *ref = NULL;
 	struct err err = {0};
 	uint8_t digest[SHA256_LEN];
-	if (!newest_read(app, digest, &row, &err) ||
-		memcmp(digest, held->policy->digest, SHA256_LEN) == 0)
+	bool other = false;
+	if (!newest_read(app, held, digest, &row, &other, &err) || !other)
 		return;
 	if (!stored_open(app, &row, &ref, &err)) {
 		if (is_said(app, digest))

@@ -29,22 +29,20 @@ static void identity_of(const char *domain, struct bytes name, struct buf *out)
 	buf_put(out, name);
 }
 
-/* The sealed content, appended, and the number of its data key. */
+/* The number of the data key that was stored last in this transaction, so that nobody has to wait for
+ * it: numbers only grow, and keys stay. */
+#define NEWEST_KEY "(SELECT max(id) FROM data_keys)"
+
+/* The sealed content, appended; its data key is the newest. */
 static bool seal(struct sql *sql, const struct buf *identity, struct bytes content,
-	int64_t *ret_key, struct buf *ret_sealed, struct err *err)
+	struct buf *ret_sealed, struct err *err)
 {
-	OWNED(sql_finish) struct sql_query *q = NULL;
 	struct vault *vault = NULL;
 	uint8_t wrapped[VAULT_WRAPPED_LEN];
-	if (!buf_ok(identity, err) || !vault_of(sql, &vault, err) ||
-		!vault_seal(vault, buf_bytes(identity), content, wrapped, ret_sealed, err) ||
-		!sql_first(sql, "INSERT INTO data_keys(wrapped) VALUES(?1) RETURNING id",
-			SQL_ARGS(sql_b(BYTES_OF(wrapped))), &q, err))
-		return false;
-	if (!q)
-		return err_set(err, ERR_STORE, "a data key was not stored");
-	*ret_key = sql_int(q, 0);
-	return true;
+	return buf_ok(identity, err) && vault_of(sql, &vault, err) &&
+	       vault_seal(vault, buf_bytes(identity), content, wrapped, ret_sealed, err) &&
+	       sql_exec(sql, "INSERT INTO data_keys(wrapped) VALUES(?1)",
+		       SQL_ARGS(sql_b(BYTES_OF(wrapped))), NULL, err);
 }
 
 /* Columns of a query: destroyed, the data key (NULL: none any more), the sealed content. what: for
@@ -105,14 +103,13 @@ bool object_put(
 	if (key != 0)
 		return true;
 	object_identity(digest, &identity);
-	if (!seal(sql, &identity, content, &key, &sealed, err))
+	if (!seal(sql, &identity, content, &sealed, err))
 		return err_wrap(err, "object");
-	return there ? sql_exec(sql, "UPDATE objects SET key=?2, sealed=?3 WHERE digest=?1",
-			       SQL_ARGS(name, sql_i(key), sql_b(buf_bytes(&sealed))), NULL, err)
-		     : sql_exec(sql,
-			       "INSERT INTO objects(digest, key, destroyed, sealed) "
-			       "VALUES(?1,?2,0,?3)",
-			       SQL_ARGS(name, sql_i(key), sql_b(buf_bytes(&sealed))), NULL, err);
+	return sql_exec(sql,
+		there ? "UPDATE objects SET key=" NEWEST_KEY ", sealed=?2 WHERE digest=?1"
+		      : "INSERT INTO objects(digest, key, destroyed, sealed) "
+			"VALUES(?1," NEWEST_KEY ",0,?2)",
+		SQL_ARGS(name, sql_b(buf_bytes(&sealed))), NULL, err);
 }
 
 bool object_get(struct sql *sql, const uint8_t digest[SHA256_LEN], struct buf *ret, struct err *err)
@@ -203,14 +200,14 @@ bool leaf_content_put(
 	OWNED(buf_release) struct buf identity = {0};
 	OWNED(buf_release) struct buf plain = {0};
 	OWNED(buf_release) struct buf sealed = {0};
-	int64_t key = 0;
 	leaf_identity(index, &identity);
 	if (!leaf_plain(salt, content, &plain, err) ||
-		!seal(sql, &identity, buf_bytes(&plain), &key, &sealed, err))
+		!seal(sql, &identity, buf_bytes(&plain), &sealed, err))
 		return err_wrap(err, "content of leaf %llu", (unsigned long long)index);
 	return sql_exec(sql,
-		"INSERT INTO leaf_contents(idx, key, destroyed, sealed) VALUES(?1,?2,0,?3)",
-		SQL_ARGS(sql_u(index), sql_i(key), sql_b(buf_bytes(&sealed))), NULL, err);
+		"INSERT INTO leaf_contents(idx, key, destroyed, sealed) VALUES(?1," NEWEST_KEY
+		",0,?2)",
+		SQL_ARGS(sql_u(index), sql_b(buf_bytes(&sealed))), NULL, err);
 }
 
 #define LEAF_NAME_MAX 32

@@ -231,16 +231,17 @@ static int64_t pg_changes(const struct sql *sql)
 	return ((const struct pg *)sql)->changes;
 }
 
+/* Where contents and their keys are. */
+#define HELD "leaves, data_keys, objects, leaf_contents, clear_objects, clear_leaves, content_keys"
+
 /* Overwritten and deleted rows lie in the tables until they are vacuumed, and in the write-ahead log,
  * its archive and every backup for as long as those are kept: docs/operations.md says what to do
  * about that. */
 static bool pg_scrub(struct sql *sql, bool whole, bool *ret_done, struct err *err)
 {
 	static const char *const texts[] = {
-		"VACUUM data_keys, objects, leaf_contents, clear_objects, clear_leaves, "
-		"content_keys",
-		"VACUUM FULL data_keys, objects, leaf_contents, clear_objects, clear_leaves, "
-		"content_keys",
+		"VACUUM " HELD,
+		"VACUUM FULL " HELD,
 	};
 	struct pg *self = pg_of(sql);
 	*ret_done =

@@ -361,11 +361,18 @@ void pg_finish(struct sql_query *base)
 	free(query);
 }
 
+/* A reader's snapshot begins with the first thing that is read in it. */
+static bool begins_snapshot(const struct pg *self, const char *text)
+{
+	return !self->writer && strcmp(text, "BEGIN") == 0;
+}
+
 bool pg_exec(
 	struct sql *sql, const char *text, const struct sql_value *args, size_t n, struct err *err)
 {
 	struct pg *self = pg_of(sql);
-	return pg_send(self, text, args, n, err) && (self->in_transaction || pg_sync(self, err));
+	return pg_send(self, text, args, n, err) &&
+	       (self->in_transaction || begins_snapshot(self, text) || pg_sync(self, err));
 }
 
 bool pg_do(struct pg *self, const char *text, struct err *err)
