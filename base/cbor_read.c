@@ -174,8 +174,8 @@ static struct cbor_item pairs_found(const struct pairs *pairs, struct cbor_item 
 {
 	struct cbor_item item = item_at(map.doc, pairs->value_at, map.depth + 1);
 
-	map.doc->found[map.depth] = (struct cbor_cursor){offset_of(map),
-		(size_t)(map.value - pairs->left), pairs->value_at + item.raw.len};
+	map.doc->found[map.depth] = (struct cbor_cursor){
+		offset_of(map), (size_t)(map.value - pairs->left), pairs->value_at + item.raw.len};
 	return item;
 }
 

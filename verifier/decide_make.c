@@ -10,6 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+struct decision *decide_new(void)
+{
+	struct decision *d = malloc(sizeof(*d));
+	if (!d)
+		return NULL;
+	memset(d, 0, offsetof(struct decision, verdict));
+	verdict_clear(&d->verdict);
+	d->attributes.count = 0;
+	return d;
+}
+
 void decide_drop(struct decision *d)
 {
 	policy_ref_drop(&d->policy);
@@ -38,7 +49,7 @@ void decide_unmake(struct decision *d)
 	buf_release(&d->elevations);
 	memset(&d->instance, 0, sizeof(d->instance));
 	memset(&d->context, 0, sizeof(d->context));
-	memset(&d->verdict, 0, sizeof(d->verdict));
+	verdict_clear(&d->verdict);
 	memset(&d->state_in, 0, sizeof(d->state_in));
 	memset(&d->state_out, 0, sizeof(d->state_out));
 	d->instance_known = d->rollout_known = false;
