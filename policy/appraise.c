@@ -241,7 +241,7 @@ bool policy_appraise(struct bytes evidence, const struct policy_context *context
 	a = appraisal_new(context, state_in, ret_verdict, err);
 	if (a && appraise(a, evidence, ret_state_out, err))
 		return true;
-	verdict_clear(ret_verdict);
+	memset(ret_verdict, 0, sizeof(*ret_verdict));
 	memset(ret_state_out, 0, sizeof(*ret_state_out));
 	return err_wrap(err, "appraisal");
 }
@@ -274,7 +274,7 @@ bool policy_appraise_enrolment(struct bytes evidence, const struct policy_contex
 	if (!a || !appraisal_parse(a, evidence, &ok, err) ||
 		(ok && purpose_fits(a, true) &&
 			!appraisal_run(a, enrolment_checks, ARRAY_LEN(enrolment_checks), err))) {
-		verdict_clear(ret_verdict);
+		memset(ret_verdict, 0, sizeof(*ret_verdict));
 		return err_wrap(err, "enrolment");
 	}
 	verdict_not_checked(ret_verdict, "that the attestation key lives in the TPM of this "

@@ -293,17 +293,19 @@ bool policy_appraise_ek(struct bytes ek_public, const struct bytes *certs, size_
 		err = &own;
 	verdict_clear(ret_verdict);
 	if (!tpmt_public_parse(ek_public, &ek, err)) {
-		if (!refuse_malformed(ret_verdict, REASON_EK_TEMPLATE, "endorsement key", err))
+		if (!refuse_malformed(ret_verdict, REASON_EK_TEMPLATE, "endorsement key", err)) {
+			memset(ret_verdict, 0, sizeof(*ret_verdict));
 			return false;
+		}
 	} else if (!ek_appraise(&ek, certs, cert_count, policy, times, ret_verdict, err)) {
-		verdict_clear(ret_verdict);
+		memset(ret_verdict, 0, sizeof(*ret_verdict));
 		return false;
 	}
 	if (tpmt_public_parse(ak_public, &ak, err) && ak_check(&ak, err))
 		verdict_checked(
 			ret_verdict, "attestation key: restricted, signing, bound to its TPM");
 	else if (!refuse_malformed(ret_verdict, REASON_AK_ATTRIBUTES, "attestation key", err)) {
-		verdict_clear(ret_verdict);
+		memset(ret_verdict, 0, sizeof(*ret_verdict));
 		return false;
 	}
 	verdict_conclude(ret_verdict);

@@ -70,6 +70,7 @@ struct decision {
 
 	/* make */
 	struct buf context_bytes, state_bytes /* state_out */, verdict_json;
+	struct record *opened; /* owned; as it was signed */
 	struct record_row record;
 	struct leaf_row leaf, issued_leaf;
 	struct issued credentials[DECIDE_CREDENTIALS_MAX];
