@@ -309,10 +309,10 @@ void json_put_string(struct buf *out, const char *text)
 	}
 	buf_put_u8(out, '"');
 	for (; *at; at++) {
+		if ((unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
+			continue;
 		const char *known = strchr(named, *at);
 
-		if (!known && (unsigned char)*at >= 0x20)
-			continue;
 		buf_put(out, bytes_of(from, (size_t)(at - from)));
 		from = at + 1;
 		if (known)
