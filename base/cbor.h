@@ -10,7 +10,8 @@
  * document: read a whole message, then ask cbor_close once.
  *
  * Cost: opening is linear in the input. Reading array items or map entries by rising index is
- * linear in all, nested arrays included; a lookup by key walks its map.
+ * linear in all, nested arrays included; so is looking up keys in their order. A lookup out of order
+ * walks its map.
  *
  * Writing: appends to a struct buf, shortest heads; keys must be put in order and the count given
  * must be met, else the writer fails sticky (a programming error, seen by every test).
@@ -48,6 +49,8 @@ struct cbor_doc {
 	struct cbor_cursor {
 		size_t container, index, at;
 	} cursors[CBOR_DEPTH_MAX + 1];
+	/* Where the pair ended that was last found by its key, likewise; index: of the pair behind it. */
+	struct cbor_cursor found[CBOR_DEPTH_MAX + 1];
 };
 
 /* A view of one item inside an open document. Kind CBOR_ABSENT = not there (or the document has

@@ -147,6 +147,38 @@ static bool pairs_next(struct pairs *pairs)
 	return true;
 }
 
+/* Most messages are read in the order of their keys: the search begins behind what was found last, goes round once, and
+ * finds the same wherever it begins, for keys are unique. */
+static struct pairs pairs_resumed(struct cbor_item map)
+{
+	const struct cbor_cursor *last = &map.doc->found[map.depth];
+	struct pairs pairs = pairs_of(map);
+
+	/* A value is never at offset 0: a cursor there was never set. */
+	if (last->at > 0 && last->container == offset_of(map) && last->index < map.value) {
+		pairs.left -= last->index;
+		pairs.at = last->at;
+	}
+	return pairs;
+}
+
+static bool pairs_next_round(struct pairs *pairs, struct cbor_item map)
+{
+	if (pairs_next(pairs))
+		return true;
+	*pairs = pairs_of(map);
+	return pairs_next(pairs);
+}
+
+static struct cbor_item pairs_found(const struct pairs *pairs, struct cbor_item map)
+{
+	struct cbor_item item = item_at(map.doc, pairs->value_at, map.depth + 1);
+
+	map.doc->found[map.depth] = (struct cbor_cursor){
+		offset_of(map), (size_t)(map.value - pairs->left), pairs->value_at + item.raw.len};
+	return item;
+}
+
 static bool key_is_int(const struct cbor_head *key, int64_t wanted)
 {
 	if (wanted >= 0)
@@ -156,21 +188,21 @@ static bool key_is_int(const struct cbor_head *key, int64_t wanted)
 
 static struct cbor_item find_int(struct cbor_item map, int64_t key)
 {
-	struct pairs pairs = pairs_of(map);
+	struct pairs pairs = pairs_resumed(map);
 
-	while (pairs_next(&pairs))
+	for (uint64_t i = 0; i < map.value && pairs_next_round(&pairs, map); i++)
 		if (key_is_int(&pairs.key, key))
-			return item_at(map.doc, pairs.value_at, map.depth + 1);
+			return pairs_found(&pairs, map);
 	return absent(map);
 }
 
 static struct cbor_item find_text(struct cbor_item map, const char *key)
 {
-	struct pairs pairs = pairs_of(map);
+	struct pairs pairs = pairs_resumed(map);
 
-	while (pairs_next(&pairs))
+	for (uint64_t i = 0; i < map.value && pairs_next_round(&pairs, map); i++)
 		if (pairs.key.kind == CBOR_TEXT && bytes_equal_str(pairs.key.content, key))
-			return item_at(map.doc, pairs.value_at, map.depth + 1);
+			return pairs_found(&pairs, map);
 	return absent(map);
 }
 

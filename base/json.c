@@ -298,6 +298,32 @@ bool json_write(const json_t *value, bool pretty, struct buf *out, struct err *e
 	return buf_ok(out, err);
 }
 
+void json_put_string(struct buf *out, const char *text)
+{
+	static const char named[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+	const char *from = text, *at = text;
+
+	if (!text || !utf8_valid(bytes_str(text))) {
+		out->failed = true;
+		return;
+	}
+	buf_put_u8(out, '"');
+	for (; *at; at++) {
+		if ((unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
+			continue;
+		const char *known = strchr(named, *at);
+
+		buf_put(out, bytes_of(from, (size_t)(at - from)));
+		from = at + 1;
+		if (known)
+			buf_printf(out, "\\%c", letters[known - named]);
+		else
+			buf_printf(out, "\\u%04X", (unsigned)*at);
+	}
+	buf_put(out, bytes_of(from, (size_t)(at - from)));
+	buf_put_u8(out, '"');
+}
+
 json_t *json_base64(struct bytes in)
 {
 	OWNED(buf_release) struct buf text = {0};

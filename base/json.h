@@ -49,6 +49,8 @@ must_use bool json_fields_ok(const struct json_fields *f, struct err *err);
 
 /* Appends: compact, keys sorted, no trailing newline (pretty = true: indented, sorted, newline). */
 must_use bool json_write(const json_t *value, bool pretty, struct buf *out, struct err *err);
+/* Appends a string in quotes, byte for byte as json_write writes it; text that is no UTF-8, or none, fails the buffer. */
+void json_put_string(struct buf *out, const char *text);
 /* The bytes in base64, padded, as a JSON string that the caller owns; NULL: no memory. */
 json_t *json_base64(struct bytes in);
 /* cleanup for OWNED(). */

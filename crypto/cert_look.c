@@ -132,6 +132,12 @@ bool cert_extension_text(const struct cert *cert, const char *oid, char *out, si
 	return fits;
 }
 
+bool cert_is_self_issued(const struct cert *cert)
+{
+	return X509_NAME_cmp(X509_get_subject_name(cert->x509), X509_get_issuer_name(cert->x509)) ==
+	       0;
+}
+
 bool cert_is_ca(const struct cert *cert)
 {
 	BASIC_CONSTRAINTS *constraints =

@@ -46,6 +46,8 @@ bool cert_only_name(const struct cert *cert, char *out, size_t size);
 /* An extension that is one UTF8String (DER), as text; false when absent, malformed or too long. */
 bool cert_extension_text(const struct cert *cert, const char *oid, char *out, size_t size);
 bool cert_is_ca(const struct cert *cert);
+/* Issuer and subject are the same name: a root, whoever signed it. */
+bool cert_is_self_issued(const struct cert *cert);
 /* Extended key usage present, by dotted OID. */
 bool cert_has_eku(const struct cert *cert, const char *oid);
 /* Key usage bits as in RFC 5280 section 4.2.1.3 (KEY_USAGE_*), all ones when the extension is

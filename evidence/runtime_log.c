@@ -205,14 +205,17 @@ static bool position_check(
 bool runtime_log_walk(struct bytes log, uint64_t first_recnum, uint32_t pcr, runtime_visit visit,
 	void *context, struct err *err)
 {
-	OWNED(free_ptr) struct runtime_launch *launch = calloc(1, sizeof(*launch));
+	OWNED(free_ptr) struct runtime_launch *launch = NULL;
 	uint64_t recnum = first_recnum;
 
-	if (!launch)
-		return err_set(err, ERR_NOMEM, "runtime log");
 	if (log.len > RUNTIME_LOG_MAX)
 		return err_set(err, ERR_LIMIT, "runtime log: %zu bytes, more than %u", log.len,
 			RUNTIME_LOG_MAX);
+	if (log.len == 0)
+		return true;
+	launch = calloc(1, sizeof(*launch));
+	if (!launch)
+		return err_set(err, ERR_NOMEM, "runtime log");
 	for (; log.len > 0; recnum++) {
 		struct runtime_record record;
 

@@ -56,13 +56,14 @@ struct appraisal {
 	bool quoted; /* the quote holds in every respect */
 	struct tpms_attest attest; /* valid once quoted */
 	struct pcr_bank pcrs; /* only what the quote covers */
-	struct runtime_findings runtime;
 	bool unpinned;
 	struct release *release; /* owned; NULL until judged */
 	size_t host_class; /* what state_next keeps of the boot */
 	int64_t boot_until;
 	bool ima_judged;
 	struct ima_state ima;
+	struct runtime_findings
+		runtime; /* last, and its components last of all: they are not cleared */
 };
 
 struct appraisal_check {

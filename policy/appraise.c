@@ -21,9 +21,12 @@ struct appraisal *appraisal_new(const struct policy_context *context,
 		(void)err_set(err, ERR_USAGE, "appraisal: no time given");
 		return NULL;
 	}
-	a = policy_alloc(1, sizeof(*a), err);
-	if (!a)
+	a = malloc(sizeof(*a));
+	if (!a) {
+		(void)err_set(err, ERR_NOMEM, "no memory");
 		return NULL;
+	}
+	memset(a, 0, offsetof(struct appraisal, runtime.components));
 	a->context = context;
 	a->policy = context->policy;
 	a->state_in = state_in;
@@ -234,7 +237,7 @@ bool policy_appraise(struct bytes evidence, const struct policy_context *context
 
 	if (!err)
 		err = &own;
-	memset(ret_verdict, 0, sizeof(*ret_verdict));
+	verdict_clear(ret_verdict);
 	a = appraisal_new(context, state_in, ret_verdict, err);
 	if (a && appraise(a, evidence, ret_state_out, err))
 		return true;
@@ -266,7 +269,7 @@ bool policy_appraise_enrolment(struct bytes evidence, const struct policy_contex
 
 	if (!err)
 		err = &own;
-	memset(ret_verdict, 0, sizeof(*ret_verdict));
+	verdict_clear(ret_verdict);
 	a = appraisal_new(context, &nothing, ret_verdict, err);
 	if (!a || !appraisal_parse(a, evidence, &ok, err) ||
 		(ok && purpose_fits(a, true) &&

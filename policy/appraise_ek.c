@@ -291,10 +291,12 @@ bool policy_appraise_ek(struct bytes ek_public, const struct bytes *certs, size_
 
 	if (!err)
 		err = &own;
-	memset(ret_verdict, 0, sizeof(*ret_verdict));
+	verdict_clear(ret_verdict);
 	if (!tpmt_public_parse(ek_public, &ek, err)) {
-		if (!refuse_malformed(ret_verdict, REASON_EK_TEMPLATE, "endorsement key", err))
+		if (!refuse_malformed(ret_verdict, REASON_EK_TEMPLATE, "endorsement key", err)) {
+			memset(ret_verdict, 0, sizeof(*ret_verdict));
 			return false;
+		}
 	} else if (!ek_appraise(&ek, certs, cert_count, policy, times, ret_verdict, err)) {
 		memset(ret_verdict, 0, sizeof(*ret_verdict));
 		return false;

@@ -83,8 +83,7 @@ static bool visit_component(struct walk *w, const struct runtime_record *record,
 		return true;
 	}
 	c = &found->components[found->component_count++];
-	c->component = record->component;
-	c->recnum = record->recnum;
+	*c = (struct found_component){.component = record->component, .recnum = record->recnum};
 	return sha256_of(record->content, c->digest, err);
 }
 

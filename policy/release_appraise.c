@@ -15,10 +15,20 @@
 static void case_release(struct release_case *c)
 {
 	release_free(&c->release);
-	for (size_t i = 0; i < APPROVALS_MAX; i++)
+	for (size_t i = 0; i < c->input->approval_count; i++)
 		approval_free(&c->judged[i].approval);
-	for (size_t i = 0; i < STATEMENTS_MAX; i++)
+	for (size_t i = 0; i < c->input->statement_count; i++)
 		predicate_free(&c->said[i].predicate);
+}
+
+/* Of what there is room for, only what there is: a release of few approvals is judged with every renewal. The counts are
+ * within their limits. */
+static void case_begin(struct release_case *c, const struct release_input *input)
+{
+	memset(c, 0, offsetof(struct release_case, judged));
+	memset(c->judged, 0, input->approval_count * sizeof(c->judged[0]));
+	memset(c->said, 0, input->statement_count * sizeof(c->said[0]));
+	c->input = input;
 }
 
 static bool refused_format(struct verdict *verdict, struct err *err)
@@ -382,9 +392,6 @@ bool release_checklist(const struct release_input *input, const struct policy *p
 	struct checklist *ret_list, struct verdict *verdict, struct release **ret_release,
 	struct err *err)
 {
-	OWNED(case_release)
-	struct release_case c = {
-		.input = input, .policy = policy, .now = now, .verdict = verdict, .list = ret_list};
 	struct err own = {0};
 
 	*ret_release = NULL;
@@ -394,6 +401,12 @@ bool release_checklist(const struct release_input *input, const struct policy *p
 		*ret_list = (struct checklist){0};
 	if (!limits(input, now, err))
 		return false;
+	OWNED(case_release) struct release_case c;
+	case_begin(&c, input);
+	c.policy = policy;
+	c.now = now;
+	c.verdict = verdict;
+	c.list = ret_list;
 	if (!appraise(&c, err)) {
 		if (ret_list)
 			*ret_list = (struct checklist){0};

@@ -257,6 +257,11 @@ static void text_put(char out[REASON_TEXT_MAX], const char *text)
 	snprintf(out, REASON_TEXT_MAX, "%.*s" ELLIPSIS, (int)len, text);
 }
 
+void verdict_clear(struct verdict *verdict)
+{
+	memset(verdict, 0, offsetof(struct verdict, reasons) + sizeof(verdict->reasons[0]));
+}
+
 void verdict_refuse(struct verdict *verdict, enum reason_code code, const char *subject,
 	const char *expected, const char *actual, const char *where, const char *hint)
 {

@@ -189,18 +189,18 @@ struct verdict {
 	enum verdict_part part; /* of what is noted next */
 	uint32_t held,
 		refused; /* bit for each part: something of it was checked and held; did not */
-	size_t reason_count;
-	struct reason reasons[REASONS_MAX];
 	bool reasons_cut;
-	size_t not_checked_count;
+	size_t reason_count, not_checked_count, checked_count, elevation_count;
+	/* From the second reason on, what lies behind the counts is not cleared (verdict_clear). */
+	struct reason reasons[REASONS_MAX];
 	char not_checked[NOT_CHECKED_MAX][REASON_TEXT_MAX];
 	enum verdict_part not_checked_part[NOT_CHECKED_MAX];
-	size_t checked_count;
 	char checked[NOT_CHECKED_MAX][REASON_TEXT_MAX]; /* what was checked and held, in words */
 	enum verdict_part checked_part[NOT_CHECKED_MAX];
-	size_t elevation_count;
 	struct verdict_elevation elevations[ELEVATIONS_MAX];
 };
+/* As zero-initialised: refused, and nothing in it. Most of it is room for texts, which is left as it is. */
+void verdict_clear(struct verdict *verdict);
 /* Adds a reason; text arguments may be NULL (hint: then the code's own); untrusted text must have
  * been escaped. More than REASONS_MAX are cut and said so. */
 void verdict_refuse(struct verdict *verdict, enum reason_code code, const char *subject,

@@ -89,7 +89,7 @@ static void attempt_again(struct work *work)
 
 static void challenge_used(struct decision *d)
 {
-	memset(&d->verdict, 0, sizeof(d->verdict));
+	verdict_clear(&d->verdict);
 	buf_release(&d->verdict_json);
 	verdict_refuse(&d->verdict, REASON_CHALLENGE_USED, "challenge",
 		"a challenge not used before", "one that has been used", NULL, NULL);
@@ -130,7 +130,7 @@ static void on_committed(void *arg, const struct err *err)
 
 bool serve_attest(struct call *call, struct err *err)
 {
-	struct decision *d = calloc(1, sizeof(*d));
+	struct decision *d = decide_new();
 	if (!d)
 		return err_set(err, ERR_NOMEM, "decision");
 	d->call = call;

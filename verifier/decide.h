@@ -44,7 +44,6 @@ struct decision {
 	/* load */
 	struct policy_ref *policy;
 	struct host_row host;
-	struct host_attributes attributes;
 	struct workload_row workload;
 	struct release_row release;
 	struct buf approvals[APPROVALS_MAX];
@@ -66,12 +65,12 @@ struct decision {
 
 	/* judge */
 	enum decide_outcome outcome;
-	struct verdict verdict;
 	struct policy_state state_in, state_out;
 	struct tpms_attest attest; /* of an authentic quote */
 
 	/* make */
 	struct buf context_bytes, state_bytes /* state_out */, verdict_json;
+	struct record *opened; /* owned; as it was signed */
 	struct record_row record;
 	struct leaf_row leaf, issued_leaf;
 	struct issued credentials[DECIDE_CREDENTIALS_MAX];
@@ -85,12 +84,17 @@ struct decision {
 	bool canary; /* trusted with what its rollout runs: its end is wanted */
 	bool rollout_halted; /* one, by what this evidence added */
 	bool again; /* the workload's own, before this decision: only that was committed */
+
+	/* Large and mostly room: not cleared but for their counts (decide_new). */
+	struct verdict verdict; /* judge */
+	struct host_attributes attributes; /* load */
 };
 
 /* decide_load.c */
 must_use bool decide_open(struct decision *d, struct err *err);
 must_use bool decide_load(struct decision *d, struct err *err);
 /* decide_make.c */
+struct decision *decide_new(void); /* NULL: no memory; freed after decide_drop */
 must_use bool decide_make(struct decision *d, struct err *err);
 /* For another attempt: as after decide_open. Or for good. */
 void decide_unmake(struct decision *d);

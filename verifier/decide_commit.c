@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "policy/instant.h"
 #include "verifier/leases.h"
+#include "verifier/record_objects.h"
 
 /* Refusals that say nothing against the instance, only that this evidence came too late, over
  * another connection, or has to be sent in full. Anything else ends what was issued. */
@@ -51,10 +52,13 @@ static bool consume(struct decision *d, struct store_tx *tx, struct err *err)
 	return taken ? true : err_set(err, ERR_CONFLICT, "the challenge has been used");
 }
 
-static bool put_object(struct store_tx *tx, struct bytes content, struct err *err)
+/* By the digest that the record names it by: it was hashed when the record was made. */
+static bool put_object(struct decision *d, struct store_tx *tx, const char *name,
+	struct bytes content, struct err *err)
 {
-	uint8_t digest[SHA256_LEN];
-	return sha256_of(content, digest, err) && object_put(tx->sql, digest, content, err);
+	const uint8_t *digest = record_input_digest(d->opened, name);
+	return digest ? object_put(tx->sql, digest, content, err)
+		      : err_set(err, ERR_INTERNAL, "the record names no %s", name);
 }
 
 /* Policy, release, approvals and the host's keys were stored when they came to be. */
@@ -64,11 +68,12 @@ static bool put_record(struct decision *d, struct store_tx *tx, struct err *err)
 		return false;
 	d->record.index = d->leaf.index;
 	return record_insert(tx->sql, &d->record, err) &&
-	       put_object(tx, http_body(d->call->exchange), err) &&
-	       put_object(tx, buf_bytes(&d->context_bytes), err) &&
-	       put_object(tx, buf_bytes(&d->state_bytes), err) &&
-	       put_object(tx, buf_bytes(&d->verdict_json), err) &&
-	       (d->elevations.len == 0 || put_object(tx, buf_bytes(&d->elevations), err));
+	       put_object(d, tx, "evidence", http_body(d->call->exchange), err) &&
+	       put_object(d, tx, "context", buf_bytes(&d->context_bytes), err) &&
+	       put_object(d, tx, "state-out", buf_bytes(&d->state_bytes), err) &&
+	       put_object(d, tx, "verdict", buf_bytes(&d->verdict_json), err) &&
+	       (d->elevations.len == 0 ||
+		       put_object(d, tx, "elevations", buf_bytes(&d->elevations), err));
 }
 
 int64_t decide_lease(const struct decision *d)

@@ -10,6 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+struct decision *decide_new(void)
+{
+	struct decision *d = malloc(sizeof(*d));
+	if (!d)
+		return NULL;
+	memset(d, 0, offsetof(struct decision, verdict));
+	verdict_clear(&d->verdict);
+	d->attributes.count = 0;
+	return d;
+}
+
 void decide_drop(struct decision *d)
 {
 	policy_ref_drop(&d->policy);
@@ -23,6 +34,8 @@ void decide_drop(struct decision *d)
 	buf_release(&d->state_bytes);
 	buf_release(&d->verdict_json);
 	record_row_release(&d->record);
+	free(d->opened);
+	d->opened = NULL;
 	leaf_row_release(&d->leaf);
 	leaf_row_release(&d->issued_leaf);
 	for (size_t i = 0; i < d->credential_count; i++)
@@ -38,7 +51,7 @@ void decide_unmake(struct decision *d)
 	buf_release(&d->elevations);
 	memset(&d->instance, 0, sizeof(d->instance));
 	memset(&d->context, 0, sizeof(d->context));
-	memset(&d->verdict, 0, sizeof(d->verdict));
+	verdict_clear(&d->verdict);
 	memset(&d->state_in, 0, sizeof(d->state_in));
 	memset(&d->state_out, 0, sizeof(d->state_out));
 	d->instance_known = d->rollout_known = false;
@@ -118,10 +131,11 @@ static bool add_inputs(struct decision *d, struct record *record, struct err *er
 
 static bool make_record(struct decision *d, struct err *err)
 {
-	OWNED(free_ptr) struct record *record = calloc(1, sizeof(*record));
+	struct record *record = calloc(1, sizeof(*record));
 	struct record_row *row = &d->record;
 	if (!record)
 		return err_set(err, ERR_NOMEM, "record");
+	d->opened = record;
 	record->time = row->time = d->context.now;
 	record->purpose = row->purpose = d->challenge.purpose;
 	record->trusted = row->trusted = d->verdict.trusted;
@@ -144,6 +158,7 @@ static bool make_record(struct decision *d, struct err *err)
 		!leaf_seal(store_vault(d->app->store), &d->leaf, err))
 		return err_wrap(err, "record");
 	memcpy(row->id, d->leaf.hash, sizeof(row->id));
+	row->opened = record;
 	return true;
 }
 

@@ -24,6 +24,7 @@
 #define HTTP_STACK            (512u << 10)
 #define RETRY_AFTER_MIN       1u
 #define RETRY_AFTER_SPREAD    4u
+#define ANSWER_JOIN_MAX       (16u << 10) /* a TLS record */
 
 /* ---- exchanges ---- */
 
@@ -77,6 +78,14 @@ static void headers_add(const struct http_exchange *exchange, struct evkeyvalq *
 	(void)evhttp_add_header(headers, "Retry-After", after);
 }
 
+/* Head and body lie in two pieces, and each piece would be a TLS record, a system call and a packet of its own. Nothing is
+ * written before the loop goes round. */
+static void answer_join(struct evbuffer *out)
+{
+	if (evbuffer_get_length(out) <= ANSWER_JOIN_MAX)
+		(void)evbuffer_pullup(out, -1);
+}
+
 /* What a worker fills in of the exchange is not touched: it may be at it. */
 static void answer_write(
 	struct http_exchange *exchange, int status, const char *content_type, struct bytes body)
@@ -92,7 +101,12 @@ static void answer_write(
 	http_conn_phase(conn, HTTP_REPLYING);
 	if (config->answered)
 		config->answered(exchange, status, http_now_us() - exchange->began_us, config->app);
+	struct evbuffer *out =
+		bufferevent_get_output(evhttp_connection_get_bufferevent(exchange->connection));
+	bool alone = evbuffer_get_length(out) == 0;
 	evhttp_send_reply(request, status, NULL, NULL);
+	if (alone)
+		answer_join(out);
 }
 
 void http_exchange_late(struct http_exchange *exchange)
@@ -259,7 +273,7 @@ static bool method_of(struct evhttp_request *request, enum http_method *ret)
 	return command == EVHTTP_REQ_GET || command == EVHTTP_REQ_POST;
 }
 
-/* The certificate is taken from TLS once a connection. */
+/* The certificate and the exporter are taken from TLS once a connection. */
 static bool peer_take(struct http_exchange *exchange, SSL *ssl)
 {
 	struct http_conn *conn = exchange->conn;
@@ -276,6 +290,13 @@ static bool peer_take(struct http_exchange *exchange, SSL *ssl)
 	}
 	if (!conn->cert_taken && conn->cert && cert_uri(conn->cert, uri, sizeof(uri)))
 		conn->number = http_number_of(uri);
+	/* TLS 1.3 has one exporter secret for all of a connection (RFC 8446 section 7.5). */
+	if (!conn->cert_taken &&
+		SSL_export_keying_material(ssl, conn->exporter, sizeof(conn->exporter),
+			TLS_EXPORTER_LABEL, strlen(TLS_EXPORTER_LABEL), NULL, 0, 0) != 1) {
+		cert_unref(&conn->cert);
+		return false;
+	}
 	conn->cert_taken = true;
 	/* The CAs may be others than when it was verified. */
 	unsigned generation = atomic_load(&exchange->loop->server->tls_generation);
@@ -287,8 +308,8 @@ static bool peer_take(struct http_exchange *exchange, SSL *ssl)
 	conn->generation = generation;
 	exchange->number = conn->number;
 	exchange->cert = conn->cert ? cert_ref(conn->cert) : NULL;
-	return SSL_export_keying_material(ssl, exchange->exporter, sizeof(exchange->exporter),
-		       TLS_EXPORTER_LABEL, strlen(TLS_EXPORTER_LABEL), NULL, 0, 0) == 1;
+	memcpy(exchange->exporter, conn->exporter, sizeof(exchange->exporter));
+	return true;
 }
 
 static bool body_take(struct http_exchange *exchange)

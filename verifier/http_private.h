@@ -68,6 +68,7 @@ struct http_conn {
 	char address[HTTP_ADDRESS_MAX];
 	char peer[HTTP_ADDRESS_MAX]; /* what is counted: the address, or the /64 of an IPv6 one */
 	struct cert *cert;
+	uint8_t exporter[TLS_EXPORTER_LEN]; /* with the certificate */
 	size_t request_bytes, request_max;
 };
 

@@ -150,12 +150,9 @@ const struct cert *issuer_signer_of(
 size_t issuer_chain(const struct issuer *issuer, struct bytes out[X509_CHAIN_MAX])
 {
 	size_t count = 0;
-	for (size_t i = 0; i < issuer->ca_count; i++) {
-		char subject[512], parent[512];
-		if (strcmp(cert_subject(issuer->ca[i], subject, sizeof(subject)),
-			    cert_issuer(issuer->ca[i], parent, sizeof(parent))) != 0)
+	for (size_t i = 0; i < issuer->ca_count; i++)
+		if (!cert_is_self_issued(issuer->ca[i]))
 			out[count++] = cert_der(issuer->ca[i]);
-	}
 	return count;
 }
 

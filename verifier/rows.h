@@ -364,6 +364,7 @@ struct record_row {
 	uint8_t release[SHA256_LEN];
 	bool trusted;
 	struct buf cose; /* left empty by records_each */
+	const struct record *opened; /* what cose says, where that is at hand; borrowed */
 };
 void record_row_release(struct record_row *row);
 must_use bool record_insert(struct sql *sql, const struct record_row *row, struct err *err);

@@ -71,8 +71,11 @@ static bool note_objects(struct sql *sql, const struct record *record, struct er
 
 bool retention_note_record(struct sql *sql, const struct record_row *row, struct err *err)
 {
-	OWNED(free_ptr) struct record *record = calloc(1, sizeof(*record));
+	OWNED(free_ptr) struct record *record = NULL;
 	struct cose_sign1 message;
+	if (row->opened)
+		return note_history(sql, row, err) && note_objects(sql, row->opened, err);
+	record = calloc(1, sizeof(*record));
 	if (!record)
 		return err_set(err, ERR_NOMEM, "record");
 	if (!cose_sign1_parse(buf_bytes(&row->cose), &message, err) ||

@@ -202,7 +202,17 @@ static bool run_appraise(struct err *err)
 }
 static void check_verdict(void)
 {
-	assert_memory_equal(&verdict, &true_verdict, sizeof(verdict));
+	/* What lies behind the counts is not cleared (verdict_clear). */
+	assert_memory_equal(&verdict, &true_verdict, offsetof(struct verdict, reasons));
+	for (size_t i = 0; i < verdict.reason_count; i++) {
+		assert_int_equal(verdict.reasons[i].code, true_verdict.reasons[i].code);
+		assert_string_equal(verdict.reasons[i].subject, true_verdict.reasons[i].subject);
+		assert_string_equal(verdict.reasons[i].actual, true_verdict.reasons[i].actual);
+	}
+	for (size_t i = 0; i < verdict.checked_count; i++)
+		assert_string_equal(verdict.checked[i], true_verdict.checked[i]);
+	for (size_t i = 0; i < verdict.not_checked_count; i++)
+		assert_string_equal(verdict.not_checked[i], true_verdict.not_checked[i]);
 	assert_memory_equal(&state, &true_state, sizeof(state));
 }
 

@@ -269,6 +269,26 @@ static void json_write__no_value__keeps_what_is_there(void **state)
 		"out of memory");
 }
 
+static void json_put_string__every_character__as_json_write(void **state)
+{
+	struct fixture *f = *state;
+	OWNED(buf_release) struct buf out = {0};
+
+	for (unsigned c = 1; c < 0x80; c++) {
+		const char text[] = {'a', (char)c, '\xc3', '\xa9', (char)c, 0};
+		OWNED(json_release) json_t *value = json_string(text);
+
+		buf_clear(&f->buf);
+		buf_clear(&out);
+		assert_ok(json_write(value, false, &f->buf, &f->err), f->err);
+		json_put_string(&out, text);
+		assert_ok(buf_ok(&out, &f->err), f->err);
+		assert_string_equal(buf_str(&out), buf_str(&f->buf));
+	}
+	json_put_string(&out, "\xff");
+	assert_true(out.failed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +304,8 @@ int main(void)
 			json_write__compact_and_pretty__sort_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			json_write__no_value__keeps_what_is_there, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			json_put_string__every_character__as_json_write, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

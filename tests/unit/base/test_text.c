@@ -177,6 +177,18 @@ static void utf8_valid__cases(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_int_equal(utf8_valid(bytes_str(cases[i].in)), cases[i].valid);
 	assert_true(utf8_valid(BYTES_LIT("a\0b")));
+	for (size_t at = 0; at < 24; at++) {
+		uint8_t text[24];
+
+		memset(text, 'a', sizeof(text));
+		text[at] = 0xff;
+		assert_false(utf8_valid(BYTES_OF(text)));
+		text[at] = 0xc3;
+		assert_false(utf8_valid(BYTES_OF(text)));
+		if (at + 1 < sizeof(text))
+			text[at + 1] = 0xa9;
+		assert_int_equal(utf8_valid(BYTES_OF(text)), at + 1 < sizeof(text));
+	}
 }
 
 static void text_escape__untrusted__becomes_printable(void **state)

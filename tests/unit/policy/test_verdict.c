@@ -211,6 +211,32 @@ static void explain__colour__only_when_asked(void **state)
 }
 
 /* What a bent verifier sends must not steer the terminal of the person who reads it. */
+/* An auditor writes it anew and compares: what is written here is what canonical JSON would be. */
+static void json__everything_in_it__is_canonical(void **state)
+{
+	OWNED(json_release) json_t *root = NULL;
+
+	(void)state;
+	verdict_refuse(v, REASON_HOST_STATE, "a \"b\" \\ \x01", "\xc3\xa9\n", "\t", "w", "h");
+	verdict_refuse(v, REASON_EXPORTER, NULL, NULL, NULL, NULL, NULL);
+	verdict_checked(v, "one \x7f");
+	verdict_checked(v, "two");
+	verdict_not_checked(v, "three \"");
+	v->elevations[0] = (struct verdict_elevation){.right = "deploy", .until = 1700000000};
+	v->elevations[1] = (struct verdict_elevation){.right = "read", .entitlement = "db\"1"};
+	v->elevation_count = 2;
+	v->full = v->reasons_cut = true;
+	v->credential_lifetime = 3600;
+	v->renew_after = -1;
+	assert_ok(verdict_json(v, &json, &err), err);
+	assert_ok(json_open(buf_bytes(&json), JSON_INPUT_MAX, &root, &err), err);
+	assert_int_equal(json_array_size(json_object_get(root, "elevations")), 2);
+	assert_int_equal(json_array_size(json_object_get(root, "reasons")), 2);
+	buf_clear(&text);
+	assert_ok(json_write(root, false, &text, &err), err);
+	assert_string_equal(buf_str(&json), buf_str(&text));
+}
+
 static void explain__escape_sequences_in_json__shown_as_question_marks(void **state)
 {
 	(void)state;
@@ -246,6 +272,7 @@ int main(void)
 		T(reason__every_code__has_its_own_name_and_a_hint),
 		T(reason__every_code__is_documented),
 		T(json__verdict__canonical),
+		T(json__everything_in_it__is_canonical),
 		T(explain__refusal__says_what_and_what_to_do),
 		T(explain__colour__only_when_asked),
 		T(explain__escape_sequences_in_json__shown_as_question_marks),
