@@ -397,6 +397,7 @@ static const cyaml_strval_t retention_types[] = {
 	{"elevation", 10},
 	{"incident", 11},
 	{"instance-state", 12},
+	{"webhook", 13},
 };
 static_assert(ARRAY_LEN(retention_types) == RETENTION_ENTRY_KINDS, "as retention_entries");
 #define KEEP(type, key, kind)                                                                      \

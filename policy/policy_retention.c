@@ -28,6 +28,7 @@ const struct retention_entry retention_entries[RETENTION_ENTRY_KINDS] = {
 	{"elevation", 12},
 	{"incident", 14},
 	{"instance-state", 15},
+	{"webhook", 16},
 };
 
 const char *retention_kind_name(enum retention_kind kind)

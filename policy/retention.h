@@ -11,7 +11,7 @@
 #define RETENTION_MIN          86400 /* seconds: one day */
 #define RETENTION_MAX          (INT64_C(36500) * 86400)
 #define RETENTION_FOREVER      0
-#define RETENTION_ENTRY_KINDS  13u
+#define RETENTION_ENTRY_KINDS  14u
 #define RETENTION_WORD_FOREVER "forever"
 
 /* What a decision was, for how long it is kept. */

@@ -104,6 +104,11 @@ static const struct recipe recipes[] = {
 		"{\"set\":{\"rack\":\"a\"},\"reason\":\"moved\"}"),
 	/* One without events is as true: they come with the next. */
 	G(AUDITOR, "/v1/events", "/v1/events?after=0", .varies = true),
+	/* None is configured here: it would deliver in the background, and no two runs were the same. */
+	G(AUDITOR, "/v1/webhooks", NULL),
+	G(AUDITOR, "/v1/webhooks/{name}", "/v1/webhooks/siem", .status = 404),
+	P(ADMIN, "/v1/webhooks/{name}/retry", "/v1/webhooks/siem/retry", REASON, 404),
+	P(ADMIN, "/v1/webhooks/{name}/test", "/v1/webhooks/siem/test", "{}", 404),
 	G(AUDITOR, "/v1/instances", NULL, .varies = true),
 	G(AUDITOR, "/v1/instances/{host}/{instance}", "/v1/instances/{host}/{instance}",
 		.varies = true),
