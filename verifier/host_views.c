@@ -26,8 +26,8 @@ const struct host_standing *host_standings_find(
 	return find(all, host);
 }
 
-static bool add(struct host_standings *all, size_t *room, const struct host_standing *one,
-	struct err *err)
+static bool add(
+	struct host_standings *all, size_t *room, const struct host_standing *one, struct err *err)
 {
 	if (all->count == *room) {
 		size_t more = *room ? 2 * *room : 64;
