@@ -31,17 +31,16 @@ static bool unescape(char *text, struct err *err)
 {
 	char *out = text;
 	for (const char *at = text; *at; at++) {
-		uint8_t byte;
 		if (*at != '%') {
 			*out++ = *at;
 			continue;
 		}
-		OWNED(buf_release) struct buf hex = {0};
-		if (!at[1] || !at[2] ||
-			!hex_decode(bytes_of((const uint8_t *)at + 1, 2), 1, &hex, NULL))
-			return err_set(err, ERR_FORMAT, "OCSP: path: a broken escape");
-		byte = hex.data[0];
-		*out++ = (char)byte;
+		OWNED(buf_release) struct buf byte = {0};
+		if (!at[1] || !at[2])
+			return err_set(err, ERR_FORMAT, "path: a broken escape");
+		if (!hex_decode(bytes_of((const uint8_t *)at + 1, 2), 1, &byte, err))
+			return err_wrap(err, "path: an escape");
+		*out++ = (char)byte.data[0];
 		at += 2;
 	}
 	*out = '\0';

@@ -326,7 +326,7 @@ static inline void build_ocsp(struct https *c, struct buf *body)
 	OCSP_REQUEST_free(request);
 }
 
-/* The same for a path. */
+/* The same for a path; one character at least is escaped. */
 static inline void ocsp_path(void)
 {
 	struct buf der = {0}, text = {0};
@@ -335,7 +335,7 @@ static inline void ocsp_path(void)
 	made.ocsp[0] = 0;
 	for (const char *at = buf_str(&text); *at; at++) {
 		size_t n = strlen(made.ocsp);
-		bool plain = !strchr("+/=", *at);
+		bool plain = n > 0 && !strchr("+/=", *at);
 		(void)snprintf(made.ocsp + n, sizeof(made.ocsp) - n, plain ? "%c" : "%%%02X", *at);
 	}
 	buf_release(&der);
