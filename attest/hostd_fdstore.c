@@ -11,27 +11,17 @@
 
 #include "attest/launch_pack.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #define KEY_PEM_MAX 4096u
 #define KEY_PREFIX  "key-"
 #define FIRST_FD    3 /* SD_LISTEN_FDS_START */
 
-/* "a:b:c"; empty at the end. */
-static struct bytes name_next(struct bytes *rest)
-{
-	const uint8_t *colon = rest->len ? memchr(rest->data, ':', rest->len) : NULL;
-	size_t len = colon ? (size_t)(colon - rest->data) : rest->len;
-	struct bytes name = bytes_of(rest->data, len);
-	len += colon != NULL;
-	*rest = bytes_of(rest->data + len, rest->len - len);
-	return name;
-}
-
 int hostd_kept_fd(const char *names, unsigned count, const char *wanted)
 {
 	struct bytes rest = bytes_str(names);
 	for (unsigned i = 0; i < count && rest.len > 0; i++)
-		if (bytes_equal_str(name_next(&rest), wanted))
+		if (bytes_equal_str(text_next_word(&rest, ':'), wanted))
 			return FIRST_FD + (int)i;
 	return -1;
 }

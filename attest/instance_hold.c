@@ -35,17 +35,6 @@ static bool read_proc(pid_t pid, const char *name, struct buf *ret, struct err *
 	return file_read(path, PROC_MAX, ret, err);
 }
 
-/* The next word and the blank behind it. */
-static struct bytes word_next(struct bytes *rest)
-{
-	const uint8_t *blank = rest->len ? memchr(rest->data, ' ', rest->len) : NULL;
-	size_t len = blank ? (size_t)(blank - rest->data) : rest->len;
-	struct bytes word = bytes_of(rest->data, len);
-	len += blank != NULL;
-	*rest = bytes_of(rest->data + len, rest->len - len);
-	return word;
-}
-
 bool process_started_of(struct bytes stat, uint64_t *ret, struct err *err)
 {
 	/* The name is the process's own choice and may hold blanks and parentheses: what counts comes after the last one. */
@@ -55,8 +44,8 @@ bool process_started_of(struct bytes stat, uint64_t *ret, struct err *err)
 		return err_set(err, ERR_FORMAT, "the status of a process names no program");
 	struct bytes rest = bytes_of(stat.data + skip, stat.len - skip);
 	for (unsigned field = STAT_COMM + 1; field < STAT_STARTED; field++)
-		(void)word_next(&rest);
-	return text_decimal(word_next(&rest), ret) ||
+		(void)text_next_word(&rest, ' ');
+	return text_decimal(text_next_word(&rest, ' '), ret) ||
 	       err_set(err, ERR_FORMAT, "the status of a process has no time of its start");
 }
 
@@ -89,7 +78,7 @@ bool cgroup_mount_of(struct bytes mountinfo, struct bytes *ret)
 		if (!kind)
 			continue;
 		for (unsigned field = 0; field <= MOUNT_POINT; field++) {
-			struct bytes word = word_next(&rest);
+			struct bytes word = text_next_word(&rest, ' ');
 			root = field == MOUNT_ROOT ? word : root;
 			point = field == MOUNT_POINT ? word : point;
 		}

@@ -232,6 +232,16 @@ bool text_next_line(struct bytes *rest, struct bytes *ret_line)
 	return true;
 }
 
+struct bytes text_next_word(struct bytes *rest, char separator)
+{
+	const uint8_t *end = rest->len ? memchr(rest->data, separator, rest->len) : NULL;
+	size_t len = end ? (size_t)(end - rest->data) : rest->len;
+	struct bytes word = bytes_of(rest->data, len);
+	len += end != NULL;
+	*rest = bytes_of(rest->data + len, rest->len - len);
+	return word;
+}
+
 bool text_decimal(struct bytes in, uint64_t *ret)
 {
 	uint64_t value = 0;

@@ -22,6 +22,9 @@ must_use bool base64_decode(
 	struct bytes in, bool url, size_t max, struct buf *ret_out, struct err *err);
 /* Cuts the next line, without its newline, off the rest; false when there is none that ends. */
 bool text_next_line(struct bytes *rest, struct bytes *ret_line);
+/* Cuts off what comes before the next separator, which goes too; all that is left where there is none, so
+ * that of an empty rest it is empty. */
+struct bytes text_next_word(struct bytes *rest, char separator);
 /* A number in decimal as it is written in one way only: no sign, no leading zeros, at most
  * UINT64_MAX. */
 bool text_decimal(struct bytes in, uint64_t *ret);

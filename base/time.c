@@ -2,7 +2,6 @@
 #include "base/time.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "base/text.h"
 
@@ -47,6 +46,26 @@ static bool system_boot(const struct clock *clock, uint8_t *id)
 		if (text[i] != '-' && n < sizeof(hex))
 			hex[n++] = text[i];
 	return hex_decode_exact(bytes_of(hex, n), id, CLOCK_BOOT_LEN, NULL);
+}
+
+uint64_t clock_now_us(void)
+{
+	struct timespec now = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+struct timespec clock_deadline(int64_t ms)
+{
+	struct timespec at = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += ms / 1000;
+	at.tv_nsec += ms % 1000 * 1000000;
+	at.tv_sec += at.tv_nsec / 1000000000;
+	at.tv_nsec %= 1000000000;
+	return at;
 }
 
 static const struct clock_ops system_ops = {

@@ -6,6 +6,8 @@
 
 #include "base/bytes.h"
 
+#include <time.h>
+
 #define TIME_TEXT_MAX 32
 
 struct clock;
@@ -36,6 +38,11 @@ static inline bool clock_boot(const struct clock *clock, uint8_t id[CLOCK_BOOT_L
 {
 	return clock->ops->boot && clock->ops->boot(clock, id);
 }
+/* Microseconds of the machine's monotonic clock, to measure by. */
+uint64_t clock_now_us(void);
+/* So many milliseconds from now on the machine's monotonic clock: for a condition variable that was made
+ * for it. */
+struct timespec clock_deadline(int64_t ms);
 /* RFC 3339 in UTC, "2026-11-22T23:21:38Z". Returns out. */
 const char *time_format(int64_t seconds, char out[TIME_TEXT_MAX]);
 /* Strict RFC 3339, UTC ("Z") only, years 1970 to 9999. A fraction of up to 9 digits is accepted and

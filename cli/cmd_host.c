@@ -68,14 +68,16 @@ static enum status run_list(struct cli *cli)
 	return STATUS_DONE;
 }
 
-static enum status show(struct cli *cli, const char *suffix, const struct bytes *body)
+/* GET without a request, whose reference is taken. */
+static enum status show(struct cli *cli, const char *suffix, json_t *request)
 {
+	OWNED(json_release) json_t *owned = request, *answer = NULL;
 	char id[65], path[160];
-	OWNED(json_release) json_t *answer = NULL;
 	if (!host_id_resolve(cli, id))
 		return cli_fail(cli);
 	(void)snprintf(path, sizeof(path), "/v1/hosts/%s%s", id, suffix);
-	if (!api_json(cli, path, "application/json", body, &answer))
+	if (!(owned ? api_post(cli, path, TAKE(owned), &answer)
+		    : api_json(cli, path, NULL, NULL, &answer)))
 		return cli_fail(cli);
 	return host_print(cli, TAKE(answer));
 }
@@ -92,18 +94,13 @@ static enum status run_change(struct cli *cli)
 	const char *reason = NULL;
 	if (!option_required(cli, "reason", &reason))
 		return cli_fail(cli);
-	OWNED(json_release)
 	json_t *request = json_pack("{s:s}", "reason", reason);
-	OWNED(buf_release) struct buf text = {0};
 	if (!request) {
 		(void)err_set(&cli->err, ERR_USAGE, "--reason is not valid UTF-8");
 		return cli_fail(cli);
 	}
-	if (!json_write(request, false, &text, &cli->err))
-		return cli_fail(cli);
-	struct bytes body = buf_bytes(&text);
 	(void)snprintf(suffix, sizeof(suffix), "/%s", cli->arguments->command->name);
-	return show(cli, suffix, &body);
+	return show(cli, suffix, request);
 }
 
 const struct command cmd_host_invite = {

@@ -166,10 +166,10 @@ static bool approvals_gather(struct cli *cli, json_t *list)
 	return true;
 }
 
-static bool request_make(struct cli *cli, struct buf *ret)
+/* The caller owns it. */
+static bool request_make(struct cli *cli, json_t **ret)
 {
 	OWNED(json_release) json_t *list = json_array();
-	OWNED(json_release) json_t *request = NULL;
 	const char *reason = NULL, *release = cli->arguments->values[1];
 	uint8_t digest[SHA256_LEN];
 	if (!option_required(cli, "reason", &reason))
@@ -181,22 +181,19 @@ static bool request_make(struct cli *cli, struct buf *ret)
 			"list)");
 	if (!list || !approvals_gather(cli, list))
 		return list ? false : err_set(&cli->err, ERR_NOMEM, "rollback");
-	request = json_pack(
+	*ret = json_pack(
 		"{s:s, s:s, s:O}", "release", release, "reason", reason, "approvals", list);
-	return request ? json_write(request, false, ret, &cli->err)
-		       : err_set(&cli->err, ERR_USAGE, "--reason is not valid UTF-8");
+	return *ret || err_set(&cli->err, ERR_USAGE, "--reason is not valid UTF-8");
 }
 
 static enum status run_rollback(struct cli *cli)
 {
-	OWNED(buf_release) struct buf request = {0};
-	OWNED(json_release) json_t *answer = NULL;
+	OWNED(json_release) json_t *request = NULL, *answer = NULL;
 	char path[128];
 	if (!request_make(cli, &request))
 		return cli_fail(cli);
 	(void)snprintf(path, sizeof(path), "/v1/workloads/%s/rollback", cli->arguments->values[0]);
-	struct bytes body = buf_bytes(&request);
-	if (!api_json(cli, path, "application/json", &body, &answer))
+	if (!api_post(cli, path, TAKE(request), &answer))
 		return cli_fail(cli);
 	if (cli->json)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);

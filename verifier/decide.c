@@ -136,7 +136,7 @@ bool serve_attest(struct call *call, struct err *err)
 	d->call = call;
 	d->app = call->app;
 	d->started_ms = clock_monotonic_ms(call->app->clock);
-	d->stage_us = http_now_us();
+	d->stage_us = clock_now_us();
 	call->data = d;
 	if (!ledger_log_fresh_in(
 		    &d->app->ledger_log, d->app->store, clock_wall(d->app->clock), err) ||

@@ -7,7 +7,7 @@
 
 void decide_stage(struct decision *d, enum metric_stage stage)
 {
-	uint64_t now = http_now_us();
+	uint64_t now = clock_now_us();
 	if (d->stage_us)
 		metric_observe(d->app->metrics, METRIC_STAGE_TIME, stage, now - d->stage_us);
 	d->stage_us = now;

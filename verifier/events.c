@@ -145,11 +145,7 @@ static void *events_main(void *arg)
 	struct events *e = arg;
 	bool closing = false;
 	while (!closing) {
-		struct timespec until;
-		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += EVENTS_LOOK_MS * 1000000L;
-		until.tv_sec += until.tv_nsec / 1000000000L;
-		until.tv_nsec %= 1000000000L;
+		struct timespec until = clock_deadline(EVENTS_LOOK_MS);
 		(void)pthread_mutex_lock(&e->lock);
 		while (!e->closing && !e->first)
 			(void)pthread_cond_wait(&e->wake, &e->lock);

@@ -100,7 +100,8 @@ static void answer_write(
 	conn->exchange = NULL;
 	http_conn_phase(conn, HTTP_REPLYING);
 	if (config->answered)
-		config->answered(exchange, status, http_now_us() - exchange->began_us, config->app);
+		config->answered(
+			exchange, status, clock_now_us() - exchange->began_us, config->app);
 	struct evbuffer *out =
 		bufferevent_get_output(evhttp_connection_get_bufferevent(exchange->connection));
 	bool alone = evbuffer_get_length(out) == 0;
@@ -430,7 +431,7 @@ static void on_request(struct evhttp_request *request, void *arg)
 	exchange->loop = loop;
 	exchange->conn = conn;
 	exchange->request = request;
-	exchange->began_us = http_now_us();
+	exchange->began_us = clock_now_us();
 	conn->exchange = exchange;
 	id_take(exchange);
 	exchange->connection = evhttp_request_get_connection(request);

@@ -136,8 +136,6 @@ const struct http_route *http_exchange_route(const struct http_exchange *exchang
 /* ---- answers; each ends the exchange and may be called from any thread, once ---- */
 void http_reply(
 	struct http_exchange *exchange, int status, const char *content_type, struct bytes body);
-/* The clock of what is measured: monotonic microseconds. */
-uint64_t http_now_us(void);
 /* {"error":{"code":…,"message":…,"hint":…}}; hint may be NULL. */
 void http_reply_error(struct http_exchange *exchange, int status, const char *code,
 	const char *message, const char *hint);

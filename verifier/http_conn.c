@@ -7,9 +7,10 @@
  */
 #include "verifier/http_private.h"
 
+#include "base/time.h"
+
 #include <arpa/inet.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/bufferevent.h>
@@ -18,13 +19,6 @@
 
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
 static int conn_index = -1;
-
-uint64_t http_now_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static bool phase_busy(enum http_phase phase)
 {
@@ -179,7 +173,7 @@ struct bufferevent *http_conn_new(struct event_base *base, void *arg)
 	}
 	conn->loop = loop;
 	conn->fd = -1;
-	conn->accepted_us = http_now_us();
+	conn->accepted_us = clock_now_us();
 	conn->generation = atomic_load(&server->tls_generation);
 	conn->request_max = HTTP_ANONYMOUS_MAX;
 	conn->deadline = evtimer_new(base, on_deadline, conn);
@@ -324,7 +318,7 @@ static void on_handshake_done(const SSL *ssl, struct http_conn *conn)
 	if (conn->has_cert)
 		conn->request_max = server->body_max + HTTP_ANONYMOUS_MAX;
 	http_observe(server, SSL_session_reused(ssl) ? HTTP_EVENT_RESUMED : HTTP_EVENT_HANDSHAKE,
-		http_now_us() - conn->accepted_us);
+		clock_now_us() - conn->accepted_us);
 	http_conn_phase(conn, HTTP_FRESH);
 }
 

@@ -157,9 +157,7 @@ struct leases {
 
 static bool closing_after(struct leases *l, time_t seconds)
 {
-	struct timespec until;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += seconds;
+	struct timespec until = clock_deadline((int64_t)seconds * 1000);
 	(void)pthread_mutex_lock(&l->lock);
 	while (!l->closing && pthread_cond_timedwait(&l->wake, &l->lock, &until) == 0)
 		continue;

@@ -268,12 +268,26 @@ static bool times_check(
 		       "checkpoint: cosigned in the future: whose clock is wrong?");
 }
 
+bool ledger_log_holds(struct store *store, const struct store_tree *tree,
+	const struct checkpoint *checkpoint, bool *ret_same, struct err *err)
+{
+	struct sql *sql = NULL;
+	uint8_t root[SHA256_LEN];
+
+	if (!store_read(store, &sql, err))
+		return false;
+	struct tile_source source = tile_rows(sql, tree->size);
+	bool ok = tiles_root(&source, checkpoint->size, root, err);
+	store_read_done(store, &sql);
+	*ret_same = ok && memcmp(root, checkpoint->root, SHA256_LEN) == 0;
+	return ok;
+}
+
 /* A tree that the witnesses saw, and that is not in this ledger, was signed with its key. */
 static bool tree_check(struct store *store, const struct checkpoint *checkpoint, struct err *err)
 {
 	struct store_tree tree;
-	struct sql *sql = NULL;
-	uint8_t root[SHA256_LEN];
+	bool same = false;
 
 	store_tree(store, &tree);
 	if (checkpoint->size > tree.size)
@@ -281,17 +295,11 @@ static bool tree_check(struct store *store, const struct checkpoint *checkpoint,
 			"the witnesses saw a ledger of %llu leaves, and this one has %llu: an "
 			"older copy of the database?",
 			(unsigned long long)checkpoint->size, (unsigned long long)tree.size);
-	if (!store_read(store, &sql, err))
+	if (!ledger_log_holds(store, &tree, checkpoint, &same, err))
 		return false;
-	struct tile_source source = tile_rows(sql, tree.size);
-	bool ok = tiles_root(&source, checkpoint->size, root, err);
-	store_read_done(store, &sql);
-	if (!ok)
-		return false;
-	return memcmp(root, checkpoint->root, SHA256_LEN) == 0 ||
-	       err_set(err, ERR_CONFLICT,
-		       "the witnesses saw another ledger of %llu leaves than this one",
-		       (unsigned long long)checkpoint->size);
+	return same || err_set(err, ERR_CONFLICT,
+			       "the witnesses saw another ledger of %llu leaves than this one",
+			       (unsigned long long)checkpoint->size);
 }
 
 static bool note_keep(const struct ledger_log *log, struct bytes note, uint64_t witnesses,

@@ -60,6 +60,10 @@ int64_t ledger_log_seen(struct ledger_log *log);
  * tree of this ledger: another history was shown to the witnesses. */
 must_use bool ledger_log_accept(struct ledger_log *log, struct store *store, struct bytes note,
 	int64_t now, struct err *err);
+/* Whether this ledger, which is as `tree` says, had that root when it was of that size; the checkpoint's size is at
+ * most the tree's. */
+must_use bool ledger_log_holds(struct store *store, const struct store_tree *tree,
+	const struct checkpoint *checkpoint, bool *ret_same, struct err *err);
 /* Whether a quorum saw this ledger since the service started, and at most quorum_age ago; true when
  * that is not demanded. ERR_BUSY otherwise: then nothing that is decided may leave. */
 must_use bool ledger_log_fresh(struct ledger_log *log, int64_t now, struct err *err);

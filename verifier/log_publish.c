@@ -207,8 +207,7 @@ static void *publisher_main(void *arg)
 		struct timespec deadline;
 
 		publish(publisher);
-		(void)clock_gettime(CLOCK_MONOTONIC, &deadline);
-		deadline.tv_sec += PUBLISH_EVERY_S;
+		deadline = clock_deadline(PUBLISH_EVERY_S * 1000);
 		(void)pthread_mutex_lock(&publisher->lock);
 		while (!publisher->closing &&
 			pthread_cond_timedwait(&publisher->wake, &publisher->lock, &deadline) == 0)

@@ -57,24 +57,17 @@ static bool keep_work(struct store_tx *tx, void *arg, struct err *err)
 static bool tree_check(struct store *store, const struct checkpoint *checkpoint, struct err *err)
 {
 	struct store_tree tree;
-	struct sql *sql = NULL;
-	uint8_t root[SHA256_LEN];
+	bool same = false;
 
 	store_tree(store, &tree);
 	if (checkpoint->size == 0 || checkpoint->size > tree.size)
 		return err_set(err, ERR_CONFLICT,
 			"the quote is over a ledger of %llu leaves, and this one has %llu",
 			(unsigned long long)checkpoint->size, (unsigned long long)tree.size);
-	if (!store_read(store, &sql, err))
+	if (!ledger_log_holds(store, &tree, checkpoint, &same, err))
 		return false;
-	struct tile_source source = tile_rows(sql, tree.size);
-	bool ok = tiles_root(&source, checkpoint->size, root, err);
-	store_read_done(store, &sql);
-	if (!ok)
-		return false;
-	return memcmp(root, checkpoint->root, SHA256_LEN) == 0 ||
-	       err_set(err, ERR_CONFLICT, "the quote is over another ledger of %llu leaves",
-		       (unsigned long long)checkpoint->size);
+	return same || err_set(err, ERR_CONFLICT, "the quote is over another ledger of %llu leaves",
+			       (unsigned long long)checkpoint->size);
 }
 
 bool log_quote_accept(const struct ledger_log *log, struct store *store, struct bytes file,

@@ -99,11 +99,7 @@ static bool finish_work(struct store_tx *tx, void *arg, struct err *err)
 /* Others write meanwhile. *ret_go false: the service closes. */
 static void pause_between(struct retention *r, bool *ret_go)
 {
-	struct timespec until;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += RETENTION_PAUSE_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
+	struct timespec until = clock_deadline(RETENTION_PAUSE_MS);
 	(void)pthread_mutex_lock(&r->lock);
 	while (!r->closing && pthread_cond_timedwait(&r->wake, &r->lock, &until) == 0)
 		continue;
@@ -405,9 +401,7 @@ static void *retention_main(void *arg)
 	struct retention *r = arg;
 	bool closing = false;
 	for (;;) {
-		struct timespec until;
-		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += RETENTION_EVERY_S;
+		struct timespec until = clock_deadline(RETENTION_EVERY_S * 1000);
 		(void)pthread_mutex_lock(&r->lock);
 		while (!r->closing && pthread_cond_timedwait(&r->wake, &r->lock, &until) == 0)
 			continue;

@@ -275,10 +275,8 @@ static bool looks_again(struct shadow *s)
 /* Until there may be something to do; false: closing. */
 static bool await(struct shadow *s, bool at_once)
 {
-	struct timespec deadline;
 	bool again = looks_again(s);
-	(void)clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += LOOK_AGAIN_S;
+	struct timespec deadline = clock_deadline(LOOK_AGAIN_S * 1000);
 	(void)pthread_mutex_lock(&s->lock);
 	int waited = 0;
 	while (!at_once && !s->poked && !s->closing && waited == 0)

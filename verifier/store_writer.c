@@ -12,13 +12,6 @@
 #define OUTCOME_EVERY_MS  200
 #define OUTCOME_WITHIN_MS 30000u
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* ---- one batch ---- */
 
 /* The edge is read back in every transaction: what is in the database counts, not what this process
@@ -119,7 +112,7 @@ static bool needs_savepoints(const struct store_job *batch)
 static bool too_late(const struct store *store, const struct store_job *job)
 {
 	return store->wait_max_ms > 0 && job->queued_us > 0 &&
-	       now_us() - job->queued_us > (uint64_t)store->wait_max_ms * 1000;
+	       clock_now_us() - job->queued_us > (uint64_t)store->wait_max_ms * 1000;
 }
 
 static void late_refuse(const struct store *store, struct store_job *batch)
@@ -279,7 +272,7 @@ static bool batch_commit(struct store *store, struct store_job *batch)
 {
 	struct store_tx tx = {0};
 	struct err err = {0};
-	uint64_t began = now_us();
+	uint64_t began = clock_now_us();
 	size_t jobs = 0;
 	for (const struct store_job *job = batch; job; job = job->next)
 		jobs++;
@@ -299,7 +292,7 @@ static bool batch_commit(struct store *store, struct store_job *batch)
 	store_checkpoint_note(store);
 	publish(store, known, &tx);
 	if (store->observe)
-		store->observe(store->observe_arg, jobs, now_us() - began, known);
+		store->observe(store->observe_arg, jobs, clock_now_us() - began, known);
 	if (!known && err.code != ERR_NOMEM && err.code != ERR_BUSY)
 		err.code = ERR_STORE;
 	batch_finish(batch, known ? NULL : &err);
@@ -308,14 +301,6 @@ static bool batch_commit(struct store *store, struct store_job *batch)
 
 /* ---- the thread ---- */
 
-static void deadline_in(long ms, struct timespec *ret)
-{
-	(void)clock_gettime(CLOCK_MONOTONIC, ret);
-	ret->tv_nsec += ms * 1000000;
-	ret->tv_sec += ret->tv_nsec / 1000000000;
-	ret->tv_nsec %= 1000000000;
-}
-
 /* Waits for work. *ret_batch stays NULL when it is time to probe an unready store, or
  * to scrub once more. False: closing,
  * and nothing is left. */
@@ -323,8 +308,7 @@ static bool batch_take(struct store *store, struct store_job **ret_batch)
 {
 	size_t taken = 0;
 	*ret_batch = NULL;
-	struct timespec deadline;
-	deadline_in(REOPEN_AFTER_MS, &deadline);
+	struct timespec deadline = clock_deadline(REOPEN_AFTER_MS);
 	(void)pthread_mutex_lock(&store->lock);
 	int waited = 0;
 	bool rests = store->ready && !(store->writer && store->writer->scrub);
@@ -422,7 +406,7 @@ static void submit(struct store *store, const struct store_job *wanted)
 		return;
 	}
 	*job = *wanted;
-	job->queued_us = now_us();
+	job->queued_us = clock_now_us();
 	(void)pthread_mutex_lock(&store->lock);
 	bool taken = !store->closing && store->queued < STORE_QUEUE_MAX;
 	if (taken) {

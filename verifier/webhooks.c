@@ -278,11 +278,7 @@ static bool work_once(struct courier *c, bool *ret_more, struct err *err)
 
 static bool closing_after(struct webhooks *all, long ms)
 {
-	struct timespec until;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += ms * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
+	struct timespec until = clock_deadline(ms);
 	(void)pthread_mutex_lock(&all->lock);
 	while (!atomic_load(&all->closing) &&
 		pthread_cond_timedwait(&all->wake, &all->lock, &until) == 0)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/fair.h"
 
+#include "base/time.h"
+
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 /* An appraisal keeps its large parts on the heap; sanitizers make every frame several times as
@@ -31,13 +32,6 @@ struct workers {
 	unsigned count; /* started; the first one is for reserved work alone */
 	pthread_t threads[WORKERS_MAX + 1];
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* ---- what is run next; all under the lock ---- */
 
@@ -96,7 +90,7 @@ static bool work_take(struct workers *workers, bool reserved, struct taken *ret)
 
 static void work_finish(struct workers *workers, const struct taken *taken, bool shed)
 {
-	uint64_t took = now_us() - taken->began_us;
+	uint64_t took = clock_now_us() - taken->began_us;
 	(void)pthread_mutex_lock(&workers->lock);
 	workers->running--;
 	workers->finished += shed ? 0 : 1;
@@ -124,7 +118,7 @@ static void work_all(struct workers *workers, bool reserved)
 {
 	for (struct taken taken; work_take(workers, reserved, &taken);) {
 		struct work *work = taken.work;
-		taken.began_us = now_us();
+		taken.began_us = clock_now_us();
 		if (taken.queue)
 			work->waited_us = taken.began_us - work->queued_us;
 		bool shed = too_late(workers, &taken);
@@ -233,7 +227,7 @@ static enum work_refusal common_admit(
 enum work_refusal workers_submit(struct workers *workers, struct work *work)
 {
 	struct work *evicted = NULL;
-	work->queued_us = now_us();
+	work->queued_us = clock_now_us();
 	(void)pthread_mutex_lock(&workers->lock);
 	enum work_refusal why = workers->closing ? WORK_CLOSING
 				: work->reserved ? reserved_admit(workers, work)

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "tests/fault/routes.h"
+#include "tests/fault/told.h"
 
 ssize_t real_write(int fd, const void *data, size_t len) __asm__("__real_write");
 int real_fsync(int fd) __asm__("__real_fsync");
@@ -25,11 +26,6 @@ static const struct fault {
 	{EIO, SQLITE_IOERR, true},
 };
 
-static struct {
-	atomic_bool armed;
-	size_t kind, at;
-	atomic_size_t seen, failed;
-} told;
 static _Thread_local bool exempt; /* the client's own */
 
 static bool fails_now(void)
@@ -134,32 +130,13 @@ static void vfs_put(void)
 
 /* ---- */
 
-static void arm(size_t kind, size_t at)
-{
-	told.kind = kind;
-	told.at = at;
-	told.seen = told.failed = 0;
-	told.armed = true;
-}
-
-static size_t disarm(void)
-{
-	told.armed = false;
-	return told.failed;
-}
-
-static size_t seen(void)
-{
-	return told.seen;
-}
-
 static void S8__every_route_on_a_disk_that_fails__nothing_decided_or_whole(void **state)
 {
 	static const struct faults faults = {.kinds = ARRAY_LEN(kinds),
 		.samples = 2,
-		.arm = arm,
-		.disarm = disarm,
-		.seen = seen,
+		.arm = told_arm,
+		.disarm = told_disarm,
+		.seen = told_seen,
 		.restarts = true};
 	(void)state;
 	exempt = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every route, with the k-th call of its database failing, in each way in which databases do: see routes.h. */
 #include "tests/fault/routes.h"
+#include "tests/fault/told.h"
 
 /* How a call fails. */
 static const struct fault {
@@ -15,12 +16,6 @@ static const struct fault {
 	{.code = ERR_STORE, .commits = true},
 };
 
-/* One for the program: the seam has no room for a context. */
-static struct {
-	atomic_bool armed;
-	size_t kind, at;
-	atomic_size_t seen, failed;
-} told;
 static _Thread_local bool inside; /* a call that SQLite's side makes for another */
 static struct sql_ops faulty;
 
@@ -105,32 +100,13 @@ static bool faulty_open(const char *location, bool writer, struct sql **ret, str
 	return ok;
 }
 
-static void arm(size_t kind, size_t at)
-{
-	told.kind = kind;
-	told.at = at;
-	told.seen = told.failed = 0;
-	told.armed = true;
-}
-
-static size_t disarm(void)
-{
-	told.armed = false;
-	return told.failed;
-}
-
-static size_t seen(void)
-{
-	return told.seen;
-}
-
 static void S12__every_route_on_a_database_that_fails__nothing_decided_or_whole(void **state)
 {
 	static const struct faults faults = {.kinds = ARRAY_LEN(kinds),
 		.samples = 1,
-		.arm = arm,
-		.disarm = disarm,
-		.seen = seen,
+		.arm = told_arm,
+		.disarm = told_disarm,
+		.seen = told_seen,
 		.conflicts = true};
 	(void)state;
 	faulty = sql_sqlite;

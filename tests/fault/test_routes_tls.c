@@ -9,14 +9,10 @@
 #include <openssl/err.h>
 
 #include "tests/fault/routes.h"
+#include "tests/fault/told.h"
 
 enum { BREAKS, SHORT_WRITES, CRYPTOGRAPHY, KINDS };
 
-static struct {
-	atomic_bool armed;
-	size_t kind, at;
-	atomic_size_t seen, failed;
-} told;
 static _Thread_local bool exempt; /* the client's own */
 
 static bool fails_now(size_t kind)
@@ -93,29 +89,13 @@ BEFORE(CRYPTOGRAPHY, int, OCSP_basic_sign,
 		unsigned long flags),
 	(r, cert, key, md, more, flags), 0)
 
-static void arm(size_t kind, size_t at)
-{
-	told.kind = kind;
-	told.at = at;
-	told.seen = told.failed = 0;
-	told.armed = true;
-}
-
-static size_t disarm(void)
-{
-	told.armed = false;
-	return told.failed;
-}
-
-static size_t seen(void)
-{
-	return told.seen;
-}
-
 static void S12__every_route_while_openssl_fails__nothing_decided_or_whole(void **state)
 {
-	static const struct faults faults = {
-		.kinds = KINDS, .samples = 3, .arm = arm, .disarm = disarm, .seen = seen};
+	static const struct faults faults = {.kinds = KINDS,
+		.samples = 3,
+		.arm = told_arm,
+		.disarm = told_disarm,
+		.seen = told_seen};
 	(void)state;
 	exempt = true;
 	routes_run(&faults, NULL, NULL, false);
@@ -126,9 +106,9 @@ static void S12__handshake_that_fails__no_connection_and_the_next_one_served(voi
 {
 	static const struct faults faults = {.kinds = CRYPTOGRAPHY,
 		.samples = 32,
-		.arm = arm,
-		.disarm = disarm,
-		.seen = seen,
+		.arm = told_arm,
+		.disarm = told_disarm,
+		.seen = told_seen,
 		.handshake = true};
 	(void)state;
 	exempt = true;

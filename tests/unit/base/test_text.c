@@ -282,6 +282,21 @@ static void text_append__no_room__cut_within_size(void **state)
 	assert_string_equal(out, "abc, 7x");
 }
 
+static void text_next_word__cut_at_each_separator__empty_words_too(void **state)
+{
+	struct bytes rest = BYTES_LIT("one::two");
+
+	(void)state;
+	assert_bytes(text_next_word(&rest, ':'), BYTES_LIT("one"));
+	assert_bytes(text_next_word(&rest, ':'), BYTES_LIT(""));
+	assert_bytes(rest, BYTES_LIT("two"));
+	assert_bytes(text_next_word(&rest, ':'), BYTES_LIT("two"));
+	assert_int_equal(rest.len, 0);
+	assert_int_equal(text_next_word(&rest, ':').len, 0);
+	rest = (struct bytes){0};
+	assert_int_equal(text_next_word(&rest, ' ').len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +314,7 @@ int main(void)
 		cmocka_unit_test(text_escape__too_long__ends_in_ellipsis_within_size),
 		cmocka_unit_test(text_is_name__cases),
 		cmocka_unit_test(text_short_hex__first_eight_bytes),
+		cmocka_unit_test(text_next_word__cut_at_each_separator__empty_words_too),
 		cmocka_unit_test(text_append__no_room__cut_within_size),
 	};
 

@@ -138,6 +138,22 @@ static void clock_system__reads__plausibly(void **state)
 	assert_true(clock_monotonic_ms(&clock_system) >= before);
 }
 
+static void clock_deadline__any_distance__behind_now_by_it(void **state)
+{
+	static const int64_t distances[] = {0, 1, 999, 1000, 1999, 600000};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(distances); i++) {
+		uint64_t before = clock_now_us();
+		struct timespec at = clock_deadline(distances[i]);
+		uint64_t after = clock_now_us(), us = (uint64_t)distances[i] * 1000;
+		uint64_t deadline = (uint64_t)at.tv_sec * 1000000 + (uint64_t)at.tv_nsec / 1000;
+
+		assert_in_range(at.tv_nsec, 0, 999999999);
+		assert_in_range(deadline, before + us, after + us);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +164,7 @@ int main(void)
 		cmocka_unit_test(time_parse__other_forms__are_refused),
 		cmocka_unit_test(time_parse_duration__units),
 		cmocka_unit_test(time_parse_duration__bad__is_refused),
+		cmocka_unit_test(clock_deadline__any_distance__behind_now_by_it),
 		cmocka_unit_test(clock_system__reads__plausibly),
 	};
 
