@@ -176,24 +176,57 @@ static bool make_parts(const struct key_parts *parts, EVP_PKEY **ret, struct err
 	return make_ec(parts, ret, err);
 }
 
-bool key_from_parts(const struct key_parts *parts, struct key **ret, struct err *err)
+static struct key *key_new(const struct key_kind *kind, struct err *err)
 {
 	OWNED(key_unref) struct key *made = calloc(1, sizeof(*made));
 
-	if (!made) {
-		err_set(err, ERR_NOMEM, "key: out of memory");
-		return false;
+	if (made) {
+		atomic_init(&made->refs, 1);
+		atomic_init(&made->memo, NULL);
+		made->kind = kind;
+		made->verifying = calloc(1, sizeof(*made->verifying));
+		made->signing = calloc(1, sizeof(*made->signing));
 	}
-	atomic_init(&made->refs, 1);
-	atomic_init(&made->memo, NULL);
-	made->kind = parts->kind;
-	made->verifying = calloc(1, sizeof(*made->verifying));
-	made->signing = calloc(1, sizeof(*made->signing));
-	if (!made->verifying || !made->signing)
-		return err_set(err, ERR_NOMEM, "key: out of memory");
-	if (!make_parts(parts, &made->public, err) || !spki_write(parts, &made->spki, err) ||
-		!sha256_of(buf_bytes(&made->spki), made->id, err))
+	if (!made || !made->verifying || !made->signing) {
+		(void)err_set(err, ERR_NOMEM, "key: out of memory");
+		return NULL;
+	}
+	return TAKE(made);
+}
+
+bool key_from_parts(const struct key_parts *parts, struct key **ret, struct err *err)
+{
+	OWNED(buf_release) struct buf spki = {0};
+	OWNED(key_unref) struct key *made = NULL;
+
+	if (!spki_write(parts, &spki, err))
 		return false;
+	*ret = key_recent(buf_bytes(&spki));
+	if (*ret)
+		return true;
+	made = key_new(parts->kind, err);
+	if (!made || !make_parts(parts, &made->public, err) ||
+		!sha256_of(buf_bytes(&spki), made->id, err))
+		return false;
+	made->spki = TAKE_STRUCT(spki);
+	key_recent_keep(made);
+	*ret = TAKE(made);
+	return true;
+}
+
+bool key_alone(const struct key *key, struct key **ret, struct err *err)
+{
+	OWNED(key_unref) struct key *made = key_new(key->kind, err);
+
+	if (!made)
+		return false;
+	buf_put(&made->spki, key_spki(key));
+	memcpy(made->id, key->id, sizeof(made->id));
+	if (!buf_ok(&made->spki, err))
+		return false;
+	if (EVP_PKEY_up_ref(key->public) != 1)
+		return openssl_fail(err, ERR_CRYPTO, "key");
+	made->public = key->public;
 	*ret = TAKE(made);
 	return true;
 }

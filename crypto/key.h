@@ -41,6 +41,8 @@ must_use bool key_from_uri(const char *uri, struct key **ret, struct err *err);
 must_use bool key_generate(enum key_type type, struct key **ret, struct err *err);
 struct key *key_ref(struct key *key);
 void key_unref(struct key **key); /* cleanup; NULL is fine */
+/* Public keys are remembered for a while, and shared by all who ask for the same one: these are let go. */
+void keys_forget(void);
 
 enum key_type key_type_of(const struct key *key);
 const char *key_type_name(enum key_type type);

@@ -37,6 +37,7 @@ static void openssl_release(void *pointer_to_pointer)
 static bool public_half(EVP_PKEY *private, bool foreign, struct key **ret, struct err *err)
 {
 	OWNED(openssl_release) uint8_t *spki = NULL;
+	OWNED(key_unref) struct key *shared = NULL;
 	int len;
 
 	/* A file may hold its public half compressed; what we name a key by is the uncompressed
@@ -48,7 +49,9 @@ static bool public_half(EVP_PKEY *private, bool foreign, struct key **ret, struc
 	len = i2d_PUBKEY(private, &spki);
 	if (len <= 0)
 		return openssl_fail(err, ERR_CRYPTO, "private key: its public half");
-	return key_from_spki(bytes_of(spki, (size_t)len), ret, err) || err_wrap(err, "private key");
+	return (key_from_spki(bytes_of(spki, (size_t)len), &shared, err) &&
+		       key_alone(shared, ret, err)) ||
+	       err_wrap(err, "private key");
 }
 
 bool key_from_private(EVP_PKEY *private, struct key_home *home, struct key **ret, struct err *err)

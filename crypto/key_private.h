@@ -36,13 +36,19 @@ struct key {
 	uint8_t id[SHA256_LEN];
 };
 
-/* Checks the parts (sizes, curve membership) and builds the public key. */
+/* Checks the parts (sizes, curve membership) and builds the public key, or refers to one that was made of the same. */
 must_use bool key_from_parts(const struct key_parts *parts, struct key **ret, struct err *err);
 /* Takes over the private half, which must be of a type we know. home is referenced on success;
  * NULL: default. */
 must_use bool key_from_private(
 	EVP_PKEY *private, struct key_home *home, struct key **ret, struct err *err);
+/* Another key of the same public half, shared with nobody: whoever adds a private half needs one. */
+must_use bool key_alone(const struct key *key, struct key **ret, struct err *err);
 void key_memo_free(struct key_memo *memo); /* NULL is fine */
+/* A reference to the public key of this canonical SPKI, if it was kept lately; NULL otherwise. */
+struct key *key_recent(struct bytes spki);
+/* Keeps a public key for those who ask next; in place of another one, perhaps. */
+void key_recent_keep(struct key *key);
 /* False, with what key_verify says of a signature that does not verify. */
 bool key_mismatch(const struct key *key, struct err *err);
 /* Prepares a context for signing with this key wherever it lives, for X509_sign_ctx and the like.

@@ -246,6 +246,7 @@ void app_close(struct app **app)
 	issuer_release(&self->issuer);
 	token_key_wipe(&self->token_key);
 	config_release(&self->config);
+	keys_forget();
 	free(self->routes);
 	free(self);
 	*app = NULL;

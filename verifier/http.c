@@ -525,6 +525,18 @@ const struct http_route *http_exchange_route(const struct http_exchange *exchang
 
 /* ---- the server ---- */
 
+/* What a connection wants to hear of is told to the kernel once a round, not at each change of mind. */
+static struct event_base *base_new(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+	if (config && event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	return base;
+}
+
 static bool loop_init(struct http_server *server, struct http_loop *loop, struct err *err)
 {
 	loop->server = server;
@@ -532,7 +544,7 @@ static bool loop_init(struct http_server *server, struct http_loop *loop, struct
 	loop->mail_fd = loop->reserve_fd = -1;
 	TAILQ_INIT(&loop->conns);
 	(void)pthread_mutex_init(&loop->mail_lock, NULL);
-	loop->base = event_base_new();
+	loop->base = base_new();
 	loop->http = loop->base ? evhttp_new(loop->base) : NULL;
 	loop->mail_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	loop->mail_event =

@@ -65,19 +65,20 @@ static bool tile_write(const struct round *round, const struct tile *tile, struc
 }
 
 /* Partial tiles of one that is full now. Nobody misses one that could not be removed. */
-static void partials_remove(const struct round *round, struct tile tile)
+static void partials_remove(const struct round *round, const struct tile *tile)
 {
 	OWNED(buf_release) struct buf path = {0};
 
-	for (tile.width = 1; tile.width < TILE_WIDTH; tile.width++)
-		if (tile_file(round, &tile, &path, NULL))
-			(void)unlink(buf_str(&path));
-	tile.width = TILE_WIDTH;
-	if (!tile_file(round, &tile, &path, NULL))
+	if (!tile_file(round, tile, &path, NULL))
 		return;
 	buf_put_str(&path, ".p");
-	if (buf_str(&path))
-		(void)rmdir(buf_str(&path));
+	DIR *directory = buf_str(&path) ? opendir(buf_str(&path)) : NULL;
+	if (!directory)
+		return;
+	for (const struct dirent *at; (at = readdir(directory));)
+		(void)unlinkat(dirfd(directory), at->d_name, 0);
+	(void)closedir(directory);
+	(void)rmdir(buf_str(&path));
 }
 
 /* What the tree has grown by on one level since the last round. */
@@ -97,7 +98,7 @@ static bool level_write(const struct round *round, bool entries, unsigned level,
 		if (!tile_write(round, &tile, err))
 			return false;
 		if (tile.width == TILE_WIDTH)
-			partials_remove(round, tile);
+			partials_remove(round, &tile);
 	}
 }
 
