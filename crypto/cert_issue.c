@@ -298,7 +298,12 @@ static bool check_issuer(const struct cert_request *request, const struct cert *
 	if (!bytes_equal(buf_bytes(&issuer->spki), key_spki(issuer_key)))
 		return err_set(
 			err, ERR_USAGE, "certificate: the issuer's certificate is for another key");
-	return cert_is_ca(issuer) || err_set(err, ERR_USAGE, "certificate: the issuer is no CA");
+	cert_looks_begin();
+	bool ca = cert_is_ca(issuer);
+	/* Without memory it looks like none. */
+	if (!cert_looks_whole(err))
+		return false;
+	return ca || err_set(err, ERR_USAGE, "certificate: the issuer is no CA");
 }
 
 static bool put_tbs(struct buf *out, const struct cert_request *request, const struct cert *issuer,

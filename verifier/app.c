@@ -3,6 +3,7 @@
 #include "verifier/webhooks.h"
 #include "verifier/app_metrics.h"
 #include "verifier/app_policy.h"
+#include "verifier/decide_common.h"
 #include "verifier/descriptors.h"
 
 #include "base/file.h"
@@ -116,6 +117,9 @@ bool app_open(
 		.json = app->config.log_json};
 	if (pthread_mutex_init(&app->policy_lock, NULL) != 0 ||
 		pthread_mutex_init(&app->policy_change, NULL) != 0)
+		return err_set(err, ERR_NOMEM, "service");
+	app->commons = decide_commons_new();
+	if (!app->commons)
 		return err_set(err, ERR_NOMEM, "service");
 	if (!keys_load(app, err))
 		return false;
@@ -238,6 +242,7 @@ void app_close(struct app **app)
 	shadow_free(&self->shadow);
 	http_server_free(&self->server);
 	app_metrics_free(self);
+	decide_commons_free(&self->commons);
 	policy_ref_drop(&self->policy);
 	policy_ref_drop(&self->staged);
 	(void)pthread_mutex_destroy(&self->policy_change);

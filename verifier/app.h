@@ -49,6 +49,7 @@ struct app {
 	struct key *content_key; /* wraps; once the store is open it is asked to open nothing */
 	struct store *store;
 	struct workers *workers;
+	struct decide_commons *commons; /* what decisions of one release share */
 	struct token_key token_key;
 	struct issuer issuer;
 	struct ledger_log ledger_log;

@@ -16,9 +16,8 @@
 #define ASSAY_VERIFIER_DECIDE_H
 
 #include "verifier/attributes.h"
+#include "verifier/decide_common.h"
 #include "verifier/elevations.h"
-#include "verifier/floors.h"
-#include "verifier/rollouts.h"
 
 #define DECIDE_ATTEMPTS_MAX    4u
 #define DECIDE_CREDENTIALS_MAX (1u + AUDIENCES_MAX)
@@ -44,21 +43,12 @@ struct decision {
 	/* load */
 	struct policy_ref *policy;
 	struct host_row host;
-	struct workload_row workload;
-	struct release_row release;
-	struct buf approvals[APPROVALS_MAX];
-	struct bytes approval_views[APPROVALS_MAX];
-	size_t approval_count;
-	struct buf statements[STATEMENTS_MAX];
-	struct bytes statement_views[STATEMENTS_MAX];
-	size_t statement_count;
-	struct floors floors;
+	const struct decide_common *common; /* never NULL */
+	bool common_kept; /* not read for this decision */
 	struct buf elevations; /* in force for the instance: what the context freezes */
 	struct instance_row instance;
 	bool instance_known;
 	uint64_t counter;
-	struct rollout_row rollout; /* the workload's last one */
-	bool rollout_known;
 	struct rollout_instance watched[ROLLOUT_WATCHED_MAX]; /* on this host, of any rollout */
 	size_t watched_count;
 	struct policy_context context;
@@ -110,10 +100,9 @@ bool decide_harmless(const struct verdict *verdict);
  * shows that its state lives twice. */
 must_use bool decide_put_sighting(struct decision *d, struct store_tx *tx, struct err *err);
 bool decide_is_fork(const struct decision *d);
-/* decide_rollout.c: rows; the ends of agents that a vouched-for log tells of; inside the job: those
+/* decide_rollout.c: the ends of agents that a vouched-for log tells of; inside the job: those
  * ends counted (d->again: they halted the rollout that this decision was judged by), the rollout
  * unchanged, and the decision itself counted. */
-must_use bool decide_rollout_load(struct decision *d, struct sql *sql, struct err *err);
 must_use bool decide_rollout_exits(struct decision *d, struct err *err);
 must_use bool decide_rollout_count_exits(struct decision *d, struct store_tx *tx, struct err *err);
 must_use bool decide_rollout_recheck(struct decision *d, struct store_tx *tx, struct err *err);

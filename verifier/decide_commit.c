@@ -36,9 +36,9 @@ static bool recheck(struct decision *d, struct store_tx *tx, struct err *err)
 		return err_set(err, ERR_CONFLICT, "the policy was changed meanwhile");
 	bool named = text_is_name(d->claims.workload);
 	return host_recheck(tx->sql, &d->host, err) &&
-	       (!named ||
-		       workload_recheck(tx->sql, d->claims.workload, d->workload.version, err)) &&
-	       release_recheck(tx->sql, d->claims.release, d->release.version, err) &&
+	       (!named || workload_recheck(
+				  tx->sql, d->claims.workload, d->common->workload.version, err)) &&
+	       release_recheck(tx->sql, d->claims.release, d->common->release.version, err) &&
 	       decide_rollout_recheck(d, tx, err);
 }
 
@@ -79,7 +79,7 @@ static bool put_record(struct decision *d, struct store_tx *tx, struct err *err)
 int64_t decide_lease(const struct decision *d)
 {
 	const struct policy_class *class =
-		policy_class_find(d->policy->policy, bytes_str(d->workload.risk_class));
+		policy_class_find(d->policy->policy, bytes_str(d->common->workload.risk_class));
 	int64_t until = instant_after(
 		d->context.now, class ? class->lease : d->verdict.credential_lifetime);
 	return d->instance_known && until <= d->instance.lease ? d->instance.lease + 1 : until;
@@ -98,7 +98,7 @@ static bool put_instance(
 		memcpy(row.host, d->host.id, sizeof(row.host));
 		memcpy(row.instance, d->challenge.instance, sizeof(row.instance));
 		memcpy(row.release, d->claims.release, sizeof(row.release));
-		memcpy(row.workload, d->workload.name, sizeof(row.workload));
+		memcpy(row.workload, d->common->workload.name, sizeof(row.workload));
 		row.created = d->instance_known ? row.created : d->context.now;
 		row.renewed = d->context.now;
 		row.lease = decide_lease(d);
@@ -159,8 +159,9 @@ static bool put_seen(struct decision *d, struct store_tx *tx, struct err *err)
  * back, and one that an earlier rollout took back stays so. A promotion raises it by itself. */
 static bool in_force(const struct decision *d)
 {
-	return !d->rollout_known ||
-	       memcmp(d->release.digest, rollout_in_force(&d->rollout), SHA256_LEN) == 0;
+	return !d->common->rollout_known ||
+	       memcmp(d->common->release.digest, rollout_in_force(&d->common->rollout),
+		       SHA256_LEN) == 0;
 }
 
 static bool note(struct decision *d, struct store_tx *tx, enum instance_view view, const char *why,
@@ -187,8 +188,8 @@ static bool commit_trusted(struct decision *d, struct store_tx *tx, struct err *
 	return note_trusted(d, tx, err) && decide_put_sighting(d, tx, err) &&
 	       put_instance(d, tx, INSTANCE_TRUSTED, err) && put_credentials(d, tx, err) &&
 	       put_seen(d, tx, err) &&
-	       (!in_force(d) ||
-		       floor_raise(d->app, tx, &d->floors, &d->release, d->context.now, err));
+	       (!in_force(d) || floor_raise(d->app, tx, &d->common->floors, &d->common->release,
+					d->context.now, err));
 }
 
 static bool end_instance(struct decision *d, struct store_tx *tx, struct err *err)

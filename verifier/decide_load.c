@@ -32,43 +32,46 @@ bool decide_open(struct decision *d, struct err *err)
 	return true;
 }
 
-static bool load_release(struct decision *d, struct sql *sql, struct err *err)
-{
-	bool found = false;
-	if (!release_get(sql, d->claims.release, &d->release, &found, err) ||
-		!approvals_get(sql, d->claims.release, d->approvals, &d->approval_count, err) ||
-		!statements_get(sql, d->claims.release, d->statements, &d->statement_count, err))
-		return false;
-	for (size_t i = 0; i < d->approval_count; i++)
-		d->approval_views[i] = buf_bytes(&d->approvals[i]);
-	for (size_t i = 0; i < d->statement_count; i++)
-		d->statement_views[i] = buf_bytes(&d->statements[i]);
-	return true;
-}
-
 static bool load_rows(struct decision *d, struct sql *sql, struct err *err)
 {
 	const uint8_t *host = d->challenge.host_id, *instance = d->challenge.instance;
-	bool host_known = false, workload_known = false;
+	bool host_known = false;
 	/* The row first: whoever says something new of the host moves its version. */
 	if (!host_get(sql, host, &d->host, &host_known, err) ||
 		!attributes_get(sql, host, &d->attributes, err) ||
 		!instance_get(sql, host, instance, &d->instance, &d->instance_known, err) ||
-		!counter_get(sql, host, instance, d->challenge.purpose, &d->counter, err))
-		return false;
-	if (text_is_name(d->claims.workload) &&
-		!workload_get(sql, d->claims.workload, &d->workload, &workload_known, err))
+		!counter_get(sql, host, instance, d->challenge.purpose, &d->counter, err) ||
+		!rollout_instances_watched(sql, host, d->watched, &d->watched_count, err))
 		return false;
 	if (!host_known)
 		return err_set(err, ERR_DENIED, "this host is not enrolled");
-	/* Floors and elevations after the workload's row: its version vouches for them. */
-	return load_release(d, sql, err) &&
-	       (!workload_known || (floors_load(sql, d->claims.workload,
-					    d->release.state == RELEASE_NONE ? NULL : &d->release,
-					    &d->floors, err) &&
-					   elevations_load(sql, d->claims.workload, host, instance,
-						   &d->elevations, err))) &&
-	       decide_rollout_load(d, sql, err);
+	if (d->common_kept)
+		return true;
+	if (!decide_common_load(
+		    d->app->commons, sql, d->claims.workload, d->claims.release, &d->common, err))
+		return false;
+	/* After the workload's row, whose version vouches for them. */
+	return !d->common->workload_known ||
+	       elevations_load(sql, d->claims.workload, host, instance, &d->elevations, err);
+}
+
+/* What is due in the workload by the clock is done first. Of what is kept nothing ever is. */
+static bool settle(struct decision *d, struct err *err)
+{
+	if (!text_is_name(d->claims.workload))
+		return true;
+	/* Another attempt: something was out of date. */
+	const struct decide_common *kept = d->attempt > 1
+						   ? NULL
+						   : decide_common_kept(d->app->commons,
+							     d->claims.workload, d->claims.release);
+	if (kept) {
+		d->common = kept;
+		d->common_kept = true;
+		return true;
+	}
+	return rollout_settle(d->call, d->claims.workload, err) &&
+	       elevations_settle(d->app, d->claims.workload, err);
 }
 
 static void fill_context(struct decision *d, uint64_t tree_size)
@@ -93,28 +96,28 @@ static void fill_context(struct decision *d, uint64_t tree_size)
 			.clock = host->clock,
 			.firmware_version = host->firmware_version},
 		.challenge = d->challenge,
-		.workload = {.name = bytes_str(d->workload.name),
-			.state = d->workload.state,
-			.risk_class = bytes_str(d->workload.risk_class),
-			.environment = bytes_str(d->workload.environment),
-			.reviewed = d->workload.reviewed,
-			.review_next = d->workload.review_next,
-			.third_parties = workload_third_parties(&d->workload)},
-		.release_state = d->release.state,
-		.release = buf_bytes(&d->release.envelope),
-		.approvals = d->approval_views,
-		.approval_count = d->approval_count,
-		.statements = d->statement_views,
-		.statement_count = d->statement_count,
+		.workload = {.name = bytes_str(d->common->workload.name),
+			.state = d->common->workload.state,
+			.risk_class = bytes_str(d->common->workload.risk_class),
+			.environment = bytes_str(d->common->workload.environment),
+			.reviewed = d->common->workload.reviewed,
+			.review_next = d->common->workload.review_next,
+			.third_parties = workload_third_parties(&d->common->workload)},
+		.release_state = d->common->release.state,
+		.release = buf_bytes(&d->common->release.envelope),
+		.approvals = d->common->approval_views,
+		.approval_count = d->common->approval_count,
+		.statements = d->common->statement_views,
+		.statement_count = d->common->statement_count,
 		.ledger_index = tree_size,
 		.elevations = buf_bytes(&d->elevations),
 	};
 	if (d->instance_known && d->challenge.purpose == PURPOSE_RENEW &&
 		d->instance.lease <= c->now)
 		c->lease = d->instance.lease;
-	floors_context(&d->floors, &c->floor, &c->security_floor);
-	if (d->rollout_known)
-		c->rollout = rollout_view_of(&d->rollout);
+	floors_context(&d->common->floors, &c->floor, &c->security_floor);
+	if (d->common->rollout_known)
+		c->rollout = rollout_view_of(&d->common->rollout);
 	memcpy(c->host.id, host->id, sizeof(c->host.id));
 	memcpy(c->exporter, http_exporter(d->call->exchange), sizeof(c->exporter));
 }
@@ -123,9 +126,7 @@ bool decide_load(struct decision *d, struct err *err)
 {
 	struct store_tree tree;
 	struct sql *sql = NULL;
-	if (text_is_name(d->claims.workload) &&
-		(!rollout_settle(d->call, d->claims.workload, err) ||
-			!elevations_settle(d->app, d->claims.workload, err)))
+	if (!settle(d, err))
 		return false;
 	/* The tree first: the rows read afterwards are at least as new as it says. */
 	store_tree(d->app->store, &tree);

@@ -16,6 +16,7 @@ struct decision *decide_new(void)
 	if (!d)
 		return NULL;
 	memset(d, 0, offsetof(struct decision, verdict));
+	d->common = &decide_common_none;
 	verdict_clear(&d->verdict);
 	d->attributes.count = 0;
 	return d;
@@ -25,11 +26,7 @@ void decide_drop(struct decision *d)
 {
 	policy_ref_drop(&d->policy);
 	host_row_release(&d->host);
-	release_row_release(&d->release);
-	for (size_t i = 0; i < d->approval_count; i++)
-		buf_release(&d->approvals[i]);
-	for (size_t i = 0; i < d->statement_count; i++)
-		buf_release(&d->statements[i]);
+	decide_common_drop(&d->common);
 	buf_release(&d->context_bytes);
 	buf_release(&d->state_bytes);
 	buf_release(&d->verdict_json);
@@ -45,16 +42,14 @@ void decide_drop(struct decision *d)
 void decide_unmake(struct decision *d)
 {
 	decide_drop(d);
-	d->approval_count = d->statement_count = d->credential_count = 0;
-	memset(&d->workload, 0, sizeof(d->workload));
-	memset(&d->floors, 0, sizeof(d->floors));
+	d->credential_count = 0;
 	buf_release(&d->elevations);
 	memset(&d->instance, 0, sizeof(d->instance));
 	memset(&d->context, 0, sizeof(d->context));
 	verdict_clear(&d->verdict);
 	memset(&d->state_in, 0, sizeof(d->state_in));
 	memset(&d->state_out, 0, sizeof(d->state_out));
-	d->instance_known = d->rollout_known = false;
+	d->instance_known = d->common_kept = false;
 	d->watched_count = 0;
 	d->outcome = DECIDE_NONE;
 	d->quarantined = false;
@@ -114,7 +109,7 @@ static bool add_inputs(struct decision *d, struct record *record, struct err *er
 	} inputs[] = {
 		{"evidence", http_body(d->call->exchange)},
 		{"context", buf_bytes(&d->context_bytes)},
-		{"release", buf_bytes(&d->release.envelope)},
+		{"release", buf_bytes(&d->common->release.envelope)},
 		{"state-out", buf_bytes(&d->state_bytes)},
 		{"verdict", buf_bytes(&d->verdict_json)},
 		{"ek-certs", buf_bytes(&d->host.ek_certs)},
@@ -125,8 +120,10 @@ static bool add_inputs(struct decision *d, struct record *record, struct err *er
 			!add_input(record, inputs[i].name, inputs[i].object, err))
 			return false;
 	return add_policy(record, d->policy, err) &&
-	       add_numbered(record, "approval", d->approval_views, d->approval_count, err) &&
-	       add_numbered(record, "statement", d->statement_views, d->statement_count, err);
+	       add_numbered(record, "approval", d->common->approval_views,
+		       d->common->approval_count, err) &&
+	       add_numbered(record, "statement", d->common->statement_views,
+		       d->common->statement_count, err);
 }
 
 static bool make_record(struct decision *d, struct err *err)
@@ -228,7 +225,7 @@ static bool make_credentials(struct decision *d, struct err *err)
 		.elevations = d->verdict.elevations,
 		.elevation_count = d->verdict.elevation_count,
 	};
-	if (!identity_workload_uri(d->app->config.trust_domain, bytes_str(d->workload.name),
+	if (!identity_workload_uri(d->app->config.trust_domain, bytes_str(d->common->workload.name),
 		    d->challenge.instance, issue.uri, err))
 		return false;
 	if (d->claims.want_x509 && !make_one(d, &issue, NULL, err))

@@ -18,7 +18,7 @@ static void count_workload(const struct decision *d)
 	struct metrics *metrics = d->app->metrics;
 	/* A name that nobody registered is its sender's invention. */
 	size_t series = metric_workload_series(
-		metrics, d->workload.name[0] ? d->claims.workload : (struct bytes){0});
+		metrics, d->common->workload.name[0] ? d->claims.workload : (struct bytes){0});
 	if (!d->verdict.trusted) {
 		metric_add(metrics, METRIC_REFUSALS, series, 1);
 		return;

@@ -9,16 +9,6 @@
  */
 #include "verifier/decide.h"
 
-bool decide_rollout_load(struct decision *d, struct sql *sql, struct err *err)
-{
-	d->rollout_known = false;
-	if (d->workload.name[0] && !rollout_last(sql, bytes_str(d->workload.name), &d->rollout,
-					   &d->rollout_known, err))
-		return false;
-	return rollout_instances_watched(
-		sql, d->challenge.host_id, d->watched, &d->watched_count, err);
-}
-
 static bool exit_seen(void *context, const struct runtime_record *record, struct err *err)
 {
 	struct decision *d = context;
@@ -52,9 +42,9 @@ bool decide_rollout_exits(struct decision *d, struct err *err)
 
 bool decide_rollout_recheck(struct decision *d, struct store_tx *tx, struct err *err)
 {
-	return !d->workload.name[0] ||
-	       rollout_recheck(tx->sql, bytes_str(d->workload.name), d->rollout.id,
-		       d->rollout_known ? d->rollout.version : 0, err);
+	return !d->common->workload.name[0] ||
+	       rollout_recheck(tx->sql, bytes_str(d->common->workload.name), d->common->rollout.id,
+		       d->common->rollout_known ? d->common->rollout.version : 0, err);
 }
 
 /* Halts it when the counts, this decision's among them, reach a limit. */
@@ -100,11 +90,11 @@ bool decide_rollout_count_exits(struct decision *d, struct store_tx *tx, struct 
 	for (size_t i = 0; i < d->watched_count; i++)
 		if (!count_exit(d, tx, &d->watched[i], err))
 			return false;
-	if (!d->rollout_halted || !d->rollout_known)
+	if (!d->rollout_halted || !d->common->rollout_known)
 		return true;
-	if (!rollout_get(tx->sql, d->rollout.id, &own, &found, err))
+	if (!rollout_get(tx->sql, d->common->rollout.id, &own, &found, err))
 		return false;
-	d->again = found && own.version != d->rollout.version;
+	d->again = found && own.version != d->common->rollout.version;
 	return true;
 }
 
@@ -119,12 +109,12 @@ static bool is_canary(const struct decision *d, bool *ret, struct err *err)
 {
 	uint64_t place = 0;
 	*ret = false;
-	if (!d->rollout_known || d->rollout.state != ROLLOUT_RUNNING ||
-		memcmp(d->claims.release, d->rollout.release_new, SHA256_LEN) != 0)
+	if (!d->common->rollout_known || d->common->rollout.state != ROLLOUT_RUNNING ||
+		memcmp(d->claims.release, d->common->rollout.release_new, SHA256_LEN) != 0)
 		return true;
-	if (!rollout_place(d->rollout.id, d->host.id, &place, err))
+	if (!rollout_place(d->common->rollout.id, d->host.id, &place, err))
 		return false;
-	*ret = rollout_place_within(place, d->rollout.plan.share);
+	*ret = rollout_place_within(place, d->common->rollout.plan.share);
 	return true;
 }
 
@@ -139,9 +129,10 @@ bool decide_rollout_count(struct decision *d, struct store_tx *tx, struct err *e
 		return false;
 	if (!d->canary || (!d->verdict.trusted && says_nothing(&d->verdict)))
 		return true;
-	return rollout_count(tx->sql, d->rollout.id, &more, err) &&
-	       rollout_host_count(tx->sql, d->rollout.id, d->host.id, !d->verdict.trusted, err) &&
-	       (!d->verdict.trusted || rollout_instance_put(tx->sql, d->rollout.id, d->host.id,
-					       d->challenge.instance, err)) &&
-	       ask_limits(d, tx, d->rollout.id, err);
+	return rollout_count(tx->sql, d->common->rollout.id, &more, err) &&
+	       rollout_host_count(
+		       tx->sql, d->common->rollout.id, d->host.id, !d->verdict.trusted, err) &&
+	       (!d->verdict.trusted || rollout_instance_put(tx->sql, d->common->rollout.id,
+					       d->host.id, d->challenge.instance, err)) &&
+	       ask_limits(d, tx, d->common->rollout.id, err);
 }

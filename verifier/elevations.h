@@ -52,6 +52,8 @@ must_use bool elevation_update(struct sql *sql, const struct elevation_row *row,
  * first. */
 must_use bool elevations_open(struct sql *sql, struct bytes workload, struct elevation_row *ret,
 	size_t max, size_t *ret_count, struct err *err);
+must_use bool elevations_any_open(
+	struct sql *sql, struct bytes workload, bool *ret, struct err *err);
 typedef bool (*elevation_visit)(void *arg, const struct elevation_row *row, struct err *err);
 /* Newest first, at most ROW_LIST_MAX; workload empty: all. */
 must_use bool elevations_each(

@@ -127,6 +127,17 @@ bool elevations_open(struct sql *sql, struct bytes workload, struct elevation_ro
 	return *ret_count == max;
 }
 
+bool elevations_any_open(struct sql *sql, struct bytes workload, bool *ret, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql,
+		    "SELECT 1 FROM elevations WHERE workload=?1 AND state IN (1, 2) LIMIT 1",
+		    SQL_ARGS(sql_t(workload)), &q, err))
+		return false;
+	*ret = q != NULL;
+	return true;
+}
+
 bool elevations_each(
 	struct sql *sql, struct bytes workload, elevation_visit visit, void *arg, struct err *err)
 {

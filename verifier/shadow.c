@@ -333,6 +333,11 @@ static void *shadow_main(void *arg)
 
 void shadow_wake(struct shadow *s)
 {
+	int64_t seq = 0;
+	OWNED(policy_ref_drop) struct policy_ref *staged = app_staged(s->app, &seq);
+	/* Nothing is judged then, and every decision asks. */
+	if (!staged)
+		return;
 	(void)pthread_mutex_lock(&s->lock);
 	s->poked = true;
 	(void)pthread_cond_signal(&s->wake);

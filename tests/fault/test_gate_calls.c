@@ -211,12 +211,21 @@ static void say_all(void)
 		views[i] = buf_bytes(&envelopes[i]);
 }
 
+/* Each run reads every statement and makes every key: what is remembered, and what shares a place there, is chance. */
+static void forget(void)
+{
+	statement_memo_free(s->policy->memo);
+	s->policy->memo = NULL;
+	keys_forget();
+}
+
 static int setup(void **ignored)
 {
 	struct key *const signing[] = {keys.alice, keys.bob};
 
 	(void)ignored;
 	seam.strict = true;
+	seam.before = forget;
 	s = scene_new(&keys);
 	identity_put_log(&top, &maker);
 	buf_put_str(&top, "statement_identities:\n");
@@ -437,21 +446,12 @@ static void no_list(void)
 	assert_true(all_zero(&list, sizeof(list)));
 }
 
-/* Each run reads every statement: whether two share a place in the memo is chance. */
-static void nothing_read_yet(void)
-{
-	statement_memo_free(s->policy->memo);
-	s->policy->memo = NULL;
-}
-
 static void S12__checklist__empty_where_a_call_fails(void **ignored)
 {
 	(void)ignored;
 	assert_ok(run_checklist(&s->err), s->err);
 	assert_true(list.met);
-	seam.before = nothing_read_yet;
 	each_seam(run_checklist, no_list);
-	seam.before = NULL;
 }
 
 /* How many calls could have failed. */

@@ -89,10 +89,11 @@ static int group_teardown(void **ignored)
 	return 0;
 }
 
-/* A policy remembers what it has read and verified: each run has one that remembers nothing. */
+/* A policy remembers what it has read and verified: each run has one that remembers nothing. Nor are any keys. */
 static void forget(void)
 {
 	scene_policy(s);
+	keys_forget();
 }
 
 static int setup(void **ignored)
