@@ -204,6 +204,7 @@ void cert_unref(struct cert **cert)
 	X509_free(gone->x509);
 	buf_release(&gone->der);
 	buf_release(&gone->spki);
+	free(atomic_load(&gone->client_uri));
 	free(gone);
 }
 

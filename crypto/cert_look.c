@@ -3,6 +3,7 @@
 
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/text.h"
 #include "crypto/openssl_error.h"
@@ -231,4 +232,32 @@ void cert_looks_begin(void)
 bool cert_looks_whole(struct err *err)
 {
 	return openssl_answer(err, "certificate");
+}
+
+#define OID_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
+
+const char *cert_client_uri(const struct cert *cert, struct err *err)
+{
+	/* What was found guards itself. */
+	_Atomic(char *) *at = &((struct cert *)cert)->client_uri;
+	char *found = atomic_load_explicit(at, memory_order_acquire), *made;
+	char uri[X509_URI_MAX];
+	bool fits;
+
+	if (found)
+		return found;
+	cert_looks_begin();
+	fits = cert_has_eku(cert, OID_CLIENT_AUTH) && !cert_is_ca(cert) &&
+	       cert_uri(cert, uri, sizeof(uri));
+	if (!cert_looks_whole(err))
+		return NULL;
+	made = strdup(fits ? uri : "");
+	if (!made) {
+		(void)err_set(err, ERR_NOMEM, "certificate");
+		return NULL;
+	}
+	if (atomic_compare_exchange_strong(at, &found, made))
+		return made;
+	free(made);
+	return found;
 }

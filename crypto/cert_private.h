@@ -10,9 +10,10 @@
 
 #define CERT_EXTENSIONS_MAX 64
 
-/* Immutable after its making, so threads share it. */
+/* Immutable after its making but for what was found once, so threads share it. */
 struct cert {
 	atomic_uint refs;
+	_Atomic(char *) client_uri; /* cert_client_uri; NULL: not looked for yet */
 	X509 *x509;
 	struct buf der, spki;
 	int64_t not_before, not_after;

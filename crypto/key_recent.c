@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#define PLACES 1024u
+#define PLACES 4096u
 
 static struct {
 	pthread_mutex_t lock;

@@ -40,6 +40,9 @@ const char *cert_issuer(const struct cert *cert, char *out, size_t size);
 const char *cert_serial(const struct cert *cert, char *out, size_t size);
 /* The one URI SAN; false when there is none or more than one. */
 bool cert_uri(const struct cert *cert, char *out, size_t size);
+/* Who a TLS client is: the URI of an end-entity certificate for client authentication; "" for any other certificate.
+ * Looked for once a certificate; borrowed from it. NULL: no memory to find it. */
+const char *cert_client_uri(const struct cert *cert, struct err *err);
 /* The one name in subjectAltName, a URI, an e-mail address or a DNS name; false when there is none,
  * one of another form, or more than one. */
 bool cert_only_name(const struct cert *cert, char *out, size_t size);

@@ -6,8 +6,6 @@
  */
 #include "verifier/leases.h"
 
-#define EKU_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
-
 enum { PASS = 0, NO_CERTIFICATE = 401, FORBIDDEN = 403, UNAVAILABLE = 503 };
 
 static int credential_check(struct sql *sql, const struct cert *cert, enum credential_kind kind,
@@ -96,18 +94,15 @@ static int rows_check(struct app *app, const struct cert *cert, struct identity 
 static int certificate_check(
 	struct app *app, const struct cert *cert, unsigned roles, struct identity *who)
 {
-	char uri[X509_URI_MAX];
 	if (!cert)
 		return NO_CERTIFICATE;
 	int64_t now = clock_wall(app->clock);
 	if (now < cert_not_before(cert) || now >= cert_not_after(cert))
 		return NO_CERTIFICATE;
-	cert_looks_begin();
-	bool fits = cert_has_eku(cert, EKU_CLIENT_AUTH) && !cert_is_ca(cert) &&
-		    cert_uri(cert, uri, sizeof(uri));
-	if (!cert_looks_whole(NULL))
+	const char *uri = cert_client_uri(cert, NULL);
+	if (!uri)
 		return UNAVAILABLE;
-	if (!fits || !identity_parse(uri, app->config.trust_domain, who, NULL))
+	if (!identity_parse(uri, app->config.trust_domain, who, NULL))
 		return FORBIDDEN;
 	return (who->role & roles) != 0 ? PASS : FORBIDDEN;
 }

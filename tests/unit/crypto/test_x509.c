@@ -632,6 +632,34 @@ static void cert_san_directory_attribute__twice__ambiguous(void **state)
 	assert_false(cert_san_directory_attribute(second, "2.23.133.2.1", text, sizeof(text)));
 }
 
+static void cert_client_uri__only_of_an_end_entity_for_clients(void **state)
+{
+	static const struct {
+		bool client_auth, ca;
+		const char *uri, *wanted;
+	} cases[] = {
+		{true, false, "spiffe://example.org/agent/ocr", "spiffe://example.org/agent/ocr"},
+		{false, false, "spiffe://example.org/agent/ocr", ""},
+		{true, true, "spiffe://example.org/agent/ocr", ""},
+		{true, false, NULL, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct cert_request request = leaf_request();
+		const char *first;
+
+		request.client_auth = cases[i].client_auth;
+		request.ca = cases[i].ca;
+		request.uri = cases[i].uri;
+		cert_unref(&cert);
+		assert_true(cert_issue(&request, ca, ca_key, &cert, &err));
+		first = cert_client_uri(cert, &err);
+		assert_string_equal(first, cases[i].wanted);
+		assert_ptr_equal(cert_client_uri(cert, &err), first);
+	}
+}
+
 static void cert_uri__none_or_two__false(void **state)
 {
 	static const struct ext two[] = {{"subjectAltName", "URI:spiffe://a/b,URI:spiffe://a/c"}};
@@ -764,6 +792,7 @@ int main(void)
 		TEST(cert_from_der__extension_twice__refused),
 		TEST(cert_from_der__too_many_extensions__refused),
 		TEST(cert_san_directory_attribute__twice__ambiguous),
+		TEST(cert_client_uri__only_of_an_end_entity_for_clients),
 		TEST(cert_uri__none_or_two__false),
 		TEST(certs_from_bytes__manufacturers__all_load),
 		TEST(cert_from_der__real_ek_certificates__read),
