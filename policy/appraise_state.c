@@ -3,6 +3,7 @@
  * one stands on. */
 #include "policy/appraisal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/time.h"
@@ -26,6 +27,18 @@ static void stale_number(
 	snprintf(got, sizeof(got), "%u", actual);
 	verdict_refuse(a->verdict, REASON_STATE_STALE, subject, want, got,
 		"state of the last appraisal", NULL);
+}
+
+/* However well it fits: what was seen so long ago is to be seen again. */
+static void check_full_appraisal(struct appraisal *a)
+{
+	char got[64];
+
+	if (a->context->full_ago == 0)
+		return;
+	snprintf(got, sizeof(got), "%" PRIu64 " renewals after the last one", a->context->full_ago);
+	verdict_refuse(a->verdict, REASON_STATE_STALE, "full appraisal", "the whole runtime log",
+		got, "state of the last appraisal", NULL);
 }
 
 static void check_not_stale(struct appraisal *a)
@@ -80,8 +93,10 @@ bool check_continuity(struct appraisal *a, struct err *err)
 	if (memcmp(key, s->key, SHA256_LEN) != 0)
 		refuse_hex(a->verdict, REASON_KEY_CHANGED, "key of the instance", BYTES_OF(s->key),
 			BYTES_OF(key), "claims");
-	if (!a->full)
+	if (!a->full) {
+		check_full_appraisal(a);
 		check_not_stale(a);
+	}
 	return true;
 }
 

@@ -35,6 +35,7 @@ enum {
 	KEY_ROLLOUT = 17, /* the same */
 	KEY_LEASE = 18, /* the same */
 	KEY_ELEVATIONS = 19, /* the same */
+	KEY_FULL_AGO = 20, /* the same */
 };
 enum {
 	HOST_ID = 1,
@@ -81,7 +82,7 @@ enum {
 static const int64_t KEYS[] = {KEY_FORMAT, KEY_NOW, KEY_VERIFIER_ID, KEY_POLICY, KEY_HOST,
 	KEY_CHALLENGE, KEY_EXPORTER, KEY_WORKLOAD, KEY_RELEASE_STATE, KEY_RELEASE, KEY_APPROVALS,
 	KEY_LEDGER_INDEX, KEY_EVIDENCE, KEY_STATE_IN, KEY_STATEMENTS, KEY_FLOOR, KEY_SECURITY_FLOOR,
-	KEY_ROLLOUT, KEY_LEASE, KEY_ELEVATIONS};
+	KEY_ROLLOUT, KEY_LEASE, KEY_ELEVATIONS, KEY_FULL_AGO};
 static const int64_t HOST_KEYS[] = {HOST_ID, HOST_STATE, HOST_EPOCH, HOST_EK, HOST_AK,
 	HOST_EK_CERTS, HOST_ENROLLED, HOST_SEEN, HOST_ATTRIBUTES};
 static const int64_t SEEN_KEYS[] = {SEEN_RESET, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE};
@@ -229,7 +230,7 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 {
 	cbor_put_map(w, ARRAY_LEN(KEYS) - (c->statement_count == 0) - 2u + context_count_floors(c) -
 				(c->rollout.state == ROLLOUT_NONE) - (c->lease == 0) -
-				(c->elevations.len == 0));
+				(c->elevations.len == 0) - (c->full_ago == 0));
 	put_number(w, KEY_FORMAT, CONTEXT_FORMAT);
 	put_number(w, KEY_NOW, (uint64_t)c->now);
 	put_text(w, KEY_VERIFIER_ID, c->verifier_id);
@@ -254,7 +255,11 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 	put_rollout(w, &c->rollout);
 	if (c->lease != 0)
 		put_number(w, KEY_LEASE, (uint64_t)c->lease);
-	return c->elevations.len == 0 || put_object(w, KEY_ELEVATIONS, c->elevations, err);
+	if (c->elevations.len > 0 && !put_object(w, KEY_ELEVATIONS, c->elevations, err))
+		return false;
+	if (c->full_ago != 0)
+		put_number(w, KEY_FULL_AGO, c->full_ago);
+	return true;
 }
 
 bool policy_context_encode(const struct policy_context *context, struct bytes evidence,
@@ -491,6 +496,17 @@ static void read_lease(struct cbor_item root, struct policy_context *c)
 		cbor_fail(item, "lease", "0: left out where it did not end");
 }
 
+static void read_full_ago(struct cbor_item root, struct policy_context *c)
+{
+	struct cbor_item item = cbor_key_optional(root, KEY_FULL_AGO);
+
+	if (item.kind == CBOR_ABSENT)
+		return;
+	c->full_ago = cbor_uint(item, UINT64_MAX, "full appraisal");
+	if (c->full_ago == 0)
+		cbor_fail(item, "full appraisal", "0: left out where none is overdue");
+}
+
 /* Left out where there are none: null is not written. */
 static struct bytes read_elevations(struct cbor_item root)
 {
@@ -533,6 +549,7 @@ static void read_context(struct cbor_item root, struct policy_context *c, struct
 	read_rollout(root, &c->rollout);
 	read_lease(root, c);
 	named->elevations = read_elevations(root);
+	read_full_ago(root, c);
 }
 
 static bool resolve_policy(

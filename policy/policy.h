@@ -442,6 +442,8 @@ struct policy_context {
 	uint64_t ledger_index; /* tree size at which states and approvals were read */
 	struct rollout_view rollout; /* the workload's last one */
 	int64_t lease; /* when the instance's lease ended, at a renewal after that; 0: it did not */
+	uint64_t full_ago; /* renewals since the last full appraisal, where those are more than the
+			      verifier lets an incremental one stand on; 0: they are not */
 	struct bytes
 		elevations; /* those in force for the instance (elevation_set_write); empty: none */
 };
@@ -450,7 +452,7 @@ struct policy_context {
  * An appraisal is incremental when a state is established and the evidence's log begins at its
  * runtime_next. Evidence whose log begins at record 0 is appraised in full with or without a state,
  * so a caller may always pass the state it has: its key and its `ended` still bind. What the state
- * cannot carry over (policy, release, boot, restart changed) is refused as state-stale;
+ * cannot carry over (policy, release, boot, restart changed), and an incremental one while the context says full_ago, is refused as state-stale;
  * verdict_wants_full then says that the next challenge has to ask for the log from record 0. */
 struct policy_state {
 	bool established;

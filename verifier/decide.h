@@ -107,6 +107,17 @@ must_use bool decide_rollout_exits(struct decision *d, struct err *err);
 must_use bool decide_rollout_count_exits(struct decision *d, struct store_tx *tx, struct err *err);
 must_use bool decide_rollout_recheck(struct decision *d, struct store_tx *tx, struct err *err);
 must_use bool decide_rollout_count(struct decision *d, struct store_tx *tx, struct err *err);
+/* decide_full.c. Asked for: an instance that renews for long is asked for everything again now and
+ * then, at a beat of its own, and in any case once its last full appraisal (full_counter) is
+ * config.full_appraisal_every renewals away; so an audit of a renewal never has to walk back further.
+ * counter: of the renewal that is to come. */
+bool full_due(const struct app *app, const uint8_t instance[INSTANCE_ID_LEN], uint64_t full_counter,
+	uint64_t counter);
+/* Demanded, whatever the host does: the renewals since, once they are an eighth more than asked for;
+ * 0 before. */
+uint64_t full_overdue(const struct app *app, uint64_t full_counter, uint64_t counter);
+/* What the instance's full_counter is after this trusted decision; counter: of its next renewal. */
+uint64_t decide_full_counter(const struct decision *d, uint64_t counter);
 /* decide_answer.c */
 must_use bool decide_answer(struct decision *d, struct err *err);
 void decide_log(const struct decision *d);

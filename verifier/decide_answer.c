@@ -14,16 +14,6 @@ static void offer_from(const struct policy *policy, const struct policy_state *s
 	offer->ima_first = further ? state->ima.next : 0;
 }
 
-/* An instance that renews for long is asked for everything again now and then, each at a beat of its
- * own: so an audit of a renewal never has to walk back further than that. */
-static bool full_due(
-	const struct app *app, const uint8_t instance[INSTANCE_ID_LEN], uint64_t counter)
-{
-	uint64_t phase = (uint64_t)instance[0] << 8 | instance[1];
-	unsigned every = app->config.full_appraisal_every;
-	return every > 0 && (counter + phase) % every == 0;
-}
-
 void offer_logs(struct app *app, const struct instance_row *instance, const struct host_row *host,
 	uint64_t counter, struct challenge_offer *offer)
 {
@@ -33,7 +23,7 @@ void offer_logs(struct app *app, const struct instance_row *instance, const stru
 		      memcmp(state->policy, policy->policy->digest, SHA256_LEN) == 0 &&
 		      state->reset_count == host->reset_count &&
 		      state->restart_count == host->restart_count &&
-		      !full_due(app, instance->instance, counter);
+		      !full_due(app, instance->instance, instance->full_counter, counter);
 	offer_from(policy->policy, usable ? state : NULL, offer);
 }
 
@@ -160,8 +150,9 @@ static bool put_next(
 		    token, &next->expires, err))
 		return false;
 	next->challenge = buf_bytes(token);
-	offer_from(d->policy->policy,
-		full_due(d->app, d->challenge.instance, counter) ? NULL : &d->state_out, next);
+	bool full =
+		full_due(d->app, d->challenge.instance, decide_full_counter(d, counter), counter);
+	offer_from(d->policy->policy, full ? NULL : &d->state_out, next);
 	return true;
 }
 

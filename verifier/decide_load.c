@@ -115,6 +115,8 @@ static void fill_context(struct decision *d, uint64_t tree_size)
 	if (d->instance_known && d->challenge.purpose == PURPOSE_RENEW &&
 		d->instance.lease <= c->now)
 		c->lease = d->instance.lease;
+	if (d->instance_known && d->challenge.purpose == PURPOSE_RENEW)
+		c->full_ago = full_overdue(d->app, d->instance.full_counter, d->challenge.counter);
 	floors_context(&d->common->floors, &c->floor, &c->security_floor);
 	if (d->common->rollout_known)
 		c->rollout = rollout_view_of(&d->common->rollout);

@@ -221,6 +221,8 @@ struct instance_row {
 	int64_t version, created, renewed;
 	int64_t lease; /* when what was last decided is not believed any more */
 	int64_t told; /* enum instance_view (leases.h): what its history says of its lease */
+	uint64_t
+		full_counter; /* where the counter of its renewals stood after the last full appraisal */
 	struct policy_state policy_state; /* zero: nothing to stand on */
 };
 must_use bool instance_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],

@@ -28,6 +28,7 @@ static bool instance_read(const struct sql_query *q, struct instance_row *ret, s
 	ret->renewed = sql_int(q, 6);
 	ret->lease = sql_int(q, 7);
 	ret->told = sql_int(q, 8);
+	ret->full_counter = (uint64_t)sql_int(q, 9);
 	if (state < INSTANCE_TRUSTED || state > INSTANCE_ENDED)
 		return err_set(
 			err, ERR_STORE, "stored instance state %lld is unknown", (long long)state);
@@ -49,7 +50,7 @@ bool instance_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 	struct instance_row row = {0};
 	if (!sql_first(sql,
 		    "SELECT workload, release, state, version, policy_state, created, renewed, "
-		    "lease, told FROM instances"
+		    "lease, told, full_counter FROM instances"
 		    " WHERE host=?1 AND instance=?2",
 		    SQL_ARGS(OWNER(host, instance)), &q, err))
 		return false;
@@ -73,23 +74,23 @@ bool instance_put(struct sql *sql, const struct instance_row *row, struct err *e
 		return sql_exec(sql,
 			"INSERT INTO instances(host, instance, workload, release, state, version, "
 			"policy_state,"
-			" created, renewed, lease, lease_check, told) "
-			"VALUES(?1,?2,?3,?4,?5,1,?6,?7,?8,?9,?9,1)",
+			" created, renewed, lease, lease_check, told, full_counter) "
+			"VALUES(?1,?2,?3,?4,?5,1,?6,?7,?8,?9,?9,1,?10)",
 			SQL_ARGS(OWNER(row->host, row->instance), sql_t(bytes_str(row->workload)),
 				sql_b(BYTES_OF(row->release)), sql_i(row->state),
 				sql_b(buf_bytes(&state)), sql_i(row->created), sql_i(row->renewed),
-				sql_i(row->lease)),
+				sql_i(row->lease), sql_u(row->full_counter)),
 			NULL, err);
 	if (!sql_exec(sql,
 		    "UPDATE instances SET workload=?3, release=?4, state=?5, version=version+1, "
 		    "policy_state=?6,"
 		    " renewed=?7, lease=?9, lease_check=CASE WHEN lease=?9 THEN lease_check ELSE "
-		    "?9 END, told=CASE WHEN lease=?9 THEN told ELSE 1 END"
+		    "?9 END, told=CASE WHEN lease=?9 THEN told ELSE 1 END, full_counter=?10"
 		    " WHERE host=?1 AND instance=?2 AND version=?8",
 		    SQL_ARGS(OWNER(row->host, row->instance), sql_t(bytes_str(row->workload)),
 			    sql_b(BYTES_OF(row->release)), sql_i(row->state),
 			    sql_b(buf_bytes(&state)), sql_i(row->renewed), sql_i(row->version),
-			    sql_i(row->lease)),
+			    sql_i(row->lease), sql_u(row->full_counter)),
 		    &changed, err))
 		return false;
 	return changed == 1 ? true

@@ -430,6 +430,13 @@ static const char schema_webhooks[] =
 	"STRICT;"
 	"CREATE INDEX webhook_acks_time ON webhook_acks(name, time);";
 
+/* Where each instance's renewals stood at its last full appraisal. What there was before counts from
+ * here on: not all of them are asked at once. */
+static const char schema_full_appraisals[] =
+	"ALTER TABLE instances ADD COLUMN full_counter INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE instances SET full_counter=coalesce((SELECT c.next FROM counters c WHERE "
+	"c.host=instances.host AND c.instance=instances.instance AND c.purpose=3), 0);";
+
 /* On SQLite alone there are databases from before a step: what brings their rows along need not be
  * PostgreSQL's. */
 static const struct {
@@ -457,6 +464,7 @@ static const struct {
 	{schema_elevations, NULL, NULL, false},
 	{schema_nodes, NULL, NULL, false},
 	{schema_webhooks, NULL, NULL, false},
+	{schema_full_appraisals, NULL, NULL, true},
 };
 
 int store_schema_version(void)

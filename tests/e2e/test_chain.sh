@@ -94,4 +94,20 @@ full_again() { operator record export "$(latest)" --out "$W/again.assay" 2>/dev/
 	"${audit[@]}" "$W/again.assay" --json | python3 -c 'import json,sys; r = json.load(sys.stdin); assert r["verdict"]["full"] and r["record"]["purpose"] == "renew"'; }
 until_ok full_again || die "no renewal is appraised in full: $(cat "$W/agent.log")"
 ok "a renewal is appraised in full now and then"
+
+# hostd held an offer from before the restart: refused for it at most, and only for it; then it sends everything, and the
+# instance lives on.
+BEFORE=$(renewals)
+more_renewals() { [ "$(renewals)" -ge $((BEFORE + 4)) ]; }
+until_ok more_renewals || die "the agent does not renew any more: $(cat "$W/agent.log")"
+records >"$W/records.json"
+python3 - "$W/records.json" <<-'PYTHON' || die "an instance was lost, or refused again and again"
+	import json, sys
+	rows = json.load(open(sys.argv[1]))["records"]
+	refused = [r for r in rows if not r["trusted"]]
+	assert len(refused) <= 1, refused
+	assert rows[0]["trusted"] and len({r["instance"] for r in rows}) == 1, rows
+PYTHON
+! grep 'outcome=untrusted' "$W/verifier.log" | grep -v 'reason=state-stale' || die "refused for something else"
+ok "full appraisals demanded lose no instance"
 printf '%d passed, 0 failed\n' "$CHECKS"

@@ -714,6 +714,23 @@ static void renewal__release_changed__full_appraisal_demanded(void **state)
 	assert_string_equal(s->verdict->reasons[0].subject, "release");
 }
 
+/* However well it fits what was established. */
+static void renewal__full_appraisal_overdue__demanded_then_trusted(void **state)
+{
+	(void)state;
+	scene_renewal(s);
+	s->context.full_ago = 576;
+	scene_run(s);
+	assert_refused(s, REASON_STATE_STALE);
+	assert_string_equal(s->verdict->reasons[0].subject, "full appraisal");
+	assert_string_equal(s->verdict->reasons[0].expected, "the whole runtime log");
+	assert_string_equal(s->verdict->reasons[0].actual, "576 renewals after the last one");
+	assert_true(verdict_wants_full(s->verdict));
+	scene_log_default(s);
+	scene_run(s);
+	assert_trusted(s);
+}
+
 /* Q22: a suspend shows in restartCount, and what was established before it does not carry over. */
 static void Q22__boot_reset_restart_or_bank_changed__full_appraisal_demanded(void **state)
 {
@@ -853,6 +870,7 @@ int main(void)
 		T(renewal__ima_pcr_moved__trusted),
 		T(renewal__policy_changed__full_appraisal_demanded_then_trusted),
 		T(renewal__release_changed__full_appraisal_demanded),
+		T(renewal__full_appraisal_overdue__demanded_then_trusted),
 		T(Q22__boot_reset_restart_or_bank_changed__full_appraisal_demanded),
 		T(Q21__reset_and_whole_log_of_the_new_boot__the_old_launch_is_gone),
 		T(renewal__full_log_with_another_launch_record__refused),

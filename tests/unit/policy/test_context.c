@@ -246,6 +246,26 @@ static void context__renewal_with_host_seen__reproducible(void **state)
 	assert_true(thawed.state_in.established);
 }
 
+/* What refuses it is in the record: an auditor finds the same. */
+static void context__full_appraisal_overdue__kept_and_reproducible(void **state)
+{
+	uint8_t *at;
+
+	(void)state;
+	scene_renewal(s);
+	s->context.full_ago = 5;
+	scene_run(s);
+	assert_refused(s, REASON_STATE_STALE);
+	assert_reproducible();
+	assert_int_equal(thawed.context.full_ago, 5);
+	policy_frozen_release(&thawed);
+	at = frozen.data + frozen.len - 2; /* the last key, 20, and its value */
+	assert_memory_equal(at, "\x14\x05", 2);
+	at[1] = 0;
+	assert_false(policy_context_decode(buf_bytes(&frozen), find, &shelf, &thawed, &s->err));
+	assert_non_null(strstr(s->err.text, "full appraisal: 0: left out where none is overdue"));
+}
+
 static void context__refusal_with_ek_certificate__reproducible(void **state)
 {
 	(void)state;
@@ -540,6 +560,7 @@ int main(void)
 		T(context__floors__kept_and_reproducible),
 		T(context__floor_of_sequence_zero_or_without_version__refused),
 		T(context__renewal_with_host_seen__reproducible),
+		T(context__full_appraisal_overdue__kept_and_reproducible),
 		T(context__refusal_with_ek_certificate__reproducible),
 		T(context__nothing_known__reproducible),
 		T(context__review_times__kept_and_reproducible),

@@ -3,6 +3,7 @@
 #ifndef ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
+#define UNDO_20 "ALTER TABLE instances DROP COLUMN full_counter;"
 #define UNDO_19 "DROP TABLE webhook_acks; DROP TABLE webhooks;"
 #define UNDO_18                                                                                    \
 	"DROP TABLE retention_boots; DROP TABLE turns; DROP TABLE writers; ALTER TABLE meta DROP " \
@@ -66,7 +67,8 @@
 #define UNDO_2 "DROP TABLE statements;"
 
 /* To schema N: what came after it, the newest first. */
-#define UNDO_AFTER_18 UNDO_19
+#define UNDO_AFTER_19 UNDO_20
+#define UNDO_AFTER_18 UNDO_AFTER_19 UNDO_19
 #define UNDO_AFTER_17 UNDO_AFTER_18 UNDO_18
 #define UNDO_AFTER_16 UNDO_AFTER_17 UNDO_17
 #define UNDO_AFTER_15 UNDO_AFTER_16 UNDO_16
@@ -85,6 +87,7 @@
 #define UNDO_AFTER_2  UNDO_AFTER_3 UNDO_3
 #define UNDO_AFTER_1  UNDO_AFTER_2 UNDO_2
 
+#define UNDO_TO_19 UNDO_AFTER_19 "PRAGMA user_version=19;"
 #define UNDO_TO_18 UNDO_AFTER_18 "PRAGMA user_version=18;"
 #define UNDO_TO_17 UNDO_AFTER_17 "PRAGMA user_version=17;"
 #define UNDO_TO_16 UNDO_AFTER_16 "PRAGMA user_version=16;"
