@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ledger/decision_facts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/text.h"
@@ -20,6 +21,7 @@ static void boot_of(struct bytes in, struct decision_facts *ret)
 	ret->restart_count = attest.restart_count;
 	ret->clock_ms = attest.clock;
 	ret->safe = attest.safe;
+	ret->firmware_version = attest.firmware_version;
 	memcpy(ret->boot_id, claims.boot_id, sizeof(ret->boot_id));
 }
 
@@ -70,14 +72,16 @@ bool decision_facts_of(const struct record *record, struct bytes evidence, struc
 
 static json_t *boot_json(const struct decision_facts *f)
 {
-	char boot[2 * sizeof(f->boot_id) + 1];
+	char boot[2 * sizeof(f->boot_id) + 1], firmware[17];
 
 	if (!f->booted)
 		return json_null();
 	hex_encode(BYTES_OF(f->boot_id), boot);
-	return json_pack("{s:I, s:I, s:I, s:b, s:s}", "reset_count", (json_int_t)f->reset_count,
-		"restart_count", (json_int_t)f->restart_count, "clock_ms",
-		(json_int_t)(f->clock_ms & INT64_MAX), "safe", (int)f->safe, "boot_id", boot);
+	(void)snprintf(firmware, sizeof(firmware), "%016" PRIx64, f->firmware_version);
+	return json_pack("{s:I, s:I, s:I, s:b, s:s, s:s*}", "reset_count",
+		(json_int_t)f->reset_count, "restart_count", (json_int_t)f->restart_count,
+		"clock_ms", (json_int_t)(f->clock_ms & INT64_MAX), "safe", (int)f->safe, "boot_id",
+		boot, "firmware_version", f->firmware_version ? firmware : NULL);
 }
 
 json_t *decision_facts_json(const struct decision_facts *f)
@@ -102,7 +106,19 @@ json_t *decision_facts_json(const struct decision_facts *f)
 static const char *const FACT_KEYS[] = {"host", "workload", "release", "instance", "purpose",
 	"trusted", "full", "renew_after", "reasons", "boot", NULL};
 static const char *const BOOT_KEYS[] = {
-	"reset_count", "restart_count", "clock_ms", "safe", "boot_id", NULL};
+	"reset_count", "restart_count", "clock_ms", "safe", "boot_id", "firmware_version", NULL};
+
+/* Left out of entries from before it was kept. */
+static void read_firmware(struct json_fields *f, const json_t *boot, struct decision_facts *ret)
+{
+	uint8_t version[8];
+
+	if (!json_object_get(boot, "firmware_version"))
+		return;
+	json_need_hex(f, boot, "firmware_version", version, sizeof(version));
+	for (size_t i = 0; i < sizeof(version); i++)
+		ret->firmware_version = ret->firmware_version << 8 | version[i];
+}
 
 static void read_boot(struct json_fields *f, const json_t *value, struct decision_facts *ret)
 {
@@ -117,6 +133,7 @@ static void read_boot(struct json_fields *f, const json_t *value, struct decisio
 	ret->clock_ms = (uint64_t)json_need_int(f, boot, "clock_ms", 0, INT64_MAX);
 	ret->safe = json_want_bool(f, boot, "safe", false);
 	json_need_hex(f, boot, "boot_id", ret->boot_id, sizeof(ret->boot_id));
+	read_firmware(f, boot, ret);
 	ret->booted = true;
 }
 

@@ -6,7 +6,7 @@
  *
  * As JSON, where they travel with an entry: {"host", "workload", "release", "instance": hex,
  * "purpose", "trusted", "full", "renew_after", "reasons": [code], "boot": {"reset_count",
- * "restart_count", "clock_ms", "safe", "boot_id"} or null}.
+ * "restart_count", "clock_ms", "safe", "boot_id", "firmware_version"} or null}.
  */
 #ifndef ASSAY_LEDGER_DECISION_FACTS_H
 #define ASSAY_LEDGER_DECISION_FACTS_H
@@ -30,6 +30,8 @@ struct decision_facts {
 	uint64_t clock_ms;
 	bool safe; /* the clock never stood on an older value */
 	uint8_t boot_id[16];
+	uint64_t
+		firmware_version; /* of the TPM; 0: not known. In JSON 16 hex digits, or left out */
 };
 /* From the record, and its objects "evidence" and "verdict"; each may be empty. An object that cannot
  * be read tells nothing: no decision is undone by that. False for want of memory only. */

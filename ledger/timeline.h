@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The story that a ledger's entries tell, in its own order: boots, suspensions, gaps, launches,
- * renewals (together), refusals, ends, and what persons did meanwhile. Pure: entries in, lines out.
+ * The story that a ledger's entries tell, in its own order: what machines and their TPMs went through,
+ * gaps, launches, renewals (together), refusals, ends, and what persons did meanwhile. Pure: entries
+ * in, lines out.
  *
  * A line is {"time", "kind", "text", "standing", "rests_on": [{"entry", "id"}, …]} and, where they
  * apply, "until", "count", "host", "workload", "release", "instance", "incident", "by". standing is
- * "proven" where it follows from a quote whose audit held, "asserted" where somebody says so: the
- * verifier, or whoever "by" names. Times are the verifier's clock, UTC.
+ * "proven" where it follows from quotes whose audit held, "asserted" where somebody says so: the
+ * verifier, or whoever "by" names. Times are the verifier's clock, UTC; whatever rests on them is
+ * asserted too.
  */
 #ifndef ASSAY_LEDGER_TIMELINE_H
 #define ASSAY_LEDGER_TIMELINE_H
@@ -16,19 +18,6 @@
 #define TIMELINE_LINES_MAX     200000u
 #define TIMELINE_HOSTS_MAX     4096u
 #define TIMELINE_INSTANCES_MAX 65536u
-
-/* What two quotes of one TPM say of the time between them. */
-enum boot_change {
-	BOOT_SAME = 0,
-	BOOT_REBOOTED, /* the reset count went up */
-	BOOT_RESUMED, /* the restart count went up: suspended, or hibernated, and came back */
-	BOOT_KERNEL, /* another boot id, and the TPM saw no reset: kexec */
-	BOOT_CLEARED, /* the reset count went down: TPM2_Clear, or another state of the TPM */
-	BOOT_CLOCK_BACK /* the clock went back without a reset: the TPM's state was put back, or lives
-			   twice */
-};
-enum boot_change timeline_boot_change(
-	const struct decision_facts *before, const struct decision_facts *after);
 
 struct timeline_options {
 	const uint8_t *host; /* only it, and what is about no host; NULL: every host */

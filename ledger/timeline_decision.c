@@ -123,79 +123,57 @@ static bool believable(const struct decision_facts *facts)
 	return true;
 }
 
-/* How far a clock may stand behind is the verifier's to say: it knows when it asked. */
-static enum boot_change change_of(
-	const struct decision_facts *before, const struct decision_facts *after)
+/* Of a refused quote and of the accepted one after it the same boot is told once. */
+static bool told_before(const struct host_seen *seen, const struct decision_facts *facts)
 {
-	for (size_t i = 0; i < after->reason_count; i++)
-		if (strcmp(after->reasons[i], "clock-backwards") == 0)
-			return BOOT_CLOCK_BACK;
-	return timeline_boot_change(before, after);
+	return seen->told.booted && seen->told.reset_count == facts->reset_count &&
+	       seen->told.restart_count == facts->restart_count &&
+	       memcmp(seen->told.boot_id, facts->boot_id, sizeof(facts->boot_id)) == 0;
 }
 
-static const char *boot_words(enum boot_change change, const struct decision_facts *before,
-	const struct decision_facts *after, char text[TIMELINE_TEXT_MAX])
-{
-	unsigned resets = after->reset_count - before->reset_count;
-	unsigned restarts = after->restart_count - before->restart_count;
-
-	switch (change) {
-	case BOOT_REBOOTED:
-		(void)snprintf(text, TIMELINE_TEXT_MAX, "rebooted%s (reset count %u, then %u)%s",
-			resets > 1 ? " more than once" : "", before->reset_count,
-			after->reset_count, after->safe ? "" : "; the last stop was not clean");
-		return "reboot";
-	case BOOT_RESUMED:
-		(void)snprintf(text, TIMELINE_TEXT_MAX,
-			"suspended and resumed%s (restart count %u, then %u)",
-			restarts > 1 ? " more than once" : "", before->restart_count,
-			after->restart_count);
-		return "suspend";
-	case BOOT_KERNEL:
-		(void)snprintf(text, TIMELINE_TEXT_MAX,
-			"another kernel started without a reset of the TPM (another boot id)");
-		return "kexec";
-	case BOOT_CLEARED:
-		(void)snprintf(text, TIMELINE_TEXT_MAX,
-			"the TPM was cleared, or an older state of it put back (reset count %u, "
-			"then %u)",
-			before->reset_count, after->reset_count);
-		return "tpm-clear";
-	case BOOT_CLOCK_BACK:
-		(void)snprintf(text, TIMELINE_TEXT_MAX,
-			"the TPM's clock went back without a reset, from %llu ms to %llu ms: its "
-			"state was put back, or lives twice",
-			(unsigned long long)before->clock_ms, (unsigned long long)after->clock_ms);
-		return "clock-back";
-	case BOOT_SAME:
-	default:
-		return NULL;
-	}
-}
-
-static bool boot_tell(struct timeline *t, const struct ledger_entry *entry, bool audited,
-	const struct host_seen *seen, struct err *err)
+static bool first_tell(
+	struct timeline *t, const struct ledger_entry *entry, bool audited, struct err *err)
 {
 	char text[TIMELINE_TEXT_MAX];
 	struct telling telling = {.place = PLACE_BEFORE,
 		.time = entry->time,
+		.kind = "boot",
 		.text = text,
 		.proven = audited,
 		.host = entry->facts.host,
-		.rests = {rest_of(entry), seen->rest},
-		.rest_count = seen->time ? 2 : 1};
+		.rests = {rest_of(entry)},
+		.rest_count = 1};
 
-	if (seen->time) {
-		telling.kind = boot_words(
-			change_of(&seen->facts, &entry->facts), &seen->facts, &entry->facts, text);
-	} else {
-		telling.kind = "boot";
-		(void)snprintf(text, sizeof(text), "first seen: reset count %u, restart count %u",
-			entry->facts.reset_count, entry->facts.restart_count);
-	}
-	if (!telling.kind)
+	(void)snprintf(text, sizeof(text), "first seen: reset count %u, restart count %u",
+		entry->facts.reset_count, entry->facts.restart_count);
+	return timeline_tell(t, &telling, err);
+}
+
+/* A clear and an older state are told apart by the verifier's clock: that is its word. */
+static bool boot_tell(struct timeline *t, const struct ledger_entry *entry, bool audited,
+	struct host_seen *seen, struct err *err)
+{
+	char text[TIMELINE_TEXT_MAX];
+	const struct decision_facts *before = &seen->facts, *after = &entry->facts;
+	unsigned steps = timeline_steps(before, seen->time, after, entry->time);
+	struct telling telling = {.place = PLACE_BEFORE,
+		.time = entry->time,
+		.text = text,
+		.proven = audited && seen->audited,
+		.host = after->host,
+		.rests = {rest_of(entry), seen->rest},
+		.rest_count = 2};
+
+	telling.kind = timeline_firmware_words(steps, before, after, text);
+	if (telling.kind && !timeline_tell(t, &telling, err))
+		return false;
+	telling.kind = timeline_boot_words(steps, before, after, text);
+	if (!telling.kind || (!(steps & TIMELINE_STEPS_AGAINST) && told_before(seen, after)))
 		return true;
-	return host_renewals_tell(t, entry->facts.host, err) && timeline_tell(t, &telling, err);
+	if (!(steps & TIMELINE_STEPS_AGAINST))
+		seen->told = *after;
+	telling.proven = telling.proven && !(steps & (TPM_STEP_CLEAR | TPM_STEP_ROLLBACK));
+	return host_renewals_tell(t, after->host, err) && timeline_tell(t, &telling, err);
 }
 
 /* Only what was accepted moves what is known of a machine: of two states of one TPM the other one
@@ -208,7 +186,8 @@ static bool boot(
 	if (!believable(&entry->facts))
 		return true;
 	if (!host_find(t, entry->facts.host, &seen, err) ||
-		!boot_tell(t, entry, audited, seen, err))
+		!(seen->time ? boot_tell(t, entry, audited, seen, err)
+			     : first_tell(t, entry, audited, err)))
 		return false;
 	if (!entry->facts.trusted && seen->time)
 		return true;
@@ -221,6 +200,7 @@ static bool boot(
 		seen->facts.clock_ms = clock;
 	seen->rest = rest_of(entry);
 	seen->time = entry->time;
+	seen->audited = audited;
 	return true;
 }
 
@@ -231,26 +211,22 @@ static int64_t patience(const struct decision_facts *facts)
 	return MISSED * facts->renew_after + MISSED_SLACK_S;
 }
 
-static const char *gap_cause(const struct decision_facts *before,
-	const struct decision_facts *after, int64_t silent, char out[128])
+static const char *gap_cause(const struct instance_seen *seen, const struct ledger_entry *entry,
+	int64_t silent, char out[128])
 {
+	const struct decision_facts *before = &seen->facts, *after = &entry->facts;
+	unsigned steps;
 	uint64_t ran;
 
-	if (!after || !before->booted || !after->booted)
+	if (!before->booted || !after->booted)
 		return "";
-	switch (timeline_boot_change(before, after)) {
-	case BOOT_REBOOTED:
-		return "; the machine was rebooted meanwhile";
-	case BOOT_RESUMED:
-		return "; the machine was suspended meanwhile";
-	case BOOT_CLEARED:
-	case BOOT_CLOCK_BACK:
+	steps = timeline_steps(before, seen->time, after, entry->time);
+	if (steps & TIMELINE_STEPS_AGAINST)
 		return "; the TPM's state changed meanwhile";
-	case BOOT_SAME:
-	case BOOT_KERNEL:
-	default:
-		break;
-	}
+	if (steps & TPM_STEP_REBOOT)
+		return "; the machine was rebooted meanwhile";
+	if (steps & TPM_STEP_RESUME)
+		return "; the machine was suspended meanwhile";
 	ran = after->clock_ms > before->clock_ms ? (after->clock_ms - before->clock_ms) / 1000 : 0;
 	(void)snprintf(out, 128, "; its TPM ran for %llu s of the %lld s", (unsigned long long)ran,
 		(long long)silent);
@@ -280,7 +256,7 @@ static bool gap_tell(struct timeline *t, struct instance_seen *seen, int64_t unt
 		"instance %s… silent for %lld s; it was to renew every %lld s%s%s",
 		text_short_hex(BYTES_OF(seen->facts.instance), instance), (long long)silent,
 		(long long)seen->facts.renew_after,
-		gap_cause(&seen->facts, after ? &after->facts : NULL, silent, cause),
+		after ? gap_cause(seen, after, silent, cause) : "",
 		after ? "" : "; nothing was heard since");
 	return renewals_tell(t, seen, err) && timeline_tell(t, &telling, err);
 }

@@ -3,6 +3,7 @@
 #ifndef ASSAY_LEDGER_TIMELINE_PRIVATE_H
 #define ASSAY_LEDGER_TIMELINE_PRIVATE_H
 
+#include "evidence/tpm_timeline.h"
 #include "ledger/timeline.h"
 
 #define TIMELINE_TEXT_MAX 320
@@ -32,6 +33,8 @@ struct host_seen {
 	struct decision_facts facts;
 	struct rest rest;
 	int64_t time;
+	bool audited;
+	struct decision_facts told; /* of the last reboot, suspend or kexec that was told */
 };
 /* One instance: its last accepted decision, and the renewals that were not told yet. */
 struct instance_seen {
@@ -78,6 +81,17 @@ must_use bool timeline_tell(struct timeline *t, const struct telling *telling, s
  * static. */
 void timeline_words(
 	const struct ledger_entry *entry, const char **ret_kind, char text[TIMELINE_TEXT_MAX]);
+
+/* timeline_boot.c: what a TPM went through from one quote to a later one, a set of enum tpm_step. Times
+ * are the verifier's. */
+#define TIMELINE_STEPS_AGAINST (TPM_STEP_CLEAR | TPM_STEP_ROLLBACK | TPM_STEP_FORK)
+unsigned timeline_steps(const struct decision_facts *before, int64_t before_time,
+	const struct decision_facts *after, int64_t after_time);
+/* The kind of the line and its text; NULL: there is nothing to tell. */
+const char *timeline_boot_words(unsigned steps, const struct decision_facts *before,
+	const struct decision_facts *after, char text[TIMELINE_TEXT_MAX]);
+const char *timeline_firmware_words(unsigned steps, const struct decision_facts *before,
+	const struct decision_facts *after, char text[TIMELINE_TEXT_MAX]);
 
 /* timeline_decision.c */
 must_use bool timeline_decision(

@@ -7,7 +7,7 @@
 #ifndef ASSAY_VERIFIER_LEASES_H
 #define ASSAY_VERIFIER_LEASES_H
 
-#include "policy/tpm_timeline.h"
+#include "evidence/tpm_timeline.h"
 #include "verifier/app.h"
 
 #define LEASES_EVERY_S   5

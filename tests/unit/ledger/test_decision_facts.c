@@ -19,7 +19,8 @@ static struct decision_facts some_facts(void)
 		.reset_count = 7,
 		.restart_count = 2,
 		.clock_ms = 123456,
-		.safe = true};
+		.safe = true,
+		.firmware_version = UINT64_C(0x8000000000000007)};
 	memset(f.host, 1, sizeof(f.host));
 	memset(f.instance, 2, sizeof(f.instance));
 	memset(f.release, 3, sizeof(f.release));
@@ -34,6 +35,10 @@ static void facts__written__read_back(void **state)
 	(void)state;
 	assert_ok(decision_facts_read(value, &back, &err), err);
 	assert_memory_equal(&back, &f, sizeof(f));
+	/* As entries said it before it was kept. */
+	(void)json_object_del(json_object_get(value, "boot"), "firmware_version");
+	assert_ok(decision_facts_read(value, &back, &err), err);
+	assert_int_equal(back.firmware_version, 0);
 	json_decref(value);
 }
 
@@ -80,6 +85,11 @@ static void facts__fields_amiss__named(void **state)
 		{"reasons", "[\"A b\"]", "decision: reasons: not a list of codes"},
 		{"renew_after", "-1", "decision: renew_after: out of range"},
 		{"boot", "{}", "decision: reset_count: missing"},
+		{"boot",
+			"{\"reset_count\":1,\"restart_count\":1,\"clock_ms\":1,\"safe\":true,"
+			"\"boot_id\":\"00000000000000000000000000000000\",\"firmware_version\":"
+			"\"7\"}",
+			"decision: firmware_version: expected lower-case hex of the right length"},
 		{"more", "1", "decision: more: unknown key"},
 	};
 	(void)state;

@@ -57,6 +57,7 @@ static struct ledger_entry decision(int64_t after)
 			.clock_ms = 1000000 + (uint64_t)after * 1000}};
 	memset(e.facts.host, 0x40, HOST_ID_LEN);
 	memset(e.facts.instance, 0x11, INSTANCE_ID_LEN);
+	e.facts.boot_id[0] = 2;
 	memset(e.id, (int)e.index + 1, sizeof(e.id));
 	memcpy(last_id, e.id, sizeof(last_id));
 	return e;
@@ -120,34 +121,139 @@ static void assert_story(const char *wanted)
 
 /* ---- boots ---- */
 
-static void boot_change__each_kind__told_apart(void **state)
+/* What the verifier says of the same two quotes (evidence/tpm_timeline.h). */
+static void tpm__each_step__told_apart(void **state)
 {
 	const struct decision_facts before = decision(0).facts;
-	const struct {
+	static const struct {
 		uint32_t resets, restarts;
 		int64_t clock_ms;
 		uint8_t boot;
-		enum boot_change wanted;
+		const char *wanted, *text;
 	} cases[] = {
-		{5, 1, 1000, 0, BOOT_SAME},
-		{6, 0, -900000, 1, BOOT_REBOOTED},
-		{5, 2, 1000, 0, BOOT_RESUMED},
-		{5, 1, 1000, 1, BOOT_KERNEL},
-		{0, 0, -900000, 1, BOOT_CLEARED},
-		{4, 9, 1000, 0, BOOT_CLEARED},
-		{5, 0, 1000, 0, BOOT_CLOCK_BACK},
-		{5, 1, -600000, 0, BOOT_SAME}, /* one quote overtook another */
-		{5, 1, -600001, 0, BOOT_CLOCK_BACK},
+		{5, 1, 1000, 2, "", ""},
+		{6, 0, -900000, 1, "reboot ", "rebooted (reset count 5, then 6)"},
+		{5, 3, 1000, 1, "reboot ", "rebooted more than once (restart count 1, then 3)"},
+		{5, 2, 1000, 2, "suspend ", "suspended and resumed (restart count 1, then 2)"},
+		{5, 1, 1000, 1, "kexec ",
+			"another kernel started without a reset of the TPM "
+			"(another boot id)"},
+		{0, 0, -940000, 1, "tpm-clear ",
+			"the TPM was cleared: its counts and its clock began anew (reset count 5, "
+			"then 0; clock 1000000 ms, then 60000 ms)"},
+		{4, 9, -900000, 1, "rollback ",
+			"an older state of the TPM was put back (reset count 5, then 4; clock "
+			"1000000 ms, then 100000 ms)"},
+		{4, 9, 1000, 1, "fork ",
+			"the TPM's state lives twice: one copy was reset on (reset count 5, "
+			"restart "
+			"count 1), another went on without (4, 9, clock 1000000 ms, then 1001000 "
+			"ms)"},
+		{5, 0, 1000, 2, "fork ",
+			"the TPM's state lives twice: one copy was reset on (reset count 5, "
+			"restart "
+			"count 1), another went on without (5, 0, clock 1000000 ms, then 1001000 "
+			"ms)"},
+		{5, 1, -600000, 2, "", ""}, /* one quote overtook another */
+		{5, 1, -600001, 2, "fork ",
+			"the TPM's clock went back without a reset, from 1000000 ms to 399999 ms: "
+			"its state lives twice, the TPM was cloned"},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct decision_facts after = before;
-		after.reset_count = cases[i].resets;
-		after.restart_count = cases[i].restarts;
-		after.clock_ms = (uint64_t)((int64_t)before.clock_ms + cases[i].clock_ms);
-		after.boot_id[0] = cases[i].boot;
-		if (timeline_boot_change(&before, &after) != cases[i].wanted)
-			fail_msg("case %zu: %d", i, timeline_boot_change(&before, &after));
+		char wanted[64];
+		struct ledger_entry e = launch(0);
+		add(e);
+		e = decision(60);
+		e.facts.reset_count = cases[i].resets;
+		e.facts.restart_count = cases[i].restarts;
+		e.facts.clock_ms = (uint64_t)((int64_t)before.clock_ms + cases[i].clock_ms);
+		e.facts.boot_id[0] = cases[i].boot;
+		add(e);
+		(void)snprintf(wanted, sizeof(wanted), "boot launch %srenewals", cases[i].wanted);
+		assert_story(wanted);
+		if (cases[i].wanted[0])
+			assert_string_equal(field(2, "text"), cases[i].text);
+		(void)teardown(NULL);
+		(void)setup(NULL);
+	}
+}
+
+static void tpm__other_firmware__told(void **state)
+{
+	static const struct {
+		uint64_t before, after;
+		const char *wanted, *text;
+	} cases[] = {
+		{7, 7, "boot launch renewals", ""},
+		{7, 8, "boot launch tpm-firmware renewals",
+			"the TPM runs newer firmware (0000000000000007, then 0000000000000008)"},
+		{8, 7, "boot launch tpm-firmware renewals",
+			"the TPM runs older firmware (0000000000000008, then 0000000000000007)"},
+		{0, 7, "boot launch renewals", ""}, /* an entry from before it was kept */
+		{7, 0, "boot launch renewals", ""},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ledger_entry e = launch(0);
+		e.facts.firmware_version = cases[i].before;
+		add(e);
+		e = decision(60);
+		e.facts.firmware_version = cases[i].after;
+		add(e);
+		assert_story(cases[i].wanted);
+		if (cases[i].text[0])
+			assert_string_equal(field(2, "text"), cases[i].text);
+		(void)teardown(NULL);
+		(void)setup(NULL);
+	}
+}
+
+/* The machine came back once, however often it was refused since. */
+static void machine__rebooted_and_refused__told_once(void **state)
+{
+	(void)state;
+	add(launch(0));
+	for (unsigned i = 1; i < 4; i++) {
+		struct ledger_entry e = launch(100 * (int64_t)i);
+		e.facts.reset_count = 6;
+		e.facts.restart_count = 0;
+		e.facts.trusted = i == 3;
+		add(e);
+	}
+	assert_story("boot launch reboot refusal refusal launch");
+}
+
+/* Two quotes are compared: both must have held. What the verifier's clock tells apart is its word. */
+static void tpm__steps_of_audited_decisions__proven_but_for_what_time_says(void **state)
+{
+	static const struct {
+		uint32_t resets;
+		uint64_t clock;
+		bool first, second;
+		const char *kind, *standing;
+	} cases[] = {
+		{6, 2000000, true, true, "reboot", "proven"},
+		{6, 2000000, false, true, "reboot", "asserted"},
+		{6, 2000000, true, false, "reboot", "asserted"},
+		{4, 2000000, true, true, "fork", "proven"},
+		{4, 500000, true, true, "rollback", "asserted"},
+		{0, 5000, true, true, "tpm-clear", "asserted"},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ledger_entry e = launch(0);
+		assert_ok(timeline_add(timeline, &e, cases[i].first, &err), err);
+		e = launch(60);
+		e.facts.reset_count = cases[i].resets;
+		e.facts.restart_count = 0;
+		e.facts.clock_ms = cases[i].clock;
+		assert_ok(timeline_add(timeline, &e, cases[i].second, &err), err);
+		assert_ok(timeline_finish(timeline, &lines, &err), err);
+		assert_string_equal(field(2, "kind"), cases[i].kind);
+		assert_string_equal(field(2, "standing"), cases[i].standing);
+		(void)teardown(NULL);
+		(void)setup(NULL);
 	}
 }
 
@@ -184,6 +290,7 @@ static void machine__resumed_cleared_other_kernel__told(void **state)
 	add(e);
 	e = decision(900);
 	e.facts.reset_count = e.facts.restart_count = 0;
+	e.facts.clock_ms = 1000;
 	add(e);
 	assert_story("boot launch suspend renewals kexec renewals tpm-clear renewals");
 	assert_string_equal(field(2, "text"), "suspended and resumed (restart count 1, then 2)");
@@ -204,10 +311,10 @@ static void fork__the_refused_state_stays_the_stranger(void **state)
 		"{\"event\":\"host-state\",\"host\":\"" HOST "\",\"state\":\"quarantined\","
 		"\"by\":\"verifier\",\"reason\":\"its state exists twice\"}");
 	add(decision(300)); /* the first one again: nothing went back for it */
-	assert_story("boot launch clock-back refusal quarantine renewals");
+	assert_story("boot launch fork refusal quarantine renewals");
 	assert_string_equal(field(2, "text"), "the TPM's clock went back without a reset, from "
 					      "1000000 ms to 999000 ms: its state "
-					      "was put back, or lives twice");
+					      "lives twice, the TPM was cloned");
 	assert_string_equal(field(3, "text"),
 		"renew of instance 1111111111111111… of ocr refused: clock-backwards");
 }
@@ -437,7 +544,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(boot_change__each_kind__told_apart),
+		TEST(tpm__each_step__told_apart),
+		TEST(tpm__other_firmware__told),
+		TEST(machine__rebooted_and_refused__told_once),
+		TEST(tpm__steps_of_audited_decisions__proven_but_for_what_time_says),
 		TEST(machine__rebooted__told_before_the_launch_that_showed_it),
 		TEST(machine__resumed_cleared_other_kernel__told),
 		TEST(fork__the_refused_state_stays_the_stranger),

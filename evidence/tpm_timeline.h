@@ -4,8 +4,8 @@
  * 10.12.12, and TPMS_CLOCK_INFO, 10.11.1): counters that only a reset or a clear moves, and a clock that only a clear or an
  * older state sets back. Pure: no row, no clock of our own.
  */
-#ifndef ASSAY_POLICY_TPM_TIMELINE_H
-#define ASSAY_POLICY_TPM_TIMELINE_H
+#ifndef ASSAY_EVIDENCE_TPM_TIMELINE_H
+#define ASSAY_EVIDENCE_TPM_TIMELINE_H
 
 #include "base/bytes.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/tpm_timeline.h"
+#include "evidence/tpm_timeline.h"
 
 static const char *const names[TPM_STEPS] = {
 	"reboot",

@@ -2,7 +2,7 @@
 /* Reboot, suspend, clear, rollback, fork: told apart by what quotes say. */
 #include "tests/support/unit.h"
 
-#include "policy/tpm_timeline.h"
+#include "evidence/tpm_timeline.h"
 
 #define SLACK 2000u
 
