@@ -59,12 +59,12 @@ static enum status run_list(struct cli *cli)
 	static const struct column columns[] = {{"id", "HOST", 16}, {"name", "NAME", 20},
 		{"state", "STATE", 12}, {"agents", "AGENTS", 12}, {"ek_template", "EK", 5},
 		{"manufacturer", "TPM", 14}, {"last_seen", "LAST SEEN", 0}};
-	OWNED(json_release) json_t *answer = NULL;
-	if (!api_json(cli, "/v1/hosts", NULL, NULL, &answer))
+	OWNED(json_release) json_t *all = json_array();
+	if (!all || !hosts_fetch(cli, all))
 		return cli_fail(cli);
 	if (cli->json)
-		return cli_print_json(cli, TAKE(answer), STATUS_DONE);
-	cli_print_table(json_object_get(answer, "hosts"), columns, ARRAY_LEN(columns));
+		return cli_print_json(cli, json_pack("{s:O}", "hosts", all), STATUS_DONE);
+	cli_print_table(all, columns, ARRAY_LEN(columns));
 	return STATUS_DONE;
 }
 

@@ -1,6 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/host_id.h"
 
+bool hosts_fetch(struct cli *cli, json_t *all)
+{
+	char path[256] = "/v1/hosts?limit=500", after[160] = "";
+	do {
+		OWNED(json_release) json_t *answer = NULL;
+		if (!api_json(cli, path, NULL, NULL, &answer))
+			return false;
+		if (json_array_extend(all, json_object_get(answer, "hosts")) != 0)
+			return err_set(&cli->err, ERR_FORMAT, "hosts: expected a list");
+		const char *next = json_string_value(json_object_get(answer, "next"));
+		if (next && (strspn(next, "0123456789abcdef") != strlen(next) ||
+				    strlen(next) >= sizeof(after) || strcmp(next, after) <= 0))
+			return err_set(&cli->err, ERR_FORMAT, "next: does not move on");
+		(void)snprintf(after, sizeof(after), "%s", next ? next : "");
+		(void)snprintf(path, sizeof(path), "/v1/hosts?limit=500&after=%s", after);
+	} while (after[0]);
+	return true;
+}
+
 bool host_id_resolve(struct cli *cli, char out[2 * SHA256_LEN + 1])
 {
 	const char *id = cli->arguments->values[0];
@@ -11,12 +30,12 @@ bool host_id_resolve(struct cli *cli, char out[2 * SHA256_LEN + 1])
 	(void)snprintf(out, 65, "%s", id);
 	if (len == 64)
 		return true;
-	OWNED(json_release) json_t *answer = NULL;
-	if (!api_json(cli, "/v1/hosts", NULL, NULL, &answer))
+	OWNED(json_release) json_t *all = json_array();
+	if (!all || !hosts_fetch(cli, all))
 		return false;
 	json_t *row;
 	size_t found = 0;
-	json_array_foreach(json_object_get(answer, "hosts"), i, row)
+	json_array_foreach(all, i, row)
 	{
 		const char *full = json_string_value(json_object_get(row, "id"));
 		if (full && strlen(full) == 64 && strncmp(full, id, len) == 0) {

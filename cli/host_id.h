@@ -7,6 +7,8 @@
 
 #include "crypto/digest.h"
 
+/* Every host as the list shows it, page after page, appended to all. */
+must_use bool hosts_fetch(struct cli *cli, json_t *all);
 /* The host that the first argument names: its whole id, or the first digits of it (four or more)
  * when only one host begins so. ERR_USAGE, ERR_NOT_FOUND. */
 must_use bool host_id_resolve(struct cli *cli, char out[2 * SHA256_LEN + 1]);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Routes about hosts: invitations, the list, and what an operator may do to one. */
-#include "verifier/attributes.h"
+#include "verifier/host_page.h"
 
 #include "base/text.h"
-#include "verifier/leases.h"
 
 #include <stdlib.h>
 
@@ -102,94 +101,82 @@ bool serve_join_token(struct call *call, struct err *err)
 
 /* ---- the list ---- */
 
-struct host_view {
-	struct sql *sql;
-	json_t *list;
-	int64_t now;
-	struct host_standings standings; /* of the list */
-	struct host_attributes attributes;
-	enum instance_view agents; /* the best of them */
-	int64_t heard;
-};
-
-static json_t *host_json(const struct host_row *row, const struct host_view *v)
+static bool page_wish(struct call *call, struct host_place *place, const struct host_place **after,
+	unsigned *limit, struct err *err)
 {
-	char id[2 * HOST_ID_LEN + 1], enrolled[TIME_TEXT_MAX], seen[TIME_TEXT_MAX],
-		heard[TIME_TEXT_MAX];
-	hex_encode(BYTES_OF(row->id), id);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:o}", "id", id,
-		"name", row->name, "state",
-		row->state == HOST_NONE ? "damaged" : host_state_name(row->state), "enrolled",
-		time_json(row->enrolled, enrolled), "last_seen", time_json(row->seen, seen),
-		"agents", instance_view_name(v->agents), "last_heard", time_json(v->heard, heard),
-		"ek_template", row->ek_template, "manufacturer", row->manufacturer, "epoch",
-		(json_int_t)row->epoch, "ek_certificate", row->ek_certs.len > 0, "attributes",
-		attributes_json(&v->attributes));
-}
-
-static bool host_visited(void *arg, const struct host_row *row, struct err *err)
-{
-	struct host_view *v = arg;
-	/* Of a damaged row the rest is shown all the same. */
-	const struct host_standing *standing = host_standings_find(&v->standings, row->id);
-	v->agents = standing ? standing->agents : VIEW_UNKNOWN;
-	v->heard = standing ? standing->heard : 0;
-	if (!standing || !standing->attributes ||
-		!attributes_get(v->sql, row->id, &v->attributes, NULL))
-		v->attributes.count = 0;
-	if (json_array_append_new(v->list, host_json(row, v)) != 0)
-		return err_set(err, ERR_NOMEM, "hosts");
-	return true;
+	const char *from = http_query(call->exchange, "after");
+	const char *count = http_query(call->exchange, "limit");
+	uint64_t number = HOST_PAGE_MAX;
+	if (count &&
+		(!text_decimal(bytes_str(count), &number) || number < 1 || number > HOST_PAGE_MAX))
+		return err_set(err, ERR_FORMAT, "limit: expected 1 to %u", HOST_PAGE_MAX);
+	*limit = (unsigned)number;
+	*after = from ? place : NULL;
+	return !from || host_place_read(bytes_str(from), place, err);
 }
 
 bool serve_hosts(struct call *call, struct err *err)
 {
-	OWNED(free_ptr) struct host_view *v = calloc(1, sizeof(*v));
 	OWNED(json_release) json_t *list = json_array();
-	if (!v || !list)
+	struct host_place place = {0}, last = {0};
+	const struct host_place *after = NULL;
+	char next[HOST_AFTER_MAX];
+	struct sql *sql = NULL;
+	unsigned limit = 0;
+	bool more = false;
+	if (!list)
 		return err_set(err, ERR_NOMEM, "hosts");
-	v->list = list;
-	v->now = clock_wall(call->app->clock);
-	if (!call_read(call, &v->sql, err))
+	if (!page_wish(call, &place, &after, &limit, err) || !call_read(call, &sql, err))
 		return false;
-	bool ok = host_standings_load(v->sql, v->now, &v->standings, err) &&
-		  hosts_each(v->sql, host_visited, v, err);
-	host_standings_release(&v->standings);
-	store_read_done(call->app->store, &v->sql);
-	return ok && call_json(call, 200, json_pack("{s:O}", "hosts", list), err);
+	bool ok = host_page_json(
+		sql, after, limit, clock_wall(call->app->clock), list, &last, &more, err);
+	store_read_done(call->app->store, &sql);
+	host_place_text(&last, next);
+	return ok &&
+	       call_json(call, 200,
+		       json_pack("{s:O, s:s?}", "hosts", list, "next", more ? next : NULL), err);
 }
 
-static bool view_read(struct host_view *v, const uint8_t id[HOST_ID_LEN], struct host_row *row,
-	json_t **ret_history, json_t **ret_tpm, struct err *err)
+/* ---- one ---- */
+
+static bool view_read(struct sql *sql, const uint8_t id[HOST_ID_LEN], int64_t now,
+	struct host_view *v, json_t **ret_history, json_t **ret_tpm, struct err *err)
 {
 	bool found = false;
-	if (!host_get(v->sql, id, row, &found, err))
+	if (!host_get(sql, id, &v->row, &found, err))
 		return false;
 	if (!found)
 		return err_set(err, ERR_NOT_FOUND, "no such host");
-	return attributes_get(v->sql, id, &v->attributes, err) &&
-	       host_view_get(v->sql, id, v->now, &v->agents, &v->heard, err) &&
-	       sightings_json(v->sql, id, ret_tpm, err) &&
-	       attributes_history_json(v->sql, id, ret_history, err);
+	v->certificate = v->row.ek_certs.len > 0;
+	return attributes_get(sql, id, &v->attributes, err) &&
+	       host_view_get(sql, id, now, &v->agents, &v->heard, err) &&
+	       sightings_json(sql, id, ret_tpm, err) &&
+	       attributes_history_json(sql, id, ret_history, err);
+}
+
+static void view_free(struct host_view **view)
+{
+	if (*view)
+		host_row_release(&(*view)->row);
+	free(*view);
 }
 
 static bool host_answer(struct call *call, const uint8_t id[HOST_ID_LEN], struct err *err)
 {
-	OWNED(host_row_release) struct host_row row = {0};
-	OWNED(free_ptr) struct host_view *v = calloc(1, sizeof(*v));
+	OWNED(view_free) struct host_view *v = calloc(1, sizeof(*v));
 	OWNED(json_release) json_t *history = NULL;
 	OWNED(json_release) json_t *tpm = NULL;
 	OWNED(json_release) json_t *view = NULL;
+	struct sql *sql = NULL;
 	if (!v)
 		return err_set(err, ERR_NOMEM, "host");
-	v->now = clock_wall(call->app->clock);
-	if (!call_read(call, &v->sql, err))
+	if (!call_read(call, &sql, err))
 		return false;
-	bool ok = view_read(v, id, &row, &history, &tpm, err);
-	store_read_done(call->app->store, &v->sql);
+	bool ok = view_read(sql, id, clock_wall(call->app->clock), v, &history, &tpm, err);
+	store_read_done(call->app->store, &sql);
 	if (!ok)
 		return false;
-	view = host_json(&row, v);
+	view = host_view_json(v);
 	if (!view || json_object_set(view, "attribute_history", history) != 0 ||
 		json_object_set(view, "tpm", tpm) != 0)
 		return err_set(err, ERR_NOMEM, "host");

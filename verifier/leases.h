@@ -69,26 +69,10 @@ must_use bool instance_facts_get(struct sql *sql, const uint8_t host[HOST_ID_LEN
 /* The best that any agent of the host is shown as; VIEW_UNKNOWN: there is none. */
 must_use bool host_view_get(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now,
 	enum instance_view *ret, int64_t *ret_heard, struct err *err);
-/* Of every agent that can be read, in no order; damaged rows are passed over. */
-must_use bool instance_facts_each(
-	struct sql *sql, instance_visit visit, void *arg, struct err *err);
-/* The same of all hosts at once, in two queries however many they are (host_views.c). */
-struct host_standing {
-	uint8_t host[HOST_ID_LEN];
-	enum instance_view agents;
-	int64_t heard;
-	bool attributes; /* it has some, or had */
-};
-struct host_standings {
-	size_t count;
-	struct host_standing *list; /* owned; by host */
-};
-void host_standings_release(struct host_standings *all);
-must_use bool host_standings_load(
-	struct sql *sql, int64_t now, struct host_standings *ret, struct err *err);
-/* NULL: there is no such host. */
-const struct host_standing *host_standings_find(
-	const struct host_standings *all, const uint8_t host[HOST_ID_LEN]);
+/* Of every agent that can be read on a page of hosts (host_page.h), in that page's order; damaged rows
+ * are passed over. from: behind which enrolment time and id, and how many hosts. */
+must_use bool instances_of_hosts(struct sql *sql, const struct sql_value from[3],
+	instance_visit visit, void *arg, struct err *err);
 
 /* Trusted ones whose lease has to be looked at, the oldest first. */
 must_use bool leases_due(struct sql *sql, int64_t now, struct instance_facts *ret, size_t max,

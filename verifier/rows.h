@@ -60,10 +60,6 @@ must_use bool host_gate(struct sql *sql, const uint8_t id[HOST_ID_LEN], enum hos
 /* The host that has this AK; *ret_found false when there is none. */
 must_use bool host_of_ak(struct sql *sql, const uint8_t ak_name[SHA256_LEN],
 	uint8_t ret_id[HOST_ID_LEN], bool *ret_found, struct err *err);
-typedef bool (*host_visit)(void *arg, const struct host_row *row, struct err *err);
-/* A row that does not decode is handed on with only its id and state HOST_NONE, so that one bad row
- * hides no other. */
-must_use bool hosts_each(struct sql *sql, host_visit visit, void *arg, struct err *err);
 
 /* ---- enrolment ---- */
 

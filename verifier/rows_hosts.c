@@ -141,24 +141,3 @@ bool host_of_ak(struct sql *sql, const uint8_t ak_name[SHA256_LEN], uint8_t ret_
 	*ret_found = q != NULL;
 	return q ? sql_exact(q, 0, "host id", ret_id, HOST_ID_LEN, err) : true;
 }
-
-bool hosts_each(struct sql *sql, host_visit visit, void *arg, struct err *err)
-{
-	OWNED(sql_finish) struct sql_query *q = NULL;
-	bool more = false;
-	if (!sql_start(sql, HOST_SELECT " ORDER BY enrolled, id", SQL_NO_ARGS, &q, err))
-		return false;
-	while (sql_next(q, &more, err)) {
-		OWNED(host_row_release) struct host_row row = {0};
-		if (!more)
-			return true;
-		if (!host_read(q, &row, NULL)) {
-			host_row_release(&row);
-			struct bytes id = sql_bytes(q, 0);
-			memcpy(row.id, id.data, id.len < sizeof(row.id) ? id.len : sizeof(row.id));
-		}
-		if (!visit(arg, &row, err))
-			return false;
-	}
-	return false;
-}

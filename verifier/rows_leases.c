@@ -76,11 +76,15 @@ bool instance_facts_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 	return !q || facts_read(q, ret, err);
 }
 
-bool instance_facts_each(struct sql *sql, instance_visit visit, void *arg, struct err *err)
+bool instances_of_hosts(struct sql *sql, const struct sql_value from[3], instance_visit visit,
+	void *arg, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	bool more = false;
-	if (!sql_start(sql, FACTS, SQL_NO_ARGS, &q, err))
+	if (!sql_start(sql,
+		    FACTS " WHERE i.host IN (SELECT id FROM hosts WHERE (enrolled, id)>(?1, ?2) "
+			  "ORDER BY enrolled, id LIMIT ?3) ORDER BY h.enrolled, h.id",
+		    from, 3, &q, err))
 		return false;
 	while (sql_next(q, &more, err)) {
 		struct instance_facts facts;

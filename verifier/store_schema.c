@@ -431,8 +431,9 @@ static const char schema_webhooks[] =
 	"CREATE INDEX webhook_acks_time ON webhook_acks(name, time);";
 
 /* Where each instance's renewals stood at its last full appraisal. What there was before counts from
- * here on: not all of them are asked at once. */
+ * here on: not all of them are asked at once. And the order in which hosts are listed. */
 static const char schema_full_appraisals[] =
+	"CREATE INDEX hosts_listed ON hosts(enrolled, id);"
 	"ALTER TABLE instances ADD COLUMN full_counter INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE instances SET full_counter=coalesce((SELECT c.next FROM counters c WHERE "
 	"c.host=instances.host AND c.instance=instances.instance AND c.purpose=3), 0);";

@@ -99,4 +99,23 @@ expect 1 'host-attribute' run_agent
 grep -q 'no operator has set it' "$W/errors" || die "an attribute taken back still counts"
 ok "moved away: refused at the next launch"
 verifier_stop
+# More hosts than a page of the list holds.
+python3 - "$W/verifier/verifier.db" <<-'PYTHON'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1])
+	for i in range(1100):
+	    mark = i.to_bytes(4, "big")
+	    db.execute("INSERT INTO hosts(id, ek_public, ak_public, ak_name, ek_certs, ek_leaf, ek_template, manufacturer, name, enrolled,"
+	               " epoch, state, version) VALUES(?,?,?,?,x'',?,'L-2','',?,?,1,1,1)",
+	               (mark * 8, mark, mark, mark * 8, bytes(32), f"shelf-{i}", 1 + i // 7))
+	db.commit()
+PYTHON
+verifier_start
+operator host list --json | python3 -c 'import json,sys
+hosts = json.load(sys.stdin)["hosts"]
+assert len({h["id"] for h in hosts}) == len(hosts) == 1101, len(hosts)
+assert hosts[-1]["name"] == "demo-host" and hosts[1099]["name"] == "shelf-1099"' || die "the list does not follow its pages"
+expect 0 'name +demo-host' operator host show "${HOST:0:16}"
+ok "a list of many hosts: all of its pages"
+verifier_stop
 printf '%d passed, 0 failed\n' "$CHECKS"

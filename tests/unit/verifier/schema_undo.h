@@ -3,7 +3,7 @@
 #ifndef ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
-#define UNDO_20 "ALTER TABLE instances DROP COLUMN full_counter;"
+#define UNDO_20 "DROP INDEX hosts_listed; ALTER TABLE instances DROP COLUMN full_counter;"
 #define UNDO_19 "DROP TABLE webhook_acks; DROP TABLE webhooks;"
 #define UNDO_18                                                                                    \
 	"DROP TABLE retention_boots; DROP TABLE turns; DROP TABLE writers; ALTER TABLE meta DROP " \
