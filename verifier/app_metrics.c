@@ -2,6 +2,7 @@
 #include "verifier/app_metrics.h"
 
 #include "base/file.h"
+#include "verifier/webhooks.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -270,6 +271,22 @@ static void look_count(struct sql *sql, struct metrics *m, enum metric metric, c
 		metric_set(m, metric, 0, sql_int(query, 0));
 }
 
+/* Those configured: rows of others that were here once count for nothing. */
+static void look_webhooks(const struct app *app, struct sql *sql, struct metrics *m)
+{
+	int64_t counts[WEBHOOK_GAVE_UP] = {0};
+	for (size_t i = 0; i < app->config.webhook_count; i++) {
+		struct webhook_row row;
+		bool found = false;
+		if (!webhook_row_get(sql, app->config.webhooks[i].name, &row, &found, NULL))
+			return;
+		if (found && (row.state == WEBHOOK_DELIVERING || row.state == WEBHOOK_GAVE_UP))
+			counts[row.state - 1]++;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+		metric_set(m, METRIC_WEBHOOK_STATES, i, counts[i]);
+}
+
 static void look_rows(struct app *app, struct metrics *m)
 {
 	struct sql *sql = NULL;
@@ -277,6 +294,7 @@ static void look_rows(struct app *app, struct metrics *m)
 	if (!store_read(app->store, &sql, NULL))
 		return;
 	look_hosts(sql, m, now);
+	look_webhooks(app, sql, m);
 	look_count(sql, m, METRIC_HOSTS_SILENT,
 		"SELECT COUNT(*) FROM host_seen JOIN hosts ON hosts.id=host_seen.host "
 		"WHERE hosts.state=?1 AND host_seen.seen<?2 AND host_seen.seen>?3",

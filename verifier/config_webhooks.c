@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "verifier/event_names.h"
 
 #include <stdlib.h>
 
@@ -74,14 +75,21 @@ static bool url_ok(const char *url)
 	       strspn(url, plain) == strlen(url);
 }
 
+static bool event_unknown(const char *event, struct err *err)
+{
+	OWNED(buf_release) struct buf known = {0};
+	for (size_t i = 0; event_name_at(i); i++)
+		buf_printf(&known, "%s%s", i ? ", " : "", event_name_at(i));
+	return err_set(err, ERR_CONFIG, "events: %s: there is no such event; there are %s",
+		ESC(bytes_str(event)), buf_str(&known) ? buf_str(&known) : "others");
+}
+
 static bool events_take(const struct file_webhook *from, struct config_webhook *to, struct err *err)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz-";
 	for (unsigned i = 0; i < from->events_count; i++) {
 		const char *event = from->events[i];
-		if (strspn(event, plain) != strlen(event))
-			return err_set(err, ERR_CONFIG, "events: %s: not the name of an event",
-				ESC(bytes_str(event)));
+		if (!event_known(event))
+			return event_unknown(event, err);
 		to->event_count = i + 1;
 		if (!copy(event, &to->events[i], err))
 			return false;

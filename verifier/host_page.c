@@ -6,8 +6,7 @@
 #include "base/text.h"
 
 /* By (enrolled, id): that is an index, so a page costs the same however many came before. */
-#define PAGE                                                                                       \
-	" FROM hosts WHERE (enrolled, id)>(?1, ?2) ORDER BY enrolled, id LIMIT ?3"
+#define PAGE " FROM hosts WHERE (enrolled, id)>(?1, ?2) ORDER BY enrolled, id LIMIT ?3"
 
 /* ---- as text ---- */
 
@@ -173,8 +172,7 @@ static void attribute_read(struct page *p, const struct sql_query *q)
 
 static bool same_host(const struct page *p, const struct sql_query *q)
 {
-	return p->reading &&
-	       bytes_equal(id_raw(q), bytes_of(p->at.id, p->at.id_len)) &&
+	return p->reading && bytes_equal(id_raw(q), bytes_of(p->at.id, p->at.id_len)) &&
 	       sql_int(q, 1) == p->at.enrolled;
 }
 

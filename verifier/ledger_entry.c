@@ -2,6 +2,7 @@
 #include "ledger/fields.h"
 #include "verifier/app.h"
 #include "verifier/entries.h"
+#include "verifier/event_names.h"
 
 bool entry_make(struct app *app, enum leaf_type type, int64_t time, struct bytes content, bool keep,
 	struct leaf_row *ret, struct err *err)
@@ -49,6 +50,9 @@ bool entry_append_leaf(struct app *app, struct store_tx *tx, enum leaf_type type
 	OWNED(leaf_row_release) struct leaf_row row = {0};
 	if (!owned)
 		return err_set(err, ERR_NOMEM, "ledger entry");
+	if (!event_fits(type, json_string_value(json_object_get(owned, "event"))))
+		return err_set(
+			err, ERR_INTERNAL, "an event of a name that nobody can subscribe to");
 	if (!seal(app, owned, &kept, err) || !fields_open(buf_bytes(&kept), &fields, err) ||
 		!entry_make(app, type, time, buf_bytes(&fields.committed), false, &row, err))
 		return false;

@@ -31,6 +31,7 @@ enum set {
 	STAGES,
 	RESULTS,
 	DELIVERIES,
+	WEBHOOK_STATES,
 	HOST_STATES,
 	CERTIFICATES,
 	VERSION,
@@ -194,6 +195,11 @@ static const struct family families[METRICS] = {
 	[METRIC_REVOKED] = {.name = "assay_credentials_revoked",
 		.help = "Credentials revoked before their end, and not ended yet.",
 		.kind = GAUGE},
+	[METRIC_WEBHOOK_STATES] = {.name = "assay_webhooks",
+		.help = "Webhooks configured, by state; one that gave up delivers nothing until it "
+			"is told to.",
+		.kind = GAUGE,
+		.labels = {{"state", WEBHOOK_STATES}}},
 	[METRIC_CERTIFICATE_END] = {.name = "assay_certificate_not_after_timestamp_seconds",
 		.help = "When the service's own certificates end.",
 		SECONDS,
@@ -252,6 +258,7 @@ static const struct names fixed[SETS] = {
 	[STAGES] = NAMES("open", "load", "judge", "make", "commit", "answer"),
 	[RESULTS] = NAMES("done", "refused"),
 	[DELIVERIES] = NAMES("delivered", "failed", "gave-up"),
+	[WEBHOOK_STATES] = NAMES("delivering", "gave-up"),
 	[CERTIFICATES] = NAMES("tls", "ca", "signing"),
 };
 

@@ -56,6 +56,7 @@ enum metric {
 	METRIC_HOSTS, /* host state - 1 */
 	METRIC_HOSTS_SILENT,
 	METRIC_REVOKED,
+	METRIC_WEBHOOK_STATES, /* webhook state - 1 */
 	METRIC_CERTIFICATE_END, /* enum metric_certificate */
 	METRIC_DATABASE_BYTES,
 	METRIC_DISK_FREE,

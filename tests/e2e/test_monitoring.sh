@@ -66,5 +66,5 @@ until_ok eval 'sleep 0.5; ask targets' || die "the verifier is not scraped: $(as
 ok "Prometheus scrapes it"
 until_ok eval 'sleep 0.5; ask dashboard "$M/grafana-assay.json"' || die "$(ask dashboard "$M/grafana-assay.json" 2>&1)"
 ok "every panel of the dashboard is about metrics there are"
-expect 0 '17 rules' ask rules
+expect 0 '19 rules' ask rules
 ok "the rules are loaded and evaluated"

@@ -20,7 +20,9 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /de
 started "$D/log" python3 "$ROOT/tests/e2e/webhook_receiver.py" "$RECEIVER" "$W/verifier/tls.pem" "$W/verifier/tls.key" \
 	"$W/verifier/hook.secret" "$W/hook.pub" "$D"
 until_ok curl -sk "https://127.0.0.1:$RECEIVER/" -o /dev/null
+METRICS=$(port_free)
 cat >>"$W/verifier/verifierd.yaml" <<-YAML
+	metrics_listen: 127.0.0.1:$METRICS
 	webhooks:
 	  - name: siem
 	    url: https://127.0.0.1:$RECEIVER/siem
@@ -43,6 +45,12 @@ cat >>"$W/verifier/verifierd.yaml" <<-YAML
 	    secret_file: hook.secret
 	    ca: other-ca.pem
 YAML
+sed 's/workload-retired/workload-retird/' "$W/verifier/verifierd.yaml" >"$W/verifier/wrong.yaml"
+for how in check run; do
+	expect 3 'webhooks: retirements: events: workload-retird: there is no such event; there are refused, host-state' \
+		assay-verifierd "$how" --config "$W/verifier/wrong.yaml"
+done
+ok "event__that_there_is_not__refused_at_the_start"
 verifier_start
 add() { operator workload add "$1" --class low --env prod --owner tests --purpose tests >/dev/null; }
 # How many requests came that match: PATH PYTHON-EXPRESSION of line.
@@ -124,6 +132,10 @@ ok "events__of_the_names_asked_for"
 # Ten seconds after the first attempt that one is given up; the others never waited for it.
 gave_up() { operator webhook list | grep -qE '^dead +gave-up'; }
 until_ok gave_up || until_ok gave_up || die "a dead receiver is not given up"
+counted() { curl -sf "http://127.0.0.1:$METRICS/metrics" | grep -qxF "$1"; }
+until_ok eval "sleep 1; counted 'assay_webhooks{state=\"gave-up\"} 1'" || die "the metrics do not say so"
+counted 'assay_webhooks{state="delivering"} 3' || die "the others are not counted"
+counted 'assay_webhook_attempts_total{outcome="gave-up"} 1' || die "it is not counted"
 grep -q 'webhook-gave-up' "$W/verifier.log" || die "the log does not say so"
 retry_entry() { operator webhook retry dead --reason "looked at it"; }
 expect 0 'state +delivering' retry_entry

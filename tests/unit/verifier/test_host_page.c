@@ -133,8 +133,7 @@ static void pages__attributes__each_hosts_own(void **state)
 		json_t *said = json_object_get(host, "attributes");
 		assert_int_equal(json_object_size(said), number % 3);
 		if (number % 3 > 0)
-			assert_string_equal(
-				text_of(json_object_get(said, "k0"), "value"), "new");
+			assert_string_equal(text_of(json_object_get(said, "k0"), "value"), "new");
 		assert_int_equal(
 			json_is_true(json_object_get(host, "ek_certificate")), number == 2);
 		assert_string_equal(text_of(host, "agents"), "idle");
@@ -179,8 +178,7 @@ static void pages__agents__each_hosts_own(void **state)
 		json_array_foreach(all, i, host)
 		{
 			bool own = strcmp(text_of(host, "name"), "host-1") == 0;
-			assert_string_equal(
-				text_of(host, "agents"), own ? "trusted" : "idle");
+			assert_string_equal(text_of(host, "agents"), own ? "trusted" : "idle");
 			trusted += own;
 		}
 		assert_int_equal(trusted, 1);
@@ -193,8 +191,8 @@ static void pages__agents__each_hosts_own(void **state)
 
 static void pages__nonsense_asked__400(void **state)
 {
-	static const char *const queries[] = {"limit=0", "limit=501", "limit=x", "limit=",
-		"after=", "after=zz", "after=00000000000003e7", "after=00000000000003e70",
+	static const char *const queries[] = {"limit=0", "limit=501", "limit=x",
+		"limit=", "after=", "after=zz", "after=00000000000003e7", "after=00000000000003e70",
 		"after=00000000000003E701"};
 	char path[160];
 	(void)state;

@@ -2,6 +2,7 @@
 /* Webhooks: signatures, pauses, whose turn it is, rows that two move, configurations; and events that name what they ended. */
 #include "tests/unit/verifier/world.h"
 
+#include "verifier/event_names.h"
 #include "verifier/events.h"
 #include "verifier/webhooks.h"
 
@@ -171,7 +172,12 @@ static void config__wrong__refused(void **state)
 		{"webhooks:\n  - name: a\n    url: https:///x\n    key: k\n", "expected https://"},
 		{HOOK "    key: k\n    give_up_after: 9s\n", "give_up_after: at least 10s"},
 		{HOOK "    key: k\n    give_up_after: 31d\n", "give_up_after"},
-		{HOOK "    key: k\n    events: [Host]\n", "events: Host: not the name of an event"},
+		{HOOK "    key: k\n    events: [Host]\n",
+			"events: Host: there is no such event; there are "
+			"refused, host-state, host-invited"},
+		{HOOK "    key: k\n    events: [host-state, host]\n", "events: host: there is no"},
+		/* No more than this is said, and the last name is. */
+		{HOOK "    key: k\n    events: [webhook-test]\n", ", elevation-revoked"},
 		{HOOK "    key: k\n    speed: 1\n", "speed"},
 		{HOOK "    key: k\n  - name: siem\n    url: https://x\n    key: k\n",
 			"siem: given twice"},
@@ -195,6 +201,26 @@ static void config__wrong__refused(void **state)
 		buf_release(&text);
 	}
 	buf_release(&good);
+}
+
+/* Whatever is told can be asked for: an entry of those types under another name is not written. */
+static bool unlisted_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	return entry_append(
+		w.app, tx, LEAF_HOST_STATE, 1, json_pack("{s:s}", "event", (const char *)arg), err);
+}
+
+static void event__of_a_name_not_in_the_list__not_written(void **state)
+{
+	char unlisted[] = "host-renamed", listed[] = "host-state";
+	(void)state;
+	assert_false(store_run(w.app->store, unlisted_work, unlisted, &w.err));
+	assert_int_equal(w.err.code, ERR_INTERNAL);
+	assert_non_null(strstr(w.err.text, "an event of a name that nobody can subscribe to"));
+	assert_ok(store_run(w.app->store, unlisted_work, listed, &w.err), w.err);
+	assert_true(event_fits(LEAF_INCIDENT, "anything")); /* nobody is told */
+	assert_false(event_fits(LEAF_POLICY, NULL));
+	assert_false(event_fits(LEAF_POLICY, "host-state"));
 }
 
 static void config__with_a_webhook__paths_beside_it(void **state)
@@ -325,6 +351,7 @@ int main(void)
 		TEST(rows__of_two_verifiers__one_delivers_and_one_moves),
 		TEST(acks__older_than_ninety_days__forgotten),
 		TEST(config__wrong__refused),
+		TEST(event__of_a_name_not_in_the_list__not_written),
 		TEST(config__with_a_webhook__paths_beside_it),
 		TEST(target__secret_or_key_that_is_none__refused),
 		TEST(routes__who_may),
