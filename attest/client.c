@@ -33,6 +33,7 @@ struct request {
 	size_t answer_max;
 	struct err err; /* of the build callback */
 	bool build_failed;
+	bool outlived; /* the session was resumed, and would not be begun today */
 };
 
 static bool url_take(const char *url, char out[URL_MAX], struct err *err)
@@ -120,42 +121,76 @@ void client_free(struct client **client)
 	*client = NULL;
 }
 
-bool client_set_identity(
-	struct client *client, struct bytes certificate_pem, struct key *key, struct err *err)
+/* libcurl keeps connection and TLS sessions with the handle: both end with it. So a session is never offered by another
+ * client than the one that began it, whose address, CA and certificate never change while it lasts. */
+static bool begin_anew(struct client *client, struct err *err)
 {
 	CURL *fresh = curl_easy_init();
 	if (!fresh)
 		return err_set(err, ERR_NOMEM, "client");
-	if (!identity_take(client, certificate_pem, key, err)) {
-		curl_easy_cleanup(fresh);
-		return false;
-	}
-	curl_easy_cleanup(client->curl); /* and the connection of the old identity */
+	curl_easy_cleanup(client->curl);
 	client->curl = fresh;
 	return true;
 }
 
+bool client_set_identity(
+	struct client *client, struct bytes certificate_pem, struct key *key, struct err *err)
+{
+	return begin_anew(client, err) && identity_take(client, certificate_pem, key, err);
+}
+
 /* ---- callbacks ---- */
+
+/* A resumed session shows no certificate: the one that it began with is verified again, as of now and against the pinned CA.
+ * Its name is compared by libcurl each time. */
+static bool verifies_still(SSL *ssl)
+{
+	X509_STORE_CTX *check = X509_STORE_CTX_new();
+	bool ok = check &&
+		  X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl)),
+			  SSL_get0_peer_certificate(ssl), SSL_get_peer_cert_chain(ssl)) == 1 &&
+		  X509_STORE_CTX_set_default(check, "ssl_server") == 1 &&
+		  X509_verify_cert(check) == 1;
+	X509_STORE_CTX_free(check);
+	return ok;
+}
+
+/* NULL, with the error in the request: nothing is sent. */
+static SSL *tls_of(struct request *request)
+{
+	const struct curl_tlssessioninfo *info = NULL;
+	if (curl_easy_getinfo(request->client->curl, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK ||
+		!info || !info->internals) {
+		(void)err_set(&request->err, ERR_NET, "the connection has no TLS");
+		return NULL;
+	}
+	request->outlived = SSL_session_reused(info->internals) && !verifies_still(info->internals);
+	if (request->outlived)
+		(void)err_set(&request->err, ERR_NET,
+			"the certificate that the TLS session began with does not verify any more");
+	return request->outlived ? NULL : info->internals;
+}
 
 /* The connection stands and nothing has been sent: the exporter is this connection's, and so is the body. */
 static int on_connection(void *context, char *remote, char *local, int remote_port, int local_port)
 {
 	struct request *request = context;
-	const struct curl_tlssessioninfo *info = NULL;
 	uint8_t exporter[TLS_EXPORTER_LEN];
 	(void)remote;
 	(void)local;
 	(void)remote_port;
 	(void)local_port;
 	request->at = 0;
+	request->build_failed = true;
+	SSL *ssl = tls_of(request);
+	if (!ssl)
+		return CURL_PREREQFUNC_ABORT;
+	request->build_failed = request->build != NULL;
 	if (!request->build)
 		return CURL_PREREQFUNC_OK;
 	buf_clear(&request->body);
-	request->build_failed = true;
-	if (curl_easy_getinfo(request->client->curl, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK ||
-		!info || !info->internals ||
-		SSL_export_keying_material(info->internals, exporter, sizeof(exporter),
-			TLS_EXPORTER_LABEL, strlen(TLS_EXPORTER_LABEL), NULL, 0, 0) != 1) {
+	if (SSL_export_keying_material(ssl, exporter, sizeof(exporter), TLS_EXPORTER_LABEL,
+		    strlen(TLS_EXPORTER_LABEL), NULL, 0, 0) != 1) {
 		(void)err_set(&request->err, ERR_NET, "the TLS connection has no exporter");
 		return CURL_PREREQFUNC_ABORT;
 	}
@@ -246,7 +281,7 @@ static CURLcode set_numbers(const struct client *client)
 		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_3},
 		{CURLOPT_SSL_VERIFYPEER, 1},
 		{CURLOPT_SSL_VERIFYHOST, 2},
-		{CURLOPT_SSL_SESSIONID_CACHE, 0},
+		{CURLOPT_SSL_SESSIONID_CACHE, 1},
 		{CURLOPT_NOSIGNAL, 1},
 		{CURLOPT_FOLLOWLOCATION, 0},
 		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
@@ -355,7 +390,7 @@ unsigned client_retry_after(const struct client *client)
 }
 
 /* GET when media_type is NULL. */
-static bool perform(struct client *client, const char *path, const char *media_type,
+static bool perform_once(struct client *client, const char *path, const char *media_type,
 	struct request *request, int *ret_status, struct err *err)
 {
 	char url[URL_MAX + 128], detail[CURL_ERROR_SIZE] = "";
@@ -364,6 +399,7 @@ static bool perform(struct client *client, const char *path, const char *media_t
 		return err_set(err, ERR_NOMEM, "request");
 	(void)snprintf(url, sizeof(url), "%s%s", client->url, path);
 	buf_clear(request->answer);
+	request->build_failed = request->outlived = false;
 	client->issuer[0] = '\0';
 	CURLcode code = set_request(client, request, url, headers, detail);
 	if (code == CURLE_OK)
@@ -377,6 +413,15 @@ static bool perform(struct client *client, const char *path, const char *media_t
 	curl_slist_free_all(headers);
 	*ret_status = (int)status;
 	return code == CURLE_OK ? true : failed(client, request, code, detail, err);
+}
+
+/* What a session has outlived may be in order at the verifier long since: a whole handshake tells. */
+static bool perform(struct client *client, const char *path, const char *media_type,
+	struct request *request, int *ret_status, struct err *err)
+{
+	return perform_once(client, path, media_type, request, ret_status, err) ||
+	       (request->outlived && begin_anew(client, err) &&
+		       perform_once(client, path, media_type, request, ret_status, err));
 }
 
 static enum err_code code_of_status(int status)

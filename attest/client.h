@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTPS to the verifier: TLS 1.3 with a pinned CA and nothing else, one connection that is kept for
- * the next request. A client belongs to one thread at a time.
+ * the next request, and sessions that are resumed when it was lost: by this client alone, under the
+ * certificate that they began with, and as long as the verifier's certificate verifies as of now.
+ * Nothing is sent early. A client belongs to one thread at a time.
  *
  * Evidence is bound to the very connection that carries it (RFC 9266): its body is made by a
  * callback once the handshake is done, with that connection's exporter, and made anew when the

@@ -5,8 +5,13 @@
 world_open
 tpm_make one
 RENEW_AFTER=1s verifier_make
+METRICS=$(port_free)
+printf 'metrics_listen: 127.0.0.1:%s\n' "$METRICS" >>"$W/verifier/verifierd.yaml"
 verifier_start
-host_start one
+BETWEEN=$(port_free)
+BALANCE_IDLE=0.3 started "$W/balance.log" python3 "$ROOT/tests/support/balance.py" "$BETWEEN" "$PORT"
+until_ok curl -so /dev/null --cacert "$W/verifier/ca.pem" "https://127.0.0.1:$BETWEEN/healthz"
+PORT=$BETWEEN host_start one
 operator host invite --out "$W/token" 2>/dev/null
 expect 0 'is active' host_assay one enroll --token-file "$W/token" --name demo-host
 operator workload add quick --class low --env prod --owner tests --purpose "lives for a while" >/dev/null
@@ -44,6 +49,10 @@ records() { operator record list --workload quick --limit 100 --json; }
 renewals() { records | python3 -c 'import json,sys; print(sum(r["purpose"] == "renew" for r in json.load(sys.stdin)["records"]))'; }
 four_renewals() { [ "$(renewals)" -ge 4 ]; }
 until_ok four_renewals || die "the agent does not renew: $(cat "$W/agent.log")"
+# What lies between ends each connection before the next renewal: that one is another connection, of the same TLS session.
+handshakes() { curl -sf "http://127.0.0.1:$METRICS/metrics" | sed -n "s/^assay_tls_handshakes_total{kind=\"$1\"} //p"; }
+[ "$(handshakes resumed)" -ge 3 ] || die "$(handshakes resumed) handshakes of renewals were resumed, $(handshakes full) were not"
+ok "renewals over connections that broke: TLS sessions resumed"
 read -r RENEWAL LAUNCH BACK < <(records | python3 -c '
 import json, sys
 rows = json.load(sys.stdin)["records"]

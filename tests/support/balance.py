@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A balancer that knows nothing but TCP: balance.py PORT BACKEND-PORT… on loopback; who does not answer is passed over."""
-import asyncio, itertools, sys
+"""A balancer that knows nothing but TCP: balance.py PORT BACKEND-PORT… on loopback; who does not answer is passed over.
 
+BALANCE_IDLE=SECONDS: connections on which nothing was sent for so long are ended."""
+import asyncio, itertools, os, sys
+
+IDLE = float(os.environ.get("BALANCE_IDLE", "0")) or None
 ports = itertools.cycle([int(p) for p in sys.argv[2:]])
 
 
 async def pipe(reader, writer):
     try:
-        while data := await reader.read(65536):
+        while data := await asyncio.wait_for(reader.read(65536), IDLE):
             writer.write(data)
             await writer.drain()
-    except OSError:
+    except (OSError, asyncio.TimeoutError):
         pass
     writer.close()
 

@@ -178,6 +178,69 @@ static void attest__connection_closed_meanwhile__built_for_the_new_one(void **st
 	assert_memory_not_equal(first, f->build.exporter, sizeof(first));
 }
 
+static void client_with(struct fixture *f, struct bytes ca)
+{
+	struct client_options options = {.url = f->server.url, .ca = ca, .timeout_ms = 5000};
+
+	client_free(&f->client);
+	assert_ok(client_new(&options, &f->client, &f->err), f->err);
+}
+
+/* The session goes on, and with it whose it is; the exporter is each connection's own. */
+static void attest__connection_closed_meanwhile__session_resumed(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t before[TLS_EXPORTER_LEN] = {0};
+
+	f->server.close_each = true;
+	start(f);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_ok(attest(f), f->err);
+		assert_bound(f);
+		assert_int_equal(f->server.connections, i + 1);
+		assert_int_equal(f->server.resumed, i);
+		assert_memory_not_equal(before, f->build.exporter, sizeof(before));
+		memcpy(before, f->build.exporter, sizeof(before));
+	}
+}
+
+/* Of another client, with the same CA and for the same server, nothing is resumed. */
+static void attest__another_client__session_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+
+	f->server.close_each = true;
+	start(f);
+	assert_ok(attest(f), f->err);
+	client_with(f, buf_bytes(&f->server.ca_pem));
+	assert_ok(attest(f), f->err);
+	assert_int_equal(f->server.connections, 2);
+	assert_int_equal(f->server.resumed, 0);
+}
+
+/* A resumed session shows no certificate: what it began with has to be good still. */
+static void attest__certificate_expired_since__not_resumed(void **state)
+{
+	static const char *const local[] = {"127.0.0.1", NULL};
+	struct fixture *f = *state;
+	int64_t end = (int64_t)time(NULL) + 2;
+
+	f->server.close_each = true;
+	assert_ok(tls_server_certify(&f->server, local, end, &f->err), f->err);
+	start(f);
+	assert_ok(attest(f), f->err);
+	while ((int64_t)time(NULL) <= end)
+		nanosleep(&(struct timespec){0, 50000000}, NULL);
+	assert_false(attest(f));
+	assert_int_equal(f->err.code, ERR_NET);
+	assert_non_null(strstr(f->err.text, "certificate has expired"));
+	assert_int_equal(f->server.resumed, 1);
+	assert_int_equal(f->server.requests, 1);
+	/* And for good: the session is not offered again. */
+	assert_false(attest(f));
+	assert_int_equal(f->server.resumed, 1);
+}
+
 /* It breaks after the body was sent: libcurl sends again over a new connection, and the body must not be the old one. */
 static void attest__connection_lost_before_answer__body_rebuilt(void **state)
 {
@@ -317,14 +380,6 @@ static void attest__answer_too_large__refused(void **state)
 	assert_fails(attest(f), f->err, ERR_FORMAT, text);
 }
 
-static void client_with(struct fixture *f, struct bytes ca)
-{
-	struct client_options options = {.url = f->server.url, .ca = ca, .timeout_ms = 5000};
-
-	client_free(&f->client);
-	assert_ok(client_new(&options, &f->client, &f->err), f->err);
-}
-
 static void attest__certificate_of_another_ca__named_and_nothing_built(void **state)
 {
 	struct fixture *f = *state;
@@ -453,6 +508,31 @@ static void set_identity__then_request__shown_on_a_new_connection(void **state)
 	assert_memory_equal(f->seen.key_id, key_id(f->key), SHA256_LEN);
 	assert_int_equal(f->seen.connection, 2);
 	assert_bound(f);
+}
+
+/* Neither the session from before, nor afterwards one without the certificate. */
+static void set_identity__session_of_the_old_one__not_resumed(void **state)
+{
+	struct fixture *f = *state;
+	struct buf pem = {0};
+
+	f->server.close_each = true;
+	start(f);
+	assert_ok(attest(f), f->err);
+	client_identity(f, &pem);
+	assert_ok(client_set_identity(f->client, buf_bytes(&pem), f->key, &f->err), f->err);
+	assert_ok(attest(f), f->err);
+	assert_int_equal(f->server.resumed, 0);
+	assert_true(f->seen.with_certificate);
+	assert_ok(attest(f), f->err);
+	assert_int_equal(f->server.resumed, 1);
+	assert_true(f->seen.with_certificate);
+	assert_memory_equal(f->seen.key_id, key_id(f->key), SHA256_LEN);
+	assert_ok(client_set_identity(f->client, (struct bytes){0}, NULL, &f->err), f->err);
+	assert_ok(attest(f), f->err);
+	assert_int_equal(f->server.resumed, 1);
+	assert_false(f->seen.with_certificate);
+	buf_release(&pem);
 }
 
 static void request__get__path_and_status(void **state)
@@ -642,6 +722,10 @@ int main(void)
 		ROW(attest__twice__connection_kept),
 		ROW(attest__body_of_300_kilobytes__arrives_whole),
 		ROW(attest__connection_closed_meanwhile__built_for_the_new_one),
+		ROW(attest__connection_closed_meanwhile__session_resumed),
+		ROW(attest__another_client__session_of_its_own),
+		ROW(attest__certificate_expired_since__not_resumed),
+		ROW(set_identity__session_of_the_old_one__not_resumed),
 		ROW(attest__connection_lost_before_answer__body_rebuilt),
 		ROW(attest__fresh_connection_lost__error),
 		ROW(attest__build_fails__its_error),

@@ -48,7 +48,7 @@ struct tls_server {
 	struct buf ca_pem;
 	tls_answer answer;
 	void *state; /* the answer's own */
-	atomic_uint connections, requests;
+	atomic_uint connections, requests, resumed;
 	atomic_bool stop;
 	bool close_each; /* the connection ends after each answer, without saying so beforehand */
 	int drop; /* number of the request to close upon without an answer */
@@ -194,6 +194,7 @@ static inline void *tls_server_run(void *context)
 		SSL_set_fd(ssl, fd);
 		unsigned number = atomic_fetch_add(&server->connections, 1) + 1;
 		if (SSL_accept(ssl) == 1) {
+			server->resumed += SSL_session_reused(ssl) == 1;
 			while (!atomic_load(&server->stop) &&
 				tls_serve_request(server, ssl, number))
 				continue;
@@ -283,6 +284,7 @@ static inline bool tls_server_start(struct tls_server *server, struct err *err)
 	server->context = SSL_CTX_new(TLS_server_method());
 	SSL_CTX_set_min_proto_version(server->context, TLS1_3_VERSION);
 	SSL_CTX_set_verify(server->context, SSL_VERIFY_PEER, tls_accept_any);
+	SSL_CTX_set_session_id_context(server->context, (const uint8_t *)"t", 1);
 	if (SSL_CTX_use_certificate(server->context, cert_x509(server->cert)) != 1 ||
 		SSL_CTX_use_PrivateKey(server->context, key_evp(server->key)) != 1 ||
 		!tls_server_listen(server))
