@@ -10,7 +10,16 @@ bool serve_crl(struct call *call, struct err *err)
 {
 	call->status = 200;
 	call->type = MEDIA_CRL;
-	return revocation_crl(call->app, &call->reply, err);
+	return revocation_crl(call->app, NULL, &call->reply, err);
+}
+
+bool serve_crl_of(struct call *call, struct err *err)
+{
+	uint8_t ca[SHA256_LEN];
+	call->status = 200;
+	call->type = MEDIA_CRL;
+	return call_param_digest(call, 0, ca, err) &&
+	       revocation_crl(call->app, ca, &call->reply, err);
 }
 
 static bool ocsp_answer(struct call *call, struct bytes request, struct err *err)

@@ -305,6 +305,7 @@ bool serve_instances(struct call *call, struct err *err);
 bool serve_instance(struct call *call, struct err *err);
 bool serve_events(struct call *call, struct err *err);
 bool serve_crl(struct call *call, struct err *err);
+bool serve_crl_of(struct call *call, struct err *err);
 bool serve_ocsp(struct call *call, struct err *err);
 bool serve_ocsp_get(struct call *call, struct err *err);
 bool serve_status_list(struct call *call, struct err *err);

@@ -42,7 +42,8 @@ struct file_config {
 	struct file_policy_key *policy_keys;
 	unsigned policy_keys_count;
 	int64_t *policy_threshold; /* NULL: not given */
-	char *database, *policy, *references, *ca_key, *ca_certificate, *tls_key, *tls_certificate;
+	char *database, *policy, *references, *ca_key, *ca_key_before, *ca_certificate, *tls_key,
+		*tls_certificate;
 	char *signing_key, *signing_certificate, *token_key, *host_certificate_lifetime;
 	char *content_key, *log_key, *log_key_also, *log_origin, *log_directory, *log_policy,
 		*log_quorum_age;
@@ -126,6 +127,7 @@ static const cyaml_schema_field_t fields[] = {
 		struct file_config, policy_threshold),
 	TEXT_OPTIONAL(references),
 	TEXT(ca_key),
+	TEXT_OPTIONAL(ca_key_before),
 	TEXT(ca_certificate),
 	TEXT(tls_key),
 	TEXT(tls_certificate),
@@ -243,6 +245,8 @@ static bool paths_take(const struct file_config *file, const char *directory, st
 	       path_take(directory, file->signing_certificate, &config->signing_certificate, err) &&
 	       path_take(directory, file->token_key, &config->token_key, err) &&
 	       uri_take(directory, file->ca_key, &config->ca_key, err) &&
+	       (!file->ca_key_before ||
+		       uri_take(directory, file->ca_key_before, &config->ca_key_before, err)) &&
 	       tls_key_take(directory, file->tls_key, &config->tls_key, err) &&
 	       uri_take(directory, file->signing_key, &config->signing_key, err) &&
 	       uri_take(directory, file->content_key ? file->content_key : "file:content.key",
@@ -553,10 +557,10 @@ void config_release(struct config *config)
 {
 	char *const texts[] = {config->trust_domain, config->verifier_id, config->address,
 		config->database, config->policy, config->references, config->ca_key,
-		config->ca_certificate, config->tls_key, config->tls_certificate,
-		config->signing_key, config->signing_certificate, config->token_key,
-		config->content_key, config->log_key, config->log_key_also, config->log_origin,
-		config->log_directory, config->log_policy, config->receipt_key,
+		config->ca_key_before, config->ca_certificate, config->tls_key,
+		config->tls_certificate, config->signing_key, config->signing_certificate,
+		config->token_key, config->content_key, config->log_key, config->log_key_also,
+		config->log_origin, config->log_directory, config->log_policy, config->receipt_key,
 		config->metrics_listen, config->log_host_ak, config->public_url};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);

@@ -39,6 +39,28 @@ static bool pair_load(const struct cert *cert, const char *uri, struct key **ret
 	return true;
 }
 
+/* The CA whose key that is. */
+static bool before_load(const char *uri, struct issuer *issuer, struct err *err)
+{
+	OWNED(key_unref) struct key *key = NULL;
+	if (!key_from_uri(uri, &key, err))
+		return err_wrap(err, "ca_key_before: %s", uri);
+	for (size_t i = 1; i < issuer->ca_count && !issuer->before; i++) {
+		OWNED(key_unref) struct key *certified = NULL;
+		if (!cert_key(issuer->ca[i], &certified, err))
+			return err_wrap(err, "ca_certificate");
+		if (key_equal(key, certified))
+			issuer->before = issuer->ca[i];
+	}
+	if (!issuer->before || !key_has_private(key))
+		return err_set(err, ERR_CONFIG,
+			"ca_key_before: %s: not the private key of a CA behind the first in "
+			"ca_certificate",
+			uri);
+	issuer->before_key = TAKE(key);
+	return true;
+}
+
 static bool ca_load(const struct config *config, const struct clock *clock, struct issuer *issuer,
 	struct err *err)
 {
@@ -51,6 +73,8 @@ static bool ca_load(const struct config *config, const struct clock *clock, stru
 	if (now < cert_not_before(issuer->ca[0]) || now >= cert_not_after(issuer->ca[0]))
 		return err_set(
 			err, ERR_CONFIG, "%s: not valid at this time", config->ca_certificate);
+	if (config->ca_key_before && !before_load(config->ca_key_before, issuer, err))
+		return false;
 	for (size_t i = 0; i < issuer->ca_count; i++)
 		if (!cert_pem(issuer->ca[i], &issuer->bundle, err))
 			return false;
@@ -90,7 +114,9 @@ static bool points_make(struct issuer *issuer, struct err *err)
 {
 	OWNED(buf_release) struct buf crl = {0};
 	OWNED(buf_release) struct buf ocsp = {0};
-	buf_printf(&crl, "%s/crl", issuer->public_url);
+	char ca[2 * SHA256_LEN + 1];
+	hex_encode(bytes_of(key_id(issuer->ca_key), SHA256_LEN), ca);
+	buf_printf(&crl, "%s/crl/%s", issuer->public_url, ca);
 	buf_printf(&ocsp, "%s/ocsp", issuer->public_url);
 	const char *crl_uri = buf_str(&crl), *ocsp_uri = buf_str(&ocsp);
 	if (!crl_uri || !ocsp_uri)
@@ -119,6 +145,7 @@ void issuer_release(struct issuer *issuer)
 	for (size_t i = 0; i < issuer->ca_count; i++)
 		cert_unref(&issuer->ca[i]);
 	key_unref(&issuer->ca_key);
+	key_unref(&issuer->before_key);
 	cert_unref(&issuer->signing_cert);
 	for (size_t i = 0; i < issuer->earlier_count; i++)
 		cert_unref(&issuer->earlier[i]);

@@ -21,6 +21,9 @@ struct issuer {
 	struct cert *ca[X509_CHAIN_MAX]; /* the issuing CA first */
 	size_t ca_count;
 	struct key *ca_key;
+	const struct cert
+		*before; /* of ca, one that issued before and signs its list still; or NULL */
+	struct key *before_key;
 	struct cert *signing_cert;
 	struct cert
 		*earlier[X509_CHAIN_MAX]; /* what certified the key that signed, before this one */

@@ -15,7 +15,9 @@ bool revocation_good(const struct app *app, int64_t made, int64_t sequence, int6
 }
 
 struct publication {
-	const uint8_t *issuer;
+	const uint8_t *issuer; /* name of the key */
+	const struct cert *ca;
+	struct key *key;
 	struct crl_row row;
 	struct buf der;
 	bool put;
@@ -50,34 +52,40 @@ static bool make(struct app *app, struct sql *sql, const struct crl_row *last, i
 		return false;
 	request.entries = entries;
 	buf_clear(&p->der);
-	return crl_issue(&request, app->issuer.ca[0], app->issuer.ca_key, &p->der, err);
+	return crl_issue(&request, p->ca, p->key, &p->der, err);
 }
 
 /* The list that counts, from here or from the store; *ret_good is false when one has to be made, and *ret_last then says after
  * which. */
-static bool look(struct revocation *r, struct sql *sql, int64_t *ret_sequence,
-	struct crl_row *ret_last, bool *ret_good, struct err *err)
+static bool look(struct revocation *r, struct crl_kept *kept, const uint8_t *issuer,
+	struct sql *sql, int64_t *ret_sequence, struct crl_row *ret_last, bool *ret_good,
+	struct err *err)
 {
-	const uint8_t *issuer = key_id(r->app->issuer.ca_key);
 	if (!revocation_sequence(sql, ret_sequence, err) ||
 		!crl_row_get(sql, issuer, ret_last, NULL, err))
 		return false;
 	*ret_good = ret_last->number > 0 &&
 		    revocation_good(r->app, ret_last->made, ret_last->sequence, *ret_sequence);
-	if (!*ret_good || ret_last->number == r->crl_row.number)
+	if (!*ret_good || ret_last->number == kept->row.number)
 		return true;
-	buf_clear(&r->crl);
-	return crl_row_get(sql, issuer, &r->crl_row, &r->crl, err);
+	buf_clear(&kept->der);
+	return crl_row_get(sql, issuer, &kept->row, &kept->der, err);
 }
 
 /* *ret_done is false when another verifier was faster. */
-static bool step(struct revocation *r, struct sql **sql, bool *ret_done, struct err *err)
+static bool step(
+	struct revocation *r, unsigned which, struct sql **sql, bool *ret_done, struct err *err)
 {
+	const struct issuer *issuer = &r->app->issuer;
+	bool now = which == CRL_OF_ISSUER;
+	struct key *key = now ? issuer->ca_key : issuer->before_key;
 	OWNED(publication_release)
-	struct publication p = {.issuer = key_id(r->app->issuer.ca_key)};
+	struct publication p = {
+		.issuer = key_id(key), .ca = now ? issuer->ca[0] : issuer->before, .key = key};
+	struct crl_kept *kept = &r->crls[which];
 	struct crl_row last;
 	int64_t sequence = 0;
-	if (!look(r, *sql, &sequence, &last, ret_done, err) || *ret_done)
+	if (!look(r, kept, p.issuer, *sql, &sequence, &last, ret_done, err) || *ret_done)
 		return *ret_done;
 	if (!make(r->app, *sql, &last, sequence, &p, err))
 		return false;
@@ -86,21 +94,21 @@ static bool step(struct revocation *r, struct sql **sql, bool *ret_done, struct 
 		return false;
 	*ret_done = p.put;
 	if (p.put) {
-		r->crl_row = p.row;
-		buf_release(&r->crl);
-		r->crl = TAKE_STRUCT(p.der);
+		kept->row = p.row;
+		buf_release(&kept->der);
+		kept->der = TAKE_STRUCT(p.der);
 	}
 	return true;
 }
 
-static bool crl_get(struct revocation *r, struct buf *out, struct err *err)
+static bool crl_get(struct revocation *r, unsigned which, struct buf *out, struct err *err)
 {
 	bool done = false;
 	for (unsigned i = 0; i < CRL_ATTEMPTS && !done; i++) {
 		struct sql *sql = NULL;
 		if (!store_read(r->app->store, &sql, err))
 			return false;
-		bool ok = step(r, &sql, &done, err);
+		bool ok = step(r, which, &sql, &done, err);
 		if (sql)
 			store_read_done(r->app->store, &sql);
 		if (!ok)
@@ -108,15 +116,36 @@ static bool crl_get(struct revocation *r, struct buf *out, struct err *err)
 	}
 	if (!done)
 		return err_set(err, ERR_BUSY, "the revocation list is being made elsewhere");
-	buf_put(out, buf_bytes(&r->crl));
+	buf_put(out, buf_bytes(&r->crls[which].der));
 	return buf_ok(out, err);
 }
 
-bool revocation_crl(struct app *app, struct buf *out, struct err *err)
+static bool which_of(const struct issuer *issuer, const uint8_t *ca, unsigned *ret, struct err *err)
+{
+	*ret = CRL_OF_ISSUER;
+	if (!ca || memcmp(ca, key_id(issuer->ca_key), SHA256_LEN) == 0)
+		return true;
+	*ret = CRL_OF_BEFORE;
+	if (issuer->before_key && memcmp(ca, key_id(issuer->before_key), SHA256_LEN) == 0)
+		return true;
+	for (size_t i = 1; i < issuer->ca_count; i++) {
+		OWNED(key_unref) struct key *key = NULL;
+		if (cert_key(issuer->ca[i], &key, NULL) && memcmp(ca, key_id(key), SHA256_LEN) == 0)
+			return err_set(err, ERR_NOT_FOUND,
+				"the key of this CA is not here: its last list was published "
+				"elsewhere, if at all");
+	}
+	return err_set(err, ERR_NOT_FOUND, "no such CA");
+}
+
+bool revocation_crl(struct app *app, const uint8_t *ca, struct buf *out, struct err *err)
 {
 	struct revocation *r = app->revocation;
+	unsigned which = 0;
+	if (!which_of(&app->issuer, ca, &which, err))
+		return false;
 	(void)pthread_mutex_lock(&r->crl_lock);
-	bool ok = crl_get(r, out, err);
+	bool ok = crl_get(r, which, out, err);
 	(void)pthread_mutex_unlock(&r->crl_lock);
 	return ok;
 }
@@ -147,7 +176,8 @@ void revocation_stop(struct revocation **revocation)
 		return;
 	revocation_ocsp_release(r);
 	revocation_status_release(r);
-	buf_release(&r->crl);
+	for (size_t i = 0; i < ARRAY_LEN(r->crls); i++)
+		buf_release(&r->crls[i].der);
 	(void)pthread_mutex_destroy(&r->crl_lock);
 	(void)pthread_mutex_destroy(&r->ocsp_lock);
 	(void)pthread_mutex_destroy(&r->status_lock);

@@ -30,12 +30,16 @@ struct status_kept {
 	int64_t list, sequence, made;
 	struct buf token;
 };
+struct crl_kept {
+	struct crl_row row;
+	struct buf der;
+};
+enum { CRL_OF_ISSUER = 0, CRL_OF_BEFORE, CRLS }; /* of the CA that issues; of one that did before */
 struct revocation {
 	struct app *app;
-	/* the CA's list; held while one is made, so that one thread makes it */
+	/* the CAs' lists; held while one is made, so that one thread makes it */
 	pthread_mutex_t crl_lock;
-	struct crl_row crl_row;
-	struct buf crl;
+	struct crl_kept crls[CRLS];
 	/* OCSP */
 	pthread_mutex_t ocsp_lock;
 	struct key *responder_key;
@@ -52,8 +56,9 @@ struct revocation {
 must_use bool revocation_start(struct app *app, struct revocation **ret, struct err *err);
 void revocation_stop(struct revocation **revocation);
 
-/* The list as of now, DER, appended. */
-must_use bool revocation_crl(struct app *app, struct buf *out, struct err *err);
+/* The list as of now of the CA whose key has that name (key_id; NULL: the one that issues), DER, appended. ERR_NOT_FOUND: it is no
+ * CA of this service, or its key is not here. */
+must_use bool revocation_crl(struct app *app, const uint8_t *ca, struct buf *out, struct err *err);
 /* revocation_ocsp.c: the answer to a request, appended; what cannot be answered is answered by a fault of OCSP's own. */
 must_use bool revocation_ocsp(
 	struct app *app, struct bytes request, struct buf *out, struct err *err);

@@ -159,6 +159,7 @@ const struct route app_routes[] = {
 
 	/* So is what was revoked: whoever is shown a credential may ask. */
 	GET("/crl", 0, serve_crl),
+	GET("/crl/{ca}", 0, serve_crl_of),
 	POST("/ocsp", 0, MEDIA_OCSP_REQUEST, OCSP_REQUEST_MAX, serve_ocsp),
 	GET("/ocsp/{request*}", 0, serve_ocsp_get),
 	GET("/status/{list}", 0, serve_status_list),

@@ -163,6 +163,12 @@ ok "both CAs are known, the old one issues"
 # Then the new one issues; what the old one issued counts until it ends.
 cat "$D/ca2.pem" "$D/ca1.pem" >"$D/ca.pem"
 setting ca_key file:ca2.key
+setting ca_key_before file:ca.key
+ca_id() { openssl x509 -in "$1" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1; }
+list_of() { # CA-CERTIFICATE: whether that CA's list is served, signed by it
+	curl -sf --cacert "$W/pinned.pem" "https://127.0.0.1:$PORT/crl/$(ca_id "$1")" -o "$W/list.crl" &&
+		openssl crl -inform DER -in "$W/list.crl" -CAfile "$1" -noout 2>&1 | grep -q 'verify OK'
+}
 service_certificate() { # NAME CN EXTENSIONS
 	openssl req -new -key "$D/$1.key" -subj "/CN=$2" | openssl x509 -req -CA "$D/ca2.pem" -CAkey "$D/ca2.key" -days 730 \
 		-extfile <(printf 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n%b\n' "$3") -out "$D/$1.new" 2>/dev/null
@@ -178,13 +184,18 @@ launched
 audited "$RECORD" "$D/ca2.pem"
 audited "$FIRST" "$D/ca1.pem"
 expect 0 '' assay audit "$W/before.assay" --ca "$D/ca1.pem"
+list_of "$D/ca1.pem" || die "the old CA has no list of its own"
+list_of "$D/ca2.pem" || die "the new CA has no list of its own"
 ok "the new CA issues; host and operator go on with what the old one issued"
 # When nothing of the old one is left, it goes.
 expect 0 '' host_assay one enroll
 expect 0 '' assay-verifierd issue-operator --config "$D/verifierd.yaml" --role admin --name olga --out "$D/operator2"
 cp "$D/ca2.pem" "$D/ca.pem"
 cp "$D/ca2.pem" "$W/pinned.pem"
+expect 3 'ca_key_before: .*: not the private key of a CA behind the first' assay-verifierd check --config "$D/verifierd.yaml"
+setting ca_key_before
 again
+! list_of "$D/ca1.pem" || die "a list of the old CA is served still"
 host_again
 issuer_of_run 1 | grep -q 'Assay CA 2 bank.example' || die "the new CA does not issue"
 cp "$D/ca2.pem" "$D/operator/ca.pem"

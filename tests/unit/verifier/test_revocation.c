@@ -338,7 +338,10 @@ static void certificate__names_where_to_ask(void **state)
 	struct buf points = {0}, access = {0};
 	(void)state;
 	run(&r);
-	assert_ok(crl_points_der(PUBLIC_URL "/crl", &points, &w.err), w.err);
+	char url[256], ca[2 * SHA256_LEN + 1];
+	hex_encode(bytes_of(key_id(w.app->issuer.ca_key), SHA256_LEN), ca);
+	(void)snprintf(url, sizeof(url), PUBLIC_URL "/crl/%s", ca);
+	assert_ok(crl_points_der(url, &points, &w.err), w.err);
 	assert_ok(ocsp_access_der(PUBLIC_URL "/ocsp", &access, &w.err), w.err);
 	const struct cert *const certs[] = {r.cert, w.host_cert};
 	for (size_t i = 0; i < ARRAY_LEN(certs); i++) {
@@ -580,7 +583,7 @@ static void all_listed(void)
 	struct sql_query *q = NULL;
 	static uint8_t bits[STATUS_LIST_LEN / 8];
 	bool more = true;
-	assert_ok(revocation_crl(w.app, &der, &w.err), w.err);
+	assert_ok(revocation_crl(w.app, NULL, &der, &w.err), w.err);
 	const uint8_t *at = der.data;
 	X509_CRL *crl = d2i_X509_CRL(NULL, &at, (long)der.len);
 	memset(bits, 0, sizeof(bits));
