@@ -74,15 +74,16 @@ struct page {
 static bool agents_put(void *arg, const struct instance_facts *facts, struct err *err)
 {
 	struct page *p = arg;
-	struct agents *last = p->agent_count ? &p->agents[p->agent_count - 1] : NULL;
+	size_t n = p->agent_count;
 	enum instance_view view = instance_view_of(facts, p->now);
 	(void)err;
-	if (last && memcmp(last->host, facts->host, HOST_ID_LEN) == 0) {
-		last->best = view < last->best ? view : last->best;
-	} else if (p->agent_count <= p->limit) {
-		last = &p->agents[p->agent_count++];
-		memcpy(last->host, facts->host, HOST_ID_LEN);
-		last->best = view;
+	if (n > 0 && memcmp(p->agents[n - 1].host, facts->host, HOST_ID_LEN) == 0) {
+		if (view < p->agents[n - 1].best)
+			p->agents[n - 1].best = view;
+	} else if (n <= p->limit) {
+		memcpy(p->agents[n].host, facts->host, HOST_ID_LEN);
+		p->agents[n].best = view;
+		p->agent_count++;
 	}
 	return true;
 }

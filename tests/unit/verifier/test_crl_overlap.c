@@ -86,8 +86,8 @@ static X509_CRL *list_of(const struct key *key, const struct cert *signer)
 	buf_release(&a.body);
 	assert_non_null(crl);
 	assert_int_equal(X509_CRL_verify(crl, X509_get0_pubkey(cert_x509(signer))), 1);
-	assert_int_equal(X509_NAME_cmp(X509_CRL_get_issuer(crl),
-				 X509_get_subject_name(cert_x509(signer))),
+	assert_int_equal(
+		X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(cert_x509(signer))),
 		0);
 	return crl;
 }
@@ -95,8 +95,7 @@ static X509_CRL *list_of(const struct key *key, const struct cert *signer)
 static bool listed(X509_CRL *crl, const struct cert *cert)
 {
 	X509_REVOKED *found = NULL;
-	return X509_CRL_get0_by_serial(
-		       crl, &found, X509_get_serialNumber(cert_x509(cert))) == 1;
+	return X509_CRL_get0_by_serial(crl, &found, X509_get_serialNumber(cert_x509(cert))) == 1;
 }
 
 static void lists__of_both_cas__each_signed_by_its_own(void **state)
