@@ -149,6 +149,7 @@ static inline void world_of_routes(const struct sql_ops *sql, struct random *ran
 	w.prepare = config_more;
 	w.sql = sql;
 	w.random = random;
+	w.events_wait_ms = 500;
 	world_start(&w);
 	hex_encode(BYTES_OF(w.scene->release_digest), made.hex_release);
 	world_enroll(&w);

@@ -46,6 +46,7 @@ struct world {
 	const struct sql_ops *sql; /* NULL: SQLite itself */
 	const struct clock *clock; /* NULL: the machine's */
 	struct random *random; /* NULL: the machine's */
+	unsigned events_wait_ms; /* 0: as it is shipped */
 	uint16_t port;
 	const char *workload_class;
 	const char *class_lines, *top_lines; /* of the first policy; NULL: the scene's */
@@ -167,6 +168,7 @@ static inline bool world_open(struct world *w)
 		.random = w->random ? w->random : &random_system,
 		.sql = w->sql ? w->sql : test_sql(),
 		.log_fd = getenv("ASSAY_TEST_LOG") ? 2 : -1,
+		.events_wait_ms = w->events_wait_ms,
 	};
 	(void)world_path(w, "verifierd.yaml", path);
 	w->err = (struct err){0};
