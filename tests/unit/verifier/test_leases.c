@@ -185,7 +185,7 @@ static void sweep__host_asks_and_brings_nothing__stale_then_unreachable(void **s
 	(void)state;
 	shifted.shift += lease - 10;
 	world_challenge(&w, &c, &asked);
-	for (int i = 0; i < 200 && heard < clock_wall(w.clock) - 60; i++) {
+	for (int i = 0; i < 3000 && heard < clock_wall(w.clock) - 60; i++) {
 		struct sql *sql = NULL;
 		assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
 		assert_ok(host_heard_get(sql, w.host_id, &heard, &w.err), w.err);
