@@ -11,6 +11,7 @@
 #include "attest/quote.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/time.h"
 
 /* ---- the verifier over HTTPS ---- */
 
@@ -152,7 +153,9 @@ bool hostd_new(const struct hostd_options *options, struct hostd **ret, struct e
 	hostd->config = options->config;
 	hostd->log = options->log;
 	hostd->tpm = options->tpm;
+	hostd->clock = options->clock ? options->clock : &clock_system;
 	hostd->stop_grace_ms = HOSTD_STOP_GRACE_MS;
+	hostd->idle_ms = HOSTD_IDLE_MS;
 	hostd->notify = options->notify && options->notify[0] ? options->notify : NULL;
 	hostd->kept_count = options->kept_count;
 	hostd->kept_names = options->kept_names;

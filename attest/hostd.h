@@ -34,6 +34,7 @@ struct hostd_options {
 	struct enrolment *enrolment; /* NULL: what the state directory holds; else taken over */
 	const char *
 		notify; /* NOTIFY_SOCKET, which keeps descriptors over a restart; NULL: nobody does */
+	const struct clock *clock; /* NULL: the machine's */
 	unsigned kept_count; /* LISTEN_FDS: descriptors from 3 on that it gave back, */
 	const char *kept_names; /* and LISTEN_FDNAMES */
 };

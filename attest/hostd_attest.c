@@ -135,7 +135,7 @@ static bool ask_challenge(struct verifier_link *link, struct instance *instance,
 	OWNED(buf_release) struct buf answer = {0};
 	struct challenge_request request = {.purpose = purpose};
 	struct challenge_offer offer;
-	int64_t soonest = clock_wall(&clock_system) + CHALLENGE_SPARE_S;
+	int64_t soonest = clock_wall(instance->clock) + CHALLENGE_SPARE_S;
 	if (instance->challenge.len > 0 && instance->challenge_expires >= soonest)
 		return true;
 	memcpy(request.instance, instance->id, sizeof(request.instance));

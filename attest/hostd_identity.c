@@ -8,11 +8,12 @@
 #include "base/time.h"
 
 /* The certificate is renewed in the last third of its life. */
-static bool certificate_ages(const struct enrolment *e)
+static bool certificate_ages(const struct hostd *hostd)
 {
+	const struct enrolment *e = &hostd->enrolment;
 	int64_t life = e->not_after - e->not_before;
 	return e->state == HOST_ACTIVE && life > 0 &&
-	       clock_wall(&clock_system) > e->not_after - life / 3;
+	       clock_wall(hostd->clock) > e->not_after - life / 3;
 }
 
 static struct tpm_ek_options ek_options(const struct hostd *hostd)
@@ -144,14 +145,14 @@ static bool refresh(struct hostd *hostd, bool *ret_changed, struct err *err)
 	char own[65];
 	struct err why;
 	*ret_changed = false;
-	if (hostd->enrolment.state == HOST_ACTIVE && !certificate_ages(&hostd->enrolment))
+	if (hostd->enrolment.state == HOST_ACTIVE && !certificate_ages(hostd))
 		return true;
 	own_name(own);
 	*ret_changed = enroll_locked(hostd, (struct bytes){0}, bytes_str(own), &why);
 	if (*ret_changed)
 		tell_enrolled(hostd);
 	else if (hostd->enrolment.state != HOST_ACTIVE ||
-		 hostd->enrolment.not_after <= clock_wall(&clock_system))
+		 hostd->enrolment.not_after <= clock_wall(hostd->clock))
 		return err_set(err, why.code, "%s", why.text);
 	return true;
 }

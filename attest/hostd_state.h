@@ -16,6 +16,7 @@
 #define HOSTD_SEND_MS             5000
 #define HOSTD_READY_MS            60000 /* for the caller to open his files */
 #define HOSTD_EXEC_MS             60000 /* for the caller to become the agent */
+#define HOSTD_IDLE_MS             60000 /* so long it trusts its clock to go on evenly */
 #define HOSTD_STOP_GRACE_MS       10000 /* from SIGTERM to SIGKILL for an agent that is stopped */
 
 /* A connection to the verifier and who uses it: launches have one, renewals another, so that neither waits for the other. */
@@ -55,7 +56,9 @@ struct hostd {
 
 	struct hostd_link launches, renewals;
 	struct instances *instances;
+	const struct clock *clock;
 	uint64_t stop_grace_ms; /* HOSTD_STOP_GRACE_MS */
+	uint64_t idle_ms; /* HOSTD_IDLE_MS */
 
 	const char *notify; /* as in hostd_options */
 	unsigned kept_count;

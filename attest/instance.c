@@ -44,6 +44,7 @@ bool instance_blank(struct instance **ret, struct err *err)
 		return err_set(err, ERR_NOMEM, "no memory for an instance");
 	(void)pthread_mutex_init(&instance->mutex, NULL);
 	instance->references = 1;
+	instance->clock = &clock_system;
 	instance->pidfd = instance->directory = -1;
 	*ret = instance;
 	return true;
@@ -137,7 +138,7 @@ bool instance_schedule(struct instance *instance, int64_t after_seconds, struct 
 		return false;
 	uint64_t after = after_seconds > 0 ? (uint64_t)after_seconds * 1000 : 1000;
 	uint64_t jitter = after / 5 * random / UINT16_MAX; /* 0..20 %, around 10 % below */
-	instance->renew_at = clock_monotonic_ms(&clock_system) + after - after / 10 + jitter;
+	instance->renew_at = clock_monotonic_ms(instance->clock) + after - after / 10 + jitter;
 	return true;
 }
 
@@ -147,17 +148,17 @@ bool instance_schedule_within(struct instance *instance, uint64_t within_ms, str
 	if (!random_fill(&random_system, (uint8_t *)&random, sizeof(random), err))
 		return false;
 	instance->renew_at =
-		clock_monotonic_ms(&clock_system) + within_ms * random / UINT32_MAX + 1;
+		clock_monotonic_ms(instance->clock) + within_ms * random / UINT32_MAX + 1;
 	return true;
 }
 
 void instance_take_terms(struct instance *instance, const struct attest_result *result)
 {
-	int64_t left = result->expires - clock_wall(&clock_system);
+	int64_t left = result->expires - clock_wall(instance->clock);
 	int64_t lease = result->lease > 0 ? result->lease : left > 0 ? left : 0;
 	instance->expires = result->expires;
 	/* By a clock that nobody sets: neither a day lost nor a day won lengthens it. */
-	instance->lease_at = clock_monotonic_ms(&clock_system) + (uint64_t)lease * 1000;
+	instance->lease_at = clock_monotonic_ms(instance->clock) + (uint64_t)lease * 1000;
 	instance->on_lease_end = result->on_lease_end;
 	instance->on_refusal = result->on_refusal;
 	instance->report_end = result->report_end;

@@ -67,6 +67,7 @@ enum instance_drift { DRIFT_NONE = 0, DRIFT_TO_TELL, DRIFT_RECORDED /* in the ru
 struct instance {
 	uint8_t id[INSTANCE_ID_LEN];
 	char hex[INSTANCE_HEX];
+	const struct clock *clock;
 	char *workload;
 	uint8_t release[SHA256_LEN];
 	bool want_x509;
@@ -117,9 +118,9 @@ struct instance {
 	struct instance *next;
 	unsigned references;
 };
-/* A new one with a random id; STARTING. */
-/* One with nothing in it, not even an id. */
+/* One with nothing in it, not even an id; by the machine's clock. */
 must_use bool instance_blank(struct instance **ret, struct err *err);
+/* A new one with a random id; STARTING. */
 must_use bool instance_new(const char *workload, struct instance **ret, struct err *err);
 void instance_unref(struct instance **instance); /* cleanup; under no lock */
 /* A software key (P-256), or one in the TPM. */

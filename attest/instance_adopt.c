@@ -129,7 +129,7 @@ static void schedule(struct instance *instance)
 	struct err ignored;
 	bool asks = instance->state != INSTANCE_UNTRUSTED && instance->hold != HOLD_STOPPING;
 	if (asks && !instance_schedule_within(instance, RENEW_WITHIN_MS, &ignored))
-		instance->renew_at = clock_monotonic_ms(&clock_system) + RENEW_WITHIN_MS;
+		instance->renew_at = clock_monotonic_ms(instance->clock) + RENEW_WITHIN_MS;
 }
 
 /* As it was held before, whatever became of it since. */
@@ -148,6 +148,7 @@ static bool adopt(struct adoption *a, struct instance_saved *saved, struct err *
 {
 	struct instance *instance = saved->instance;
 	struct err why = {0};
+	instance->clock = a->hostd->clock;
 	if (!log_agrees(a, instance, err) || !instance_prove(instance, err))
 		return false;
 	if (instance->cgroup && !instance_cgroup_holds(instance))
@@ -246,7 +247,7 @@ static void record_end(struct adoption *a, const struct open_launch *launch)
 	struct err err = {0};
 	memcpy(ended.instance, launch->id, INSTANCE_ID_LEN);
 	hex_encode(BYTES_OF(launch->id), hex);
-	bool ok = runtime_exit_encode(&ended, clock_wall(&clock_system), &content, &err) &&
+	bool ok = runtime_exit_encode(&ended, clock_wall(a->hostd->clock), &content, &err) &&
 		  host_log_append(a->hostd->events, buf_bytes(&content), &err);
 	/* What could not be recorded has no exit in the log, and so its turn at the next start. */
 	log_event(a->hostd->log, ok ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,

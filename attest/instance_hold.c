@@ -229,16 +229,17 @@ void instance_hold_as(
 	if (!nothing) {
 		instance->hold = stop ? HOLD_STOPPING : HOLD_FROZEN;
 		instance->kill_at =
-			stop ? clock_monotonic_ms(&clock_system) + hostd->stop_grace_ms : 0;
+			stop ? clock_monotonic_ms(instance->clock) + hostd->stop_grace_ms : 0;
 		instance->renew_at = stop ? 0 : instance->renew_at;
 	}
+	/* Done before it is to be seen. What was frozen is not let run again to hear that it shall end. */
+	bool ok = nothing  ? true
+		  : !stop  ? instance_freeze(instance, true, &err)
+		  : before ? instance_kill(instance, &err)
+			   : instance_signal(instance, SIGTERM, &err);
 	(void)pthread_mutex_unlock(&instance->mutex);
 	if (nothing)
 		return;
-	/* What was frozen is not let run again to hear that it shall end. */
-	bool ok = !stop    ? instance_freeze(instance, true, &err)
-		  : before ? instance_kill(instance, &err)
-			   : instance_signal(instance, SIGTERM, &err);
 	tell_hold(hostd, instance, ok, stop ? "instance stopped" : "instance frozen", reason, &err);
 }
 

@@ -51,7 +51,7 @@ void instance_distrust_file(struct hostd *hostd, struct instance *instance, cons
 	(void)pthread_mutex_lock(&instance->mutex);
 	if (instance->state == INSTANCE_UNTRUSTED) {
 		instance->drift = DRIFT_TO_TELL;
-		instance->renew_at = clock_monotonic_ms(&clock_system);
+		instance->renew_at = clock_monotonic_ms(instance->clock);
 	}
 	(void)pthread_mutex_unlock(&instance->mutex);
 }
@@ -115,8 +115,8 @@ static void not_beyond(struct instance *instance, uint64_t now, int64_t wall)
 static bool note_silence(
 	struct instance *instance, const char *reason, bool *ret_stale, bool *ret_over)
 {
-	uint64_t now = clock_monotonic_ms(&clock_system);
-	int64_t wall = clock_wall(&clock_system);
+	uint64_t now = clock_monotonic_ms(instance->clock);
+	int64_t wall = clock_wall(instance->clock);
 	enum instance_state before = instance->state;
 	*ret_over = now >= instance->lease_at;
 	*ret_stale = *ret_over || instance->expires <= wall;

@@ -57,14 +57,14 @@ static bool record_drift(struct hostd *hostd, const struct instance *instance, s
 		.presence = PRESENT_MEASURED_ONLY};
 	memcpy(c.instance, instance->id, sizeof(c.instance));
 	measure_now(file->path, &c);
-	return runtime_component_encode(&c, clock_wall(&clock_system), &content, err) &&
+	return runtime_component_encode(&c, clock_wall(hostd->clock), &content, err) &&
 	       host_log_append(hostd->events, buf_bytes(&content), err);
 }
 
 /* Under the lock. As long as the verifier, for want of an answer, would have trusted it. */
 static bool again_later(struct instance *instance)
 {
-	uint64_t now = clock_monotonic_ms(&clock_system);
+	uint64_t now = clock_monotonic_ms(instance->clock);
 	instance_back_off(instance, now);
 	if (instance->renew_at > instance->lease_at)
 		instance->renew_at = 0;

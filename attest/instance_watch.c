@@ -17,9 +17,8 @@
 #include "base/text.h"
 #include "base/time.h"
 
-#define EXIT_TRIES    20
-#define EXIT_TRY_NS   5000000L
-#define RENEW_IDLE_MS 60000
+#define EXIT_TRIES  20
+#define EXIT_TRY_NS 5000000L
 
 struct instances {
 	struct hostd *hostd;
@@ -185,7 +184,7 @@ static void record_exit(
 {
 	OWNED(buf_release) struct buf content = {0};
 	struct err err;
-	if (!runtime_exit_encode(ended, clock_wall(&clock_system), &content, &err) ||
+	if (!runtime_exit_encode(ended, clock_wall(hostd->clock), &content, &err) ||
 		!host_log_append(hostd->events, buf_bytes(&content), &err))
 		log_event(hostd->log, LOG_LEVEL_ERROR, "exit not recorded",
 			{"instance", bytes_str(instance->hex)}, {"error", bytes_str(err.text)});
@@ -337,7 +336,8 @@ static struct instance *next_due(struct instances *all, bool *ret_ended)
 			all->ended = ended->next;
 			return ended;
 		}
-		uint64_t now = clock_monotonic_ms(&clock_system), next = now + RENEW_IDLE_MS;
+		uint64_t now = clock_monotonic_ms(all->hostd->clock);
+		uint64_t next = now + all->hostd->idle_ms;
 		struct instance *due = NULL;
 		for (struct instance *i = all->first; i; i = i->next) {
 			uint64_t at = due_time(i);
@@ -348,8 +348,8 @@ static struct instance *next_due(struct instances *all, bool *ret_ended)
 		}
 		if (due && next <= now)
 			return instance_ref(due);
-		struct timespec until = {
-			.tv_sec = (time_t)(next / 1000), .tv_nsec = (long)(next % 1000) * 1000000};
+		/* Its clock counts while the machine sleeps, that of the condition does not. */
+		struct timespec until = clock_deadline((int64_t)(next - now));
 		(void)pthread_cond_timedwait(&all->changed, &all->mutex, &until);
 	}
 	return NULL;
@@ -360,7 +360,7 @@ static void serve(struct hostd *hostd, struct instance *instance)
 {
 	(void)pthread_mutex_lock(&instance->mutex);
 	bool grace_over =
-		instance->kill_at && instance->kill_at <= clock_monotonic_ms(&clock_system);
+		instance->kill_at && instance->kill_at <= clock_monotonic_ms(instance->clock);
 	bool drift = instance->drift != DRIFT_NONE;
 	(void)pthread_mutex_unlock(&instance->mutex);
 	if (grace_over)

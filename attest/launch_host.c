@@ -70,7 +70,7 @@ static bool measure(struct launch_host *launch, struct err *err)
 	struct launch_measure_options options = {.instance = launch->instance->id,
 		.copy_limit = config->copy_limit,
 		.threads = config->hash_threads,
-		.time = clock_wall(&clock_system),
+		.time = clock_wall(launch->hostd->clock),
 		.context = launch,
 		.progress = send_progress};
 	measuring_begin(launch->hostd);

@@ -218,7 +218,7 @@ static bool encode_launch(struct launch_host *launch, struct buf *out, struct er
 	if (uname(&kernel) == 0)
 		put_kernel(&kernel, &texts.line, record);
 	return fill_record(launch, record, &texts, err) &&
-	       runtime_launch_encode(record, clock_wall(&clock_system), out, err);
+	       runtime_launch_encode(record, clock_wall(launch->hostd->clock), out, err);
 }
 
 bool launch_host_record(struct launch_host *launch, struct err *err)

@@ -121,6 +121,7 @@ static bool new_instance(struct launch_host *launch, struct err *err)
 	if (!instance_new(launch->workload, &launch->instance, err))
 		return false;
 	struct instance *instance = launch->instance;
+	instance->clock = launch->hostd->clock;
 	instance->uid = spec->has_user ? spec->uid : peer->uid;
 	instance->gid = spec->has_user ? spec->gid : peer->gid;
 	instance->pid = peer->pid;

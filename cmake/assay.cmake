@@ -28,6 +28,7 @@ endfunction()
 
 # assay_tests(directory LIBS lib...): every test_*.c in the directory becomes a program and a ctest of its own, named
 # after its path: tests/unit/base/test_cbor.c is unit_base_test_cbor. Libraries that do not exist are left out.
+find_program(ASSAY_GOLD ld.gold)
 function(assay_tests directory)
 	cmake_parse_arguments(ARG "" "" "LIBS;LABELS" ${ARGN})
 	assay_existing(libs ${ARG_LIBS})
@@ -40,6 +41,9 @@ function(assay_tests directory)
 		set(target ${prefix}_${stem})
 		add_executable(${target} ${source})
 		target_link_libraries(${target} PRIVATE support ${libs} PkgConfig::CMOCKA)
+		if(ASSAY_GOLD) # half a thousand programs: half of the linking
+			target_link_options(${target} PRIVATE -fuse-ld=gold)
+		endif()
 		add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 		set_tests_properties(${target} PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}" SKIP_RETURN_CODE 77)
 	endforeach()

@@ -112,6 +112,7 @@ bool app_open(
 	app->sockets = options->sockets;
 	app->socket_count = options->socket_count;
 	app->metrics_socket = options->metrics_socket;
+	app->events_wait_ms = options->events_wait_ms ? options->events_wait_ms : EVENTS_WAIT_MS;
 	app->log = (struct log){.fd = options->log_fd,
 		.level = app->config.log_level,
 		.json = app->config.log_json};

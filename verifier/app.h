@@ -64,6 +64,7 @@ struct app {
 	uint8_t policy_refused[SHA256_LEN]; /* another verifier's, said to be unreadable here */
 	struct retention *retention; /* destroys what is past its time */
 	struct events *events; /* answers those who wait for them */
+	unsigned events_wait_ms; /* how long they do */
 	struct webhooks *webhooks; /* sends them to subscribers */
 	struct leases *leases; /* writes down which have ended */
 	struct revocation *revocation; /* what is published of revoked credentials */
@@ -92,6 +93,7 @@ struct app_options {
 	const int *sockets;
 	size_t socket_count;
 	int metrics_socket; /* likewise, for metrics; 0: none */
+	unsigned events_wait_ms; /* 0: EVENTS_WAIT_MS */
 };
 /* Everything but the listening: keys, store, policy, workers. The configuration is handed over. */
 must_use bool app_open(struct config *config, const struct app_options *options, struct app **ret,

@@ -32,7 +32,7 @@ static bool park(struct events *e, struct call *call, uint64_t from, struct err 
 		return err_set(err, ERR_NOMEM, "events");
 	*p = (struct parked){.call = call,
 		.from = from,
-		.until_ms = clock_monotonic_ms(e->app->clock) + EVENTS_WAIT_MS};
+		.until_ms = clock_monotonic_ms(e->app->clock) + e->app->events_wait_ms};
 	(void)pthread_mutex_lock(&e->lock);
 	bool room = e->count < EVENTS_PARKED_MAX && !e->closing;
 	if (room) {

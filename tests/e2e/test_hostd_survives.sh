@@ -14,7 +14,7 @@ verifier_start
 host_start one
 mkdir -p "$W/agent" "$W/model"
 cp /bin/dash "$W/agent/dash"
-head -c 100000 /dev/urandom >"$W/weights"
+seq 10000 26666 >"$W/weights" # an x is in none of it
 cp "$W/weights" "$W/model/weights"
 cat >"$W/host-one/workloads/waiter.yaml" <<-EOF
 	workload: waiter

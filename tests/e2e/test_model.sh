@@ -10,7 +10,7 @@ mkdir -p "$M/a/b" "$M/.git"
 printf one >"$M/a/b/one"
 printf two >"$M/a.b"
 : >"$M/empty"
-head -c 300000 /dev/urandom >"$M/weights"
+seq 10000 59999 >"$M/weights" # 300,000 bytes; an x, wherever it is put, changes them
 printf ref >"$M/.git/HEAD"
 for name in key other; do
 	openssl ecparam -name prime256v1 -genkey -noout -out $name.pem

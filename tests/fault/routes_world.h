@@ -143,12 +143,12 @@ static inline void world_of_routes(const struct sql_ops *sql, struct random *ran
 	buf_put_str(&made.top, "statement_keys:\n  - name: ci\n    kinds: [provenance]\n    pem: ");
 	scene_put_pem(&made.top, made.ci, 6);
 	(void)snprintf(class_lines, sizeof(class_lines), "%s%s", SCENE_CLASS_LINES, CLASS_MORE);
-	w.where = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : NULL; /* whose fsync is quick */
 	w.class_lines = class_lines;
 	w.top_lines = buf_str(&made.top);
 	w.prepare = config_more;
 	w.sql = sql;
 	w.random = random;
+	w.events_wait_ms = 500;
 	world_start(&w);
 	hex_encode(BYTES_OF(w.scene->release_digest), made.hex_release);
 	world_enroll(&w);

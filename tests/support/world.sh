@@ -43,10 +43,10 @@ started() { # LOGFILE COMMAND…
 	PIDS+=("$!")
 }
 
-# Waits until a command succeeds, at most ten seconds.
+# Waits until a command succeeds, at most a minute.
 until_ok() {
 	local i
-	for i in $(seq 200); do
+	for i in $(seq 1200); do
 		"$@" >/dev/null 2>&1 && return 0
 		sleep 0.05
 	done

@@ -152,12 +152,14 @@ static bool ed25519_sign(struct primitive *p)
 
 static bool timed(bool (*one)(struct primitive *p), struct primitive *p, double *ret)
 {
-	double start = thread_s(), took = 0;
+	double start = thread_s(), took;
 	size_t n = 0;
-	for (; took < ROUND_S; took = thread_s() - start)
+	do {
 		for (unsigned i = 0; i < 64; i++, n++)
 			if (!one(p))
 				return false;
+		took = thread_s() - start;
+	} while (took < ROUND_S);
 	*ret = took / (double)n;
 	return true;
 }

@@ -7,6 +7,7 @@
 #define ASSAY_TESTS_FAKE_VERIFIER_H
 
 #include "attest/hostd.h"
+#include "base/time.h"
 #include "crypto/x509.h"
 #include "tests/unit/attest/fake_tpm.h"
 
@@ -38,6 +39,7 @@ enum fake_answer {
 
 struct fake_verifier {
 	struct fake_tpm *tpm;
+	const struct clock *clock;
 	struct key *ca_key;
 	struct cert *ca;
 	pthread_mutex_t mutex;
@@ -55,6 +57,7 @@ struct fake_verifier {
 
 	/* What it saw. */
 	unsigned challenges, attestations, busied;
+	uint64_t busied_at[2];
 	uint8_t challenge[16];
 	struct {
 		enum purpose purpose;
@@ -98,12 +101,14 @@ static bool fake_challenge_locked(struct verifier_link *link,
 	struct err *err)
 {
 	struct fake_verifier *v = ((struct fake_link *)link)->verifier;
-	struct challenge_offer offer = {.expires = time(NULL) + 100};
+	struct challenge_offer offer = {.expires = clock_wall(v->clock) + 1000};
 	(void)request;
 	link->retry_after = 0;
 	if (v->answer == FAKE_AWAY)
 		return err_set(err, ERR_NET, "injected: connection refused");
 	if (v->answer == FAKE_BUSY) {
+		if (v->busied < ARRAY_LEN(v->busied_at))
+			v->busied_at[v->busied] = clock_monotonic_ms(v->clock);
 		v->busied++;
 		link->retry_after = 4;
 		return err_set(err, ERR_BUSY, "injected: too many");
@@ -196,7 +201,7 @@ static bool fake_issue(
 	struct fake_verifier *v, const struct claims *claims, struct cert **ret, struct err *err)
 {
 	struct key *subject = NULL;
-	int64_t now = time(NULL);
+	int64_t now = clock_wall(v->clock);
 	if (!(v->other_key ? key_generate(KEY_EC_P256, &subject, err)
 			   : key_from_spki(claims->key, &subject, err)))
 		return false;
@@ -238,14 +243,14 @@ static bool fake_answer_put(
 		result.token_count = claims->audience_count;
 		for (size_t i = 0; i < result.token_count; i++)
 			result.tokens[i] = BYTES_LIT("aa.bb.cc");
-		result.expires = time(NULL) + v->lifetime;
+		result.expires = clock_wall(v->clock) + v->lifetime;
 		result.renew_after = v->renew_after;
 		result.report_end = v->report_end;
 		result.lease = v->lease;
 		result.on_lease_end = v->on_lease_end;
 		result.thaw = v->thaw;
-		result.next = (struct challenge_offer){
-			.challenge = BYTES_OF(v->challenge), .expires = time(NULL) + 100};
+		result.next = (struct challenge_offer){.challenge = BYTES_OF(v->challenge),
+			.expires = clock_wall(v->clock) + 1000};
 	}
 	buf_clear(buffer);
 	bool ok = attest_result_encode(&result, buffer, err);
@@ -314,14 +319,15 @@ static bool fake_connect(void *context, struct verifier_link **ret, struct err *
 static inline bool fake_verifier_init(
 	struct fake_verifier *v, struct fake_tpm *tpm, struct err *err)
 {
-	*v = (struct fake_verifier){.tpm = tpm, .lifetime = 600, .renew_after = 300};
+	*v = (struct fake_verifier){
+		.tpm = tpm, .clock = &clock_system, .lifetime = 600, .renew_after = 300};
 	(void)pthread_mutex_init(&v->mutex, NULL);
 	if (!key_generate(KEY_EC_P256, &v->ca_key, err))
 		return false;
 	struct cert_request request = {.common_name = "test CA",
 		.subject = v->ca_key,
-		.not_before = time(NULL) - 10,
-		.not_after = time(NULL) + 3600,
+		.not_before = clock_wall(v->clock) - 10,
+		.not_after = clock_wall(v->clock) + 3600,
 		.ca = true};
 	return cert_issue(&request, NULL, v->ca_key, &v->ca, err);
 }

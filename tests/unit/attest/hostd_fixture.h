@@ -27,6 +27,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "tests/unit/attest/fake_verifier.h"
 #include "tests/unit/attest/scratch_tree.h"
 
@@ -35,6 +36,26 @@
 #define EXIT_ERROR   42
 #define RELEASE_HEX  "1111111111111111111111111111111111111111111111111111111111111111"
 #define OUTPUT_MAX   65536
+
+/* The machine's clock, and ahead of it: for hostd and its verifier time passes as the test has it, and while it waits. */
+static _Atomic uint64_t fixture_ahead_ms;
+
+static int64_t fixture_wall(const struct clock *clock)
+{
+	(void)clock;
+	return clock_wall(&clock_system) + (int64_t)(fixture_ahead_ms / 1000);
+}
+
+static uint64_t fixture_monotonic_ms(const struct clock *clock)
+{
+	(void)clock;
+	return clock_monotonic_ms(&clock_system) + fixture_ahead_ms;
+}
+
+static const struct clock_ops fixture_clock_ops = {
+	.wall = fixture_wall, .monotonic_ms = fixture_monotonic_ms};
+static const struct clock fixture_clock = {.ops = &fixture_clock_ops};
+#define FIXTURE_LOOK_MS 5 /* hostd looks at it so often */
 
 struct hostd_fixture {
 	struct fake_tpm tpm;
@@ -120,9 +141,11 @@ static inline void fixture_hostd_start(struct hostd_fixture *f)
 		.context = &f->verifier,
 		.enrolment = &enrolment,
 		.notify = f->notify,
+		.clock = &fixture_clock,
 		.kept_count = f->kept_count,
 		.kept_names = f->kept_names};
 	assert_ok(hostd_new(&options, &f->hostd, &f->err), f->err);
+	f->hostd->idle_ms = FIXTURE_LOOK_MS;
 	if (f->stop_grace_ms)
 		f->hostd->stop_grace_ms = f->stop_grace_ms;
 	f->stop = eventfd(0, EFD_CLOEXEC);
@@ -184,6 +207,7 @@ static inline int fixture_set_up(void **state)
 		!fake_verifier_init(&f->verifier, &f->tpm, &f->err))
 		return -1;
 	buf_release(&ak);
+	f->verifier.clock = &fixture_clock;
 	f->config = (struct hostd_config){.verifier = fixture_text("https://verifier.test"),
 		.state_dir = fixture_text(tree_path("state")),
 		.run_dir = fixture_text(tree_path("run")),
@@ -327,15 +351,24 @@ static inline int fixture_wait(struct hostd_fixture *f)
 		assert_int_equal(WEXITSTATUS(status_), wanted);                                    \
 	} while (0)
 
-/* Waits up to ten seconds for something to become true. */
+/* Waits up to ten seconds, a hundred of hostd's own, for something to become true. */
 #define eventually(condition)                                                                      \
 	do {                                                                                       \
 		int tries_ = 0;                                                                    \
-		while (!(condition) && ++tries_ < 2000)                                            \
-			(void)usleep(5000);                                                        \
-		if (tries_ == 2000)                                                                \
+		while (!(condition) && ++tries_ < 5000) {                                          \
+			fixture_ahead_ms += 18;                                                    \
+			(void)usleep(2000);                                                        \
+		}                                                                                  \
+		if (tries_ == 5000)                                                                \
 			fail_msg("never: %s", #condition);                                         \
 	} while (0)
+
+/* So long passes, and hostd has done what it does then: it looks six times. */
+static inline void fixture_pass(uint64_t ms)
+{
+	fixture_ahead_ms += ms;
+	(void)usleep(6 * FIXTURE_LOOK_MS * 1000);
+}
 
 /* ---- what hostd holds ---- */
 

@@ -352,7 +352,7 @@ static int told(int manager, char text[256])
 static void restart__service_manager_keeps_the_key__adopted_and_renewed(void **state)
 {
 	struct hostd_fixture *f = *state;
-	char text[256], wanted[2 * PATH_MAX], names[2 * PATH_MAX] = "", path[2 * PATH_MAX];
+	char text[256], wanted[2 * PATH_MAX], names[2 * PATH_MAX], path[2 * PATH_MAX];
 	int manager = service_manager(f);
 	f->verifier.renew_after = 1;
 	start_waiting(f, AUDIENCES);
@@ -360,13 +360,14 @@ static void restart__service_manager_keeps_the_key__adopted_and_renewed(void **s
 	(void)snprintf(wanted, sizeof(wanted), "FDSTORE=1\nFDNAME=key-%s",
 		fixture_instance(f, "instance"));
 	assert_string_equal(text, wanted);
-	assert_true(key >= 0 && pwrite(key, "x", 1, 0) < 0); /* sealed */
+	assert_true(key >= 3 && key < PATH_MAX && pwrite(key, "x", 1, 0) < 0); /* sealed */
 	(void)snprintf(path, sizeof(path), "%s/key.pem", fixture_instance(f, "credentials"));
 	fixture_hostd_stop(f);
 	assert_int_equal(unlink(path), 0);
 	for (int i = 3; i < key; i++)
-		(void)strcat(names, ":");
-	(void)strcat(names, strchr(wanted, '-') - 3);
+		names[i - 3] = ':';
+	(void)snprintf(
+		names + key - 3, sizeof(names) - (size_t)(key - 3), "%s", strchr(wanted, '-') - 3);
 	f->kept_names = names;
 	f->kept_count = (unsigned)key - 2;
 	fixture_hostd_start(f);
@@ -410,7 +411,7 @@ static void restart__untrusted_before__stays_so_and_nobody_is_asked(void **state
 	fixture_hostd_start(f);
 	assert_true(fixture_state_is(f, "untrusted"));
 	assert_string_equal(fixture_instance(f, "reason"), "component-digest component model");
-	(void)usleep(1300000);
+	fixture_pass(15000);
 	assert_int_equal(fake_attestations(&f->verifier), before);
 	assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
 	let_go(f);

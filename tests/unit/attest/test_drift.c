@@ -58,9 +58,7 @@ static bool differs(struct hostd_fixture *f)
 
 static uint64_t now_ms(void)
 {
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return clock_monotonic_ms(&fixture_clock);
 }
 
 static void (*const changes[])(void) = {
@@ -242,7 +240,7 @@ static void drift__two_instances_of_one_file__both_found_each_once(void **state)
 
 static void ask_soon__never_later_and_not_where_nobody_is_asked(void **state)
 {
-	struct instance instance = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+	struct instance instance = {.mutex = PTHREAD_MUTEX_INITIALIZER, .clock = &fixture_clock};
 	(void)state;
 	instance_ask_soon(&instance, 1000);
 	assert_int_equal(instance.renew_at, 0);

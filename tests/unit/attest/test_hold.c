@@ -64,7 +64,7 @@ static void refused__class_says_freeze__frozen_until_stopped(void **state)
 	/* No answer thaws what was refused: nobody asks. */
 	f->verifier.thaw = true;
 	fake_set_answer(&f->verifier, FAKE_TRUST);
-	(void)usleep(1200000);
+	fixture_pass(15000);
 	assert_true(is_held(f, "untrusted", "frozen"));
 	request_stop(f);
 	assert_killed(f, SIGKILL);
@@ -95,24 +95,27 @@ static void refused__without_a_verdict__as_was_said_last(void **state)
 static void refused__agent_deaf_to_sigterm__killed_after_grace(void **state)
 {
 	struct hostd_fixture *f = *state;
-	f->hostd->stop_grace_ms = 300;
+	f->hostd->stop_grace_ms = 1000000;
 	f->verifier.on_refusal = END_STOP;
 	start(f, DEAF);
 	fake_set_answer(&f->verifier, FAKE_REFUSE);
 	eventually(is_held(f, "untrusted", "stopping"));
 	assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
+	assert_int_equal(kill(f->caller, 0), 0);
+	fixture_pass(1000000);
 	assert_killed(f, SIGKILL);
 }
 
 static void lease_end__class_says_freeze__goes_on_only_when_told(void **state)
 {
 	struct hostd_fixture *f = *state;
-	f->verifier.lease = 2;
+	f->verifier.lease = 500;
 	f->verifier.on_lease_end = END_FREEZE;
 	start(f, WAITS);
 	fake_set_answer(&f->verifier, FAKE_AWAY);
 	eventually(fixture_state_is(f, "unreachable"));
 	assert_string_equal(fixture_instance(f, "held"), "");
+	fixture_pass(500000);
 	eventually(is_held(f, "stale", "frozen"));
 	assert_frozen(f);
 	unsigned before = fake_attestations(&f->verifier);
@@ -177,7 +180,7 @@ static void restart__lease_ended_meanwhile__frozen(void **state)
 	start(f, WAITS);
 	fixture_hostd_stop(f);
 	fake_set_answer(&f->verifier, FAKE_AWAY);
-	(void)usleep(2100000);
+	fixture_pass(2100);
 	fixture_hostd_start(f);
 	eventually(is_held(f, "stale", "frozen"));
 	assert_frozen(f);

@@ -62,7 +62,10 @@ static const uint8_t *take_out(const char *name, bool says)
 	for (size_t i = 0; i < r->input_count; i++)
 		if (strcmp(r->inputs[i].name, name) == 0)
 			digest = r->inputs[i].digest;
-	assert_non_null(digest);
+	if (!digest) {
+		fail_msg("no input %s", name);
+		return NULL;
+	}
 	for (size_t i = 0; i < w->b.object_count; i++) {
 		uint8_t own[SHA256_LEN];
 

@@ -55,7 +55,7 @@ static inline pthread_t hold(const struct world *w, store_work change, void *arg
 static inline void held_end(pthread_t thread)
 {
 	assert_int_equal(pthread_join(thread, NULL), 0);
-	for (int i = 0; i < 1000 && !atomic_load(&held.done); i++)
+	for (int i = 0; i < 30000 && !atomic_load(&held.done); i++)
 		(void)usleep(1000);
 	assert_true(atomic_load(&held.done));
 }

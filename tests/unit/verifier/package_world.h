@@ -225,4 +225,22 @@ static inline void assert_failed(const char *what, const char *part)
 	assert_step(what, AUDIT_FAILED, part);
 }
 
+/* Of the first member with that prefix, to be bent and put back. */
+static inline json_t *page_open(const char *prefix)
+{
+	json_t *page = NULL;
+	assert_ok(json_open(buf_bytes(&find(prefix, 0)->content), JSON_INPUT_MAX, &page, &w.err),
+		w.err);
+	return page;
+}
+
+static inline void page_close(const char *prefix, json_t *page)
+{
+	struct buf text = {0};
+	assert_ok(json_write(page, false, &text, &w.err), w.err);
+	replace(find(prefix, 0), buf_bytes(&text));
+	buf_release(&text);
+	json_decref(page);
+}
+
 #endif

@@ -290,7 +290,7 @@ static void contents__destroyed_under_a_reader__gone_as_soon_as_it_is(void **sta
 	assert_true(on_disk(buf_bytes(&kept)));
 	sql_finish(&q);
 	store_read_done(store, &sql);
-	for (int i = 0; i < 500 && on_disk(buf_bytes(&kept)); i++)
+	for (int i = 0; i < 3000 && on_disk(buf_bytes(&kept)); i++)
 		(void)usleep(10000);
 	assert_false(on_disk(buf_bytes(&kept)));
 	buf_release(&kept);

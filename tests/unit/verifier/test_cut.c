@@ -55,7 +55,7 @@ static uint64_t tree_size(void)
 /* Every connection but `kept` is gone: what it sent has been read, and thrown away. */
 static void settle(unsigned kept)
 {
-	for (int i = 0; i < 500 && atomic_load(&w.app->server->connections) > kept; i++)
+	for (int i = 0; i < 3000 && atomic_load(&w.app->server->connections) > kept; i++)
 		(void)usleep(10000);
 	assert_int_equal(atomic_load(&w.app->server->connections), kept);
 }

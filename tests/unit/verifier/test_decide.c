@@ -571,7 +571,7 @@ static void attest__commit_fails__nothing_released_and_not_consumed(void **state
 	assert_int_equal(a.status, 503);
 	assert_null(strstr(buf_str(&a.answer), "CERTIFICATE"));
 	assert_int_equal(tree_size(), size);
-	for (int i = 0; i < 300 && !store_ready(w.app->store); i++)
+	for (int i = 0; i < 3000 && !store_ready(w.app->store); i++)
 		(void)usleep(10000);
 	world_do(&w, NULL, "GET", "/readyz", NULL, 200);
 	reconnect();
@@ -588,7 +588,7 @@ static void readyz__store_broken__says_so(void **state)
 	world_do(&w, NULL, "GET", "/readyz", NULL, 503);
 	world_do(&w, NULL, "GET", "/healthz", NULL, 200);
 	fake_sql.fail_write = false;
-	for (int i = 0; i < 300 && !store_ready(w.app->store); i++)
+	for (int i = 0; i < 3000 && !store_ready(w.app->store); i++)
 		(void)usleep(10000);
 	world_do(&w, NULL, "GET", "/readyz", NULL, 200);
 }
@@ -602,7 +602,7 @@ static void attest__connection_gone__decided_all_the_same(void **state)
 	assert_true(https_send(
 		&c, "POST", "/v1/attest", MEDIA_EVIDENCE, buf_bytes(&w.scene->evidence)));
 	reconnect();
-	for (int i = 0; i < 300 && tree_size() == size; i++)
+	for (int i = 0; i < 3000 && tree_size() == size; i++)
 		(void)usleep(10000);
 	assert_int_equal(tree_size(), size + 3); /* decided, issued, the workload's first floor */
 	buf_put(&b.challenge, buf_bytes(&a.challenge));

@@ -216,6 +216,17 @@ static void S2__silent_connection__cut_at_the_deadline(void **state)
 	(void)close(fd);
 }
 
+/* What it has heard of the others' end, or of their deadline, by and by. */
+static int ask_until_served(void)
+{
+	int status = 0;
+	for (int i = 0; i < 300 && status != 200; i++) {
+		(void)usleep(100000);
+		status = ask(NULL, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	}
+	return status;
+}
+
 static void S1__silent_connections_up_to_the_limit__counted_like_others(void **state)
 {
 	(void)state;
@@ -226,8 +237,7 @@ static void S1__silent_connections_up_to_the_limit__counted_like_others(void **s
 	assert_int_equal(ask(NULL, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 0);
 	for (size_t i = 0; i < PEER_MAX; i++)
 		(void)close(idle[i]);
-	(void)usleep(150000);
-	assert_int_equal(ask(NULL, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+	assert_int_equal(ask_until_served(), 200);
 }
 
 static void S2__dripped_headers__cut_at_the_deadline(void **state)
@@ -266,8 +276,7 @@ static void S1__idle_connections_up_to_the_limit__others_by_peer_refused_then_se
 	}
 	(void)usleep(150000);
 	assert_int_equal(ask(NULL, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 0);
-	(void)usleep(2600000);
-	assert_int_equal(ask(NULL, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+	assert_int_equal(ask_until_served(), 200);
 	for (size_t i = 0; i < PEER_MAX; i++)
 		(void)close(idle[i]);
 }

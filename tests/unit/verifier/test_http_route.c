@@ -19,26 +19,26 @@ static void route_find__table__expected(void **state)
 	(void)state;
 	static const struct {
 		enum http_method method;
-		const char *path;
 		int status; /* 0: found */
+		const char *path;
 		size_t index;
 		const char *param;
 	} cases[] = {
-		{HTTP_GET, "/healthz", 0, 0, ""},
-		{HTTP_POST, "/healthz", 405, 0, ""},
-		{HTTP_GET, "/v1/hosts", 0, 1, ""},
-		{HTTP_GET, "/v1/hosts/", 404, 0, ""},
-		{HTTP_GET, "/v1/hosts/ab12", 0, 2, "ab12"},
-		{HTTP_GET, "/v1/hosts/..", 404, 0, ""},
-		{HTTP_GET, "/v1/hosts/.", 404, 0, ""},
-		{HTTP_GET, "/v1/hosts/%2e%2e", 404, 0, ""},
-		{HTTP_GET, "/v1/hosts/a b", 404, 0, ""},
-		{HTTP_POST, "/v1/hosts/ab/retire", 0, 3, "ab"},
-		{HTTP_GET, "/v1/hosts/ab/retire", 405, 0, ""},
-		{HTTP_GET, "/v1/hosts/ab/retire/x", 404, 0, ""},
-		{HTTP_GET, "//healthz", 404, 0, ""},
-		{HTTP_GET, "/healthz/", 404, 0, ""},
-		{HTTP_GET, "", 404, 0, ""},
+		{HTTP_GET, 0, "/healthz", 0, ""},
+		{HTTP_POST, 405, "/healthz", 0, ""},
+		{HTTP_GET, 0, "/v1/hosts", 1, ""},
+		{HTTP_GET, 404, "/v1/hosts/", 0, ""},
+		{HTTP_GET, 0, "/v1/hosts/ab12", 2, "ab12"},
+		{HTTP_GET, 404, "/v1/hosts/..", 0, ""},
+		{HTTP_GET, 404, "/v1/hosts/.", 0, ""},
+		{HTTP_GET, 404, "/v1/hosts/%2e%2e", 0, ""},
+		{HTTP_GET, 404, "/v1/hosts/a b", 0, ""},
+		{HTTP_POST, 0, "/v1/hosts/ab/retire", 3, "ab"},
+		{HTTP_GET, 405, "/v1/hosts/ab/retire", 0, ""},
+		{HTTP_GET, 404, "/v1/hosts/ab/retire/x", 0, ""},
+		{HTTP_GET, 404, "//healthz", 0, ""},
+		{HTTP_GET, 404, "/healthz/", 0, ""},
+		{HTTP_GET, 404, "", 0, ""},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char params[HTTP_PARAMS_MAX][HTTP_PARAM_MAX] = {{0}};

@@ -73,23 +73,6 @@ static int end(void **state)
 
 /* ---- bent ---- */
 
-static json_t *page_open(const char *prefix)
-{
-	json_t *page = NULL;
-	assert_ok(json_open(buf_bytes(&find(prefix, 0)->content), JSON_INPUT_MAX, &page, &w.err),
-		w.err);
-	return page;
-}
-
-static void page_close(const char *prefix, json_t *page)
-{
-	struct buf text = {0};
-	assert_ok(json_write(page, false, &text, &w.err), w.err);
-	replace(find(prefix, 0), buf_bytes(&text));
-	buf_release(&text);
-	json_decref(page);
-}
-
 static json_t *entry_at(json_t *page, size_t i)
 {
 	return json_array_get(json_object_get(page, "entries"), i);

@@ -75,23 +75,6 @@ static int end(void **state)
 	return 0;
 }
 
-static json_t *page_open(const char *prefix)
-{
-	json_t *page = NULL;
-	assert_ok(json_open(buf_bytes(&find(prefix, 0)->content), JSON_INPUT_MAX, &page, &w.err),
-		w.err);
-	return page;
-}
-
-static void page_close(const char *prefix, json_t *page)
-{
-	struct buf text = {0};
-	assert_ok(json_write(page, false, &text, &w.err), w.err);
-	replace(find(prefix, 0), buf_bytes(&text));
-	buf_release(&text);
-	json_decref(page);
-}
-
 /* The retention entries of that event leave the package: all of them, or the last. */
 static void leave_out(const char *event, bool all)
 {

@@ -15,6 +15,9 @@
 #define PUBLIC_URL "https://verifier.bank.example:8443"
 
 static struct world w;
+
+#include "tests/unit/verifier/issue_race.h"
+
 static struct shifted_clock shifted;
 
 static void configure(struct world *world)
@@ -518,8 +521,7 @@ static void status__two_processes__lists_of_their_own(void **state)
 
 /* ---- C4: issuing against revoking ---- */
 
-static atomic_bool stop;
-static atomic_uint issued_count, refused_count, serial_next;
+static atomic_uint serial_next;
 
 /* What a decision does: the row is read, much later rechecked in the transaction that stores what was signed. */
 static bool issue_work(struct store_tx *tx, void *arg, struct err *err)
@@ -538,41 +540,6 @@ static bool issue_work(struct store_tx *tx, void *arg, struct err *err)
 	(void)snprintf(jwt.serial, sizeof(jwt.serial), "41%030x", n);
 	return host_recheck(tx->sql, row, err) && credential_insert(tx->sql, &x509, err) &&
 	       credential_insert(tx->sql, &jwt, err);
-}
-
-static void *issuer_main(void *arg)
-{
-	(void)arg;
-	while (!stop) {
-		struct sql *sql = NULL;
-		struct host_row row = {0};
-		bool found = false;
-		if (!store_read(w.app->store, &sql, NULL))
-			continue;
-		bool ok = host_get(sql, w.host_id, &row, &found, NULL);
-		store_read_done(w.app->store, &sql);
-		if (ok && found && row.state == HOST_ACTIVE) {
-			if (store_run(w.app->store, issue_work, &row, NULL))
-				issued_count++;
-			else
-				refused_count++;
-		}
-		host_row_release(&row);
-	}
-	return NULL;
-}
-
-static bool change_work(struct store_tx *tx, void *arg, struct err *err)
-{
-	struct host_row row = {0};
-	const enum host_state *to = arg;
-	bool found = false;
-	bool ok = host_get(tx->sql, w.host_id, &row, &found, err) &&
-		  host_set_state(tx->sql, w.host_id, row.version, *to, err) &&
-		  (*to == HOST_ACTIVE || credentials_revoke_host(tx->sql, w.host_id, row.enrolled,
-						 REVOKED_PRIVILEGE, err));
-	host_row_release(&row);
-	return ok;
 }
 
 /* Every certificate and token that the store holds of the host is on the list that was just given out. */
@@ -644,29 +611,20 @@ static bool forget_work(struct store_tx *tx, void *arg, struct err *err)
 static void C4__revoke_against_issue__all_on_the_lists_or_never_issued(void **state)
 {
 	(void)state;
-	pthread_t threads[3];
-	enum host_state quarantined = HOST_QUARANTINED, active = HOST_ACTIVE;
-	int rounds = getenv("ASSAY_LONG") ? 10000 : 300;
-	stop = false;
-	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, issuer_main, NULL), 0);
-	for (int round = 0; round < rounds; round++) {
-		assert_ok(store_run(w.app->store, change_work, &quarantined, &w.err), w.err);
+	unsigned rounds = getenv("ASSAY_LONG") ? 10000 : 300;
+	race_begin(issue_work);
+	for (unsigned round = 0; race_goes_on(round, rounds); round++) {
+		race_set_state(HOST_QUARANTINED);
 		if (round % 10 == 0)
 			all_listed();
 		else
 			nothing_unrevoked();
 		if (round % 100 == 99)
 			assert_ok(store_run(w.app->store, forget_work, NULL, &w.err), w.err);
-		assert_ok(store_run(w.app->store, change_work, &active, &w.err), w.err);
-		(void)usleep((useconds_t)(round * 37 % 1500));
+		race_set_state(HOST_ACTIVE);
+		race_pause(round);
 	}
-	stop = true;
-	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
-		(void)pthread_join(threads[i], NULL);
-	print_message("%u issued, %u refused\n", issued_count, refused_count);
-	assert_true(issued_count > 100);
-	assert_true(refused_count > 0);
+	race_end();
 }
 
 #define UNIT(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

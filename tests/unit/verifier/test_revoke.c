@@ -6,6 +6,8 @@
 
 static struct world w;
 
+#include "tests/unit/verifier/issue_race.h"
+
 static int setup(void **state)
 {
 	(void)state;
@@ -23,8 +25,6 @@ static int teardown(void **state)
 
 /* ---- at the store, thousands of times ---- */
 
-static atomic_bool stop;
-static atomic_uint issued_count, refused_count;
 static uint8_t instance[INSTANCE_ID_LEN] = {7};
 
 /* What a decision does: the row is read, much later rechecked in the transaction that stores the credential. */
@@ -39,41 +39,6 @@ static bool issue_work(struct store_tx *tx, void *arg, struct err *err)
 	memcpy(credential.instance, instance, sizeof(credential.instance));
 	(void)snprintf(credential.serial, sizeof(credential.serial), "t%u", serial++);
 	return host_recheck(tx->sql, row, err) && credential_insert(tx->sql, &credential, err);
-}
-
-static void *issuer_main(void *arg)
-{
-	(void)arg;
-	while (!stop) {
-		struct sql *sql = NULL;
-		struct host_row row = {0};
-		bool found = false;
-		if (!store_read(w.app->store, &sql, NULL))
-			continue;
-		bool ok = host_get(sql, w.host_id, &row, &found, NULL);
-		store_read_done(w.app->store, &sql);
-		if (ok && found && row.state == HOST_ACTIVE) {
-			if (store_run(w.app->store, issue_work, &row, NULL))
-				issued_count++;
-			else
-				refused_count++;
-		}
-		host_row_release(&row);
-	}
-	return NULL;
-}
-
-static bool revoke_work(struct store_tx *tx, void *arg, struct err *err)
-{
-	struct host_row row = {0};
-	enum host_state *to = arg;
-	bool found = false;
-	bool ok = host_get(tx->sql, w.host_id, &row, &found, err) &&
-		  host_set_state(tx->sql, w.host_id, row.version, *to, err) &&
-		  (*to == HOST_ACTIVE || credentials_revoke_host(tx->sql, w.host_id, row.enrolled,
-						 REVOKED_PRIVILEGE, err));
-	host_row_release(&row);
-	return ok;
 }
 
 static int64_t unrevoked(void)
@@ -93,23 +58,14 @@ static int64_t unrevoked(void)
 static void revoke__against_issuing__nothing_left(void **state)
 {
 	(void)state;
-	pthread_t threads[3];
-	enum host_state quarantined = HOST_QUARANTINED, active = HOST_ACTIVE;
-	stop = false;
-	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, issuer_main, NULL), 0);
-	for (int round = 0; round < 400; round++) {
-		assert_ok(store_run(w.app->store, revoke_work, &quarantined, &w.err), w.err);
+	race_begin(issue_work);
+	for (unsigned round = 0; race_goes_on(round, 400); round++) {
+		race_set_state(HOST_QUARANTINED);
 		assert_int_equal(unrevoked(), 0);
-		assert_ok(store_run(w.app->store, revoke_work, &active, &w.err), w.err);
-		(void)usleep((useconds_t)(round * 37 % 1500));
+		race_set_state(HOST_ACTIVE);
+		race_pause(round);
 	}
-	stop = true;
-	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
-		(void)pthread_join(threads[i], NULL);
-	print_message("%u issued, %u refused\n", issued_count, refused_count);
-	assert_true(issued_count > 100);
-	assert_true(refused_count > 0);
+	race_end();
 }
 
 /* ---- over the wire ---- */
@@ -154,8 +110,7 @@ static void quarantine__while_attesting__refused_or_revoked(void **state)
 		assert_int_equal(unrevoked(), 0);
 		world_attestation_release(&a);
 		https_close(&c);
-		enum host_state active = HOST_ACTIVE;
-		assert_ok(store_run(w.app->store, revoke_work, &active, &w.err), w.err);
+		race_set_state(HOST_ACTIVE);
 	}
 	print_message("%u before, %u after the quarantine\n", trusted, refused);
 	assert_int_equal(trusted + refused, 30);

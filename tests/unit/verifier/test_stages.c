@@ -67,13 +67,21 @@ static void config__stages_out_of_range__refused(void **state)
 /* ---- the writer ---- */
 
 static atomic_bool gate;
-static atomic_uint done_well, done_busy;
+static atomic_uint begun, done_well, done_busy;
+
+static void until_begun(unsigned n)
+{
+	for (int i = 0; i < 30000 && begun < n; i++)
+		(void)usleep(1000);
+	assert_int_equal(begun, n);
+}
 
 static bool wait_work(struct store_tx *tx, void *arg, struct err *err)
 {
 	(void)tx;
 	(void)arg;
 	(void)err;
+	begun++;
 	while (!gate)
 		(void)usleep(1000);
 	return true;
@@ -104,18 +112,18 @@ static void store__job_that_waited_too_long__not_run(void **state)
 	struct err err = {0};
 	atomic_bool ran = false;
 	gate = false;
-	done_well = done_busy = 0;
+	begun = done_well = done_busy = 0;
 	struct store_config config = {.ops = test_sql(),
 		.location = (void *)world_path(&w, "late.db", path).data,
 		.clock = &clock_system,
 		.random = &random_system,
 		.content_key = w.host_key,
-		.wait_max_ms = 50};
+		.wait_max_ms = 500};
 	assert_ok(store_open(&config, &store, &err), err);
 	store_submit(store, wait_work, on_done, NULL);
-	(void)usleep(20000);
+	until_begun(1);
 	store_submit(store, never_work, on_done, &ran);
-	(void)usleep(200000);
+	(void)usleep(600000);
 	gate = true;
 	store_close(&store);
 	assert_int_equal(done_well, 1);
@@ -131,6 +139,27 @@ static void assert_part(const char *wanted, const char *got)
 		fail_msg("%s, not %s", got ? got : "nobody", wanted ? wanted : "nobody");
 }
 
+/* The event loops have had a processor since the last look, whoever else wants one. */
+static void until_beat(const struct watchdog *dog)
+{
+	struct http_state front = {.beats = dog->beats};
+	for (int i = 0; i < 30000 && front.beats == dog->beats; i++) {
+		(void)usleep(1000);
+		http_server_look(w.app->server, &front);
+	}
+}
+
+/* They get on again, as soon as they are given a processor. */
+static void until_nobody_stuck(struct watchdog *dog)
+{
+	const char *stuck = "";
+	for (int i = 0; i < 300 && stuck; i++) {
+		(void)usleep(100000);
+		stuck = watchdog_look(dog, w.app);
+	}
+	assert_part(NULL, stuck);
+}
+
 static void watchdog__all_get_on__nobody_stuck(void **state)
 {
 	(void)state;
@@ -139,7 +168,7 @@ static void watchdog__all_get_on__nobody_stuck(void **state)
 	assert_int_equal(dog.interval_ms, 15000);
 	for (int i = 0; i < 3; i++) {
 		assert_part(NULL, watchdog_look(&dog, w.app));
-		(void)usleep(150000);
+		until_beat(&dog);
 	}
 }
 
@@ -158,16 +187,16 @@ static void watchdog__writer_stands_still__named(void **state)
 	(void)state;
 	struct watchdog dog;
 	gate = false;
+	begun = 0;
 	watchdog_init(&dog, "1000", NULL, 1);
 	store_submit(w.app->store, wait_work, on_done, NULL);
-	(void)usleep(50000);
+	until_begun(1);
 	store_submit(w.app->store, wait_work, on_done, NULL);
 	assert_part(NULL, watchdog_look(&dog, w.app));
-	(void)usleep(150000);
+	until_beat(&dog);
 	assert_part("writer", watchdog_look(&dog, w.app));
 	gate = true;
-	(void)usleep(300000);
-	assert_part(NULL, watchdog_look(&dog, w.app));
+	until_nobody_stuck(&dog);
 }
 
 struct held {
@@ -177,6 +206,7 @@ struct held {
 static void held_run(struct work *work)
 {
 	(void)work;
+	begun++;
 	while (!gate)
 		(void)usleep(1000);
 }
@@ -187,18 +217,17 @@ static void watchdog__workers_stand_still__named(void **state)
 	struct watchdog dog;
 	struct held held[4];
 	gate = false;
+	begun = 0;
 	watchdog_init(&dog, "1000", NULL, 1);
 	for (size_t i = 0; i < ARRAY_LEN(held); i++) {
 		held[i] = (struct held){{.run = held_run, .shed = held_run, .peer = i}};
 		assert_int_equal(workers_submit(w.app->workers, &held[i].work), WORK_TAKEN);
 	}
-	(void)usleep(50000);
 	assert_part(NULL, watchdog_look(&dog, w.app));
-	(void)usleep(150000);
+	until_beat(&dog);
 	assert_part("workers", watchdog_look(&dog, w.app));
 	gate = true;
-	(void)usleep(300000);
-	assert_part(NULL, watchdog_look(&dog, w.app));
+	until_nobody_stuck(&dog);
 }
 
 /* ---- ready ---- */

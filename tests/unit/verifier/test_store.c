@@ -342,7 +342,7 @@ static void store__disk_gone__not_ready_until_a_write_works(void **state)
 	assert_false(store_ready(store));
 	assert_false(append(3, false));
 	fake_sql.fail_write = false;
-	for (int i = 0; i < 300 && !store_ready(store); i++)
+	for (int i = 0; i < 3000 && !store_ready(store); i++)
 		(void)usleep(10000); /* it probes by itself */
 	assert_true(store_ready(store));
 	assert_true(append(4, false));

@@ -34,6 +34,18 @@ static void count_shed(struct work *work)
 	atomic_fetch_add(c->count, 1000);
 }
 
+/* The pool is at work on so many, and nothing waits. */
+static void until_taken(struct workers *workers, unsigned n)
+{
+	struct workers_state look = {0};
+	for (int i = 0; i < 30000 && (look.running != n || look.queued > 0); i++) {
+		(void)usleep(1000);
+		workers_look(workers, &look);
+	}
+	assert_int_equal(look.running, n);
+	assert_int_equal(look.queued, 0);
+}
+
 static void workers__closing__what_is_queued_is_run(void **state)
 {
 	(void)state;
@@ -68,7 +80,7 @@ static void workers__queue_full__load_is_shed(void **state)
 		workers_new(&(struct workers_options){.count = 1, .queue_max = 2}, &workers, &err),
 		err);
 	assert_int_equal(workers_submit(workers, &items[0].work), WORK_TAKEN);
-	(void)usleep(50000); /* taken, and held by the gate */
+	until_taken(workers, 1); /* and held by the gate */
 	assert_int_equal(workers_submit(workers, &items[1].work), WORK_TAKEN);
 	assert_int_equal(workers_submit(workers, &items[2].work), WORK_TAKEN);
 	assert_int_equal(workers_submit(workers, &items[3].work), WORK_SHARE_FULL);
@@ -195,13 +207,13 @@ static void workers__waited_too_long__given_up(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(items); i++)
 		items[i] = (struct counted){{.run = count_run, .shed = count_shed}, &count, &gate};
 	assert_ok(workers_new(
-			  &(struct workers_options){.count = 1, .queue_max = 8, .wait_max_ms = 50},
+			  &(struct workers_options){.count = 1, .queue_max = 8, .wait_max_ms = 500},
 			  &workers, &err),
 		err);
 	assert_int_equal(workers_submit(workers, &items[0].work), WORK_TAKEN);
-	(void)usleep(50000);
+	until_taken(workers, 1);
 	assert_int_equal(workers_submit(workers, &items[1].work), WORK_TAKEN);
-	(void)usleep(150000);
+	(void)usleep(600000);
 	gate = true;
 	workers_free(&workers);
 	assert_int_equal(count, 1001);
@@ -254,7 +266,7 @@ static void workers__all_threads_held_by_others__reserved_work_runs(void **state
 	}
 	operator_item = (struct counted){{.run = count_run, .reserved = true}, &operators, NULL};
 	assert_int_equal(workers_submit(workers, &operator_item.work), WORK_TAKEN);
-	for (int i = 0; i < 200 && operators == 0; i++)
+	for (int i = 0; i < 3000 && operators == 0; i++)
 		(void)usleep(10000);
 	assert_int_equal(operators, 1);
 	assert_int_equal(count, 0);
@@ -281,7 +293,7 @@ static void workers__one_peer_asks_for_all_threads__another_is_served(void **sta
 	(void)usleep(50000);
 	other = (struct counted){{.run = count_run, .shed = count_shed, .peer = 2}, &others, NULL};
 	assert_int_equal(workers_submit(workers, &other.work), WORK_TAKEN);
-	for (int i = 0; i < 200 && others == 0; i++)
+	for (int i = 0; i < 3000 && others == 0; i++)
 		(void)usleep(10000);
 	assert_int_equal(others, 1);
 	gate = true;
@@ -305,7 +317,7 @@ static void workers__queue_full_of_one_peer__another_takes_its_place(void **stat
 	items[4 * MANY] =
 		(struct counted){{.run = count_run, .shed = count_shed, .peer = 99}, &count, &gate};
 	assert_int_equal(workers_submit(workers, &items[4 * MANY].work), WORK_TAKEN);
-	(void)usleep(50000);
+	until_taken(workers, 1);
 	/* Four peers fill the queue, each to its quarter. */
 	for (size_t i = 0; i < MANY; i++) {
 		items[i] = (struct counted){

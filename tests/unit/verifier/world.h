@@ -12,6 +12,7 @@
 
 #include <ftw.h>
 #include <signal.h>
+#include <sys/statvfs.h>
 
 #include "base/file.h"
 #include "tests/support/ek_ca.h"
@@ -22,13 +23,13 @@
 #include "verifier/init.h"
 
 #define WORLD_DOMAIN "bank.example"
+#define WORLD_ROOM   (UINT64_C(256) << 20)
 
 struct world_operator {
 	struct cert *cert;
 	struct key *key;
 };
 struct world {
-	const char *where; /* its directory is made; NULL: /tmp */
 	char dir[64];
 	struct init_authority authority;
 	struct cert *ca;
@@ -46,6 +47,7 @@ struct world {
 	const struct sql_ops *sql; /* NULL: SQLite itself */
 	const struct clock *clock; /* NULL: the machine's */
 	struct random *random; /* NULL: the machine's */
+	unsigned events_wait_ms; /* 0: as it is shipped */
 	uint16_t port;
 	const char *workload_class;
 	const char *class_lines, *top_lines; /* of the first policy; NULL: the scene's */
@@ -167,6 +169,7 @@ static inline bool world_open(struct world *w)
 		.random = w->random ? w->random : &random_system,
 		.sql = w->sql ? w->sql : test_sql(),
 		.log_fd = getenv("ASSAY_TEST_LOG") ? 2 : -1,
+		.events_wait_ms = w->events_wait_ms,
 	};
 	(void)world_path(w, "verifierd.yaml", path);
 	w->err = (struct err){0};
@@ -273,10 +276,18 @@ static inline void world_publish(struct world *w)
 		world_post(w, &w->ci, "/v1/approvals", MEDIA_DSSE, s->approval_list[i], 201);
 }
 
+/* In memory where there is room: what a test then waits for is not the disk. */
+static inline const char *world_place(void)
+{
+	struct statvfs at;
+	bool room = access("/dev/shm", W_OK) == 0 && statvfs("/dev/shm", &at) == 0 &&
+		    (uint64_t)at.f_bavail * at.f_frsize >= WORLD_ROOM;
+	return room ? "/dev/shm" : "/tmp";
+}
+
 static inline void world_start(struct world *w)
 {
-	(void)snprintf(
-		w->dir, sizeof(w->dir), "%s/assay-verifier-XXXXXX", w->where ? w->where : "/tmp");
+	(void)snprintf(w->dir, sizeof(w->dir), "%s/assay-verifier-XXXXXX", world_place());
 	assert_non_null(mkdtemp(w->dir));
 	(void)snprintf(
 		w->verifier_id, sizeof(w->verifier_id), "spiffe://%s/verifier", WORLD_DOMAIN);
