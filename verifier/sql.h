@@ -46,6 +46,13 @@ static inline struct sql_value sql_null(void)
 		ARRAY_LEN(((const struct sql_value[]){__VA_ARGS__}))
 #define SQL_NO_ARGS NULL, 0
 
+/* What a statement fails with that did not change or find one row. Static: it is kept until the
+ * answer is there. */
+struct sql_fault {
+	enum err_code code;
+	const char *text;
+};
+
 struct sql_ops;
 struct vault;
 struct sql {
@@ -97,11 +104,12 @@ struct sql_ops {
 	/* Borrowed until the next call of next or finish. */
 	struct bytes (*column_bytes)(const struct sql_query *query, int column);
 	void (*finish)(struct sql_query *query);
-	/* A statement whose rows and changes nobody asks for. Inside a transaction it may be sent and
-	 * not waited for: its error comes at the next call that waits, at the latest from
-	 * savepoint_keep or settle. NULL: start, next and finish do. */
+	/* A statement whose rows and changes nobody asks for, but that it fails unless there is one
+	 * (unless_one NULL: however many there are). Inside a transaction it may be sent and not
+	 * waited for: its error comes at the next call that waits, at the latest from
+	 * savepoint_keep, settle or commit. NULL: start, next and finish do. */
 	bool (*exec)(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
-		struct err *err);
+		const struct sql_fault *unless_one, struct err *err);
 	/* Waits for the statements whose errors nobody has heard of yet. NULL: there are none. */
 	bool (*settle)(struct sql *sql, struct err *err);
 	/* Rows the last finished INSERT, UPDATE or DELETE changed. */
@@ -148,6 +156,12 @@ must_use bool sql_text(const struct sql_query *query, int column, const char *na
 /* Starts, runs to the end and finishes; the number of changed rows may be NULL. */
 must_use bool sql_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
 	int64_t *ret_changes, struct err *err);
+/* An INSERT, UPDATE or DELETE that changes one row, or fails as it says. */
+must_use bool sql_change_one(struct sql *sql, const char *text, const struct sql_value *args,
+	size_t n, const struct sql_fault *unless, struct err *err);
+/* A SELECT that has one row, whatever is in it, or fails as it says. */
+must_use bool sql_holds(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	const struct sql_fault *unless, struct err *err);
 /* Starts and takes the first row: *ret_query is NULL when there is none. */
 must_use bool sql_first(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
 	struct sql_query **ret_query, struct err *err);

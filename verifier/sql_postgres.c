@@ -170,7 +170,7 @@ static bool pg_commit(struct sql *sql, struct err *err)
 	(void)pg_sync(self, &why);
 	bool answered = result != NULL, done = is_commit(result);
 	PQclear(result);
-	self->committing = self->in_transaction = self->in_job = false;
+	self->committing = self->in_transaction = false;
 	if (self->warned)
 		(void)err_set(&why, ERR_STORE,
 			"database: the server gave up waiting for its standby at COMMIT");
@@ -185,7 +185,7 @@ static void pg_rollback(struct sql *sql)
 {
 	struct pg *self = pg_of(sql);
 	(void)pg_sync(self, NULL);
-	self->in_transaction = self->in_job = false;
+	self->in_transaction = false;
 	if (PQstatus(self->connection) == CONNECTION_OK && !pg_do(self, "ROLLBACK", NULL))
 		return; /* it ended with the connection */
 	(void)pg_do(self, "SELECT pg_advisory_unlock" LINE, NULL);
@@ -193,23 +193,19 @@ static void pg_rollback(struct sql *sql)
 
 static bool pg_savepoint(struct sql *sql, struct err *err)
 {
-	struct pg *self = pg_of(sql);
-	self->in_job = true;
-	return pg_send(self, "SAVEPOINT job", SQL_NO_ARGS, err);
+	return pg_send(pg_of(sql), "SAVEPOINT job", SQL_NO_ARGS, err);
 }
 
 static bool pg_savepoint_keep(struct sql *sql, struct err *err)
 {
 	struct pg *self = pg_of(sql);
-	bool ok = pg_send(self, "RELEASE job", SQL_NO_ARGS, err) && pg_sync(self, err);
-	self->in_job = false;
-	return ok;
+	/* First all of it has to hold: what has been released cannot be undone alone. */
+	return pg_sync(self, err) && pg_send(self, "RELEASE job", SQL_NO_ARGS, err);
 }
 
 static bool pg_savepoint_undo(struct sql *sql, struct err *err)
 {
 	struct pg *self = pg_of(sql);
-	self->in_job = false;
 	(void)pg_sync(self, NULL); /* what failed is being undone */
 	return pg_send(self, "ROLLBACK TO job", SQL_NO_ARGS, err) &&
 	       pg_send(self, "RELEASE job", SQL_NO_ARGS, err) && pg_sync(self, err);

@@ -44,13 +44,14 @@ struct pg_pending {
 			     statements alone ends */
 	struct pg_statement *prepares; /* NULL: it is executed */
 	PGresult **keep; /* NULL: nobody wants its result */
+	const struct sql_fault *unless_one; /* NULL: nobody minds its rows */
 };
 
 struct pg {
 	struct sql base;
 	PGconn *connection;
 	char *location;
-	bool writer, in_transaction, in_job, committing, warned;
+	bool writer, in_transaction, committing, warned;
 	int64_t changes;
 	size_t statement_count;
 	struct pg_statement statements[PG_STATEMENTS_MAX];
@@ -91,7 +92,7 @@ bool pg_next(struct sql_query *query, bool *ret_row, struct err *err);
 int64_t pg_column_int(const struct sql_query *query, int column);
 struct bytes pg_column_bytes(const struct sql_query *query, int column);
 void pg_finish(struct sql_query *query);
-bool pg_exec(
-	struct sql *sql, const char *text, const struct sql_value *args, size_t n, struct err *err);
+bool pg_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	const struct sql_fault *unless_one, struct err *err);
 
 #endif

@@ -55,7 +55,7 @@ void pg_forget(struct pg *self)
 {
 	memset(self->statements, 0, sizeof(self->statements));
 	self->statement_count = self->pending_count = 0;
-	self->in_transaction = self->in_job = self->failed = self->committing = false;
+	self->in_transaction = self->failed = self->committing = false;
 }
 
 /* ---- prepared statements ---- */
@@ -204,9 +204,13 @@ static void answer_take(struct pg *self, const struct pg_pending *pending, PGres
 		pending->prepares->ready = status == PGRES_COMMAND_OK;
 		pending->prepares->sent = pending->prepares->ready;
 	}
-	if (is_error(status) && !self->failed) {
+	if (!self->failed && is_error(status)) {
 		self->failed = true;
 		error_of(self, result, pending->text, &self->error);
+	} else if (!self->failed && pending->unless_one && strcmp(PQcmdTuples(result), "1") != 0) {
+		self->failed = true;
+		(void)err_set(
+			&self->error, pending->unless_one->code, "%s", pending->unless_one->text);
 	}
 	if (pending->keep && (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK))
 		*pending->keep = result;
@@ -367,12 +371,14 @@ static bool begins_snapshot(const struct pg *self, const char *text)
 	return !self->writer && strcmp(text, "BEGIN") == 0;
 }
 
-bool pg_exec(
-	struct sql *sql, const char *text, const struct sql_value *args, size_t n, struct err *err)
+bool pg_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	const struct sql_fault *unless_one, struct err *err)
 {
 	struct pg *self = pg_of(sql);
-	return pg_send(self, text, args, n, err) &&
-	       (self->in_transaction || begins_snapshot(self, text) || pg_sync(self, err));
+	if (!pg_send(self, text, args, n, err))
+		return false;
+	self->pending[self->pending_count - 1].unless_one = unless_one;
+	return self->in_transaction || begins_snapshot(self, text) || pg_sync(self, err);
 }
 
 bool pg_do(struct pg *self, const char *text, struct err *err)

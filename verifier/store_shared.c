@@ -44,33 +44,19 @@ bool store_shared_begin(struct store *store, struct err *err)
 }
 
 /* A silent verifier's row is taken away (writer_insert). */
-static bool not_moved(struct store *store, struct store_tx *tx, struct err *err)
-{
-	OWNED(sql_finish) struct sql_query *q = NULL;
-	if (!sql_first(
-		    tx->sql, "SELECT 1 FROM writers WHERE id=?1", SQL_ARGS(id_of(store)), &q, err))
-		return false;
-	return q ? err_set(err, ERR_BUSY, "another verifier's batch came between")
-		 : err_set(err, ERR_STORE,
-			   "this verifier's row among the writers is gone: start it again");
-}
-
-/* Both in one question. */
 bool store_shared_note(struct store *store, struct store_tx *tx, struct err *err)
 {
-	int64_t moved = 0;
+	static const struct sql_fault gone = {
+		ERR_STORE, "this verifier's row among the writers is gone: start it again"};
+	static const struct sql_fault moved = {ERR_BUSY, "another verifier's batch came between"};
 	if (!store->ops->shared)
 		return true;
 	store->batch++;
-	if (!sql_exec(tx->sql, "UPDATE writers SET batch=?2, seen=?3 WHERE id=?1",
-		    SQL_ARGS(id_of(store), sql_i(store->batch), sql_i(clock_wall(store->clock))),
-		    NULL, err) ||
-		!sql_exec(tx->sql,
-			"UPDATE meta SET epoch=epoch+1 WHERE id=1 AND epoch=?1 AND EXISTS(SELECT 1 "
-			"FROM writers WHERE id=?2 AND batch=?3)",
-			SQL_ARGS(sql_i(tx->epoch), id_of(store), sql_i(store->batch)), &moved, err))
-		return false;
-	return moved == 1 || not_moved(store, tx, err);
+	return sql_change_one(tx->sql, "UPDATE writers SET batch=?2, seen=?3 WHERE id=?1",
+		       SQL_ARGS(id_of(store), sql_i(store->batch), sql_i(clock_wall(store->clock))),
+		       &gone, err) &&
+	       sql_change_one(tx->sql, "UPDATE meta SET epoch=epoch+1 WHERE id=1 AND epoch=?1",
+		       SQL_ARGS(sql_i(tx->epoch)), &moved, err);
 }
 
 /* The meta row is locked first: the transaction that is asked about held it, so that it has ended when

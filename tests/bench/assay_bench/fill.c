@@ -57,7 +57,6 @@ static bool instance_fill(
 	struct instance_row row = {
 		.state = INSTANCE_TRUSTED, .created = fill->now, .renewed = fill->now};
 	uint8_t id[SHA256_LEN];
-	bool taken = false;
 	bytes_fill(number, 1, row.host);
 	bytes_fill(number, 6, id);
 	memcpy(row.instance, id, sizeof(row.instance));
@@ -69,8 +68,8 @@ static bool instance_fill(
 		.bank = DIGEST_SHA256,
 		.assurance = ASSURANCE_REPORTED};
 	return instance_put(sql, &row, err) &&
-	       counter_take(sql, row.host, row.instance, PURPOSE_LAUNCH, 0, &taken, err) &&
-	       counter_take(sql, row.host, row.instance, PURPOSE_RENEW, 0, &taken, err) &&
+	       counter_take(sql, row.host, row.instance, PURPOSE_LAUNCH, 0, err) &&
+	       counter_take(sql, row.host, row.instance, PURPOSE_RENEW, 0, err) &&
 	       credential_fill(sql, CREDENTIAL_HOST, &row, number, fill->now, err) &&
 	       credential_fill(sql, CREDENTIAL_X509, &row, number, fill->now, err);
 }

@@ -57,11 +57,11 @@ static bool cut_keep(struct sql *sql, struct err *e)
 	count(sql);
 	return sql_postgres.savepoint_keep(sql, e);
 }
-static bool cut_exec(
-	struct sql *sql, const char *text, const struct sql_value *args, size_t n, struct err *e)
+static bool cut_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	const struct sql_fault *unless_one, struct err *e)
 {
 	count(sql);
-	return sql_postgres.exec(sql, text, args, n, e);
+	return sql_postgres.exec(sql, text, args, n, unless_one, e);
 }
 static bool cut_start(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
 	struct sql_query **ret, struct err *e)
@@ -313,6 +313,136 @@ static void batch__on_a_state_that_moved__busy_and_nothing_stored(void **state)
 	assert_int_equal(leaves(), 1);
 }
 
+static const struct sql_fault no_such_turn = {ERR_BUSY, "no such turn"};
+
+static bool one_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	(void)arg;
+	/* The first is not waited for; what comes after it goes with it. */
+	return sql_change_one(tx->sql, "UPDATE turns SET until=2 WHERE name='nobody'", SQL_NO_ARGS,
+		       &no_such_turn, e) &&
+	       sql_exec(tx->sql, "INSERT INTO turns(name, holder, until) VALUES('x', x'00', 1)",
+		       SQL_NO_ARGS, NULL, e);
+}
+
+static void change__of_no_row_among_others__its_own_job_fails(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	atomic_int go = 0, before = 0, late = 0, after = 0;
+	store_submit(a, hold_work, ignore_done, &go);
+	submit(append_work, &before);
+	submit(one_work, &late);
+	submit(append_work, &after);
+	atomic_store(&go, 1);
+	for (int i = 0; i < 1000 && (!before || !late || !after); i++)
+		(void)usleep(10000);
+	assert_int_equal(before, -1);
+	assert_int_equal(late, ERR_BUSY);
+	assert_int_equal(after, -1);
+	assert_int_equal(leaves(), 2);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 0);
+}
+
+/* ---- at the seam itself: sent, and not waited for ---- */
+
+static struct sql *writer_open(void)
+{
+	struct sql *sql = NULL;
+	assert_ok(test_sql_open(path, true, &sql, &err), err);
+	return sql;
+}
+
+static bool turn_put(struct sql *sql, const char *name)
+{
+	return sql_change_one(sql, "INSERT INTO turns(name, holder, until) VALUES(?1, x'00', 1)",
+		SQL_ARGS(sql_t(bytes_str(name))), &no_such_turn, &err);
+}
+
+static void commit__after_a_change_of_no_row__refused_as_the_first_error_says(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	/* Each alone, and before an error of another kind. */
+	for (int i = 0; i < 3; i++) {
+		assert_ok(sql_postgres.begin(sql, &err), err);
+		assert_ok(turn_put(sql, "x"), err);
+		if (i == 0)
+			assert_ok(sql_holds(sql, "SELECT 1 FROM turns WHERE name='nobody'",
+					  SQL_NO_ARGS, &no_such_turn, &err),
+				err);
+		else
+			assert_ok(sql_change_one(sql, "DELETE FROM turns WHERE name='nobody'",
+					  SQL_NO_ARGS, &no_such_turn, &err),
+				err);
+		if (i == 2)
+			assert_ok(turn_put(sql, "x"), err);
+		assert_fails(sql_postgres.commit(sql, &err), err, ERR_BUSY, "no such turn");
+		assert_false(sql->unknown);
+		sql_postgres.rollback(sql);
+		assert_int_equal(ask("SELECT count(*) FROM turns"), 0);
+	}
+	sql_close(&sql);
+}
+
+static void change__of_two_rows__refused(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_true(turn_put(sql, "x") && turn_put(sql, "y"));
+	assert_ok(sql_change_one(sql, "UPDATE turns SET until=2", SQL_NO_ARGS, &no_such_turn, &err),
+		err);
+	assert_fails(sql_postgres.settle(sql, &err), err, ERR_BUSY, "no such turn");
+	sql_postgres.rollback(sql);
+	sql_close(&sql);
+}
+
+static void commit__of_what_was_not_waited_for__all_of_it_in_order(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_ok(turn_put(sql, "x"), err);
+	/* More than wait for their answers at once. */
+	for (int64_t i = 1; i <= 600; i++)
+		assert_ok(sql_change_one(sql, "UPDATE turns SET until=?1 WHERE until=?2",
+				  SQL_ARGS(sql_i(i + 1), sql_i(i)), &no_such_turn, &err),
+			err);
+	assert_ok(sql_postgres.commit(sql, &err), err);
+	assert_int_equal(ask("SELECT until FROM turns WHERE name='x'"), 601);
+	/* And one that fails, long before the commit. */
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	for (int64_t i = 600; i < 1200; i++)
+		assert_ok(sql_change_one(sql, "UPDATE turns SET until=?1 WHERE until=?2",
+				  SQL_ARGS(sql_i(i + 1), sql_i(i)), &no_such_turn, &err),
+			err);
+	assert_fails(sql_postgres.commit(sql, &err), err, ERR_BUSY, "no such turn");
+	sql_postgres.rollback(sql);
+	assert_int_equal(ask("SELECT until FROM turns WHERE name='x'"), 601);
+	sql_close(&sql);
+}
+
+static void connection__lost_with_statements_under_way__nothing_stored_and_known(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_ok(turn_put(sql, "x"), err);
+	(void)shutdown(PQsocket(pg_of(sql)->connection), SHUT_RDWR);
+	(void)turn_put(sql, "y");
+	assert_false(sql_postgres.commit(sql, &err));
+	assert_int_equal(err.code, ERR_STORE);
+	assert_false(sql->unknown);
+	assert_false(sql_postgres.in_transaction(sql));
+	sql_close(&sql);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 0);
+}
+
 /* ---- the session ---- */
 
 static void session__weaker_commits_asked_for__made_durable(void **state)
@@ -545,6 +675,11 @@ int main(void)
 		T(connection__cut_before_any_call__acknowledged_is_stored_and_nothing_else),
 		T(error__that_comes_late__is_its_own_job_s),
 		T(batch__on_a_state_that_moved__busy_and_nothing_stored),
+		T(change__of_no_row_among_others__its_own_job_fails),
+		T(commit__after_a_change_of_no_row__refused_as_the_first_error_says),
+		T(change__of_two_rows__refused),
+		T(commit__of_what_was_not_waited_for__all_of_it_in_order),
+		T(connection__lost_with_statements_under_way__nothing_stored_and_known),
 		T(session__weaker_commits_asked_for__made_durable),
 		T(session__reader__writes_nothing),
 		T(readers__server_ends_their_connections__the_next_read_works),
