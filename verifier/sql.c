@@ -97,6 +97,16 @@ bool sql_text(const struct sql_query *query, int column, const char *name, char 
 	return true;
 }
 
+bool sql_ask(struct sql *sql)
+{
+	return sql->ops->ask && sql->ops->ask(sql, true);
+}
+
+void sql_ask_end(struct sql *sql)
+{
+	(void)sql->ops->ask(sql, false);
+}
+
 bool sql_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
 	int64_t *ret_changes, struct err *err)
 {

@@ -110,6 +110,11 @@ struct sql_ops {
 	 * savepoint_keep, settle or commit. NULL: start, next and finish do. */
 	bool (*exec)(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
 		const struct sql_fault *unless_one, struct err *err);
+	/* Asking, in a reader's snapshot: each statement is started, not waited for, and looks as if
+	 * it had no rows. Afterwards, to the end of the snapshot, whoever starts the same with the same
+	 * arguments has the answer that was on its way meanwhile. NULL or false: there is nothing to
+	 * be won. */
+	bool (*ask)(struct sql *sql, bool on);
 	/* Waits for the statements whose errors nobody has heard of yet. NULL: there are none. */
 	bool (*settle)(struct sql *sql, struct err *err);
 	/* Rows the last finished INSERT, UPDATE or DELETE changed. */
@@ -152,6 +157,12 @@ void sql_put(const struct sql_query *query, int column, struct buf *out);
 /* Text of less than `size` bytes copied with a NUL. */
 must_use bool sql_text(const struct sql_query *query, int column, const char *name, char *out,
 	size_t size, struct err *err);
+
+/* Whoever will read this and that in a snapshot may say so beforehand, by the same calls: where this
+ * is true, what is read up to sql_ask_end has no rows and means nothing, but then need not be waited
+ * for one after the other. */
+bool sql_ask(struct sql *sql);
+void sql_ask_end(struct sql *sql);
 
 /* Starts, runs to the end and finishes; the number of changed rows may be NULL. */
 must_use bool sql_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,

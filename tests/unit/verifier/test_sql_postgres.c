@@ -386,6 +386,55 @@ static void commit__after_a_change_of_no_row__refused_as_the_first_error_says(vo
 	sql_close(&sql);
 }
 
+static void commit__after_an_error_that_nobody_minded__refused(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	struct sql_query *q = NULL;
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_true(turn_put(sql, "x"));
+	assert_ok(sql_change_one(sql, "DELETE FROM turns WHERE name='nobody'", SQL_NO_ARGS,
+			  &no_such_turn, &err),
+		err);
+	assert_false(sql_first(sql, "SELECT 1", SQL_NO_ARGS, &q, NULL));
+	assert_false(sql_first(sql, "SELECT 2", SQL_NO_ARGS, &q, NULL));
+	assert_fails(sql_postgres.settle(sql, &err), err, ERR_BUSY, "no such turn");
+	assert_true(turn_put(sql, "y"));
+	assert_fails(sql_postgres.commit(sql, &err), err, ERR_BUSY, "no such turn");
+	sql_postgres.rollback(sql);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 0);
+	/* The connection goes on. */
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_true(turn_put(sql, "z"));
+	assert_ok(sql_postgres.commit(sql, &err), err);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 1);
+	sql_close(&sql);
+}
+
+static void savepoint__undone__what_failed_in_it_is_forgotten_and_nothing_else(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_true(turn_put(sql, "x"));
+	assert_ok(sql_postgres.savepoint(sql, &err), err);
+	assert_true(turn_put(sql, "y"));
+	assert_ok(sql_change_one(sql, "DELETE FROM turns WHERE name='nobody'", SQL_NO_ARGS,
+			  &no_such_turn, &err),
+		err);
+	assert_fails(sql_postgres.savepoint_keep(sql, &err), err, ERR_BUSY, "no such turn");
+	assert_ok(sql_postgres.savepoint_undo(sql, &err), err);
+	assert_ok(sql_postgres.savepoint(sql, &err), err);
+	assert_true(turn_put(sql, "z"));
+	assert_ok(sql_postgres.savepoint_keep(sql, &err), err);
+	assert_ok(sql_postgres.commit(sql, &err), err);
+	assert_int_equal(ask("SELECT count(*) FROM turns WHERE name IN ('x', 'z')"), 2);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 2);
+	sql_close(&sql);
+}
+
 static void change__of_two_rows__refused(void **state)
 {
 	NEEDS_POSTGRES;
@@ -677,6 +726,8 @@ int main(void)
 		T(batch__on_a_state_that_moved__busy_and_nothing_stored),
 		T(change__of_no_row_among_others__its_own_job_fails),
 		T(commit__after_a_change_of_no_row__refused_as_the_first_error_says),
+		T(commit__after_an_error_that_nobody_minded__refused),
+		T(savepoint__undone__what_failed_in_it_is_forgotten_and_nothing_else),
 		T(change__of_two_rows__refused),
 		T(commit__of_what_was_not_waited_for__all_of_it_in_order),
 		T(connection__lost_with_statements_under_way__nothing_stored_and_known),
