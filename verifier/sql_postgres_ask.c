@@ -66,7 +66,8 @@ bool pg_asked_send(
 static struct pg_asked *asked_find(struct pg *self, const char *text, struct bytes args)
 {
 	for (size_t i = 0; i < self->asked_count; i++)
-		if (self->asked[i].text == text && bytes_equal(buf_bytes(&self->asked[i].args), args))
+		if (self->asked[i].text == text &&
+			bytes_equal(buf_bytes(&self->asked[i].args), args))
 			return &self->asked[i];
 	return NULL;
 }

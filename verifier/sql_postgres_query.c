@@ -282,6 +282,8 @@ bool pg_sync(struct pg *self, struct err *err)
 		*err = self->error;
 	self->doomed = !ok && self->in_transaction;
 	self->failed = false;
+	if (!ok)
+		pg_asked_drop(self);
 	return ok;
 }
 
