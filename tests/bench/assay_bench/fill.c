@@ -119,8 +119,7 @@ static bool batch(struct sql *sql, const struct fill *fill, size_t from, size_t 
 
 static bool fill_all(struct sql *sql, struct fill *fill, size_t count, struct err *err)
 {
-	if (!sql->ops->script(sql, "PRAGMA synchronous=OFF; PRAGMA cache_size=-262144;", err) ||
-		!register_read(sql, fill, err) || !model_make(&fill->model, err))
+	if (!register_read(sql, fill, err) || !model_make(&fill->model, err))
 		return false;
 	for (size_t at = 0; at < count; at += FILL_BATCH)
 		if (!batch(sql, fill, at, at + FILL_BATCH < count ? at + FILL_BATCH : count, err))
@@ -128,13 +127,11 @@ static bool fill_all(struct sql *sql, struct fill *fill, size_t count, struct er
 	return true;
 }
 
-bool fill_hosts(const struct verifierd *v, size_t count, struct err *err)
+bool fill_hosts(const struct bench *b, size_t count, struct err *err)
 {
 	OWNED(sql_close) struct sql *sql = NULL;
 	struct fill fill = {.now = clock_wall(&clock_system)};
-	char path[160];
-	(void)snprintf(path, sizeof(path), "%s/v/verifier.db", v->dir);
-	bool ok = sql_sqlite.open(path, true, &sql, err) && fill_all(sql, &fill, count, err);
+	bool ok = database_open(b, &sql, err) && fill_all(sql, &fill, count, err);
 	host_row_release(&fill.model);
-	return ok || err_wrap(err, "filling %s", path);
+	return ok || err_wrap(err, "filling the store of %s", b->v.dir);
 }
