@@ -41,8 +41,7 @@ bool database_open(const struct bench *b, struct sql **ret, struct err *err)
 		return test_sql_open(b->v.dir, true, ret, err);
 	(void)snprintf(path, sizeof(path), "%s/v/verifier.db", b->v.dir);
 	return sql_sqlite.open(path, true, ret, err) &&
-	       (*ret)->ops->script(
-		       *ret, "PRAGMA synchronous=OFF; PRAGMA cache_size=-262144;", err);
+	       (*ret)->ops->script(*ret, "PRAGMA synchronous=OFF; PRAGMA cache_size=-262144;", err);
 }
 
 void database_drop(const struct bench *b)
