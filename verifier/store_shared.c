@@ -103,19 +103,36 @@ bool store_shared_ask(struct store *store, bool *ret_committed, struct err *err)
 
 /* ---- the tree ---- */
 
-static bool tree_read(struct store *store, struct store_tree *ret, struct err *err)
+static bool tree_get(struct sql *sql, struct store_tree *ret, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	struct tree_edge edge = {0};
+	if (!sql_first(sql, "SELECT edge FROM meta WHERE id=1", SQL_NO_ARGS, &q, err))
+		return false;
+	if (!q)
+		return err_set(err, ERR_STORE, "the database has no meta row");
+	if (!tree_edge_decode(sql_bytes(q, 0), &edge, err) || !tree_root(&edge, ret->root, err))
+		return false;
+	ret->size = edge.size;
+	return true;
+}
+
+static bool tree_read(struct store *store, struct store_tree *ret, struct err *err)
+{
 	struct sql *sql = NULL;
 	if (!store_read(store, &sql, err))
 		return false;
-	bool ok = sql_first(sql, "SELECT edge FROM meta WHERE id=1", SQL_NO_ARGS, &q, err) && q &&
-		  tree_edge_decode(sql_bytes(q, 0), &edge, err) && tree_root(&edge, ret->root, err);
-	sql_finish(&q);
+	bool ok = tree_get(sql, ret, err);
 	store_read_done(store, &sql);
-	ret->size = edge.size;
 	return ok;
+}
+
+bool store_tree_of(struct store *store, struct sql *sql, struct store_tree *ret, struct err *err)
+{
+	if (store->ops->shared)
+		return tree_get(sql, ret, err);
+	store_tree(store, ret);
+	return true;
 }
 
 void store_tree(struct store *store, struct store_tree *ret)
