@@ -121,6 +121,8 @@ must_use bool app_policy_load(struct app *app, struct err *err);
 /* Reads and judges the file alone. */
 must_use bool app_policy_check(struct app *app, struct err *err);
 struct policy_ref *app_policy(struct app *app);
+/* The same, held against what a reader's snapshot says is in force. */
+struct policy_ref *app_policy_of(struct app *app, struct sql *sql);
 
 /* ---- ledger entries (ledger_entry.c) ---- */
 

@@ -84,6 +84,17 @@ struct policy_ref *app_policy(struct app *app)
 	return policy_held(app);
 }
 
+struct policy_ref *app_policy_of(struct app *app, struct sql *sql)
+{
+	OWNED(policy_ref_drop) struct policy_ref *held = policy_held(app);
+	uint8_t digest[SHA256_LEN];
+	if (!held || !store_is_shared(app->store) ||
+		(policy_in_force_get(sql, digest, NULL) &&
+			memcmp(digest, held->policy->digest, SHA256_LEN) == 0))
+		return TAKE(held);
+	return app_policy(app);
+}
+
 void app_policy_swap(struct app *app, struct policy_ref **ref)
 {
 	struct policy_ref *old = NULL, *staged = NULL;

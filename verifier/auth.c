@@ -42,6 +42,11 @@ static int host_rows(struct sql *sql, const struct cert *cert, struct identity *
 {
 	(void)now;
 	struct credential_row row = {0};
+	if (sql_ask(sql)) {
+		(void)credential_check(sql, cert, CREDENTIAL_HOST, &row);
+		(void)host_check(sql, who->host);
+		sql_ask_end(sql);
+	}
 	int status = credential_check(sql, cert, CREDENTIAL_HOST, &row);
 	if (status == PASS && memcmp(row.host, who->host, sizeof(row.host)) != 0)
 		status = FORBIDDEN;

@@ -87,17 +87,6 @@ static void attempt_again(struct work *work)
 	attempt(call->data);
 }
 
-static void challenge_used(struct decision *d)
-{
-	verdict_clear(&d->verdict);
-	buf_release(&d->verdict_json);
-	verdict_refuse(&d->verdict, REASON_CHALLENGE_USED, "challenge",
-		"a challenge not used before", "one that has been used", NULL, NULL);
-	verdict_conclude(&d->verdict);
-	d->outcome = DECIDE_UNRECORDED;
-	finish(d);
-}
-
 /* On the writer's thread. */
 static void on_committed(void *arg, const struct err *err)
 {
@@ -113,10 +102,6 @@ static void on_committed(void *arg, const struct err *err)
 		/* Whoever judges decisions by a staged policy does so afterwards, from the record. */
 		shadow_wake(d->app->shadow);
 		finish(d);
-		return;
-	}
-	if (d->challenge_used) {
-		challenge_used(d);
 		return;
 	}
 	if (err->code == ERR_CONFLICT && d->attempt < DECIDE_ATTEMPTS_MAX) {

@@ -69,7 +69,6 @@ struct decision {
 	uint8_t key[SHA256_LEN]; /* SHA-256 of the SPKI in the claims */
 
 	/* commit */
-	bool challenge_used;
 	bool quarantined;
 	bool canary; /* trusted with what its rollout runs: its end is wanted */
 	bool rollout_halted; /* one, by what this evidence added */

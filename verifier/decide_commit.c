@@ -44,12 +44,8 @@ static bool recheck(struct decision *d, struct store_tx *tx, struct err *err)
 
 static bool consume(struct decision *d, struct store_tx *tx, struct err *err)
 {
-	bool taken = false;
-	if (!counter_take(tx->sql, d->host.id, d->challenge.instance, d->challenge.purpose,
-		    d->challenge.counter, &taken, err))
-		return false;
-	d->challenge_used = !taken;
-	return taken ? true : err_set(err, ERR_CONFLICT, "the challenge has been used");
+	return counter_take(tx->sql, d->host.id, d->challenge.instance, d->challenge.purpose,
+		d->challenge.counter, err);
 }
 
 /* By the digest that the record names it by: it was hashed when the record was made. */

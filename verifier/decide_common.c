@@ -166,6 +166,21 @@ static bool load(struct decide_common *c, struct sql *sql, struct bytes workload
 	       (!release_known || may_keep(c, sql, workload, &c->keeps, err));
 }
 
+bool decide_common_ask(
+	struct sql *sql, struct bytes workload, const uint8_t release[SHA256_LEN], struct err *err)
+{
+	OWNED(common_unref) struct decide_common *asked = calloc(1, sizeof(*asked));
+	bool found = false;
+	if (!asked)
+		return err_set(err, ERR_NOMEM, "what is known of the workload");
+	atomic_init(&asked->refs, 1);
+	return workload_get(sql, workload, &asked->workload, &found, err) &&
+	       load_release(asked, sql, release, &found, err) &&
+	       floors_load(sql, workload, NULL, &asked->floors, err) &&
+	       load_rollout(asked, sql, workload, err) &&
+	       elevations_any_open(sql, workload, &found, err);
+}
+
 bool decide_common_load(struct decide_commons *commons, struct sql *sql, struct bytes workload,
 	const uint8_t release[SHA256_LEN], const struct decide_common **ret, struct err *err)
 {

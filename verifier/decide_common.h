@@ -44,6 +44,9 @@ const struct decide_common *decide_common_kept(
 must_use bool decide_common_load(struct decide_commons *commons, struct sql *sql,
 	struct bytes workload, const uint8_t release[SHA256_LEN], const struct decide_common **ret,
 	struct err *err);
+/* Says beforehand that the same will be read (sql_ask); of a workload that may have that name. */
+must_use bool decide_common_ask(
+	struct sql *sql, struct bytes workload, const uint8_t release[SHA256_LEN], struct err *err);
 void decide_common_drop(const struct decide_common **common);
 
 #endif

@@ -32,16 +32,28 @@ bool decide_open(struct decision *d, struct err *err)
 	return true;
 }
 
-static bool load_rows(struct decision *d, struct sql *sql, struct err *err)
+/* Depends on nothing that is read. */
+static bool load_host(struct decision *d, struct sql *sql, bool *ret_known, struct err *err)
 {
 	const uint8_t *host = d->challenge.host_id, *instance = d->challenge.instance;
-	bool host_known = false;
 	/* The row first: whoever says something new of the host moves its version. */
-	if (!host_get(sql, host, &d->host, &host_known, err) ||
-		!attributes_get(sql, host, &d->attributes, err) ||
-		!instance_get(sql, host, instance, &d->instance, &d->instance_known, err) ||
-		!counter_get(sql, host, instance, d->challenge.purpose, &d->counter, err) ||
-		!rollout_instances_watched(sql, host, d->watched, &d->watched_count, err))
+	return host_get(sql, host, &d->host, ret_known, err) &&
+	       attributes_get(sql, host, &d->attributes, err) &&
+	       instance_get(sql, host, instance, &d->instance, &d->instance_known, err) &&
+	       counter_get(sql, host, instance, d->challenge.purpose, &d->counter, err) &&
+	       rollout_instances_watched(sql, host, d->watched, &d->watched_count, err);
+}
+
+static bool load_elevations(struct decision *d, struct sql *sql, struct err *err)
+{
+	return elevations_load(sql, d->claims.workload, d->challenge.host_id, d->challenge.instance,
+		&d->elevations, err);
+}
+
+static bool load_rows(struct decision *d, struct sql *sql, struct err *err)
+{
+	bool host_known = false;
+	if (!load_host(d, sql, &host_known, err))
 		return false;
 	if (!host_known)
 		return err_set(err, ERR_DENIED, "this host is not enrolled");
@@ -51,8 +63,36 @@ static bool load_rows(struct decision *d, struct sql *sql, struct err *err)
 		    d->app->commons, sql, d->claims.workload, d->claims.release, &d->common, err))
 		return false;
 	/* After the workload's row, whose version vouches for them. */
-	return !d->common->workload_known ||
-	       elevations_load(sql, d->claims.workload, host, instance, &d->elevations, err);
+	return !d->common->workload_known || load_elevations(d, sql, err);
+}
+
+/* All that load will read. */
+static bool ask(struct decision *d, struct sql *sql, struct err *err)
+{
+	struct store_tree tree;
+	uint8_t policy[SHA256_LEN];
+	bool host_known = false;
+	if (!sql_ask(sql))
+		return true;
+	/* None of them has a row yet, and these two mind. */
+	bool early = store_tree_of(d->app->store, sql, &tree, NULL) ||
+		     policy_in_force_get(sql, policy, NULL);
+	bool named = text_is_name(d->claims.workload);
+	bool ok = load_host(d, sql, &host_known, err) &&
+		  (d->common_kept || !named ||
+			  (decide_common_ask(sql, d->claims.workload, d->claims.release, err) &&
+				  load_elevations(d, sql, err)));
+	sql_ask_end(sql);
+	return ok && (!early || err_set(err, ERR_INTERNAL, "an answer before it was waited for"));
+}
+
+static bool load(struct decision *d, struct sql *sql, struct store_tree *ret_tree, struct err *err)
+{
+	/* The tree first: the rows read afterwards are at least as new as it says. */
+	if (!ask(d, sql, err) || !store_tree_of(d->app->store, sql, ret_tree, err))
+		return false;
+	d->policy = app_policy_of(d->app, sql);
+	return load_rows(d, sql, err);
 }
 
 /* What is due in the workload by the clock is done first. Of what is kept nothing ever is. */
@@ -130,12 +170,9 @@ bool decide_load(struct decision *d, struct err *err)
 	struct sql *sql = NULL;
 	if (!settle(d, err))
 		return false;
-	/* The tree first: the rows read afterwards are at least as new as it says. */
-	store_tree(d->app->store, &tree);
-	d->policy = app_policy(d->app);
 	if (!store_read_snapshot(d->app->store, &sql, err))
 		return false;
-	bool ok = load_rows(d, sql, err);
+	bool ok = load(d, sql, &tree, err);
 	store_read_done(d->app->store, &sql);
 	if (!ok)
 		return err_wrap(err, "loading the context");

@@ -166,19 +166,14 @@ static bool settle_work(struct store_tx *tx, void *arg, struct err *err)
 	struct settling *s = arg;
 	bool found = false;
 	struct rollout_row row;
-	struct err moved = {0};
 	if (!rollout_get(tx->sql, s->row.id, &row, &found, err))
 		return false;
 	/* Halted, promoted, widened or over its limits meanwhile: then it stays as it is. */
 	if (!found || !is_due(&row, s->change.now))
 		return true;
-	/* The gate's answer is out of date: whoever comes next asks it again. */
-	if (!release_grounds_hold(tx, &s->grounds, &moved)) {
-		*err = moved;
-		return moved.code == ERR_CONFLICT;
-	}
 	s->row = row;
-	s->done = rollout_step_take(s->app, tx, &s->row, &s->change, err);
+	s->done = release_grounds_hold(tx, &s->grounds, err) &&
+		  rollout_step_take(s->app, tx, &s->row, &s->change, err);
 	return s->done;
 }
 
@@ -217,8 +212,12 @@ bool rollout_settle(struct call *call, struct bytes workload, struct err *err)
 		settling.change.step = ROLLOUT_HALT;
 		settling.change.reason = reason;
 	}
-	if (!store_run(call->app->store, settle_work, &settling, err))
-		return false;
+	struct err failure = {0};
+	if (!store_run(call->app->store, settle_work, &settling, &failure)) {
+		*err = failure;
+		/* The gate's answer is out of date: whoever comes next asks it again. */
+		return failure.code == ERR_CONFLICT;
+	}
 	if (!settling.done)
 		return true;
 	log_event(&call->app->log, LOG_LEVEL_INFO, "rollout-settled", {"workload", workload},

@@ -237,10 +237,10 @@ must_use bool instance_gate(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 must_use bool counter_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t *ret,
 	struct err *err);
-/* Compare and set: *ret_taken is false when the counter is not at `expected` any more. */
+/* Compare and set; ERR_CONFLICT: the counter is not at `expected` any more. */
 must_use bool counter_take(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t expected,
-	bool *ret_taken, struct err *err);
+	struct err *err);
 
 enum credential_kind {
 	CREDENTIAL_NONE = 0,

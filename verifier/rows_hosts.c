@@ -10,6 +10,8 @@
 	" coalesce(restart_count, 0), coalesce(clock, 0), coalesce(firmware_version, 0), boot_id"  \
 	" FROM hosts LEFT JOIN host_seen ON host=id"
 
+static const struct sql_fault moved = {ERR_CONFLICT, "the host was changed meanwhile"};
+
 void host_row_release(struct host_row *row)
 {
 	buf_release(&row->ek_public);
@@ -82,13 +84,10 @@ bool host_insert(struct sql *sql, const struct host_row *row, struct err *err)
 bool host_set_state(struct sql *sql, const uint8_t id[HOST_ID_LEN], int64_t version,
 	enum host_state state, struct err *err)
 {
-	int64_t changed = 0;
-	if (!sql_exec(sql,
-		    "UPDATE hosts SET state=?3, version=version+1 WHERE id=?1 AND version=?2",
-		    SQL_ARGS(sql_b(bytes_of(id, HOST_ID_LEN)), sql_i(version), sql_i(state)),
-		    &changed, err))
-		return false;
-	return changed == 1 ? true : err_set(err, ERR_CONFLICT, "the host was changed meanwhile");
+	return sql_change_one(sql,
+		"UPDATE hosts SET state=?3, version=version+1 WHERE id=?1 AND version=?2",
+		SQL_ARGS(sql_b(bytes_of(id, HOST_ID_LEN)), sql_i(version), sql_i(state)), &moved,
+		err);
 }
 
 bool host_set_seen(struct sql *sql, const struct host_row *row, struct err *err)
@@ -107,17 +106,12 @@ bool host_set_seen(struct sql *sql, const struct host_row *row, struct err *err)
 
 bool host_recheck(struct sql *sql, const struct host_row *row, struct err *err)
 {
-	OWNED(sql_finish) struct sql_query *q = NULL;
-	if (!sql_first(sql,
-		    "SELECT version, coalesce(seen, 0), coalesce(seen_index, 0) FROM hosts LEFT "
-		    "JOIN host_seen ON host=id"
-		    " WHERE id=?1",
-		    SQL_ARGS(sql_b(BYTES_OF(row->id))), &q, err))
-		return false;
-	if (!q || sql_int(q, 0) != row->version || sql_int(q, 1) != row->seen ||
-		(uint64_t)sql_int(q, 2) != row->seen_index)
-		return err_set(err, ERR_CONFLICT, "the host was changed meanwhile");
-	return true;
+	return sql_holds(sql,
+		"SELECT 1 FROM hosts LEFT JOIN host_seen ON host=id WHERE id=?1 AND version=?2 AND "
+		"coalesce(seen, 0)=?3 AND coalesce(seen_index, 0)=?4",
+		SQL_ARGS(sql_b(BYTES_OF(row->id)), sql_i(row->version), sql_i(row->seen),
+			sql_u(row->seen_index)),
+		&moved, err);
 }
 
 bool host_gate(

@@ -65,8 +65,8 @@ bool instance_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 
 bool instance_put(struct sql *sql, const struct instance_row *row, struct err *err)
 {
+	static const struct sql_fault moved = {ERR_CONFLICT, "the instance was changed meanwhile"};
 	OWNED(buf_release) struct buf state = {0};
-	int64_t changed = 0;
 	if ((row->policy_state.established || row->policy_state.ended) &&
 		!policy_state_encode(&row->policy_state, &state, err))
 		return false;
@@ -81,20 +81,17 @@ bool instance_put(struct sql *sql, const struct instance_row *row, struct err *e
 				sql_b(buf_bytes(&state)), sql_i(row->created), sql_i(row->renewed),
 				sql_i(row->lease), sql_u(row->full_counter)),
 			NULL, err);
-	if (!sql_exec(sql,
-		    "UPDATE instances SET workload=?3, release=?4, state=?5, version=version+1, "
-		    "policy_state=?6,"
-		    " renewed=?7, lease=?9, lease_check=CASE WHEN lease=?9 THEN lease_check ELSE "
-		    "?9 END, told=CASE WHEN lease=?9 THEN told ELSE 1 END, full_counter=?10"
-		    " WHERE host=?1 AND instance=?2 AND version=?8",
-		    SQL_ARGS(OWNER(row->host, row->instance), sql_t(bytes_str(row->workload)),
-			    sql_b(BYTES_OF(row->release)), sql_i(row->state),
-			    sql_b(buf_bytes(&state)), sql_i(row->renewed), sql_i(row->version),
-			    sql_i(row->lease), sql_u(row->full_counter)),
-		    &changed, err))
-		return false;
-	return changed == 1 ? true
-			    : err_set(err, ERR_CONFLICT, "the instance was changed meanwhile");
+	return sql_change_one(sql,
+		"UPDATE instances SET workload=?3, release=?4, state=?5, version=version+1, "
+		"policy_state=?6,"
+		" renewed=?7, lease=?9, lease_check=CASE WHEN lease=?9 THEN lease_check ELSE "
+		"?9 END, told=CASE WHEN lease=?9 THEN told ELSE 1 END, full_counter=?10"
+		" WHERE host=?1 AND instance=?2 AND version=?8",
+		SQL_ARGS(OWNER(row->host, row->instance), sql_t(bytes_str(row->workload)),
+			sql_b(BYTES_OF(row->release)), sql_i(row->state), sql_b(buf_bytes(&state)),
+			sql_i(row->renewed), sql_i(row->version), sql_i(row->lease),
+			sql_u(row->full_counter)),
+		&moved, err);
 }
 
 bool instance_gate(struct sql *sql, const uint8_t host[HOST_ID_LEN],
@@ -135,24 +132,18 @@ bool counter_get(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 
 bool counter_take(struct sql *sql, const uint8_t host[HOST_ID_LEN],
 	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t expected,
-	bool *ret_taken, struct err *err)
+	struct err *err)
 {
-	int64_t changed = 0;
-	bool ok =
-		expected == 0
-			? sql_exec(sql,
-				  "INSERT INTO counters(host, instance, purpose, next) "
-				  "VALUES(?1,?2,?3,1)"
-				  " ON CONFLICT DO NOTHING",
-				  SQL_ARGS(OWNER(host, instance), sql_i(purpose)), &changed, err)
-			: sql_exec(sql,
-				  "UPDATE counters SET next=next+1 WHERE host=?1 AND instance=?2 "
-				  "AND purpose=?3"
-				  " AND next=?4",
-				  SQL_ARGS(OWNER(host, instance), sql_i(purpose), sql_u(expected)),
-				  &changed, err);
-	*ret_taken = ok && changed == 1;
-	return ok;
+	static const struct sql_fault used = {ERR_CONFLICT, "the challenge has been used"};
+	if (expected == 0)
+		return sql_change_one(sql,
+			"INSERT INTO counters(host, instance, purpose, next) VALUES(?1,?2,?3,1)"
+			" ON CONFLICT DO NOTHING",
+			SQL_ARGS(OWNER(host, instance), sql_i(purpose)), &used, err);
+	return sql_change_one(sql,
+		"UPDATE counters SET next=next+1 WHERE host=?1 AND instance=?2 AND purpose=?3 AND "
+		"next=?4",
+		SQL_ARGS(OWNER(host, instance), sql_i(purpose), sql_u(expected)), &used, err);
 }
 
 /* ---- credentials ---- */

@@ -83,29 +83,23 @@ bool workload_get(struct sql *sql, struct bytes name, struct workload_row *ret, 
 	return true;
 }
 
-static bool version_is(
-	const struct sql_query *q, int64_t version, const char *what, struct err *err)
-{
-	if ((q ? sql_int(q, 0) : 0) == version)
-		return true;
-	return err_set(err, ERR_CONFLICT, "the %s was changed meanwhile", what);
-}
+static const struct sql_fault workload_moved = {ERR_CONFLICT, "the workload was changed meanwhile"};
 
+/* Version 0: there is none. */
 bool workload_recheck(struct sql *sql, struct bytes name, int64_t version, struct err *err)
 {
-	OWNED(sql_finish) struct sql_query *q = NULL;
-	return sql_first(sql, "SELECT version FROM workloads WHERE name=?1", SQL_ARGS(sql_t(name)),
-		       &q, err) &&
-	       version_is(q, version, "workload", err);
+	return sql_holds(sql,
+		"SELECT 1 WHERE ?2=coalesce((SELECT version FROM workloads WHERE name=?1), 0)",
+		SQL_ARGS(sql_t(name), sql_i(version)), &workload_moved, err);
 }
 
 bool release_recheck(
 	struct sql *sql, const uint8_t digest[SHA256_LEN], int64_t version, struct err *err)
 {
-	OWNED(sql_finish) struct sql_query *q = NULL;
-	return sql_first(sql, "SELECT version FROM releases WHERE digest=?1",
-		       SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN))), &q, err) &&
-	       version_is(q, version, "release", err);
+	static const struct sql_fault moved = {ERR_CONFLICT, "the release was changed meanwhile"};
+	return sql_holds(sql,
+		"SELECT 1 WHERE ?2=coalesce((SELECT version FROM releases WHERE digest=?1), 0)",
+		SQL_ARGS(sql_b(bytes_of(digest, SHA256_LEN)), sql_i(version)), &moved, err);
 }
 
 bool workload_insert(struct sql *sql, const struct workload_row *row, struct err *err)
@@ -123,38 +117,26 @@ bool workload_insert(struct sql *sql, const struct workload_row *row, struct err
 		NULL, err);
 }
 
-static bool workload_changed(int64_t changed, struct err *err)
-{
-	return changed == 1 ? true
-			    : err_set(err, ERR_CONFLICT, "the workload was changed meanwhile");
-}
-
 bool workload_set_facts(struct sql *sql, const struct workload_row *row, struct err *err)
 {
-	int64_t changed = 0;
-	return sql_exec(sql,
-		       "UPDATE workloads SET version=version+1, unit=?3, controls=?4, "
-		       "third_parties=?5, review_interval=?6, reviewed=?7, review_next=?8, "
-		       "reviewer=?9, review_reason=?10 WHERE name=?1 AND version=?2",
-		       SQL_ARGS(sql_t(bytes_str(row->name)), sql_i(row->version),
-			       sql_t(bytes_str(row->unit)), sql_t(bytes_str(row->controls)),
-			       sql_t(bytes_str(row->third_parties)), sql_i(row->review_interval),
-			       sql_i(row->reviewed), sql_i(row->review_next),
-			       sql_t(bytes_str(row->reviewer)),
-			       sql_t(bytes_str(row->review_reason))),
-		       &changed, err) &&
-	       workload_changed(changed, err);
+	return sql_change_one(sql,
+		"UPDATE workloads SET version=version+1, unit=?3, controls=?4, third_parties=?5, "
+		"review_interval=?6, reviewed=?7, review_next=?8, reviewer=?9, review_reason=?10 "
+		"WHERE name=?1 AND version=?2",
+		SQL_ARGS(sql_t(bytes_str(row->name)), sql_i(row->version),
+			sql_t(bytes_str(row->unit)), sql_t(bytes_str(row->controls)),
+			sql_t(bytes_str(row->third_parties)), sql_i(row->review_interval),
+			sql_i(row->reviewed), sql_i(row->review_next),
+			sql_t(bytes_str(row->reviewer)), sql_t(bytes_str(row->review_reason))),
+		&workload_moved, err);
 }
 
 bool workload_set_state(struct sql *sql, struct bytes name, int64_t version,
 	enum workload_state state, struct err *err)
 {
-	int64_t changed = 0;
-	if (!sql_exec(sql,
-		    "UPDATE workloads SET state=?3, version=version+1 WHERE name=?1 AND version=?2",
-		    SQL_ARGS(sql_t(name), sql_i(version), sql_i(state)), &changed, err))
-		return false;
-	return workload_changed(changed, err);
+	return sql_change_one(sql,
+		"UPDATE workloads SET state=?3, version=version+1 WHERE name=?1 AND version=?2",
+		SQL_ARGS(sql_t(name), sql_i(version), sql_i(state)), &workload_moved, err);
 }
 
 bool workloads_each(struct sql *sql, workload_visit visit, void *arg, struct err *err)

@@ -9,6 +9,8 @@
 	"refusals_max, refusals_share, failures_max, failures_share, sample, decisions, "          \
 	"refusals, launches, ended, failures, unknown, started, soak_from, changed, version"
 
+static const struct sql_fault moved = {ERR_CONFLICT, "the rollout was changed meanwhile"};
+
 struct rollout_view rollout_view_of(const struct rollout_row *row)
 {
 	struct rollout_view view = {
@@ -96,16 +98,14 @@ bool rollout_get(struct sql *sql, const uint8_t id[ROLLOUT_ID_LEN], struct rollo
 bool rollout_recheck(struct sql *sql, struct bytes workload, const uint8_t id[ROLLOUT_ID_LEN],
 	int64_t version, struct err *err)
 {
-	OWNED(sql_finish) struct sql_query *q = NULL;
-	if (!sql_first(sql,
-		    "SELECT version, id FROM rollouts WHERE workload=?1 ORDER BY seq DESC LIMIT 1",
-		    SQL_ARGS(sql_t(workload)), &q, err))
-		return false;
-	if (q ? sql_int(q, 0) == version &&
-				bytes_equal(sql_bytes(q, 1), bytes_of(id, ROLLOUT_ID_LEN))
-	      : version == 0)
-		return true;
-	return err_set(err, ERR_CONFLICT, "the rollout was changed meanwhile");
+	if (version == 0)
+		return sql_holds(sql,
+			"SELECT 1 WHERE NOT EXISTS(SELECT 1 FROM rollouts WHERE workload=?1)",
+			SQL_ARGS(sql_t(workload)), &moved, err);
+	return sql_holds(sql,
+		"SELECT 1 FROM rollouts WHERE workload=?1 AND id=?2 AND version=?3 AND "
+		"seq=(SELECT max(seq) FROM rollouts WHERE workload=?1)",
+		SQL_ARGS(sql_t(workload), ID(id), sql_i(version)), &moved, err);
 }
 
 bool rollout_insert(struct sql *sql, const struct rollout_row *row, struct err *err)
@@ -126,16 +126,13 @@ bool rollout_insert(struct sql *sql, const struct rollout_row *row, struct err *
 
 bool rollout_update(struct sql *sql, struct rollout_row *row, struct err *err)
 {
-	int64_t changed = 0;
-	if (!sql_exec(sql,
+	if (!sql_change_one(sql,
 		    "UPDATE rollouts SET state=?3, share=?4, soak_from=?5, changed=?6, "
 		    "version=version+1 WHERE id=?1 AND version=?2",
 		    SQL_ARGS(ID(row->id), sql_i(row->version), sql_i(row->state),
 			    sql_i(row->plan.share), sql_i(row->soak_from), sql_i(row->changed)),
-		    &changed, err))
+		    &moved, err))
 		return false;
-	if (changed != 1)
-		return err_set(err, ERR_CONFLICT, "the rollout was changed meanwhile");
 	row->version++;
 	return true;
 }

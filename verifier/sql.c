@@ -97,13 +97,23 @@ bool sql_text(const struct sql_query *query, int column, const char *name, char 
 	return true;
 }
 
+bool sql_ask(struct sql *sql)
+{
+	return sql->ops->ask && sql->ops->ask(sql, true);
+}
+
+void sql_ask_end(struct sql *sql)
+{
+	(void)sql->ops->ask(sql, false);
+}
+
 bool sql_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
 	int64_t *ret_changes, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *query = NULL;
 	bool row = true;
 	if (!ret_changes && sql->ops->exec)
-		return sql->ops->exec(sql, text, args, n, err);
+		return sql->ops->exec(sql, text, args, n, NULL, err);
 	if (!sql_start(sql, text, args, n, &query, err))
 		return false;
 	while (row)
@@ -113,6 +123,29 @@ bool sql_exec(struct sql *sql, const char *text, const struct sql_value *args, s
 	if (ret_changes)
 		*ret_changes = sql->ops->changes(sql);
 	return true;
+}
+
+static bool unless_one(bool is_one, const struct sql_fault *unless, struct err *err)
+{
+	return is_one || err_set(err, unless->code, "%s", unless->text);
+}
+
+bool sql_change_one(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	const struct sql_fault *unless, struct err *err)
+{
+	int64_t changes = 0;
+	if (sql->ops->exec)
+		return sql->ops->exec(sql, text, args, n, unless, err);
+	return sql_exec(sql, text, args, n, &changes, err) && unless_one(changes == 1, unless, err);
+}
+
+bool sql_holds(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	const struct sql_fault *unless, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *query = NULL;
+	if (sql->ops->exec)
+		return sql->ops->exec(sql, text, args, n, unless, err);
+	return sql_first(sql, text, args, n, &query, err) && unless_one(query != NULL, unless, err);
 }
 
 bool sql_first(struct sql *sql, const char *text, const struct sql_value *args, size_t n,

@@ -46,6 +46,13 @@ static inline struct sql_value sql_null(void)
 		ARRAY_LEN(((const struct sql_value[]){__VA_ARGS__}))
 #define SQL_NO_ARGS NULL, 0
 
+/* What a statement fails with that did not change or find one row. Static: it is kept until the
+ * answer is there. */
+struct sql_fault {
+	enum err_code code;
+	const char *text;
+};
+
 struct sql_ops;
 struct vault;
 struct sql {
@@ -97,11 +104,17 @@ struct sql_ops {
 	/* Borrowed until the next call of next or finish. */
 	struct bytes (*column_bytes)(const struct sql_query *query, int column);
 	void (*finish)(struct sql_query *query);
-	/* A statement whose rows and changes nobody asks for. Inside a transaction it may be sent and
-	 * not waited for: its error comes at the next call that waits, at the latest from
-	 * savepoint_keep or settle. NULL: start, next and finish do. */
+	/* A statement whose rows and changes nobody asks for, but that it fails unless there is one
+	 * (unless_one NULL: however many there are). Inside a transaction it may be sent and not
+	 * waited for: its error comes at the next call that waits, at the latest from
+	 * savepoint_keep, settle or commit. NULL: start, next and finish do. */
 	bool (*exec)(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
-		struct err *err);
+		const struct sql_fault *unless_one, struct err *err);
+	/* Asking, in a reader's snapshot: each statement is started, not waited for, and looks as if
+	 * it had no rows. Afterwards, to the end of the snapshot, whoever starts the same with the same
+	 * arguments has the answer that was on its way meanwhile. NULL or false: there is nothing to
+	 * be won. */
+	bool (*ask)(struct sql *sql, bool on);
 	/* Waits for the statements whose errors nobody has heard of yet. NULL: there are none. */
 	bool (*settle)(struct sql *sql, struct err *err);
 	/* Rows the last finished INSERT, UPDATE or DELETE changed. */
@@ -145,9 +158,21 @@ void sql_put(const struct sql_query *query, int column, struct buf *out);
 must_use bool sql_text(const struct sql_query *query, int column, const char *name, char *out,
 	size_t size, struct err *err);
 
+/* Whoever will read this and that in a snapshot may say so beforehand, by the same calls: where this
+ * is true, what is read up to sql_ask_end has no rows and means nothing, but then need not be waited
+ * for one after the other. */
+bool sql_ask(struct sql *sql);
+void sql_ask_end(struct sql *sql);
+
 /* Starts, runs to the end and finishes; the number of changed rows may be NULL. */
 must_use bool sql_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
 	int64_t *ret_changes, struct err *err);
+/* An INSERT, UPDATE or DELETE that changes one row, or fails as it says. */
+must_use bool sql_change_one(struct sql *sql, const char *text, const struct sql_value *args,
+	size_t n, const struct sql_fault *unless, struct err *err);
+/* A SELECT that has one row, whatever is in it, or fails as it says. */
+must_use bool sql_holds(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	const struct sql_fault *unless, struct err *err);
 /* Starts and takes the first row: *ret_query is NULL when there is none. */
 must_use bool sql_first(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
 	struct sql_query **ret_query, struct err *err);

@@ -34,6 +34,7 @@ static void notice(void *arg, const PGresult *result)
 static void pg_close(struct sql *sql)
 {
 	struct pg *self = pg_of(sql);
+	pg_asked_drop(self);
 	PQfinish(self->connection);
 	free(self->location);
 	free(self);
@@ -69,12 +70,13 @@ static bool pg_open(const char *location, bool writer, struct sql **ret, struct 
 }
 
 /* A server that has gone away says so, or closes: then there is something to read on a connection that
- * nobody has asked anything. */
+ * nobody has asked anything, or after what answers the end of a snapshot. */
 static bool pg_usable(struct sql *sql)
 {
 	struct pg *self = pg_of(sql);
 	struct pollfd fd = {.fd = PQsocket(self->connection), .events = POLLIN};
-	if (PQstatus(self->connection) != CONNECTION_OK || self->pending_count > 0)
+	bool settled = self->pending_count == 0 || !self->pending[self->pending_count - 1].text;
+	if (PQstatus(self->connection) != CONNECTION_OK || !settled)
 		return false;
 	return poll(&fd, 1, 0) == 0 ||
 	       (PQconsumeInput(self->connection) == 1 &&
@@ -170,7 +172,7 @@ static bool pg_commit(struct sql *sql, struct err *err)
 	(void)pg_sync(self, &why);
 	bool answered = result != NULL, done = is_commit(result);
 	PQclear(result);
-	self->committing = self->in_transaction = self->in_job = false;
+	self->committing = self->in_transaction = self->doomed = false;
 	if (self->warned)
 		(void)err_set(&why, ERR_STORE,
 			"database: the server gave up waiting for its standby at COMMIT");
@@ -185,7 +187,7 @@ static void pg_rollback(struct sql *sql)
 {
 	struct pg *self = pg_of(sql);
 	(void)pg_sync(self, NULL);
-	self->in_transaction = self->in_job = false;
+	self->in_transaction = self->doomed = false;
 	if (PQstatus(self->connection) == CONNECTION_OK && !pg_do(self, "ROLLBACK", NULL))
 		return; /* it ended with the connection */
 	(void)pg_do(self, "SELECT pg_advisory_unlock" LINE, NULL);
@@ -193,24 +195,21 @@ static void pg_rollback(struct sql *sql)
 
 static bool pg_savepoint(struct sql *sql, struct err *err)
 {
-	struct pg *self = pg_of(sql);
-	self->in_job = true;
-	return pg_send(self, "SAVEPOINT job", SQL_NO_ARGS, err);
+	return pg_send(pg_of(sql), "SAVEPOINT job", SQL_NO_ARGS, err);
 }
 
 static bool pg_savepoint_keep(struct sql *sql, struct err *err)
 {
 	struct pg *self = pg_of(sql);
-	bool ok = pg_send(self, "RELEASE job", SQL_NO_ARGS, err) && pg_sync(self, err);
-	self->in_job = false;
-	return ok;
+	/* First all of it has to hold: what has been released cannot be undone alone. */
+	return pg_sync(self, err) && pg_send(self, "RELEASE job", SQL_NO_ARGS, err);
 }
 
 static bool pg_savepoint_undo(struct sql *sql, struct err *err)
 {
 	struct pg *self = pg_of(sql);
-	self->in_job = false;
 	(void)pg_sync(self, NULL); /* what failed is being undone */
+	self->doomed = false;
 	return pg_send(self, "ROLLBACK TO job", SQL_NO_ARGS, err) &&
 	       pg_send(self, "RELEASE job", SQL_NO_ARGS, err) && pg_sync(self, err);
 }
@@ -271,6 +270,7 @@ const struct sql_ops sql_postgres = {
 	.column_bytes = pg_column_bytes,
 	.finish = pg_finish,
 	.exec = pg_exec,
+	.ask = pg_ask,
 	.settle = pg_settle,
 	.changes = pg_changes,
 	.scrub = pg_scrub,

@@ -21,6 +21,7 @@
 #define PG_STATEMENTS_USE 448u
 #define PG_PARAMS_MAX     40u
 #define PG_PENDING_MAX    512u
+#define PG_ASKED_MAX      32u
 
 /* Advisory locks, for each schema its own: 'Ass' and a number. Every writer is present as long as it is
  * connected. */
@@ -44,20 +45,32 @@ struct pg_pending {
 			     statements alone ends */
 	struct pg_statement *prepares; /* NULL: it is executed */
 	PGresult **keep; /* NULL: nobody wants its result */
+	const struct sql_fault *unless_one; /* NULL: nobody minds its rows */
+};
+
+/* Asked beforehand (sql_postgres_ask.c). */
+struct pg_asked {
+	const char *text; /* NULL: taken */
+	struct buf args;
+	PGresult *result; /* NULL: on its way */
 };
 
 struct pg {
 	struct sql base;
 	PGconn *connection;
 	char *location;
-	bool writer, in_transaction, in_job, committing, warned;
+	bool writer, in_transaction, committing, warned;
 	int64_t changes;
 	size_t statement_count;
 	struct pg_statement statements[PG_STATEMENTS_MAX];
 	size_t pending_count;
 	struct pg_pending pending[PG_PENDING_MAX];
+	bool asking;
+	size_t asked_count;
+	struct pg_asked asked[PG_ASKED_MAX];
 	bool failed; /* an error that nobody was told of yet */
-	struct err error;
+	bool doomed; /* this transaction had one: whoever was told of it or not, it does not commit */
+	struct err error; /* the first one */
 };
 
 static inline struct pg *pg_of(struct sql *sql)
@@ -83,6 +96,14 @@ bool pg_sync(struct pg *self, struct err *err);
 must_use bool pg_direct(struct pg *self, const char *text, struct err *err);
 /* One statement, waited for. */
 bool pg_do(struct pg *self, const char *text, struct err *err);
+/* sql_postgres_ask.c */
+bool pg_ask(struct sql *sql, bool on);
+must_use bool pg_asked_send(
+	struct pg *self, const char *text, const struct sql_value *args, size_t n, struct err *err);
+/* NULL: it was not asked. */
+must_use bool pg_asked_take(struct pg *self, const char *text, const struct sql_value *args,
+	size_t n, PGresult **ret, struct err *err);
+void pg_asked_drop(struct pg *self);
 /* Everything about a connection is forgotten that ended with it. */
 void pg_forget(struct pg *self);
 bool pg_start(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
@@ -91,7 +112,7 @@ bool pg_next(struct sql_query *query, bool *ret_row, struct err *err);
 int64_t pg_column_int(const struct sql_query *query, int column);
 struct bytes pg_column_bytes(const struct sql_query *query, int column);
 void pg_finish(struct sql_query *query);
-bool pg_exec(
-	struct sql *sql, const char *text, const struct sql_value *args, size_t n, struct err *err);
+bool pg_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	const struct sql_fault *unless_one, struct err *err);
 
 #endif

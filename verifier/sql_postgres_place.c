@@ -150,13 +150,17 @@ bool pg_connect(const char *location, PGconn **ret, struct err *err)
 }
 
 /* Commits wait at least for this server's disk. A statement or a lock that takes long is given up;
- * so is a transaction whose client has fallen silent, for it may hold what others wait for. */
+ * so is a transaction whose client has fallen silent, for it may hold what others wait for.
+ * Plans are kept as long as their session: one that reads a whole table, made while the table was small,
+ * would do so when it has grown. What is not found by an index is read so all the same, but not worth
+ * being compiled. */
 #define SESSION                                                                                    \
 	"SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN " \
 	"'remote_apply' THEN 'remote_apply' ELSE 'on' END, false), "                               \
 	"set_config('statement_timeout', '30s', false), set_config('lock_timeout', '10s', "        \
 	"false), set_config('idle_in_transaction_session_timeout', '30s', false), "                \
-	"set_config('standard_conforming_strings', 'on', false)"
+	"set_config('standard_conforming_strings', 'on', false), "                                 \
+	"set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)"
 
 /* What is read in one transaction is of one moment. */
 #define READER                                                                                     \

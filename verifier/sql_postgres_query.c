@@ -53,9 +53,10 @@ static bool lost(struct pg *self, const char *text, struct err *err)
 
 void pg_forget(struct pg *self)
 {
+	pg_asked_drop(self);
 	memset(self->statements, 0, sizeof(self->statements));
 	self->statement_count = self->pending_count = 0;
-	self->in_transaction = self->in_job = self->failed = self->committing = false;
+	self->in_transaction = self->failed = self->doomed = self->committing = false;
 }
 
 /* ---- prepared statements ---- */
@@ -177,7 +178,6 @@ bool pg_send(
 	if (self->pending_count + 3 > PG_PENDING_MAX) {
 		struct err early = {0};
 		self->failed = !pg_sync(self, &early);
-		self->error = early;
 	}
 	if (PQstatus(self->connection) != CONNECTION_OK ||
 		(PQpipelineStatus(self->connection) == PQ_PIPELINE_OFF &&
@@ -197,6 +197,19 @@ static bool is_error(ExecStatusType status)
 	       status == PGRES_NONFATAL_ERROR;
 }
 
+/* What came first is what is told. */
+static bool is_first(struct pg *self)
+{
+	bool first = !self->failed && !self->doomed;
+	self->failed = true;
+	return first;
+}
+
+static bool is_one(const struct pg_pending *pending, PGresult *result)
+{
+	return !pending->unless_one || strcmp(PQcmdTuples(result), "1") == 0;
+}
+
 static void answer_take(struct pg *self, const struct pg_pending *pending, PGresult *result)
 {
 	ExecStatusType status = PQresultStatus(result);
@@ -204,9 +217,12 @@ static void answer_take(struct pg *self, const struct pg_pending *pending, PGres
 		pending->prepares->ready = status == PGRES_COMMAND_OK;
 		pending->prepares->sent = pending->prepares->ready;
 	}
-	if (is_error(status) && !self->failed) {
-		self->failed = true;
-		error_of(self, result, pending->text, &self->error);
+	if (is_error(status)) {
+		if (is_first(self))
+			error_of(self, result, pending->text, &self->error);
+	} else if (!pending->prepares && !is_one(pending, result) && is_first(self)) {
+		(void)err_set(
+			&self->error, pending->unless_one->code, "%s", pending->unless_one->text);
 	}
 	if (pending->keep && (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK))
 		*pending->keep = result;
@@ -223,10 +239,8 @@ static void point_take(struct pg *self)
 		status = result ? PQresultStatus(result) : PGRES_EMPTY_QUERY;
 		PQclear(result);
 	}
-	if (status != PGRES_PIPELINE_SYNC && !self->failed) {
-		self->failed = true;
+	if (status != PGRES_PIPELINE_SYNC && is_first(self))
 		error_of(self, NULL, "waiting", &self->error);
-	}
 }
 
 static void pending_take(struct pg *self, const struct pg_pending *pending)
@@ -256,19 +270,20 @@ bool pg_point(struct pg *self, struct err *err)
 bool pg_sync(struct pg *self, struct err *err)
 {
 	struct err why = {0};
-	if (self->pending_count > 0 && !pg_point(self, &why) && !self->failed) {
-		self->failed = true;
+	if (self->pending_count > 0 && !pg_point(self, &why) && is_first(self))
 		self->error = why;
-	}
 	for (size_t i = 0; i < self->pending_count; i++)
 		pending_take(self, &self->pending[i]);
 	self->pending_count = 0;
 	if (PQstatus(self->connection) != CONNECTION_OK)
 		self->in_transaction = false;
-	bool ok = !self->failed;
+	bool ok = !self->failed && !self->doomed;
 	if (!ok && err)
 		*err = self->error;
+	self->doomed = !ok && self->in_transaction;
 	self->failed = false;
+	if (!ok)
+		pg_asked_drop(self);
 	return ok;
 }
 
@@ -289,11 +304,9 @@ bool pg_direct(struct pg *self, const char *text, struct err *err)
 
 /* ---- the seam's queries ---- */
 
-/* Results are held whole; each call of next is a row further. */
-bool pg_start(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
-	struct sql_query **ret, struct err *err)
+static bool ask_now(struct pg *self, const char *text, const struct sql_value *args, size_t n,
+	PGresult **ret, struct err *err)
 {
-	struct pg *self = pg_of(sql);
 	PGresult *result = NULL;
 	if (!pg_send(self, text, args, n, err))
 		return false;
@@ -302,13 +315,27 @@ bool pg_start(struct sql *sql, const char *text, const struct sql_value *args, s
 		PQclear(result);
 		return false;
 	}
+	*ret = result;
+	return result || err_set(err, ERR_NOMEM, "database statement");
+}
+
+/* Results are held whole; each call of next is a row further. One that is only asked has none. */
+bool pg_start(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	struct sql_query **ret, struct err *err)
+{
+	struct pg *self = pg_of(sql);
+	PGresult *result = NULL;
+	bool ok = self->asking ? pg_asked_send(self, text, args, n, err)
+			       : pg_asked_take(self, text, args, n, &result, err) &&
+					 (result || ask_now(self, text, args, n, &result, err));
+	if (!ok)
+		return false;
 	struct pg_query *query = calloc(1, sizeof(*query));
-	if (!query || !result) {
+	if (!query) {
 		PQclear(result);
-		free(query);
 		return err_set(err, ERR_NOMEM, "database statement");
 	}
-	const char *changes = PQcmdTuples(result);
+	const char *changes = result ? PQcmdTuples(result) : "";
 	self->changes = changes[0] ? strtoll(changes, NULL, 10) : 0;
 	query->base.sql = sql;
 	query->result = result;
@@ -361,18 +388,26 @@ void pg_finish(struct sql_query *base)
 	free(query);
 }
 
-/* A reader's snapshot begins with the first thing that is read in it. */
-static bool begins_snapshot(const struct pg *self, const char *text)
+/* A reader's snapshot begins with the first thing that is read in it; nobody waits for its end, of which
+ * the next reader hears when it waits for something else. */
+static bool waits(struct pg *self, const char *text, struct err *err)
 {
-	return !self->writer && strcmp(text, "BEGIN") == 0;
+	if (!self->writer && strcmp(text, "BEGIN") == 0)
+		return true;
+	if (!self->writer && strcmp(text, "COMMIT") == 0)
+		return pg_point(self, err);
+	return pg_sync(self, err);
 }
 
-bool pg_exec(
-	struct sql *sql, const char *text, const struct sql_value *args, size_t n, struct err *err)
+bool pg_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	const struct sql_fault *unless_one, struct err *err)
 {
 	struct pg *self = pg_of(sql);
-	return pg_send(self, text, args, n, err) &&
-	       (self->in_transaction || begins_snapshot(self, text) || pg_sync(self, err));
+	pg_asked_drop(self);
+	if (!pg_send(self, text, args, n, err))
+		return false;
+	self->pending[self->pending_count - 1].unless_one = unless_one;
+	return self->in_transaction || waits(self, text, err);
 }
 
 bool pg_do(struct pg *self, const char *text, struct err *err)

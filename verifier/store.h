@@ -73,6 +73,9 @@ void store_look(struct store *store, struct store_state *ret);
 /* As of the last commit, anybody's: where others write the same database, it is asked; while it does
  * not answer, this store's own last one. */
 void store_tree(struct store *store, struct store_tree *ret);
+/* The tree that a reader's snapshot is of, where others write the same database; else as store_tree. */
+must_use bool store_tree_of(
+	struct store *store, struct sql *sql, struct store_tree *ret, struct err *err);
 /* Others may write the same database. */
 bool store_is_shared(const struct store *store);
 /* What one of several verifiers does at a time: *ret_mine says whether it is this one's turn now, and

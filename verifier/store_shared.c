@@ -44,33 +44,19 @@ bool store_shared_begin(struct store *store, struct err *err)
 }
 
 /* A silent verifier's row is taken away (writer_insert). */
-static bool not_moved(struct store *store, struct store_tx *tx, struct err *err)
-{
-	OWNED(sql_finish) struct sql_query *q = NULL;
-	if (!sql_first(
-		    tx->sql, "SELECT 1 FROM writers WHERE id=?1", SQL_ARGS(id_of(store)), &q, err))
-		return false;
-	return q ? err_set(err, ERR_BUSY, "another verifier's batch came between")
-		 : err_set(err, ERR_STORE,
-			   "this verifier's row among the writers is gone: start it again");
-}
-
-/* Both in one question. */
 bool store_shared_note(struct store *store, struct store_tx *tx, struct err *err)
 {
-	int64_t moved = 0;
+	static const struct sql_fault gone = {
+		ERR_STORE, "this verifier's row among the writers is gone: start it again"};
+	static const struct sql_fault moved = {ERR_BUSY, "another verifier's batch came between"};
 	if (!store->ops->shared)
 		return true;
 	store->batch++;
-	if (!sql_exec(tx->sql, "UPDATE writers SET batch=?2, seen=?3 WHERE id=?1",
-		    SQL_ARGS(id_of(store), sql_i(store->batch), sql_i(clock_wall(store->clock))),
-		    NULL, err) ||
-		!sql_exec(tx->sql,
-			"UPDATE meta SET epoch=epoch+1 WHERE id=1 AND epoch=?1 AND EXISTS(SELECT 1 "
-			"FROM writers WHERE id=?2 AND batch=?3)",
-			SQL_ARGS(sql_i(tx->epoch), id_of(store), sql_i(store->batch)), &moved, err))
-		return false;
-	return moved == 1 || not_moved(store, tx, err);
+	return sql_change_one(tx->sql, "UPDATE writers SET batch=?2, seen=?3 WHERE id=?1",
+		       SQL_ARGS(id_of(store), sql_i(store->batch), sql_i(clock_wall(store->clock))),
+		       &gone, err) &&
+	       sql_change_one(tx->sql, "UPDATE meta SET epoch=epoch+1 WHERE id=1 AND epoch=?1",
+		       SQL_ARGS(sql_i(tx->epoch)), &moved, err);
 }
 
 /* The meta row is locked first: the transaction that is asked about held it, so that it has ended when
@@ -117,19 +103,36 @@ bool store_shared_ask(struct store *store, bool *ret_committed, struct err *err)
 
 /* ---- the tree ---- */
 
-static bool tree_read(struct store *store, struct store_tree *ret, struct err *err)
+static bool tree_get(struct sql *sql, struct store_tree *ret, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	struct tree_edge edge = {0};
+	if (!sql_first(sql, "SELECT edge FROM meta WHERE id=1", SQL_NO_ARGS, &q, err))
+		return false;
+	if (!q)
+		return err_set(err, ERR_STORE, "the database has no meta row");
+	if (!tree_edge_decode(sql_bytes(q, 0), &edge, err) || !tree_root(&edge, ret->root, err))
+		return false;
+	ret->size = edge.size;
+	return true;
+}
+
+static bool tree_read(struct store *store, struct store_tree *ret, struct err *err)
+{
 	struct sql *sql = NULL;
 	if (!store_read(store, &sql, err))
 		return false;
-	bool ok = sql_first(sql, "SELECT edge FROM meta WHERE id=1", SQL_NO_ARGS, &q, err) && q &&
-		  tree_edge_decode(sql_bytes(q, 0), &edge, err) && tree_root(&edge, ret->root, err);
-	sql_finish(&q);
+	bool ok = tree_get(sql, ret, err);
 	store_read_done(store, &sql);
-	ret->size = edge.size;
 	return ok;
+}
+
+bool store_tree_of(struct store *store, struct sql *sql, struct store_tree *ret, struct err *err)
+{
+	if (store->ops->shared)
+		return tree_get(sql, ret, err);
+	store_tree(store, ret);
+	return true;
 }
 
 void store_tree(struct store *store, struct store_tree *ret)

@@ -45,17 +45,12 @@ static bool edge_put(struct store_tx *tx, struct err *err)
 {
 	OWNED(buf_release) struct buf edge = {0};
 	OWNED(buf_release) struct buf opened = {0};
-	int64_t changes = 0;
-	if (!tree_edge_encode(&tx->edge, &edge, err) ||
-		!tree_edge_encode(&tx->opened, &opened, err) ||
-		!sql_exec(tx->sql, "UPDATE meta SET edge=?1 WHERE id=1 AND edge=?2",
-			SQL_ARGS(sql_b(buf_bytes(&edge)), sql_b(buf_bytes(&opened))), &changes,
-			err))
-		return false;
-	return changes == 1 ||
-	       err_set(err, ERR_CONFLICT,
-		       "the ledger is not the one of %llu leaves that this transaction began with",
-		       (unsigned long long)tx->opened.size);
+	static const struct sql_fault grown = {
+		ERR_CONFLICT, "the ledger is not the one that this transaction began with"};
+	return tree_edge_encode(&tx->edge, &edge, err) &&
+	       tree_edge_encode(&tx->opened, &opened, err) &&
+	       sql_change_one(tx->sql, "UPDATE meta SET edge=?1 WHERE id=1 AND edge=?2",
+		       SQL_ARGS(sql_b(buf_bytes(&edge)), sql_b(buf_bytes(&opened))), &grown, err);
 }
 
 /* The tree as it now is, and the note over it. */

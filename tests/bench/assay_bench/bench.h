@@ -17,6 +17,7 @@ struct options {
 	double soak; /* seconds of the scenario soak */
 	bool jwt; /* each renewal brings a JWT, too */
 	bool json, keep;
+	const char *database; /* of a PostgreSQL; NULL: SQLite */
 	struct buf config; /* lines for verifierd.yaml */
 };
 
@@ -25,6 +26,7 @@ struct bench {
 	struct report report;
 	struct primitives primitives;
 	struct verifierd v;
+	bool on_postgres; /* or the next one that is started */
 	struct sw_workload workload;
 	struct engine engine;
 	struct player *players;
@@ -76,8 +78,17 @@ must_use bool load_init(
 void load_run(struct load *load, double rate, double seconds);
 void load_release(struct load *load);
 
+/* ---- database.c ---- */
+
+/* Before the verifier starts: that it shall use it. */
+must_use bool database_use(struct bench *b, struct err *err);
+/* While it does not run. */
+struct sql;
+must_use bool database_open(const struct bench *b, struct sql **ret, struct err *err);
+void database_drop(const struct bench *b);
+
 /* ---- fill.c: the store, without a verifier ---- */
-must_use bool fill_hosts(const struct verifierd *v, size_t count, struct err *err);
+must_use bool fill_hosts(const struct bench *b, size_t count, struct err *err);
 
 /* ---- scenarios ---- */
 bool scenario_enroll(struct bench *b, struct err *err);
@@ -87,6 +98,7 @@ bool scenario_reboot(struct bench *b, struct err *err);
 bool scenario_bad(struct bench *b, struct err *err);
 bool scenario_slow(struct bench *b, struct err *err);
 bool scenario_scale(struct bench *b, struct err *err);
+bool scenario_databases(struct bench *b, struct err *err);
 bool scenario_soak(struct bench *b, struct err *err);
 
 #endif

@@ -57,7 +57,6 @@ static bool instance_fill(
 	struct instance_row row = {
 		.state = INSTANCE_TRUSTED, .created = fill->now, .renewed = fill->now};
 	uint8_t id[SHA256_LEN];
-	bool taken = false;
 	bytes_fill(number, 1, row.host);
 	bytes_fill(number, 6, id);
 	memcpy(row.instance, id, sizeof(row.instance));
@@ -69,8 +68,8 @@ static bool instance_fill(
 		.bank = DIGEST_SHA256,
 		.assurance = ASSURANCE_REPORTED};
 	return instance_put(sql, &row, err) &&
-	       counter_take(sql, row.host, row.instance, PURPOSE_LAUNCH, 0, &taken, err) &&
-	       counter_take(sql, row.host, row.instance, PURPOSE_RENEW, 0, &taken, err) &&
+	       counter_take(sql, row.host, row.instance, PURPOSE_LAUNCH, 0, err) &&
+	       counter_take(sql, row.host, row.instance, PURPOSE_RENEW, 0, err) &&
 	       credential_fill(sql, CREDENTIAL_HOST, &row, number, fill->now, err) &&
 	       credential_fill(sql, CREDENTIAL_X509, &row, number, fill->now, err);
 }
@@ -120,8 +119,7 @@ static bool batch(struct sql *sql, const struct fill *fill, size_t from, size_t 
 
 static bool fill_all(struct sql *sql, struct fill *fill, size_t count, struct err *err)
 {
-	if (!sql->ops->script(sql, "PRAGMA synchronous=OFF; PRAGMA cache_size=-262144;", err) ||
-		!register_read(sql, fill, err) || !model_make(&fill->model, err))
+	if (!register_read(sql, fill, err) || !model_make(&fill->model, err))
 		return false;
 	for (size_t at = 0; at < count; at += FILL_BATCH)
 		if (!batch(sql, fill, at, at + FILL_BATCH < count ? at + FILL_BATCH : count, err))
@@ -129,13 +127,11 @@ static bool fill_all(struct sql *sql, struct fill *fill, size_t count, struct er
 	return true;
 }
 
-bool fill_hosts(const struct verifierd *v, size_t count, struct err *err)
+bool fill_hosts(const struct bench *b, size_t count, struct err *err)
 {
 	OWNED(sql_close) struct sql *sql = NULL;
 	struct fill fill = {.now = clock_wall(&clock_system)};
-	char path[160];
-	(void)snprintf(path, sizeof(path), "%s/v/verifier.db", v->dir);
-	bool ok = sql_sqlite.open(path, true, &sql, err) && fill_all(sql, &fill, count, err);
+	bool ok = database_open(b, &sql, err) && fill_all(sql, &fill, count, err);
 	host_row_release(&fill.model);
-	return ok || err_wrap(err, "filling %s", path);
+	return ok || err_wrap(err, "filling the store of %s", b->v.dir);
 }

@@ -28,6 +28,8 @@ static const struct scenario {
 	{"slow", scenario_slow, "renewals at --rate, alone and beside --idle and --slow clients"},
 	{"scale", scenario_scale,
 		"renewals with 1,000, 100,000 and 1,000,000 hosts enrolled (up to --enrolled)"},
+	{"databases", scenario_databases,
+		"renewals on SQLite and on --database by turns, and what one takes to the other"},
 	{"soak", scenario_soak, "renewals in bad weather for --soak: memory and descriptors stay"},
 };
 
@@ -41,6 +43,7 @@ static const struct option long_options[] = {
 	{"slow", required_argument, NULL, 'l'},
 	{"soak", required_argument, NULL, 'k'},
 	{"set", required_argument, NULL, 'o'},
+	{"database", required_argument, NULL, 'd'},
 	{"jwt", no_argument, NULL, 'j'},
 	{"json", no_argument, NULL, 'J'},
 	{"keep", no_argument, NULL, 'K'},
@@ -52,7 +55,7 @@ static void usage(FILE *out)
 {
 	(void)fputs("usage: assay-bench [OPTION…] SCENARIO…\n\n", out);
 	for (size_t i = 0; i < ARRAY_LEN(scenarios); i++)
-		(void)fprintf(out, "  %-8s %s\n", scenarios[i].name, scenarios[i].summary);
+		(void)fprintf(out, "  %-9s %s\n", scenarios[i].name, scenarios[i].summary);
 	(void)fputs(
 		"\n"
 		"  --hosts N         hosts that play (200)\n"
@@ -65,6 +68,8 @@ static void usage(FILE *out)
 		"  --idle N          idle TLS connections (5000)\n"
 		"  --slow N          clients that send a byte a second (200)\n"
 		"  --soak TIME       30s, 15m, 1h (60s)\n"
+		"  --database URI    of a PostgreSQL: every scenario works there, each time in a "
+		"schema of its own\n"
 		"  --jwt             every renewal brings a JWT beside the certificate\n"
 		"  --set 'KEY: V'    a line for verifierd.yaml; may be repeated\n"
 		"  --json            one JSON object at the end\n"
@@ -130,6 +135,9 @@ static bool option_take(struct options *o, int option)
 	case 'o':
 		buf_printf(&o->config, "%s\n", optarg);
 		break;
+	case 'd':
+		o->database = optarg;
+		return setenv("ASSAY_TEST_SQL", optarg, 1) == 0; /* tests/support/test_sql.h */
 	case 'j':
 		o->jwt = true;
 		break;
@@ -159,6 +167,7 @@ static bool run(struct bench *b, const struct scenario *scenario)
 	struct err err = {0};
 	report_section(&b->report, scenario->name);
 	bool ok = primitives_measure(&b->primitives, &err);
+	b->on_postgres = b->options.database != NULL;
 	if (ok) {
 		report_put(&b->report, "p256_verify", b->primitives.p256_verify * 1e6, "us");
 		report_put(&b->report, "p256_sign", b->primitives.p256_sign * 1e6, "us");

@@ -3,6 +3,7 @@
 #include "tests/bench/assay_bench/bench.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define LOAD_AT_RATE 0.7 /* of what the closed loop reached */
 #define SETTLE_S     600.0
@@ -171,5 +172,42 @@ bool scenario_scale(struct bench *b, struct err *err)
 		if (i + 1 < ARRAY_LEN(sizes) && sizes[i + 1] <= most)
 			bench_close(b);
 	}
+	return true;
+}
+
+#define ROUNDS 3
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+/* By turns, each time with a verifier and a store of its own: whatever else the machine does meets both. */
+bool scenario_databases(struct bench *b, struct err *err)
+{
+	static const char *const names[] = {"sqlite", "postgresql"};
+	double rates[2][ROUNDS], cpu = 0;
+	if (!b->options.database)
+		return err_set(err, ERR_USAGE, "--database says where the other one is");
+	for (size_t i = 0; i < 2 * ROUNDS; i++) {
+		char name[32];
+		(void)snprintf(name, sizeof(name), "%s_%zu", names[i % 2], i / 2 + 1);
+		report_section(&b->report, name);
+		b->on_postgres = i % 2 == 1;
+		if (!bench_open(b, b->options.hosts, b->options.enrolled, err) ||
+			!bench_ready(b, err) ||
+			!renew_closed(b, b->player_count, &rates[i % 2][i / 2], &cpu, err))
+			return false;
+		if (i + 1 < 2 * ROUNDS)
+			bench_close(b);
+	}
+	for (size_t i = 0; i < 2; i++)
+		qsort(rates[i], ROUNDS, sizeof(rates[i][0]), by_value);
+	report_section(&b->report, "databases");
+	report_put(&b->report, "sqlite", rates[0][ROUNDS / 2], "renewals a second, median");
+	report_put(&b->report, "postgresql", rates[1][ROUNDS / 2], "renewals a second, median");
+	report_put(&b->report, "postgresql_to_sqlite", rates[0][ROUNDS / 2] / rates[1][ROUNDS / 2],
+		"times as long");
 	return true;
 }

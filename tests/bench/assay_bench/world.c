@@ -28,13 +28,14 @@ static bool verifier_open(struct bench *b, size_t enrolled, struct err *err)
 	if (!verifierd_new(&b->v, err) || !verifierd_configure(&b->v, limits, err) ||
 		(b->options.config.len > 0 &&
 			!verifierd_configure(&b->v, buf_str(&b->options.config), err)) ||
-		!verifierd_start(&b->v, err) || !verifierd_publish(&b->v, &b->workload, "low", err))
+		!database_use(b, err) || !verifierd_start(&b->v, err) ||
+		!verifierd_publish(&b->v, &b->workload, "low", err))
 		return false;
 	if (enrolled == 0)
 		return true;
 	if (verifierd_stop(&b->v, SIGTERM) != 0)
 		return err_set(err, ERR_IO, "assay-verifierd did not end well");
-	return fill_hosts(&b->v, enrolled, err) && verifierd_start(&b->v, err);
+	return fill_hosts(b, enrolled, err) && verifierd_start(&b->v, err);
 }
 
 static bool players_make(struct bench *b, size_t count, struct err *err)
@@ -79,6 +80,7 @@ void bench_close(struct bench *b)
 		bench_wrong(b, "assay-verifierd ended with %d", status);
 	if (b->options.keep)
 		(void)fprintf(stderr, "kept: %s\n", b->v.dir);
+	database_drop(b);
 	verifierd_release(&b->v);
 }
 

@@ -2,6 +2,8 @@
 /* Rows: what may change, what may not, and a damaged one hides no other. */
 #include "tests/unit/verifier/schema_undo.h"
 #include "verifier/host_page.h"
+#include "verifier/rollouts.h"
+#include "verifier/rows.h"
 
 #include <ftw.h>
 #include <stdlib.h>
@@ -165,16 +167,14 @@ static void counter__compare_and_set__once(void **state)
 	(void)state;
 	uint8_t h[HOST_ID_LEN] = {1}, i[INSTANCE_ID_LEN] = {2};
 	uint64_t value = 9;
-	bool taken;
 	assert_ok(counter_get(sql, h, i, PURPOSE_RENEW, &value, &err), err);
 	assert_int_equal(value, 0);
 	for (uint64_t n = 0; n < 3; n++) {
-		assert_ok(counter_take(sql, h, i, PURPOSE_RENEW, n, &taken, &err), err);
-		assert_true(taken);
-		assert_ok(counter_take(sql, h, i, PURPOSE_RENEW, n, &taken, &err), err);
-		assert_false(taken);
-		assert_ok(counter_take(sql, h, i, PURPOSE_RENEW, n + 5, &taken, &err), err);
-		assert_false(taken);
+		assert_ok(counter_take(sql, h, i, PURPOSE_RENEW, n, &err), err);
+		assert_fails(counter_take(sql, h, i, PURPOSE_RENEW, n, &err), err, ERR_CONFLICT,
+			"the challenge has been used");
+		assert_fails(counter_take(sql, h, i, PURPOSE_RENEW, n + 5, &err), err, ERR_CONFLICT,
+			"the challenge has been used");
 	}
 	assert_ok(counter_get(sql, h, i, PURPOSE_RENEW, &value, &err), err);
 	assert_int_equal(value, 3);
@@ -626,6 +626,84 @@ static void instance__state__kept_and_unreadable_means_none(void **state)
 	assert_false(read.policy_state.established);
 }
 
+/* ---- what a decision rested on, asked again ---- */
+
+static void put_releases(void)
+{
+	struct workload_row row = workload();
+	assert_ok(workload_insert(sql, &row, &err), err);
+	for (uint8_t mark = 1; mark <= 2; mark++) {
+		struct release_row release = {.published = 1000, .state = RELEASE_PUBLISHED};
+		memset(release.digest, mark, sizeof(release.digest));
+		(void)snprintf(release.workload, sizeof(release.workload), "w");
+		(void)snprintf(release.name, sizeof(release.name), "r%u", mark);
+		(void)snprintf(
+			release.release_version, sizeof(release.release_version), "%u", mark);
+		assert_ok(release_insert(sql, &release, &err), err);
+	}
+}
+
+static void workload__rechecked__by_version_and_whether_it_is_there(void **state)
+{
+	static const char moved[] = "the workload was changed meanwhile";
+	struct bytes name = bytes_str("w");
+	(void)state;
+	assert_ok(workload_recheck(sql, name, 0, &err), err);
+	assert_fails(workload_recheck(sql, name, 1, &err), err, ERR_CONFLICT, moved);
+	put_releases();
+	assert_ok(workload_recheck(sql, name, 1, &err), err);
+	assert_fails(workload_recheck(sql, name, 0, &err), err, ERR_CONFLICT, moved);
+	assert_ok(workload_set_state(sql, name, 1, WORKLOAD_RETIRED, &err), err);
+	assert_fails(workload_recheck(sql, name, 1, &err), err, ERR_CONFLICT, moved);
+	assert_fails(
+		workload_set_state(sql, name, 1, WORKLOAD_ACTIVE, &err), err, ERR_CONFLICT, moved);
+}
+
+static void release__rechecked__by_version_and_whether_it_is_there(void **state)
+{
+	static const char moved[] = "the release was changed meanwhile";
+	static const uint8_t digest[SHA256_LEN] = {[0 ... SHA256_LEN - 1] = 1};
+	(void)state;
+	assert_ok(release_recheck(sql, digest, 0, &err), err);
+	assert_fails(release_recheck(sql, digest, 1, &err), err, ERR_CONFLICT, moved);
+	put_releases();
+	assert_ok(release_recheck(sql, digest, 1, &err), err);
+	assert_fails(release_recheck(sql, digest, 0, &err), err, ERR_CONFLICT, moved);
+	assert_fails(release_recheck(sql, digest, 2, &err), err, ERR_CONFLICT, moved);
+}
+
+static void rollout__rechecked__the_last_by_id_and_version(void **state)
+{
+	static const char moved[] = "the rollout was changed meanwhile";
+	struct bytes name = bytes_str("w");
+	struct rollout_row row = {.seq = 1, .state = ROLLOUT_RUNNING, .started = 1000};
+	(void)state;
+	put_releases();
+	memset(row.id, 1, sizeof(row.id));
+	memset(row.release_new, 1, sizeof(row.release_new));
+	memset(row.release_old, 2, sizeof(row.release_old));
+	(void)snprintf(row.workload, sizeof(row.workload), "w");
+	assert_ok(rollout_recheck(sql, name, row.id, 0, &err), err);
+	assert_fails(rollout_recheck(sql, name, row.id, 1, &err), err, ERR_CONFLICT, moved);
+	assert_ok(rollout_insert(sql, &row, &err), err);
+	assert_ok(rollout_recheck(sql, name, row.id, 1, &err), err);
+	assert_fails(rollout_recheck(sql, name, row.id, 0, &err), err, ERR_CONFLICT, moved);
+	row.version = 1;
+	row.state = ROLLOUT_ROLLED_BACK;
+	assert_ok(rollout_update(sql, &row, &err), err);
+	assert_fails(rollout_recheck(sql, name, row.id, 1, &err), err, ERR_CONFLICT, moved);
+	assert_ok(rollout_recheck(sql, name, row.id, 2, &err), err);
+	row.version = 1;
+	assert_fails(rollout_update(sql, &row, &err), err, ERR_CONFLICT, moved);
+	row.seq = 2;
+	row.state = ROLLOUT_RUNNING;
+	memset(row.id, 2, sizeof(row.id));
+	assert_ok(rollout_insert(sql, &row, &err), err);
+	assert_ok(rollout_recheck(sql, name, row.id, 1, &err), err);
+	memset(row.id, 1, sizeof(row.id));
+	assert_fails(rollout_recheck(sql, name, row.id, 2, &err), err, ERR_CONFLICT, moved);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -650,6 +728,9 @@ int main(void)
 		T(migrate__instances_of_schema_6__the_newest_release_that_runs_is_the_floor),
 		T(migrate__releases_of_schema_6_that_are_revoked_or_ended__no_floor),
 		T(instance__state__kept_and_unreadable_means_none),
+		T(workload__rechecked__by_version_and_whether_it_is_there),
+		T(release__rechecked__by_version_and_whether_it_is_there),
+		T(rollout__rechecked__the_last_by_id_and_version),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,11 +57,11 @@ static bool cut_keep(struct sql *sql, struct err *e)
 	count(sql);
 	return sql_postgres.savepoint_keep(sql, e);
 }
-static bool cut_exec(
-	struct sql *sql, const char *text, const struct sql_value *args, size_t n, struct err *e)
+static bool cut_exec(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
+	const struct sql_fault *unless_one, struct err *e)
 {
 	count(sql);
-	return sql_postgres.exec(sql, text, args, n, e);
+	return sql_postgres.exec(sql, text, args, n, unless_one, e);
 }
 static bool cut_start(struct sql *sql, const char *text, const struct sql_value *args, size_t n,
 	struct sql_query **ret, struct err *e)
@@ -313,6 +313,37 @@ static void batch__on_a_state_that_moved__busy_and_nothing_stored(void **state)
 	assert_int_equal(leaves(), 1);
 }
 
+static const struct sql_fault no_such_turn = {ERR_BUSY, "no such turn"};
+
+static bool one_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	(void)arg;
+	/* The first is not waited for; what comes after it goes with it. */
+	return sql_change_one(tx->sql, "UPDATE turns SET until=2 WHERE name='nobody'", SQL_NO_ARGS,
+		       &no_such_turn, e) &&
+	       sql_exec(tx->sql, "INSERT INTO turns(name, holder, until) VALUES('x', x'00', 1)",
+		       SQL_NO_ARGS, NULL, e);
+}
+
+static void change__of_no_row_among_others__its_own_job_fails(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	atomic_int go = 0, before = 0, late = 0, after = 0;
+	store_submit(a, hold_work, ignore_done, &go);
+	submit(append_work, &before);
+	submit(one_work, &late);
+	submit(append_work, &after);
+	atomic_store(&go, 1);
+	for (int i = 0; i < 1000 && (!before || !late || !after); i++)
+		(void)usleep(10000);
+	assert_int_equal(before, -1);
+	assert_int_equal(late, ERR_BUSY);
+	assert_int_equal(after, -1);
+	assert_int_equal(leaves(), 2);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 0);
+}
+
 /* ---- the session ---- */
 
 static void session__weaker_commits_asked_for__made_durable(void **state)
@@ -330,6 +361,25 @@ static void session__weaker_commits_asked_for__made_durable(void **state)
 	assert_true(bytes_equal_str(sql_bytes(q, 0), "on"));
 	sql_finish(&q);
 	sql_close(&sql);
+}
+
+/* Most of all those that were made while a table was empty. */
+static void session__its_plans__read_no_whole_table(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	for (int writer = 0; writer < 2; writer++) {
+		struct sql *sql = NULL;
+		struct sql_query *q = NULL;
+		assert_ok(test_sql_open(path, writer == 1, &sql, &err), err);
+		assert_ok(sql_first(sql, "EXPLAIN SELECT seen FROM writers WHERE id=x'00'",
+				  SQL_NO_ARGS, &q, &err),
+			err);
+		assert_int_equal(sql_bytes(q, 0).len >= 10, true);
+		assert_memory_equal(sql_bytes(q, 0).data, "Index Scan", 10);
+		sql_finish(&q);
+		sql_close(&sql);
+	}
 }
 
 static void session__reader__writes_nothing(void **state)
@@ -394,8 +444,19 @@ static void two_stores__at_once__one_ledger_and_both_see_it(void **state)
 	store_tree(b, &of_b);
 	assert_int_equal(of_a.size, 101);
 	assert_memory_equal(&of_a, &of_b, sizeof(of_a));
-	assert_int_equal(leaves(), 101);
-	assert_int_equal(ask("SELECT max(idx) FROM leaves"), 100);
+	/* A snapshot has the tree of its own time. */
+	struct sql *sql = NULL;
+	assert_ok(store_read_snapshot(b, &sql, &err), err);
+	assert_ok(store_tree_of(b, sql, &of_b, &err), err);
+	assert_memory_equal(&of_a, &of_b, sizeof(of_a));
+	assert_true(append(a));
+	assert_ok(store_tree_of(b, sql, &of_b, &err), err);
+	assert_memory_equal(&of_a, &of_b, sizeof(of_a));
+	store_read_done(b, &sql);
+	store_tree(b, &of_b);
+	assert_int_equal(of_b.size, 102);
+	assert_int_equal(leaves(), 102);
+	assert_int_equal(ask("SELECT max(idx) FROM leaves"), 101);
 }
 
 static void turn__one_has_it__the_other_when_it_ended(void **state)
@@ -545,7 +606,9 @@ int main(void)
 		T(connection__cut_before_any_call__acknowledged_is_stored_and_nothing_else),
 		T(error__that_comes_late__is_its_own_job_s),
 		T(batch__on_a_state_that_moved__busy_and_nothing_stored),
+		T(change__of_no_row_among_others__its_own_job_fails),
 		T(session__weaker_commits_asked_for__made_durable),
+		T(session__its_plans__read_no_whole_table),
 		T(session__reader__writes_nothing),
 		T(readers__server_ends_their_connections__the_next_read_works),
 		T(two_stores__at_once__one_ledger_and_both_see_it),

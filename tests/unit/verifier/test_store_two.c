@@ -189,7 +189,7 @@ static void S9__ledger_grown_by_another_within_a_transaction__nothing_committed(
 	assert_true(open_store(&store));
 	assert_ok(store_run(store, append_work, &index, &err), err);
 	assert_fails(store_run(store, overtaken_work, &index, &err), err, ERR_STORE,
-		"the ledger is not the one of 1 leaves that this transaction began with");
+		"the ledger is not the one that this transaction began with");
 	assert_false(store_ready(store));
 	assert_ok(store_run(store, append_work, &index, &err), err);
 	assert_int_equal(index, 1);

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What PostgreSQL is sent and not waited for: changes whose errors come late, and answers that are on their
+ * way before anybody wants them. Skipped without ASSAY_TEST_SQL. */
+#include "verifier/sql_postgres.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/support/test_sql.h"
+#include "tests/support/unit.h"
+#include "tests/unit/verifier/content.h"
+#include "verifier/store.h"
+
+static char path[96];
+static struct store *a;
+static struct err err;
+
+static int setup(void **state)
+{
+	static unsigned number;
+	(void)state;
+	if (!test_sql_is_postgres())
+		return 0;
+	(void)snprintf(path, sizeof(path), "pipeline-%d-%u", (int)getpid(), number++);
+	struct store_config config = {.ops = test_sql(),
+		.location = path,
+		.clock = &clock_system,
+		.random = &random_system,
+		.content_key = content_kek()};
+	if (!store_open(&config, &a, &err))
+		fail_msg("%s", err.text);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (a)
+		store_close(&a);
+	if (test_sql_is_postgres())
+		test_sql_remove(path);
+	return 0;
+}
+
+#define NEEDS_POSTGRES                                                                             \
+	do {                                                                                       \
+		if (!test_sql_is_postgres())                                                       \
+			skip();                                                                    \
+	} while (0)
+
+static bool text_work(struct store_tx *tx, void *arg, struct err *e)
+{
+	return sql_exec(tx->sql, arg, SQL_NO_ARGS, NULL, e);
+}
+
+static bool run_text(struct store *store, const char *text)
+{
+	err = (struct err){0};
+	return store_run(store, text_work, (void *)(uintptr_t)text, &err);
+}
+
+/* By a connection that is nobody's. */
+static int64_t ask(const char *text)
+{
+	struct sql *sql = NULL;
+	struct sql_query *q = NULL;
+	assert_ok(test_sql_open(path, false, &sql, &err), err);
+	assert_ok(sql_first(sql, text, SQL_NO_ARGS, &q, &err), err);
+	int64_t value = q ? sql_int(q, 0) : -1;
+	sql_finish(&q);
+	sql_close(&sql);
+	return value;
+}
+
+static const struct sql_fault no_such_turn = {ERR_BUSY, "no such turn"};
+
+/* ---- changes ---- */
+
+static struct sql *writer_open(void)
+{
+	struct sql *sql = NULL;
+	assert_ok(test_sql_open(path, true, &sql, &err), err);
+	return sql;
+}
+
+static bool turn_put(struct sql *sql, const char *name)
+{
+	return sql_change_one(sql, "INSERT INTO turns(name, holder, until) VALUES(?1, x'00', 1)",
+		SQL_ARGS(sql_t(bytes_str(name))), &no_such_turn, &err);
+}
+
+static void commit__after_a_change_of_no_row__refused_as_the_first_error_says(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	/* Each alone, and before an error of another kind. */
+	for (int i = 0; i < 3; i++) {
+		assert_ok(sql_postgres.begin(sql, &err), err);
+		assert_ok(turn_put(sql, "x"), err);
+		if (i == 0)
+			assert_ok(sql_holds(sql, "SELECT 1 FROM turns WHERE name='nobody'",
+					  SQL_NO_ARGS, &no_such_turn, &err),
+				err);
+		else
+			assert_ok(sql_change_one(sql, "DELETE FROM turns WHERE name='nobody'",
+					  SQL_NO_ARGS, &no_such_turn, &err),
+				err);
+		if (i == 2)
+			assert_ok(turn_put(sql, "x"), err);
+		assert_fails(sql_postgres.commit(sql, &err), err, ERR_BUSY, "no such turn");
+		assert_false(sql->unknown);
+		sql_postgres.rollback(sql);
+		assert_int_equal(ask("SELECT count(*) FROM turns"), 0);
+	}
+	sql_close(&sql);
+}
+
+static void commit__after_an_error_that_nobody_minded__refused(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	struct sql_query *q = NULL;
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_true(turn_put(sql, "x"));
+	assert_ok(sql_change_one(sql, "DELETE FROM turns WHERE name='nobody'", SQL_NO_ARGS,
+			  &no_such_turn, &err),
+		err);
+	assert_false(sql_first(sql, "SELECT 1", SQL_NO_ARGS, &q, NULL));
+	assert_false(sql_first(sql, "SELECT 2", SQL_NO_ARGS, &q, NULL));
+	assert_fails(sql_postgres.settle(sql, &err), err, ERR_BUSY, "no such turn");
+	assert_true(turn_put(sql, "y"));
+	assert_fails(sql_postgres.commit(sql, &err), err, ERR_BUSY, "no such turn");
+	sql_postgres.rollback(sql);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 0);
+	/* The connection goes on. */
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_true(turn_put(sql, "z"));
+	assert_ok(sql_postgres.commit(sql, &err), err);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 1);
+	sql_close(&sql);
+}
+
+static void savepoint__undone__what_failed_in_it_is_forgotten_and_nothing_else(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_true(turn_put(sql, "x"));
+	assert_ok(sql_postgres.savepoint(sql, &err), err);
+	assert_true(turn_put(sql, "y"));
+	assert_ok(sql_change_one(sql, "DELETE FROM turns WHERE name='nobody'", SQL_NO_ARGS,
+			  &no_such_turn, &err),
+		err);
+	assert_fails(sql_postgres.savepoint_keep(sql, &err), err, ERR_BUSY, "no such turn");
+	assert_ok(sql_postgres.savepoint_undo(sql, &err), err);
+	assert_ok(sql_postgres.savepoint(sql, &err), err);
+	assert_true(turn_put(sql, "z"));
+	assert_ok(sql_postgres.savepoint_keep(sql, &err), err);
+	assert_ok(sql_postgres.commit(sql, &err), err);
+	assert_int_equal(ask("SELECT count(*) FROM turns WHERE name IN ('x', 'z')"), 2);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 2);
+	sql_close(&sql);
+}
+
+static void change__of_two_rows__refused(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_true(turn_put(sql, "x") && turn_put(sql, "y"));
+	assert_ok(sql_change_one(sql, "UPDATE turns SET until=2", SQL_NO_ARGS, &no_such_turn, &err),
+		err);
+	assert_fails(sql_postgres.settle(sql, &err), err, ERR_BUSY, "no such turn");
+	sql_postgres.rollback(sql);
+	sql_close(&sql);
+}
+
+static void commit__of_what_was_not_waited_for__all_of_it_in_order(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_ok(turn_put(sql, "x"), err);
+	/* More than wait for their answers at once. */
+	for (int64_t i = 1; i <= 600; i++)
+		assert_ok(sql_change_one(sql, "UPDATE turns SET until=?1 WHERE until=?2",
+				  SQL_ARGS(sql_i(i + 1), sql_i(i)), &no_such_turn, &err),
+			err);
+	assert_ok(sql_postgres.commit(sql, &err), err);
+	assert_int_equal(ask("SELECT until FROM turns WHERE name='x'"), 601);
+	/* And one that fails, long before the commit. */
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	for (int64_t i = 600; i < 1200; i++)
+		assert_ok(sql_change_one(sql, "UPDATE turns SET until=?1 WHERE until=?2",
+				  SQL_ARGS(sql_i(i + 1), sql_i(i)), &no_such_turn, &err),
+			err);
+	assert_fails(sql_postgres.commit(sql, &err), err, ERR_BUSY, "no such turn");
+	sql_postgres.rollback(sql);
+	assert_int_equal(ask("SELECT until FROM turns WHERE name='x'"), 601);
+	sql_close(&sql);
+}
+
+static void connection__lost_with_statements_under_way__nothing_stored_and_known(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_ok(turn_put(sql, "x"), err);
+	(void)shutdown(PQsocket(pg_of(sql)->connection), SHUT_RDWR);
+	(void)turn_put(sql, "y");
+	assert_false(sql_postgres.commit(sql, &err));
+	assert_int_equal(err.code, ERR_STORE);
+	assert_false(sql->unknown);
+	assert_false(sql_postgres.in_transaction(sql));
+	sql_close(&sql);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 0);
+}
+
+/* ---- asked beforehand ---- */
+
+static const char until_of[] = "SELECT until FROM turns WHERE name=?1";
+
+/* -1: no row; -2: not read. */
+static int64_t until(struct sql *sql, const char *name)
+{
+	struct sql_query *q = NULL;
+	if (!sql_first(sql, until_of, SQL_ARGS(sql_t(bytes_str(name))), &q, &err))
+		return -2;
+	int64_t value = q ? sql_int(q, 0) : -1;
+	sql_finish(&q);
+	return value;
+}
+
+static void turns_put(void)
+{
+	assert_true(run_text(a,
+		"INSERT INTO turns(name, holder, until) VALUES('x', x'00', 1), ('y', x'00', 2)"));
+}
+
+static void asked__then_read__each_answer_is_its_own(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = NULL;
+	turns_put();
+	assert_ok(store_read_snapshot(a, &sql, &err), err);
+	assert_true(sql_ask(sql));
+	assert_int_equal(until(sql, "x"), -1);
+	assert_int_equal(until(sql, "y"), -1);
+	assert_int_equal(until(sql, "nobody"), -1);
+	sql_ask_end(sql);
+	size_t under_way = pg_of(sql)->pending_count;
+	assert_true(under_way > 3);
+	assert_int_equal(until(sql, "y"), 2);
+	assert_int_equal(pg_of(sql)->pending_count, 0);
+	assert_int_equal(until(sql, "nobody"), -1);
+	assert_int_equal(until(sql, "x"), 1);
+	/* Once more, and what was not asked. */
+	assert_int_equal(until(sql, "x"), 1);
+	assert_int_equal(until(sql, "z"), -1);
+	store_read_done(a, &sql);
+}
+
+static void asked__more_than_there_is_room_for__read_all_the_same(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = NULL;
+	char name[16];
+	turns_put();
+	assert_ok(store_read_snapshot(a, &sql, &err), err);
+	for (int pass = 0; pass < 2; pass++) {
+		if (pass == 0)
+			assert_true(sql_ask(sql));
+		for (unsigned i = 0; i < PG_ASKED_MAX + 8; i++) {
+			(void)snprintf(name, sizeof(name), "n%u", i);
+			assert_int_equal(until(sql, i == PG_ASKED_MAX ? "y" : name),
+				pass == 1 && i == PG_ASKED_MAX ? 2 : -1);
+		}
+		if (pass == 0)
+			sql_ask_end(sql);
+	}
+	store_read_done(a, &sql);
+}
+
+static void asked__in_one_snapshot__no_answer_in_the_next(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = NULL;
+	turns_put();
+	for (int read = 0; read < 2; read++) {
+		assert_ok(store_read_snapshot(a, &sql, &err), err);
+		struct sql *before = sql;
+		assert_true(sql_ask(sql));
+		assert_int_equal(until(sql, "x"), -1);
+		sql_ask_end(sql);
+		if (read)
+			assert_int_equal(until(sql, "x"), 1);
+		store_read_done(a, &sql);
+		assert_true(run_text(a, "UPDATE turns SET until=7 WHERE name='x'"));
+		assert_ok(store_read_snapshot(a, &sql, &err), err);
+		assert_ptr_equal(sql, before);
+		assert_int_equal(until(sql, "x"), 7);
+		store_read_done(a, &sql);
+		assert_true(run_text(a, "UPDATE turns SET until=1 WHERE name='x'"));
+	}
+}
+
+static void asked__one_fails__whoever_reads_hears_of_it(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = NULL;
+	struct sql_query *q = NULL;
+	turns_put();
+	assert_ok(store_read_snapshot(a, &sql, &err), err);
+	assert_true(sql_ask(sql));
+	assert_int_equal(until(sql, "x"), -1);
+	assert_ok(sql_first(sql, "SELECT 1/(until-until) FROM turns", SQL_NO_ARGS, &q, &err), err);
+	sql_ask_end(sql);
+	assert_int_equal(until(sql, "x"), -2);
+	assert_int_equal(err.code, ERR_STORE);
+	assert_non_null(strstr(err.text, "division by zero"));
+	assert_int_equal(until(sql, "x"), -2);
+	store_read_done(a, &sql);
+	assert_ok(store_read_snapshot(a, &sql, &err), err);
+	assert_int_equal(until(sql, "x"), 1);
+	store_read_done(a, &sql);
+}
+
+static void asked__connection_lost__whoever_reads_hears_of_it(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = NULL;
+	turns_put();
+	assert_ok(store_read_snapshot(a, &sql, &err), err);
+	assert_true(sql_ask(sql));
+	assert_int_equal(until(sql, "x"), -1);
+	sql_ask_end(sql);
+	(void)shutdown(PQsocket(pg_of(sql)->connection), SHUT_RDWR);
+	assert_int_equal(until(sql, "x"), -2);
+	assert_int_equal(err.code, ERR_STORE);
+	store_read_done(a, &sql);
+	assert_ok(store_read_snapshot(a, &sql, &err), err);
+	assert_int_equal(until(sql, "x"), 1);
+	store_read_done(a, &sql);
+}
+
+static void asked__where_somebody_writes__nothing_is(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = writer_open();
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_false(sql_ask(sql));
+	assert_true(turn_put(sql, "x"));
+	assert_int_equal(until(sql, "x"), 1);
+	sql_postgres.rollback(sql);
+	sql_close(&sql);
+	/* Nor outside of a snapshot. */
+	assert_ok(store_read(a, &sql, &err), err);
+	assert_false(sql_ask(sql));
+	store_read_done(a, &sql);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(commit__after_a_change_of_no_row__refused_as_the_first_error_says),
+		T(commit__after_an_error_that_nobody_minded__refused),
+		T(savepoint__undone__what_failed_in_it_is_forgotten_and_nothing_else),
+		T(change__of_two_rows__refused),
+		T(commit__of_what_was_not_waited_for__all_of_it_in_order),
+		T(connection__lost_with_statements_under_way__nothing_stored_and_known),
+		T(asked__then_read__each_answer_is_its_own),
+		T(asked__more_than_there_is_room_for__read_all_the_same),
+		T(asked__in_one_snapshot__no_answer_in_the_next),
+		T(asked__one_fails__whoever_reads_hears_of_it),
+		T(asked__connection_lost__whoever_reads_hears_of_it),
+		T(asked__where_somebody_writes__nothing_is),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
