@@ -57,7 +57,7 @@ static inline void fill_in(const char *text, struct buf *out)
 	} names[] = {{"{host}", made.hex_host}, {"{instance}", made.instance},
 		{"{record}", made.hex_record}, {"{release}", made.hex_release},
 		{"{newer}", made.hex_newer}, {"{staged}", made.hex_staged},
-		{"{object}", made.hex_object}, {"{incident}", made.incident},
+		{"{object}", made.hex_object}, {"{incident}", made.incident}, {"{ca}", made.hex_ca},
 		{"{elevation}", made.elevation}, {"{hold}", made.hold}, {"{size}", made.size},
 		{"{entry}", made.entry}, {"{ocsp}", made.ocsp}};
 	while (*text) {

@@ -23,7 +23,7 @@ static struct {
 	struct note_key cosigner;
 	struct buf top;
 	char hex_host[65], hex_record[65], hex_release[65], hex_newer[65], hex_staged[65];
-	char hex_object[65];
+	char hex_object[65], hex_ca[65];
 	char instance[33], incident[64], elevation[40], hold[24], size[24], entry[24];
 	char ocsp[512], status[16];
 } made;
@@ -128,6 +128,7 @@ static inline void cosign(void)
 	struct store_tree tree;
 	store_tree(w.app->store, &tree);
 	(void)snprintf(made.size, sizeof(made.size), "%llu", (unsigned long long)tree.size);
+	hex_encode(bytes_of(key_id(w.authority.key), SHA256_LEN), made.hex_ca);
 	world_post(&w, &w.admin, "/v1/log/cosigned", "text/plain", buf_bytes(&note), 200);
 	buf_release(&note);
 }

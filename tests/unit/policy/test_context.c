@@ -205,7 +205,7 @@ static void context__floor_of_sequence_zero_or_without_version__refused(void **s
 		{"\x10\xa3\x01\x04\x02\x61", "\x10\xa3\x01\x00\x02\x61",
 			"security floor's sequence: 0 is said by leaving the floor out", 6},
 		{"\x06\x00\x10\xa3", "\x07\x00\x10\xa3", "version floor", 4},
-		{"\x03\x58\x20\x55", "\x04\x58\x20\x55", "security floor", 4},
+		{"\x61\x31\x03\x58\x20\x55", "\x61\x31\x04\x58\x20\x55", "security floor", 6},
 	};
 
 	(void)state;
