@@ -27,6 +27,7 @@ void decide_drop(struct decision *d)
 	policy_ref_drop(&d->policy);
 	host_row_release(&d->host);
 	decide_common_drop(&d->common);
+	buf_release(&d->elevations);
 	buf_release(&d->context_bytes);
 	buf_release(&d->state_bytes);
 	buf_release(&d->verdict_json);
@@ -43,7 +44,6 @@ void decide_unmake(struct decision *d)
 {
 	decide_drop(d);
 	d->credential_count = 0;
-	buf_release(&d->elevations);
 	memset(&d->instance, 0, sizeof(d->instance));
 	memset(&d->context, 0, sizeof(d->context));
 	verdict_clear(&d->verdict);
