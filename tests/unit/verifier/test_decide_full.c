@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Full appraisals now and then: asked for, and demanded of a host that does not send one. */
+/* Full appraisals now and then: asked for, and demanded of a host that does not send one (verifier/decide_full.c). */
 #include "tests/unit/verifier/world.h"
 #include "verifier/decide.h"
 

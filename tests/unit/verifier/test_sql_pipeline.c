@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What PostgreSQL is sent and not waited for: changes whose errors come late, and answers that are on their
- * way before anybody wants them. Skipped without ASSAY_TEST_SQL. */
+ * way before anybody wants them (verifier/sql_postgres_ask.c). Skipped without ASSAY_TEST_SQL. */
 #include "verifier/sql_postgres.h"
 
 #include <sys/socket.h>
