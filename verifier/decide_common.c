@@ -129,12 +129,6 @@ static bool load_release(struct decide_common *c, struct sql *sql,
 	return true;
 }
 
-static bool load_rollout(
-	struct decide_common *c, struct sql *sql, struct bytes workload, struct err *err)
-{
-	return rollout_last(sql, workload, &c->rollout, &c->rollout_known, err);
-}
-
 /* Whether anything of it ends, or is judged anew, by itself. */
 static bool may_keep(
 	struct decide_common *c, struct sql *sql, struct bytes workload, bool *ret, struct err *err)
@@ -162,7 +156,7 @@ static bool load(struct decide_common *c, struct sql *sql, struct bytes workload
 	if (!c->workload_known)
 		return true;
 	return floors_load(sql, workload, release_known ? &c->release : NULL, &c->floors, err) &&
-	       load_rollout(c, sql, workload, err) &&
+	       rollout_last(sql, workload, &c->rollout, &c->rollout_known, err) &&
 	       (!release_known || may_keep(c, sql, workload, &c->keeps, err));
 }
 
@@ -177,7 +171,7 @@ bool decide_common_ask(
 	return workload_get(sql, workload, &asked->workload, &found, err) &&
 	       load_release(asked, sql, release, &found, err) &&
 	       floors_load(sql, workload, NULL, &asked->floors, err) &&
-	       load_rollout(asked, sql, workload, err) &&
+	       rollout_last(sql, workload, &asked->rollout, &asked->rollout_known, err) &&
 	       elevations_any_open(sql, workload, &found, err);
 }
 

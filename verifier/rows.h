@@ -124,6 +124,8 @@ must_use bool workload_get(struct sql *sql, struct bytes name, struct workload_r
 /* ERR_CONFLICT unless the row of that name still has that version (0: still none). */
 must_use bool workload_recheck(
 	struct sql *sql, struct bytes name, int64_t version, struct err *err);
+/* Moves its version: whoever read its floors or elevations before reads them again. ERR_NOT_FOUND: no such workload. */
+must_use bool workload_touch(struct sql *sql, const char *workload, struct err *err);
 must_use bool workload_insert(struct sql *sql, const struct workload_row *row, struct err *err);
 /* Everything from unit on. ERR_CONFLICT when the row's version is no longer the one given. */
 must_use bool workload_set_facts(struct sql *sql, const struct workload_row *row, struct err *err);

@@ -79,15 +79,6 @@ bool elevation_insert(struct sql *sql, const struct elevation_row *row,
 		       row->workload, most);
 }
 
-/* Whoever read what is in force before reads it again. */
-static bool workload_touch(struct sql *sql, const char *workload, struct err *err)
-{
-	int64_t changed = 0;
-	return sql_exec(sql, "UPDATE workloads SET version=version+1 WHERE name=?1",
-		       SQL_ARGS(sql_t(bytes_str(workload))), &changed, err) &&
-	       (changed == 1 || err_set(err, ERR_NOT_FOUND, "no workload %s", workload));
-}
-
 bool elevation_update(struct sql *sql, const struct elevation_row *row, enum elevation_state from,
 	struct err *err)
 {

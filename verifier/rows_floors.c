@@ -98,15 +98,6 @@ bool floors_load(struct sql *sql, struct bytes workload, const struct release_ro
 	       err_wrap(err, "floors");
 }
 
-/* Whoever read the floor before reads it again. */
-static bool workload_touch(struct sql *sql, const char *workload, struct err *err)
-{
-	int64_t changed = 0;
-	return sql_exec(sql, "UPDATE workloads SET version=version+1 WHERE name=?1",
-		       SQL_ARGS(sql_t(bytes_str(workload))), &changed, err) &&
-	       (changed == 1 || err_set(err, ERR_NOT_FOUND, "no workload %s", workload));
-}
-
 bool floor_insert(struct sql *sql, const struct floor_row *row, struct err *err)
 {
 	int64_t changed = 0;

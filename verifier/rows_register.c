@@ -93,6 +93,14 @@ bool workload_recheck(struct sql *sql, struct bytes name, int64_t version, struc
 		SQL_ARGS(sql_t(name), sql_i(version)), &workload_moved, err);
 }
 
+bool workload_touch(struct sql *sql, const char *workload, struct err *err)
+{
+	int64_t changed = 0;
+	return sql_exec(sql, "UPDATE workloads SET version=version+1 WHERE name=?1",
+		       SQL_ARGS(sql_t(bytes_str(workload))), &changed, err) &&
+	       (changed == 1 || err_set(err, ERR_NOT_FOUND, "no workload %s", workload));
+}
+
 bool release_recheck(
 	struct sql *sql, const uint8_t digest[SHA256_LEN], int64_t version, struct err *err)
 {
