@@ -179,6 +179,7 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
 		next = at->mail_next;
 		exchange_send(at);
 	}
+	http_room_asked(loop);
 	if (stop || drain)
 		http_listen_end(loop);
 	if (drain)

@@ -42,6 +42,7 @@ static void conn_free(
 	if (conn->counted && !conn->established)
 		http_count(server, HTTP_EVENT_HANDSHAKE_FAILED);
 	TAILQ_REMOVE(&conn->loop->conns, conn, all);
+	http_room_leave(conn);
 	if (phase_busy(conn->phase))
 		(void)atomic_fetch_sub(&server->busy, 1);
 	atomic_fetch_sub(&server->connections, 1);
@@ -72,6 +73,7 @@ struct http_server *http_conn_server(const SSL *ssl)
 void http_conn_end(struct http_conn *conn)
 {
 	conn->ended = true;
+	http_room_note(conn);
 	if (conn->fd >= 0)
 		(void)shutdown(conn->fd, SHUT_RDWR);
 }
@@ -137,6 +139,7 @@ void http_conn_phase(struct http_conn *conn, enum http_phase phase)
 	conn->phase = phase;
 	TAILQ_REMOVE(&conn->loop->conns, conn, all);
 	TAILQ_INSERT_TAIL(&conn->loop->conns, conn, all);
+	http_room_note(conn);
 	if (phase == HTTP_IDLE)
 		conn->request_bytes = 0;
 	struct timeval after = {
@@ -186,6 +189,7 @@ struct bufferevent *http_conn_new(struct event_base *base, void *arg)
 	}
 	atomic_fetch_add(&server->connections, 1);
 	TAILQ_INSERT_TAIL(&loop->conns, conn, all);
+	http_room_enter(conn);
 	struct bufferevent *bev = bufferevent_openssl_socket_new(
 		base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
 	if (!bev)
@@ -195,8 +199,8 @@ struct bufferevent *http_conn_new(struct event_base *base, void *arg)
 	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
 	evbuffer_add_cb(bufferevent_get_input(bev), on_input, conn);
 	conn->bev = bev;
-	const struct timeval at_once = {0};
-	(void)event_add(conn->deadline, &at_once);
+	/* In the order of their coming, which timers due at once do not keep. */
+	event_active(conn->deadline, EV_TIMEOUT, 0);
 	return bev;
 }
 
@@ -248,8 +252,8 @@ static void conn_take(struct http_conn *conn)
 	if (conn->fd < 0)
 		return;
 	/* Somebody who sits idle makes room for one who has just come. */
-	bool full = atomic_load(&server->connections) > server->config.connections_max &&
-		    !http_conn_evict(conn->loop);
+	bool full = http_room_taken(server) > server->config.connections_max &&
+		    !http_room_make(conn->loop);
 	if (full)
 		http_count(server, HTTP_EVENT_LIMIT);
 	if (full || !peer_of(conn->fd, conn)) {
@@ -262,38 +266,8 @@ static void conn_take(struct http_conn *conn)
 		return;
 	}
 	conn->counted = true;
+	http_room_note(conn);
 	conn->number = http_number_of(conn->peer);
-}
-
-/* ---- making room ---- */
-
-static bool idle_without_certificate(const struct http_conn *conn)
-{
-	return conn->counted && (conn->phase == HTTP_HANDSHAKE ||
-					(!conn->has_cert && (conn->phase == HTTP_FRESH ||
-								    conn->phase == HTTP_IDLE)));
-}
-
-static bool idle(const struct http_conn *conn)
-{
-	return conn->phase == HTTP_IDLE;
-}
-
-bool http_conn_evict(struct http_loop *loop)
-{
-	static bool (*const kinds[])(const struct http_conn *conn) = {
-		idle_without_certificate, idle};
-	struct http_conn *conn;
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		TAILQ_FOREACH(conn, &loop->conns, all)
-		{
-			if (conn->ended || !kinds[i](conn))
-				continue;
-			http_count(loop->server, HTTP_EVENT_EVICTED);
-			http_conn_end(conn);
-			return true;
-		}
-	return false;
 }
 
 void http_conn_end_idle(struct http_loop *loop)

@@ -60,8 +60,8 @@ static void shed_one(struct http_loop *loop, struct evconnlistener *listener)
 	loop->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* Out of descriptors or memory: an idle connection has to go for the one that waits. Without any, accepting pauses instead of
- * spinning; what is connected goes on. */
+/* Out of descriptors or memory: an idle connection has to go for the one that waits, whichever loop has it. Without any,
+ * accepting pauses instead of spinning; what is connected goes on. */
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
 	(void)arg;
@@ -70,7 +70,7 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
 	int error = errno;
 	log_accept_error(loop, error);
 	if (error == EMFILE || error == ENFILE) {
-		if (http_conn_evict(loop))
+		if (http_room_coming(loop->server) || http_room_make(loop))
 			pause.tv_usec = 1000; /* until it has closed */
 		else
 			shed_one(loop, listener);

@@ -50,6 +50,15 @@ enum http_phase {
 	HTTP_REPLYING
 };
 
+/* How well a connection can be spared, when there is no room for another. */
+enum http_spare {
+	HTTP_NEEDED = 0,
+	HTTP_PASSING, /* not looked at yet, or about to be closed: more is known at once */
+	HTTP_ANONYMOUS, /* idle, and nobody showed a certificate */
+	HTTP_KNOWN, /* idle */
+	HTTP_SPARES
+};
+
 struct http_conn {
 	TAILQ_ENTRY(http_conn) all; /* of the loop; the longest in its phase first */
 	struct http_loop *loop;
@@ -57,6 +66,7 @@ struct http_conn {
 	struct bufferevent *bev;
 	struct event *deadline;
 	enum http_phase phase;
+	enum http_spare spare;
 	int fd;
 	bool counted; /* in the peer table and the total */
 	bool established;
@@ -83,14 +93,28 @@ void http_conn_tls_info(const SSL *ssl, int where, int ret);
 struct http_server *http_conn_server(const SSL *ssl);
 /* Shut, so that evhttp finds its end. */
 void http_conn_end(struct http_conn *conn);
-/* Ends the connection of this loop that has been idle longest, those without a certificate first. False: none is idle. */
-bool http_conn_evict(struct http_loop *loop);
 /* Ends all that are idle. */
 void http_conn_end_idle(struct http_loop *loop);
 /* The same text, the same number. */
 uint64_t http_number_of(const char *text);
 /* Its time is up: it is answered for, and what its handler says later is not. On the loop's thread. */
 void http_exchange_late(struct http_exchange *exchange);
+
+/* ---- http_room.c: making room ---- */
+
+/* A connection begins, has changed, ends: on its loop's thread. */
+void http_room_enter(struct http_conn *conn);
+void http_room_note(struct http_conn *conn);
+void http_room_leave(struct http_conn *conn);
+/* Ends the connection that has been idle longest, those without a certificate first, this loop's own before another's, which
+ * ends it a moment later. False: none is idle. */
+bool http_room_make(struct http_loop *loop);
+/* Connections that are there to stay: without those about to be closed, and those not looked at yet. */
+unsigned http_room_taken(const struct http_server *server);
+/* Whether some connection is about to be closed, or to be idle. */
+bool http_room_coming(const struct http_server *server);
+/* What other loops asked of this one. */
+void http_room_asked(struct http_loop *loop);
 
 /* ---- http_tls.c ---- */
 
@@ -141,6 +165,8 @@ struct http_loop {
 	size_t listener_count;
 	struct event *mail_event, *reopen;
 	TAILQ_HEAD(, http_conn) conns;
+	atomic_uint spare[HTTP_SPARES]; /* of its connections */
+	atomic_uint wanted[HTTP_SPARES]; /* how many other loops ask it to end */
 	int reserve_fd; /* given up to shed a connection when there is no descriptor */
 	bool draining;
 	atomic_uint_fast64_t beats;

@@ -150,7 +150,7 @@ static SSL_CTX *tls_for(struct cert *const *ca, size_t count)
 static struct {
 	atomic_uint events[HTTP_EVENTS];
 	atomic_int last_status;
-	unsigned work_ms;
+	unsigned work_ms, connections_max;
 } front;
 
 static void front_observe(void *app, enum http_event event, uint64_t value)
@@ -181,6 +181,7 @@ static int setup(void **state)
 		.routes = routes,
 		.route_count = ARRAY_LEN(routes),
 		.authorize = authorize,
+		.connections_max = front.connections_max,
 		.connections_per_peer = PEER_MAX,
 		.handshake_ms = 2000,
 		.request_ms = 2500,
