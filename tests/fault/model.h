@@ -18,6 +18,11 @@ enum model_host_state { MODEL_NO_HOST = 0, MODEL_ACTIVE, MODEL_QUARANTINED, MODE
 struct model_host {
 	enum model_host_state state;
 	unsigned boot; /* counts reboots */
+	enum model_seen {
+		MODEL_NOT_SEEN = 0,
+		MODEL_PERHAPS_SEEN,
+		MODEL_SEEN
+	} seen; /* trusted in this boot */
 };
 struct model_workload {
 	bool there, retired, revoked;
