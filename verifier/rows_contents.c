@@ -9,72 +9,16 @@
  * row therefore zeros stay where key and content were; a row in leaf_contents says what came after:
  * destroyed, or another content in its place.
  */
-#include "verifier/rows.h"
+#include "verifier/rows_sealed.h"
 
 /* More than this does not stand in a leaf's own row: some leaves fit a page, and none is cut in two. */
 #define LEAF_WITHIN_MAX 1024u
-
-/* ---- sealing, whatever it is ---- */
-
-static bool vault_of(const struct sql *sql, struct vault **ret, struct err *err)
-{
-	*ret = sql->vault;
-	return *ret || err_set(err, ERR_INTERNAL, "the store has no content key");
-}
-
-static void identity_of(const char *domain, struct bytes name, struct buf *out)
-{
-	buf_put_str(out, domain);
-	buf_put_u8(out, 0);
-	buf_put(out, name);
-}
-
-/* The number of the data key that was stored last in this transaction, so that nobody has to wait for
- * it: numbers only grow, and keys stay. */
-#define NEWEST_KEY "(SELECT max(id) FROM data_keys)"
-
-/* The sealed content, appended; its data key is the newest. */
-static bool seal(struct sql *sql, const struct buf *identity, struct bytes content,
-	struct buf *ret_sealed, struct err *err)
-{
-	struct vault *vault = NULL;
-	uint8_t wrapped[VAULT_WRAPPED_LEN];
-	return buf_ok(identity, err) && vault_of(sql, &vault, err) &&
-	       vault_seal(vault, buf_bytes(identity), content, wrapped, ret_sealed, err) &&
-	       sql_exec(sql, "INSERT INTO data_keys(wrapped) VALUES(?1)",
-		       SQL_ARGS(sql_b(BYTES_OF(wrapped))), NULL, err);
-}
-
-/* Columns of a query: destroyed, the data key (NULL: none any more), the sealed content. what: for
- * the error, "object". */
-static bool open_row(struct sql *sql, const struct sql_query *q, const char *what,
-	const struct buf *identity, struct buf *ret, struct err *err)
-{
-	struct vault *vault = NULL;
-	char time[TIME_TEXT_MAX];
-	if (sql_int(q, 3) == 0)
-		return err_set(err, ERR_GONE, "%s: its content was destroyed on %s", what,
-			time_format(sql_int(q, 0), time));
-	return buf_ok(identity, err) && vault_of(sql, &vault, err) &&
-	       (vault_open(
-			vault, buf_bytes(identity), sql_bytes(q, 1), sql_bytes(q, 2), ret, err) ||
-		       err_wrap(err, "%s", what));
-}
-
-/* Overwritten, not deleted: see above. The rest of it is the caller's row. */
-static bool key_destroy(struct sql *sql, int64_t key, struct err *err)
-{
-	static const uint8_t nothing[VAULT_WRAPPED_LEN];
-	sql->scrub = true;
-	return sql_exec(sql, "UPDATE data_keys SET wrapped=?1 WHERE id=?2",
-		SQL_ARGS(sql_b(BYTES_OF(nothing)), sql_i(key)), NULL, err);
-}
 
 /* ---- objects ---- */
 
 static void object_identity(const uint8_t digest[SHA256_LEN], struct buf *out)
 {
-	identity_of("assay object", bytes_of(digest, SHA256_LEN), out);
+	sealed_identity("assay object", bytes_of(digest, SHA256_LEN), out);
 }
 
 /* *ret_there: there is a row. *ret_key is 0 when its content was destroyed. */
@@ -102,14 +46,14 @@ static bool object_put_unasked(
 	uint8_t wrapped[VAULT_WRAPPED_LEN];
 	struct sql_value name = sql_b(bytes_of(digest, SHA256_LEN));
 	object_identity(digest, &identity);
-	if (!buf_ok(&identity, err) || !vault_of(sql, &vault, err) ||
+	if (!buf_ok(&identity, err) || !sealed_vault(sql, &vault, err) ||
 		!vault_seal(vault, buf_bytes(&identity), content, wrapped, &sealed, err))
 		return err_wrap(err, "object");
 	return sql_exec(sql, "INSERT INTO data_keys(wrapped) SELECT ?2" NOT_HELD,
 		       SQL_ARGS(name, sql_b(BYTES_OF(wrapped))), NULL, err) &&
 	       sql_exec(sql,
 		       "INSERT INTO objects(digest, key, destroyed, sealed) "
-		       "SELECT ?1, " NEWEST_KEY ", 0, ?2" NOT_HELD
+		       "SELECT ?1, " SEALED_NEWEST_KEY ", 0, ?2" NOT_HELD
 		       " ON CONFLICT(digest) DO UPDATE SET key=excluded.key, "
 		       "sealed=excluded.sealed",
 		       SQL_ARGS(name, sql_b(buf_bytes(&sealed))), NULL, err);
@@ -130,12 +74,12 @@ bool object_put(
 	if (key != 0)
 		return true;
 	object_identity(digest, &identity);
-	if (!seal(sql, &identity, content, &sealed, err))
+	if (!sealed_make(sql, &identity, content, &sealed, err))
 		return err_wrap(err, "object");
 	return sql_exec(sql,
-		there ? "UPDATE objects SET key=" NEWEST_KEY ", sealed=?2 WHERE digest=?1"
+		there ? "UPDATE objects SET key=" SEALED_NEWEST_KEY ", sealed=?2 WHERE digest=?1"
 		      : "INSERT INTO objects(digest, key, destroyed, sealed) "
-			"VALUES(?1," NEWEST_KEY ",0,?2)",
+			"VALUES(?1," SEALED_NEWEST_KEY ",0,?2)",
 		SQL_ARGS(name, sql_b(buf_bytes(&sealed))), NULL, err);
 }
 
@@ -153,7 +97,7 @@ bool object_get(struct sql *sql, const uint8_t digest[SHA256_LEN], struct buf *r
 	if (!q)
 		return err_set(err, ERR_NOT_FOUND, "object is not stored");
 	object_identity(digest, &identity);
-	if (!open_row(sql, q, "object", &identity, &content, err) ||
+	if (!sealed_open(sql, q, "object", &identity, &content, err) ||
 		!sha256_of(buf_bytes(&content), actual, err))
 		return false;
 	if (memcmp(actual, digest, sizeof(actual)) != 0)
@@ -167,12 +111,12 @@ bool object_destroy(struct sql *sql, const uint8_t digest[SHA256_LEN], struct er
 	struct vault *vault = NULL;
 	bool there = false;
 	int64_t key = 0;
-	if (!vault_of(sql, &vault, err) || !object_find(sql, digest, &there, &key, err))
+	if (!sealed_vault(sql, &vault, err) || !object_find(sql, digest, &there, &key, err))
 		return false;
 	if (!there)
 		return err_set(err, ERR_NOT_FOUND, "object is not stored");
 	return key == 0 ||
-	       (key_destroy(sql, key, err) &&
+	       (sealed_key_destroy(sql, key, err) &&
 		       sql_exec(sql,
 			       "UPDATE objects SET key=NULL, destroyed=?2, sealed=x'' WHERE "
 			       "digest=?1",
@@ -187,7 +131,7 @@ static void leaf_identity(uint64_t index, struct buf *out)
 {
 	struct buf name = {0};
 	buf_put_be64(&name, index);
-	identity_of("assay leaf", buf_bytes(&name), out);
+	sealed_identity("assay leaf", buf_bytes(&name), out);
 	out->failed = out->failed || name.failed;
 	buf_release(&name);
 }
@@ -196,7 +140,7 @@ static void leaf_identity(uint64_t index, struct buf *out)
  * when it is sealed. */
 static void leaf_hash_identity(const uint8_t hash[SHA256_LEN], struct buf *out)
 {
-	identity_of("assay leaf hash", bytes_of(hash, SHA256_LEN), out);
+	sealed_identity("assay leaf hash", bytes_of(hash, SHA256_LEN), out);
 }
 
 static bool leaf_plain(struct bytes salt, struct bytes content, struct buf *out, struct err *err)
@@ -229,11 +173,11 @@ bool leaf_content_put(
 	OWNED(buf_release) struct buf sealed = {0};
 	leaf_identity(index, &identity);
 	if (!leaf_plain(salt, content, &plain, err) ||
-		!seal(sql, &identity, buf_bytes(&plain), &sealed, err))
+		!sealed_make(sql, &identity, buf_bytes(&plain), &sealed, err))
 		return err_wrap(err, "content of leaf %llu", (unsigned long long)index);
 	return sql_exec(sql,
-		"INSERT INTO leaf_contents(idx, key, destroyed, sealed) VALUES(?1," NEWEST_KEY
-		",0,?2)",
+		"INSERT INTO leaf_contents(idx, key, destroyed, sealed) "
+		"VALUES(?1," SEALED_NEWEST_KEY ",0,?2)",
 		SQL_ARGS(sql_u(index), sql_b(buf_bytes(&sealed))), NULL, err);
 }
 
@@ -270,7 +214,7 @@ bool leaf_content_get(struct sql *sql, struct leaf_row *row, struct err *err)
 	if (!q)
 		return err_set(err, ERR_STORE, "%s: its content is not stored", what);
 	leaf_identity(row->index, &identity);
-	if (!open_row(sql, q, what, &identity, &plain, err))
+	if (!sealed_open(sql, q, what, &identity, &plain, err))
 		return false;
 	return leaf_split(buf_bytes(&plain), row, what, err);
 }
@@ -292,7 +236,7 @@ bool leaf_content_open(struct sql *sql, struct leaf_row *row, struct bytes wrapp
 	if (!within(wrapped))
 		return leaf_content_get(sql, row, err);
 	leaf_hash_identity(row->hash, &identity);
-	return buf_ok(&identity, err) && vault_of(sql, &vault, err) &&
+	return buf_ok(&identity, err) && sealed_vault(sql, &vault, err) &&
 	       (vault_open(vault, buf_bytes(&identity), wrapped, sealed, &plain, err) ||
 		       err_wrap(err, "%s", what)) &&
 	       leaf_split(buf_bytes(&plain), row, what, err);
@@ -326,7 +270,7 @@ bool leaf_content_destroy(struct sql *sql, uint64_t index, struct err *err)
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	struct vault *vault = NULL;
 	bool was_within = false;
-	if (!vault_of(sql, &vault, err) || !within_destroy(sql, index, &was_within, err))
+	if (!sealed_vault(sql, &vault, err) || !within_destroy(sql, index, &was_within, err))
 		return false;
 	if (was_within)
 		return sql_exec(sql,
@@ -342,7 +286,7 @@ bool leaf_content_destroy(struct sql *sql, uint64_t index, struct err *err)
 	int64_t key = sql_int(q, 0);
 	sql_finish(&q);
 	return key == 0 ||
-	       (key_destroy(sql, key, err) &&
+	       (sealed_key_destroy(sql, key, err) &&
 		       sql_exec(sql,
 			       "UPDATE leaf_contents SET key=NULL, destroyed=?2, sealed=x'' WHERE "
 			       "idx=?1",
