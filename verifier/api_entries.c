@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "verifier/entries.h"
+#include "verifier/record_contents.h"
 #include "verifier/record_objects.h"
 
 #include <stdlib.h>
@@ -135,12 +136,12 @@ static bool tree_of(struct listing *l, const struct asked *asked, struct err *er
 }
 
 /* An object that is no longer kept tells nothing. */
-static bool object_find(struct sql *sql, const struct record *record, const char *name,
-	struct buf *ret, struct err *err)
+static bool object_find(struct sql *sql, uint64_t index, const struct record *record,
+	const char *name, struct buf *ret, struct err *err)
 {
 	const uint8_t *digest = record_input_digest(record, name);
 	struct err why = {0};
-	if (!digest || object_get(sql, digest, ret, &why))
+	if (!digest || record_object_get(sql, index, digest, ret, &why))
 		return true;
 	buf_clear(ret);
 	return why.code == ERR_NOT_FOUND || why.code == ERR_GONE ||
@@ -157,8 +158,8 @@ static bool facts_add(struct sql *sql, struct ledger_entry *e, struct err *err)
 	if (!cose_sign1_parse(buf_bytes(&e->content), &message, err) ||
 		!record_decode(message.payload, record, err))
 		return err_set(err, ERR_STORE, "a stored record cannot be read");
-	if (!object_find(sql, record, "evidence", &evidence, err) ||
-		!object_find(sql, record, "verdict", &verdict, err) ||
+	if (!object_find(sql, e->index, record, "evidence", &evidence, err) ||
+		!object_find(sql, e->index, record, "verdict", &verdict, err) ||
 		!decision_facts_of(
 			record, buf_bytes(&evidence), buf_bytes(&verdict), &e->facts, err))
 		return false;
@@ -207,6 +208,23 @@ bool serve_entries(struct call *call, struct err *err)
 	return ok;
 }
 
+/* record=ID: of a record's own objects it alone knows where they are. */
+static bool object_of(struct call *call, struct sql *sql, const uint8_t digest[SHA256_LEN],
+	const char *record, struct err *err)
+{
+	uint8_t id[SHA256_LEN];
+	uint64_t index = 0;
+	bool found = false;
+	if (!record)
+		return object_get(sql, digest, &call->reply, err);
+	if (!hex_decode_exact(bytes_str(record), id, sizeof(id), err))
+		return err_wrap(err, "record");
+	if (!decision_find(sql, id, &index, &found, err))
+		return false;
+	return found ? record_object_get(sql, index, digest, &call->reply, err)
+		     : err_set(err, ERR_NOT_FOUND, "no such record");
+}
+
 bool serve_object(struct call *call, struct err *err)
 {
 	uint8_t digest[SHA256_LEN];
@@ -214,7 +232,7 @@ bool serve_object(struct call *call, struct err *err)
 	if (!call_param_digest(call, 0, digest, err) || !call_read(call, &sql, err))
 		return false;
 	buf_clear(&call->reply);
-	bool ok = object_get(sql, digest, &call->reply, err);
+	bool ok = object_of(call, sql, digest, http_query(call->exchange, "record"), err);
 	store_read_done(call->app->store, &sql);
 	call->status = 200;
 	call->type = "application/octet-stream";

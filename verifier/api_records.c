@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "verifier/record_chain.h"
+#include "verifier/record_contents.h"
 #include "verifier/retention_rows.h"
 
 #include <stdlib.h>
@@ -158,7 +159,7 @@ static bool record_answer(struct call *call, struct sql *sql, struct opened *o, 
 	if (json_object_get(answer, "destroyed"))
 		return call_json(call, 200, TAKE(answer), err);
 	const uint8_t *digest = record_input_digest(&o->record, "verdict");
-	if (!digest || !object_get(sql, digest, &text, err) ||
+	if (!digest || !record_object_get(sql, o->row.index, digest, &text, err) ||
 		!json_open(buf_bytes(&text), JSON_INPUT_MAX, &verdict, err))
 		return err->code == ERR_GONE
 			       ? err_wrap(err, "the record's verdict")
@@ -220,6 +221,8 @@ static bool collect_all(struct collection *c, struct err *err)
 {
 	const struct record *record = &c->opened.record;
 	struct bytes object, context = {0};
+	if (!record_objects_of(&c->objects, c->opened.row.index, err))
+		return false;
 	for (size_t i = 0; i < record->input_count; i++) {
 		if (!record_objects_get(&c->objects, record->inputs[i].digest, &object, err))
 			return err_wrap(err, "input %s", record->inputs[i].name);

@@ -57,17 +57,14 @@ static bool put_object(struct decision *d, struct store_tx *tx, const char *name
 		      : err_set(err, ERR_INTERNAL, "the record names no %s", name);
 }
 
-/* Policy, release, approvals and the host's keys were stored when they came to be. */
+/* Policy, release, approvals and the host's keys were stored when they came to be; evidence, context, state and verdict are the
+ * record's own. */
 static bool put_record(struct decision *d, struct store_tx *tx, struct err *err)
 {
 	if (!leaf_append(tx, &d->leaf, err))
 		return false;
 	d->record.index = d->leaf.index;
 	return record_insert(tx->sql, &d->record, err) &&
-	       put_object(d, tx, "evidence", http_body(d->call->exchange), err) &&
-	       put_object(d, tx, "context", buf_bytes(&d->context_bytes), err) &&
-	       put_object(d, tx, "state-out", buf_bytes(&d->state_bytes), err) &&
-	       put_object(d, tx, "verdict", buf_bytes(&d->verdict_json), err) &&
 	       (d->elevations.len == 0 ||
 		       put_object(d, tx, "elevations", buf_bytes(&d->elevations), err));
 }

@@ -2,6 +2,7 @@
 /* What a decision leaves behind: the record, its leaf, and, if it is trust, the credentials. Signed
  * here, stored and sent elsewhere. */
 #include "verifier/decide.h"
+#include "verifier/record_contents.h"
 #include "verifier/revocation.h"
 
 #include "base/cbor.h"
@@ -156,7 +157,9 @@ static bool make_record(struct decision *d, struct err *err)
 		return err_wrap(err, "record");
 	memcpy(row->id, d->leaf.hash, sizeof(row->id));
 	row->opened = record;
-	return true;
+	const struct bytes own[] = {http_body(d->call->exchange), buf_bytes(&d->context_bytes),
+		buf_bytes(&d->state_bytes), buf_bytes(&d->verdict_json)};
+	return record_seal(store_vault(d->app->store), row, own, ARRAY_LEN(own), err);
 }
 
 /* ---- credentials ---- */

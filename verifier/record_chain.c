@@ -2,6 +2,7 @@
 #include "verifier/record_chain.h"
 
 #include "base/json.h"
+#include "verifier/record_contents.h"
 
 #include <stdlib.h>
 
@@ -28,8 +29,8 @@ static bool object_room(struct record_chain *c, struct err *err)
 	return true;
 }
 
-static bool object_take(struct record_chain *c, const uint8_t digest[SHA256_LEN], struct bytes *ret,
-	struct err *err)
+static bool is_shared(
+	const struct record_chain *c, const uint8_t digest[SHA256_LEN], struct bytes *ret)
 {
 	const struct record_objects *shared = c->shared;
 	for (size_t i = 0; i < shared->count; i++)
@@ -37,19 +38,65 @@ static bool object_take(struct record_chain *c, const uint8_t digest[SHA256_LEN]
 			*ret = buf_bytes(&shared->objects[i]);
 			return true;
 		}
+	return false;
+}
+
+/* Room for one more, empty yet; NULL: no memory. It counts once object_keep has it. */
+static struct chain_object *object_begin(struct record_chain *c, struct err *err)
+{
+	if (!object_room(c, err))
+		return NULL;
+	struct chain_object *o = &c->objects[c->object_count];
+	memset(o, 0, sizeof(*o));
+	return o;
+}
+
+static void object_keep(
+	struct record_chain *c, struct chain_object *o, const uint8_t digest[SHA256_LEN])
+{
+	memcpy(o->digest, digest, SHA256_LEN);
+	c->bytes += o->bytes.len;
+	c->object_count++;
+}
+
+/* What is the record's own, first of all. */
+static bool take_own(struct record_chain *c, uint64_t index, struct err *err)
+{
+	OWNED(record_contents_release) struct record_contents own = {0};
+	struct bytes known;
+	if (!record_contents_get(c->sql, index, &own, err))
+		return false;
+	for (size_t i = 0; i < own.count; i++) {
+		if (is_shared(c, own.digests[i], &known) || object_find(c, own.digests[i]))
+			continue;
+		struct chain_object *o = object_begin(c, err);
+		if (!o)
+			return false;
+		buf_put(&o->bytes, own.contents[i]);
+		if (!buf_ok(&o->bytes, err)) {
+			buf_release(&o->bytes);
+			return false;
+		}
+		object_keep(c, o, own.digests[i]);
+	}
+	return true;
+}
+
+static bool object_take(struct record_chain *c, const uint8_t digest[SHA256_LEN], struct bytes *ret,
+	struct err *err)
+{
+	if (is_shared(c, digest, ret))
+		return true;
 	const struct buf *known = object_find(c, digest);
 	if (!known) {
-		if (!object_room(c, err))
+		struct chain_object *o = object_begin(c, err);
+		if (!o)
 			return false;
-		struct chain_object *o = &c->objects[c->object_count];
-		memset(o, 0, sizeof(*o));
 		if (!object_get(c->sql, digest, &o->bytes, err)) {
 			buf_release(&o->bytes);
 			return false;
 		}
-		memcpy(o->digest, digest, SHA256_LEN);
-		c->bytes += o->bytes.len;
-		c->object_count++;
+		object_keep(c, o, digest);
 		known = &o->bytes;
 	}
 	*ret = buf_bytes(known);
@@ -152,7 +199,7 @@ static bool take_record(struct record_chain *c, const uint8_t id[SHA256_LEN], st
 	row->cose = TAKE_STRUCT(stored.cose);
 	c->bytes += row->cose.len;
 	return record_open(buf_bytes(&row->cose), c->key, &step->record, err) &&
-	       take_inputs(c, step, err) && take_leaf(c, row, err);
+	       take_own(c, row->index, err) && take_inputs(c, step, err) && take_leaf(c, row, err);
 }
 
 /* ---- the walk ---- */

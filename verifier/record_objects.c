@@ -1,6 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/record_objects.h"
 
+#include "verifier/record_contents.h"
+
+bool record_objects_of(struct record_objects *o, uint64_t index, struct err *err)
+{
+	OWNED(record_contents_release) struct record_contents own = {0};
+	if (!record_contents_get(o->sql, index, &own, err))
+		return false;
+	for (size_t i = 0; i < own.count && o->count < AUDIT_OBJECTS_MAX; i++) {
+		buf_put(&o->objects[o->count], own.contents[i]);
+		if (!buf_ok(&o->objects[o->count], err))
+			return false;
+		memcpy(o->digests[o->count++], own.digests[i], SHA256_LEN);
+	}
+	return true;
+}
+
 bool record_objects_get(struct record_objects *o, const uint8_t digest[SHA256_LEN],
 	struct bytes *ret, struct err *err)
 {

@@ -14,6 +14,8 @@ struct record_objects {
 	struct buf objects[AUDIT_OBJECTS_MAX];
 	struct err err; /* of a lookup inside a decoder */
 };
+/* Takes in what is the record's own (record_contents.h): first of all. ERR_GONE, ERR_STORE. */
+must_use bool record_objects_of(struct record_objects *o, uint64_t index, struct err *err);
 /* Borrowed until the release. ERR_NOT_FOUND, ERR_STORE, ERR_LIMIT beyond AUDIT_OBJECTS_MAX. */
 must_use bool record_objects_get(struct record_objects *o, const uint8_t digest[SHA256_LEN],
 	struct bytes *ret, struct err *err);

@@ -365,6 +365,10 @@ struct record_row {
 	bool trusted;
 	struct buf cose; /* left empty by records_each */
 	const struct record *opened; /* what cose says, where that is at hand; borrowed */
+	/* Its own objects, as record_seal made them (record_contents.h); empty: they stand one by one. Left empty by
+	 * whatever reads. */
+	uint8_t wrapped[VAULT_WRAPPED_LEN];
+	struct buf sealed;
 };
 void record_row_release(struct record_row *row);
 must_use bool record_insert(struct sql *sql, const struct record_row *row, struct err *err);

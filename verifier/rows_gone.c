@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes, and what goes with it. Every function runs inside the job that appends the ledger entry
  * over it. */
+#include "verifier/record_contents.h"
 #include "verifier/retention_rows.h"
 
 #include "base/text.h"
@@ -60,14 +61,20 @@ static bool unname(
 				    SQL_ARGS(key), NULL, err);
 }
 
-static bool destroy_inputs(
-	struct sql *sql, const struct record *record, struct gone_list *list, struct err *err)
+/* own: what is the record's alone has gone with it, all at once. */
+static bool destroy_inputs(struct sql *sql, const struct record *record, bool own,
+	struct gone_list *list, struct err *err)
 {
 	for (size_t i = 0; i < record->input_count; i++) {
 		const struct record_input *input = &record->inputs[i];
 		bool of_policy = false, last = false;
 		if (!retention_counted(input->name, &of_policy))
 			continue;
+		if (own && !of_policy) {
+			if (!list_digest(list->objects, &list->object_count, input->digest, err))
+				return false;
+			continue;
+		}
 		if (!unname(sql, input->digest, &last, err))
 			return false;
 		/* A policy's text has its own end (policies_destroy). */
@@ -98,8 +105,11 @@ bool record_destroy(struct sql *sql, const struct record_row *row, const struct 
 	if (changed != 1)
 		return err_set(err, ERR_STORE, "record at index %llu: its history is not known",
 			(unsigned long long)row->index);
-	return destroy_inputs(sql, record, list, err) &&
-	       sql_exec(sql, "INSERT INTO record_gone(idx, entry, time) VALUES(?1,?2,?3)",
+	bool own = false;
+	return record_contents_destroy(sql, row->index, &own, err) &&
+	       destroy_inputs(sql, record, own, list, err) &&
+	       sql_exec(sql,
+		       "INSERT INTO record_gone(idx, entry, time, contents) VALUES(?1,?2,?3,1)",
 		       SQL_ARGS(sql_u(row->index), sql_u(gone->entry), sql_i(gone->time)), NULL,
 		       err) &&
 	       list_digest(list->records, &list->record_count, row->id, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leaves, records, and the policy in force. What leaves commit to: rows_contents.c. */
+#include "verifier/record_contents.h"
 #include "verifier/retention_rows.h"
 
 /* ---- leaves ---- */
@@ -84,6 +85,7 @@ bool decision_find(struct sql *sql, const uint8_t hash[SHA256_LEN], uint64_t *re
 void record_row_release(struct record_row *row)
 {
 	buf_release(&row->cose);
+	buf_release(&row->sealed);
 	memset(row, 0, sizeof(*row));
 }
 
@@ -111,6 +113,7 @@ bool record_insert(struct sql *sql, const struct record_row *row, struct err *er
 			       sql_b(BYTES_OF(row->release)), sql_i(row->trusted),
 			       sql_b(buf_bytes(&row->cose))),
 		       NULL, err) &&
+	       (row->sealed.len == 0 || record_contents_put(sql, row, err)) &&
 	       retention_note_record(sql, row, err);
 }
 

@@ -56,11 +56,12 @@ static bool note_history(struct sql *sql, const struct record_row *row, struct e
 		NULL, err);
 }
 
-static bool note_objects(struct sql *sql, const struct record *record, struct err *err)
+/* own: what is the record's alone is kept with it, and counted nowhere. */
+static bool note_objects(struct sql *sql, const struct record *record, bool own, struct err *err)
 {
 	bool of_policy = false;
 	for (size_t i = 0; i < record->input_count; i++)
-		if (retention_counted(record->inputs[i].name, &of_policy) &&
+		if (retention_counted(record->inputs[i].name, &of_policy) && (of_policy || !own) &&
 			!sql_exec(sql,
 				"INSERT INTO object_refs(digest, count) VALUES(?1, 1) ON "
 				"CONFLICT(digest) DO UPDATE SET count=object_refs.count+1",
@@ -73,15 +74,16 @@ bool retention_note_record(struct sql *sql, const struct record_row *row, struct
 {
 	OWNED(free_ptr) struct record *record = NULL;
 	struct cose_sign1 message;
+	bool own = row->sealed.len > 0;
 	if (row->opened)
-		return note_history(sql, row, err) && note_objects(sql, row->opened, err);
+		return note_history(sql, row, err) && note_objects(sql, row->opened, own, err);
 	record = calloc(1, sizeof(*record));
 	if (!record)
 		return err_set(err, ERR_NOMEM, "record");
 	if (!cose_sign1_parse(buf_bytes(&row->cose), &message, err) ||
 		!record_decode(message.payload, record, err))
 		return err_wrap(err, "what the record names");
-	return note_history(sql, row, err) && note_objects(sql, record, err);
+	return note_history(sql, row, err) && note_objects(sql, record, own, err);
 }
 
 static bool note_leaf(struct sql *sql, uint64_t index, struct bytes bytes, struct err *err)

@@ -64,7 +64,8 @@ static bool reappraise(struct app *app, const struct policy *policy, struct page
 	digest = record_input_digest(&p->record, "context");
 	if (!digest)
 		return err_set(err, ERR_NOT_FOUND, "the record has no context");
-	return record_objects_get(&p->objects, digest, &context, err) &&
+	return record_objects_of(&p->objects, row->index, err) &&
+	       record_objects_get(&p->objects, digest, &context, err) &&
 	       audit_reappraise_context(
 		       context, record_objects_find, &p->objects, policy, &p->again, err);
 }

@@ -231,7 +231,10 @@ static int64_t pg_changes(const struct sql *sql)
 }
 
 /* Where contents and their keys are. */
-#define HELD "leaves, data_keys, objects, leaf_contents, clear_objects, clear_leaves, content_keys"
+#define HELD                                                                                       \
+	"leaves, data_keys, objects, leaf_contents, record_contents, clear_objects, "              \
+	"clear_leaves, "                                                                           \
+	"content_keys"
 
 /* Overwritten and deleted rows lie in the tables until they are vacuumed, and in the write-ahead log,
  * its archive and every backup for as long as those are kept: docs/operations.md says what to do

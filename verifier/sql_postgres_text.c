@@ -51,7 +51,7 @@ static size_t word_put(const char *at, struct buf *out)
 /* What stands at a place is put; how long it was. */
 static size_t token_put(const char *text, const char *at, bool schema, struct buf *out)
 {
-	bool begins = at == text || !in_word(at[-1]);
+	bool begins = at == text || !in_word(at[-1]) || !in_word(at[0]);
 	size_t len = 0;
 	if (begins && at[0] == 'x' && at[1] == '\'') {
 		len = literal_len(at + 1);

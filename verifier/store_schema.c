@@ -438,6 +438,16 @@ static const char schema_full_appraisals[] =
 	"UPDATE instances SET full_counter=coalesce((SELECT c.next FROM counters c WHERE "
 	"c.host=instances.host AND c.instance=instances.instance AND c.purpose=3), 0);";
 
+/* What is a record's own stands with it, in one row (record_contents.h). A program that does not know of that destroys no record:
+ * it would leave these rows. */
+static const char schema_record_contents[] =
+	"CREATE TABLE record_contents(idx INTEGER PRIMARY KEY REFERENCES records(idx), key INTEGER "
+	"REFERENCES data_keys(id), destroyed INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;"
+	"ALTER TABLE record_gone ADD COLUMN contents INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TRIGGER record_gone_whole BEFORE INSERT ON record_gone WHEN (NEW.contents<>1) "
+	"BEGIN "
+	"SELECT RAISE(ABORT, 'a program from before record_contents destroys no record'); END;";
+
 /* On SQLite alone there are databases from before a step: what brings their rows along need not be
  * PostgreSQL's. */
 static const struct {
@@ -466,6 +476,7 @@ static const struct {
 	{schema_nodes, NULL, NULL, false},
 	{schema_webhooks, NULL, NULL, false},
 	{schema_full_appraisals, NULL, NULL, true},
+	{schema_record_contents, NULL, NULL, true},
 };
 
 int store_schema_version(void)

@@ -3,6 +3,10 @@
 #ifndef ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 #define ASSAY_TESTS_UNIT_VERIFIER_SCHEMA_UNDO_H
 
+#define UNDO_21                                                                                    \
+	"DROP TABLE record_contents; DROP TRIGGER record_gone_whole; ALTER TABLE record_gone "     \
+	"DROP "                                                                                    \
+	"COLUMN contents;"
 #define UNDO_20 "DROP INDEX hosts_listed; ALTER TABLE instances DROP COLUMN full_counter;"
 #define UNDO_19 "DROP TABLE webhook_acks; DROP TABLE webhooks;"
 #define UNDO_18                                                                                    \
@@ -67,7 +71,8 @@
 #define UNDO_2 "DROP TABLE statements;"
 
 /* To schema N: what came after it, the newest first. */
-#define UNDO_AFTER_19 UNDO_20
+#define UNDO_AFTER_20 UNDO_21
+#define UNDO_AFTER_19 UNDO_AFTER_20 UNDO_20
 #define UNDO_AFTER_18 UNDO_AFTER_19 UNDO_19
 #define UNDO_AFTER_17 UNDO_AFTER_18 UNDO_18
 #define UNDO_AFTER_16 UNDO_AFTER_17 UNDO_17
@@ -87,6 +92,7 @@
 #define UNDO_AFTER_2  UNDO_AFTER_3 UNDO_3
 #define UNDO_AFTER_1  UNDO_AFTER_2 UNDO_2
 
+#define UNDO_TO_20 UNDO_AFTER_20 "PRAGMA user_version=20;"
 #define UNDO_TO_19 UNDO_AFTER_19 "PRAGMA user_version=19;"
 #define UNDO_TO_18 UNDO_AFTER_18 "PRAGMA user_version=18;"
 #define UNDO_TO_17 UNDO_AFTER_17 "PRAGMA user_version=17;"

@@ -4,6 +4,7 @@
 
 #include "crypto/jws.h"
 #include "ledger/audit.h"
+#include "verifier/record_contents.h"
 
 static struct world w;
 
@@ -221,7 +222,7 @@ static bool destroy_work(struct store_tx *tx, void *arg, struct err *err)
 	const uint64_t *leaf = arg;
 	struct buf digests = {0};
 	struct sql_query *q = NULL;
-	bool more = true, ok = true;
+	bool more = true, ok = true, found = false;
 	if (leaf)
 		return leaf_content_destroy(tx->sql, *leaf, err);
 	if (!sql_start(tx->sql, "SELECT digest FROM objects", SQL_NO_ARGS, &q, err))
@@ -232,6 +233,8 @@ static bool destroy_work(struct store_tx *tx, void *arg, struct err *err)
 	for (size_t at = 0; ok && at < digests.len; at += SHA256_LEN)
 		ok = object_destroy(tx->sql, digests.data + at, err);
 	buf_release(&digests);
+	for (uint64_t index = 0; ok && index < 16; index++)
+		ok = record_contents_destroy(tx->sql, index, &found, err);
 	return ok;
 }
 
@@ -243,6 +246,39 @@ static void assert_gone(const char *path, const char *what)
 	if (!strstr(buf_str(&a.body), what))
 		fail_msg("%s: %s", path, buf_str(&a.body));
 	buf_release(&a.body);
+}
+
+/* Evidence is the record's own: whoever asks for it names the record. */
+static void objects__of_a_record__found_by_it_alone(void **state)
+{
+	(void)state;
+	struct https c;
+	struct world_attestation a;
+	char id[2 * SHA256_LEN + 1], digest[2 * SHA256_LEN + 1], path[240];
+	uint8_t hash[SHA256_LEN];
+	world_enroll(&w);
+	assert_true(world_connect(&w, &c));
+	world_launch(&w, &c, &a);
+	hex_encode(bytes_of(a.result.record, SHA256_LEN), id);
+	assert_true(sha256_of(buf_bytes(&w.scene->evidence), hash, NULL));
+	hex_encode(BYTES_OF(hash), digest);
+	(void)snprintf(path, sizeof(path), "/v1/objects/%s?record=%s", digest, id);
+	struct https_answer found =
+		world_call(&w, &w.auditor, "GET", path, NULL, (struct bytes){0});
+	assert_int_equal(found.status, 200);
+	assert_bytes(buf_bytes(&found.body), buf_bytes(&w.scene->evidence));
+	buf_release(&found.body);
+	world_do(&w, &w.ci, "GET", path, NULL, 403);
+	(void)snprintf(path, sizeof(path), "/v1/objects/%s", digest);
+	world_do(&w, &w.auditor, "GET", path, NULL, 404);
+	(void)snprintf(path, sizeof(path), "/v1/objects/%s?record=%s", id, id);
+	world_do(&w, &w.auditor, "GET", path, NULL, 404);
+	(void)snprintf(path, sizeof(path), "/v1/objects/%s?record=%s", digest, digest);
+	world_do(&w, &w.auditor, "GET", path, NULL, 404);
+	(void)snprintf(path, sizeof(path), "/v1/objects/%s?record=x", digest);
+	world_do(&w, &w.auditor, "GET", path, NULL, 400);
+	world_attestation_release(&a);
+	https_close(&c);
 }
 
 /* The record itself is kept and listed. */
@@ -265,8 +301,9 @@ static void record__content_destroyed__answered_as_gone_with_the_time(void **sta
 	assert_gone(bundle, ": its content was destroyed on 20");
 	world_do(&w, &w.auditor, "GET", path, NULL, 200);
 	assert_ok(store_run(w.app->store, destroy_work, NULL, &w.err), w.err);
-	assert_gone(path, "the record's verdict: object: its content was destroyed on 20");
-	assert_gone(bundle, "audit bundle: input ");
+	assert_gone(
+		path, "the record's verdict: objects of a record: its content was destroyed on 20");
+	assert_gone(bundle, "audit bundle: objects of a record: its content was destroyed on 20");
 	world_do(&w, &w.auditor, "GET", "/v1/records", NULL, 200);
 	world_attestation_release(&a);
 	https_close(&c);
@@ -283,6 +320,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			flow__renewal__incremental_with_the_next_challenge, setup, teardown),
 		cmocka_unit_test_setup_teardown(flow__records__recomputed_offline, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			objects__of_a_record__found_by_it_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			record__content_destroyed__answered_as_gone_with_the_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -3,8 +3,10 @@
 #include "retention_world.h"
 
 #include "ledger/audit.h"
+#include "tests/unit/verifier/content.h"
 
 #define OBJECTS "SELECT count(*) FROM objects WHERE key IS NOT NULL"
+#define OWN     "SELECT count(*) FROM record_contents WHERE key IS NOT NULL"
 #define WITHIN  "wrapped IS NOT NULL AND substr(wrapped,1,4)<>x'00000000'"
 #define BESIDE                                                                                     \
 	"SELECT (SELECT count(*) FROM leaf_contents WHERE key IS NOT NULL)+(SELECT count(*) FROM " \
@@ -45,22 +47,75 @@ static void sweep__launch_past_its_time__content_goes_and_what_is_signed_stays(v
 	int64_t objects = number(OBJECTS);
 	age(22 * DAY);
 	assert_gone(0);
+	assert_int_equal(number(OWN), 1);
 	age(2 * DAY);
 	assert_gone(1);
-	/* evidence, context, state, verdict */
-	assert_int_equal(number(OBJECTS), objects - 4);
+	assert_int_equal(number(OWN), 0);
+	assert_int_equal(number(OBJECTS), objects);
 	assert_int_equal(number("SELECT count(*) FROM records"), 1);
 	assert_true(number("SELECT length(cose) FROM records") > 0);
 	json_t *entry = entry_of(LEAF_RETENTION);
 	assert_string_equal(said(entry, "event"), "content-destroyed");
 	assert_string_equal(said(entry, "by"), "retention");
 	assert_int_equal(json_array_size(json_object_get(entry, "records")), 1);
+	/* evidence, context, state, verdict */
 	assert_int_equal(json_array_size(json_object_get(entry, "objects")), 4);
 	assert_int_equal(
 		json_integer_value(json_array_get(json_object_get(entry, "policies"), 0)), 1);
 	assert_string_equal(json_string_value(json_array_get(json_object_get(entry, "records"), 0)),
 		record_id(0));
 	json_decref(entry);
+	world_attestation_release(&a);
+}
+
+static bool split_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	content_split(tx->sql);
+	return true;
+}
+
+/* Its objects stand one by one, as they did before they had a row together. */
+static void sweep__record_of_an_older_schema__its_objects_go_with_it(void **state)
+{
+	struct world_attestation a;
+	(void)state;
+	be(1);
+	launch(&a);
+	end_instances();
+	int64_t objects = number(OBJECTS);
+	assert_ok(store_run(w.app->store, split_work, NULL, &w.err), w.err);
+	assert_int_equal(number(OBJECTS), objects + 4);
+	first_grace();
+	age(24 * DAY);
+	assert_gone(1);
+	assert_int_equal(number(OBJECTS), objects);
+	json_t *entry = entry_of(LEAF_RETENTION);
+	assert_int_equal(json_array_size(json_object_get(entry, "objects")), 4);
+	json_decref(entry);
+	world_attestation_release(&a);
+}
+
+/* A verifier of before would leave the contents where they are. */
+static bool old_program(struct store_tx *tx, void *arg, struct err *err)
+{
+	(void)arg;
+	return sql_exec(tx->sql,
+		"INSERT INTO record_gone(idx, entry, time) SELECT idx, idx, 1 FROM records",
+		SQL_NO_ARGS, NULL, err);
+}
+
+static void record_gone__said_by_a_program_that_knows_no_contents__refused(void **state)
+{
+	struct world_attestation a;
+	(void)state;
+	be(1);
+	launch(&a);
+	assert_false(store_run(w.app->store, old_program, NULL, &w.err));
+	if (!strstr(w.err.text, "a program from before record_contents destroys no record"))
+		fail_msg("%s", w.err.text);
+	assert_gone(0);
 	world_attestation_release(&a);
 }
 
@@ -494,6 +549,11 @@ int main(void)
 			sweep__before_the_grace_of_the_first_policy__nothing_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			sweep__launch_past_its_time__content_goes_and_what_is_signed_stays, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			sweep__record_of_an_older_schema__its_objects_go_with_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			record_gone__said_by_a_program_that_knows_no_contents__refused, setup,
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			record__whose_content_went__says_so_and_gives_no_bundle, setup, teardown),

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verifier/record_contents.h"
+
+#include "base/cbor.h"
+#include "verifier/rows_sealed.h"
+
+static const char what[] = "objects of a record";
+
+static void identity_of(const uint8_t id[SHA256_LEN], struct buf *out)
+{
+	sealed_identity("assay record objects", bytes_of(id, SHA256_LEN), out);
+}
+
+bool record_seal(struct vault *vault, struct record_row *row, const struct bytes *contents,
+	size_t count, struct err *err)
+{
+	OWNED(buf_release) struct buf identity = {0};
+	OWNED(buf_release) struct buf plain = {0};
+	struct cbor_writer w = cbor_writer_of(&plain);
+	if (count > RECORD_CONTENTS_MAX)
+		return err_set(err, ERR_INTERNAL, "%s: at most %u", what, RECORD_CONTENTS_MAX);
+	cbor_put_array(&w, count);
+	for (size_t i = 0; i < count; i++)
+		cbor_put_bytes(&w, contents[i]);
+	identity_of(row->id, &identity);
+	buf_clear(&row->sealed);
+	return (cbor_writer_finish(&w, err) && buf_ok(&identity, err) &&
+		       vault_seal(vault, buf_bytes(&identity), buf_bytes(&plain), row->wrapped,
+			       &row->sealed, err)) ||
+	       err_wrap(err, "%s", what);
+}
+
+bool record_contents_put(struct sql *sql, const struct record_row *row, struct err *err)
+{
+	struct vault *vault = NULL;
+	uint8_t wrapped[VAULT_WRAPPED_LEN];
+	bool changed = false;
+	memcpy(wrapped, row->wrapped, sizeof(wrapped));
+	return sealed_vault(sql, &vault, err) && vault_rewrap(vault, wrapped, &changed, err) &&
+	       sealed_key_put(sql, wrapped, err) &&
+	       sql_exec(sql,
+		       "INSERT INTO record_contents(idx, key, destroyed, sealed) "
+		       "VALUES(?1," SEALED_NEWEST_KEY ",0,?2)",
+		       SQL_ARGS(sql_u(row->index), sql_b(buf_bytes(&row->sealed))), NULL, err);
+}
+
+void record_contents_release(struct record_contents *contents)
+{
+	buf_release(&contents->plain);
+	contents->count = 0;
+}
+
+static bool parse(struct record_contents *c, struct err *err)
+{
+	struct cbor_doc doc;
+	struct cbor_item root;
+	if (!cbor_open(buf_bytes(&c->plain), true, what, &doc, &root, err))
+		return false;
+	size_t count = cbor_array(root, RECORD_CONTENTS_MAX, "objects");
+	for (size_t i = 0; i < count; i++)
+		c->contents[i] = cbor_bytes(cbor_at(root, i, "object"), 0, SIZE_MAX, "object");
+	if (!cbor_close(&doc, err))
+		return false;
+	while (c->count < count) {
+		if (!sha256_of(c->contents[c->count], c->digests[c->count], err))
+			return false;
+		c->count++;
+	}
+	return true;
+}
+
+bool record_contents_get(
+	struct sql *sql, uint64_t index, struct record_contents *ret, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	OWNED(buf_release) struct buf identity = {0};
+	OWNED(record_contents_release) struct record_contents c = {0};
+	uint8_t id[SHA256_LEN];
+	*ret = (struct record_contents){0};
+	if (!sql_first(sql,
+		    "SELECT c.destroyed, k.wrapped, c.sealed, c.key, r.id FROM record_contents c "
+		    "JOIN records r ON r.idx=c.idx LEFT JOIN data_keys k ON k.id=c.key "
+		    "WHERE c.idx=?1",
+		    SQL_ARGS(sql_u(index)), &q, err))
+		return false;
+	if (!q)
+		return true;
+	if (!sql_exact(q, 4, "record id", id, sizeof(id), err))
+		return false;
+	identity_of(id, &identity);
+	if (!sealed_open(sql, q, what, &identity, &c.plain, err))
+		return false;
+	if (!parse(&c, err))
+		return err_set(err, err && err->code == ERR_NOMEM ? ERR_NOMEM : ERR_STORE,
+			"%s cannot be read", what);
+	*ret = TAKE_STRUCT(c);
+	return true;
+}
+
+bool record_object_get(struct sql *sql, uint64_t index, const uint8_t digest[SHA256_LEN],
+	struct buf *ret, struct err *err)
+{
+	OWNED(record_contents_release) struct record_contents c = {0};
+	if (!record_contents_get(sql, index, &c, err))
+		return false;
+	for (size_t i = 0; i < c.count; i++)
+		if (memcmp(c.digests[i], digest, SHA256_LEN) == 0) {
+			buf_put(ret, c.contents[i]);
+			return buf_ok(ret, err);
+		}
+	return object_get(sql, digest, ret, err);
+}
+
+bool record_contents_destroy(struct sql *sql, uint64_t index, bool *ret_found, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	struct vault *vault = NULL;
+	if (!sealed_vault(sql, &vault, err) ||
+		!sql_first(sql, "SELECT key FROM record_contents WHERE idx=?1",
+			SQL_ARGS(sql_u(index)), &q, err))
+		return false;
+	*ret_found = q != NULL;
+	int64_t key = q ? sql_int(q, 0) : 0;
+	sql_finish(&q);
+	return key == 0 ||
+	       (sealed_key_destroy(sql, key, err) &&
+		       sql_exec(sql,
+			       "UPDATE record_contents SET key=NULL, destroyed=?2, sealed=x'' "
+			       "WHERE idx=?1",
+			       SQL_ARGS(sql_u(index), sql_i(vault_now(vault))), NULL, err));
+}
