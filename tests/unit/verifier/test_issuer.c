@@ -158,6 +158,27 @@ static void issue__every_credential__its_own_serial(void **state)
 	}
 }
 
+/* Whoever knows one knows the time in the next, and nothing else of it. */
+static void issue__serials__in_the_order_of_time_and_otherwise_random(void **state)
+{
+	(void)state;
+	char seen[3][ROW_SERIAL_MAX];
+	int64_t now = issue.now;
+	for (size_t i = 0; i < ARRAY_LEN(seen); i++) {
+		issue.now = i < 2 ? now : now + 1;
+		assert_ok(issue_x509(&w.app->issuer, &issue, &issued, &w.err), w.err);
+		memcpy(seen[i], issued.serial, sizeof(seen[i]));
+		assert_int_equal(strlen(seen[i]), 32);
+		assert_int_equal(seen[i][0] & 0xfc, '4'); /* 01, and the time */
+		issued_release(&issued);
+	}
+	issue.now = now;
+	assert_memory_equal(seen[0], seen[1], 10);
+	assert_memory_not_equal(seen[0] + 10, seen[1] + 10, 22);
+	assert_true(strcmp(seen[1], seen[2]) < 0);
+	assert_memory_not_equal(seen[1] + 10, seen[2] + 10, 22);
+}
+
 static void service__bundle_and_keys__verify_what_is_issued(void **state)
 {
 	(void)state;
@@ -191,6 +212,8 @@ int main(void)
 			issue__jwt_without_audience_or_decision__nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			issue__every_credential__its_own_serial, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			issue__serials__in_the_order_of_time_and_otherwise_random, setup, teardown),
 		cmocka_unit_test(service__bundle_and_keys__verify_what_is_issued),
 	};
 	(void)signal(SIGPIPE, SIG_IGN);
