@@ -18,8 +18,7 @@
 must_use bool record_seal(struct vault *vault, struct record_row *row, const struct bytes *contents,
 	size_t count, struct err *err);
 /* What record_seal made. A master key that was rotated meanwhile is no matter. */
-must_use bool record_contents_put(
-	struct sql *sql, const struct record_row *row, struct err *err);
+must_use bool record_contents_put(struct sql *sql, const struct record_row *row, struct err *err);
 
 struct record_contents {
 	struct buf plain;

@@ -126,13 +126,15 @@ static void record_contents__exchanged_or_changed__not_opened(void **state)
 	} cases[] = {
 		{"UPDATE record_contents SET sealed=(SELECT sealed FROM record_contents WHERE "
 		 "idx=1), key=(SELECT key FROM record_contents WHERE idx=1) WHERE idx=0",
-			"objects of a record: sealed content: AES-256-GCM: the tag does not verify"},
+			"objects of a record: sealed content: AES-256-GCM: the tag does not "
+			"verify"},
 		{"UPDATE record_contents SET sealed=x'00' WHERE idx=0",
 			"objects of a record: sealed content: AES-256-GCM: 1 bytes hold no nonce "
 			"and tag"},
 		{"UPDATE record_contents SET key=(SELECT key FROM record_contents WHERE idx=1) "
 		 "WHERE idx=0",
-			"objects of a record: sealed content: AES-256-GCM: the tag does not verify"},
+			"objects of a record: sealed content: AES-256-GCM: the tag does not "
+			"verify"},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
