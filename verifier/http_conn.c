@@ -132,14 +132,16 @@ void http_conn_phase(struct http_conn *conn, enum http_phase phase)
 {
 	struct http_server *server = conn->loop->server;
 	unsigned ms = phase_ms(&server->config, phase);
-	if (phase_busy(phase) && !phase_busy(conn->phase))
+	bool was_busy = phase_busy(conn->phase);
+	if (phase_busy(phase) && !was_busy)
 		(void)atomic_fetch_add(&server->busy, 1);
-	else if (!phase_busy(phase) && phase_busy(conn->phase))
-		(void)atomic_fetch_sub(&server->busy, 1);
 	conn->phase = phase;
 	TAILQ_REMOVE(&conn->loop->conns, conn, all);
 	TAILQ_INSERT_TAIL(&conn->loop->conns, conn, all);
 	http_room_note(conn);
+	/* Whoever sees that nobody is busy finds those that can be spared. */
+	if (!phase_busy(phase) && was_busy)
+		(void)atomic_fetch_sub(&server->busy, 1);
 	if (phase == HTTP_IDLE)
 		conn->request_bytes = 0;
 	struct timeval after = {
@@ -251,17 +253,20 @@ static void conn_take(struct http_conn *conn)
 	http_conn_phase(conn, HTTP_HANDSHAKE);
 	if (conn->fd < 0)
 		return;
-	/* Somebody who sits idle makes room for one who has just come. */
-	bool full = http_room_taken(server) > server->config.connections_max &&
-		    !http_room_make(conn->loop);
-	if (full)
-		http_count(server, HTTP_EVENT_LIMIT);
-	if (full || !peer_of(conn->fd, conn)) {
+	if (!peer_of(conn->fd, conn)) {
 		http_conn_end(conn);
 		return;
 	}
 	if (!http_peers_enter(&server->peers, conn->peer, server->config.connections_per_peer)) {
 		http_count(server, HTTP_EVENT_PEER_LIMIT);
+		http_conn_end(conn);
+		return;
+	}
+	/* Somebody who sits idle makes room for one who has just come. */
+	if (http_room_taken(server) > server->config.connections_max &&
+		!http_room_make(conn->loop)) {
+		http_peers_leave(&server->peers, conn->peer);
+		http_count(server, HTTP_EVENT_LIMIT);
 		http_conn_end(conn);
 		return;
 	}

@@ -111,7 +111,7 @@ void http_room_leave(struct http_conn *conn);
 bool http_room_make(struct http_loop *loop);
 /* Connections that are there to stay: without those about to be closed, and those not looked at yet. */
 unsigned http_room_taken(const struct http_server *server);
-/* Whether some connection is about to be closed, or to be idle. */
+/* Whether some connection is about to be closed, or to be idle, or another loop is asked to end one. */
 bool http_room_coming(const struct http_server *server);
 /* What other loops asked of this one. */
 void http_room_asked(struct http_loop *loop);

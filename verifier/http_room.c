@@ -42,6 +42,12 @@ void http_room_leave(struct http_conn *conn)
 	(void)atomic_fetch_sub(&conn->loop->spare[conn->spare], 1);
 }
 
+/* Whether the loop has one of them that nobody has asked for yet. */
+static bool has(const struct http_loop *loop, enum http_spare spare)
+{
+	return atomic_load(&loop->spare[spare]) > atomic_load(&loop->wanted[spare]);
+}
+
 static bool end_one(struct http_loop *loop, enum http_spare spare)
 {
 	struct http_conn *conn;
@@ -56,10 +62,10 @@ static bool end_one(struct http_loop *loop, enum http_spare spare)
 	return false;
 }
 
-/* Another loop ends one of its own, unless all that it has are asked for already. */
+/* Another loop ends one of its own. */
 static bool ask(struct http_loop *other, enum http_spare spare)
 {
-	if (atomic_load(&other->spare[spare]) <= atomic_load(&other->wanted[spare]))
+	if (!has(other, spare))
 		return false;
 	(void)atomic_fetch_add(&other->wanted[spare], 1);
 	(void)eventfd_write(other->mail_fd, 1);
@@ -71,7 +77,7 @@ bool http_room_make(struct http_loop *loop)
 	static const enum http_spare order[] = {HTTP_ANONYMOUS, HTTP_KNOWN};
 	struct http_server *server = loop->server;
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
-		if (end_one(loop, order[i]))
+		if (has(loop, order[i]) && end_one(loop, order[i]))
 			return true;
 		for (unsigned j = 0; j < server->loop_count; j++)
 			if (&server->loops[j] != loop && ask(&server->loops[j], order[i]))
@@ -95,16 +101,20 @@ unsigned http_room_taken(const struct http_server *server)
 
 bool http_room_coming(const struct http_server *server)
 {
-	for (unsigned i = 0; i < server->loop_count; i++)
-		if (atomic_load(&server->loops[i].spare[HTTP_PASSING]) > 0)
+	for (unsigned i = 0; i < server->loop_count; i++) {
+		const struct http_loop *loop = &server->loops[i];
+		if (atomic_load(&loop->spare[HTTP_PASSING]) > 0 ||
+			atomic_load(&loop->wanted[HTTP_ANONYMOUS]) > 0 ||
+			atomic_load(&loop->wanted[HTTP_KNOWN]) > 0)
 			return true;
+	}
 	return false;
 }
 
 void http_room_asked(struct http_loop *loop)
 {
 	for (enum http_spare spare = HTTP_ANONYMOUS; spare <= HTTP_KNOWN; spare++)
-		for (unsigned n = atomic_exchange(&loop->wanted[spare], 0); n > 0; n--)
-			if (!end_one(loop, spare))
-				break;
+		for (; atomic_load(&loop->wanted[spare]) > 0;
+			(void)atomic_fetch_sub(&loop->wanted[spare], 1))
+			(void)end_one(loop, spare);
 }

@@ -56,9 +56,12 @@ static void room__nobody_is_idle__who_comes_is_refused(void **state)
 {
 	(void)state;
 	struct client working;
+	struct http_state now = {0};
 	assert_true(client_open(&working, NULL));
 	assert_true(SSL_write(working.ssl, later, (int)strlen(later)) > 0);
-	(void)usleep(50000);
+	for (int i = 0; i < 500 && now.busy == 0; i++, (void)usleep(1000))
+		http_server_look(server, &now);
+	assert_int_equal(now.busy, 1);
 	assert_int_equal(ask(NULL, hello), 0);
 	assert_int_equal(get(&working, ""), 200);
 	client_close(&working);
