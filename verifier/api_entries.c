@@ -136,30 +136,44 @@ static bool tree_of(struct listing *l, const struct asked *asked, struct err *er
 }
 
 /* An object that is no longer kept tells nothing. */
-static bool object_find(struct sql *sql, uint64_t index, const struct record *record,
-	const char *name, struct buf *ret, struct err *err)
+static bool is_gone(const struct err *why, struct err *err)
+{
+	return why->code == ERR_NOT_FOUND || why->code == ERR_GONE ||
+	       err_set(err, why->code, "%s", why->text);
+}
+
+static bool object_find(struct sql *sql, const struct record_contents *own,
+	const struct record *record, const char *name, struct buf *ret, struct err *err)
 {
 	const uint8_t *digest = record_input_digest(record, name);
+	const struct bytes *found = digest ? record_contents_find(own, digest) : NULL;
 	struct err why = {0};
-	if (!digest || record_object_get(sql, index, digest, ret, &why))
+	if (found)
+		buf_put(ret, *found);
+	if (!digest || found)
+		return buf_ok(ret, err);
+	if (object_get(sql, digest, ret, &why))
 		return true;
 	buf_clear(ret);
-	return why.code == ERR_NOT_FOUND || why.code == ERR_GONE ||
-	       err_set(err, why.code, "%s", why.text);
+	return is_gone(&why, err);
 }
 
 static bool facts_add(struct sql *sql, struct ledger_entry *e, struct err *err)
 {
 	OWNED(buf_release) struct buf evidence = {0}, verdict = {0};
+	OWNED(record_contents_release) struct record_contents own = {0};
 	OWNED(free_ptr) struct record *record = calloc(1, sizeof(*record));
 	struct cose_sign1 message;
+	struct err why = {0};
 	if (!record)
 		return err_set(err, ERR_NOMEM, "entries");
 	if (!cose_sign1_parse(buf_bytes(&e->content), &message, err) ||
 		!record_decode(message.payload, record, err))
 		return err_set(err, ERR_STORE, "a stored record cannot be read");
-	if (!object_find(sql, e->index, record, "evidence", &evidence, err) ||
-		!object_find(sql, e->index, record, "verdict", &verdict, err) ||
+	if (!record_contents_get(sql, e->index, &own, &why) && !is_gone(&why, err))
+		return false;
+	if (!object_find(sql, &own, record, "evidence", &evidence, err) ||
+		!object_find(sql, &own, record, "verdict", &verdict, err) ||
 		!decision_facts_of(
 			record, buf_bytes(&evidence), buf_bytes(&verdict), &e->facts, err))
 		return false;

@@ -97,18 +97,33 @@ bool record_contents_get(
 	return true;
 }
 
+const struct bytes *record_contents_find(
+	const struct record_contents *contents, const uint8_t digest[SHA256_LEN])
+{
+	for (size_t i = 0; i < contents->count; i++)
+		if (memcmp(contents->digests[i], digest, SHA256_LEN) == 0)
+			return &contents->contents[i];
+	return NULL;
+}
+
 bool record_object_get(struct sql *sql, uint64_t index, const uint8_t digest[SHA256_LEN],
 	struct buf *ret, struct err *err)
 {
 	OWNED(record_contents_release) struct record_contents c = {0};
-	if (!record_contents_get(sql, index, &c, err))
-		return false;
-	for (size_t i = 0; i < c.count; i++)
-		if (memcmp(c.digests[i], digest, SHA256_LEN) == 0) {
-			buf_put(ret, c.contents[i]);
-			return buf_ok(ret, err);
-		}
-	return object_get(sql, digest, ret, err);
+	struct err why = {0}, shared = {0};
+	bool there = record_contents_get(sql, index, &c, &why);
+	if (!there && why.code != ERR_GONE)
+		return err_set(err, why.code, "%s", why.text);
+	const struct bytes *own = record_contents_find(&c, digest);
+	if (own) {
+		buf_put(ret, *own);
+		return buf_ok(ret, err);
+	}
+	if (object_get(sql, digest, ret, &shared))
+		return true;
+	/* What is not shared was the record's own, and has gone with it. */
+	const struct err *reason = !there && shared.code == ERR_NOT_FOUND ? &why : &shared;
+	return err_set(err, reason->code, "%s", reason->text);
 }
 
 bool record_contents_destroy(struct sql *sql, uint64_t index, bool *ret_found, struct err *err)

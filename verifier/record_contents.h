@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The objects that are a record's own, for no other record can name them: evidence, context, the state that it left, verdict.
- * They are sealed together under one data key, in one row that stands behind the one of the record before, and found by the
- * record. What records share (policies, releases, approvals) are objects by their digest (rows.h), and so are the own ones of
+ * The objects that are a record's own: evidence, context, the state that it left, verdict. Each record has its copy, also where
+ * another's verdict reads alike, and it goes with the record. They are sealed together under one data key, in one row that stands
+ * behind the one of the record before, and found by the record. What records share (policies, releases, approvals) are objects by their digest (rows.h), and so are the own ones of
  * records from before there were such rows.
  *
  * What is sealed: a CBOR array of byte strings, the objects; its identity is the record's id. Private to verifier/.
@@ -31,7 +31,11 @@ void record_contents_release(struct record_contents *contents);
  * open. */
 must_use bool record_contents_get(
 	struct sql *sql, uint64_t index, struct record_contents *ret, struct err *err);
-/* One object that a record names, whether its own or not. Errors as object_get has them. Appends. */
+/* Into contents; NULL: none of them. */
+const struct bytes *record_contents_find(
+	const struct record_contents *contents, const uint8_t digest[SHA256_LEN]);
+/* One object that a record names, whether its own or not. Errors as object_get has them; ERR_GONE also for what nobody shares
+ * with a record whose own objects are destroyed. Appends. */
 must_use bool record_object_get(struct sql *sql, uint64_t index, const uint8_t digest[SHA256_LEN],
 	struct buf *ret, struct err *err);
 /* For good, as object_destroy does. *ret_found false: there is no such row. */

@@ -16,7 +16,15 @@ static struct buf out;
 static uint8_t digest[SHA256_LEN];
 static bool found;
 static struct leaf_row leaf;
+static struct record_row row;
+static struct record_contents own;
 static struct err err;
+
+static bool own_seal(struct err *e)
+{
+	const struct bytes contents[] = {BYTES_LIT("evidence"), BYTES_LIT("verdict")};
+	return record_seal(vault, &row, contents, ARRAY_LEN(contents), e);
+}
 
 static int setup(void **state)
 {
@@ -35,6 +43,12 @@ static int setup(void **state)
 	assert_ok(test_sql()->begin(sql, &err), err);
 	test_sql()->rollback(sql);
 	assert_ok(leaf_append(&tx, &leaf, &err), err);
+	assert_ok(sql_exec(sql,
+			  "INSERT INTO records(idx, id, time, purpose, host, instance, workload, "
+			  "release, trusted, cose) VALUES(0,?1,1,1,?1,?1,'a',?1,1,x'')",
+			  SQL_ARGS(sql_b(BYTES_OF(row.id))), NULL, &err),
+		err);
+	assert_ok(own_seal(&err) && record_contents_put(sql, &row, &err), err);
 	return 0;
 }
 
@@ -52,6 +66,7 @@ static int teardown(void **state)
 	sql_close(&sql);
 	vault_free(&vault);
 	leaf_row_release(&leaf);
+	record_row_release(&row);
 	return nftw(dir, remove_one, 4, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -109,6 +124,44 @@ static void get_release(void)
 	buf_release(&out);
 }
 
+static void own_reset(void)
+{
+	record_row_release(&row);
+}
+static bool own_put(struct err *e)
+{
+	return sql_exec(sql, "DELETE FROM record_contents", SQL_NO_ARGS, NULL, e) &&
+	       record_contents_put(sql, &row, e);
+}
+static bool own_put_run(struct err *e)
+{
+	return own_seal(e) && in_transaction(own_put, e);
+}
+static bool own_get_run(struct err *e)
+{
+	return record_contents_get(sql, 0, &own, e) &&
+	       record_object_get(sql, 0, own.digests[1], &out, e);
+}
+static void own_check(void)
+{
+	assert_int_equal(own.count, 2);
+	assert_bytes(own.contents[0], BYTES_LIT("evidence"));
+	assert_bytes(buf_bytes(&out), BYTES_LIT("verdict"));
+}
+static void own_release(void)
+{
+	record_contents_release(&own);
+	buf_release(&out);
+}
+static bool own_destroy(struct err *e)
+{
+	return record_contents_destroy(sql, 0, &found, e);
+}
+static bool own_destroy_run(struct err *e)
+{
+	return in_transaction(own_destroy, e);
+}
+
 static bool leaf_run(struct err *e)
 {
 	return leaf_get(sql, 0, &leaf, &found, e);
@@ -144,6 +197,9 @@ static void contents__without_memory__undone_or_done(void **state)
 		{get_run, get_check, get_release},
 		{leaf_run, leaf_check, leaf_release},
 		{keys_run, keys_check, keys_release},
+		{own_put_run, nothing_more, own_reset},
+		{own_get_run, own_check, own_release},
+		{own_destroy_run, nothing_more, reconnect},
 	};
 	(void)state;
 	reconnect();

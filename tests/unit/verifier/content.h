@@ -48,13 +48,16 @@ static inline void content_unseal_objects(struct sql *sql)
 	sql_finish(&q);
 }
 
-/* Records' own objects, as they stood before they had a row together (schema 20): one by one, and counted. */
-static inline void content_split(struct sql *sql)
+/* Own objects of the records before a leaf, as they stood before they had a row together (schema 20): one by one, and
+ * counted. */
+static inline void content_split(struct sql *sql, uint64_t end)
 {
 	struct sql_query *q = NULL;
 	struct err err = {0};
 	bool more = true;
-	assert_ok(sql_start(sql, "SELECT idx FROM record_contents", SQL_NO_ARGS, &q, &err), err);
+	assert_ok(sql_start(sql, "SELECT idx FROM record_contents WHERE idx<?1",
+			  SQL_ARGS(sql_u(end)), &q, &err),
+		err);
 	while (sql_next(q, &more, &err) && more) {
 		struct record_contents own = {0};
 		assert_ok(record_contents_get(sql, (uint64_t)sql_int(q, 0), &own, &err), err);
@@ -71,7 +74,9 @@ static inline void content_split(struct sql *sql)
 		record_contents_release(&own);
 	}
 	sql_finish(&q);
-	assert_ok(sql_exec(sql, "DELETE FROM record_contents", SQL_NO_ARGS, NULL, &err), err);
+	assert_ok(sql_exec(sql, "DELETE FROM record_contents WHERE idx<?1", SQL_ARGS(sql_u(end)),
+			  NULL, &err),
+		err);
 }
 
 /* From here on UNDO_11 makes a database of schema 10 of it, with all that it held. */
@@ -79,7 +84,7 @@ static inline void content_unseal(struct sql *sql)
 {
 	struct err err = {0};
 	bool found = true;
-	content_split(sql);
+	content_split(sql, INT64_MAX);
 	content_unseal_objects(sql);
 	for (uint64_t i = 0; found; i++) {
 		struct leaf_row row = {0};

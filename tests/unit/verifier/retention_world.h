@@ -155,8 +155,8 @@ static inline bool older_work(struct store_tx *tx, void *arg, struct err *err)
 	return sql_exec(tx->sql,
 		"UPDATE histories SET first=first-?2, last=last-?2, launch=CASE launch WHEN 0 THEN "
 		"0 "
-		"ELSE launch-?2 END, renew=CASE renew WHEN 0 THEN 0 ELSE renew-?2 END WHERE "
-		"instance=?1",
+		"ELSE launch-?2 END, renew=CASE renew WHEN 0 THEN 0 ELSE renew-?2 END, "
+		"refused=CASE refused WHEN 0 THEN 0 ELSE refused-?2 END WHERE instance=?1",
 		SQL_ARGS(sql_b(BYTES_OF(instance)), sql_i(of[1])), NULL, err);
 }
 static inline void grow_old(uint8_t instance, int64_t seconds)

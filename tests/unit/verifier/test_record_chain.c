@@ -3,6 +3,7 @@
  * weigh, and is kept. */
 #include "verifier/record_chain.h"
 
+#include "tests/unit/verifier/content.h"
 #include "tests/unit/verifier/world.h"
 
 #define RENEWALS 4
@@ -162,6 +163,28 @@ static void chain__object_damaged__said(void **state)
 	buf_release(&a.body);
 }
 
+static bool split_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	const uint64_t *end = arg;
+
+	(void)err;
+	content_split(tx->sql, *end);
+	return true;
+}
+
+/* Records from before their objects had a row together, and records of now that rest on them. */
+static void chain__of_an_older_schema_and_of_this_one__whole(void **state)
+{
+	uint64_t ends[] = {second, INT64_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		assert_ok(store_run(w.app->store, split_work, &ends[i], &w.err), w.err);
+		assert_int_equal(audited(last, ""), RENEWALS);
+		assert_true(report.grounded);
+	}
+}
+
 /* Each third renewal is asked for everything: nothing has to walk back further. */
 static void chain__full_appraisals_in_between__no_longer_than_that(void **state)
 {
@@ -205,6 +228,7 @@ int main(void)
 		T(chain__nonsense_asked__400),
 		T(chain__object_gone__ends_before_it),
 		T(chain__object_damaged__said),
+		T(chain__of_an_older_schema_and_of_this_one__whole),
 		T(chain__full_appraisals_in_between__no_longer_than_that),
 	};
 

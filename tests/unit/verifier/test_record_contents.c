@@ -90,8 +90,13 @@ static void record_contents__record_without_them__none(void **state)
 	struct record_contents own;
 	(void)state;
 	fill();
-	assert_ok(read_own(3, &own), err);
-	assert_int_equal(own.count, 0);
+	put(0);
+	script("DELETE FROM record_contents WHERE idx=0");
+	assert_int_equal(number("SELECT count(*) FROM records"), 1);
+	for (uint64_t i = 0; i < 2; i++) { /* and one that there is not */
+		assert_ok(read_own(i, &own), err);
+		assert_int_equal(own.count, 0);
+	}
 }
 
 static void record_object__own_or_shared__found_by_the_record(void **state)
@@ -227,6 +232,28 @@ static void record_contents__destroyed__gone_from_the_files_and_said(void **stat
 	buf_release(&wrapped);
 }
 
+/* What it shares with others is there as before. */
+static void record_object__record_destroyed__what_is_shared_is_there(void **state)
+{
+	struct buf out = {0};
+	char text[64];
+	uint8_t digest[SHA256_LEN];
+	bool found = false;
+	(void)state;
+	fill();
+	put(0);
+	assert_ok(store_run(store, destroy_own, &found, &err), err);
+	struct sql *sql = reader();
+	object_text(0, text, digest);
+	assert_ok(record_object_get(sql, 0, digest, &out, &err), err);
+	assert_bytes(buf_bytes(&out), bytes_str(text));
+	assert_true(sha256_of(bytes_str(texts[0]), digest, NULL));
+	assert_false(record_object_get(sql, 0, digest, &out, &err));
+	assert_int_equal(err.code, ERR_GONE);
+	store_read_done(store, &sql);
+	buf_release(&out);
+}
+
 /* Sealed before a rotation, stored after it: under the key that is in force then. */
 static void record_contents__key_rotated_between_seal_and_put__under_the_new_one(void **state)
 {
@@ -256,6 +283,7 @@ int main(void)
 		T(record_contents__no_list_of_objects__said),
 		T(record_seal__more_than_a_record_has__refused),
 		T(record_contents__destroyed__gone_from_the_files_and_said),
+		T(record_object__record_destroyed__what_is_shared_is_there),
 		T(record_contents__key_rotated_between_seal_and_put__under_the_new_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
