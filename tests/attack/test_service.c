@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The service itself: configurations it must not start with, messages that are bombs, and answers that must be true at once. */
+#include <sys/resource.h>
+
 #include "base/file.h"
 #include "evidence/names.h"
 #include "tests/attack/attack.h"
@@ -13,6 +15,15 @@ static void replace_file(const char *name, struct bytes content)
 	assert_ok(file_write_atomic(path, content, 0600, &attack.err), attack.err);
 }
 
+/* Processor time of the programs that have ended: what else the machine does is not in it. */
+static uint64_t spent_ms(void)
+{
+	struct rusage ended;
+	assert_int_equal(getrusage(RUSAGE_CHILDREN, &ended), 0);
+	return (uint64_t)(ended.ru_utime.tv_sec + ended.ru_stime.tv_sec) * 1000 +
+	       (uint64_t)(ended.ru_utime.tv_usec + ended.ru_stime.tv_usec) / 1000;
+}
+
 /* Stopped, with another file in its place, and started again: it must not come up, and say why. */
 static void not_started(const char *name, struct bytes content, const char *why)
 {
@@ -24,10 +35,12 @@ static void not_started(const char *name, struct bytes content, const char *why)
 	replace_file(name, content);
 	(void)snprintf(path, sizeof(path), "%s/log", attack.v.dir);
 	assert_int_equal(truncate(path, 0), 0);
-	uint64_t before = clock_monotonic_ms(&clock_system);
+	uint64_t before = spent_ms();
 	if (verifierd_start(&attack.v, &attack.err))
 		fail_msg("started with a %s: wanted %s", name, why);
-	assert_true(clock_monotonic_ms(&clock_system) - before < 10000);
+	uint64_t spent = spent_ms() - before;
+	if (spent >= 5000)
+		fail_msg("%s: %llu ms of the processor", name, (unsigned long long)spent);
 	assert_ok(file_read(path, 1u << 20, &log, &attack.err), attack.err);
 	if (!strstr(buf_str(&log), why))
 		fail_msg("%s, wanted %s", buf_str(&log), why);
