@@ -73,6 +73,7 @@ static int64_t ask(const char *text)
 }
 
 static const struct sql_fault no_such_turn = {ERR_BUSY, "no such turn"};
+static const struct sql_fault another = {ERR_CONFLICT, "another"};
 
 /* ---- changes ---- */
 
@@ -131,6 +132,10 @@ static void commit__after_an_error_that_nobody_minded__refused(void **state)
 	assert_false(sql_first(sql, "SELECT 2", SQL_NO_ARGS, &q, NULL));
 	assert_fails(sql_postgres.settle(sql, &err), err, ERR_BUSY, "no such turn");
 	assert_true(turn_put(sql, "y"));
+	/* What fails after it is not what is told. */
+	assert_ok(sql_change_one(sql, "DELETE FROM turns WHERE name='nobody'", SQL_NO_ARGS,
+			  &another, &err),
+		err);
 	assert_fails(sql_postgres.commit(sql, &err), err, ERR_BUSY, "no such turn");
 	sql_postgres.rollback(sql);
 	assert_int_equal(ask("SELECT count(*) FROM turns"), 0);
@@ -227,14 +232,19 @@ static void connection__lost_with_statements_under_way__nothing_stored_and_known
 static const char until_of[] = "SELECT until FROM turns WHERE name=?1";
 
 /* -1: no row; -2: not read. */
-static int64_t until(struct sql *sql, const char *name)
+static int64_t int_of(struct sql *sql, const char *text, const struct sql_value *args, size_t n)
 {
 	struct sql_query *q = NULL;
-	if (!sql_first(sql, until_of, SQL_ARGS(sql_t(bytes_str(name))), &q, &err))
+	if (!sql_first(sql, text, args, n, &q, &err))
 		return -2;
 	int64_t value = q ? sql_int(q, 0) : -1;
 	sql_finish(&q);
 	return value;
+}
+
+static int64_t until(struct sql *sql, const char *name)
+{
+	return int_of(sql, until_of, SQL_ARGS(sql_t(bytes_str(name))));
 }
 
 static void turns_put(void)
@@ -264,6 +274,79 @@ static void asked__then_read__each_answer_is_its_own(void **state)
 	/* Once more, and what was not asked. */
 	assert_int_equal(until(sql, "x"), 1);
 	assert_int_equal(until(sql, "z"), -1);
+	store_read_done(a, &sql);
+}
+
+/* Alike but for one thing: a number, whether there is anything, where one ends and the next begins. */
+static void asked__alike_but_for_one_thing__each_answer_is_its_own(void **state)
+{
+	static const char number[] = "SELECT until FROM turns WHERE until=?1";
+	static const char nothing[] = "SELECT CASE WHEN CAST(?1 AS text) IS NULL THEN 8 ELSE 9 END";
+	static const char lengths[] = "SELECT length(CAST(?1 AS text))+0*length(CAST(?2 AS text))";
+	static const struct {
+		const char *text;
+		struct sql_value args[2];
+		size_t n;
+		int64_t wanted;
+	} cases[] = {
+		{number, {{.kind = SQL_INT, .number = 1}}, 1, 1},
+		{number, {{.kind = SQL_INT, .number = 2}}, 1, 2},
+		{number, {{.kind = SQL_INT, .number = 3}}, 1, -1},
+		{nothing, {{.kind = SQL_NULL}}, 1, 8},
+		{nothing, {{.kind = SQL_TEXT}}, 1, 9},
+		{lengths,
+			{{.kind = SQL_TEXT, .bytes = BYTES_LIT("ab")},
+				{.kind = SQL_TEXT, .bytes = BYTES_LIT("c")}},
+			2, 2},
+		{lengths,
+			{{.kind = SQL_TEXT, .bytes = BYTES_LIT("a")},
+				{.kind = SQL_TEXT, .bytes = BYTES_LIT("bc")}},
+			2, 1},
+	};
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = NULL;
+	turns_put();
+	assert_ok(store_read_snapshot(a, &sql, &err), err);
+	for (int pass = 0; pass < 2; pass++) {
+		if (pass == 0)
+			assert_true(sql_ask(sql));
+		for (size_t i = ARRAY_LEN(cases); i-- > 0;)
+			assert_int_equal(int_of(sql, cases[i].text, cases[i].args, cases[i].n),
+				pass == 0 ? -1 : cases[i].wanted);
+		if (pass == 0)
+			sql_ask_end(sql);
+		else
+			assert_int_equal(pg_of(sql)->pending_count, 0);
+	}
+	store_read_done(a, &sql);
+}
+
+/* What was asked first and is not wanted any more is on its way all the same. */
+static void asked__anew_before_it_was_read__the_answers_to_the_second(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = NULL;
+	turns_put();
+	assert_ok(store_read_snapshot(a, &sql, &err), err);
+	for (int i = 0; i < 3; i++) {
+		assert_true(sql_ask(sql));
+		assert_int_equal(until(sql, i % 2 ? "y" : "x"), -1);
+		assert_int_equal(until(sql, "nobody"), -1);
+		sql_ask_end(sql);
+		assert_int_equal(pg_of(sql)->asked_count, 2);
+	}
+	assert_int_equal(until(sql, "x"), 1);
+	assert_int_equal(until(sql, "nobody"), -1);
+	assert_int_equal(until(sql, "y"), 2);
+	/* And what is given out in between is nobody's. */
+	assert_true(sql_ask(sql));
+	assert_int_equal(until(sql, "x"), -1);
+	sql_ask_end(sql);
+	assert_ok(sql_exec(sql, "SELECT 1", SQL_NO_ARGS, NULL, &err), err);
+	assert_int_equal(pg_of(sql)->asked_count, 0);
+	assert_int_equal(until(sql, "x"), 1);
 	store_read_done(a, &sql);
 }
 
@@ -382,6 +465,8 @@ int main(void)
 		T(commit__of_what_was_not_waited_for__all_of_it_in_order),
 		T(connection__lost_with_statements_under_way__nothing_stored_and_known),
 		T(asked__then_read__each_answer_is_its_own),
+		T(asked__alike_but_for_one_thing__each_answer_is_its_own),
+		T(asked__anew_before_it_was_read__the_answers_to_the_second),
 		T(asked__more_than_there_is_room_for__read_all_the_same),
 		T(asked__in_one_snapshot__no_answer_in_the_next),
 		T(asked__one_fails__whoever_reads_hears_of_it),
