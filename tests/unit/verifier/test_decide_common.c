@@ -45,8 +45,12 @@ static void renewed(const char *wanted)
 static void decide_common__launched__kept_under_both_names(void **state)
 {
 	(void)state;
+	uint8_t beside[SHA256_LEN]; /* it would have the same place */
+	memcpy(beside, new_release, sizeof(beside));
+	beside[SHA256_LEN - 1] ^= 1;
 	assert_true(kept("ocr-agent", new_release) > 0);
 	assert_int_equal(kept("ocr-agent", old_release), 0);
+	assert_int_equal(kept("ocr-agent", beside), 0);
 	assert_int_equal(kept("ocr", new_release), 0);
 	renewed("trusted");
 }

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 
 static const char hello[] = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
 static const char closed[] = "GET /closed HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -11,6 +12,19 @@ static const char closed[] = "GET /closed HTTP/1.1\r\nHost: x\r\n\r\n";
 static int get(struct client *client, const char *text)
 {
 	return exchange(client, text, strlen(text), NULL, 0);
+}
+
+/* ---- time ---- */
+
+/* How far the machine's running time is ahead of what it is. In place of the C library's, for what is linked here. */
+static _Atomic time_t ahead;
+
+int clock_gettime(clockid_t id, struct timespec *ret)
+{
+	long done = syscall(SYS_clock_gettime, id, ret);
+	if (done == 0 && id == CLOCK_BOOTTIME)
+		ret->tv_sec += ahead;
+	return (int)done;
 }
 
 /* ---- resumption ---- */
@@ -148,6 +162,40 @@ static void resume__ticket_with_a_flipped_bit__whole_handshake_and_no_certificat
 	bool resumed = true;
 	assert_int_equal(resume(&resumed), 401);
 	assert_false(resumed);
+}
+
+/* Sealed by the keys of this hour or of the one before. */
+static void resume__keys_of_two_hours_ago__whole_handshake_and_no_certificate(void **state)
+{
+	(void)state;
+	bool resumed = false;
+	ticket_get(pki.client);
+	ahead += 3700;
+	assert_int_equal(resume(&resumed), 200);
+	assert_true(resumed);
+	ticket_get(pki.client);
+	ahead += 7300;
+	assert_int_equal(resume(&resumed), 401);
+	assert_false(resumed);
+}
+
+/* From ticket to ticket, none of them older than an hour. */
+static void resume__half_a_day_after_the_key_was_proved__whole_handshake(void **state)
+{
+	(void)state;
+	bool resumed = false;
+	ticket_get(pki.client);
+	for (int i = 0; i < 14; i++) {
+		ahead += 3000;
+		assert_int_equal(resume(&resumed), 200);
+		assert_true(resumed);
+	}
+	ahead += 3000;
+	assert_int_equal(resume(&resumed), 401);
+	assert_false(resumed);
+	ticket_get(pki.client);
+	assert_int_equal(resume(&resumed), 200);
+	assert_true(resumed);
 }
 
 /* ---- other certificates while it runs ---- */
@@ -339,6 +387,8 @@ int main(void)
 		T(resume__each_connection__an_exporter_of_its_own),
 		T(resume__early_data__never_offered),
 		T(resume__ticket_with_a_flipped_bit__whole_handshake_and_no_certificate),
+		T(resume__keys_of_two_hours_ago__whole_handshake_and_no_certificate),
+		T(resume__half_a_day_after_the_key_was_proved__whole_handshake),
 		T(set_tls__other_client_cas__tickets_of_before_are_none),
 		T(set_tls__client_ca_gone__open_connection_loses_its_certificate),
 		T(set_tls__client_ca_added__connections_go_on_and_its_clients_get_in),
