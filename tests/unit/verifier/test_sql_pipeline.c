@@ -311,9 +311,11 @@ static void asked__alike_but_for_one_thing__each_answer_is_its_own(void **state)
 	for (int pass = 0; pass < 2; pass++) {
 		if (pass == 0)
 			assert_true(sql_ask(sql));
-		for (size_t i = ARRAY_LEN(cases); i-- > 0;)
+		for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+			size_t i = pass == 0 ? k : ARRAY_LEN(cases) - 1 - k; /* not in turn */
 			assert_int_equal(int_of(sql, cases[i].text, cases[i].args, cases[i].n),
 				pass == 0 ? -1 : cases[i].wanted);
+		}
 		if (pass == 0)
 			sql_ask_end(sql);
 		else
@@ -454,6 +456,42 @@ static void asked__where_somebody_writes__nothing_is(void **state)
 	store_read_done(a, &sql);
 }
 
+/* ---- prepared statements ---- */
+
+static void statement__with_a_parameter_of_another_kind__is_another(void **state)
+{
+	static const char length[] = "SELECT length(CAST(?1 AS text))";
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = NULL;
+	assert_ok(store_read(a, &sql, &err), err);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(int_of(sql, length, SQL_ARGS(sql_i(7))), 1);
+		assert_int_equal(int_of(sql, length, SQL_ARGS(sql_t(BYTES_LIT("eightlet")))), 8);
+		assert_int_equal(int_of(sql, length, SQL_ARGS(sql_i(-7))), 2);
+	}
+	store_read_done(a, &sql);
+}
+
+static void statement__that_could_not_be_prepared__prepared_when_it_can(void **state)
+{
+	static const char later[] = "SELECT count(*) FROM later";
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = NULL, *before = NULL;
+	assert_ok(store_read(a, &sql, &err), err);
+	before = sql;
+	assert_int_equal(int_of(sql, later, SQL_NO_ARGS), -2);
+	assert_int_equal(err.code, ERR_STORE);
+	assert_non_null(strstr(err.text, "relation \"later\" does not exist"));
+	store_read_done(a, &sql);
+	assert_ok(run_text(a, "CREATE TABLE later(x bigint)"), err);
+	assert_ok(store_read(a, &sql, &err), err);
+	assert_ptr_equal(sql, before);
+	assert_int_equal(int_of(sql, later, SQL_NO_ARGS), 0);
+	store_read_done(a, &sql);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +510,8 @@ int main(void)
 		T(asked__one_fails__whoever_reads_hears_of_it),
 		T(asked__connection_lost__whoever_reads_hears_of_it),
 		T(asked__where_somebody_writes__nothing_is),
+		T(statement__with_a_parameter_of_another_kind__is_another),
+		T(statement__that_could_not_be_prepared__prepared_when_it_can),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
