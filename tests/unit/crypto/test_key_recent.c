@@ -34,6 +34,48 @@ static void key_from_spki__same_bytes_again__same_key(void **state)
 	key_unref(&pair);
 }
 
+/* The point mirrored: another key of the same abscissa, whose bytes differ behind the middle alone. */
+static void mirror(struct bytes spki, uint8_t out[91])
+{
+	static const uint8_t prime[32] = {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, [20] = 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	int borrow = 0;
+
+	assert_int_equal(spki.len, 91);
+	memcpy(out, spki.data, 91);
+	for (int i = 31; i >= 0; i--) {
+		int left = prime[i] - out[59 + i] - borrow;
+
+		out[59 + i] = (uint8_t)left;
+		borrow = left < 0;
+	}
+}
+
+/* Whoever makes a key for it gets no signature verified with another's. */
+static void key_from_spki__made_to_share_a_place__itself(void **state)
+{
+	struct err err = {0};
+	struct key *pair = NULL, *first, *again, *second = NULL;
+	uint8_t mirrored[91];
+
+	(void)state;
+	assert_ok(key_generate(KEY_EC_P256, &pair, &err), err);
+	mirror(key_spki(pair), mirrored);
+	for (int i = 0; i < 2; i++) {
+		first = public_of(pair);
+		again = key_recent(key_spki(pair));
+		assert_ptr_equal(again, first);
+		key_unref(&again);
+		assert_ok(key_from_spki(bytes_of(mirrored, sizeof(mirrored)), &second, &err), err);
+		assert_ptr_not_equal(second, first);
+		assert_bytes(key_spki(second), bytes_of(mirrored, sizeof(mirrored)));
+		assert_null(key_recent(key_spki(pair))); /* it was one place */
+		key_unref(&first);
+		key_unref(&second);
+	}
+	key_unref(&pair);
+}
+
 /* More keys than there are places: some share one, and each is still itself. */
 static void key_from_spki__many_keys__each_verifies_its_own(void **state)
 {
@@ -91,6 +133,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(key_from_spki__same_bytes_again__same_key),
+		cmocka_unit_test(key_from_spki__made_to_share_a_place__itself),
 		cmocka_unit_test(key_from_spki__many_keys__each_verifies_its_own),
 		cmocka_unit_test(key_from_private__public_key_kept__stays_public),
 	};
