@@ -45,7 +45,10 @@ as_superuser() { sql "ALTER SYSTEM $1" && sql 'SELECT pg_reload_conf()' >/dev/nu
 as_superuser 'SET fsync=off'
 expect 3 'the server has fsync=off: what was acknowledged would be lost with the power' assay-verifierd --config "$D/verifierd.yaml"
 as_superuser 'RESET fsync'
-ok "a server that does not write to its disk: refused"
+as_superuser 'SET full_page_writes=off'
+expect 3 'the server has full_page_writes=off: a page half written would be lost with the power' assay-verifierd --config "$D/verifierd.yaml"
+as_superuser 'RESET full_page_writes'
+ok "a server that does not write to its disk, or not whole pages: refused"
 
 node_start a
 node_start b

@@ -456,6 +456,161 @@ static void asked__where_somebody_writes__nothing_is(void **state)
 	store_read_done(a, &sql);
 }
 
+/* ---- what the server answers to COMMIT ---- */
+
+/* In the words of its own, by a connection that stands in no line. */
+static void server_does(const char *text)
+{
+	char uri[512];
+	test_sql_uri(path, uri);
+	PGconn *connection = PQconnectdb(uri);
+	PGresult *result = PQexec(connection, text);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		fail_msg("%s", PQerrorMessage(connection));
+	PQclear(result);
+	PQfinish(connection);
+}
+
+/* Done while a transaction commits that put a turn there. */
+static void at_commit(const char *what)
+{
+	char text[600];
+	(void)snprintf(text, sizeof(text),
+		"CREATE OR REPLACE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS "
+		"$$BEGIN %s; RETURN NULL; END$$; DROP TRIGGER IF EXISTS late ON turns; "
+		"CREATE CONSTRAINT TRIGGER late AFTER INSERT ON turns DEFERRABLE INITIALLY "
+		"DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit()",
+		what);
+	server_does(text);
+}
+
+static struct sql *put_begun(void)
+{
+	struct sql *sql = writer_open();
+	err = (struct err){0};
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_ok(turn_put(sql, "x"), err);
+	return sql;
+}
+
+/* As where waiting for a standby was given up: it is stored, and perhaps nowhere else. */
+static void commit__the_server_warns__nobody_knows(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	at_commit("RAISE WARNING 'no standby'");
+	struct sql *sql = put_begun();
+	assert_fails(sql_postgres.commit(sql, &err), err, ERR_STORE,
+		"database: the server gave up waiting for its standby at COMMIT");
+	assert_true(sql->unknown);
+	sql_close(&sql);
+	at_commit("RAISE NOTICE 'nothing much'");
+	server_does("DELETE FROM turns");
+	sql = put_begun();
+	assert_ok(sql_postgres.commit(sql, &err), err);
+	sql_close(&sql);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 1);
+}
+
+static void commit__fails_at_the_server__known_only_where_it_refuses(void **state)
+{
+	static const struct {
+		const char *state;
+		enum err_code code;
+		bool unknown;
+	} cases[] = {
+		{"integrity_constraint_violation", ERR_CONFLICT, false},
+		{"serialization_failure", ERR_BUSY, false},
+		{"io_error", ERR_STORE, true},
+		{"admin_shutdown", ERR_STORE, true},
+	};
+	NEEDS_POSTGRES;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char what[160];
+		(void)snprintf(what, sizeof(what),
+			"RAISE EXCEPTION USING ERRCODE='%s', MESSAGE='at the end'", cases[i].state);
+		at_commit(what);
+		struct sql *sql = put_begun();
+		assert_false(sql_postgres.commit(sql, &err));
+		assert_int_equal(err.code, cases[i].code);
+		assert_non_null(strstr(err.text, "database: at the end ("));
+		assert_int_equal(sql->unknown, cases[i].unknown);
+		sql_close(&sql);
+		assert_int_equal(ask("SELECT count(*) FROM turns"), 0);
+	}
+}
+
+/* Given up half-way it would be said to be done. */
+static void commit__longer_than_a_statement_may__waited_for(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	at_commit("PERFORM pg_sleep(2.5)");
+	struct sql *sql = put_begun();
+	assert_ok(sql_exec(sql, "SET statement_timeout='2s'", SQL_NO_ARGS, NULL, &err), err);
+	assert_ok(sql_postgres.commit(sql, &err), err);
+	sql_close(&sql);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 1);
+}
+
+/* What failed at the server and nobody counted. */
+static void commit__after_an_error_that_nobody_counted__not_said_to_be_done(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = put_begun();
+	PGconn *connection = pg_of(sql)->connection;
+	PGresult *result;
+	ExecStatusType status = PGRES_EMPTY_QUERY;
+	assert_ok(sql_postgres.settle(sql, &err), err);
+	assert_int_equal(
+		PQsendQueryParams(connection, "SELECT 1/0", 0, NULL, NULL, NULL, NULL, 0), 1);
+	assert_int_equal(PQpipelineSync(connection), 1);
+	while (status != PGRES_PIPELINE_SYNC) {
+		result = PQgetResult(connection);
+		status = result ? PQresultStatus(result) : status;
+		PQclear(result);
+	}
+	assert_false(sql_postgres.commit(sql, &err));
+	assert_int_equal(err.code, ERR_STORE);
+	assert_non_null(strstr(err.text, "current transaction is aborted"));
+	sql_close(&sql);
+	assert_int_equal(ask("SELECT count(*) FROM turns"), 0);
+}
+
+static void transaction__another_commits_beside_it__sees_one_moment(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	turns_put();
+	struct sql *sql = writer_open();
+	assert_ok(sql_postgres.begin(sql, &err), err);
+	assert_int_equal(until(sql, "x"), 1);
+	server_does("UPDATE turns SET until=5");
+	assert_int_equal(until(sql, "x"), 1);
+	sql_postgres.rollback(sql);
+	assert_int_equal(until(sql, "x"), 5);
+	sql_close(&sql);
+}
+
+static void asked__the_same_of_two_texts__each_answer_is_its_own(void **state)
+{
+	static const char doubled[] = "SELECT 2*until FROM turns WHERE name=?1";
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = NULL;
+	turns_put();
+	assert_ok(store_read_snapshot(a, &sql, &err), err);
+	assert_true(sql_ask(sql));
+	assert_int_equal(until(sql, "y"), -1);
+	assert_int_equal(int_of(sql, doubled, SQL_ARGS(sql_t(BYTES_LIT("y")))), -1);
+	sql_ask_end(sql);
+	assert_int_equal(int_of(sql, doubled, SQL_ARGS(sql_t(BYTES_LIT("y")))), 4);
+	assert_int_equal(until(sql, "y"), 2);
+	store_read_done(a, &sql);
+}
+
 /* ---- prepared statements ---- */
 
 static void statement__with_a_parameter_of_another_kind__is_another(void **state)
@@ -510,6 +665,12 @@ int main(void)
 		T(asked__one_fails__whoever_reads_hears_of_it),
 		T(asked__connection_lost__whoever_reads_hears_of_it),
 		T(asked__where_somebody_writes__nothing_is),
+		T(asked__the_same_of_two_texts__each_answer_is_its_own),
+		T(commit__the_server_warns__nobody_knows),
+		T(commit__fails_at_the_server__known_only_where_it_refuses),
+		T(commit__longer_than_a_statement_may__waited_for),
+		T(commit__after_an_error_that_nobody_counted__not_said_to_be_done),
+		T(transaction__another_commits_beside_it__sees_one_moment),
 		T(statement__with_a_parameter_of_another_kind__is_another),
 		T(statement__that_could_not_be_prepared__prepared_when_it_can),
 	};

@@ -363,6 +363,44 @@ static void session__weaker_commits_asked_for__made_durable(void **state)
 	sql_close(&sql);
 }
 
+/* Outside of any test's schema. */
+static void server_does(const char *text)
+{
+	PGconn *connection = PQconnectdb(getenv("ASSAY_TEST_SQL"));
+	PGresult *result = PQexec(connection, text);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		fail_msg("%s", PQerrorMessage(connection));
+	PQclear(result);
+	PQfinish(connection);
+}
+
+static void session__database_of_another_encoding__refused(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct sql *sql = NULL;
+	const char *whole = getenv("ASSAY_TEST_SQL"), *from = strstr(whole, "/assay?");
+	char name[48], text[160], uri[512];
+	assert_non_null(from);
+	(void)snprintf(name, sizeof(name), "ascii%d", (int)getpid());
+	(void)snprintf(uri, sizeof(uri), "%.*s/%s%s", (int)(from - whole), whole, name,
+		from + strlen("/assay"));
+	(void)snprintf(text, sizeof(text),
+		"CREATE DATABASE %s ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE "
+		"template0",
+		name);
+	server_does(text);
+	bool opened = sql_postgres.open(uri, true, &sql, &err);
+	sql_close(&sql);
+	(void)snprintf(text, sizeof(text), "DROP DATABASE %s WITH (FORCE)", name);
+	server_does(text);
+	assert_false(opened);
+	assert_int_equal(err.code, ERR_CONFIG);
+	assert_non_null(strstr(err.text,
+		"the server has server_encoding=SQL_ASCII: text is stored as UTF-8: make the "
+		"database with ENCODING 'UTF8'"));
+}
+
 /* Most of all those that were made while a table was empty. */
 static void session__its_plans__read_no_whole_table(void **state)
 {
@@ -608,6 +646,7 @@ int main(void)
 		T(batch__on_a_state_that_moved__busy_and_nothing_stored),
 		T(change__of_no_row_among_others__its_own_job_fails),
 		T(session__weaker_commits_asked_for__made_durable),
+		T(session__database_of_another_encoding__refused),
 		T(session__its_plans__read_no_whole_table),
 		T(session__reader__writes_nothing),
 		T(readers__server_ends_their_connections__the_next_read_works),
