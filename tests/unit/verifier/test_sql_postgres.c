@@ -26,6 +26,8 @@ static struct sql_ops ops;
 static atomic_int cut_at; /* the call before which the writer's connection ends; 0: none */
 static atomic_int calls;
 static atomic_bool answer_lost; /* the next commit happens, and nobody is told */
+static atomic_bool commit_lost; /* the next one does not, and nobody is told */
+static atomic_bool row_lost; /* with what would say so */
 
 static void count(struct sql *sql)
 {
@@ -40,10 +42,17 @@ static bool cut_begin(struct sql *sql, struct err *e)
 static bool cut_commit(struct sql *sql, struct err *e)
 {
 	count(sql);
-	if (!sql_postgres.commit(sql, e))
-		return false;
-	if (!atomic_exchange(&answer_lost, false))
-		return true;
+	if (atomic_exchange(&commit_lost, false)) {
+		sql_postgres.rollback(sql);
+		if (atomic_exchange(&row_lost, false) &&
+			!sql_exec(sql, "DELETE FROM writers", SQL_NO_ARGS, NULL, e))
+			return false;
+	} else {
+		if (!sql_postgres.commit(sql, e))
+			return false;
+		if (!atomic_exchange(&answer_lost, false))
+			return true;
+	}
 	sql->unknown = true;
 	return err_set(e, ERR_STORE, "the answer was lost");
 }
@@ -209,6 +218,39 @@ static void commit__another_batch_before_the_question__still_found_out(void **st
 		assert_ok(append(b), err);
 	}
 	assert_int_equal(leaves(), 10);
+}
+
+static void commit__lost_with_its_answer__found_out_and_refused(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	assert_true(append(a));
+	for (int i = 0; i < 3; i++) {
+		commit_lost = true;
+		assert_false(append(a));
+		assert_int_equal(err.code, ERR_STORE);
+		assert_string_equal(err.text, "the answer was lost");
+		assert_int_equal(leaves(), 1 + i);
+		await_ready(a);
+		assert_ok(append(a), err);
+	}
+	assert_int_equal(leaves(), 4);
+}
+
+static void commit__lost_with_its_row__said_that_nobody_knows(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	row_lost = true;
+	commit_lost = true;
+	assert_false(append(a));
+	assert_int_equal(err.code, ERR_STORE);
+	assert_string_equal(
+		err.text, "it is not known whether this was stored: the answer was lost");
+	assert_int_equal(leaves(), 0);
+	/* And no more is taken from who is not there. */
+	assert_false(append(a));
+	assert_int_equal(leaves(), 0);
 }
 
 static void connection__cut_before_any_call__acknowledged_is_stored_and_nothing_else(void **state)
@@ -641,6 +683,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(commit__answer_lost__found_out_and_not_done_twice),
 		T(commit__another_batch_before_the_question__still_found_out),
+		T(commit__lost_with_its_answer__found_out_and_refused),
+		T(commit__lost_with_its_row__said_that_nobody_knows),
 		T(connection__cut_before_any_call__acknowledged_is_stored_and_nothing_else),
 		T(error__that_comes_late__is_its_own_job_s),
 		T(batch__on_a_state_that_moved__busy_and_nothing_stored),
