@@ -45,6 +45,6 @@ bool decide_put_sighting(struct decision *d, struct store_tx *tx, struct err *er
 bool decide_is_fork(const struct decision *d)
 {
 	struct tpm_sighting now;
-	return d->host.seen && d->challenge.tree_size > d->host.seen_index &&
-	       d->host.state == HOST_ACTIVE && (steps_of(d, &now) & TPM_STEP_FORK) != 0;
+	return d->challenge.tree_size > d->host.seen_index && d->host.state == HOST_ACTIVE &&
+	       (steps_of(d, &now) & TPM_STEP_FORK) != 0;
 }

@@ -421,7 +421,9 @@ static void session__database_of_another_encoding__refused(void **state)
 	NEEDS_POSTGRES;
 	(void)state;
 	struct sql *sql = NULL;
-	const char *whole = getenv("ASSAY_TEST_SQL"), *from = strstr(whole, "/assay?");
+	const char *whole = getenv("ASSAY_TEST_SQL");
+	assert_non_null(whole);
+	const char *from = strstr(whole, "/assay?");
 	char name[48], text[160], uri[512];
 	assert_non_null(from);
 	(void)snprintf(name, sizeof(name), "ascii%d", (int)getpid());
