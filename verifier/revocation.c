@@ -77,7 +77,7 @@ static bool step(
 	struct revocation *r, unsigned which, struct sql **sql, bool *ret_done, struct err *err)
 {
 	const struct issuer *issuer = &r->app->issuer;
-	bool now = which == CRL_OF_ISSUER;
+	bool now = which == CA_OF_NOW;
 	struct key *key = now ? issuer->ca_key : issuer->before_key;
 	OWNED(publication_release)
 	struct publication p = {
@@ -122,10 +122,10 @@ static bool crl_get(struct revocation *r, unsigned which, struct buf *out, struc
 
 static bool which_of(const struct issuer *issuer, const uint8_t *ca, unsigned *ret, struct err *err)
 {
-	*ret = CRL_OF_ISSUER;
+	*ret = CA_OF_NOW;
 	if (!ca || memcmp(ca, key_id(issuer->ca_key), SHA256_LEN) == 0)
 		return true;
-	*ret = CRL_OF_BEFORE;
+	*ret = CA_OF_BEFORE;
 	if (issuer->before_key && memcmp(ca, key_id(issuer->before_key), SHA256_LEN) == 0)
 		return true;
 	for (size_t i = 1; i < issuer->ca_count; i++) {
@@ -163,7 +163,7 @@ bool revocation_start(struct app *app, struct revocation **ret, struct err *err)
 	(void)pthread_mutex_init(&r->ocsp_lock, NULL);
 	(void)pthread_mutex_init(&r->status_lock, NULL);
 	if (!key_generate(KEY_EC_P256, &r->responder_key, err) ||
-		!revocation_responder_make(r, clock_wall(app->clock), err))
+		!revocation_responders_make(r, clock_wall(app->clock), err))
 		return false;
 	*ret = TAKE(r);
 	return true;

@@ -34,16 +34,16 @@ struct crl_kept {
 	struct crl_row row;
 	struct buf der;
 };
-enum { CRL_OF_ISSUER = 0, CRL_OF_BEFORE, CRLS }; /* of the CA that issues; of one that did before */
+enum { CA_OF_NOW = 0, CA_OF_BEFORE, CAS }; /* the one that issues; one that did before */
 struct revocation {
 	struct app *app;
 	/* the CAs' lists; held while one is made, so that one thread makes it */
 	pthread_mutex_t crl_lock;
-	struct crl_kept crls[CRLS];
+	struct crl_kept crls[CAS];
 	/* OCSP */
 	pthread_mutex_t ocsp_lock;
 	struct key *responder_key;
-	struct cert *responder;
+	struct cert *responder[CAS]; /* for that key, by each CA that is asked about */
 	struct ocsp_kept ocsp_kept[OCSP_KEPT_MAX];
 	/* tokens: the list that this process puts its own in, in an order nobody can guess */
 	pthread_mutex_t status_lock;
@@ -52,17 +52,18 @@ struct revocation {
 	uint16_t order[STATUS_LIST_LEN];
 	struct status_kept status_kept[STATUS_KEPT_MAX];
 };
-/* Makes the responder's key, and has the CA certify it. */
+/* Makes the responder's key, and has the CAs certify it. */
 must_use bool revocation_start(struct app *app, struct revocation **ret, struct err *err);
 void revocation_stop(struct revocation **revocation);
 
 /* The list as of now of the CA whose key has that name (key_id; NULL: the one that issues), DER, appended. ERR_NOT_FOUND: it is no
  * CA of this service, or its key is not here. */
 must_use bool revocation_crl(struct app *app, const uint8_t *ca, struct buf *out, struct err *err);
-/* revocation_ocsp.c: the answer to a request, appended; what cannot be answered is answered by a fault of OCSP's own. */
+/* revocation_ocsp.c: the answer to a request, appended; what cannot be answered is answered by a fault of OCSP's own. One answer
+ * has one signer, certified by the CA of the first certificate asked about: those of another CA are unknown in it. */
 must_use bool revocation_ocsp(
 	struct app *app, struct bytes request, struct buf *out, struct err *err);
-must_use bool revocation_responder_make(struct revocation *r, int64_t now, struct err *err);
+must_use bool revocation_responders_make(struct revocation *r, int64_t now, struct err *err);
 void revocation_ocsp_release(struct revocation *r);
 /* revocation_status.c: a place for a token that is about to be signed; 0 where tokens do not name one (no public_url). Runs a
  * job when a list is full: not from the writer's thread. */

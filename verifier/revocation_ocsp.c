@@ -1,19 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers of OCSP, by a responder that the CA certified for this process. */
+/* Answers of OCSP, by a responder that each CA whose key is here certified for this process. */
 #include "verifier/revocation.h"
 
 /* ---- the responder ---- */
 
-bool revocation_responder_make(struct revocation *r, int64_t now, struct err *err)
+/* What a CA issued ends with it: nobody needs to ask any more, and nothing could be certified for answering. */
+static bool answers_for(const struct issuer *issuer, unsigned which, int64_t now)
+{
+	return which == CA_OF_NOW || (issuer->before && now < cert_not_after(issuer->before));
+}
+
+static bool responder_make(struct revocation *r, unsigned which, int64_t now, struct err *err)
 {
 	const struct issuer *issuer = &r->app->issuer;
+	const struct cert *ca = which == CA_OF_NOW ? issuer->ca[0] : issuer->before;
+	struct key *ca_key = which == CA_OF_NOW ? issuer->ca_key : issuer->before_key;
 	struct cert *cert = NULL;
-	int64_t until = now + OCSP_RESPONDER_LIFETIME, last = cert_not_after(issuer->ca[0]);
+	int64_t until = now + OCSP_RESPONDER_LIFETIME, last = cert_not_after(ca);
 	if (!ocsp_responder_issue(r->responder_key, now - ISSUE_SKEW, until < last ? until : last,
-		    issuer->ca[0], issuer->ca_key, &cert, err))
+		    ca, ca_key, &cert, err))
 		return false;
-	cert_unref(&r->responder);
-	r->responder = cert;
+	cert_unref(&r->responder[which]);
+	r->responder[which] = cert;
+	return true;
+}
+
+bool revocation_responders_make(struct revocation *r, int64_t now, struct err *err)
+{
+	for (unsigned which = 0; which < CAS; which++)
+		if (answers_for(&r->app->issuer, which, now) && !responder_make(r, which, now, err))
+			return false;
 	return true;
 }
 
@@ -21,21 +37,23 @@ void revocation_ocsp_release(struct revocation *r)
 {
 	for (size_t i = 0; i < ARRAY_LEN(r->ocsp_kept); i++)
 		buf_release(&r->ocsp_kept[i].reply);
-	cert_unref(&r->responder);
+	for (size_t i = 0; i < CAS; i++)
+		cert_unref(&r->responder[i]);
 	key_unref(&r->responder_key);
 }
 
 /* Under the lock; references for whoever signs outside it. At half its lifetime it is made anew. */
-static bool responder_take(
-	struct revocation *r, struct cert **ret_cert, struct key **ret_key, struct err *err)
+static bool responder_take(struct revocation *r, unsigned which, struct cert **ret_cert,
+	struct key **ret_key, struct err *err)
 {
 	int64_t now = clock_wall(r->app->clock);
 	(void)pthread_mutex_lock(&r->ocsp_lock);
-	bool old = now < cert_not_before(r->responder) ||
-		   now >= cert_not_after(r->responder) - OCSP_RESPONDER_LIFETIME / 2;
-	bool ok = !old || revocation_responder_make(r, now, err);
+	const struct cert *cert = r->responder[which];
+	bool old = !cert || now < cert_not_before(cert) ||
+		   now >= cert_not_after(cert) - OCSP_RESPONDER_LIFETIME / 2;
+	bool ok = !old || responder_make(r, which, now, err);
 	if (ok) {
-		*ret_cert = cert_ref(r->responder);
+		*ret_cert = cert_ref(r->responder[which]);
 		*ret_key = key_ref(r->responder_key);
 	}
 	(void)pthread_mutex_unlock(&r->ocsp_lock);
@@ -130,7 +148,26 @@ static bool sequence_now(struct app *app, int64_t *ret, struct err *err)
 	return ok;
 }
 
-static bool answer(struct app *app, const struct ocsp_request *request,
+/* As questions to the CA whose certificate the first one is about; to the one that issues where that is none of ours. */
+static bool request_read(struct app *app, struct bytes der, struct ocsp_request **ret,
+	unsigned *ret_which, struct err *err)
+{
+	const struct issuer *issuer = &app->issuer;
+	OWNED(ocsp_request_free) struct ocsp_request *now = NULL;
+	OWNED(ocsp_request_free) struct ocsp_request *before = NULL;
+	if (!ocsp_request_parse(der, issuer->ca[0], &now, err))
+		return false;
+	bool other = !ocsp_request_serial(now, 0)[0] &&
+		     answers_for(issuer, CA_OF_BEFORE, clock_wall(app->clock));
+	if (other && !ocsp_request_parse(der, issuer->before, &before, err))
+		return false;
+	other = other && ocsp_request_serial(before, 0)[0];
+	*ret_which = other ? CA_OF_BEFORE : CA_OF_NOW;
+	*ret = other ? TAKE(before) : TAKE(now);
+	return true;
+}
+
+static bool answer(struct app *app, const struct ocsp_request *request, unsigned which,
 	const uint8_t digest[SHA256_LEN], struct buf *out, struct err *err)
 {
 	OWNED(cert_unref) struct cert *cert = NULL;
@@ -139,7 +176,7 @@ static bool answer(struct app *app, const struct ocsp_request *request,
 	int64_t now = clock_wall(app->clock);
 	size_t before = out->len;
 	if (!judge_all(app, request, &view, err) ||
-		!responder_take(app->revocation, &cert, &key, err) ||
+		!responder_take(app->revocation, which, &cert, &key, err) ||
 		!ocsp_respond(request, view.answers, now, now + app->config.revocation_lifetime,
 			cert, key, out, err))
 		return false;
@@ -155,15 +192,16 @@ bool revocation_ocsp(struct app *app, struct bytes der, struct buf *out, struct 
 	OWNED(ocsp_request_free) struct ocsp_request *request = NULL;
 	uint8_t digest[SHA256_LEN];
 	int64_t sequence = 0;
+	unsigned which = 0;
 	struct err why = {0};
 	if (!sha256_of(der, digest, err) || !sequence_now(app, &sequence, err))
 		return false;
 	if (kept_find(app->revocation, digest, sequence, out))
 		return buf_ok(out, err);
-	if (!ocsp_request_parse(der, app->issuer.ca[0], &request, &why)) {
+	if (!request_read(app, der, &request, &which, &why)) {
 		if (why.code == ERR_NOMEM)
 			return err_set(err, ERR_NOMEM, "OCSP");
 		return ocsp_refuse(OCSP_MALFORMED, out, err);
 	}
-	return answer(app, request, digest, out, err);
+	return answer(app, request, which, digest, out, err);
 }

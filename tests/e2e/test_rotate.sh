@@ -159,6 +159,7 @@ cp "$D/ca.pem" "$D/operator/ca.pem"
 again
 host_again
 issuer_of_run 2 | grep -q 'Assay CA bank.example' || die "the old CA does not issue"
+cp "$W/kept/svid.pem" "$W/svid1.pem"
 ok "both CAs are known, the old one issues"
 # Then the new one issues; what the old one issued counts until it ends.
 cat "$D/ca2.pem" "$D/ca1.pem" >"$D/ca.pem"
@@ -168,6 +169,12 @@ ca_id() { openssl x509 -in "$1" -noout -pubkey | openssl pkey -pubin -outform DE
 list_of() { # CA-CERTIFICATE: whether that CA's list is served, signed by it
 	curl -sf --cacert "$W/pinned.pem" "https://127.0.0.1:$PORT/crl/$(ca_id "$1")" -o "$W/list.crl" &&
 		openssl crl -inform DER -in "$W/list.crl" -CAfile "$1" -noout 2>&1 | grep -q 'verify OK'
+}
+ocsp_of() { # CERTIFICATE CA-CERTIFICATE: what is said of it to a service that believes that CA alone
+	openssl ocsp -issuer "$2" -cert "$1" -reqout "$W/request" >/dev/null 2>&1
+	curl -sf --cacert "$W/pinned.pem" -H 'Content-Type: application/ocsp-request' --data-binary "@$W/request" \
+		"https://127.0.0.1:$PORT/ocsp" -o "$W/response"
+	openssl ocsp -no_nonce -respin "$W/response" -reqin "$W/request" -issuer "$2" -cert "$1" -CAfile "$2"
 }
 service_certificate() { # NAME CN EXTENSIONS
 	openssl req -new -key "$D/$1.key" -subj "/CN=$2" | openssl x509 -req -CA "$D/ca2.pem" -CAkey "$D/ca2.key" -days 730 \
@@ -186,6 +193,17 @@ audited "$FIRST" "$D/ca1.pem"
 expect 0 '' assay audit "$W/before.assay" --ca "$D/ca1.pem"
 list_of "$D/ca1.pem" || die "the old CA has no list of its own"
 list_of "$D/ca2.pem" || die "the new CA has no list of its own"
+cp "$W/kept/svid.pem" "$W/svid2.pem"
+for n in 1 2; do
+	expect 0 'Response verify OK' ocsp_of "$W/svid$n.pem" "$D/ca$n.pem"
+	expect 0 "svid$n.pem: good" ocsp_of "$W/svid$n.pem" "$D/ca$n.pem"
+done
+HOST=$(operator host list --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["hosts"][0]["id"])')
+expect 0 '' operator host quarantine "$HOST" --reason tests
+for n in 1 2; do
+	expect 0 "svid$n.pem: revoked" ocsp_of "$W/svid$n.pem" "$D/ca$n.pem"
+done
+expect 0 '' operator host confirm "$HOST" --reason tests
 ok "the new CA issues; host and operator go on with what the old one issued"
 # When nothing of the old one is left, it goes.
 expect 0 '' host_assay one enroll
@@ -196,6 +214,7 @@ expect 3 'ca_key_before: .*: not the private key of a CA behind the first' assay
 setting ca_key_before
 again
 ! list_of "$D/ca1.pem" || die "a list of the old CA is served still"
+expect 1 'Response Verify Failure' ocsp_of "$W/svid1.pem" "$D/ca1.pem"
 host_again
 issuer_of_run 1 | grep -q 'Assay CA 2 bank.example' || die "the new CA does not issue"
 cp "$D/ca2.pem" "$D/operator/ca.pem"

@@ -7,49 +7,13 @@
 #include <openssl/x509v3.h>
 
 static struct world w;
-static struct key *second_key;
-static struct cert *second; /* the CA that issues now; w.ca issued before */
-static const char *before; /* line of the configuration */
-
-/* A second CA goes before the first. */
-static void prepare(struct world *world)
-{
-	struct cert_request request = {.common_name = "Second CA",
-		.uri = "spiffe://" WORLD_DOMAIN,
-		.not_before = clock_wall(&clock_system) - 60,
-		.not_after = clock_wall(&clock_system) + 86400,
-		.ca = true};
-	struct buf pem = {0}, key = {0}, text = {0};
-	char path[128];
-	assert_ok(key_generate(KEY_EC_P256, &second_key, &world->err), world->err);
-	request.subject = second_key;
-	assert_ok(cert_issue(&request, NULL, second_key, &second, &world->err), world->err);
-	assert_ok(cert_pem(second, &pem, &world->err), world->err);
-	assert_ok(cert_pem(world->authority.ca, &pem, &world->err), world->err);
-	(void)world_path(world, "both.pem", path);
-	assert_ok(file_write_atomic(path, buf_bytes(&pem), 0600, &world->err), world->err);
-	assert_ok(key_private_pem(second_key, &key, &world->err), world->err);
-	(void)world_path(world, "second.key", path);
-	assert_ok(file_write_atomic(path, buf_bytes(&key), 0600, &world->err), world->err);
-	(void)world_path(world, "verifierd.yaml", path);
-	assert_ok(file_read(path, 65536, &text, &world->err), world->err);
-	OWNED(free_ptr) char *old = strdup(buf_str(&text));
-	buf_clear(&text);
-	for (char *line = strtok(old, "\n"); line; line = strtok(NULL, "\n"))
-		if (strncmp(line, "ca_", 3) != 0)
-			buf_printf(&text, "%s\n", line);
-	buf_printf(&text, "ca_key: file:second.key\nca_certificate: both.pem\n%s", before);
-	assert_ok(file_write_atomic(path, buf_bytes(&text), 0600, &world->err), world->err);
-	buf_release(&pem);
-	buf_release(&key);
-	buf_release(&text);
-}
+#include "tests/unit/verifier/second_ca.h"
 
 static int setup(void **state)
 {
 	(void)state;
-	before = "ca_key_before: file:ca.key\n";
-	w.prepare = prepare;
+	second_ca_before = "ca_key_before: file:ca.key\n";
+	w.prepare = second_ca_prepare;
 	world_start(&w);
 	return 0;
 }
@@ -57,8 +21,8 @@ static int setup(void **state)
 static int setup_without_key(void **state)
 {
 	(void)state;
-	before = "";
-	w.prepare = prepare;
+	second_ca_before = "";
+	w.prepare = second_ca_prepare;
 	world_start(&w);
 	return 0;
 }
@@ -67,8 +31,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	world_stop(&w);
-	cert_unref(&second);
-	key_unref(&second_key);
+	second_ca_release();
 	return 0;
 }
 

@@ -466,9 +466,9 @@ static void ocsp__garbage__malformed_and_no_more(void **state)
 static void ocsp__responder_old__made_anew(void **state)
 {
 	(void)state;
-	struct cert *first = cert_ref(w.app->revocation->responder);
+	struct cert *first = cert_ref(w.app->revocation->responder[CA_OF_NOW]);
 	assert_int_equal(ocsp_ask(w.host_cert, w.ca, false, true), V_OCSP_CERTSTATUS_GOOD);
-	assert_ptr_equal(first, w.app->revocation->responder);
+	assert_ptr_equal(first, w.app->revocation->responder[CA_OF_NOW]);
 	shifted.shift += OCSP_RESPONDER_LIFETIME / 2 + 1;
 	struct buf out = {0};
 	OCSP_REQUEST *request = OCSP_REQUEST_new();
@@ -477,7 +477,7 @@ static void ocsp__responder_old__made_anew(void **state)
 		request, OCSP_cert_to_id(EVP_sha256(), cert_x509(w.host_cert), cert_x509(w.ca))));
 	int len = i2d_OCSP_REQUEST(request, &der);
 	assert_ok(revocation_ocsp(w.app, bytes_of(der, (size_t)len), &out, &w.err), w.err);
-	assert_ptr_not_equal(first, w.app->revocation->responder);
+	assert_ptr_not_equal(first, w.app->revocation->responder[CA_OF_NOW]);
 	OPENSSL_free(der);
 	OCSP_REQUEST_free(request);
 	buf_release(&out);
