@@ -33,15 +33,14 @@ static json_t *webhook_json(const struct config_webhook *config, const struct we
 		time_json(row->acked_time, acked));
 }
 
-static const struct config_webhook *named(struct call *call, struct err *err)
+/* The caller unrefs it. */
+static struct webhook *named(struct call *call, struct err *err)
 {
-	const char *name = http_path_param(call->exchange, 0);
-	const struct config *config = &call->app->config;
-	for (size_t i = 0; i < config->webhook_count; i++)
-		if (strcmp(name, config->webhooks[i].name) == 0)
-			return &config->webhooks[i];
-	(void)err_set(err, ERR_NOT_FOUND, "no webhook of that name is configured");
-	return NULL;
+	struct webhook *webhook =
+		webhooks_find(call->app->webhooks, http_path_param(call->exchange, 0));
+	if (!webhook)
+		(void)err_set(err, ERR_NOT_FOUND, "no webhook of that name is configured");
+	return webhook;
 }
 
 static bool row_add(
@@ -57,14 +56,18 @@ static bool row_add(
 bool serve_webhooks(struct call *call, struct err *err)
 {
 	OWNED(json_release) json_t *list = json_array();
+	struct webhook *webhooks[WEBHOOKS_MAX];
 	struct sql *sql = NULL;
-	bool ok = true;
 	if (!list)
 		return err_set(err, ERR_NOMEM, "webhooks");
 	if (!call_read(call, &sql, err))
 		return false;
-	for (size_t i = 0; ok && i < call->app->config.webhook_count; i++)
-		ok = row_add(sql, &call->app->config.webhooks[i], list, err);
+	size_t count = webhooks_list(call->app->webhooks, webhooks);
+	bool ok = true;
+	for (size_t i = 0; i < count; i++) {
+		ok = ok && row_add(sql, &webhooks[i]->config, list, err);
+		webhook_unref(&webhooks[i]);
+	}
 	store_read_done(call->app->store, &sql);
 	return ok && call_json(call, 200, json_pack("{s:O}", "webhooks", list), err);
 }
@@ -92,7 +95,8 @@ static bool acks_add(struct sql *sql, const char *name, json_t *webhook, struct 
 bool serve_webhook(struct call *call, struct err *err)
 {
 	OWNED(json_release) json_t *webhook = NULL;
-	const struct config_webhook *config = named(call, err);
+	OWNED(webhook_unref) struct webhook *asked = named(call, err);
+	const struct config_webhook *config = asked ? &asked->config : NULL;
 	struct webhook_row row;
 	struct sql *sql = NULL;
 	bool found = false;
@@ -140,9 +144,11 @@ static bool retry_work(struct store_tx *tx, void *arg, struct err *err)
 bool serve_webhook_retry(struct call *call, struct err *err)
 {
 	OWNED(buf_release) struct buf reason = {0};
-	struct retrying r = {.call = call, .config = named(call, err)};
-	if (!r.config || !call_reason(call, &reason, err))
+	OWNED(webhook_unref) struct webhook *asked = named(call, err);
+	struct retrying r = {.call = call};
+	if (!asked || !call_reason(call, &reason, err))
 		return false;
+	r.config = &asked->config;
 	r.reason = buf_str(&reason);
 	if (!store_run(call->app->store, retry_work, &r, err))
 		return false;
@@ -165,22 +171,21 @@ static bool test_body(struct call *call, int64_t now, struct buf *ret, struct er
 bool serve_webhook_test(struct call *call, struct err *err)
 {
 	OWNED(buf_release) struct buf body = {0};
-	const struct config_webhook *config = named(call, err);
-	const struct webhook_target *target =
-		config ? webhooks_find(call->app->webhooks, config->name) : NULL;
+	OWNED(webhook_unref) struct webhook *asked = named(call, err);
 	struct webhook_outcome outcome;
 	uint8_t random[8];
 	char id[WEBHOOK_ID_MAX] = "test_";
 	int64_t now = clock_wall(call->app->clock);
-	if (!target || !random_fill(call->app->random, random, sizeof(random), err) ||
+	if (!asked || !random_fill(call->app->random, random, sizeof(random), err) ||
 		!test_body(call, now, &body, err))
 		return false;
 	hex_encode(BYTES_OF(random), id + strlen(id));
-	if (!webhook_send(target, id, now, buf_bytes(&body), NULL, &outcome, err))
+	if (!webhook_send(&asked->target, id, now, buf_bytes(&body), NULL, &outcome, err))
 		return false;
-	call_log(call, "webhook-tested", bytes_str(config->name), bytes_str(outcome.error));
+	call_log(call, "webhook-tested", bytes_str(asked->config.name), bytes_str(outcome.error));
 	return call_json(call, 200,
-		json_pack("{s:s, s:s, s:b, s:i, s:s}", "name", config->name, "id", id, "delivered",
-			outcome.error[0] == '\0', "status", outcome.status, "error", outcome.error),
+		json_pack("{s:s, s:s, s:b, s:i, s:s}", "name", asked->config.name, "id", id,
+			"delivered", outcome.error[0] == '\0', "status", outcome.status, "error",
+			outcome.error),
 		err);
 }

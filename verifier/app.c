@@ -133,7 +133,7 @@ bool app_open(
 		!app_staged_load(app, err) || !shadow_new(app, &app->shadow, err) ||
 		!revocation_start(app, &app->revocation, err) ||
 		!leases_start(app, &app->leases, err) || !events_start(app, &app->events, err) ||
-		!webhooks_start(app, &app->webhooks, err) ||
+		!webhooks_start(app, &app->config, &app->webhooks, err) ||
 		!retention_start(app, &app->retention, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store,

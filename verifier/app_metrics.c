@@ -275,15 +275,19 @@ static void look_count(struct sql *sql, struct metrics *m, enum metric metric, c
 static void look_webhooks(const struct app *app, struct sql *sql, struct metrics *m)
 {
 	int64_t counts[WEBHOOK_GAVE_UP] = {0};
-	for (size_t i = 0; i < app->config.webhook_count; i++) {
+	struct webhook *list[WEBHOOKS_MAX];
+	size_t count = webhooks_list(app->webhooks, list);
+	bool ok = true;
+	for (size_t i = 0; i < count; i++) {
 		struct webhook_row row;
 		bool found = false;
-		if (!webhook_row_get(sql, app->config.webhooks[i].name, &row, &found, NULL))
-			return;
-		if (found && (row.state == WEBHOOK_DELIVERING || row.state == WEBHOOK_GAVE_UP))
+		ok = ok && webhook_row_get(sql, list[i]->config.name, &row, &found, NULL);
+		if (ok && found &&
+			(row.state == WEBHOOK_DELIVERING || row.state == WEBHOOK_GAVE_UP))
 			counts[row.state - 1]++;
+		webhook_unref(&list[i]);
 	}
-	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+	for (size_t i = 0; ok && i < ARRAY_LEN(counts); i++)
 		metric_set(m, METRIC_WEBHOOK_STATES, i, counts[i]);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changes in a service that runs: certificates, policy and log level by SIGHUP, readiness by SIGTERM. */
+/* What changes in a service that runs: certificates, policy, webhooks and log level by SIGHUP, readiness by SIGTERM. */
 #include "verifier/app_metrics.h"
+#include "verifier/webhooks.h"
 
 #include "base/file.h"
 
@@ -52,6 +53,11 @@ static bool policy_reload(struct app *app, struct config *config, struct err *er
 	return app_policy_load(app, err);
 }
 
+static bool webhooks_reload(struct app *app, struct config *config, struct err *err)
+{
+	return webhooks_change(app->webhooks, config, err);
+}
+
 static bool log_reload(struct app *app, struct config *config, struct err *err)
 {
 	(void)err;
@@ -66,6 +72,7 @@ static const struct {
 	{"log-reloaded", "log-refused", log_reload},
 	{"tls-reloaded", "tls-refused", tls_reload},
 	{"policy-reloaded", "policy-refused", policy_reload},
+	{"webhooks-reloaded", "webhooks-refused", webhooks_reload},
 };
 
 bool app_reload(struct app *app, const char *path)

@@ -94,5 +94,6 @@ must_use bool config_load(const char *path, struct config *ret, struct err *err)
 must_use bool config_parse(struct bytes yaml, const char *name, const char *directory,
 	struct config *ret, struct err *err);
 void config_release(struct config *config);
+void config_webhook_release(struct config_webhook *webhook);
 
 #endif

@@ -137,15 +137,20 @@ bool config_webhooks_take(const struct file_webhook *file, size_t count, const c
 	return true;
 }
 
+void config_webhook_release(struct config_webhook *webhook)
+{
+	char *const texts[] = {
+		webhook->name, webhook->url, webhook->secret_file, webhook->key, webhook->ca};
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		free(texts[i]);
+	for (size_t i = 0; i < webhook->event_count; i++)
+		free(webhook->events[i]);
+	memset(webhook, 0, sizeof(*webhook));
+}
+
 void config_webhooks_release(struct config *config)
 {
-	for (size_t i = 0; i < config->webhook_count; i++) {
-		struct config_webhook *w = &config->webhooks[i];
-		char *const texts[] = {w->name, w->url, w->secret_file, w->key, w->ca};
-		for (size_t k = 0; k < ARRAY_LEN(texts); k++)
-			free(texts[k]);
-		for (size_t k = 0; k < w->event_count; k++)
-			free(w->events[k]);
-	}
+	for (size_t i = 0; i < config->webhook_count; i++)
+		config_webhook_release(&config->webhooks[i]);
 	free(config->webhooks);
 }

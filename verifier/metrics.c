@@ -30,6 +30,7 @@ enum set {
 	WORKLOADS,
 	STAGES,
 	RESULTS,
+	WEBHOOKS,
 	DELIVERIES,
 	WEBHOOK_STATES,
 	HOST_STATES,
@@ -115,7 +116,8 @@ static const struct family families[METRICS] = {
 		.labels = {{"result", RESULTS}}},
 	[METRIC_WEBHOOKS] = {.name = "assay_webhook_attempts",
 		.help = "Attempts to deliver an event to a webhook.",
-		.labels = {{"outcome", DELIVERIES}}},
+		.labels = {{"webhook", WEBHOOKS}, {"outcome", DELIVERIES}},
+		.sparse = true},
 	[METRIC_CPU] = {.name = "process_cpu_seconds", .help = "Processor time used.", SECONDS},
 
 	[METRIC_HANDSHAKE_TIME] = {.name = "assay_tls_handshake_duration_seconds",
@@ -262,6 +264,15 @@ static const struct names fixed[SETS] = {
 	[CERTIFICATES] = NAMES("tls", "ca", "signing"),
 };
 
+/* Names in the order in which they were met; those for which there is no room go together. */
+struct met {
+	size_t room;
+	atomic_size_t count;
+	char names[METRICS_WORKLOADS_MAX][NAME_MAX_LEN + 1];
+	const char *list[METRICS_WORKLOADS_MAX + 1];
+};
+static_assert(METRICS_WEBHOOKS_MAX <= METRICS_WORKLOADS_MAX, "room for their names");
+
 /* A family's values: one for each series; of a histogram a bucket for each bound, one above all, and the sum. */
 struct metrics {
 	struct names sets[SETS];
@@ -269,10 +280,8 @@ struct metrics {
 	size_t offset[METRICS], series[METRICS], stride[METRICS];
 	atomic_int_fast64_t *values;
 	size_t value_count;
-	pthread_mutex_t lock; /* of new workloads */
-	atomic_size_t workload_count;
-	char workload_names[METRICS_WORKLOADS_MAX][NAME_MAX_LEN + 1];
-	const char *workloads[METRICS_WORKLOADS_MAX + 1];
+	pthread_mutex_t lock; /* of new names */
+	struct met workloads, webhooks;
 };
 
 static size_t bounds_count(const struct family *family)
@@ -300,6 +309,15 @@ static void lay_out(struct metrics *metrics)
 	}
 }
 
+static void met_begin(struct met *met, size_t room, struct names *ret)
+{
+	met->room = room;
+	for (size_t i = 0; i < room; i++)
+		met->list[i] = met->names[i];
+	met->list[room] = "(others)";
+	*ret = (struct names){met->list, room + 1};
+}
+
 bool metrics_new(const struct metrics_names *names, struct metrics **ret, struct err *err)
 {
 	struct metrics *metrics = calloc(1, sizeof(*metrics));
@@ -311,10 +329,8 @@ bool metrics_new(const struct metrics_names *names, struct metrics **ret, struct
 	metrics->sets[REASONS] = (struct names){names->reasons, names->reason_count};
 	metrics->sets[HOST_STATES] = (struct names){names->host_states, names->host_state_count};
 	metrics->sets[VERSION] = (struct names){metrics->version, 1};
-	metrics->sets[WORKLOADS] = (struct names){metrics->workloads, METRICS_WORKLOADS_MAX + 1};
-	for (size_t i = 0; i < METRICS_WORKLOADS_MAX; i++)
-		metrics->workloads[i] = metrics->workload_names[i];
-	metrics->workloads[METRICS_WORKLOADS_MAX] = "(others)";
+	met_begin(&metrics->workloads, METRICS_WORKLOADS_MAX, &metrics->sets[WORKLOADS]);
+	met_begin(&metrics->webhooks, METRICS_WEBHOOKS_MAX, &metrics->sets[WEBHOOKS]);
 	lay_out(metrics);
 	metrics->values = calloc(metrics->value_count, sizeof(*metrics->values));
 	if (!metrics->values || pthread_mutex_init(&metrics->lock, NULL) != 0) {
@@ -402,32 +418,45 @@ size_t metric_decision_series(unsigned purpose, enum metric_outcome outcome)
 	return (purpose < fixed[PURPOSES].count ? purpose : 0) * fixed[OUTCOMES].count + outcome;
 }
 
-static size_t workload_find(struct metrics *metrics, struct bytes name, size_t count)
+static size_t met_find(const struct met *met, struct bytes name, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (bytes_equal(name, bytes_str(metrics->workload_names[i])))
+		if (bytes_equal(name, bytes_str(met->names[i])))
 			return i;
-	return METRICS_WORKLOADS_MAX;
+	return met->room;
+}
+
+static size_t met_place(struct metrics *metrics, struct met *met, struct bytes name)
+{
+	if (name.len == 0 || name.len > NAME_MAX_LEN)
+		return met->room;
+	size_t count = atomic_load(&met->count);
+	size_t found = met_find(met, name, count);
+	if (found < met->room || count == met->room)
+		return found;
+	(void)pthread_mutex_lock(&metrics->lock);
+	count = atomic_load(&met->count);
+	found = met_find(met, name, count);
+	if (found == met->room && count < met->room) {
+		memcpy(met->names[count], name.data, name.len);
+		found = count;
+		atomic_store(&met->count, count + 1);
+	}
+	(void)pthread_mutex_unlock(&metrics->lock);
+	return found;
 }
 
 size_t metric_workload_series(struct metrics *metrics, struct bytes name)
 {
-	if (!metrics || name.len == 0 || name.len > NAME_MAX_LEN)
-		return METRICS_WORKLOADS_MAX;
-	size_t count = atomic_load(&metrics->workload_count);
-	size_t found = workload_find(metrics, name, count);
-	if (found < METRICS_WORKLOADS_MAX || count == METRICS_WORKLOADS_MAX)
-		return found;
-	(void)pthread_mutex_lock(&metrics->lock);
-	count = atomic_load(&metrics->workload_count);
-	found = workload_find(metrics, name, count);
-	if (found == METRICS_WORKLOADS_MAX && count < METRICS_WORKLOADS_MAX) {
-		memcpy(metrics->workload_names[count], name.data, name.len);
-		found = count;
-		atomic_store(&metrics->workload_count, count + 1);
-	}
-	(void)pthread_mutex_unlock(&metrics->lock);
-	return found;
+	return metrics ? met_place(metrics, &metrics->workloads, name) : METRICS_WORKLOADS_MAX;
+}
+
+size_t metric_webhook_series(
+	struct metrics *metrics, struct bytes name, enum metric_webhook outcome)
+{
+	size_t place =
+		metrics ? met_place(metrics, &metrics->webhooks, name) : METRICS_WEBHOOKS_MAX;
+	return place * fixed[DELIVERIES].count + outcome;
 }
 
 /* ---- the text ---- */

@@ -3,7 +3,7 @@
  * What the service counts, and its OpenMetrics 1.0 text. Which families there are stands in one const table (metrics.c);
  * every value is a plain atomic in one block that is allocated once, so counting neither locks nor allocates and may be done
  * from any thread. No family has more series than its labels' tables say: routes and reasons are those of this program,
- * workloads are the first METRICS_WORKLOADS_MAX seen, and the others together. Pure: no clock, socket or file.
+ * workloads are the first METRICS_WORKLOADS_MAX seen, webhooks the first METRICS_WEBHOOKS_MAX, and the others together. Pure: no clock, socket or file.
  */
 #ifndef ASSAY_VERIFIER_METRICS_H
 #define ASSAY_VERIFIER_METRICS_H
@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 
 #define METRICS_WORKLOADS_MAX 64u
+#define METRICS_WEBHOOKS_MAX  32u /* twice what can be configured: a reload brings others */
 #define METRICS_CONTENT_TYPE  "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 enum metric {
@@ -32,7 +33,7 @@ enum metric {
 	METRIC_WRITER_JOBS,
 	METRIC_WRITER_FAILURES,
 	METRIC_RELOADS, /* 0: done, 1: refused */
-	METRIC_WEBHOOKS, /* enum metric_webhook */
+	METRIC_WEBHOOKS, /* webhook, enum metric_webhook */
 	METRIC_CPU, /* microseconds */
 	/* histograms, in microseconds but for the batch's */
 	METRIC_HANDSHAKE_TIME,
@@ -118,6 +119,9 @@ size_t metric_decision_series(unsigned purpose, enum metric_outcome outcome);
 size_t metric_status_series(int status);
 /* The series of a workload: its own for the first METRICS_WORKLOADS_MAX, then that of all others. */
 size_t metric_workload_series(struct metrics *metrics, struct bytes name);
+/* The series of an attempt at a webhook of that name, likewise. */
+size_t metric_webhook_series(
+	struct metrics *metrics, struct bytes name, enum metric_webhook outcome);
 
 /* The whole text, up to and with "# EOF". */
 must_use bool metrics_write(struct metrics *metrics, struct buf *out, struct err *err);

@@ -3,6 +3,7 @@
 #include "verifier/webhooks.h"
 
 #include <curl/curl.h>
+#include <stdlib.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -82,6 +83,56 @@ void webhook_target_release(struct webhook_target *target)
 	buf_release(&target->secret);
 	key_unref(&target->key);
 	buf_release(&target->ca);
+}
+
+bool webhook_new(struct config_webhook *config, struct webhook **ret, struct err *err)
+{
+	OWNED(webhook_unref) struct webhook *webhook = calloc(1, sizeof(*webhook));
+	if (!webhook)
+		return err_set(err, ERR_NOMEM, "webhook");
+	atomic_init(&webhook->refs, 1);
+	webhook->config = TAKE_STRUCT(*config);
+	if (!webhook_target_open(&webhook->config, &webhook->target, err))
+		return false;
+	*ret = TAKE(webhook);
+	return true;
+}
+
+struct webhook *webhook_ref(struct webhook *webhook)
+{
+	(void)atomic_fetch_add(&webhook->refs, 1);
+	return webhook;
+}
+
+void webhook_unref(struct webhook **webhook)
+{
+	struct webhook *self = TAKE(*webhook);
+	if (!self || atomic_fetch_sub(&self->refs, 1) != 1)
+		return;
+	webhook_target_release(&self->target);
+	config_webhook_release(&self->config);
+	free(self);
+}
+
+static bool text_equal(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool webhook_equal(const struct webhook *a, const struct webhook *b)
+{
+	const struct config_webhook *x = &a->config, *y = &b->config;
+	if (!text_equal(x->name, y->name) || !text_equal(x->url, y->url) ||
+		x->give_up_after != y->give_up_after || x->event_count != y->event_count)
+		return false;
+	for (size_t i = 0; i < x->event_count; i++)
+		if (!text_equal(x->events[i], y->events[i]))
+			return false;
+	if (!a->target.key != !b->target.key)
+		return false;
+	return (!a->target.key || key_equal(a->target.key, b->target.key)) &&
+	       bytes_equal(buf_bytes(&a->target.secret), buf_bytes(&b->target.secret)) &&
+	       bytes_equal(buf_bytes(&a->target.ca), buf_bytes(&b->target.ca));
 }
 
 /* ---- the signature ---- */

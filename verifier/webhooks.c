@@ -1,30 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The threads that deliver: one for each webhook. */
+/* The thread that delivers to one webhook. */
 #include "verifier/webhooks.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/text.h"
 
 struct courier {
-	struct webhooks *all;
-	struct webhook_target target;
+	struct app *app;
+	const uint8_t *owner;
+	struct webhook *webhook;
+	pthread_mutex_t lock; /* of wake and begun */
+	pthread_cond_t wake;
+	bool begun;
+	atomic_bool stop;
 	pthread_t thread;
-	bool running;
 	uint64_t scanned; /* up to which entry nothing is to be told; in memory */
 	int64_t turn_until;
-};
-struct webhooks {
-	struct app *app;
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	atomic_bool closing;
-	uint8_t owner[WEBHOOK_OWNER_LEN];
-	size_t count;
-	struct courier *couriers;
 };
 
 int64_t webhook_pause(int64_t attempts, uint32_t random)
@@ -69,7 +62,7 @@ struct writing {
 
 static bool gave_up_entry(const struct writing *w, struct store_tx *tx, struct err *err)
 {
-	struct app *app = w->courier->all->app;
+	struct app *app = w->courier->app;
 	return entry_append(app, tx, LEAF_WEBHOOK, clock_wall(app->clock),
 		json_pack("{s:s, s:s, s:I, s:I, s:s}", "event", "webhook-gave-up", "name",
 			w->row.name, "entry", (json_int_t)w->row.position, "attempts",
@@ -95,8 +88,8 @@ struct turning {
 static bool turn_work(struct store_tx *tx, void *arg, struct err *err)
 {
 	struct turning *t = arg;
-	return webhook_turn(tx->sql, t->courier->target.config->name, t->courier->all->owner,
-		t->now, t->until, &t->mine, err);
+	return webhook_turn(tx->sql, t->courier->webhook->config.name, t->courier->owner, t->now,
+		t->until, &t->mine, err);
 }
 
 /* Several verifiers on one database: one of them delivers. What two would do at once for want of clocks that agree is told
@@ -107,7 +100,7 @@ static bool my_turn(struct courier *c, int64_t now, bool *ret_mine, struct err *
 	*ret_mine = true;
 	if (c->turn_until - now > WEBHOOK_TURN_LEFT)
 		return true;
-	if (!store_run(c->all->app->store, turn_work, &t, err))
+	if (!store_run(c->app->store, turn_work, &t, err))
 		return false;
 	c->turn_until = t.mine ? t.until : 0;
 	*ret_mine = t.mine;
@@ -116,9 +109,11 @@ static bool my_turn(struct courier *c, int64_t now, bool *ret_mine, struct err *
 
 /* ---- one event ---- */
 
-static void count(const struct courier *c, unsigned series)
+static void count(const struct courier *c, enum metric_webhook outcome)
 {
-	metric_add(c->all->app->metrics, METRIC_WEBHOOKS, series, 1);
+	struct metrics *metrics = c->app->metrics;
+	size_t series = metric_webhook_series(metrics, bytes_str(c->webhook->config.name), outcome);
+	metric_add(metrics, METRIC_WEBHOOKS, series, 1);
 }
 
 static void tell(const struct courier *c, const struct webhook_row *row, bool gave_up)
@@ -126,7 +121,7 @@ static void tell(const struct courier *c, const struct webhook_row *row, bool ga
 	char entry[24], attempts[24];
 	(void)snprintf(entry, sizeof(entry), "%llu", (unsigned long long)row->position);
 	(void)snprintf(attempts, sizeof(attempts), "%lld", (long long)row->attempts);
-	log_event(&c->all->app->log, LOG_LEVEL_WARNING,
+	log_event(&c->app->log, LOG_LEVEL_WARNING,
 		gave_up ? "webhook-gave-up" : "webhook-not-delivered",
 		{"webhook", bytes_str(row->name)}, {"entry", bytes_str(entry)},
 		{"attempts", bytes_str(attempts)}, {"error", bytes_str(row->last_error)});
@@ -135,7 +130,7 @@ static void tell(const struct courier *c, const struct webhook_row *row, bool ga
 static bool acknowledged(struct courier *c, struct webhook_row *row, uint64_t from,
 	const struct webhook_outcome *outcome, struct err *err)
 {
-	int64_t now = clock_wall(c->all->app->clock);
+	int64_t now = clock_wall(c->app->clock);
 	struct webhook_ack ack = {.entry = row->position,
 		.time = now,
 		.status = outcome->status,
@@ -148,14 +143,14 @@ static bool acknowledged(struct courier *c, struct webhook_row *row, uint64_t fr
 	w.row.last_status = outcome->status;
 	w.row.last_error[0] = '\0';
 	count(c, METRIC_WEBHOOK_DELIVERED);
-	return store_run(c->all->app->store, write_work, &w, err);
+	return store_run(c->app->store, write_work, &w, err);
 }
 
 /* 410: the receiver says that nothing is to come any more. */
 static bool refused(struct courier *c, struct webhook_row *row, uint64_t from,
 	const struct webhook_outcome *outcome, struct err *err)
 {
-	struct app *app = c->all->app;
+	struct app *app = c->app;
 	struct writing w = {.courier = c, .row = *row, .from = from};
 	uint8_t random[4];
 	int64_t now = clock_wall(app->clock), pause;
@@ -172,7 +167,7 @@ static bool refused(struct courier *c, struct webhook_row *row, uint64_t from,
 	w.row.last_status = outcome->status;
 	(void)snprintf(w.row.last_error, sizeof(w.row.last_error), "%s", outcome->error);
 	w.gave_up =
-		outcome->status == 410 || now - w.row.first_try >= c->target.config->give_up_after;
+		outcome->status == 410 || now - w.row.first_try >= c->webhook->config.give_up_after;
 	w.row.state = w.gave_up ? WEBHOOK_GAVE_UP : WEBHOOK_DELIVERING;
 	count(c, w.gave_up ? METRIC_WEBHOOK_GAVE_UP : METRIC_WEBHOOK_FAILED);
 	tell(c, &w.row, w.gave_up);
@@ -187,15 +182,15 @@ static bool deliver(
 	char id[WEBHOOK_ID_MAX];
 	uint64_t from = row->position;
 	bool mine = false;
-	int64_t now = clock_wall(c->all->app->clock);
+	int64_t now = clock_wall(c->app->clock);
 	if (!my_turn(c, now, &mine, err) || !mine)
 		return mine;
-	if (!webhook_event_id(c->all->app, event->id, id, err) ||
-		!webhook_send(&c->target, id, now, buf_bytes(&event->data), &c->all->closing,
+	if (!webhook_event_id(c->app, event->id, id, err) ||
+		!webhook_send(&c->webhook->target, id, now, buf_bytes(&event->data), &c->stop,
 			&outcome, err))
 		return false;
-	/* An attempt that the stop of the service cut off says nothing of the receiver. */
-	if (outcome.error[0] && outcome.status == 0 && atomic_load(&c->all->closing))
+	/* An attempt that was cut off when this thread had to end says nothing of the receiver. */
+	if (outcome.error[0] && outcome.status == 0 && atomic_load(&c->stop))
 		return true;
 	row->position = event->id;
 	return outcome.error[0] ? refused(c, row, from, &outcome, err)
@@ -211,7 +206,7 @@ static bool pass_over(
 	if (next - row->position < WEBHOOK_SKIP_MAX)
 		return true;
 	w.row.position = next;
-	return store_run(c->all->app->store, write_work, &w, err);
+	return store_run(c->app->store, write_work, &w, err);
 }
 
 /* ---- what there is to do ---- */
@@ -229,13 +224,13 @@ static bool look(struct looking *l, struct sql *sql, struct err *err)
 	struct event events[EVENTS_PAGE_MAX] = {0};
 	size_t count_ = 0;
 	bool found = false;
-	const struct config_webhook *config = l->courier->target.config;
+	const struct config_webhook *config = &l->courier->webhook->config;
 	if (!webhook_row_get(sql, config->name, &l->row, &found, err))
 		return false;
 	if (!found)
 		return err_set(err, ERR_STORE, "the webhook's row is gone");
 	if (l->row.state != WEBHOOK_DELIVERING ||
-		l->row.next_try > clock_wall(l->courier->all->app->clock)) {
+		l->row.next_try > clock_wall(l->courier->app->clock)) {
 		l->next = l->row.position;
 		return true;
 	}
@@ -260,10 +255,10 @@ static bool work_once(struct courier *c, bool *ret_more, struct err *err)
 	struct looking l = {.courier = c};
 	struct sql *sql = NULL;
 	*ret_more = false;
-	if (!store_read(c->all->app->store, &sql, err))
+	if (!store_read(c->app->store, &sql, err))
 		return false;
 	bool ok = look(&l, sql, err);
-	store_read_done(c->all->app->store, &sql);
+	store_read_done(c->app->store, &sql);
 	uint64_t before = l.row.position, scanned = c->scanned;
 	if (ok && l.found)
 		ok = deliver(c, &l.row, &l.event, err);
@@ -274,161 +269,119 @@ static bool work_once(struct courier *c, bool *ret_more, struct err *err)
 	return ok;
 }
 
-/* ---- the threads ---- */
+/* ---- the thread ---- */
 
-static bool closing_after(struct webhooks *all, long ms)
+static bool stopped_after(struct courier *c, long ms)
 {
 	struct timespec until = clock_deadline(ms);
-	(void)pthread_mutex_lock(&all->lock);
-	while (!atomic_load(&all->closing) &&
-		pthread_cond_timedwait(&all->wake, &all->lock, &until) == 0)
+	(void)pthread_mutex_lock(&c->lock);
+	while (!atomic_load(&c->stop) &&
+		(!c->begun ? pthread_cond_wait(&c->wake, &c->lock)
+			   : pthread_cond_timedwait(&c->wake, &c->lock, &until)) == 0)
 		continue;
-	(void)pthread_mutex_unlock(&all->lock);
-	return atomic_load(&all->closing);
+	(void)pthread_mutex_unlock(&c->lock);
+	return atomic_load(&c->stop);
+}
+
+static void stands_tell(const struct courier *c, const struct err *err)
+{
+	log_event(&c->app->log, LOG_LEVEL_WARNING, "webhook-stands",
+		{"webhook", bytes_str(c->webhook->config.name)}, {"error", bytes_str(err->text)});
 }
 
 static void *courier_main(void *arg)
 {
 	struct courier *c = arg;
 	bool more = false, stands = false;
-	while (!closing_after(c->all, more ? 0 : stands ? WEBHOOK_STANDS_MS : WEBHOOK_LOOK_MS)) {
+	while (!stopped_after(c, more ? 0 : stands ? WEBHOOK_STANDS_MS : WEBHOOK_LOOK_MS)) {
 		struct err err = {0};
 		bool stood = stands;
 		stands = !work_once(c, &more, &err);
 		if (stands && !stood)
-			log_event(&c->all->app->log, LOG_LEVEL_WARNING, "webhook-stands",
-				{"webhook", bytes_str(c->target.config->name)},
-				{"error", bytes_str(err.text)});
+			stands_tell(c, &err);
 	}
 	return NULL;
+}
+
+static bool sync_init(struct courier *c, struct err *err)
+{
+	pthread_condattr_t monotonic;
+	if (pthread_condattr_init(&monotonic) != 0)
+		return err_set(err, ERR_NOMEM, "webhook");
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&c->wake, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+	(void)pthread_mutex_init(&c->lock, NULL);
+	return true;
+}
+
+static void courier_drop(struct courier *c)
+{
+	(void)pthread_cond_destroy(&c->wake);
+	(void)pthread_mutex_destroy(&c->lock);
+	webhook_unref(&c->webhook);
+	free(c);
+}
+
+bool courier_new(struct app *app, const uint8_t owner[WEBHOOK_OWNER_LEN], struct webhook *webhook,
+	struct courier **ret, struct err *err)
+{
+	struct courier *c = calloc(1, sizeof(*c));
+	if (!c || !sync_init(c, err)) {
+		free(c);
+		return err_set(err, ERR_NOMEM, "webhook");
+	}
+	c->app = app;
+	c->owner = owner;
+	c->webhook = webhook_ref(webhook);
+	int code = pthread_create(&c->thread, NULL, courier_main, c);
+	if (code != 0) {
+		courier_drop(c);
+		return err_errno(err, code, "webhook thread");
+	}
+	*ret = c;
+	return true;
+}
+
+struct webhook *courier_webhook(const struct courier *courier)
+{
+	return courier->webhook;
+}
+
+void courier_begin(struct courier *courier)
+{
+	(void)pthread_mutex_lock(&courier->lock);
+	courier->begun = true;
+	(void)pthread_cond_broadcast(&courier->wake);
+	(void)pthread_mutex_unlock(&courier->lock);
+}
+
+void courier_stop(struct courier *courier)
+{
+	(void)pthread_mutex_lock(&courier->lock);
+	atomic_store(&courier->stop, true);
+	(void)pthread_cond_broadcast(&courier->wake);
+	(void)pthread_mutex_unlock(&courier->lock);
 }
 
 /* So that the next verifier does not have to wait. */
 static bool let_go_work(struct store_tx *tx, void *arg, struct err *err)
 {
 	struct turning *t = arg;
-	return webhook_turn(tx->sql, t->courier->target.config->name, t->courier->all->owner, 0, 0,
-		&t->mine, err);
+	return webhook_turn(
+		tx->sql, t->courier->webhook->config.name, t->courier->owner, 0, 0, &t->mine, err);
 }
 
-static void courier_end(struct courier *c)
+void courier_free(struct courier **courier)
 {
-	struct turning t = {.courier = c};
-	if (c->running) {
-		(void)pthread_join(c->thread, NULL);
-		struct err err = {0};
-		if (!store_run(c->all->app->store, let_go_work, &t, &err))
-			log_event(&c->all->app->log, LOG_LEVEL_WARNING, "webhook-stands",
-				{"webhook", bytes_str(c->target.config->name)},
-				{"error", bytes_str(err.text)});
-	}
-	webhook_target_release(&c->target);
-}
-
-static bool add_work(struct store_tx *tx, void *arg, struct err *err)
-{
-	const struct courier *c = arg;
-	return webhook_row_add(tx->sql, c->target.config->name, tx->edge.size, err);
-}
-
-static bool courier_start(
-	struct webhooks *all, const struct config_webhook *config, struct err *err)
-{
-	struct courier *c = &all->couriers[all->count];
-	c->all = all;
-	if (!webhook_target_open(config, &c->target, err))
-		return false;
-	all->count++;
-	if (!store_run(all->app->store, add_work, c, err))
-		return false;
-	int code = pthread_create(&c->thread, NULL, courier_main, c);
-	c->running = code == 0;
-	return c->running || err_errno(err, code, "webhook thread");
-}
-
-static bool sync_init(struct webhooks *all, struct err *err)
-{
-	pthread_condattr_t monotonic;
-	if (pthread_condattr_init(&monotonic) != 0)
-		return err_set(err, ERR_NOMEM, "webhooks");
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&all->wake, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
-	(void)pthread_mutex_init(&all->lock, NULL);
-	return true;
-}
-
-/* The same verifier started again goes on at once. */
-static bool owner_of(const struct app *app, uint8_t ret[WEBHOOK_OWNER_LEN], struct err *err)
-{
-	OWNED(buf_release) struct buf text = {0};
-	uint8_t digest[SHA256_LEN];
-	char machine[256] = "";
-	(void)gethostname(machine, sizeof(machine) - 1);
-	buf_printf(&text, "%s\n%s\n%s\n%u\n", machine, app->config.database, app->config.address,
-		app->config.port);
-	if (!buf_ok(&text, err) || !sha256_of(buf_bytes(&text), digest, err))
-		return false;
-	memcpy(ret, digest, WEBHOOK_OWNER_LEN);
-	return true;
-}
-
-bool webhooks_start(struct app *app, struct webhooks **ret, struct err *err)
-{
-	struct webhooks *all = calloc(1, sizeof(*all));
-	if (!all)
-		return err_set(err, ERR_NOMEM, "webhooks");
-	all->app = app;
-	all->couriers = calloc(app->config.webhook_count + 1, sizeof(*all->couriers));
-	if (!all->couriers || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-		!sync_init(all, err)) {
-		free(all->couriers);
-		free(all);
-		return err_set(err, ERR_NOMEM, "webhooks");
-	}
-	bool ok = owner_of(app, all->owner, err);
-	for (size_t i = 0; ok && i < app->config.webhook_count; i++)
-		ok = courier_start(all, &app->config.webhooks[i], err);
-	if (!ok) {
-		webhooks_stop(&all);
-		return false;
-	}
-	*ret = all;
-	return true;
-}
-
-bool webhooks_check(const struct config *config, struct err *err)
-{
-	for (size_t i = 0; i < config->webhook_count; i++) {
-		struct webhook_target target = {0};
-		if (!webhook_target_open(&config->webhooks[i], &target, err))
-			return false;
-		webhook_target_release(&target);
-	}
-	return true;
-}
-
-void webhooks_stop(struct webhooks **webhooks)
-{
-	struct webhooks *all = TAKE(*webhooks);
-	if (!all)
+	struct courier *c = TAKE(*courier);
+	if (!c)
 		return;
-	(void)pthread_mutex_lock(&all->lock);
-	atomic_store(&all->closing, true);
-	(void)pthread_cond_broadcast(&all->wake);
-	(void)pthread_mutex_unlock(&all->lock);
-	for (size_t i = 0; i < all->count; i++)
-		courier_end(&all->couriers[i]);
-	(void)pthread_cond_destroy(&all->wake);
-	(void)pthread_mutex_destroy(&all->lock);
-	free(all->couriers);
-	free(all);
-}
-
-const struct webhook_target *webhooks_find(const struct webhooks *webhooks, const char *name)
-{
-	for (size_t i = 0; i < webhooks->count; i++)
-		if (strcmp(webhooks->couriers[i].target.config->name, name) == 0)
-			return &webhooks->couriers[i].target;
-	return NULL;
+	struct turning t = {.courier = c};
+	struct err err = {0};
+	courier_stop(c);
+	(void)pthread_join(c->thread, NULL);
+	if (c->begun && !store_run(c->app->store, let_go_work, &t, &err))
+		stands_tell(c, &err);
+	courier_drop(c);
 }

@@ -46,6 +46,19 @@ must_use bool webhook_target_open(
 	const struct config_webhook *config, struct webhook_target *ret, struct err *err);
 void webhook_target_release(struct webhook_target *target);
 
+/* One that is configured, with what it needs; nothing of it changes, so its thread and whoever asks about it share it. */
+struct webhook {
+	atomic_uint refs;
+	struct config_webhook config; /* its own */
+	struct webhook_target target;
+};
+/* Takes what is in config over, whatever comes of it. ERR_CONFIG. */
+must_use bool webhook_new(struct config_webhook *config, struct webhook **ret, struct err *err);
+struct webhook *webhook_ref(struct webhook *webhook);
+void webhook_unref(struct webhook **webhook);
+/* Whether the two are configured alike and have read the same secret, key and CA. */
+bool webhook_equal(const struct webhook *a, const struct webhook *b);
+
 /* The header's value: "v1,BASE64", "v1a,BASE64" or both with a blank between them, over ID.TIME.BODY. */
 must_use bool webhook_sign(const struct webhook_target *target, const char *id, int64_t time,
 	struct bytes body, struct buf *out, struct err *err);
@@ -104,14 +117,33 @@ must_use bool webhook_acks(struct sql *sql, const char *name, struct webhook_ack
 /* Until the next attempt: a second, doubled each time up to WEBHOOK_PAUSE_MAX, of which a random half is left out. */
 int64_t webhook_pause(int64_t attempts, uint32_t random);
 
+struct courier;
+/* A thread for this webhook, which waits until it may begin. owner: whose turn it takes, borrowed. */
+must_use bool courier_new(struct app *app, const uint8_t owner[WEBHOOK_OWNER_LEN],
+	struct webhook *webhook, struct courier **ret, struct err *err);
+struct webhook *courier_webhook(const struct courier *courier);
+void courier_begin(struct courier *courier);
+/* Has it end, and does not wait for that. */
+void courier_stop(struct courier *courier);
+/* Waits for its end: a request under way is broken off. Then another may deliver to this webhook. */
+void courier_free(struct courier **courier);
+
+/* ---- those configured (webhooks_list.c) ---- */
+
 struct webhooks;
-/* Reads what each needs and starts its thread. */
-must_use bool webhooks_start(struct app *app, struct webhooks **ret, struct err *err);
+/* Reads what each needs and starts its thread. Takes the webhooks of config over. */
+must_use bool webhooks_start(
+	struct app *app, struct config *config, struct webhooks **ret, struct err *err);
 void webhooks_stop(struct webhooks **webhooks);
+/* From now on those of config, whose webhooks are taken over. Threads of webhooks that are as before go on undisturbed; one that
+ * changed goes on where the one of its name stood. On error nothing has changed. One thread at a time. */
+must_use bool webhooks_change(struct webhooks *webhooks, struct config *config, struct err *err);
 /* Reads what each needs, and nothing else. */
 must_use bool webhooks_check(const struct config *config, struct err *err);
-/* NULL: none of that name is configured. */
-const struct webhook_target *webhooks_find(const struct webhooks *webhooks, const char *name);
+/* NULL: none of that name is configured. The caller unrefs it. */
+struct webhook *webhooks_find(struct webhooks *webhooks, const char *name);
+/* All, in the order of the configuration; returns how many. The caller unrefs each. */
+size_t webhooks_list(struct webhooks *webhooks, struct webhook *ret[WEBHOOKS_MAX]);
 
 /* The webhook-id of an event: the same from each verifier of this ledger. */
 must_use bool webhook_event_id(

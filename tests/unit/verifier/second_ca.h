@@ -36,8 +36,8 @@ static inline void second_ca_prepare(struct world *world)
 	for (char *line = strtok(old, "\n"); line; line = strtok(NULL, "\n"))
 		if (strncmp(line, "ca_", 3) != 0)
 			buf_printf(&text, "%s\n", line);
-	buf_printf(&text, "ca_key: file:second.key\nca_certificate: both.pem\n%s",
-		second_ca_before);
+	buf_printf(
+		&text, "ca_key: file:second.key\nca_certificate: both.pem\n%s", second_ca_before);
 	assert_ok(file_write_atomic(path, buf_bytes(&text), 0600, &world->err), world->err);
 	buf_release(&pem);
 	buf_release(&key);

@@ -153,6 +153,24 @@ static void workloads__more_than_there_is_room_for__counted_together(void **stat
 	expect_line("assay_workload_launches_total{workload=\"(others)\"} 2");
 }
 
+static void webhooks__by_name_and_outcome__and_the_rest_together(void **state)
+{
+	(void)state;
+	char name[16];
+	for (unsigned i = 0; i <= METRICS_WEBHOOKS_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "hook%u", i);
+		size_t series = metric_webhook_series(m, bytes_str(name), METRIC_WEBHOOK_FAILED);
+		metric_add(m, METRIC_WEBHOOKS, series, i + 1);
+	}
+	metric_add(m, METRIC_WEBHOOKS,
+		metric_webhook_series(m, BYTES_LIT("hook2"), METRIC_WEBHOOK_GAVE_UP), 1);
+	expect_line("assay_webhook_attempts_total{webhook=\"hook2\",outcome=\"failed\"} 3");
+	expect_line("assay_webhook_attempts_total{webhook=\"hook2\",outcome=\"gave-up\"} 1");
+	expect_line("assay_webhook_attempts_total{webhook=\"(others)\",outcome=\"failed\"} 33");
+	metric_add(NULL, METRIC_WEBHOOKS,
+		metric_webhook_series(NULL, BYTES_LIT("hook2"), METRIC_WEBHOOK_FAILED), 1);
+}
+
 static void add__out_of_range_or_nobody_counts__nothing(void **state)
 {
 	(void)state;
@@ -199,6 +217,7 @@ int main(void)
 		T(write__gauge_and_info__as_they_are),
 		T(write__all__form_of_openmetrics),
 		T(workloads__more_than_there_is_room_for__counted_together),
+		T(webhooks__by_name_and_outcome__and_the_rest_together),
 		T(add__out_of_range_or_nobody_counts__nothing),
 		T(add__many_threads__none_lost),
 	};

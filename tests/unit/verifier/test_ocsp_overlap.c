@@ -108,10 +108,10 @@ static OCSP_REQUEST *request_of(const struct question *list, size_t count, struc
 	uint8_t *at = NULL;
 	for (size_t i = 0; i < count; i++) {
 		X509 *issuer = cert_x509(list[i].issuer);
-		assert_non_null(OCSP_request_add0_id(request,
-			OCSP_cert_id_new(EVP_sha1(), X509_get_subject_name(issuer),
-				X509_get0_pubkey_bitstr(issuer),
-				X509_get0_serialNumber(cert_x509(list[i].cert)))));
+		assert_non_null(OCSP_request_add0_id(
+			request, OCSP_cert_id_new(EVP_sha1(), X509_get_subject_name(issuer),
+					 X509_get0_pubkey_bitstr(issuer),
+					 X509_get0_serialNumber(cert_x509(list[i].cert)))));
 	}
 	int len = i2d_OCSP_REQUEST(request, &at);
 	buf_put(der, bytes_of(at, (size_t)len));
@@ -120,13 +120,13 @@ static OCSP_REQUEST *request_of(const struct question *list, size_t count, struc
 }
 
 /* Asked in one request; the answer must be of `signer` and of no other. flags: of OCSP_basic_verify. */
-static void asked(const struct question *list, size_t count, const struct cert *signer,
-	unsigned long flags)
+static void asked(
+	const struct question *list, size_t count, const struct cert *signer, unsigned long flags)
 {
 	struct buf der = {0};
 	OCSP_REQUEST *request = request_of(list, count, &der);
-	struct https_answer a = world_call(
-		&w, NULL, "POST", "/ocsp", "application/ocsp-request", buf_bytes(&der));
+	struct https_answer a =
+		world_call(&w, NULL, "POST", "/ocsp", "application/ocsp-request", buf_bytes(&der));
 	assert_int_equal(a.status, 200);
 	const uint8_t *at = a.body.data;
 	OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &at, (long)a.body.len);
