@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Events pushed to subscribers: signed, in order, each at least once whatever dies between, and none held up by another's dead
-# receiver.
+# receiver; a list that is reloaded.
 . "$(dirname "$0")/lib.sh"
 world_open
 tpm_make one
@@ -151,10 +151,52 @@ PY
 expect 3 'nothing waits' operator webhook retry siem --reason "why not"
 ok "receiver__dead__given_up_in_the_ledger_and_tried_again_when_asked"
 
+# Another list while it runs: what is not acknowledged yet goes where the new list says; a list that is no good changes nothing.
+reload() { # WANTED of the log
+	local before
+	before=$(grep -c 'webhooks-re' "$W/verifier.log" || true)
+	kill -HUP "$VERIFIER_PID"
+	until_ok eval '[ "$(grep -c webhooks-re "$W/verifier.log")" -gt '"$before"' ]' || die "no reload"
+	grep 'webhooks-re' "$W/verifier.log" | tail -n 1 | grep -qE "$1" || die "not $1: $(grep 'webhooks-re' "$W/verifier.log" | tail -n 1)"
+}
+echo 500 >"$D/mode"
+add held
+until_ok came /siem 'line["name"] == "held"'
+for outcome in delivered failed; do
+	until_ok eval 'curl -sf "http://127.0.0.1:$METRICS/metrics" | grep -q "^assay_webhook_attempts_total{webhook=\"siem\",outcome=\"$outcome\"} [1-9]"' ||
+		die "attempts are not counted by webhook"
+done
+sed -i "s|/siem$|/moved|" "$W/verifier/verifierd.yaml"
+cp "$W/verifier/verifierd.yaml" "$W/moved.yaml"
+sed -i "s|hook.secret|gone.secret|" "$W/verifier/verifierd.yaml"
+reload 'webhooks-refused error=.*webhook siem: secret_file: .*what was in force before stays so'
+expect 0 ':[0-9]+/siem' operator webhook show siem
+cat >>"$W/moved.yaml" <<-YAML
+	  - name: late
+	    url: https://127.0.0.1:$RECEIVER/late
+	    secret_file: hook.secret
+	    key: file:hook.key
+	    ca: ca.pem
+YAML
+sed -i '/- name: foreign/,/ca: other-ca.pem/d' "$W/moved.yaml"
+cp "$W/moved.yaml" "$W/verifier/verifierd.yaml"
+reload 'webhooks-reloaded'
+echo ok >"$D/mode"
+expect 3 'no webhook of that name' operator webhook show foreign
+operator webhook retry siem --reason "it moved" >/dev/null
+until_ok came /moved 'line["name"] == "held"'
+add later
+until_ok came /moved 'line["name"] == "later"'
+until_ok came /late 'line["name"] == "later"'
+[ "$(received /late 'line["name"] == "held"')" = 0 ] || die "a new webhook is told what was before it"
+[ "$(received /siem 'line["name"] == "later"')" = 0 ] || die "the place of before is told still"
+[ "$(received /moved 'line["name"] == "held" and line["mode"] == "ok"')" = 1 ] || die "told again though acknowledged"
+ok "list__reloaded__goes_on_with_what_was_not_acknowledged_and_a_bad_one_changes_nothing"
+
 # A receiver that never answers does not keep the service from ending.
 echo slow >"$D/mode"
 add slow
-until_ok came /siem 'line["name"] == "slow"'
+until_ok came /moved 'line["name"] == "slow"'
 began=$(date +%s)
 verifier_stop
 [ $(($(date +%s) - began)) -lt 8 ] || die "the service waits for a receiver"
