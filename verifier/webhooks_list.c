@@ -30,8 +30,8 @@ static struct courier *equal_of(const struct webhooks *all, const struct webhook
 	return NULL;
 }
 
-static bool one_prepare(struct webhooks *all, struct config_webhook *config, struct change *change,
-	struct err *err)
+static bool one_prepare(
+	struct webhooks *all, struct config_webhook *config, struct change *change, struct err *err)
 {
 	OWNED(webhook_unref) struct webhook *webhook = NULL;
 	if (!webhook_new(config, &webhook, err))
@@ -39,8 +39,8 @@ static bool one_prepare(struct webhooks *all, struct config_webhook *config, str
 	struct courier *same = equal_of(all, webhook);
 	change->couriers[change->count] = same;
 	change->kept[change->count] = same != NULL;
-	if (!same && !courier_new(all->app, all->owner, webhook,
-			     &change->couriers[change->count], err))
+	if (!same &&
+		!courier_new(all->app, all->owner, webhook, &change->couriers[change->count], err))
 		return false;
 	change->count++;
 	return true;

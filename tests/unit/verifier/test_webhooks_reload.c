@@ -190,8 +190,8 @@ static void equal__each_part_that_differs__told(void **state)
 	(void)world_path(&w, "hook.key", path);
 	assert_ok(file_write_atomic(path, buf_bytes(&pem), 0600, &w.err), w.err);
 	(void)world_path(&w, "other.secret", path);
-	assert_ok(file_write_atomic(path,
-			  BYTES_LIT("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"), 0600, &w.err),
+	assert_ok(file_write_atomic(
+			  path, BYTES_LIT("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"), 0600, &w.err),
 		w.err);
 	struct webhook *one = webhooks_find(w.app->webhooks, "one");
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
