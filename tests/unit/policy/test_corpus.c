@@ -28,8 +28,8 @@ static bool context_read(struct bytes in, struct policy_frozen *frozen, struct e
 	size_t n = (size_t)(in.data[0] << 8 | in.data[1]);
 	assert_true(n <= in.len - 2);
 	struct bytes policy = bytes_of(in.data + 2, n);
-	return policy_context_decode(bytes_of(in.data + 2 + n, in.len - 2 - n), policy_alone,
-		&policy, frozen, err);
+	return policy_context_decode(
+		bytes_of(in.data + 2 + n, in.len - 2 - n), policy_alone, &policy, frozen, err);
 }
 
 /* How many files there are; each is read by `check`. */
