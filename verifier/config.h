@@ -48,7 +48,7 @@ struct config {
 	struct policy_signers policy_signers; /* none: the policy need not be signed */
 	char *references; /* directory of what the policy names by digest; default: references */
 	char *ca_key; /* OSSL_STORE URI */
-	char *ca_key_before; /* of a CA that issued before, for its revocation list; NULL: gone */
+	char *ca_key_before; /* of a CA that issued before, for its revocation list and OCSP; NULL: gone */
 	char *ca_certificate;
 	char *tls_key; /* OSSL_STORE URI */
 	char *tls_certificate;

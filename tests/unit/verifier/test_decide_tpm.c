@@ -166,7 +166,8 @@ static void sighting__refused__only_what_speaks_against_the_TPM(void **state)
 	assert_false(is_kept(true)); /* no step */
 	d->host.seen = 0;
 	assert_true(is_kept(true)); /* the first look */
-	assert_false(is_kept(false)); /* one that proves nothing is none, whatever its counters say */
+	assert_false(
+		is_kept(false)); /* one that proves nothing is none, whatever its counters say */
 	d->attest.reset_count = 0;
 	assert_false(is_kept(false));
 	world_stop(&w);
