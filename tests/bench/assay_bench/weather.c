@@ -9,6 +9,7 @@
 #define BAD_EVERY   100u
 #define BAD_PLAYERS 4u
 #define SETTLE_US   (3u * 1000000u)
+#define SPREAD_US   10500000u /* how long a slow one is borne (request_ms), and until it is back */
 #define CROWD_US    (40u * 1000000u)
 
 static void say_bad(struct bench *b, const struct load *load)
@@ -123,8 +124,10 @@ static bool crowd_open(
 			.slow = i >= idle,
 			.waiting = true,
 			.source = 0x400001u + (uint32_t)(i / 64)};
-		/* 500 a second come. */
-		engine_at(&b->engine, now_us() + i * 2000u, client_open, c);
+		/* 500 a second come; the slow ones so that they do not all come back at the same moment each time that they
+		 * are cut. */
+		uint64_t at = i < idle ? i * 2000u : (i - idle) * (SPREAD_US / slow);
+		engine_at(&b->engine, now_us() + at, client_open, c);
 	}
 	return true;
 }
@@ -159,7 +162,7 @@ static void crowd_wait(const struct crowd *crowd)
 {
 	struct engine *engine = &crowd->bench->engine;
 	uint64_t until = now_us() + CROWD_US;
-	while (crowd->up < crowd->count && now_us() < until)
+	while (crowd->opened < crowd->count && now_us() < until)
 		engine_run(engine, now_us() + 100000u);
 	engine_run(engine, now_us() + SETTLE_US);
 }
