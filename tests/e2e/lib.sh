@@ -26,3 +26,47 @@ expect() { # STATUS PATTERN COMMAND…
 	[ "$got" = "$want" ] || die "expected exit status $want, got $got: $*"
 	[ -z "$pattern" ] || grep -qE -- "$pattern" "$W/out" "$W/errors" || die "nothing like /$pattern/ was printed: $*"
 }
+
+# A workload "quick" whose agent sleeps, and its release: published and approved by OPERATOR, the command that speaks for one.
+sleeper_make() { # HOST SECONDS OPERATOR CREDENTIALS…: lines of the workload about them
+	local host=$1 seconds=$2 by=$3
+	shift 3
+	mkdir -p "$W/agent"
+	cp /usr/bin/sleep "$W/agent/sleep"
+	cat >"$W/host-$host/workloads/quick.yaml" <<-YAML
+		workload: quick
+		command: [$W/agent/sleep, "$seconds"]
+		components:
+		  - name: program
+		    role: binary
+		    path: $W/agent/sleep
+	YAML
+	printf '%s\n' "$@" >>"$W/host-$host/workloads/quick.yaml"
+	cat >"$W/quick.yaml" <<-YAML
+		release: quick
+		version: 1.0.0
+		workload: $W/host-$host/workloads/quick.yaml
+		owner: tests
+		author: bob
+		purpose: ends soon
+		risk_class: low
+	YAML
+	assay release create "$W/quick.yaml" --key "$W/keys/builder" --out "$W/quick.dsse" 2>/dev/null
+	"$by" workload add quick --class low --env prod --owner tests --purpose "ends soon" >/dev/null
+	"$by" release publish "$W/quick.dsse" >/dev/null
+	"$by" release approve "$W/quick.dsse" --person alice --role model-risk --env prod --reason tests --key "$W/keys/alice" \
+		--out "$W/quick.approval" 2>/dev/null
+	"$by" release publish "$W/quick.approval" >/dev/null
+	cp "$W/quick.dsse" "$W/host-$host/workloads/quick.release"
+}
+
+# Keys of webhooks in the verifier's directory (hook.secret, hook.key), and who receives and checks what is told.
+receiver_start() { # DIR PORT
+	local verifier=$W/verifier
+	openssl rand 32 | base64 -w0 | sed 's/^/whsec_/' >"$verifier/hook.secret"
+	openssl genpkey -algorithm ed25519 -out "$verifier/hook.key" 2>/dev/null
+	openssl pkey -in "$verifier/hook.key" -pubout -out "$W/hook.pub"
+	started "$1/log" python3 "$ROOT/tests/e2e/webhook_receiver.py" "$2" "$verifier/tls.pem" "$verifier/tls.key" \
+		"$verifier/hook.secret" "$W/hook.pub" "$1"
+	until_ok curl -sk "https://127.0.0.1:$2/" -o /dev/null
+}

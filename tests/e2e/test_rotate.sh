@@ -21,8 +21,6 @@ start() {
 }
 again() { verifier_stop && start; }
 start
-mkdir -p "$W/agent"
-cp /usr/bin/sleep "$W/agent/sleep"
 host_start one
 sed -i "s|^ca: .*|ca: $W/pinned.pem|" "$W/host-one/hostd.yaml"
 host_again() {
@@ -33,32 +31,7 @@ host_again() {
 	sleep 0.5
 }
 host_again
-cat >"$W/host-one/workloads/quick.yaml" <<-YAML
-	workload: quick
-	command: [$W/agent/sleep, "0.05"]
-	components:
-	  - name: program
-	    role: binary
-	    path: $W/agent/sleep
-	credentials: [x509, jwt]
-	audience: [test.example]
-YAML
-cat >"$W/quick.yaml" <<-YAML
-	release: quick
-	version: 1.0.0
-	workload: $W/host-one/workloads/quick.yaml
-	owner: tests
-	author: bob
-	purpose: ends at once
-	risk_class: low
-YAML
-assay release create "$W/quick.yaml" --key "$W/keys/builder" --out "$W/quick.dsse" 2>/dev/null
-operator workload add quick --class low --env prod --owner tests --purpose test >/dev/null
-operator release publish "$W/quick.dsse" >/dev/null
-operator release approve "$W/quick.dsse" --person alice --role model-risk --env prod --reason tests --key "$W/keys/alice" \
-	--out "$W/quick.approval" 2>/dev/null
-operator release publish "$W/quick.approval" >/dev/null
-cp "$W/quick.dsse" "$W/host-one/workloads/quick.release"
+sleeper_make one 0.05 operator "credentials: [x509, jwt]" "audience: [test.example]"
 operator host invite --out "$W/token" 2>/dev/null
 expect 0 'is active' host_assay one enroll --token-file "$W/token"
 launched() { expect 0 'trusted' host_assay one run quick && RECORD=$(sed -n 's/.*record \([0-9a-f]\{64\}\).*/\1/p' "$W/errors"); }

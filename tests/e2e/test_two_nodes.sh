@@ -16,11 +16,7 @@ R=$W/receiver RECEIVER=$(port_free)
 mkdir "$R"
 echo ok >"$R/mode"
 : >"$R/received"
-openssl rand 32 | base64 -w0 | sed 's/^/whsec_/' >"$D/hook.secret"
-openssl genpkey -algorithm ed25519 -out "$D/hook.key" 2>/dev/null
-openssl pkey -in "$D/hook.key" -pubout -out "$W/hook.pub"
-started "$R/log" python3 "$ROOT/tests/e2e/webhook_receiver.py" "$RECEIVER" "$D/tls.pem" "$D/tls.key" "$D/hook.secret" "$W/hook.pub" "$R"
-until_ok curl -sk "https://127.0.0.1:$RECEIVER/" -o /dev/null
+receiver_start "$R" "$RECEIVER"
 sed -i "s|^database: .*|database: $URI|" "$D/verifierd.yaml"
 cat >>"$D/verifierd.yaml" <<-YAML
 	webhooks:
@@ -46,33 +42,7 @@ on_b() { assay "$@" --config "$D/operator/b.yaml"; }
 
 # ---- OCSP ----
 host_start one # by A
-mkdir -p "$W/agent"
-cp /usr/bin/sleep "$W/agent/sleep"
-cat >"$W/host-one/workloads/quick.yaml" <<-YAML
-	workload: quick
-	command: [$W/agent/sleep, "0.5"]
-	components:
-	  - name: program
-	    role: binary
-	    path: $W/agent/sleep
-	credentials: [x509]
-YAML
-cat >"$W/quick.yaml" <<-YAML
-	release: quick
-	version: 1.0.0
-	workload: $W/host-one/workloads/quick.yaml
-	owner: tests
-	author: bob
-	purpose: ends soon
-	risk_class: low
-YAML
-assay release create "$W/quick.yaml" --key "$W/keys/builder" --out "$W/quick.dsse" 2>/dev/null
-on_a workload add quick --class low --env prod --owner tests --purpose "ends soon" >/dev/null
-on_a release publish "$W/quick.dsse" >/dev/null
-on_a release approve "$W/quick.dsse" --person alice --role model-risk --env prod --reason tests --key "$W/keys/alice" \
-	--out "$W/quick.approval" 2>/dev/null
-on_a release publish "$W/quick.approval" >/dev/null
-cp "$W/quick.dsse" "$W/host-one/workloads/quick.release"
+sleeper_make one 0.5 on_a "credentials: [x509]"
 on_a host invite --out "$W/token" 2>/dev/null
 expect 0 'is active' host_assay one enroll --token-file "$W/token"
 mkdir "$W/kept"

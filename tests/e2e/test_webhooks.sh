@@ -12,14 +12,9 @@ echo ok >"$D/mode"
 : >"$D/received"
 RECEIVER=$(port_free)
 DEAD=$(port_free)
-openssl rand 32 | base64 -w0 | sed 's/^/whsec_/' >"$W/verifier/hook.secret"
-openssl genpkey -algorithm ed25519 -out "$W/verifier/hook.key" 2>/dev/null
-openssl pkey -in "$W/verifier/hook.key" -pubout -out "$W/hook.pub"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -out "$W/verifier/other-ca.pem" -subj /CN=other \
 	-days 2 2>/dev/null
-started "$D/log" python3 "$ROOT/tests/e2e/webhook_receiver.py" "$RECEIVER" "$W/verifier/tls.pem" "$W/verifier/tls.key" \
-	"$W/verifier/hook.secret" "$W/hook.pub" "$D"
-until_ok curl -sk "https://127.0.0.1:$RECEIVER/" -o /dev/null
+receiver_start "$D" "$RECEIVER"
 METRICS=$(port_free)
 cat >>"$W/verifier/verifierd.yaml" <<-YAML
 	metrics_listen: 127.0.0.1:$METRICS

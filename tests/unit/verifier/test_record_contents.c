@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is a record's own: sealed together, found by the record, destroyed for good, under keys that are rotated. */
+/* What is a record's own: sealed together, found by the record, destroyed for good, under keys that are rotated (verifier/record_contents.c,
+ * rows_sealed.c). */
 #include "verifier/record_contents.h"
 
 #include "base/cbor.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Another list of webhooks while the service runs: each stands where it stood, and a list that is no good changes nothing. */
+/* Another list of webhooks while the service runs: each stands where it stood, and a list that is no good changes nothing
+ * (verifier/webhooks_list.c). */
 #include "tests/unit/verifier/world.h"
 
 #include "verifier/metrics.h"
