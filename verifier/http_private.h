@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the three files of the HTTPS front share: server, loop, connection, exchange. */
+/* What the files of the HTTPS front share: server, loop, connection, exchange. */
 #ifndef ASSAY_VERIFIER_HTTP_PRIVATE_H
 #define ASSAY_VERIFIER_HTTP_PRIVATE_H
 
