@@ -255,7 +255,8 @@ bool hostd_run(struct hostd *hostd, int stop_fd, void (*ready)(void *context), v
 {
 	const char *path = hostd->config->socket;
 	OWNED(fd_close) int listener = -1;
-	if (!socket_listen(path, 0660, &listener, err) || !give_group(hostd->config, err) ||
+	if (!credentials_prepare(hostd->config->run_dir, err) ||
+		!socket_listen(path, 0660, &listener, err) || !give_group(hostd->config, err) ||
 		!instances_start(hostd, &hostd->instances, err))
 		return false;
 	bool ok = instances_adopt(hostd, err);

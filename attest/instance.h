@@ -168,6 +168,9 @@ must_use bool credentials_write(
 void credentials_remove(const struct instance *instance);
 /* Removes hostd's own directory of it; a given one is left as it is. */
 void credentials_release(struct instance *instance);
+/* At start, before the socket: run_dir and the directory of credentials in it, made where they are missing. Refused where
+ * they belong to somebody else, or others may write in them. */
+must_use bool credentials_prepare(const char *run_dir, struct err *err);
 /* At start: what instances that nobody watches any more left behind. Those of the table are kept. */
 must_use bool credentials_clean(const char *run_dir, struct instances *keep, struct err *err);
 /* The directory of an instance of an earlier hostd, if it is still the same one. */

@@ -68,6 +68,13 @@ static bool instances_directory(const char *run_dir, struct buf *path, int *ret_
 	return true;
 }
 
+bool credentials_prepare(const char *run_dir, struct err *err)
+{
+	OWNED(buf_release) struct buf path = {0};
+	OWNED(fd_close) int fd = -1;
+	return instances_directory(run_dir, &path, &fd, err);
+}
+
 bool credentials_directory(struct instance *instance, const char *run_dir, struct err *err)
 {
 	OWNED(buf_release) struct buf above = {0};

@@ -55,7 +55,7 @@ agent_start() { # the agent waits for a line from descriptor 7
 	mkfifo "$W/line"
 	exec 7<>"$W/line"
 	: >"$W/agent.out"
-	ASSAY_HOSTD_SOCKET=$W/host-one/hostd.sock assay run waiter <"$W/line" >"$W/agent.out" 2>"$W/agent.err" &
+	ASSAY_HOSTD_SOCKET=$W/host-one/run/hostd.sock assay run waiter <"$W/line" >"$W/agent.out" 2>"$W/agent.err" &
 	AGENT=$!
 	PIDS+=("$AGENT")
 	until_ok grep -q started "$W/agent.out" || { cat "$W/agent.err"; die "the agent did not start"; }
@@ -73,7 +73,7 @@ log_has() { grep -q -- "$1" "$W/host-one/log"; }
 host_kill() {
 	kill -9 "$HOST_PID_one"
 	wait "$HOST_PID_one" 2>/dev/null || true
-	rm -f "$W/host-one/hostd.sock"
+	rm -f "$W/host-one/run/hostd.sock"
 }
 
 agent_start

@@ -105,7 +105,7 @@ else
 	ok "assay-audit: its system calls were not watched: strace cannot be used here, or not on this build"
 fi
 
-attest() { ASSAY_HOSTD_SOCKET=$W/host-one/hostd.sock operator log attest "$@"; }
+attest() { ASSAY_HOSTD_SOCKET=$W/host-one/run/hostd.sock operator log attest "$@"; }
 audit=(assay audit "$W/quoted.assay" --ca "$W/verifier/ca.pem" --log-policy "$W/verifier/witnesses")
 [ "$(curl -s -o /dev/null -w '%{http_code}' --cacert "$W/verifier/ca.pem" "https://127.0.0.1:$PORT/log/quote")" = 404 ] || die "a quote before one was made"
 expect 0 'log host.*brings no checkpoint that the verifier' assay audit "$W/seen.assay" --ca "$W/verifier/ca.pem" --log-policy "$W/verifier/witnesses"

@@ -27,7 +27,7 @@ host_again() {
 	host_stop one
 	started "$W/host-one/log" assay-hostd --config "$W/host-one/hostd.yaml"
 	HOST_PID_one=$!
-	until_ok host_assay one status || until_ok test -S "$W/host-one/hostd.sock"
+	until_ok host_assay one status || until_ok test -S "$W/host-one/run/hostd.sock"
 	sleep 0.5
 }
 host_again

@@ -124,7 +124,7 @@ started "$W/verifier.log" assay-verifierd --config "$config"
 port=PORT_$owner
 until_ok web "https://127.0.0.1:${!port}/readyz" || die "the killed node does not come back"
 [ "$(curl -s -o /dev/null -w '%{http_code}' --cacert "$D/ca.pem" "https://127.0.0.1:$PORT_b/log/quote")" = 404 ] || die "a quote before one was made"
-expect 0 'brought to the verifier' env ASSAY_HOSTD_SOCKET="$W/host-one/hostd.sock" assay log attest --out "$W/quote" --ak-out "$W/ak" \
+expect 0 'brought to the verifier' env ASSAY_HOSTD_SOCKET="$W/host-one/run/hostd.sock" assay log attest --out "$W/quote" --ak-out "$W/ak" \
 	--upload --config "$D/operator/config.yaml"
 for port in "$PORT_a" "$PORT_b"; do
 	web "https://127.0.0.1:$port/log/quote" | cmp - "$W/quote" || die "one of the nodes does not serve the quote"

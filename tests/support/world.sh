@@ -174,11 +174,10 @@ host_start() { # NAME
 		state_dir: $dir/state
 		run_dir: $dir/run
 		workloads_dir: $dir/workloads
-		socket: $dir/hostd.sock
 	EOF
 	started "$dir/log" assay-hostd --config "$dir/hostd.yaml"
 	eval "HOST_PID_$name=$!"
-	until_ok test -S "$dir/hostd.sock" || { cat "$dir/log" >&2; return 1; }
+	until_ok test -S "$dir/run/hostd.sock" || { cat "$dir/log" >&2; return 1; }
 }
 
 host_stop() { # NAME
@@ -191,7 +190,7 @@ host_stop() { # NAME
 host_assay() { # NAME ARG…
 	local name=$1
 	shift
-	ASSAY_HOSTD_SOCKET=$W/host-$name/hostd.sock assay "$@"
+	ASSAY_HOSTD_SOCKET=$W/host-$name/run/hostd.sock assay "$@"
 }
 
 # The OCR agent: Debian's tesseract and its English LSTM model, copied so that they can be tampered with, and our config

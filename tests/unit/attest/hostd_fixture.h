@@ -212,7 +212,7 @@ static inline int fixture_set_up(void **state)
 		.state_dir = fixture_text(tree_path("state")),
 		.run_dir = fixture_text(tree_path("run")),
 		.workloads_dir = fixture_text(tree_path("workloads")),
-		.socket = fixture_text(tree_path("hostd.sock")),
+		.socket = fixture_text(tree_path("run/hostd.sock")),
 		.bank = DIGEST_SHA256,
 		.copy_limit = 64u << 20,
 		.hash_threads = 1};
