@@ -48,6 +48,8 @@ void app_policy_swap(struct app *app, struct policy_ref **ref);
 must_use bool app_staged_load(struct app *app, struct err *err);
 /* NULL: none. */
 struct policy_ref *app_staged(struct app *app, int64_t *ret_seq);
+/* Whether there is one that can be judged, as far as is known here; asks nobody. */
+bool app_staged_known(struct app *app);
 
 /* What an operator asks for. */
 struct policy_order {

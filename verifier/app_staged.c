@@ -79,6 +79,14 @@ bool app_staged_load(struct app *app, struct err *err)
 	return true;
 }
 
+bool app_staged_known(struct app *app)
+{
+	(void)pthread_mutex_lock(&app->policy_lock);
+	bool known = app->staged != NULL;
+	(void)pthread_mutex_unlock(&app->policy_lock);
+	return known;
+}
+
 /* Where another verifier may have staged or withdrawn one, the database says which it is. */
 static bool is_held(struct app *app, int64_t seq, bool held)
 {

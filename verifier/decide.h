@@ -69,6 +69,8 @@ struct decision {
 	uint8_t key[SHA256_LEN]; /* SHA-256 of the SPKI in the claims */
 
 	/* commit */
+	uint64_t
+		next_renewal; /* of what is trusted: the counter that the instance's next renewal has */
 	bool quarantined;
 	bool canary; /* trusted with what its rollout runs: its end is wanted */
 	bool rollout_halted; /* one, by what this evidence added */
@@ -131,8 +133,9 @@ void decide_count(const struct decision *d);
 void offer_logs(struct app *app, const struct instance_row *instance, const struct host_row *host,
 	uint64_t counter, struct challenge_offer *offer);
 /* A challenge for the instance at its present counter. */
-must_use bool offer_make(struct app *app, const uint8_t host[HOST_ID_LEN],
-	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t counter,
-	int64_t lifetime, struct buf *out, int64_t *ret_expires, struct err *err);
+must_use bool offer_make(struct app *app, const struct store_tree *tree,
+	const uint8_t host[HOST_ID_LEN], const uint8_t instance[INSTANCE_ID_LEN],
+	enum purpose purpose, uint64_t counter, int64_t lifetime, struct buf *out,
+	int64_t *ret_expires, struct err *err);
 
 #endif

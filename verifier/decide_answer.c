@@ -27,17 +27,15 @@ void offer_logs(struct app *app, const struct instance_row *instance, const stru
 	offer_from(policy->policy, usable ? state : NULL, offer);
 }
 
-bool offer_make(struct app *app, const uint8_t host[HOST_ID_LEN],
+bool offer_make(struct app *app, const struct store_tree *tree, const uint8_t host[HOST_ID_LEN],
 	const uint8_t instance[INSTANCE_ID_LEN], enum purpose purpose, uint64_t counter,
 	int64_t lifetime, struct buf *out, int64_t *ret_expires, struct err *err)
 {
 	struct context_challenge what = {.purpose = purpose, .counter = counter};
-	struct store_tree tree;
-	store_tree(app->store, &tree);
-	what.tree_size = tree.size;
+	what.tree_size = tree->size;
 	memcpy(what.host_id, host, sizeof(what.host_id));
 	memcpy(what.instance, instance, sizeof(what.instance));
-	memcpy(what.tree_root, tree.root, sizeof(what.tree_root));
+	memcpy(what.tree_root, tree->root, sizeof(what.tree_root));
 	if (!challenge_issue(&app->token_key, app->random, app->clock, lifetime, &what, out, err))
 		return false;
 	*ret_expires = what.expires;
@@ -84,14 +82,17 @@ bool serve_challenge(struct call *call, struct err *err)
 	OWNED(buf_release) struct buf challenge = {0};
 	struct challenge_request request;
 	struct challenge_offer offer = {0};
+	struct store_tree tree;
 	if (!challenge_request_decode(http_body(call->exchange), &request, err))
 		return false;
 	if (request.purpose != PURPOSE_LAUNCH && request.purpose != PURPOSE_RENEW)
 		return err_set(err, ERR_FORMAT, "challenge: purpose: expected launch or renew");
-	if (!offer_load(call, &request, &rows, err) ||
-		!offer_make(call->app, call->who.host, request.instance, request.purpose,
-			rows.counter, policy->policy->challenge_lifetime, &challenge,
-			&offer.expires, err))
+	if (!offer_load(call, &request, &rows, err))
+		return false;
+	store_tree(call->app->store, &tree);
+	if (!offer_make(call->app, &tree, call->who.host, request.instance, request.purpose,
+		    rows.counter, policy->policy->challenge_lifetime, &challenge, &offer.expires,
+		    err))
 		return false;
 	leases_heard(call->app, &rows.host, rows.heard);
 	offer.challenge = buf_bytes(&challenge);
@@ -130,24 +131,17 @@ static void put_credentials(const struct decision *d, struct attest_result *resu
 		result->expires = d->context.now + d->verdict.credential_lifetime;
 }
 
-/* A renewal's challenge lives as long as the credential it renews, and a little longer. A refusal brings none. */
+/* A renewal's challenge lives as long as the credential it renews, and a little longer. A refusal brings none. On the writer's
+ * thread: nothing is read, what was committed with the decision is known. */
 static bool put_next(
 	const struct decision *d, struct buf *token, struct challenge_offer *next, struct err *err)
 {
 	int64_t lifetime = d->policy->policy->challenge_lifetime + d->verdict.credential_lifetime;
-	uint64_t counter = d->challenge.counter + 1;
-	if (d->challenge.purpose != PURPOSE_RENEW) {
-		struct sql *sql = NULL;
-		if (!store_read(d->app->store, &sql, err))
-			return false;
-		bool ok = counter_get(
-			sql, d->host.id, d->challenge.instance, PURPOSE_RENEW, &counter, err);
-		store_read_done(d->app->store, &sql);
-		if (!ok)
-			return false;
-	}
-	if (!offer_make(d->app, d->host.id, d->challenge.instance, PURPOSE_RENEW, counter, lifetime,
-		    token, &next->expires, err))
+	uint64_t counter = d->next_renewal;
+	struct store_tree tree;
+	store_tree_known(d->app->store, &tree);
+	if (!offer_make(d->app, &tree, d->host.id, d->challenge.instance, PURPOSE_RENEW, counter,
+		    lifetime, token, &next->expires, err))
 		return false;
 	next->challenge = buf_bytes(token);
 	bool full =

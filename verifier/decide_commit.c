@@ -78,19 +78,17 @@ int64_t decide_lease(const struct decision *d)
 	return d->instance_known && until <= d->instance.lease ? d->instance.lease + 1 : until;
 }
 
-/* The counter that the instance's next renewal has. */
-static bool next_renewal(
-	const struct decision *d, struct store_tx *tx, uint64_t *ret, struct err *err)
+static bool next_renewal(struct decision *d, struct store_tx *tx, struct err *err)
 {
-	*ret = d->challenge.counter + 1;
+	d->next_renewal = d->challenge.counter + 1;
 	return d->challenge.purpose == PURPOSE_RENEW ||
-	       counter_get(tx->sql, d->host.id, d->challenge.instance, PURPOSE_RENEW, ret, err);
+	       counter_get(tx->sql, d->host.id, d->challenge.instance, PURPOSE_RENEW,
+		       &d->next_renewal, err);
 }
 
 static bool put_instance(
 	struct decision *d, struct store_tx *tx, enum instance_state state, struct err *err)
 {
-	uint64_t counter = 0;
 	struct instance_row row = d->instance;
 	row.state = state;
 	row.policy_state = d->state_out;
@@ -98,9 +96,9 @@ static bool put_instance(
 	if (!d->verdict.trusted && verdict_wants_full(&d->verdict))
 		row.policy_state.runtime_next = 0;
 	if (d->verdict.trusted) {
-		if (!next_renewal(d, tx, &counter, err))
+		if (!next_renewal(d, tx, err))
 			return false;
-		row.full_counter = decide_full_counter(d, counter);
+		row.full_counter = decide_full_counter(d, d->next_renewal);
 		memcpy(row.host, d->host.id, sizeof(row.host));
 		memcpy(row.instance, d->challenge.instance, sizeof(row.instance));
 		memcpy(row.release, d->claims.release, sizeof(row.release));

@@ -73,6 +73,8 @@ void store_look(struct store *store, struct store_state *ret);
 /* As of the last commit, anybody's: where others write the same database, it is asked; while it does
  * not answer, this store's own last one. */
 void store_tree(struct store *store, struct store_tree *ret);
+/* As this store last knew it: at least as of its own last commit. Asks nobody. */
+void store_tree_known(struct store *store, struct store_tree *ret);
 /* The tree that a reader's snapshot is of, where others write the same database; else as store_tree. */
 must_use bool store_tree_of(
 	struct store *store, struct sql *sql, struct store_tree *ret, struct err *err);

@@ -135,6 +135,13 @@ bool store_tree_of(struct store *store, struct sql *sql, struct store_tree *ret,
 	return true;
 }
 
+void store_tree_known(struct store *store, struct store_tree *ret)
+{
+	(void)pthread_mutex_lock(&store->lock);
+	*ret = store->tree;
+	(void)pthread_mutex_unlock(&store->lock);
+}
+
 void store_tree(struct store *store, struct store_tree *ret)
 {
 	struct store_tree newest = {0};
