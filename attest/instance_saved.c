@@ -63,8 +63,7 @@ static void put_places(struct cbor_writer *w, const struct instance_saved *saved
 	cbor_put_bool(w, i->own_directory);
 	cbor_put_uint(w, saved->directory_device);
 	cbor_put_uint(w, saved->directory_inode);
-	cbor_put_int(w, 12);
-	cbor_put_bytes(w, bytes_str(i->cgroup));
+	cbor_pair_bytes(w, 12, bytes_str(i->cgroup));
 }
 
 static void put_file(struct buf *out, const struct instance_file *file)
@@ -117,18 +116,13 @@ bool instance_saved_encode(const struct instance_saved *saved, struct buf *out, 
 	const struct instance *i = saved->instance;
 	struct cbor_writer w = cbor_writer_of(out);
 	cbor_put_map(&w, 14);
-	cbor_put_int(&w, 1);
-	cbor_put_uint(&w, FORMAT);
-	cbor_put_int(&w, 2);
-	cbor_put_bytes(&w, BYTES_OF(saved->boot_id));
-	cbor_put_int(&w, 3);
-	cbor_put_bytes(&w, BYTES_OF(i->id));
+	cbor_pair_uint(&w, 1, FORMAT);
+	cbor_pair_bytes(&w, 2, BYTES_OF(saved->boot_id));
+	cbor_pair_bytes(&w, 3, BYTES_OF(i->id));
 	cbor_put_int(&w, 4);
 	cbor_put_str(&w, i->workload);
-	cbor_put_int(&w, 5);
-	cbor_put_bytes(&w, BYTES_OF(i->release));
-	cbor_put_int(&w, 6);
-	cbor_put_bool(&w, i->want_x509);
+	cbor_pair_bytes(&w, 5, BYTES_OF(i->release));
+	cbor_pair_bool(&w, 6, i->want_x509);
 	cbor_put_int(&w, 7);
 	cbor_put_array(&w, i->audience_count);
 	for (size_t k = 0; k < i->audience_count; k++)

@@ -131,6 +131,29 @@ void cbor_put_map(struct cbor_writer *w, size_t pairs);
 void cbor_put_tag(struct cbor_writer *w, uint64_t tag);
 /* An already encoded deterministic item, checked, then put as is. */
 void cbor_put_raw(struct cbor_writer *w, struct bytes item);
+
+/* One entry of a map whose key is a whole number. */
+static inline void cbor_pair_uint(struct cbor_writer *w, int64_t key, uint64_t value)
+{
+	cbor_put_int(w, key);
+	cbor_put_uint(w, value);
+}
+static inline void cbor_pair_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
+{
+	cbor_put_int(w, key);
+	cbor_put_bytes(w, value);
+}
+static inline void cbor_pair_text(struct cbor_writer *w, int64_t key, struct bytes value)
+{
+	cbor_put_int(w, key);
+	cbor_put_text(w, value);
+}
+static inline void cbor_pair_bool(struct cbor_writer *w, int64_t key, bool value)
+{
+	cbor_put_int(w, key);
+	cbor_put_bool(w, value);
+}
+
 /* True when every count was met, keys ascended and no memory was short. */
 must_use bool cbor_writer_finish(const struct cbor_writer *w, struct err *err);
 

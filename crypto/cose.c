@@ -111,12 +111,9 @@ static bool put_protected(const struct key *key, const struct cose_sign_options 
 		cbor_put_int(&w, LABEL_CONTENT_TYPE);
 		cbor_put_str(&w, options->content_type);
 	}
-	cbor_put_int(&w, LABEL_KID);
-	cbor_put_bytes(&w, bytes_of(key_id(key), SHA256_LEN));
-	if (options->corim_meta.len) {
-		cbor_put_int(&w, LABEL_CORIM_META);
-		cbor_put_bytes(&w, options->corim_meta);
-	}
+	cbor_pair_bytes(&w, LABEL_KID, bytes_of(key_id(key), SHA256_LEN));
+	if (options->corim_meta.len)
+		cbor_pair_bytes(&w, LABEL_CORIM_META, options->corim_meta);
 	if (claims) {
 		cbor_put_int(&w, LABEL_CWT_CLAIMS);
 		put_claims(&w, options);

@@ -20,8 +20,8 @@ bool challenge_request_encode(const struct challenge_request *m, struct buf *out
 	struct message message = message_begin(out);
 
 	cbor_put_map(&message.w, 2);
-	message_put_uint(&message.w, 1, m->purpose);
-	message_put_bytes(&message.w, 2, BYTES_OF(m->instance));
+	cbor_pair_uint(&message.w, 1, m->purpose);
+	cbor_pair_bytes(&message.w, 2, BYTES_OF(m->instance));
 	return message_finish(&message, challenge_request_acceptable, err);
 }
 
@@ -53,11 +53,11 @@ bool challenge_request_decode(struct bytes in, struct challenge_request *ret, st
 static void challenge_offer_put(struct cbor_writer *w, const struct challenge_offer *m)
 {
 	cbor_put_map(w, m->ima_wanted ? 4 : 3);
-	message_put_bytes(w, 1, m->challenge);
-	message_put_uint(w, 2, (uint64_t)m->expires);
-	message_put_uint(w, 3, m->runtime_first);
+	cbor_pair_bytes(w, 1, m->challenge);
+	cbor_pair_uint(w, 2, (uint64_t)m->expires);
+	cbor_pair_uint(w, 3, m->runtime_first);
 	if (m->ima_wanted)
-		message_put_uint(w, 4, m->ima_first);
+		cbor_pair_uint(w, 4, m->ima_first);
 }
 
 static void challenge_offer_read(struct cbor_item item, struct challenge_offer *ret)
@@ -125,7 +125,7 @@ static bool counts_ok(const struct attest_result *m, struct err *err)
 static void put_optional(struct cbor_writer *w, int64_t key, uint64_t value)
 {
 	if (value > 0)
-		message_put_uint(w, key, value);
+		cbor_pair_uint(w, key, value);
 }
 
 /* A negative one becomes a number that the decoder refuses. */
@@ -148,11 +148,9 @@ bool attest_result_encode(const struct attest_result *m, struct buf *out, struct
 	if (!counts_ok(m, err))
 		return false;
 	cbor_put_map(w, 9u + next + m->report_end + count_optional(m));
-	cbor_put_int(w, 1);
-	cbor_put_bool(w, m->trusted);
-	cbor_put_int(w, 2);
-	cbor_put_text(w, m->verdict);
-	message_put_bytes(w, 3, BYTES_OF(m->record));
+	cbor_pair_bool(w, 1, m->trusted);
+	cbor_pair_text(w, 2, m->verdict);
+	cbor_pair_bytes(w, 3, BYTES_OF(m->record));
 	cbor_put_int(w, 4);
 	message_put_bytes_array(w, m->certs, m->cert_count);
 	cbor_put_int(w, 5);
@@ -160,25 +158,20 @@ bool attest_result_encode(const struct attest_result *m, struct buf *out, struct
 	cbor_put_int(w, 6);
 	message_put_bytes_array(w, m->bundle, m->bundle_count);
 	/* A negative time becomes a number beyond INT64_MAX, which the decoder refuses. */
-	message_put_uint(w, 7, (uint64_t)m->expires);
-	message_put_uint(w, 8, (uint64_t)m->renew_after);
+	cbor_pair_uint(w, 7, (uint64_t)m->expires);
+	cbor_pair_uint(w, 8, (uint64_t)m->renew_after);
 	if (next) {
 		cbor_put_int(w, 9);
 		challenge_offer_put(w, &m->next);
 	}
-	cbor_put_int(w, 10);
-	cbor_put_bool(w, m->again);
-	if (m->report_end) {
-		cbor_put_int(w, 11);
-		cbor_put_bool(w, true);
-	}
+	cbor_pair_bool(w, 10, m->again);
+	if (m->report_end)
+		cbor_pair_bool(w, 11, true);
 	put_optional(w, 12, (uint64_t)m->lease);
 	put_optional(w, 13, (uint64_t)m->on_lease_end);
 	put_optional(w, 14, (uint64_t)m->on_refusal);
-	if (m->thaw) {
-		cbor_put_int(w, 15);
-		cbor_put_bool(w, true);
-	}
+	if (m->thaw)
+		cbor_pair_bool(w, 15, true);
 	return message_finish(&message, attest_result_acceptable, err);
 }
 

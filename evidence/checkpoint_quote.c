@@ -26,11 +26,11 @@ bool checkpoint_quote_encode(const struct checkpoint_quote *q, struct buf *out, 
 	struct message m = message_begin(out);
 
 	cbor_put_map(&m.w, ARRAY_LEN(KEYS));
-	message_put_bytes(&m.w, KEY_NOTE, q->note);
-	message_put_bytes(&m.w, KEY_MESSAGE, q->message);
-	message_put_bytes(&m.w, KEY_SIGNATURE, q->signature);
+	cbor_pair_bytes(&m.w, KEY_NOTE, q->note);
+	cbor_pair_bytes(&m.w, KEY_MESSAGE, q->message);
+	cbor_pair_bytes(&m.w, KEY_SIGNATURE, q->signature);
 	message_put_pcrs(&m.w, KEY_BANK, KEY_PCRS, &q->pcrs);
-	message_put_bytes(&m.w, KEY_AK, q->ak);
+	cbor_pair_bytes(&m.w, KEY_AK, q->ak);
 	return message_finish(&m, acceptable, err);
 }
 

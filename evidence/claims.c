@@ -74,18 +74,6 @@ static bool claims_acceptable(struct bytes encoded, struct err *err)
 	return claims_decode(encoded, &claims, err);
 }
 
-static void put_flag(struct cbor_writer *w, int64_t key, bool value)
-{
-	cbor_put_int(w, key);
-	cbor_put_bool(w, value);
-}
-
-static void put_text(struct cbor_writer *w, int64_t key, struct bytes value)
-{
-	cbor_put_int(w, key);
-	cbor_put_text(w, value);
-}
-
 bool claims_encode(const struct claims *c, struct buf *out, struct err *err)
 {
 	struct message m = message_begin(out);
@@ -93,29 +81,29 @@ bool claims_encode(const struct claims *c, struct buf *out, struct err *err)
 	if (!message_count_ok(c->audience_count, AUDIENCES_MAX, "claims: audiences", err))
 		return false;
 	cbor_put_map(&m.w, ARRAY_LEN(KEYS));
-	message_put_bytes(&m.w, CLAIM_NONCE, BYTES_OF(c->nonce));
-	put_text(&m.w, CLAIM_PROFILE, BYTES_LIT(EAT_PROFILE));
-	put_text(&m.w, KEY_VERIFIER, c->verifier_id);
-	message_put_uint(&m.w, KEY_PURPOSE, c->purpose);
-	message_put_bytes(&m.w, KEY_HOST, BYTES_OF(c->host_id));
-	message_put_bytes(&m.w, KEY_INSTANCE, BYTES_OF(c->instance));
-	put_text(&m.w, KEY_WORKLOAD, c->workload);
-	message_put_bytes(&m.w, KEY_RELEASE, BYTES_OF(c->release));
-	message_put_bytes(&m.w, KEY_KEY, c->key);
-	message_put_uint(&m.w, KEY_PROTECTION, c->key_protection);
-	message_put_uint(&m.w, KEY_RUNTIME_FIRST, c->runtime_first);
-	message_put_uint(&m.w, KEY_RUNTIME_NEXT, c->runtime_next);
-	message_put_bytes(&m.w, KEY_RUNTIME_DIGEST, BYTES_OF(c->runtime_digest));
-	message_put_uint(&m.w, KEY_RUNTIME_LENGTH, c->runtime_length);
-	message_put_bytes(&m.w, KEY_FIRMWARE_DIGEST, BYTES_OF(c->firmware_digest));
-	message_put_uint(&m.w, KEY_FIRMWARE_LENGTH, c->firmware_length);
-	message_put_uint(&m.w, KEY_IMA_START, c->ima_start);
-	message_put_bytes(&m.w, KEY_BOOT_ID, BYTES_OF(c->boot_id));
-	message_put_bytes(&m.w, KEY_EXPORTER, BYTES_OF(c->exporter));
-	put_flag(&m.w, KEY_WANT_X509, c->want_x509);
+	cbor_pair_bytes(&m.w, CLAIM_NONCE, BYTES_OF(c->nonce));
+	cbor_pair_text(&m.w, CLAIM_PROFILE, BYTES_LIT(EAT_PROFILE));
+	cbor_pair_text(&m.w, KEY_VERIFIER, c->verifier_id);
+	cbor_pair_uint(&m.w, KEY_PURPOSE, c->purpose);
+	cbor_pair_bytes(&m.w, KEY_HOST, BYTES_OF(c->host_id));
+	cbor_pair_bytes(&m.w, KEY_INSTANCE, BYTES_OF(c->instance));
+	cbor_pair_text(&m.w, KEY_WORKLOAD, c->workload);
+	cbor_pair_bytes(&m.w, KEY_RELEASE, BYTES_OF(c->release));
+	cbor_pair_bytes(&m.w, KEY_KEY, c->key);
+	cbor_pair_uint(&m.w, KEY_PROTECTION, c->key_protection);
+	cbor_pair_uint(&m.w, KEY_RUNTIME_FIRST, c->runtime_first);
+	cbor_pair_uint(&m.w, KEY_RUNTIME_NEXT, c->runtime_next);
+	cbor_pair_bytes(&m.w, KEY_RUNTIME_DIGEST, BYTES_OF(c->runtime_digest));
+	cbor_pair_uint(&m.w, KEY_RUNTIME_LENGTH, c->runtime_length);
+	cbor_pair_bytes(&m.w, KEY_FIRMWARE_DIGEST, BYTES_OF(c->firmware_digest));
+	cbor_pair_uint(&m.w, KEY_FIRMWARE_LENGTH, c->firmware_length);
+	cbor_pair_uint(&m.w, KEY_IMA_START, c->ima_start);
+	cbor_pair_bytes(&m.w, KEY_BOOT_ID, BYTES_OF(c->boot_id));
+	cbor_pair_bytes(&m.w, KEY_EXPORTER, BYTES_OF(c->exporter));
+	cbor_pair_bool(&m.w, KEY_WANT_X509, c->want_x509);
 	cbor_put_int(&m.w, KEY_AUDIENCES);
 	message_put_text_array(&m.w, c->audiences, c->audience_count);
-	put_flag(&m.w, KEY_RUNNING, c->running);
+	cbor_pair_bool(&m.w, KEY_RUNNING, c->running);
 	return message_finish(&m, claims_acceptable, err);
 }
 

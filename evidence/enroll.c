@@ -45,13 +45,12 @@ bool enroll_begin_encode(const struct enroll_begin *m, struct buf *out, struct e
 	if (!message_count_ok(m->ek_cert_count, EK_CERTS_MAX, "enroll-begin: ek_certs", err))
 		return false;
 	cbor_put_map(w, 5);
-	message_put_bytes(w, 1, m->ek_public);
+	cbor_pair_bytes(w, 1, m->ek_public);
 	cbor_put_int(w, 2);
 	message_put_bytes_array(w, m->ek_certs, m->ek_cert_count);
-	message_put_bytes(w, 3, m->ak_public);
-	message_put_bytes(w, 4, m->join_token);
-	cbor_put_int(w, 5);
-	cbor_put_text(w, m->name);
+	cbor_pair_bytes(w, 3, m->ak_public);
+	cbor_pair_bytes(w, 4, m->join_token);
+	cbor_pair_text(w, 5, m->name);
 	return message_finish(&message, enroll_begin_acceptable, err);
 }
 
@@ -92,12 +91,11 @@ bool enroll_offer_encode(const struct enroll_offer *m, struct buf *out, struct e
 	struct cbor_writer *w = &message.w;
 
 	cbor_put_map(w, 5);
-	message_put_bytes(w, 1, m->session);
-	message_put_bytes(w, 2, m->id_object);
-	message_put_bytes(w, 3, m->encrypted_secret);
-	message_put_bytes(w, 4, BYTES_OF(m->host_id));
-	cbor_put_int(w, 5);
-	cbor_put_text(w, m->verifier_id);
+	cbor_pair_bytes(w, 1, m->session);
+	cbor_pair_bytes(w, 2, m->id_object);
+	cbor_pair_bytes(w, 3, m->encrypted_secret);
+	cbor_pair_bytes(w, 4, BYTES_OF(m->host_id));
+	cbor_pair_text(w, 5, m->verifier_id);
 	return message_finish(&message, enroll_offer_acceptable, err);
 }
 
@@ -139,9 +137,9 @@ bool enroll_finish_encode(const struct enroll_finish *m, struct buf *out, struct
 	struct message message = message_begin(out);
 
 	cbor_put_map(&message.w, 3);
-	message_put_bytes(&message.w, 1, m->session);
-	message_put_bytes(&message.w, 2, m->secret);
-	message_put_bytes(&message.w, 3, m->evidence);
+	cbor_pair_bytes(&message.w, 1, m->session);
+	cbor_pair_bytes(&message.w, 2, m->secret);
+	cbor_pair_bytes(&message.w, 3, m->evidence);
 	return message_finish(&message, enroll_finish_acceptable, err);
 }
 
@@ -181,9 +179,8 @@ bool enroll_result_encode(const struct enroll_result *m, struct buf *out, struct
 	if (!message_count_ok(m->cert_count, CREDENTIAL_CERTS_MAX, "enroll-result: certs", err))
 		return false;
 	cbor_put_map(w, 3);
-	message_put_bytes(w, 1, BYTES_OF(m->host_id));
-	cbor_put_int(w, 2);
-	cbor_put_uint(w, m->state);
+	cbor_pair_bytes(w, 1, BYTES_OF(m->host_id));
+	cbor_pair_uint(w, 2, m->state);
 	cbor_put_int(w, 3);
 	message_put_bytes_array(w, m->certs, m->cert_count);
 	return message_finish(&message, enroll_result_acceptable, err);

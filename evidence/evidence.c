@@ -55,22 +55,22 @@ bool evidence_encode(const struct evidence *e, struct buf *out, struct err *err)
 	bool certified = !certification_absent(c);
 
 	cbor_put_map(&m.w, certified ? ARRAY_LEN(KEYS) : ARRAY_LEN(KEYS) - 1);
-	message_put_bytes(&m.w, KEY_CLAIMS, e->claims);
-	message_put_bytes(&m.w, KEY_MESSAGE, e->message);
-	message_put_bytes(&m.w, KEY_SIGNATURE, e->signature);
+	cbor_pair_bytes(&m.w, KEY_CLAIMS, e->claims);
+	cbor_pair_bytes(&m.w, KEY_MESSAGE, e->message);
+	cbor_pair_bytes(&m.w, KEY_SIGNATURE, e->signature);
 	message_put_pcrs(&m.w, KEY_BANK, KEY_PCRS, &e->pcrs);
-	message_put_bytes(&m.w, KEY_RUNTIME_LOG, e->runtime_log);
-	message_put_bytes(&m.w, KEY_FIRMWARE_LOG, e->firmware_log);
-	message_put_bytes(&m.w, KEY_IMA_LOG, e->ima_log);
+	cbor_pair_bytes(&m.w, KEY_RUNTIME_LOG, e->runtime_log);
+	cbor_pair_bytes(&m.w, KEY_FIRMWARE_LOG, e->firmware_log);
+	cbor_pair_bytes(&m.w, KEY_IMA_LOG, e->ima_log);
 	if (certified) {
 		const struct bytes parts[] = {c->public_area, c->message, c->signature};
 
 		cbor_put_int(&m.w, KEY_CERTIFICATION);
 		message_put_bytes_array(&m.w, parts, ARRAY_LEN(parts));
 	}
-	message_put_bytes(&m.w, KEY_CHALLENGE, e->challenge);
-	message_put_bytes(&m.w, KEY_POSSESSION, e->possession);
-	message_put_bytes(&m.w, KEY_SYSTEMD_LOG, e->systemd_log);
+	cbor_pair_bytes(&m.w, KEY_CHALLENGE, e->challenge);
+	cbor_pair_bytes(&m.w, KEY_POSSESSION, e->possession);
+	cbor_pair_bytes(&m.w, KEY_SYSTEMD_LOG, e->systemd_log);
 	return message_finish(&m, evidence_acceptable, err);
 }
 

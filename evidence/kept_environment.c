@@ -48,7 +48,7 @@ bool kept_environment_encode(const struct kept_environment *k, struct buf *out, 
 	if (!message_count_ok(k->count, RUNTIME_ARGUMENTS_MAX, "kept environment: values", err))
 		return false;
 	cbor_put_map(&m.w, ARRAY_LEN(KEYS));
-	message_put_bytes(&m.w, KEY_SALT, BYTES_OF(k->salt));
+	cbor_pair_bytes(&m.w, KEY_SALT, BYTES_OF(k->salt));
 	cbor_put_int(&m.w, KEY_VALUES);
 	message_put_bytes_array(&m.w, k->values, k->count);
 	if (!message_finish(&m, body_acceptable, err))

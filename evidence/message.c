@@ -25,18 +25,6 @@ bool message_count_ok(size_t count, size_t max, const char *field, struct err *e
 	return count <= max || err_set(err, ERR_LIMIT, "%s: %zu, more than %zu", field, count, max);
 }
 
-void message_put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
-{
-	cbor_put_int(w, key);
-	cbor_put_bytes(w, value);
-}
-
-void message_put_uint(struct cbor_writer *w, int64_t key, uint64_t value)
-{
-	cbor_put_int(w, key);
-	cbor_put_uint(w, value);
-}
-
 void message_put_bytes_array(struct cbor_writer *w, const struct bytes *items, size_t count)
 {
 	cbor_put_array(w, count);
@@ -103,13 +91,12 @@ void message_put_pcrs(
 {
 	size_t len = digest_alg_len(bank->alg);
 
-	cbor_put_int(w, key_bank);
-	cbor_put_uint(w, bank->alg);
+	cbor_pair_uint(w, key_bank, bank->alg);
 	cbor_put_int(w, key_pcrs);
 	cbor_put_map(w, (size_t)__builtin_popcount(bank->present & ((1u << TPM_PCRS) - 1)));
 	for (unsigned pcr = 0; pcr < TPM_PCRS; pcr++)
 		if (bank->present & 1u << pcr)
-			message_put_bytes(w, pcr, bytes_of(bank->values[pcr], len));
+			cbor_pair_bytes(w, pcr, bytes_of(bank->values[pcr], len));
 }
 
 void message_pcrs(struct cbor_item root, int64_t key_bank, int64_t key_pcrs, struct pcr_bank *ret)

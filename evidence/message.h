@@ -24,9 +24,6 @@ must_use bool message_finish(struct message *m, message_check check, struct err 
 /* A count of array members beyond its maximum would be read past the array: false and ERR_LIMIT. */
 must_use bool message_count_ok(size_t count, size_t max, const char *field, struct err *err);
 
-/* A key and its value. */
-void message_put_bytes(struct cbor_writer *w, int64_t key, struct bytes value);
-void message_put_uint(struct cbor_writer *w, int64_t key, uint64_t value);
 void message_put_bytes_array(struct cbor_writer *w, const struct bytes *items, size_t count);
 void message_put_text_array(struct cbor_writer *w, const struct bytes *items, size_t count);
 /* An array of at most max byte strings (texts) of 1..len_max bytes; gives their number. */

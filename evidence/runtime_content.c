@@ -52,15 +52,9 @@ enum component_digest_kind component_digest_kind_of_name(struct bytes name)
 static void begin(struct cbor_writer *w, size_t pairs, enum runtime_kind kind, int64_t time)
 {
 	cbor_put_map(w, pairs);
-	message_put_uint(w, 0, kind);
+	cbor_pair_uint(w, 0, kind);
 	cbor_put_int(w, 1);
 	cbor_put_int(w, time);
-}
-
-static void put_text(struct cbor_writer *w, int64_t key, struct bytes value)
-{
-	cbor_put_int(w, key);
-	cbor_put_text(w, value);
 }
 
 static void copy(struct cbor_item root, int64_t key, uint8_t *out, size_t len, const char *field)
@@ -101,7 +95,7 @@ static size_t digests(struct cbor_item root, int64_t key, uint8_t (*ret)[SHA256_
 static void put_digests(
 	struct cbor_writer *w, int64_t key, const uint8_t (*value)[SHA256_LEN], size_t count)
 {
-	message_put_bytes(w, key, bytes_of(value, count * SHA256_LEN));
+	cbor_pair_bytes(w, key, bytes_of(value, count * SHA256_LEN));
 }
 
 /* The decoder's opinion on what an encoder wrote. */
@@ -123,11 +117,11 @@ bool runtime_baseline_encode(
 	struct message m = message_begin(out);
 
 	begin(&m.w, 7, RUNTIME_BASELINE, time);
-	message_put_bytes(&m.w, 2, BYTES_OF(baseline->boot_id));
-	message_put_uint(&m.w, 3, baseline->reset_count);
-	message_put_uint(&m.w, 4, baseline->restart_count);
-	message_put_uint(&m.w, 5, baseline->bank);
-	message_put_bytes(&m.w, 6, baseline->pcr_before);
+	cbor_pair_bytes(&m.w, 2, BYTES_OF(baseline->boot_id));
+	cbor_pair_uint(&m.w, 3, baseline->reset_count);
+	cbor_pair_uint(&m.w, 4, baseline->restart_count);
+	cbor_pair_uint(&m.w, 5, baseline->bank);
+	cbor_pair_bytes(&m.w, 6, baseline->pcr_before);
 	return message_finish(&m, content_acceptable, err);
 }
 
@@ -156,16 +150,16 @@ bool runtime_component_encode(
 	struct message m = message_begin(out);
 
 	begin(&m.w, 12, RUNTIME_COMPONENT, time);
-	message_put_bytes(&m.w, 2, BYTES_OF(c->instance));
-	put_text(&m.w, 3, c->name);
-	put_text(&m.w, 4, c->role);
-	message_put_bytes(&m.w, 5, c->path);
-	message_put_bytes(&m.w, 6, c->canonical_path);
-	message_put_uint(&m.w, 7, c->digest_kind);
-	message_put_bytes(&m.w, 8, BYTES_OF(c->digest));
-	message_put_uint(&m.w, 9, c->size);
-	message_put_uint(&m.w, 10, c->files);
-	message_put_uint(&m.w, 11, c->presence);
+	cbor_pair_bytes(&m.w, 2, BYTES_OF(c->instance));
+	cbor_pair_text(&m.w, 3, c->name);
+	cbor_pair_text(&m.w, 4, c->role);
+	cbor_pair_bytes(&m.w, 5, c->path);
+	cbor_pair_bytes(&m.w, 6, c->canonical_path);
+	cbor_pair_uint(&m.w, 7, c->digest_kind);
+	cbor_pair_bytes(&m.w, 8, BYTES_OF(c->digest));
+	cbor_pair_uint(&m.w, 9, c->size);
+	cbor_pair_uint(&m.w, 10, c->files);
+	cbor_pair_uint(&m.w, 11, c->presence);
 	return message_finish(&m, content_acceptable, err);
 }
 
@@ -246,23 +240,23 @@ bool runtime_launch_encode(
 	begin(&m.w,
 		14u + (l->sandbox ? 1u : 0u) + (l->kernel.len > 0 ? 2u : 0u) + (l->kept ? 1u : 0u),
 		RUNTIME_LAUNCH, time);
-	message_put_bytes(&m.w, 2, BYTES_OF(l->instance));
-	put_text(&m.w, 3, l->workload);
-	message_put_bytes(&m.w, 4, BYTES_OF(l->release));
-	message_put_bytes(&m.w, 5, BYTES_OF(l->spec));
+	cbor_pair_bytes(&m.w, 2, BYTES_OF(l->instance));
+	cbor_pair_text(&m.w, 3, l->workload);
+	cbor_pair_bytes(&m.w, 4, BYTES_OF(l->release));
+	cbor_pair_bytes(&m.w, 5, BYTES_OF(l->spec));
 	put_digests(&m.w, 6, l->components, l->component_count);
 	put_digests(&m.w, 7, l->arguments, l->argument_count);
 	put_environment(&m.w, l);
-	message_put_bytes(&m.w, 10, l->working_directory);
-	message_put_uint(&m.w, 11, l->uid);
-	message_put_uint(&m.w, 12, l->gid);
+	cbor_pair_bytes(&m.w, 10, l->working_directory);
+	cbor_pair_uint(&m.w, 11, l->uid);
+	cbor_pair_uint(&m.w, 12, l->gid);
 	cbor_put_int(&m.w, 13);
 	message_put_text_array(&m.w, l->descriptors, l->descriptor_count);
 	if (l->sandbox)
-		message_put_uint(&m.w, 14, l->sandbox);
+		cbor_pair_uint(&m.w, 14, l->sandbox);
 	if (l->kernel.len > 0) {
-		put_text(&m.w, 15, l->kernel);
-		message_put_bytes(&m.w, 16, l->kernel_command_line);
+		cbor_pair_text(&m.w, 15, l->kernel);
+		cbor_pair_bytes(&m.w, 16, l->kernel_command_line);
 	}
 	if (l->kept) {
 		const struct bytes parts[] = {BYTES_OF(l->kept_for), l->kept_key, l->kept_values};
@@ -365,10 +359,10 @@ bool runtime_exit_encode(
 	struct message m = message_begin(out);
 
 	begin(&m.w, 5, RUNTIME_EXIT, time);
-	message_put_bytes(&m.w, 2, BYTES_OF(e->instance));
+	cbor_pair_bytes(&m.w, 2, BYTES_OF(e->instance));
 	cbor_put_int(&m.w, 3);
 	cbor_put_bool(&m.w, e->signaled);
-	message_put_uint(&m.w, 4, e->status);
+	cbor_pair_uint(&m.w, 4, e->status);
 	return message_finish(&m, content_acceptable, err);
 }
 

@@ -107,17 +107,17 @@ bool runtime_record_put(struct buf *out, uint64_t recnum, uint32_t pcr,
 		if (!digest_of(banks[i], content, &digests[i], err))
 			return err_wrap(err, "record");
 	cbor_put_map(&m.w, 5);
-	message_put_uint(&m.w, KEY_RECNUM, recnum);
-	message_put_uint(&m.w, KEY_PCR, pcr);
+	cbor_pair_uint(&m.w, KEY_RECNUM, recnum);
+	cbor_pair_uint(&m.w, KEY_PCR, pcr);
 	cbor_put_int(&m.w, KEY_DIGESTS);
 	cbor_put_array(&m.w, bank_count);
 	for (size_t i = 0; i < bank_count; i++) {
 		cbor_put_map(&m.w, 2);
-		message_put_uint(&m.w, 0, banks[i]);
-		message_put_bytes(&m.w, 1, digest_bytes(&digests[i]));
+		cbor_pair_uint(&m.w, 0, banks[i]);
+		cbor_pair_bytes(&m.w, 1, digest_bytes(&digests[i]));
 	}
-	message_put_uint(&m.w, KEY_CONTENT_TYPE, CEL_CONTENT_ASSAY);
-	message_put_bytes(&m.w, KEY_CONTENT, content);
+	cbor_pair_uint(&m.w, KEY_CONTENT_TYPE, CEL_CONTENT_ASSAY);
+	cbor_pair_bytes(&m.w, KEY_CONTENT, content);
 	if (!message_finish(&m, record_acceptable, err))
 		return false;
 	memcpy(ret_digests, digests, bank_count * sizeof(digests[0]));

@@ -141,8 +141,7 @@ static void put_validity(struct cbor_writer *w, int64_t not_before, int64_t not_
 	cbor_put_map(w, 2);
 	cbor_put_uint(w, 0);
 	cbor_put_tag(w, 1);
-	cbor_put_int(w, not_before);
-	cbor_put_uint(w, 1);
+	cbor_pair_uint(w, not_before, 1);
 	cbor_put_tag(w, 1);
 	cbor_put_int(w, not_after);
 }

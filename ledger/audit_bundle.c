@@ -26,18 +26,6 @@ static const int64_t KEYS[] = {KEY_RECORD, KEY_OBJECTS, KEY_LEAF, KEY_SALT, KEY_
 	KEY_TREE_SIZE, KEY_TREE_ROOT, KEY_PROOF, KEY_CERTS, KEY_CHECKPOINT, KEY_CHAIN, KEY_RECEIPT,
 	KEY_RECEIPT_KEY, KEY_QUOTE, KEY_WITHHELD};
 
-static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
-{
-	cbor_put_int(w, key);
-	cbor_put_bytes(w, value);
-}
-
-static void put_number(struct cbor_writer *w, int64_t key, uint64_t value)
-{
-	cbor_put_int(w, key);
-	cbor_put_uint(w, value);
-}
-
 static void put_list(struct cbor_writer *w, int64_t key, const struct bytes *list, size_t n)
 {
 	cbor_put_int(w, key);
@@ -74,27 +62,27 @@ bool audit_bundle_encode(const struct audit_bundle *b, struct buf *out, struct e
 	cbor_put_map(&w, ARRAY_LEN(KEYS) - (b->checkpoint.len == 0) - (b->chain.len == 0) -
 				 (b->receipt.len == 0) - (b->receipt_key.len == 0) -
 				 (b->quote.len == 0) - (b->withheld.len == 0));
-	put_bytes(&w, KEY_RECORD, b->record);
+	cbor_pair_bytes(&w, KEY_RECORD, b->record);
 	put_list(&w, KEY_OBJECTS, b->objects, b->object_count);
-	put_bytes(&w, KEY_LEAF, b->leaf);
-	put_bytes(&w, KEY_SALT, BYTES_OF(b->salt));
-	put_number(&w, KEY_INDEX, b->index);
-	put_number(&w, KEY_TREE_SIZE, b->tree_size);
-	put_bytes(&w, KEY_TREE_ROOT, BYTES_OF(b->tree_root));
-	put_bytes(&w, KEY_PROOF, b->proof);
+	cbor_pair_bytes(&w, KEY_LEAF, b->leaf);
+	cbor_pair_bytes(&w, KEY_SALT, BYTES_OF(b->salt));
+	cbor_pair_uint(&w, KEY_INDEX, b->index);
+	cbor_pair_uint(&w, KEY_TREE_SIZE, b->tree_size);
+	cbor_pair_bytes(&w, KEY_TREE_ROOT, BYTES_OF(b->tree_root));
+	cbor_pair_bytes(&w, KEY_PROOF, b->proof);
 	put_list(&w, KEY_CERTS, b->certs, b->cert_count);
 	if (b->checkpoint.len > 0)
-		put_bytes(&w, KEY_CHECKPOINT, b->checkpoint);
+		cbor_pair_bytes(&w, KEY_CHECKPOINT, b->checkpoint);
 	if (b->chain.len > 0)
-		put_bytes(&w, KEY_CHAIN, b->chain);
+		cbor_pair_bytes(&w, KEY_CHAIN, b->chain);
 	if (b->receipt.len > 0)
-		put_bytes(&w, KEY_RECEIPT, b->receipt);
+		cbor_pair_bytes(&w, KEY_RECEIPT, b->receipt);
 	if (b->receipt_key.len > 0)
-		put_bytes(&w, KEY_RECEIPT_KEY, b->receipt_key);
+		cbor_pair_bytes(&w, KEY_RECEIPT_KEY, b->receipt_key);
 	if (b->quote.len > 0)
 		put_list(&w, KEY_QUOTE, (const struct bytes[]){b->quote, b->quote_proof}, 2);
 	if (b->withheld.len > 0)
-		put_bytes(&w, KEY_WITHHELD, b->withheld);
+		cbor_pair_bytes(&w, KEY_WITHHELD, b->withheld);
 	if (!cbor_writer_finish(&w, err))
 		return err_wrap(err, "audit bundle");
 	return out->len <= AUDIT_BUNDLE_MAX ||

@@ -41,14 +41,10 @@ bool leaf_encode(const struct leaf *leaf, struct buf *out, struct err *err)
 	if (leaf->type == LEAF_NONE || (unsigned)leaf->type >= LEAF_TYPES || leaf->time < 0)
 		return err_set(err, ERR_USAGE, "leaf: no type, or no time");
 	cbor_put_map(&w, ARRAY_LEN(KEYS));
-	cbor_put_int(&w, KEY_TYPE);
-	cbor_put_uint(&w, leaf->type);
-	cbor_put_int(&w, KEY_TIME);
-	cbor_put_uint(&w, (uint64_t)leaf->time);
-	cbor_put_int(&w, KEY_ISSUER);
-	cbor_put_bytes(&w, BYTES_OF(leaf->issuer));
-	cbor_put_int(&w, KEY_COMMITMENT);
-	cbor_put_bytes(&w, BYTES_OF(leaf->commitment));
+	cbor_pair_uint(&w, KEY_TYPE, leaf->type);
+	cbor_pair_uint(&w, KEY_TIME, (uint64_t)leaf->time);
+	cbor_pair_bytes(&w, KEY_ISSUER, BYTES_OF(leaf->issuer));
+	cbor_pair_bytes(&w, KEY_COMMITMENT, BYTES_OF(leaf->commitment));
 	return cbor_writer_finish(&w, err) || err_wrap(err, "leaf");
 }
 

@@ -56,12 +56,6 @@ static void put_inputs(struct cbor_writer *w, const struct record *record)
 	}
 }
 
-static void put_digest(struct cbor_writer *w, int64_t key, struct bytes digest)
-{
-	cbor_put_int(w, key);
-	cbor_put_bytes(w, digest);
-}
-
 bool record_encode(const struct record *record, struct buf *out, struct err *err)
 {
 	struct cbor_writer w = cbor_writer_of(out);
@@ -69,23 +63,17 @@ bool record_encode(const struct record *record, struct buf *out, struct err *err
 	if (record->input_count > INPUTS_MAX || record->time < 0)
 		return err_set(err, ERR_USAGE, "record: no time, or too many inputs");
 	cbor_put_map(&w, ARRAY_LEN(KEYS));
-	cbor_put_int(&w, KEY_TIME);
-	cbor_put_uint(&w, (uint64_t)record->time);
-	cbor_put_int(&w, KEY_PURPOSE);
-	cbor_put_uint(&w, record->purpose);
-	put_digest(&w, KEY_HOST, BYTES_OF(record->host_id));
-	put_digest(&w, KEY_INSTANCE, BYTES_OF(record->instance));
-	cbor_put_int(&w, KEY_WORKLOAD);
-	cbor_put_text(&w, record->workload);
-	put_digest(&w, KEY_RELEASE, BYTES_OF(record->release));
-	cbor_put_int(&w, KEY_TRUSTED);
-	cbor_put_bool(&w, record->trusted);
-	cbor_put_int(&w, KEY_ASSURANCE);
-	cbor_put_uint(&w, record->assurance);
-	put_digest(&w, KEY_KEY, BYTES_OF(record->key));
+	cbor_pair_uint(&w, KEY_TIME, (uint64_t)record->time);
+	cbor_pair_uint(&w, KEY_PURPOSE, record->purpose);
+	cbor_pair_bytes(&w, KEY_HOST, BYTES_OF(record->host_id));
+	cbor_pair_bytes(&w, KEY_INSTANCE, BYTES_OF(record->instance));
+	cbor_pair_text(&w, KEY_WORKLOAD, record->workload);
+	cbor_pair_bytes(&w, KEY_RELEASE, BYTES_OF(record->release));
+	cbor_pair_bool(&w, KEY_TRUSTED, record->trusted);
+	cbor_pair_uint(&w, KEY_ASSURANCE, record->assurance);
+	cbor_pair_bytes(&w, KEY_KEY, BYTES_OF(record->key));
 	put_inputs(&w, record);
-	cbor_put_int(&w, KEY_VERIFIER_ID);
-	cbor_put_text(&w, record->verifier_id);
+	cbor_pair_text(&w, KEY_VERIFIER_ID, record->verifier_id);
 	return cbor_writer_finish(&w, err) || err_wrap(err, "record");
 }
 

@@ -29,8 +29,7 @@ bool transparent_write(struct bytes statement, const uint8_t salt[LEDGER_SALT_LE
 	cbor_put_array(&w, count);
 	for (size_t i = 0; i < count; i++)
 		cbor_put_bytes(&w, receipts[i]);
-	cbor_put_int(&w, COSE_LABEL_SALT);
-	cbor_put_bytes(&w, bytes_of(salt, LEDGER_SALT_LEN));
+	cbor_pair_bytes(&w, COSE_LABEL_SALT, bytes_of(salt, LEDGER_SALT_LEN));
 	if (!cbor_writer_finish(&w, err) || !cose_sign1_parse(statement, &message, err) ||
 		!cose_sign1_rewrap(&message, buf_bytes(&unprotected), out, err))
 		return err_wrap(err, "statement");

@@ -71,10 +71,8 @@ bool tree_edge_encode(const struct tree_edge *edge, struct buf *out, struct err 
 	if (!edge_ok(edge, err))
 		return false;
 	cbor_put_map(&w, ARRAY_LEN(KEYS));
-	cbor_put_int(&w, KEY_SIZE);
-	cbor_put_uint(&w, edge->size);
-	cbor_put_int(&w, KEY_NODES);
-	cbor_put_bytes(&w, bytes_of(edge->nodes, edge->count * SHA256_LEN));
+	cbor_pair_uint(&w, KEY_SIZE, edge->size);
+	cbor_pair_bytes(&w, KEY_NODES, bytes_of(edge->nodes, edge->count * SHA256_LEN));
 	return cbor_writer_finish(&w, err) || err_wrap(err, "tree");
 }
 

@@ -95,24 +95,6 @@ static const int64_t WORKLOAD_KEYS[] = {WORKLOAD_NAME, WORKLOAD_STATE, WORKLOAD_
 static const int64_t ROLLOUT_KEYS[] = {ROLLOUT_KEY_ID, ROLLOUT_KEY_STATE, ROLLOUT_KEY_SHARE,
 	ROLLOUT_KEY_NEW, ROLLOUT_KEY_OLD, ROLLOUT_KEY_CHANGED, ROLLOUT_KEY_DRAIN};
 
-static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
-{
-	cbor_put_int(w, key);
-	cbor_put_bytes(w, value);
-}
-
-static void put_text(struct cbor_writer *w, int64_t key, struct bytes value)
-{
-	cbor_put_int(w, key);
-	cbor_put_text(w, value);
-}
-
-static void put_number(struct cbor_writer *w, int64_t key, uint64_t value)
-{
-	cbor_put_int(w, key);
-	cbor_put_uint(w, value);
-}
-
 /* An object by its digest; an empty one as null. */
 static bool put_object(struct cbor_writer *w, int64_t key, struct bytes object, struct err *err)
 {
@@ -137,24 +119,24 @@ static void put_seen(struct cbor_writer *w, const struct context_host *host)
 		return;
 	}
 	cbor_put_map(w, ARRAY_LEN(SEEN_KEYS));
-	put_number(w, SEEN_RESET, host->reset_count);
-	put_number(w, SEEN_RESTART, host->restart_count);
-	put_number(w, SEEN_CLOCK, host->clock);
-	put_number(w, SEEN_FIRMWARE, host->firmware_version);
+	cbor_pair_uint(w, SEEN_RESET, host->reset_count);
+	cbor_pair_uint(w, SEEN_RESTART, host->restart_count);
+	cbor_pair_uint(w, SEEN_CLOCK, host->clock);
+	cbor_pair_uint(w, SEEN_FIRMWARE, host->firmware_version);
 }
 
 static bool put_host(struct cbor_writer *w, const struct context_host *host, struct err *err)
 {
 	cbor_put_int(w, KEY_HOST);
 	cbor_put_map(w, ARRAY_LEN(HOST_KEYS) - (host->attribute_count == 0));
-	put_bytes(w, HOST_ID, BYTES_OF(host->id));
-	put_number(w, HOST_STATE, host->state);
-	put_number(w, HOST_EPOCH, host->epoch);
-	put_bytes(w, HOST_EK, host->ek_public);
-	put_bytes(w, HOST_AK, host->ak_public);
+	cbor_pair_bytes(w, HOST_ID, BYTES_OF(host->id));
+	cbor_pair_uint(w, HOST_STATE, host->state);
+	cbor_pair_uint(w, HOST_EPOCH, host->epoch);
+	cbor_pair_bytes(w, HOST_EK, host->ek_public);
+	cbor_pair_bytes(w, HOST_AK, host->ak_public);
 	if (!put_object(w, HOST_EK_CERTS, host->ek_certs, err))
 		return false;
-	put_number(w, HOST_ENROLLED, (uint64_t)host->enrolled);
+	cbor_pair_uint(w, HOST_ENROLLED, (uint64_t)host->enrolled);
 	put_seen(w, host);
 	if (host->attribute_count > 0) {
 		cbor_put_int(w, HOST_ATTRIBUTES);
@@ -167,15 +149,15 @@ static void put_challenge(struct cbor_writer *w, const struct context_challenge 
 {
 	cbor_put_int(w, KEY_CHALLENGE);
 	cbor_put_map(w, ARRAY_LEN(CHALLENGE_KEYS));
-	put_bytes(w, CHALLENGE_NONCE, BYTES_OF(c->nonce));
-	put_bytes(w, CHALLENGE_HOST, BYTES_OF(c->host_id));
-	put_bytes(w, CHALLENGE_INSTANCE, BYTES_OF(c->instance));
-	put_number(w, CHALLENGE_PURPOSE, c->purpose);
-	put_number(w, CHALLENGE_COUNTER, c->counter);
-	put_number(w, CHALLENGE_ISSUED, (uint64_t)c->issued);
-	put_number(w, CHALLENGE_EXPIRES, (uint64_t)c->expires);
-	put_number(w, CHALLENGE_TREE_SIZE, c->tree_size);
-	put_bytes(w, CHALLENGE_TREE_ROOT, BYTES_OF(c->tree_root));
+	cbor_pair_bytes(w, CHALLENGE_NONCE, BYTES_OF(c->nonce));
+	cbor_pair_bytes(w, CHALLENGE_HOST, BYTES_OF(c->host_id));
+	cbor_pair_bytes(w, CHALLENGE_INSTANCE, BYTES_OF(c->instance));
+	cbor_pair_uint(w, CHALLENGE_PURPOSE, c->purpose);
+	cbor_pair_uint(w, CHALLENGE_COUNTER, c->counter);
+	cbor_pair_uint(w, CHALLENGE_ISSUED, (uint64_t)c->issued);
+	cbor_pair_uint(w, CHALLENGE_EXPIRES, (uint64_t)c->expires);
+	cbor_pair_uint(w, CHALLENGE_TREE_SIZE, c->tree_size);
+	cbor_pair_bytes(w, CHALLENGE_TREE_ROOT, BYTES_OF(c->tree_root));
 }
 
 static void put_workload(struct cbor_writer *w, const struct context_workload *workload)
@@ -183,16 +165,16 @@ static void put_workload(struct cbor_writer *w, const struct context_workload *w
 	cbor_put_int(w, KEY_WORKLOAD);
 	cbor_put_map(w, WORKLOAD_KEYS_ALWAYS + (workload->reviewed != 0) +
 				(workload->review_next != 0) + (workload->third_parties.len > 0));
-	put_text(w, WORKLOAD_NAME, workload->name);
-	put_number(w, WORKLOAD_STATE, workload->state);
-	put_text(w, WORKLOAD_CLASS, workload->risk_class);
-	put_text(w, WORKLOAD_ENVIRONMENT, workload->environment);
+	cbor_pair_text(w, WORKLOAD_NAME, workload->name);
+	cbor_pair_uint(w, WORKLOAD_STATE, workload->state);
+	cbor_pair_text(w, WORKLOAD_CLASS, workload->risk_class);
+	cbor_pair_text(w, WORKLOAD_ENVIRONMENT, workload->environment);
 	if (workload->reviewed != 0)
-		put_number(w, WORKLOAD_REVIEWED, (uint64_t)workload->reviewed);
+		cbor_pair_uint(w, WORKLOAD_REVIEWED, (uint64_t)workload->reviewed);
 	if (workload->review_next != 0)
-		put_number(w, WORKLOAD_REVIEW_NEXT, (uint64_t)workload->review_next);
+		cbor_pair_uint(w, WORKLOAD_REVIEW_NEXT, (uint64_t)workload->review_next);
 	if (workload->third_parties.len > 0)
-		put_text(w, WORKLOAD_THIRD_PARTIES, workload->third_parties);
+		cbor_pair_text(w, WORKLOAD_THIRD_PARTIES, workload->third_parties);
 }
 
 static void put_rollout(struct cbor_writer *w, const struct rollout_view *r)
@@ -201,13 +183,13 @@ static void put_rollout(struct cbor_writer *w, const struct rollout_view *r)
 		return;
 	cbor_put_int(w, KEY_ROLLOUT);
 	cbor_put_map(w, ARRAY_LEN(ROLLOUT_KEYS));
-	put_bytes(w, ROLLOUT_KEY_ID, BYTES_OF(r->id));
-	put_number(w, ROLLOUT_KEY_STATE, r->state);
-	put_number(w, ROLLOUT_KEY_SHARE, r->share);
-	put_bytes(w, ROLLOUT_KEY_NEW, BYTES_OF(r->release_new));
-	put_bytes(w, ROLLOUT_KEY_OLD, BYTES_OF(r->release_old));
-	put_number(w, ROLLOUT_KEY_CHANGED, (uint64_t)r->changed);
-	put_number(w, ROLLOUT_KEY_DRAIN, (uint64_t)r->drain);
+	cbor_pair_bytes(w, ROLLOUT_KEY_ID, BYTES_OF(r->id));
+	cbor_pair_uint(w, ROLLOUT_KEY_STATE, r->state);
+	cbor_pair_uint(w, ROLLOUT_KEY_SHARE, r->share);
+	cbor_pair_bytes(w, ROLLOUT_KEY_NEW, BYTES_OF(r->release_new));
+	cbor_pair_bytes(w, ROLLOUT_KEY_OLD, BYTES_OF(r->release_old));
+	cbor_pair_uint(w, ROLLOUT_KEY_CHANGED, (uint64_t)r->changed);
+	cbor_pair_uint(w, ROLLOUT_KEY_DRAIN, (uint64_t)r->drain);
 }
 
 static bool put_objects(struct cbor_writer *w, int64_t key, const struct bytes *objects,
@@ -231,34 +213,34 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 	cbor_put_map(w, ARRAY_LEN(KEYS) - (c->statement_count == 0) - 2u + context_count_floors(c) -
 				(c->rollout.state == ROLLOUT_NONE) - (c->lease == 0) -
 				(c->elevations.len == 0) - (c->full_ago == 0));
-	put_number(w, KEY_FORMAT, CONTEXT_FORMAT);
-	put_number(w, KEY_NOW, (uint64_t)c->now);
-	put_text(w, KEY_VERIFIER_ID, c->verifier_id);
-	put_bytes(w, KEY_POLICY, BYTES_OF(c->policy->digest));
+	cbor_pair_uint(w, KEY_FORMAT, CONTEXT_FORMAT);
+	cbor_pair_uint(w, KEY_NOW, (uint64_t)c->now);
+	cbor_pair_text(w, KEY_VERIFIER_ID, c->verifier_id);
+	cbor_pair_bytes(w, KEY_POLICY, BYTES_OF(c->policy->digest));
 	if (!put_host(w, &c->host, err))
 		return false;
 	put_challenge(w, &c->challenge);
-	put_bytes(w, KEY_EXPORTER, BYTES_OF(c->exporter));
+	cbor_pair_bytes(w, KEY_EXPORTER, BYTES_OF(c->exporter));
 	put_workload(w, &c->workload);
-	put_number(w, KEY_RELEASE_STATE, c->release_state);
+	cbor_pair_uint(w, KEY_RELEASE_STATE, c->release_state);
 	if (!put_object(w, KEY_RELEASE, c->release, err) ||
 		!put_objects(w, KEY_APPROVALS, c->approvals, c->approval_count, err))
 		return false;
-	put_number(w, KEY_LEDGER_INDEX, c->ledger_index);
+	cbor_pair_uint(w, KEY_LEDGER_INDEX, c->ledger_index);
 	if (!put_object(w, KEY_EVIDENCE, evidence, err))
 		return false;
-	put_bytes(w, KEY_STATE_IN, state_in);
+	cbor_pair_bytes(w, KEY_STATE_IN, state_in);
 	if (c->statement_count > 0 &&
 		!put_objects(w, KEY_STATEMENTS, c->statements, c->statement_count, err))
 		return false;
 	context_put_floors(w, c);
 	put_rollout(w, &c->rollout);
 	if (c->lease != 0)
-		put_number(w, KEY_LEASE, (uint64_t)c->lease);
+		cbor_pair_uint(w, KEY_LEASE, (uint64_t)c->lease);
 	if (c->elevations.len > 0 && !put_object(w, KEY_ELEVATIONS, c->elevations, err))
 		return false;
 	if (c->full_ago != 0)
-		put_number(w, KEY_FULL_AGO, c->full_ago);
+		cbor_pair_uint(w, KEY_FULL_AGO, c->full_ago);
 	return true;
 }
 

@@ -17,24 +17,6 @@ static const int64_t FLOOR_KEYS[] = {FLOOR_SEQUENCE, FLOOR_VERSION, FLOOR_RELEAS
 	FLOOR_JUDGED_PUBLISHED, FLOOR_PASSED};
 static const int64_t SECURITY_KEYS[] = {SECURITY_SEQUENCE, SECURITY_MINIMUM, SECURITY_STATEMENT};
 
-static void put_bytes(struct cbor_writer *w, int64_t key, const uint8_t digest[SHA256_LEN])
-{
-	cbor_put_int(w, key);
-	cbor_put_bytes(w, bytes_of(digest, SHA256_LEN));
-}
-
-static void put_text(struct cbor_writer *w, int64_t key, struct bytes value)
-{
-	cbor_put_int(w, key);
-	cbor_put_text(w, value);
-}
-
-static void put_number(struct cbor_writer *w, int64_t key, uint64_t value)
-{
-	cbor_put_int(w, key);
-	cbor_put_uint(w, value);
-}
-
 size_t context_count_floors(const struct policy_context *c)
 {
 	return (size_t)(c->floor.sequence != 0) + (c->security_floor.sequence != 0);
@@ -48,19 +30,19 @@ void context_put_floors(struct cbor_writer *w, const struct policy_context *c)
 	if (floor->sequence != 0) {
 		cbor_put_int(w, CONTEXT_KEY_FLOOR);
 		cbor_put_map(w, ARRAY_LEN(FLOOR_KEYS));
-		put_number(w, FLOOR_SEQUENCE, floor->sequence);
-		put_text(w, FLOOR_VERSION, floor->version);
-		put_bytes(w, FLOOR_RELEASE, floor->release);
-		put_number(w, FLOOR_PUBLISHED, (uint64_t)floor->published);
-		put_number(w, FLOOR_JUDGED_PUBLISHED, (uint64_t)floor->judged_published);
-		put_number(w, FLOOR_PASSED, (uint64_t)floor->passed);
+		cbor_pair_uint(w, FLOOR_SEQUENCE, floor->sequence);
+		cbor_pair_text(w, FLOOR_VERSION, floor->version);
+		cbor_pair_bytes(w, FLOOR_RELEASE, BYTES_OF(floor->release));
+		cbor_pair_uint(w, FLOOR_PUBLISHED, (uint64_t)floor->published);
+		cbor_pair_uint(w, FLOOR_JUDGED_PUBLISHED, (uint64_t)floor->judged_published);
+		cbor_pair_uint(w, FLOOR_PASSED, (uint64_t)floor->passed);
 	}
 	if (security->sequence != 0) {
 		cbor_put_int(w, CONTEXT_KEY_SECURITY_FLOOR);
 		cbor_put_map(w, ARRAY_LEN(SECURITY_KEYS));
-		put_number(w, SECURITY_SEQUENCE, security->sequence);
-		put_text(w, SECURITY_MINIMUM, security->minimum);
-		put_bytes(w, SECURITY_STATEMENT, security->statement);
+		cbor_pair_uint(w, SECURITY_SEQUENCE, security->sequence);
+		cbor_pair_text(w, SECURITY_MINIMUM, security->minimum);
+		cbor_pair_bytes(w, SECURITY_STATEMENT, BYTES_OF(security->statement));
 	}
 }
 

@@ -29,24 +29,6 @@ static const int64_t KEYS[] = {KEY_ESTABLISHED, KEY_RESET_COUNT, KEY_RESTART_COU
 	KEY_KEY, KEY_RECORD, KEY_ASSURANCE, KEY_UNPINNED, KEY_ENDED, KEY_HOST_CLASS, KEY_BOOT_UNTIL,
 	KEY_IMA};
 
-static void put_bytes(struct cbor_writer *w, int64_t key, struct bytes value)
-{
-	cbor_put_int(w, key);
-	cbor_put_bytes(w, value);
-}
-
-static void put_number(struct cbor_writer *w, int64_t key, uint64_t value)
-{
-	cbor_put_int(w, key);
-	cbor_put_uint(w, value);
-}
-
-static void put_flag(struct cbor_writer *w, int64_t key, bool value)
-{
-	cbor_put_int(w, key);
-	cbor_put_bool(w, value);
-}
-
 /* As its own fixed form; an empty string when IMA was not judged. */
 static bool put_ima(struct cbor_writer *w, const struct ima_state *ima, struct err *err)
 {
@@ -54,7 +36,7 @@ static bool put_ima(struct cbor_writer *w, const struct ima_state *ima, struct e
 
 	if (ima->bank != DIGEST_NONE && !ima_state_encode(ima, &encoded, err))
 		return false;
-	put_bytes(w, KEY_IMA, buf_bytes(&encoded));
+	cbor_pair_bytes(w, KEY_IMA, buf_bytes(&encoded));
 	return true;
 }
 
@@ -63,24 +45,24 @@ bool policy_state_encode(const struct policy_state *s, struct buf *out, struct e
 	struct cbor_writer w = cbor_writer_of(out);
 
 	cbor_put_map(&w, ARRAY_LEN(KEYS));
-	put_flag(&w, KEY_ESTABLISHED, s->established);
-	put_number(&w, KEY_RESET_COUNT, s->reset_count);
-	put_number(&w, KEY_RESTART_COUNT, s->restart_count);
-	put_bytes(&w, KEY_BOOT_ID, BYTES_OF(s->boot_id));
-	put_number(&w, KEY_RUNTIME_NEXT, s->runtime_next);
-	put_number(&w, KEY_BANK, s->bank);
-	put_bytes(&w, KEY_PCR, bytes_of(s->pcr, digest_alg_len(s->bank)));
-	put_bytes(&w, KEY_PCRS_OTHER, BYTES_OF(s->pcrs_other));
-	put_bytes(&w, KEY_POLICY, BYTES_OF(s->policy));
-	put_bytes(&w, KEY_RELEASE, BYTES_OF(s->release));
-	put_bytes(&w, KEY_LAUNCH, BYTES_OF(s->launch));
-	put_bytes(&w, KEY_KEY, BYTES_OF(s->key));
-	put_bytes(&w, KEY_RECORD, BYTES_OF(s->record));
-	put_number(&w, KEY_ASSURANCE, s->assurance);
-	put_flag(&w, KEY_UNPINNED, s->unpinned);
-	put_flag(&w, KEY_ENDED, s->ended);
-	put_number(&w, KEY_HOST_CLASS, s->host_class);
-	put_number(&w, KEY_BOOT_UNTIL, (uint64_t)s->boot_until);
+	cbor_pair_bool(&w, KEY_ESTABLISHED, s->established);
+	cbor_pair_uint(&w, KEY_RESET_COUNT, s->reset_count);
+	cbor_pair_uint(&w, KEY_RESTART_COUNT, s->restart_count);
+	cbor_pair_bytes(&w, KEY_BOOT_ID, BYTES_OF(s->boot_id));
+	cbor_pair_uint(&w, KEY_RUNTIME_NEXT, s->runtime_next);
+	cbor_pair_uint(&w, KEY_BANK, s->bank);
+	cbor_pair_bytes(&w, KEY_PCR, bytes_of(s->pcr, digest_alg_len(s->bank)));
+	cbor_pair_bytes(&w, KEY_PCRS_OTHER, BYTES_OF(s->pcrs_other));
+	cbor_pair_bytes(&w, KEY_POLICY, BYTES_OF(s->policy));
+	cbor_pair_bytes(&w, KEY_RELEASE, BYTES_OF(s->release));
+	cbor_pair_bytes(&w, KEY_LAUNCH, BYTES_OF(s->launch));
+	cbor_pair_bytes(&w, KEY_KEY, BYTES_OF(s->key));
+	cbor_pair_bytes(&w, KEY_RECORD, BYTES_OF(s->record));
+	cbor_pair_uint(&w, KEY_ASSURANCE, s->assurance);
+	cbor_pair_bool(&w, KEY_UNPINNED, s->unpinned);
+	cbor_pair_bool(&w, KEY_ENDED, s->ended);
+	cbor_pair_uint(&w, KEY_HOST_CLASS, s->host_class);
+	cbor_pair_uint(&w, KEY_BOOT_UNTIL, (uint64_t)s->boot_until);
 	if (!put_ima(&w, &s->ima, err) || !cbor_writer_finish(&w, err))
 		return err_wrap(err, "state");
 	return true;

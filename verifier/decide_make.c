@@ -183,8 +183,7 @@ static bool make_issued_leaf(struct decision *d, struct err *err)
 	if (d->credential_count == 0)
 		return true;
 	cbor_put_map(&w, 2);
-	cbor_put_int(&w, 0);
-	cbor_put_bytes(&w, BYTES_OF(d->leaf.hash));
+	cbor_pair_bytes(&w, 0, BYTES_OF(d->leaf.hash));
 	cbor_put_int(&w, 1);
 	cbor_put_array(&w, d->credential_count);
 	for (size_t i = 0; i < d->credential_count; i++) {

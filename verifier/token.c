@@ -55,14 +55,12 @@ static bool mac_of(
 
 static void put_bytes(struct cbor_writer *w, enum field field, struct bytes value)
 {
-	cbor_put_int(w, field);
-	cbor_put_bytes(w, value);
+	cbor_pair_bytes(w, field, value);
 }
 
 static void put_uint(struct cbor_writer *w, enum field field, uint64_t value)
 {
-	cbor_put_int(w, field);
-	cbor_put_uint(w, value);
+	cbor_pair_uint(w, field, value);
 }
 
 bool challenge_issue(const struct token_key *key, struct random *random, const struct clock *clock,
