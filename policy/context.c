@@ -5,14 +5,12 @@
  */
 #include "base/cbor.h"
 #include "base/text.h"
-#include "policy/context_attributes.h"
 #include "policy/context_floors.h"
+#include "policy/context_parts.h"
 
-#define CONTEXT_FORMAT   1
-#define CONTEXT_MAX      65536u
-#define VERIFIER_ID_MAX  255u
-#define CONTEXT_NAME_MAX 64u
-#define PARTIES_MAX      4096u
+#define CONTEXT_FORMAT  1
+#define CONTEXT_MAX     65536u
+#define VERIFIER_ID_MAX 255u
 
 enum {
 	KEY_FORMAT = 0,
@@ -37,160 +35,11 @@ enum {
 	KEY_ELEVATIONS = 19, /* the same */
 	KEY_FULL_AGO = 20, /* the same */
 };
-enum {
-	HOST_ID = 1,
-	HOST_STATE,
-	HOST_EPOCH,
-	HOST_EK,
-	HOST_AK,
-	HOST_EK_CERTS,
-	HOST_ENROLLED,
-	HOST_SEEN,
-	HOST_ATTRIBUTES /* only where there are any */
-};
-enum { SEEN_RESET = 1, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE };
-enum {
-	CHALLENGE_NONCE = 1,
-	CHALLENGE_HOST,
-	CHALLENGE_INSTANCE,
-	CHALLENGE_PURPOSE,
-	CHALLENGE_COUNTER,
-	CHALLENGE_ISSUED,
-	CHALLENGE_EXPIRES,
-	CHALLENGE_TREE_SIZE,
-	CHALLENGE_TREE_ROOT
-};
-enum {
-	WORKLOAD_NAME = 1,
-	WORKLOAD_STATE,
-	WORKLOAD_CLASS,
-	WORKLOAD_ENVIRONMENT,
-	WORKLOAD_REVIEWED,
-	WORKLOAD_REVIEW_NEXT,
-	WORKLOAD_THIRD_PARTIES
-};
-enum {
-	ROLLOUT_KEY_ID = 1,
-	ROLLOUT_KEY_STATE,
-	ROLLOUT_KEY_SHARE,
-	ROLLOUT_KEY_NEW,
-	ROLLOUT_KEY_OLD,
-	ROLLOUT_KEY_CHANGED,
-	ROLLOUT_KEY_DRAIN
-};
 
 static const int64_t KEYS[] = {KEY_FORMAT, KEY_NOW, KEY_VERIFIER_ID, KEY_POLICY, KEY_HOST,
 	KEY_CHALLENGE, KEY_EXPORTER, KEY_WORKLOAD, KEY_RELEASE_STATE, KEY_RELEASE, KEY_APPROVALS,
 	KEY_LEDGER_INDEX, KEY_EVIDENCE, KEY_STATE_IN, KEY_STATEMENTS, KEY_FLOOR, KEY_SECURITY_FLOOR,
 	KEY_ROLLOUT, KEY_LEASE, KEY_ELEVATIONS, KEY_FULL_AGO};
-static const int64_t HOST_KEYS[] = {HOST_ID, HOST_STATE, HOST_EPOCH, HOST_EK, HOST_AK,
-	HOST_EK_CERTS, HOST_ENROLLED, HOST_SEEN, HOST_ATTRIBUTES};
-static const int64_t SEEN_KEYS[] = {SEEN_RESET, SEEN_RESTART, SEEN_CLOCK, SEEN_FIRMWARE};
-static const int64_t CHALLENGE_KEYS[] = {CHALLENGE_NONCE, CHALLENGE_HOST, CHALLENGE_INSTANCE,
-	CHALLENGE_PURPOSE, CHALLENGE_COUNTER, CHALLENGE_ISSUED, CHALLENGE_EXPIRES,
-	CHALLENGE_TREE_SIZE, CHALLENGE_TREE_ROOT};
-static const int64_t WORKLOAD_KEYS[] = {WORKLOAD_NAME, WORKLOAD_STATE, WORKLOAD_CLASS,
-	WORKLOAD_ENVIRONMENT, WORKLOAD_REVIEWED, WORKLOAD_REVIEW_NEXT, WORKLOAD_THIRD_PARTIES};
-#define WORKLOAD_KEYS_ALWAYS 4u
-static const int64_t ROLLOUT_KEYS[] = {ROLLOUT_KEY_ID, ROLLOUT_KEY_STATE, ROLLOUT_KEY_SHARE,
-	ROLLOUT_KEY_NEW, ROLLOUT_KEY_OLD, ROLLOUT_KEY_CHANGED, ROLLOUT_KEY_DRAIN};
-
-/* An object by its digest; an empty one as null. */
-static bool put_object(struct cbor_writer *w, int64_t key, struct bytes object, struct err *err)
-{
-	uint8_t digest[SHA256_LEN];
-
-	cbor_put_int(w, key);
-	if (object.len == 0) {
-		cbor_put_null(w);
-		return true;
-	}
-	if (!sha256_of(object, digest, err))
-		return false;
-	cbor_put_bytes(w, BYTES_OF(digest));
-	return true;
-}
-
-static void put_seen(struct cbor_writer *w, const struct context_host *host)
-{
-	cbor_put_int(w, HOST_SEEN);
-	if (!host->seen) {
-		cbor_put_null(w);
-		return;
-	}
-	cbor_put_map(w, ARRAY_LEN(SEEN_KEYS));
-	cbor_pair_uint(w, SEEN_RESET, host->reset_count);
-	cbor_pair_uint(w, SEEN_RESTART, host->restart_count);
-	cbor_pair_uint(w, SEEN_CLOCK, host->clock);
-	cbor_pair_uint(w, SEEN_FIRMWARE, host->firmware_version);
-}
-
-static bool put_host(struct cbor_writer *w, const struct context_host *host, struct err *err)
-{
-	cbor_put_int(w, KEY_HOST);
-	cbor_put_map(w, ARRAY_LEN(HOST_KEYS) - (host->attribute_count == 0));
-	cbor_pair_bytes(w, HOST_ID, BYTES_OF(host->id));
-	cbor_pair_uint(w, HOST_STATE, host->state);
-	cbor_pair_uint(w, HOST_EPOCH, host->epoch);
-	cbor_pair_bytes(w, HOST_EK, host->ek_public);
-	cbor_pair_bytes(w, HOST_AK, host->ak_public);
-	if (!put_object(w, HOST_EK_CERTS, host->ek_certs, err))
-		return false;
-	cbor_pair_uint(w, HOST_ENROLLED, (uint64_t)host->enrolled);
-	put_seen(w, host);
-	if (host->attribute_count > 0) {
-		cbor_put_int(w, HOST_ATTRIBUTES);
-		context_put_attributes(w, host);
-	}
-	return true;
-}
-
-static void put_challenge(struct cbor_writer *w, const struct context_challenge *c)
-{
-	cbor_put_int(w, KEY_CHALLENGE);
-	cbor_put_map(w, ARRAY_LEN(CHALLENGE_KEYS));
-	cbor_pair_bytes(w, CHALLENGE_NONCE, BYTES_OF(c->nonce));
-	cbor_pair_bytes(w, CHALLENGE_HOST, BYTES_OF(c->host_id));
-	cbor_pair_bytes(w, CHALLENGE_INSTANCE, BYTES_OF(c->instance));
-	cbor_pair_uint(w, CHALLENGE_PURPOSE, c->purpose);
-	cbor_pair_uint(w, CHALLENGE_COUNTER, c->counter);
-	cbor_pair_uint(w, CHALLENGE_ISSUED, (uint64_t)c->issued);
-	cbor_pair_uint(w, CHALLENGE_EXPIRES, (uint64_t)c->expires);
-	cbor_pair_uint(w, CHALLENGE_TREE_SIZE, c->tree_size);
-	cbor_pair_bytes(w, CHALLENGE_TREE_ROOT, BYTES_OF(c->tree_root));
-}
-
-static void put_workload(struct cbor_writer *w, const struct context_workload *workload)
-{
-	cbor_put_int(w, KEY_WORKLOAD);
-	cbor_put_map(w, WORKLOAD_KEYS_ALWAYS + (workload->reviewed != 0) +
-				(workload->review_next != 0) + (workload->third_parties.len > 0));
-	cbor_pair_text(w, WORKLOAD_NAME, workload->name);
-	cbor_pair_uint(w, WORKLOAD_STATE, workload->state);
-	cbor_pair_text(w, WORKLOAD_CLASS, workload->risk_class);
-	cbor_pair_text(w, WORKLOAD_ENVIRONMENT, workload->environment);
-	if (workload->reviewed != 0)
-		cbor_pair_uint(w, WORKLOAD_REVIEWED, (uint64_t)workload->reviewed);
-	if (workload->review_next != 0)
-		cbor_pair_uint(w, WORKLOAD_REVIEW_NEXT, (uint64_t)workload->review_next);
-	if (workload->third_parties.len > 0)
-		cbor_pair_text(w, WORKLOAD_THIRD_PARTIES, workload->third_parties);
-}
-
-static void put_rollout(struct cbor_writer *w, const struct rollout_view *r)
-{
-	if (r->state == ROLLOUT_NONE)
-		return;
-	cbor_put_int(w, KEY_ROLLOUT);
-	cbor_put_map(w, ARRAY_LEN(ROLLOUT_KEYS));
-	cbor_pair_bytes(w, ROLLOUT_KEY_ID, BYTES_OF(r->id));
-	cbor_pair_uint(w, ROLLOUT_KEY_STATE, r->state);
-	cbor_pair_uint(w, ROLLOUT_KEY_SHARE, r->share);
-	cbor_pair_bytes(w, ROLLOUT_KEY_NEW, BYTES_OF(r->release_new));
-	cbor_pair_bytes(w, ROLLOUT_KEY_OLD, BYTES_OF(r->release_old));
-	cbor_pair_uint(w, ROLLOUT_KEY_CHANGED, (uint64_t)r->changed);
-	cbor_pair_uint(w, ROLLOUT_KEY_DRAIN, (uint64_t)r->drain);
-}
 
 static bool put_objects(struct cbor_writer *w, int64_t key, const struct bytes *objects,
 	size_t count, struct err *err)
@@ -217,27 +66,33 @@ static bool put_context(struct cbor_writer *w, const struct policy_context *c,
 	cbor_pair_uint(w, KEY_NOW, (uint64_t)c->now);
 	cbor_pair_text(w, KEY_VERIFIER_ID, c->verifier_id);
 	cbor_pair_bytes(w, KEY_POLICY, BYTES_OF(c->policy->digest));
-	if (!put_host(w, &c->host, err))
+	cbor_put_int(w, KEY_HOST);
+	if (!context_put_host(w, &c->host, err))
 		return false;
-	put_challenge(w, &c->challenge);
+	cbor_put_int(w, KEY_CHALLENGE);
+	context_put_challenge(w, &c->challenge);
 	cbor_pair_bytes(w, KEY_EXPORTER, BYTES_OF(c->exporter));
-	put_workload(w, &c->workload);
+	cbor_put_int(w, KEY_WORKLOAD);
+	context_put_workload(w, &c->workload);
 	cbor_pair_uint(w, KEY_RELEASE_STATE, c->release_state);
-	if (!put_object(w, KEY_RELEASE, c->release, err) ||
+	if (!context_put_object(w, KEY_RELEASE, c->release, err) ||
 		!put_objects(w, KEY_APPROVALS, c->approvals, c->approval_count, err))
 		return false;
 	cbor_pair_uint(w, KEY_LEDGER_INDEX, c->ledger_index);
-	if (!put_object(w, KEY_EVIDENCE, evidence, err))
+	if (!context_put_object(w, KEY_EVIDENCE, evidence, err))
 		return false;
 	cbor_pair_bytes(w, KEY_STATE_IN, state_in);
 	if (c->statement_count > 0 &&
 		!put_objects(w, KEY_STATEMENTS, c->statements, c->statement_count, err))
 		return false;
 	context_put_floors(w, c);
-	put_rollout(w, &c->rollout);
+	if (c->rollout.state != ROLLOUT_NONE) {
+		cbor_put_int(w, KEY_ROLLOUT);
+		context_put_rollout(w, &c->rollout);
+	}
 	if (c->lease != 0)
 		cbor_pair_uint(w, KEY_LEASE, (uint64_t)c->lease);
-	if (c->elevations.len > 0 && !put_object(w, KEY_ELEVATIONS, c->elevations, err))
+	if (c->elevations.len > 0 && !context_put_object(w, KEY_ELEVATIONS, c->elevations, err))
 		return false;
 	if (c->full_ago != 0)
 		cbor_pair_uint(w, KEY_FULL_AGO, c->full_ago);
@@ -312,110 +167,6 @@ static struct bytes find_object(
 	return object;
 }
 
-/* The digest of an object that may be null; empty then. */
-static struct bytes read_object(struct cbor_item root, int64_t key, const char *field)
-{
-	struct cbor_item item = cbor_key(root, key, field);
-
-	if (item.kind == CBOR_NULL)
-		return (struct bytes){0};
-	return cbor_bytes(item, SHA256_LEN, SHA256_LEN, field);
-}
-
-static uint64_t read_number(struct cbor_item root, int64_t key, uint64_t max, const char *field)
-{
-	return cbor_uint(cbor_key(root, key, field), max, field);
-}
-
-static int64_t read_time(struct cbor_item root, int64_t key, const char *field)
-{
-	return (int64_t)read_number(root, key, (uint64_t)POLICY_TIME_MAX, field);
-}
-
-static void read_seen(struct cbor_item item, struct context_host *host)
-{
-	if (item.kind == CBOR_NULL)
-		return;
-	host->seen = true;
-	cbor_only_keys(item, SEEN_KEYS, ARRAY_LEN(SEEN_KEYS), "seen");
-	host->reset_count = (uint32_t)read_number(item, SEEN_RESET, UINT32_MAX, "reset count");
-	host->restart_count =
-		(uint32_t)read_number(item, SEEN_RESTART, UINT32_MAX, "restart count");
-	host->clock = read_number(item, SEEN_CLOCK, UINT64_MAX, "clock");
-	host->firmware_version = read_number(item, SEEN_FIRMWARE, UINT64_MAX, "firmware version");
-}
-
-static void read_host(struct cbor_item item, struct context_host *host, struct bytes *ek_certs)
-{
-	cbor_only_keys(item, HOST_KEYS, ARRAY_LEN(HOST_KEYS), "host");
-	cbor_copy(cbor_key(item, HOST_ID, "host id"), host->id, HOST_ID_LEN, "host id");
-	host->state = (enum host_state)read_number(item, HOST_STATE, HOST_RETIRED, "host state");
-	host->epoch = read_number(item, HOST_EPOCH, UINT64_MAX, "host epoch");
-	host->ek_public =
-		cbor_bytes(cbor_key(item, HOST_EK, "host EK"), 0, TPM_PUBLIC_MAX, "host EK");
-	host->ak_public =
-		cbor_bytes(cbor_key(item, HOST_AK, "host AK"), 0, TPM_PUBLIC_MAX, "host AK");
-	*ek_certs = read_object(item, HOST_EK_CERTS, "host EK certificates");
-	host->enrolled = read_time(item, HOST_ENROLLED, "enrolled");
-	read_seen(cbor_key(item, HOST_SEEN, "seen"), host);
-}
-
-static void read_challenge(struct cbor_item item, struct context_challenge *c)
-{
-	cbor_only_keys(item, CHALLENGE_KEYS, ARRAY_LEN(CHALLENGE_KEYS), "challenge");
-	cbor_copy(cbor_key(item, CHALLENGE_NONCE, "nonce"), c->nonce, SHA256_LEN, "nonce");
-	cbor_copy(cbor_key(item, CHALLENGE_HOST, "challenge host"), c->host_id, HOST_ID_LEN,
-		"challenge host");
-	cbor_copy(cbor_key(item, CHALLENGE_INSTANCE, "instance"), c->instance, INSTANCE_ID_LEN,
-		"instance");
-	c->purpose = (enum purpose)read_number(item, CHALLENGE_PURPOSE, PURPOSE_RENEW, "purpose");
-	c->counter = read_number(item, CHALLENGE_COUNTER, UINT64_MAX, "counter");
-	c->issued = read_time(item, CHALLENGE_ISSUED, "issued");
-	c->expires = read_time(item, CHALLENGE_EXPIRES, "expires");
-	c->tree_size = read_number(item, CHALLENGE_TREE_SIZE, UINT64_MAX, "tree size");
-	cbor_copy(cbor_key(item, CHALLENGE_TREE_ROOT, "tree root"), c->tree_root, SHA256_LEN,
-		"tree root");
-}
-
-/* Absent, as in records from before there were reviews: 0, which is written in no other way. */
-static int64_t read_review(struct cbor_item workload, int64_t key, const char *field)
-{
-	struct cbor_item item = cbor_key_optional(workload, key);
-	int64_t time = 0;
-
-	if (item.kind == CBOR_ABSENT)
-		return 0;
-	time = (int64_t)cbor_uint(item, (uint64_t)POLICY_TIME_MAX, field);
-	if (time == 0)
-		cbor_fail(item, field, "0 is said by leaving it out");
-	return time;
-}
-
-static struct bytes read_parties(struct cbor_item workload)
-{
-	struct cbor_item item = cbor_key_optional(workload, WORKLOAD_THIRD_PARTIES);
-
-	if (item.kind == CBOR_ABSENT)
-		return (struct bytes){0};
-	return cbor_text(item, 1, PARTIES_MAX, "third parties");
-}
-
-static void read_workload(struct cbor_item item, struct context_workload *w)
-{
-	cbor_only_keys(item, WORKLOAD_KEYS, ARRAY_LEN(WORKLOAD_KEYS), "workload");
-	w->name = cbor_text(cbor_key(item, WORKLOAD_NAME, "workload name"), 0, CONTEXT_NAME_MAX,
-		"workload name");
-	w->state = (enum workload_state)read_number(
-		item, WORKLOAD_STATE, WORKLOAD_RETIRED, "workload state");
-	w->risk_class = cbor_text(
-		cbor_key(item, WORKLOAD_CLASS, "risk class"), 0, CONTEXT_NAME_MAX, "risk class");
-	w->environment = cbor_text(cbor_key(item, WORKLOAD_ENVIRONMENT, "environment"), 0,
-		CONTEXT_NAME_MAX, "environment");
-	w->reviewed = read_review(item, WORKLOAD_REVIEWED, "reviewed");
-	w->review_next = read_review(item, WORKLOAD_REVIEW_NEXT, "next review");
-	w->third_parties = read_parties(item);
-}
-
 /* The digests that the map names, before anything is looked up. */
 struct named {
 	struct bytes policy, ek_certs, release, evidence, state_in, elevations;
@@ -443,37 +194,13 @@ static void read_statements(struct cbor_item root, struct policy_context *c, str
 		cbor_fail(item, "statements", "empty: left out where there are none");
 }
 
-static void read_rollout(struct cbor_item root, struct rollout_view *r)
-{
-	struct cbor_item item = cbor_key_optional(root, KEY_ROLLOUT);
-
-	if (item.kind == CBOR_ABSENT)
-		return;
-	cbor_only_keys(item, ROLLOUT_KEYS, ARRAY_LEN(ROLLOUT_KEYS), "rollout");
-	cbor_copy(
-		cbor_key(item, ROLLOUT_KEY_ID, "rollout id"), r->id, ROLLOUT_ID_LEN, "rollout id");
-	r->state = (enum rollout_state)read_number(
-		item, ROLLOUT_KEY_STATE, ROLLOUT_ROLLED_BACK, "rollout state");
-	if (r->state == ROLLOUT_NONE)
-		cbor_fail(item, "rollout state", "0: left out where there was none");
-	r->share =
-		(unsigned)read_number(item, ROLLOUT_KEY_SHARE, ROLLOUT_SHARE_ALL, "rollout share");
-	cbor_copy(cbor_key(item, ROLLOUT_KEY_NEW, "new release"), r->release_new, SHA256_LEN,
-		"new release");
-	cbor_copy(cbor_key(item, ROLLOUT_KEY_OLD, "old release"), r->release_old, SHA256_LEN,
-		"old release");
-	r->changed = read_time(item, ROLLOUT_KEY_CHANGED, "rollout changed");
-	r->drain = (int64_t)read_number(
-		item, ROLLOUT_KEY_DRAIN, (uint64_t)ROLLOUT_DRAIN_MAX, "rollout drain");
-}
-
 static void read_lease(struct cbor_item root, struct policy_context *c)
 {
 	struct cbor_item item = cbor_key_optional(root, KEY_LEASE);
 
 	if (item.kind == CBOR_ABSENT)
 		return;
-	c->lease = read_time(root, KEY_LEASE, "lease");
+	c->lease = context_read_time(root, KEY_LEASE, "lease");
 	if (c->lease == 0)
 		cbor_fail(item, "lease", "0: left out where it did not end");
 }
@@ -502,33 +229,31 @@ static struct bytes read_elevations(struct cbor_item root)
 static void read_context(struct cbor_item root, struct policy_context *c, struct named *named)
 {
 	cbor_only_keys(root, KEYS, ARRAY_LEN(KEYS), "context");
-	if (read_number(root, KEY_FORMAT, UINT32_MAX, "format") != CONTEXT_FORMAT)
+	if (context_read_number(root, KEY_FORMAT, UINT32_MAX, "format") != CONTEXT_FORMAT)
 		cbor_fail(root, "format", "another one than this program knows");
-	c->now = read_time(root, KEY_NOW, "now");
+	c->now = context_read_time(root, KEY_NOW, "now");
 	c->verifier_id = cbor_text(
 		cbor_key(root, KEY_VERIFIER_ID, "verifier id"), 0, VERIFIER_ID_MAX, "verifier id");
 	named->policy =
 		cbor_bytes(cbor_key(root, KEY_POLICY, "policy"), SHA256_LEN, SHA256_LEN, "policy");
-	read_host(cbor_key(root, KEY_HOST, "host"), &c->host, &named->ek_certs);
-	context_read_attributes(
-		cbor_key_optional(cbor_key(root, KEY_HOST, "host"), HOST_ATTRIBUTES), &c->host,
-		named->attributes);
-	read_challenge(cbor_key(root, KEY_CHALLENGE, "challenge"), &c->challenge);
+	context_read_host(
+		cbor_key(root, KEY_HOST, "host"), &c->host, &named->ek_certs, named->attributes);
+	context_read_challenge(cbor_key(root, KEY_CHALLENGE, "challenge"), &c->challenge);
 	cbor_copy(cbor_key(root, KEY_EXPORTER, "exporter"), c->exporter, TLS_EXPORTER_LEN,
 		"exporter");
-	read_workload(cbor_key(root, KEY_WORKLOAD, "workload"), &c->workload);
-	c->release_state = (enum release_state)read_number(
+	context_read_workload(cbor_key(root, KEY_WORKLOAD, "workload"), &c->workload);
+	c->release_state = (enum release_state)context_read_number(
 		root, KEY_RELEASE_STATE, RELEASE_REVOKED, "release state");
-	named->release = read_object(root, KEY_RELEASE, "release");
+	named->release = context_read_object(root, KEY_RELEASE, "release");
 	c->approval_count = read_digests(cbor_key(root, KEY_APPROVALS, "approvals"), APPROVALS_MAX,
 		named->approvals, "approvals");
-	c->ledger_index = read_number(root, KEY_LEDGER_INDEX, UINT64_MAX, "ledger index");
-	named->evidence = read_object(root, KEY_EVIDENCE, "evidence");
+	c->ledger_index = context_read_number(root, KEY_LEDGER_INDEX, UINT64_MAX, "ledger index");
+	named->evidence = context_read_object(root, KEY_EVIDENCE, "evidence");
 	named->state_in =
 		cbor_bytes(cbor_key(root, KEY_STATE_IN, "state"), 1, CONTEXT_MAX, "state");
 	read_statements(root, c, named);
 	context_read_floors(root, c);
-	read_rollout(root, &c->rollout);
+	context_read_rollout(cbor_key_optional(root, KEY_ROLLOUT), &c->rollout);
 	read_lease(root, c);
 	named->elevations = read_elevations(root);
 	read_full_ago(root, c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/context_floors.h"
 
+#include "policy/context_parts.h"
 #include "policy/release_version.h"
 
 enum {
@@ -46,11 +47,6 @@ void context_put_floors(struct cbor_writer *w, const struct policy_context *c)
 	}
 }
 
-static int64_t read_time(struct cbor_item item, int64_t key, const char *field)
-{
-	return (int64_t)cbor_uint(cbor_key(item, key, field), (uint64_t)POLICY_TIME_MAX, field);
-}
-
 /* A floor that is there was counted: sequence 0 is said by leaving the map out. */
 static uint64_t read_sequence(struct cbor_item item, int64_t key, const char *field)
 {
@@ -73,9 +69,9 @@ static void read_floor(struct cbor_item root, struct context_floor *floor)
 		RELEASE_VERSION_MAX, "floor's version");
 	cbor_copy(cbor_key(item, FLOOR_RELEASE, "floor's release"), floor->release, SHA256_LEN,
 		"floor's release");
-	floor->published = read_time(item, FLOOR_PUBLISHED, "floor's publication");
-	floor->judged_published = read_time(item, FLOOR_JUDGED_PUBLISHED, "publication");
-	floor->passed = read_time(item, FLOOR_PASSED, "passed");
+	floor->published = context_read_time(item, FLOOR_PUBLISHED, "floor's publication");
+	floor->judged_published = context_read_time(item, FLOOR_JUDGED_PUBLISHED, "publication");
+	floor->passed = context_read_time(item, FLOOR_PASSED, "passed");
 }
 
 static void read_security_floor(struct cbor_item root, struct context_security_floor *floor)
