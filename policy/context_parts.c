@@ -136,11 +136,13 @@ static void read_seen(struct cbor_item item, struct context_host *host)
 		return;
 	host->seen = true;
 	cbor_only_keys(item, SEEN_KEYS, ARRAY_LEN(SEEN_KEYS), "seen");
-	host->reset_count = (uint32_t)context_read_number(item, SEEN_RESET, UINT32_MAX, "reset count");
+	host->reset_count =
+		(uint32_t)context_read_number(item, SEEN_RESET, UINT32_MAX, "reset count");
 	host->restart_count =
 		(uint32_t)context_read_number(item, SEEN_RESTART, UINT32_MAX, "restart count");
 	host->clock = context_read_number(item, SEEN_CLOCK, UINT64_MAX, "clock");
-	host->firmware_version = context_read_number(item, SEEN_FIRMWARE, UINT64_MAX, "firmware version");
+	host->firmware_version =
+		context_read_number(item, SEEN_FIRMWARE, UINT64_MAX, "firmware version");
 }
 
 void context_read_host(struct cbor_item item, struct context_host *host, struct bytes *ek_certs,
@@ -148,7 +150,8 @@ void context_read_host(struct cbor_item item, struct context_host *host, struct 
 {
 	cbor_only_keys(item, HOST_KEYS, ARRAY_LEN(HOST_KEYS), "host");
 	cbor_copy(cbor_key(item, HOST_ID, "host id"), host->id, HOST_ID_LEN, "host id");
-	host->state = (enum host_state)context_read_number(item, HOST_STATE, HOST_RETIRED, "host state");
+	host->state =
+		(enum host_state)context_read_number(item, HOST_STATE, HOST_RETIRED, "host state");
 	host->epoch = context_read_number(item, HOST_EPOCH, UINT64_MAX, "host epoch");
 	host->ek_public =
 		cbor_bytes(cbor_key(item, HOST_EK, "host EK"), 0, TPM_PUBLIC_MAX, "host EK");
@@ -184,7 +187,8 @@ void context_read_challenge(struct cbor_item item, struct context_challenge *c)
 		"challenge host");
 	cbor_copy(cbor_key(item, CHALLENGE_INSTANCE, "instance"), c->instance, INSTANCE_ID_LEN,
 		"instance");
-	c->purpose = (enum purpose)context_read_number(item, CHALLENGE_PURPOSE, PURPOSE_RENEW, "purpose");
+	c->purpose = (enum purpose)context_read_number(
+		item, CHALLENGE_PURPOSE, PURPOSE_RENEW, "purpose");
 	c->counter = context_read_number(item, CHALLENGE_COUNTER, UINT64_MAX, "counter");
 	c->issued = context_read_time(item, CHALLENGE_ISSUED, "issued");
 	c->expires = context_read_time(item, CHALLENGE_EXPIRES, "expires");
@@ -275,8 +279,8 @@ void context_read_rollout(struct cbor_item item, struct rollout_view *r)
 		item, ROLLOUT_KEY_STATE, ROLLOUT_ROLLED_BACK, "rollout state");
 	if (r->state == ROLLOUT_NONE)
 		cbor_fail(item, "rollout state", "0: left out where there was none");
-	r->share =
-		(unsigned)context_read_number(item, ROLLOUT_KEY_SHARE, ROLLOUT_SHARE_ALL, "rollout share");
+	r->share = (unsigned)context_read_number(
+		item, ROLLOUT_KEY_SHARE, ROLLOUT_SHARE_ALL, "rollout share");
 	cbor_copy(cbor_key(item, ROLLOUT_KEY_NEW, "new release"), r->release_new, SHA256_LEN,
 		"new release");
 	cbor_copy(cbor_key(item, ROLLOUT_KEY_OLD, "old release"), r->release_old, SHA256_LEN,

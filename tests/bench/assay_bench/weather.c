@@ -208,11 +208,21 @@ bool scenario_slow(struct bench *b, struct err *err)
 
 struct soak {
 	struct bench *bench;
+	const struct crowd *crowd;
 	double rss[SOAK_SAMPLES], descriptors[SOAK_SAMPLES];
 	size_t count;
 	uint64_t every_us, start_us;
 	bool over;
 };
+
+/* How many of the verifier's connections are ours, and wanted: on a busy machine not the whole crowd is always up. */
+static size_t soak_connections(const struct soak *s)
+{
+	size_t up = s->crowd->up;
+	for (size_t i = 0; i < s->bench->player_count; i++)
+		up += s->bench->players[i].conn.state == CONN_OPEN;
+	return up;
+}
 
 static void soak_sample(void *arg)
 {
@@ -221,7 +231,7 @@ static void soak_sample(void *arg)
 		return;
 	struct usage now = usage_now(s->bench->v.pid);
 	s->rss[s->count] = now.rss_kib / 1024;
-	s->descriptors[s->count++] = now.descriptors;
+	s->descriptors[s->count++] = now.descriptors - (double)soak_connections(s);
 	engine_at(&s->bench->engine, s->start_us + s->count * s->every_us, soak_sample, s);
 }
 
@@ -256,11 +266,11 @@ static void soak_judge(struct bench *b, const struct soak *s)
 	       fds_end = mean(s->descriptors + 3 * quarter, quarter);
 	report_put(&b->report, "rss_second_quarter", rss_then, "MiB");
 	report_put(&b->report, "rss_last_quarter", rss_end, "MiB");
-	report_put(&b->report, "descriptors_second_quarter", fds_then, "");
-	report_put(&b->report, "descriptors_last_quarter", fds_end, "");
+	report_put(&b->report, "descriptors_second_quarter", fds_then, "beside our connections");
+	report_put(&b->report, "descriptors_last_quarter", fds_end, "beside our connections");
 	if (rss_end > rss_then * 1.1 + 8)
 		bench_wrong(b, "memory grew from %.1f to %.1f MiB", rss_then, rss_end);
-	if (fds_end > fds_then + 0.05 * (double)(b->player_count + b->options.idle) + 16)
+	if (fds_end > fds_then + 0.01 * (double)(b->player_count + b->options.idle) + 16)
 		bench_wrong(b, "descriptors grew from %.0f to %.0f", fds_then, fds_end);
 }
 
@@ -269,6 +279,7 @@ static bool soak_run(struct bench *b, double rate, struct err *err)
 	struct crowd crowd;
 	struct load load;
 	struct soak soak = {.bench = b,
+		.crowd = &crowd,
 		.start_us = now_us(),
 		.every_us = (uint64_t)(b->options.soak * 1e6 / SOAK_SAMPLES)};
 	if (!crowd_open(&crowd, b, b->options.idle, b->options.slow, err) ||
