@@ -137,6 +137,7 @@ must_use bool chain_verify(struct cert *leaf, const struct chain_options *option
 const char *chain_fault_name(enum chain_fault fault); /* "incomplete-chain" */
 void chain_result_release(struct chain_result *result);
 
+#define CERT_OWN_EXTENSIONS_MAX 8u
 struct cert_request {
 	const char *common_name; /* NULL: empty subject */
 	const char *uri; /* URI SAN; NULL: none */
@@ -150,7 +151,8 @@ struct cert_request {
 	struct {
 		const char *oid;
 		struct bytes value;
-	} extensions[4]; /* non-critical, value = DER (here: OCTET STRING content) */
+	} extensions
+		[CERT_OWN_EXTENSIONS_MAX]; /* non-critical, value = DER (here: OCTET STRING content) */
 	size_t extension_count;
 };
 /* Self-signed when issuer is NULL. The issuer's key signs wherever it lives (a TPM). */

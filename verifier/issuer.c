@@ -225,6 +225,16 @@ static bool elevations_put(const struct issue *issue, struct buf *out, struct er
 	return issued_elevations_encode(list, issue->elevation_count, out, err);
 }
 
+/* What there is no room for is counted, so that nothing is issued without it (cert_issue_der). */
+static void extension_add(struct cert_request *request, const char *oid, struct bytes value)
+{
+	size_t at = request->extension_count++;
+	if (at < CERT_OWN_EXTENSIONS_MAX) {
+		request->extensions[at].oid = oid;
+		request->extensions[at].value = value;
+	}
+}
+
 static bool cert_make(const struct issuer *issuer, const struct issue *issue,
 	const uint8_t serial[SERIAL_LEN], int64_t not_after, struct buf *out, struct err *err)
 {
@@ -245,27 +255,20 @@ static bool cert_make(const struct issuer *issuer, const struct issue *issue,
 	request.subject = subject;
 	if (issue->decision) {
 		der_put(&leaf, DER_OCTETS, bytes_of(issue->decision, SHA256_LEN));
-		request.extensions[request.extension_count].oid = OID_DECISION_LEAF;
-		request.extensions[request.extension_count++].value = buf_bytes(&leaf);
+		extension_add(&request, OID_DECISION_LEAF, buf_bytes(&leaf));
 	}
 	if (issue->protection != KEY_PROTECTION_NONE) {
 		der_put(&protection, DER_UTF8, bytes_str(key_protection_name(issue->protection)));
-		request.extensions[request.extension_count].oid = OID_KEY_PROTECTION;
-		request.extensions[request.extension_count++].value = buf_bytes(&protection);
+		extension_add(&request, OID_KEY_PROTECTION, buf_bytes(&protection));
 	}
 	if (issuer->crl_points.len > 0) {
-		request.extensions[request.extension_count].oid = OID_CRL_POINTS;
-		request.extensions[request.extension_count++].value =
-			buf_bytes(&issuer->crl_points);
-		request.extensions[request.extension_count].oid = OID_INFO_ACCESS;
-		request.extensions[request.extension_count++].value =
-			buf_bytes(&issuer->ocsp_access);
+		extension_add(&request, OID_CRL_POINTS, buf_bytes(&issuer->crl_points));
+		extension_add(&request, OID_INFO_ACCESS, buf_bytes(&issuer->ocsp_access));
 	}
 	if (issue->elevation_count > 0) {
 		if (!elevations_put(issue, &lent, err))
 			return false;
-		request.extensions[request.extension_count].oid = OID_ELEVATIONS;
-		request.extensions[request.extension_count++].value = buf_bytes(&lent);
+		extension_add(&request, OID_ELEVATIONS, buf_bytes(&lent));
 	}
 	return buf_ok(&leaf, err) && buf_ok(&protection, err) &&
 	       cert_issue_der(&request, issuer->ca[0], issuer->ca_key, out, err);

@@ -33,6 +33,8 @@ text += """    elevations:
 """
 open(path, "w").write(text)
 PYTHON
+# Certificates then say where to ask about them, beside all else that they can say.
+printf 'public_url: https://127.0.0.1:%s\n' "$PORT" >>"$W/verifier/verifierd.yaml"
 verifier_start
 host_start one
 operator host invite --out "$W/token" 2>/dev/null

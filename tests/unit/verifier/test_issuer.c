@@ -3,6 +3,7 @@
 #include "tests/unit/verifier/world.h"
 
 #include "crypto/jws.h"
+#include "crypto/revocation.h"
 
 static struct world w;
 static struct issue issue;
@@ -144,6 +145,41 @@ static void issue__jwt_without_audience_or_decision__nothing(void **state)
 		ERR_FORMAT, "token: the audience is not UTF-8");
 }
 
+/* Where certificates say that one can ask about them, as with public_url. */
+static void points_give(struct issuer *issuer)
+{
+	buf_clear(&issuer->crl_points);
+	buf_clear(&issuer->ocsp_access);
+	assert_ok(crl_points_der("https://v.example/crl", &issuer->crl_points, &w.err), w.err);
+	assert_ok(ocsp_access_der("https://v.example/ocsp", &issuer->ocsp_access, &w.err), w.err);
+}
+
+static bool has_extension(const struct cert *cert, const char *oid)
+{
+	struct bytes value = {0};
+	return cert_extension(cert, oid, &value) && value.len > 0;
+}
+
+/* All that a certificate can say: decision, protection of the key, where to ask about it, rights that are lent. */
+static void issue__everything_that_is_said_of_one__all_of_it_in_the_certificate(void **state)
+{
+	(void)state;
+	static const struct verdict_elevation lent = {.right = "write", .entitlement = "ledger"};
+	static const char *const oids[] = {OID_DECISION_LEAF, OID_KEY_PROTECTION, OID_CRL_POINTS,
+		OID_INFO_ACCESS, OID_ELEVATIONS};
+	struct cert *cert = NULL;
+	struct verdict_elevation one = lent;
+	one.until = issue.now + 900;
+	issue.elevations = &one;
+	issue.elevation_count = 1;
+	points_give(&w.app->issuer);
+	assert_ok(issue_x509(&w.app->issuer, &issue, &issued, &w.err), w.err);
+	assert_ok(cert_from_der(buf_bytes(&issued.bytes), false, &cert, &w.err), w.err);
+	for (size_t i = 0; i < ARRAY_LEN(oids); i++)
+		assert_true(has_extension(cert, oids[i]));
+	cert_unref(&cert);
+}
+
 static void issue__every_credential__its_own_serial(void **state)
 {
 	(void)state;
@@ -210,6 +246,9 @@ int main(void)
 			issue__near_the_cas_end__cut_at_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			issue__jwt_without_audience_or_decision__nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			issue__everything_that_is_said_of_one__all_of_it_in_the_certificate, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(
 			issue__every_credential__its_own_serial, setup, teardown),
 		cmocka_unit_test_setup_teardown(
