@@ -167,7 +167,8 @@ struct bufferevent *http_conn_new(struct event_base *base, void *arg)
 	struct http_loop *loop = arg;
 	struct http_server *server = loop->server;
 	(void)pthread_once(&index_once, index_make);
-	SSL_CTX *tls = http_tls_ref(server);
+	unsigned generation = 0;
+	SSL_CTX *tls = http_tls_ref(server, &generation);
 	SSL *ssl = tls ? SSL_new(tls) : NULL;
 	struct http_conn *conn = calloc(1, sizeof(*conn));
 	SSL_CTX_free(tls);
@@ -179,7 +180,7 @@ struct bufferevent *http_conn_new(struct event_base *base, void *arg)
 	conn->loop = loop;
 	conn->fd = -1;
 	conn->accepted_us = clock_now_us();
-	conn->generation = atomic_load(&server->tls_generation);
+	conn->generation = generation;
 	conn->request_max = HTTP_ANONYMOUS_MAX;
 	conn->deadline = evtimer_new(base, on_deadline, conn);
 	if (!conn->deadline || conn_index < 0 || SSL_set_ex_data(ssl, conn_index, conn) != 1) {

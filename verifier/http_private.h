@@ -129,8 +129,9 @@ struct http_tickets {
 };
 bool http_tickets_init(struct http_tickets *tickets);
 void http_tickets_release(struct http_tickets *tickets);
-/* The context in force, with a reference; NULL: none to be had. */
-SSL_CTX *http_tls_ref(struct http_server *server);
+/* The context in force, with a reference; NULL: none to be had. The generation (may be NULL) is that very context's: a connection
+ * of before that had the next one's would never be checked again. */
+SSL_CTX *http_tls_ref(struct http_server *server, unsigned *ret_generation);
 /* Whether the CAs in force vouch for this connection's certificate. */
 bool http_tls_recheck(struct http_server *server, SSL *ssl);
 

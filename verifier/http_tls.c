@@ -235,10 +235,12 @@ bool http_tls_context(struct bytes chain_pem, struct key *key, struct cert *cons
 
 /* ---- which one is in force ---- */
 
-SSL_CTX *http_tls_ref(struct http_server *server)
+SSL_CTX *http_tls_ref(struct http_server *server, unsigned *ret_generation)
 {
 	(void)pthread_mutex_lock(&server->tls_lock);
 	SSL_CTX *tls = server->tls;
+	if (ret_generation)
+		*ret_generation = atomic_load(&server->tls_generation);
 	if (SSL_CTX_up_ref(tls) != 1)
 		tls = NULL;
 	(void)pthread_mutex_unlock(&server->tls_lock);
@@ -261,7 +263,7 @@ bool http_server_set_tls(struct http_server *server, SSL_CTX *tls)
 /* A resumed session has no chain: the CAs in the store have to do, as they do in the handshake. */
 bool http_tls_recheck(struct http_server *server, SSL *ssl)
 {
-	SSL_CTX *tls = http_tls_ref(server);
+	SSL_CTX *tls = http_tls_ref(server, NULL);
 	X509_STORE_CTX *check = X509_STORE_CTX_new();
 	bool ok = tls && check &&
 		  X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(tls),
@@ -277,7 +279,7 @@ bool http_tls_recheck(struct http_server *server, SSL *ssl)
 int64_t http_server_certificate_end(struct http_server *server)
 {
 	struct tm end = {0};
-	SSL_CTX *tls = http_tls_ref(server);
+	SSL_CTX *tls = http_tls_ref(server, NULL);
 	X509 *cert = tls ? SSL_CTX_get0_certificate(tls) : NULL;
 	bool ok = cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) == 1;
 	SSL_CTX_free(tls);

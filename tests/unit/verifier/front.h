@@ -275,7 +275,7 @@ static int exchange(struct client *client, const char *text, size_t len, char *b
 	return strncmp(in, "HTTP/1.1 ", 9) == 0 ? atoi(in + 9) : 0;
 }
 
-static int ask(struct cert *cert, const char *text)
+static inline int ask(struct cert *cert, const char *text)
 {
 	struct client client;
 	int status =
