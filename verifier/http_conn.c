@@ -20,6 +20,14 @@
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
 static int conn_index = -1;
 
+uint64_t http_number_of(const char *text)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
 static bool phase_busy(enum http_phase phase)
 {
 	return phase == HTTP_REQUEST || phase == HTTP_WORKING || phase == HTTP_REPLYING;

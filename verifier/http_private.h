@@ -97,6 +97,19 @@ void http_conn_end(struct http_conn *conn);
 void http_conn_end_idle(struct http_loop *loop);
 /* The same text, the same number. */
 uint64_t http_number_of(const char *text);
+
+/* ---- http_request.c ---- */
+
+/* evhttp's callback for every request; arg is the loop. */
+void http_on_request(struct evhttp_request *request, void *arg);
+
+/* ---- http_exchange.c ---- */
+
+void http_exchange_free(struct http_exchange *exchange);
+/* The event of a loop's mail: answers given on other threads, and what the server wants of the loop. */
+void http_on_mail(evutil_socket_t fd, short what, void *arg);
+/* The exchange's connection is closed: nobody waits for its answer. */
+void http_on_gone(struct evhttp_connection *connection, void *exchange);
 /* Its time is up: it is answered for, and what its handler says later is not. On the loop's thread. */
 void http_exchange_late(struct http_exchange *exchange);
 

@@ -201,9 +201,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			context__others_take_its_place_meanwhile__generation_is_its_own, setup,
 			teardown),
-		cmocka_unit_test_setup_teardown(
-			recheck__certificate__as_a_handshake_would_take_it, setup_certs,
-			teardown_certs),
+		cmocka_unit_test_setup_teardown(recheck__certificate__as_a_handshake_would_take_it,
+			setup_certs, teardown_certs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
