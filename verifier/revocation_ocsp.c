@@ -10,10 +10,15 @@ static bool answers_for(const struct issuer *issuer, unsigned which, int64_t now
 	return which == CA_OF_NOW || (issuer->before && now < cert_not_after(issuer->before));
 }
 
+static const struct cert *ca_of(const struct issuer *issuer, unsigned which)
+{
+	return which == CA_OF_NOW ? issuer->ca[0] : issuer->before;
+}
+
 static bool responder_make(struct revocation *r, unsigned which, int64_t now, struct err *err)
 {
 	const struct issuer *issuer = &r->app->issuer;
-	const struct cert *ca = which == CA_OF_NOW ? issuer->ca[0] : issuer->before;
+	const struct cert *ca = ca_of(issuer, which);
 	struct key *ca_key = which == CA_OF_NOW ? issuer->ca_key : issuer->before_key;
 	struct cert *cert = NULL;
 	int64_t until = now + OCSP_RESPONDER_LIFETIME, last = cert_not_after(ca);
@@ -42,16 +47,23 @@ void revocation_ocsp_release(struct revocation *r)
 	key_unref(&r->responder_key);
 }
 
-/* Under the lock; references for whoever signs outside it. At half its lifetime it is made anew. */
+/* Until half of its lifetime; one that ends with its CA is the last there can be and is good until then. */
+static bool responder_good(const struct cert *cert, const struct cert *ca, int64_t now)
+{
+	int64_t end = cert_not_after(cert);
+	return now >= cert_not_before(cert) && now < end &&
+	       (now < end - OCSP_RESPONDER_LIFETIME / 2 || end == cert_not_after(ca));
+}
+
+/* Under the lock; references for whoever signs outside it. */
 static bool responder_take(struct revocation *r, unsigned which, struct cert **ret_cert,
 	struct key **ret_key, struct err *err)
 {
 	int64_t now = clock_wall(r->app->clock);
 	(void)pthread_mutex_lock(&r->ocsp_lock);
 	const struct cert *cert = r->responder[which];
-	bool old = !cert || now < cert_not_before(cert) ||
-		   now >= cert_not_after(cert) - OCSP_RESPONDER_LIFETIME / 2;
-	bool ok = !old || responder_make(r, which, now, err);
+	bool good = cert && responder_good(cert, ca_of(&r->app->issuer, which), now);
+	bool ok = good || responder_make(r, which, now, err);
 	if (ok) {
 		*ret_cert = cert_ref(r->responder[which]);
 		*ret_key = key_ref(r->responder_key);

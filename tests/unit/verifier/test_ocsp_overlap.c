@@ -195,24 +195,50 @@ static void question__about_the_certificate_of_no_ca__the_ca_that_issues_answers
 	asked(&one, 1, second, OCSP_NOCHECKS);
 }
 
+/* Asked without a connection, for the clock of TLS does not go along. Each `count` of questions is another request. */
+static void asked_at(int64_t time, size_t count)
+{
+	struct question many[3] = {
+		{w.host_cert, w.ca, 0}, {w.host_cert, w.ca, 0}, {w.host_cert, w.ca, 0}};
+	struct buf der = {0}, out = {0};
+	shifted.shift += time - clock_wall(w.clock);
+	OCSP_REQUEST_free(request_of(many, count, &der));
+	assert_ok(revocation_ocsp(w.app, buf_bytes(&der), &out, &w.err), w.err);
+	buf_release(&der);
+	buf_release(&out);
+}
+
 static void responder_of_before__old__made_anew_and_no_other(void **state)
 {
 	(void)state;
 	struct revocation *r = w.app->revocation;
 	struct cert *first[CAS] = {cert_ref(r->responder[0]), cert_ref(r->responder[1])};
-	struct buf der = {0}, out = {0};
 	struct question one = {w.host_cert, w.ca, V_OCSP_CERTSTATUS_GOOD};
 	asked(&one, 1, w.ca, 0);
 	assert_ptr_equal(r->responder[CA_OF_BEFORE], first[CA_OF_BEFORE]);
-	shifted.shift += OCSP_RESPONDER_LIFETIME / 2 + 1;
-	OCSP_REQUEST_free(request_of(&one, 1, &der));
-	assert_ok(revocation_ocsp(w.app, buf_bytes(&der), &out, &w.err), w.err);
+	asked_at(clock_wall(w.clock) + OCSP_RESPONDER_LIFETIME / 2 + 1, 1);
 	assert_ptr_not_equal(r->responder[CA_OF_BEFORE], first[CA_OF_BEFORE]);
 	assert_ptr_equal(r->responder[CA_OF_NOW], first[CA_OF_NOW]);
 	for (size_t i = 0; i < CAS; i++)
 		cert_unref(&first[i]);
-	buf_release(&der);
-	buf_release(&out);
+}
+
+/* A later one could not end later. */
+static void responder_of_before__that_ends_with_its_ca__kept_until_then(void **state)
+{
+	(void)state;
+	struct revocation *r = w.app->revocation;
+	int64_t end = cert_not_after(w.ca);
+	asked_at(end - OCSP_RESPONDER_LIFETIME / 4, 1);
+	struct cert *last = cert_ref(r->responder[CA_OF_BEFORE]);
+	assert_int_equal(cert_not_after(last), end);
+	asked_at(end - OCSP_RESPONDER_LIFETIME / 4, 2);
+	asked_at(end - 2, 3);
+	assert_ptr_equal(r->responder[CA_OF_BEFORE], last);
+	/* A clock that went back: no service believes what begins in the future. */
+	asked_at(cert_not_before(last) - 1, 2);
+	assert_ptr_not_equal(r->responder[CA_OF_BEFORE], last);
+	cert_unref(&last);
 }
 
 static void ca_of_before__that_has_ended__service_starts_and_answers_for_the_other(void **state)
@@ -234,6 +260,7 @@ int main(void)
 		UNIT(certificate_of_before__without_its_key__unknown, setup_without_key),
 		UNIT(question__about_the_certificate_of_no_ca__the_ca_that_issues_answers, setup),
 		UNIT(responder_of_before__old__made_anew_and_no_other, setup),
+		UNIT(responder_of_before__that_ends_with_its_ca__kept_until_then, setup),
 		UNIT(ca_of_before__that_has_ended__service_starts_and_answers_for_the_other,
 			setup_ended),
 	};
