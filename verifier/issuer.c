@@ -7,11 +7,11 @@
 #include "crypto/jws.h"
 #include "evidence/names.h"
 #include "verifier/revocation_rows.h"
+#include "verifier/serials.h"
 
 #include <stdio.h>
 
 #define PEM_MAX    (256u << 10)
-#define SERIAL_LEN 16
 #define DER_OCTETS 0x04
 #define DER_UTF8   0x0c
 
@@ -274,18 +274,11 @@ static bool cert_make(const struct issuer *issuer, const struct issue *issue,
 	       cert_issue_der(&request, issuer->ca[0], issuer->ca_key, out, err);
 }
 
-/* The time comes first, so that the store appends credentials and does not scatter them: two bits that make the number positive
- * and of full length, so that its text is the same wherever it is made; 38 of seconds; 88 random ones (CA/Browser Forum Baseline
- * Requirements, 7.1: at least 64). */
-static bool serial_make(const struct issuer *issuer, int64_t now, uint8_t serial[SERIAL_LEN],
+static bool serial_put(const struct issuer *issuer, int64_t now, uint8_t serial[SERIAL_LEN],
 	char ret_text[2 * SERIAL_LEN + 1], struct err *err)
 {
-	uint64_t seconds = now > 0 ? (uint64_t)now : 0;
-	if (!random_fill(issuer->random, serial, SERIAL_LEN, err))
+	if (!serial_make(issuer->random, now, key_id(issuer->ca_key), serial, err))
 		return false;
-	serial[0] = (uint8_t)(0x40 | (seconds >> 32 & 0x3f));
-	for (size_t i = 1; i < 5; i++)
-		serial[i] = (uint8_t)(seconds >> (8 * (4 - i)));
 	hex_encode(bytes_of(serial, SERIAL_LEN), ret_text);
 	return true;
 }
@@ -296,7 +289,7 @@ bool issue_x509(
 	OWNED(issued_release) struct issued issued = {0};
 	uint8_t serial[SERIAL_LEN];
 	if (!lifetime_end(issuer, issue, &issued.not_after, err) ||
-		!serial_make(issuer, issue->now, serial, issued.serial, err))
+		!serial_put(issuer, issue->now, serial, issued.serial, err))
 		return err_wrap(err, "certificate");
 	if (!cert_make(issuer, issue, serial, issued.not_after, &issued.bytes, err))
 		return err_wrap(err, "certificate");
@@ -368,7 +361,7 @@ bool issue_jwt(const struct issuer *issuer, const struct issue *issue, struct by
 	if (audience.len == 0 || !issue->decision)
 		return err_set(err, ERR_INTERNAL, "a token needs an audience and a decision");
 	if (!lifetime_end(issuer, issue, &issued.not_after, err) ||
-		!serial_make(issuer, issue->now, jti, issued.serial, err))
+		!serial_put(issuer, issue->now, jti, issued.serial, err))
 		return err_wrap(err, "token");
 	claims = jwt_claims(issuer, issue, audience, &issued);
 	if (!claims)

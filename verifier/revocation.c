@@ -48,7 +48,7 @@ static bool make(struct app *app, struct sql *sql, const struct crl_row *last, i
 		.sequence = sequence,
 		.made = now,
 		.until = now + lifetime};
-	if (!revoked_certificates(sql, now - lifetime, &entries, &request.count, err))
+	if (!revoked_certificates(sql, p->issuer, now - lifetime, &entries, &request.count, err))
 		return false;
 	request.entries = entries;
 	buf_clear(&p->der);

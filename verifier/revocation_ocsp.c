@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers of OCSP, by a responder that each CA whose key is here certified for this process. */
 #include "verifier/revocation.h"
+#include "verifier/serials.h"
 
 /* ---- the responder ---- */
 
@@ -15,11 +16,16 @@ static const struct cert *ca_of(const struct issuer *issuer, unsigned which)
 	return which == CA_OF_NOW ? issuer->ca[0] : issuer->before;
 }
 
+static struct key *ca_key_of(const struct issuer *issuer, unsigned which)
+{
+	return which == CA_OF_NOW ? issuer->ca_key : issuer->before_key;
+}
+
 static bool responder_make(struct revocation *r, unsigned which, int64_t now, struct err *err)
 {
 	const struct issuer *issuer = &r->app->issuer;
 	const struct cert *ca = ca_of(issuer, which);
-	struct key *ca_key = which == CA_OF_NOW ? issuer->ca_key : issuer->before_key;
+	struct key *ca_key = ca_key_of(issuer, which);
 	struct cert *cert = NULL;
 	int64_t until = now + OCSP_RESPONDER_LIFETIME, last = cert_not_after(ca);
 	if (!ocsp_responder_issue(r->responder_key, now - ISSUE_SKEW, until < last ? until : last,
@@ -110,8 +116,9 @@ static void kept_put(struct revocation *r, const uint8_t digest[SHA256_LEN], int
 
 /* ---- one answer ---- */
 
-/* A serial that was never issued here is unknown, not good: a certificate by a stolen key has no row. */
-static bool judge(struct sql *sql, const char *serial, struct ocsp_answer *ret, struct err *err)
+/* A serial that this CA (key_id) never issued here is unknown, not good: a certificate by a stolen key has no row. */
+static bool judge(struct sql *sql, const uint8_t ca[SHA256_LEN], const char *serial,
+	struct ocsp_answer *ret, struct err *err)
 {
 	struct credential_row row = {0};
 	bool found = false;
@@ -120,7 +127,8 @@ static bool judge(struct sql *sql, const char *serial, struct ocsp_answer *ret, 
 		return true;
 	if (!credential_get(sql, serial, &row, &found, err))
 		return false;
-	if (!found || (row.kind != CREDENTIAL_HOST && row.kind != CREDENTIAL_X509))
+	if (!found || (row.kind != CREDENTIAL_HOST && row.kind != CREDENTIAL_X509) ||
+		!serial_may_be_of(serial, row.issued, ca))
 		return true;
 	*ret = (struct ocsp_answer){.status = row.revoked ? OCSP_REVOKED : OCSP_GOOD,
 		.revoked = row.revoked,
@@ -134,16 +142,17 @@ struct ocsp_view {
 	bool known; /* every one of them */
 };
 
-static bool judge_all(
-	struct app *app, const struct ocsp_request *request, struct ocsp_view *ret, struct err *err)
+static bool judge_all(struct app *app, const struct ocsp_request *request, unsigned which,
+	struct ocsp_view *ret, struct err *err)
 {
+	const uint8_t *ca = key_id(ca_key_of(&app->issuer, which));
 	struct sql *sql = NULL;
 	if (!store_read(app->store, &sql, err))
 		return false;
 	bool ok = revocation_sequence(sql, &ret->sequence, err);
 	ret->known = true;
 	for (size_t i = 0; ok && i < ocsp_request_count(request); i++) {
-		ok = judge(sql, ocsp_request_serial(request, i), &ret->answers[i], err);
+		ok = judge(sql, ca, ocsp_request_serial(request, i), &ret->answers[i], err);
 		ret->known = ret->known && ret->answers[i].status != OCSP_UNKNOWN;
 	}
 	store_read_done(app->store, &sql);
@@ -187,7 +196,7 @@ static bool answer(struct app *app, const struct ocsp_request *request, unsigned
 	struct ocsp_view view = {0};
 	int64_t now = clock_wall(app->clock);
 	size_t before = out->len;
-	if (!judge_all(app, request, &view, err) ||
+	if (!judge_all(app, request, which, &view, err) ||
 		!responder_take(app->revocation, which, &cert, &key, err) ||
 		!ocsp_respond(request, view.answers, now, now + app->config.revocation_lifetime,
 			cert, key, out, err))

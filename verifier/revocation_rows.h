@@ -21,17 +21,18 @@ must_use bool status_list_begin(struct sql *sql, int64_t *ret_list, struct err *
 must_use bool status_list_bits(
 	struct sql *sql, int64_t list, uint8_t bits[STATUS_LIST_LEN / 8], struct err *err);
 
-/* Certificates that are revoked and end later than `after`. The caller frees. ERR_LIMIT beyond CRL_ENTRIES_MAX. */
+/* Certificates that are revoked, end later than `after` and may be of the CA whose key has that name (key_id): of some from before
+ * that stood in their serial numbers nobody knows (serials.h). The caller frees. ERR_LIMIT beyond CRL_ENTRIES_MAX. */
 #define CRL_ENTRIES_MAX 1000000u
-must_use bool revoked_certificates(
-	struct sql *sql, int64_t after, struct crl_entry **ret, size_t *ret_count, struct err *err);
+must_use bool revoked_certificates(struct sql *sql, const uint8_t ca[SHA256_LEN], int64_t after,
+	struct crl_entry **ret, size_t *ret_count, struct err *err);
 
 struct crl_row {
 	int64_t number; /* 0: none yet */
 	int64_t sequence; /* everything revoked up to it is on the list */
 	int64_t made, until;
 };
-/* Of the CA by SHA-256 of its certificate. der may be NULL; appended. */
+/* Of the CA whose key has that name (key_id). der may be NULL; appended. */
 must_use bool crl_row_get(struct sql *sql, const uint8_t issuer[SHA256_LEN], struct crl_row *ret,
 	struct buf *der, struct err *err);
 /* Inside a job: takes the place of number row->number - 1. *ret_put is false when that is not the last one any more. */

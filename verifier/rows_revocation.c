@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Revoking credentials, and what lists of revoked ones are made from. */
 #include "verifier/revocation_rows.h"
+#include "verifier/serials.h"
 
 #include <stdlib.h>
 
@@ -128,8 +129,15 @@ static void entries_release(struct entries *entries)
 	free(entries->list);
 }
 
-static bool entry_add(struct entries *entries, const struct sql_query *q, struct err *err)
+static bool entry_add(struct entries *entries, const uint8_t ca[SHA256_LEN],
+	const struct sql_query *q, struct err *err)
 {
+	struct crl_entry entry = {
+		.revoked = sql_int(q, 1), .reason = (enum revocation_reason)sql_int(q, 2)};
+	if (!sql_text(q, 0, "serial", entry.serial, sizeof(entry.serial), err))
+		return false;
+	if (!serial_may_be_of(entry.serial, sql_int(q, 3), ca))
+		return true;
 	if (entries->count == CRL_ENTRIES_MAX)
 		return err_set(err, ERR_LIMIT, "more than %u certificates are revoked at once",
 			CRL_ENTRIES_MAX);
@@ -141,26 +149,24 @@ static bool entry_add(struct entries *entries, const struct sql_query *q, struct
 		entries->list = list;
 		entries->room = room;
 	}
-	struct crl_entry *entry = &entries->list[entries->count++];
-	entry->revoked = sql_int(q, 1);
-	entry->reason = (enum revocation_reason)sql_int(q, 2);
-	return sql_text(q, 0, "serial", entry->serial, sizeof(entry->serial), err);
+	entries->list[entries->count++] = entry;
+	return true;
 }
 
-bool revoked_certificates(
-	struct sql *sql, int64_t after, struct crl_entry **ret, size_t *ret_count, struct err *err)
+bool revoked_certificates(struct sql *sql, const uint8_t ca[SHA256_LEN], int64_t after,
+	struct crl_entry **ret, size_t *ret_count, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	OWNED(entries_release) struct entries entries = {0};
 	bool row = false;
 	if (!sql_start(sql,
-		    "SELECT serial, revoked, reason FROM credentials WHERE revoked>0 AND "
+		    "SELECT serial, revoked, reason, issued FROM credentials WHERE revoked>0 AND "
 		    "not_after>?1 AND kind IN (?2, ?3)",
 		    SQL_ARGS(sql_i(after), sql_i(CREDENTIAL_HOST), sql_i(CREDENTIAL_X509)), &q,
 		    err))
 		return false;
 	do {
-		if (!sql_next(q, &row, err) || (row && !entry_add(&entries, q, err)))
+		if (!sql_next(q, &row, err) || (row && !entry_add(&entries, ca, q, err)))
 			return false;
 	} while (row);
 	*ret = TAKE(entries.list);

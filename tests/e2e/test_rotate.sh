@@ -176,6 +176,13 @@ expect 0 '' operator host quarantine "$HOST" --reason tests
 for n in 1 2; do
 	expect 0 "svid$n.pem: revoked" ocsp_of "$W/svid$n.pem" "$D/ca$n.pem"
 done
+crl_of() { list_of "$1" && openssl crl -inform DER -in "$W/list.crl" -noout -text; }
+serial_of() { openssl x509 -in "$1" -noout -serial | sed s/serial=//; }
+for n in 1 2; do
+	crl_of "$D/ca$n.pem" >"$W/list$n"
+	grep -q "$(serial_of "$W/svid$n.pem")" "$W/list$n" || die "what CA $n issued is not on its list"
+	! grep -q "$(serial_of "$W/svid$((3 - n)).pem")" "$W/list$n" || die "what the other CA issued is on the list of CA $n"
+done
 expect 0 '' operator host confirm "$HOST" --reason tests
 ok "the new CA issues; host and operator go on with what the old one issued"
 # When nothing of the old one is left, it goes.

@@ -44,6 +44,34 @@ static inline void second_ca_prepare(struct world *world)
 	buf_release(&text);
 }
 
+static inline bool second_ca_older_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	return credential_insert(tx->sql, arg, err);
+}
+
+/* A certificate of the world's host, issued by the first CA before serial numbers named theirs. The caller's. */
+static inline struct cert *second_ca_older(struct world *world)
+{
+	static const uint8_t serial[16] = {0x45, 1};
+	int64_t now = clock_wall(&clock_system);
+	struct cert *cert = NULL;
+	struct cert_request request = {.subject = world->host_key,
+		.serial = serial,
+		.not_before = now - 60,
+		.not_after = now + 600};
+	struct credential_row row = {
+		.kind = CREDENTIAL_HOST, .issued = now - 60, .not_after = now + 600};
+	memcpy(row.host, world->host_id, sizeof(row.host));
+	memcpy(row.spki, key_id(world->host_key), sizeof(row.spki));
+	hex_encode(BYTES_OF(serial), row.serial);
+	assert_ok(
+		cert_issue(&request, world->authority.ca, world->authority.key, &cert, &world->err),
+		world->err);
+	assert_ok(
+		store_run(world->app->store, second_ca_older_work, &row, &world->err), world->err);
+	return cert;
+}
+
 static inline void second_ca_release(void)
 {
 	cert_unref(&second);

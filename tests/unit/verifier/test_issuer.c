@@ -4,6 +4,7 @@
 
 #include "crypto/jws.h"
 #include "crypto/revocation.h"
+#include "verifier/serials.h"
 
 static struct world w;
 static struct issue issue;
@@ -194,7 +195,7 @@ static void issue__every_credential__its_own_serial(void **state)
 	}
 }
 
-/* Whoever knows one knows the time in the next, and nothing else of it. */
+/* Whoever knows one knows the time and the CA in the next, and nothing else of it. */
 static void issue__serials__in_the_order_of_time_and_otherwise_random(void **state)
 {
 	(void)state;
@@ -205,14 +206,15 @@ static void issue__serials__in_the_order_of_time_and_otherwise_random(void **sta
 		assert_ok(issue_x509(&w.app->issuer, &issue, &issued, &w.err), w.err);
 		memcpy(seen[i], issued.serial, sizeof(seen[i]));
 		assert_int_equal(strlen(seen[i]), 32);
-		assert_int_equal(seen[i][0] & 0xfc, '4'); /* 01, and the time */
 		issued_release(&issued);
 	}
 	issue.now = now;
-	assert_memory_equal(seen[0], seen[1], 10);
-	assert_memory_not_equal(seen[0] + 10, seen[1] + 10, 22);
+	assert_memory_equal(seen[0], seen[1], 16);
+	assert_memory_not_equal(seen[0] + 16, seen[1] + 16, 16);
 	assert_true(strcmp(seen[1], seen[2]) < 0);
-	assert_memory_not_equal(seen[1] + 10, seen[2] + 10, 22);
+	assert_memory_not_equal(seen[1] + 16, seen[2] + 16, 16);
+	assert_true(serial_may_be_of(seen[0], now, key_id(w.authority.key)));
+	assert_false(serial_may_be_of(seen[0], now, key_id(w.keys.instance)));
 }
 
 static void service__bundle_and_keys__verify_what_is_issued(void **state)

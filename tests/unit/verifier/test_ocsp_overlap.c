@@ -176,9 +176,35 @@ static void certificates_of_two_cas__in_one_request__the_first_ones_ca_answers(v
 	struct question mixed[] = {{w.host_cert, w.ca, V_OCSP_CERTSTATUS_GOOD},
 		{w.host_cert, second, V_OCSP_CERTSTATUS_UNKNOWN}};
 	asked(mixed, 2, w.ca, OCSP_NOCHECKS);
-	struct question turned[] = {{w.host_cert, second, V_OCSP_CERTSTATUS_GOOD},
+	struct question turned[] = {{w.host_cert, second, V_OCSP_CERTSTATUS_UNKNOWN},
 		{w.host_cert, w.ca, V_OCSP_CERTSTATUS_UNKNOWN}};
 	asked(turned, 2, second, OCSP_NOCHECKS);
+}
+
+/* The other CA has not issued a certificate of that number, whatever there is of it. */
+static void serial_of_one_ca__asked_about_under_the_other__unknown(void **state)
+{
+	(void)state;
+	struct question wrong = {w.host_cert, second, V_OCSP_CERTSTATUS_UNKNOWN};
+	asked(&wrong, 1, second, 0);
+	host_do("quarantine");
+	asked(&wrong, 1, second, 0);
+	struct question right = {w.host_cert, w.ca, V_OCSP_CERTSTATUS_REVOKED};
+	asked(&right, 1, w.ca, 0);
+}
+
+static void serial_that_names_no_ca__revoked__under_both(void **state)
+{
+	(void)state;
+	struct cert *older = second_ca_older(&w);
+	struct question first = {older, w.ca, V_OCSP_CERTSTATUS_GOOD};
+	asked(&first, 1, w.ca, 0);
+	host_do("quarantine");
+	first.status = V_OCSP_CERTSTATUS_REVOKED;
+	asked(&first, 1, w.ca, 0);
+	struct question other = {older, second, V_OCSP_CERTSTATUS_REVOKED};
+	asked(&other, 1, second, 0);
+	cert_unref(&older);
 }
 
 static void certificate_of_before__without_its_key__unknown(void **state)
@@ -257,6 +283,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT(certificate_of_before__asked_about__answered_in_the_name_of_its_ca, setup),
 		UNIT(certificates_of_two_cas__in_one_request__the_first_ones_ca_answers, setup),
+		UNIT(serial_of_one_ca__asked_about_under_the_other__unknown, setup),
+		UNIT(serial_that_names_no_ca__revoked__under_both, setup),
 		UNIT(certificate_of_before__without_its_key__unknown, setup_without_key),
 		UNIT(question__about_the_certificate_of_no_ca__the_ca_that_issues_answers, setup),
 		UNIT(responder_of_before__old__made_anew_and_no_other, setup),
