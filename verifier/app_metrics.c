@@ -271,10 +271,11 @@ static void look_count(struct sql *sql, struct metrics *m, enum metric metric, c
 		metric_set(m, metric, 0, sql_int(query, 0));
 }
 
-/* Those configured: rows of others that were here once count for nothing. */
+/* Those configured: rows of others that were here once count for nothing. Names for which there is no room are counted together. */
 static void look_webhooks(const struct app *app, struct sql *sql, struct metrics *m)
 {
-	int64_t counts[WEBHOOK_GAVE_UP] = {0};
+	static_assert(METRICS_WEBHOOK_STATES == WEBHOOK_GAVE_UP, "the last state");
+	int64_t counts[METRICS_WEBHOOK_SERIES] = {0};
 	struct webhook *list[WEBHOOKS_MAX];
 	size_t count = webhooks_list(app->webhooks, list);
 	bool ok = true;
@@ -284,7 +285,8 @@ static void look_webhooks(const struct app *app, struct sql *sql, struct metrics
 		ok = ok && webhook_row_get(sql, list[i]->config.name, &row, &found, NULL);
 		if (ok && found &&
 			(row.state == WEBHOOK_DELIVERING || row.state == WEBHOOK_GAVE_UP))
-			counts[row.state - 1]++;
+			counts[metric_webhook_state_series(
+				m, bytes_str(row.name), (unsigned)row.state - 1)]++;
 		webhook_unref(&list[i]);
 	}
 	for (size_t i = 0; ok && i < ARRAY_LEN(counts); i++)

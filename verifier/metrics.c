@@ -201,7 +201,8 @@ static const struct family families[METRICS] = {
 		.help = "Webhooks configured, by state; one that gave up delivers nothing until it "
 			"is told to.",
 		.kind = GAUGE,
-		.labels = {{"state", WEBHOOK_STATES}}},
+		.labels = {{"webhook", WEBHOOKS}, {"state", WEBHOOK_STATES}},
+		.sparse = true},
 	[METRIC_CERTIFICATE_END] = {.name = "assay_certificate_not_after_timestamp_seconds",
 		.help = "When the service's own certificates end.",
 		SECONDS,
@@ -248,6 +249,8 @@ struct names {
 	const char *const *names;
 	size_t count;
 };
+static const char *const webhook_states[] = {"delivering", "gave-up"};
+static_assert(ARRAY_LEN(webhook_states) == METRICS_WEBHOOK_STATES, "a name for each");
 static const struct names fixed[SETS] = {
 	[STATUSES] = {status_names, ARRAY_LEN(status_names)},
 	[HANDSHAKES] = NAMES("full", "resumed", "failed"),
@@ -260,7 +263,7 @@ static const struct names fixed[SETS] = {
 	[STAGES] = NAMES("open", "load", "judge", "make", "commit", "answer"),
 	[RESULTS] = NAMES("done", "refused"),
 	[DELIVERIES] = NAMES("delivered", "failed", "gave-up"),
-	[WEBHOOK_STATES] = NAMES("delivering", "gave-up"),
+	[WEBHOOK_STATES] = {webhook_states, ARRAY_LEN(webhook_states)},
 	[CERTIFICATES] = NAMES("tls", "ca", "signing"),
 };
 
@@ -451,12 +454,20 @@ size_t metric_workload_series(struct metrics *metrics, struct bytes name)
 	return metrics ? met_place(metrics, &metrics->workloads, name) : METRICS_WORKLOADS_MAX;
 }
 
+static size_t webhook_place(struct metrics *metrics, struct bytes name)
+{
+	return metrics ? met_place(metrics, &metrics->webhooks, name) : METRICS_WEBHOOKS_MAX;
+}
+
 size_t metric_webhook_series(
 	struct metrics *metrics, struct bytes name, enum metric_webhook outcome)
 {
-	size_t place =
-		metrics ? met_place(metrics, &metrics->webhooks, name) : METRICS_WEBHOOKS_MAX;
-	return place * fixed[DELIVERIES].count + outcome;
+	return webhook_place(metrics, name) * fixed[DELIVERIES].count + outcome;
+}
+
+size_t metric_webhook_state_series(struct metrics *metrics, struct bytes name, unsigned state)
+{
+	return webhook_place(metrics, name) * METRICS_WEBHOOK_STATES + state;
 }
 
 /* ---- the text ---- */

@@ -57,7 +57,7 @@ enum metric {
 	METRIC_HOSTS, /* host state - 1 */
 	METRIC_HOSTS_SILENT,
 	METRIC_REVOKED,
-	METRIC_WEBHOOK_STATES, /* webhook state - 1 */
+	METRIC_WEBHOOK_STATES, /* webhook, webhook state - 1 */
 	METRIC_CERTIFICATE_END, /* enum metric_certificate */
 	METRIC_DATABASE_BYTES,
 	METRIC_DISK_FREE,
@@ -122,6 +122,10 @@ size_t metric_workload_series(struct metrics *metrics, struct bytes name);
 /* The series of an attempt at a webhook of that name, likewise. */
 size_t metric_webhook_series(
 	struct metrics *metrics, struct bytes name, enum metric_webhook outcome);
+/* The series of webhooks of that name in that state (enum webhook_state, less one), likewise. */
+#define METRICS_WEBHOOK_STATES 2u
+#define METRICS_WEBHOOK_SERIES (METRICS_WEBHOOK_STATES * (METRICS_WEBHOOKS_MAX + 1))
+size_t metric_webhook_state_series(struct metrics *metrics, struct bytes name, unsigned state);
 
 /* The whole text, up to and with "# EOF". */
 must_use bool metrics_write(struct metrics *metrics, struct buf *out, struct err *err);

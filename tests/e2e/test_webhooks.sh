@@ -130,8 +130,8 @@ ok "events__of_the_names_asked_for"
 gave_up() { operator webhook list | grep -qE '^dead +gave-up'; }
 until_ok gave_up || until_ok gave_up || die "a dead receiver is not given up"
 counted() { curl -sf "http://127.0.0.1:$METRICS/metrics" | grep -qxF "$1"; }
-until_ok eval "sleep 1; counted 'assay_webhooks{state=\"gave-up\"} 1'" || die "the metrics do not say so"
-counted 'assay_webhooks{state="delivering"} 3' || die "the others are not counted"
+until_ok eval "sleep 1; counted 'assay_webhooks{webhook=\"dead\",state=\"gave-up\"} 1'" || die "the metrics do not say so"
+counted 'assay_webhooks{webhook="siem",state="delivering"} 1' || die "the others are not counted"
 grep -q 'webhook-gave-up' "$W/verifier.log" || die "the log does not say so"
 retry_entry() { operator webhook retry dead --reason "looked at it"; }
 expect 0 'state +delivering' retry_entry

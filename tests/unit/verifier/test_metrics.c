@@ -167,6 +167,13 @@ static void webhooks__by_name_and_outcome__and_the_rest_together(void **state)
 	expect_line("assay_webhook_attempts_total{webhook=\"hook2\",outcome=\"failed\"} 3");
 	expect_line("assay_webhook_attempts_total{webhook=\"hook2\",outcome=\"gave-up\"} 1");
 	expect_line("assay_webhook_attempts_total{webhook=\"(others)\",outcome=\"failed\"} 33");
+	metric_set(m, METRIC_WEBHOOK_STATES, metric_webhook_state_series(m, BYTES_LIT("hook31"), 1),
+		1);
+	metric_set(m, METRIC_WEBHOOK_STATES, metric_webhook_state_series(m, BYTES_LIT("hook32"), 0),
+		5);
+	expect_line("assay_webhooks{webhook=\"hook31\",state=\"gave-up\"} 1");
+	expect_line("assay_webhooks{webhook=\"(others)\",state=\"delivering\"} 5");
+	assert_null(strstr(written(), "assay_webhooks{webhook=\"hook31\",state=\"delivering\"}"));
 	metric_add(NULL, METRIC_WEBHOOKS,
 		metric_webhook_series(NULL, BYTES_LIT("hook2"), METRIC_WEBHOOK_FAILED), 1);
 }

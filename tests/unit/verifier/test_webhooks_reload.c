@@ -3,7 +3,7 @@
  * (verifier/webhooks_list.c). */
 #include "tests/unit/verifier/world.h"
 
-#include "verifier/metrics.h"
+#include "verifier/app_metrics.h"
 #include "verifier/webhooks.h"
 
 static struct world w;
@@ -157,6 +157,61 @@ static void reload__list_that_is_no_good__nothing_changes(void **state)
 	assert_int_equal(metric_get(w.app->metrics, METRIC_RELOADS, 1), ARRAY_LEN(cases));
 }
 
+static uint64_t later_ms; /* the store is asked for its counts at most every ten seconds */
+static uint64_t later(const struct clock *clock)
+{
+	(void)clock;
+	return clock_monotonic_ms(&clock_system) + later_ms;
+}
+static int64_t wall(const struct clock *clock)
+{
+	(void)clock;
+	return clock_wall(&clock_system);
+}
+
+static int setup_clock(void **state)
+{
+	static const struct clock_ops ops = {.wall = wall, .monotonic_ms = later};
+	static const struct clock clock = {&ops};
+	w.clock = &clock;
+	return setup(state);
+}
+
+/* All that the metrics say of webhooks, a line each. */
+static void counted(const char *wanted)
+{
+	struct buf text = {0}, found = {0};
+	later_ms += 10000;
+	assert_ok(app_metrics_text(w.app, &text, &w.err), w.err);
+	OWNED(free_ptr) char *lines = strdup(buf_str(&text));
+	for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n"))
+		if (strncmp(line, "assay_webhooks{", 15) == 0)
+			buf_printf(&found, "%s\n", line);
+	assert_string_equal(found.len ? buf_str(&found) : "", wanted);
+	buf_release(&text);
+	buf_release(&found);
+}
+
+static bool two_gives_up(struct store_tx *tx, void *arg, struct err *err)
+{
+	(void)arg;
+	return sql_exec(
+		tx->sql, "UPDATE webhooks SET state=2 WHERE name='two'", SQL_NO_ARGS, NULL, err);
+}
+
+static void metrics__of_those_configured__by_name_and_state(void **state)
+{
+	(void)state;
+	counted("assay_webhooks{webhook=\"one\",state=\"delivering\"} 1\n"
+		"assay_webhooks{webhook=\"two\",state=\"delivering\"} 1\n");
+	assert_ok(store_run(w.app->store, two_gives_up, NULL, &w.err), w.err);
+	counted("assay_webhooks{webhook=\"one\",state=\"delivering\"} 1\n"
+		"assay_webhooks{webhook=\"two\",state=\"gave-up\"} 1\n");
+	list_write(HOOK("one"));
+	assert_true(app_reload(w.app, config_path));
+	counted("assay_webhooks{webhook=\"one\",state=\"delivering\"} 1\n");
+}
+
 /* What says why: a part's own error, not the whole file's. */
 static void change__secret_that_is_not_there__says_which_and_why(void **state)
 {
@@ -218,6 +273,8 @@ int main(void)
 		UNIT(reload__other_list__names_change_and_who_stays_is_undisturbed),
 		UNIT(reload__other_secret_in_the_same_file__taken),
 		UNIT(reload__list_that_is_no_good__nothing_changes),
+		cmocka_unit_test_setup_teardown(
+			metrics__of_those_configured__by_name_and_state, setup_clock, teardown),
 		UNIT(change__secret_that_is_not_there__says_which_and_why),
 		UNIT(equal__each_part_that_differs__told),
 	};
