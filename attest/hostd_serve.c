@@ -13,6 +13,7 @@
 #include "attest/instance_saved.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "base/time.h"
 
 #define ACCEPT_PAUSE_MS 100
@@ -154,14 +155,11 @@ static bool enlist(struct connection *c)
 
 static bool start_thread(struct connection *c)
 {
-	pthread_attr_t attributes;
 	pthread_t thread;
-	(void)pthread_attr_init(&attributes);
-	(void)pthread_attr_setstacksize(&attributes, HOSTD_STACK);
-	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	int why = pthread_create(&thread, &attributes, connection_thread, c);
-	(void)pthread_attr_destroy(&attributes);
-	return why == 0;
+	if (!thread_start(&thread, "connection", HOSTD_STACK, connection_thread, c, NULL))
+		return false;
+	(void)pthread_detach(thread);
+	return true;
 }
 
 static void turn_away(struct connection *c)

@@ -15,6 +15,7 @@
 #include "attest/instance_saved.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "base/time.h"
 
 #define EXIT_TRIES  20
@@ -393,17 +394,6 @@ static void *renew(void *context)
 
 /* ---- beginning and end ---- */
 
-static bool start_thread(
-	pthread_t *thread, void *(*run)(void *), struct instances *all, struct err *err)
-{
-	pthread_attr_t attributes;
-	(void)pthread_attr_init(&attributes);
-	(void)pthread_attr_setstacksize(&attributes, HOSTD_STACK);
-	int why = pthread_create(thread, &attributes, run, all);
-	(void)pthread_attr_destroy(&attributes);
-	return why == 0 ? true : err_errno(err, why, "starting a thread");
-}
-
 bool instances_start(struct hostd *hostd, struct instances **ret, struct err *err)
 {
 	OWNED(instances_stop) struct instances *all = calloc(1, sizeof(*all));
@@ -421,10 +411,10 @@ bool instances_start(struct hostd *hostd, struct instances **ret, struct err *er
 		return err_errno(err, errno, "eventfd");
 	if (!drift_open(&all->drift, err))
 		return false;
-	if (!start_thread(&all->watcher, watch, all, err))
+	if (!thread_start(&all->watcher, "watcher", HOSTD_STACK, watch, all, err))
 		return false;
 	all->watching = true;
-	if (!start_thread(&all->renewer, renew, all, err))
+	if (!thread_start(&all->renewer, "renewer", HOSTD_STACK, renew, all, err))
 		return false;
 	all->renewing = true;
 	*ret = TAKE(all);

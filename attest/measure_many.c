@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "crypto/fsverity.h"
 #include "crypto/sha256_lanes.h"
 
@@ -306,7 +307,7 @@ bool measure_many(const struct many *many, struct err *err)
 	run.arena_len = wanted * ARENA_LEN <= ARENAS_MAX ? ARENA_LEN : ARENA_MIN;
 	/* The caller works too; fewer threads than wanted only take longer. */
 	while (started + 1 < (int)wanted &&
-		pthread_create(&helpers[started], NULL, worker_run, &run) == 0)
+		thread_start(&helpers[started], "measure", 0, worker_run, &run, NULL))
 		started++;
 	worker_run(&run);
 	for (int i = 0; i < started; i++)

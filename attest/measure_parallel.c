@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "base/thread.h"
 #include "crypto/fsverity.h"
 
 #define CHUNK_LEAVES (MEASURE_CHUNK / FSVERITY_BLOCK)
@@ -134,7 +135,8 @@ bool measure_parallel(int fd, const char *name, uint64_t size, int threads,
 	large.ring = ring;
 	large.tree = tree;
 	/* The caller works too; fewer threads than wanted only take longer. */
-	while (started < threads - 1 && pthread_create(&helpers[started], NULL, work, &large) == 0)
+	while (started < threads - 1 &&
+		thread_start(&helpers[started], "measure", 0, work, &large, NULL))
 		started++;
 	work(&large);
 	for (int i = 0; i < started; i++)

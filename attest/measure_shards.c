@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/thread.h"
 
 struct work {
 	const struct shards *how;
@@ -141,7 +142,7 @@ bool measure_shards(const struct shards *how, struct measured_tree *tree, struct
 		return false;
 	/* The caller works too; fewer threads than wanted only take longer. */
 	while (started + 1 < how->threads && (size_t)started + 1 < tree->shard_count &&
-		pthread_create(&helpers[started], NULL, worker, &work) == 0)
+		thread_start(&helpers[started], "measure", 0, worker, &work, NULL))
 		started++;
 	worker(&work);
 	for (int i = 0; i < started; i++)

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "base/thread.h"
 
 struct parked {
 	struct parked *next;
@@ -173,10 +174,9 @@ bool events_start(struct app *app, struct events **ret, struct err *err)
 	(void)pthread_cond_init(&e->wake, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&e->lock, NULL);
-	int code = pthread_create(&e->thread, NULL, events_main, e);
-	if (code != 0) {
+	if (!thread_start(&e->thread, "events", 0, events_main, e, err)) {
 		free(e);
-		return err_errno(err, code, "event thread");
+		return false;
 	}
 	*ret = e;
 	return true;

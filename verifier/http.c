@@ -10,6 +10,7 @@
 #include <openssl/ssl.h>
 
 #include "base/file.h"
+#include "base/thread.h"
 #include "base/time.h"
 
 #define HTTP_HEADER_BYTES_MAX 16384
@@ -150,17 +151,15 @@ static void *loop_run(void *arg)
 
 bool http_server_start(struct http_server *server, struct err *err)
 {
-	pthread_attr_t attributes;
-	(void)pthread_attr_init(&attributes);
-	(void)pthread_attr_setstacksize(&attributes, HTTP_STACK);
-	int failed = 0;
-	for (unsigned i = 0; i < server->loop_count && !failed; i++) {
-		failed = pthread_create(
-			&server->loops[i].thread, &attributes, loop_run, &server->loops[i]);
-		server->loops[i].running = !failed;
+	bool ok = true;
+	for (unsigned i = 0; i < server->loop_count && ok; i++) {
+		struct http_loop *loop = &server->loops[i];
+		char name[THREAD_NAME_MAX];
+		(void)snprintf(name, sizeof(name), "http-%u", i);
+		ok = thread_start(&loop->thread, name, HTTP_STACK, loop_run, loop, err);
+		loop->running = ok;
 	}
-	(void)pthread_attr_destroy(&attributes);
-	return failed ? err_errno(err, failed, "HTTP thread") : true;
+	return ok;
 }
 
 uint16_t http_server_port(const struct http_server *server)

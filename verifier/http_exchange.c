@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/time.h"
 
-#define ANSWER_JOIN_MAX (16u << 10) /* a TLS record */
+#define ANSWER_JOIN_MAX    (16u << 10) /* a TLS record */
 #define RETRY_AFTER_MIN    1u
 #define RETRY_AFTER_SPREAD 4u
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "base/thread.h"
 #include "policy/instant.h"
 
 /* ---- what is shown ---- */
@@ -194,10 +195,9 @@ bool leases_start(struct app *app, struct leases **ret, struct err *err)
 	(void)pthread_cond_init(&l->wake, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&l->lock, NULL);
-	int code = pthread_create(&l->thread, NULL, leases_main, l);
-	if (code != 0) {
+	if (!thread_start(&l->thread, "leases", 0, leases_main, l, err)) {
 		free(l);
-		return err_errno(err, code, "lease thread");
+		return false;
 	}
 	*ret = l;
 	return true;

@@ -6,6 +6,7 @@
 #include "verifier/log_publish.h"
 
 #include "base/file.h"
+#include "base/thread.h"
 #include "verifier/ledger_log.h"
 #include "verifier/log_quote.h"
 #include "verifier/rows.h"
@@ -258,10 +259,9 @@ bool log_publisher_start(const char *directory, struct store *store, bool witnes
 		return err_set(err, ERR_NOMEM, "log_directory");
 	}
 	(void)pthread_mutex_init(&publisher->lock, NULL);
-	int code = pthread_create(&publisher->thread, NULL, publisher_main, publisher);
-	if (code != 0) {
+	if (!thread_start(&publisher->thread, "log-publish", 0, publisher_main, publisher, err)) {
 		publisher_free(publisher);
-		return err_errno(err, code, "publisher thread");
+		return false;
 	}
 	*ret = publisher;
 	return true;

@@ -3,6 +3,7 @@
 
 #include "base/address.h"
 #include "base/file.h"
+#include "base/thread.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -72,7 +73,6 @@ static void *serve_main(void *arg)
 
 static bool plain_start(struct metrics_server *server, int *fd, struct err *err)
 {
-	pthread_attr_t attributes;
 	server->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	server->base = event_base_new();
 	server->http = server->base ? evhttp_new(server->base) : NULL;
@@ -88,12 +88,9 @@ static bool plain_start(struct metrics_server *server, int *fd, struct err *err)
 	evhttp_set_max_headers_size(server->http, HEADERS_MAX);
 	evhttp_set_max_body_size(server->http, 0);
 	evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET);
-	(void)pthread_attr_init(&attributes);
-	(void)pthread_attr_setstacksize(&attributes, SCRAPER_STACK);
-	int code = pthread_create(&server->thread, &attributes, serve_main, server);
-	(void)pthread_attr_destroy(&attributes);
-	server->running = code == 0;
-	return code == 0 ? true : err_errno(err, code, "metrics listener");
+	server->running =
+		thread_start(&server->thread, "metrics", SCRAPER_STACK, serve_main, server, err);
+	return server->running;
 }
 
 /* ---- where ---- */

@@ -3,6 +3,7 @@
  * destroyed in small transactions. */
 #include "verifier/retention.h"
 
+#include "base/thread.h"
 #include "verifier/elevations.h"
 
 #include <stdlib.h>
@@ -448,10 +449,9 @@ bool retention_start(struct app *app, struct retention **ret, struct err *err)
 	}
 	(void)pthread_mutex_init(&r->lock, NULL);
 	(void)pthread_mutex_init(&r->sweeping, NULL);
-	int code = pthread_create(&r->thread, NULL, retention_main, r);
-	if (code != 0) {
+	if (!thread_start(&r->thread, "retention", 0, retention_main, r, err)) {
 		retention_free(r);
-		return err_errno(err, code, "retention thread");
+		return false;
 	}
 	*ret = r;
 	return true;

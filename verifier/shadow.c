@@ -2,6 +2,7 @@
 #include "verifier/shadow.h"
 
 #include "base/text.h"
+#include "base/thread.h"
 #include "verifier/app_policy.h"
 #include "verifier/shadow_judge.h"
 
@@ -357,18 +358,14 @@ static bool locks_init(struct shadow *s)
 bool shadow_new(struct app *app, struct shadow **ret, struct err *err)
 {
 	OWNED(shadow_free) struct shadow *s = calloc(1, sizeof(*s));
-	pthread_attr_t attributes;
-	if (!s || !locks_init(s) || pthread_attr_init(&attributes) != 0) {
+	if (!s || !locks_init(s)) {
 		free(TAKE(s));
 		return err_set(err, ERR_NOMEM, "shadow mode");
 	}
 	s->app = app;
-	(void)pthread_attr_setstacksize(&attributes, SHADOW_STACK);
-	int code = pthread_create(&s->thread, &attributes, shadow_main, s);
-	(void)pthread_attr_destroy(&attributes);
-	if (code)
-		return err_errno(err, code, "shadow thread");
-	s->started = true;
+	s->started = thread_start(&s->thread, "shadow", SHADOW_STACK, shadow_main, s, err);
+	if (!s->started)
+		return false;
 	*ret = TAKE(s);
 	return true;
 }

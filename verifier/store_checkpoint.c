@@ -6,6 +6,8 @@
  */
 #include "verifier/store_private.h"
 
+#include "base/thread.h"
+
 static bool due(const struct store *store)
 {
 	return store->log_pages >= STORE_CHECKPOINT_PAGES;
@@ -54,9 +56,9 @@ bool store_checkpoint_start(struct store *store, struct err *err)
 {
 	if (!store->ops->checkpoint)
 		return true;
-	int code = pthread_create(&store->checkpointer, NULL, checkpoint_main, store);
-	store->checkpoints = code == 0;
-	return code == 0 || err_errno(err, code, "checkpoint thread");
+	store->checkpoints =
+		thread_start(&store->checkpointer, "checkpoint", 0, checkpoint_main, store, err);
+	return store->checkpoints;
 }
 
 void store_checkpoint_stop(struct store *store)

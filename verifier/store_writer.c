@@ -3,6 +3,8 @@
 #include "verifier/rows.h"
 #include "verifier/store_private.h"
 
+#include "base/thread.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -368,16 +370,10 @@ static void *writer_main(void *arg)
 
 bool store_writer_start(struct store *store, struct err *err)
 {
-	pthread_attr_t attributes;
 	probe(store);
 	if (!store->ready)
 		return err_set(err, ERR_STORE, "the database cannot be written");
-	if (pthread_attr_init(&attributes) != 0)
-		return err_set(err, ERR_NOMEM, "writer thread");
-	(void)pthread_attr_setstacksize(&attributes, WRITER_STACK);
-	int code = pthread_create(&store->thread, &attributes, writer_main, store);
-	(void)pthread_attr_destroy(&attributes);
-	return code == 0 ? true : err_errno(err, code, "writer thread");
+	return thread_start(&store->thread, "writer", WRITER_STACK, writer_main, store, err);
 }
 
 void store_writer_stop(struct store *store)

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "base/thread.h"
 
 struct courier {
 	struct app *app;
@@ -327,6 +328,7 @@ bool courier_new(struct app *app, const uint8_t owner[WEBHOOK_OWNER_LEN], struct
 	struct courier **ret, struct err *err)
 {
 	struct courier *c = calloc(1, sizeof(*c));
+	char name[THREAD_NAME_MAX];
 	if (!c || !sync_init(c, err)) {
 		free(c);
 		return err_set(err, ERR_NOMEM, "webhook");
@@ -334,10 +336,10 @@ bool courier_new(struct app *app, const uint8_t owner[WEBHOOK_OWNER_LEN], struct
 	c->app = app;
 	c->owner = owner;
 	c->webhook = webhook_ref(webhook);
-	int code = pthread_create(&c->thread, NULL, courier_main, c);
-	if (code != 0) {
+	(void)snprintf(name, sizeof(name), "hook-%s", webhook->config.name);
+	if (!thread_start(&c->thread, name, 0, courier_main, c, err)) {
 		courier_drop(c);
-		return err_errno(err, code, "webhook thread");
+		return false;
 	}
 	*ret = c;
 	return true;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/fair.h"
 
+#include "base/thread.h"
 #include "base/time.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -153,20 +155,18 @@ static unsigned default_count(void)
 	return count > (long)WORKERS_MAX ? WORKERS_MAX : (unsigned)count;
 }
 
-static int threads_start(struct workers *workers, unsigned wanted)
+static bool threads_start(struct workers *workers, unsigned wanted, struct err *err)
 {
-	pthread_attr_t attributes;
-	int code = pthread_attr_init(&attributes);
-	if (code)
-		return code;
-	(void)pthread_attr_setstacksize(&attributes, WORKER_STACK);
-	while (!code && workers->count < wanted + 1) {
-		code = pthread_create(&workers->threads[workers->count], &attributes,
-			workers->count == 0 ? reserve_main : worker_main, workers);
-		workers->count += code ? 0 : 1;
+	char name[THREAD_NAME_MAX] = "reserve";
+	while (workers->count < wanted + 1) {
+		if (workers->count > 0)
+			(void)snprintf(name, sizeof(name), "worker-%u", workers->count);
+		if (!thread_start(&workers->threads[workers->count], name, WORKER_STACK,
+			    workers->count == 0 ? reserve_main : worker_main, workers, err))
+			return false;
+		workers->count++;
 	}
-	(void)pthread_attr_destroy(&attributes);
-	return code;
+	return true;
 }
 
 bool workers_new(const struct workers_options *options, struct workers **ret, struct err *err)
@@ -189,10 +189,9 @@ bool workers_new(const struct workers_options *options, struct workers **ret, st
 		free(workers);
 		return err_errno(err, code, "worker threads");
 	}
-	code = threads_start(workers, wanted);
-	if (code) {
+	if (!threads_start(workers, wanted, err)) {
 		workers_free(&workers);
-		return err_errno(err, code, "worker threads");
+		return false;
 	}
 	*ret = workers;
 	return true;

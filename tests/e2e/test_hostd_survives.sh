@@ -80,6 +80,9 @@ agent_start
 instance=$(status instance)
 record=$(status record)
 until_ok record_is_not "$record" || die "not renewed"
+for name in assay-hostd watcher renewer; do
+	[ "$(cat "/proc/$HOST_PID_one/task/"*/comm | grep -cx "$name")" = 1 ] || die "no thread $name, or several"
+done
 ok "an agent runs and is renewed"
 
 verifier_stop

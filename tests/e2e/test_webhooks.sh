@@ -72,6 +72,13 @@ expect 3 'no webhook of that name' operator webhook show nobody
 [ "$(received /foreign True)" = 0 ] || die "something went to a receiver with another CA"
 ok "event__pushed__signed_and_acknowledged"
 
+# Who is who in `top -H`: only the first thread is called like the program.
+threads() { cat "/proc/$1/task/"*/comm | sed 's/-[0-9]*$/-N/' | LC_ALL=C sort -u | tr '\n' ' '; }
+[ "$(threads "$VERIFIER_PID")" = "assay-verifierd checkpoint events hook-dead hook-foreign hook-retirement hook-siem http-N leases log-publish metrics reserve retention shadow worker-N writer " ] ||
+	die "the verifier's threads: $(threads "$VERIFIER_PID")"
+[ "$(cat "/proc/$VERIFIER_PID/task/"*/comm | grep -c assay)" = 1 ] || die "threads without a name"
+ok "thread__of_the_verifier__named"
+
 # What the receiver answers that is no acknowledgement: tried again, under the same id, in order.
 for mode in 500 redirect; do
 	echo $mode >"$D/mode"
