@@ -397,15 +397,12 @@ static void *renew(void *context)
 bool instances_start(struct hostd *hostd, struct instances **ret, struct err *err)
 {
 	OWNED(instances_stop) struct instances *all = calloc(1, sizeof(*all));
-	pthread_condattr_t monotonic;
 	if (!all)
 		return err_set(err, ERR_NOMEM, "no memory for instances");
 	all->hostd = hostd;
 	(void)pthread_mutex_init(&all->mutex, NULL);
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&all->changed, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
+	if (!thread_wake_init(&all->changed, err))
+		return false;
 	all->wake = eventfd(0, EFD_CLOEXEC);
 	if (all->wake < 0)
 		return err_errno(err, errno, "eventfd");

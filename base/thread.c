@@ -39,3 +39,14 @@ bool thread_start(pthread_t *ret, const char *name, size_t stack, void *(*run)(v
 	free(b);
 	return err_errno(err, code, "thread %s", name);
 }
+
+bool thread_wake_init(pthread_cond_t *wake, struct err *err)
+{
+	pthread_condattr_t monotonic;
+	if (pthread_condattr_init(&monotonic) != 0)
+		return err_set(err, ERR_NOMEM, "condition");
+	bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
+		  pthread_cond_init(wake, &monotonic) == 0;
+	(void)pthread_condattr_destroy(&monotonic);
+	return ok || err_set(err, ERR_NOMEM, "condition");
+}

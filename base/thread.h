@@ -14,4 +14,8 @@
 must_use bool thread_start(pthread_t *ret, const char *name, size_t stack, void *(*run)(void *),
 	void *arg, struct err *err);
 
+/* A condition whose timed waits go by the monotonic clock (clock_deadline): who sets the wall clock wakes nobody. ERR_NOMEM; err
+ * may be NULL. */
+must_use bool thread_wake_init(pthread_cond_t *wake, struct err *err);
+
 #endif

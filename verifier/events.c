@@ -161,20 +161,13 @@ static void *events_main(void *arg)
 
 bool events_start(struct app *app, struct events **ret, struct err *err)
 {
-	pthread_condattr_t monotonic;
 	struct events *e = calloc(1, sizeof(*e));
 	if (!e)
 		return err_set(err, ERR_NOMEM, "events");
 	e->app = app;
-	if (pthread_condattr_init(&monotonic) != 0) {
-		free(e);
-		return err_set(err, ERR_NOMEM, "events");
-	}
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&e->wake, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&e->lock, NULL);
-	if (!thread_start(&e->thread, "events", 0, events_main, e, err)) {
+	if (!thread_wake_init(&e->wake, err) ||
+		!thread_start(&e->thread, "events", 0, events_main, e, err)) {
 		free(e);
 		return false;
 	}

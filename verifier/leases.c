@@ -182,20 +182,13 @@ static void *leases_main(void *arg)
 
 bool leases_start(struct app *app, struct leases **ret, struct err *err)
 {
-	pthread_condattr_t monotonic;
 	struct leases *l = calloc(1, sizeof(*l));
 	if (!l)
 		return err_set(err, ERR_NOMEM, "leases");
 	l->app = app;
-	if (pthread_condattr_init(&monotonic) != 0) {
-		free(l);
-		return err_set(err, ERR_NOMEM, "leases");
-	}
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&l->wake, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&l->lock, NULL);
-	if (!thread_start(&l->thread, "leases", 0, leases_main, l, err)) {
+	if (!thread_wake_init(&l->wake, err) ||
+		!thread_start(&l->thread, "leases", 0, leases_main, l, err)) {
 		free(l);
 		return false;
 	}

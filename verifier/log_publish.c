@@ -221,18 +221,6 @@ static void *publisher_main(void *arg)
 	return NULL;
 }
 
-static bool wake_init(pthread_cond_t *wake)
-{
-	pthread_condattr_t monotonic;
-
-	if (pthread_condattr_init(&monotonic) != 0)
-		return false;
-	bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
-		  pthread_cond_init(wake, &monotonic) == 0;
-	(void)pthread_condattr_destroy(&monotonic);
-	return ok;
-}
-
 static void publisher_free(struct log_publisher *publisher)
 {
 	(void)pthread_mutex_destroy(&publisher->lock);
@@ -253,7 +241,7 @@ bool log_publisher_start(const char *directory, struct store *store, bool witnes
 	publisher->witnessed = witnessed;
 	publisher->log = log;
 	publisher->directory = bytes_strdup(bytes_str(directory));
-	if (!publisher->directory || !wake_init(&publisher->wake)) {
+	if (!publisher->directory || !thread_wake_init(&publisher->wake, NULL)) {
 		free(publisher->directory);
 		free(publisher);
 		return err_set(err, ERR_NOMEM, "log_directory");

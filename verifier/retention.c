@@ -415,17 +415,6 @@ static void *retention_main(void *arg)
 	}
 }
 
-static bool wake_init(pthread_cond_t *wake)
-{
-	pthread_condattr_t monotonic;
-	if (pthread_condattr_init(&monotonic) != 0)
-		return false;
-	bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
-		  pthread_cond_init(wake, &monotonic) == 0;
-	(void)pthread_condattr_destroy(&monotonic);
-	return ok;
-}
-
 static void retention_free(struct retention *r)
 {
 	(void)pthread_mutex_destroy(&r->lock);
@@ -443,9 +432,9 @@ bool retention_start(struct app *app, struct retention **ret, struct err *err)
 		free(r);
 		return false;
 	}
-	if (!wake_init(&r->wake)) {
+	if (!thread_wake_init(&r->wake, err)) {
 		free(r);
-		return err_set(err, ERR_NOMEM, "retention");
+		return false;
 	}
 	(void)pthread_mutex_init(&r->lock, NULL);
 	(void)pthread_mutex_init(&r->sweeping, NULL);

@@ -345,14 +345,7 @@ void shadow_wake(struct shadow *s)
 
 static bool locks_init(struct shadow *s)
 {
-	pthread_condattr_t monotonic;
-	if (pthread_condattr_init(&monotonic) != 0)
-		return false;
-	bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
-		  pthread_cond_init(&s->wake, &monotonic) == 0 &&
-		  pthread_mutex_init(&s->lock, NULL) == 0;
-	(void)pthread_condattr_destroy(&monotonic);
-	return ok;
+	return thread_wake_init(&s->wake, NULL) && pthread_mutex_init(&s->lock, NULL) == 0;
 }
 
 bool shadow_new(struct app *app, struct shadow **ret, struct err *err)

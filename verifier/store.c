@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier/store_private.h"
 
+#include "base/thread.h"
 #include "verifier/content_keys.h"
 #include "verifier/rows.h"
 
@@ -147,15 +148,9 @@ static void store_free(struct store *store)
 
 static bool locks_init(struct store *store)
 {
-	pthread_condattr_t monotonic;
-	if (pthread_condattr_init(&monotonic) != 0)
-		return false;
-	bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
-		  pthread_cond_init(&store->wake, &monotonic) == 0 &&
-		  pthread_cond_init(&store->checkpoint_wake, NULL) == 0 &&
-		  pthread_mutex_init(&store->lock, NULL) == 0 && readers_init(&store->readers);
-	(void)pthread_condattr_destroy(&monotonic);
-	return ok;
+	return thread_wake_init(&store->wake, NULL) &&
+	       pthread_cond_init(&store->checkpoint_wake, NULL) == 0 &&
+	       pthread_mutex_init(&store->lock, NULL) == 0 && readers_init(&store->readers);
 }
 
 /* What is read and written from now on is sealed. */

@@ -304,18 +304,6 @@ static void *courier_main(void *arg)
 	return NULL;
 }
 
-static bool sync_init(struct courier *c, struct err *err)
-{
-	pthread_condattr_t monotonic;
-	if (pthread_condattr_init(&monotonic) != 0)
-		return err_set(err, ERR_NOMEM, "webhook");
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&c->wake, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
-	(void)pthread_mutex_init(&c->lock, NULL);
-	return true;
-}
-
 static void courier_drop(struct courier *c)
 {
 	(void)pthread_cond_destroy(&c->wake);
@@ -329,10 +317,11 @@ bool courier_new(struct app *app, const uint8_t owner[WEBHOOK_OWNER_LEN], struct
 {
 	struct courier *c = calloc(1, sizeof(*c));
 	char name[THREAD_NAME_MAX];
-	if (!c || !sync_init(c, err)) {
+	if (!c || !thread_wake_init(&c->wake, err)) {
 		free(c);
 		return err_set(err, ERR_NOMEM, "webhook");
 	}
+	(void)pthread_mutex_init(&c->lock, NULL);
 	c->app = app;
 	c->owner = owner;
 	c->webhook = webhook_ref(webhook);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/thread.h"
 
+#include <errno.h>
 #include <stdio.h>
 
+#include "base/time.h"
 #include "tests/support/unit.h"
 
 struct seen {
@@ -68,6 +70,26 @@ static void thread__that_cannot_be__says_which(void **state)
 	assert_false(thread_start(&thread, "tiny", 1, look, NULL, NULL));
 }
 
+/* A deadline by this clock is far in the past by the other one: a wait by the wrong clock would not wait at all. */
+static void wake__deadline__by_the_monotonic_clock(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	pthread_cond_t wake;
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	assert_true(thread_wake_init(&wake, &err));
+	uint64_t began = clock_now_us();
+	struct timespec deadline = clock_deadline(50);
+	(void)pthread_mutex_lock(&lock);
+	int waited = 0;
+	while (waited == 0)
+		waited = pthread_cond_timedwait(&wake, &lock, &deadline);
+	(void)pthread_mutex_unlock(&lock);
+	assert_int_equal(waited, ETIMEDOUT);
+	assert_true(clock_now_us() - began >= 50000);
+	(void)pthread_cond_destroy(&wake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -75,6 +97,7 @@ int main(void)
 		cmocka_unit_test(thread__with_a_long_name__has_its_beginning),
 		cmocka_unit_test(thread__with_a_stack__has_that_size),
 		cmocka_unit_test(thread__that_cannot_be__says_which),
+		cmocka_unit_test(wake__deadline__by_the_monotonic_clock),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
