@@ -10,7 +10,7 @@ bool serve_crl(struct call *call, struct err *err)
 {
 	call->status = 200;
 	call->type = MEDIA_CRL;
-	return revocation_crl(call->app, NULL, &call->reply, err);
+	return revocation_crl(call->app, NULL, &call->shared, err);
 }
 
 bool serve_crl_of(struct call *call, struct err *err)
@@ -19,7 +19,7 @@ bool serve_crl_of(struct call *call, struct err *err)
 	call->status = 200;
 	call->type = MEDIA_CRL;
 	return call_param_digest(call, 0, ca, err) &&
-	       revocation_crl(call->app, ca, &call->reply, err);
+	       revocation_crl(call->app, ca, &call->shared, err);
 }
 
 static bool ocsp_answer(struct call *call, struct bytes request, struct err *err)

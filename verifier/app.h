@@ -172,6 +172,7 @@ struct call {
 	int status;
 	const char *type;
 	struct buf reply;
+	struct http_shared *shared; /* instead of reply; NULL: none */
 	const char *hint; /* static text that goes with an error */
 	const char *code; /* static: instead of the error's own code */
 	void *data; /* whose answer comes later */

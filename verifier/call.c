@@ -40,12 +40,16 @@ static const struct {
 static void call_free(struct call *call)
 {
 	buf_release(&call->reply);
+	http_shared_unref(&call->shared);
 	free(call);
 }
 
 void call_answer(struct call *call)
 {
-	http_reply(call->exchange, call->status, call->type, buf_bytes(&call->reply));
+	if (call->shared)
+		http_reply_shared(call->exchange, call->status, call->type, TAKE(call->shared));
+	else
+		http_reply(call->exchange, call->status, call->type, buf_bytes(&call->reply));
 	call_free(call);
 }
 

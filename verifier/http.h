@@ -136,6 +136,18 @@ const struct http_route *http_exchange_route(const struct http_exchange *exchang
 /* ---- answers; each ends the exchange and may be called from any thread, once ---- */
 void http_reply(
 	struct http_exchange *exchange, int status, const char *content_type, struct bytes body);
+/* Bytes that many answers have in common: in memory once, however many fetch them and however slowly they read. Counted; from any
+ * thread. */
+struct http_shared;
+/* Takes the bytes over. ERR_NOMEM. */
+must_use bool http_shared_new(struct buf *bytes, struct http_shared **ret, struct err *err);
+struct http_shared *http_shared_ref(struct http_shared *shared);
+void http_shared_unref(struct http_shared **shared);
+/* Borrowed. */
+struct bytes http_shared_bytes(const struct http_shared *shared);
+/* Takes the reference over. */
+void http_reply_shared(struct http_exchange *exchange, int status, const char *content_type,
+	struct http_shared *shared);
 /* {"error":{"code":…,"message":…,"hint":…}}; hint may be NULL. */
 void http_reply_error(struct http_exchange *exchange, int status, const char *code,
 	const char *message, const char *hint);

@@ -84,6 +84,7 @@ void http_exchange_free(struct http_exchange *exchange)
 		evbuffer_free(exchange->body_buffer);
 	cert_unref(&exchange->cert);
 	buf_release(&exchange->reply);
+	http_shared_unref(&exchange->shared);
 	free(exchange);
 }
 
@@ -136,15 +137,19 @@ static void answer_join(struct evbuffer *out)
 }
 
 /* What a worker fills in of the exchange is not touched: it may be at it. */
-static void answer_write(
-	struct http_exchange *exchange, int status, const char *content_type, struct bytes body)
+static void answer_write(struct http_exchange *exchange, int status, const char *content_type,
+	struct bytes body, struct http_shared *shared)
 {
 	const struct http_config *config = &exchange->loop->server->config;
 	struct evhttp_request *request = exchange->request;
 	struct http_conn *conn = exchange->conn;
 	evhttp_connection_set_closecb(exchange->connection, NULL, NULL);
+	struct evbuffer *content = evhttp_request_get_output_buffer(request);
+	/* Without memory for it the answer is empty, and says so. */
+	if (shared && !http_shared_put(shared, content))
+		status = 503;
+	(void)evbuffer_add(content, body.data, body.len);
 	headers_add(exchange, evhttp_request_get_output_headers(request), status, content_type);
-	(void)evbuffer_add(evhttp_request_get_output_buffer(request), body.data, body.len);
 	evhttp_request_set_on_complete_cb(request, on_reply_sent, conn);
 	conn->exchange = NULL;
 	http_conn_phase(conn, HTTP_REPLYING);
@@ -162,10 +167,10 @@ static void answer_write(
 void http_exchange_late(struct http_exchange *exchange)
 {
 	answer_write(exchange, 503, "application/json",
-		BYTES_LIT(
-			"{\"error\":{\"code\":\"late\",\"message\":\"no answer within the time "
-			"there "
-			"is for it\",\"hint\":\"what was asked may have happened: ask again\"}}"));
+		BYTES_LIT("{\"error\":{\"code\":\"late\",\"message\":\"no answer within the time "
+			  "there "
+			  "is for it\",\"hint\":\"what was asked may have happened: ask again\"}}"),
+		NULL);
 	exchange->request = NULL;
 	exchange->connection = NULL;
 	exchange->conn = NULL;
@@ -178,8 +183,8 @@ static void exchange_send(struct http_exchange *exchange)
 		http_exchange_free(exchange);
 		return;
 	}
-	answer_write(
-		exchange, exchange->status, exchange->content_type, buf_bytes(&exchange->reply));
+	answer_write(exchange, exchange->status, exchange->content_type,
+		buf_bytes(&exchange->reply), exchange->shared);
 	http_exchange_free(exchange);
 }
 
@@ -240,21 +245,33 @@ void http_on_mail(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-void http_reply(
-	struct http_exchange *exchange, int status, const char *content_type, struct bytes body)
+static void reply_send(struct http_exchange *exchange, int status, const char *content_type)
 {
 	exchange->status = status;
 	(void)snprintf(exchange->content_type, sizeof(exchange->content_type), "%s", content_type);
-	buf_clear(&exchange->reply);
-	buf_put(&exchange->reply, body);
-	if (exchange->reply.failed) {
-		buf_release(&exchange->reply);
-		exchange->status = 503;
-	}
 	if (pthread_equal(pthread_self(), exchange->loop->thread))
 		exchange_send(exchange);
 	else
 		mail_post(exchange);
+}
+
+void http_reply(
+	struct http_exchange *exchange, int status, const char *content_type, struct bytes body)
+{
+	buf_clear(&exchange->reply);
+	buf_put(&exchange->reply, body);
+	if (exchange->reply.failed) {
+		buf_release(&exchange->reply);
+		status = 503;
+	}
+	reply_send(exchange, status, content_type);
+}
+
+void http_reply_shared(struct http_exchange *exchange, int status, const char *content_type,
+	struct http_shared *shared)
+{
+	exchange->shared = shared;
+	reply_send(exchange, status, content_type);
 }
 
 void http_reply_error(struct http_exchange *exchange, int status, const char *code,

@@ -129,6 +129,11 @@ bool http_room_coming(const struct http_server *server);
 /* What other loops asked of this one. */
 void http_room_asked(struct http_loop *loop);
 
+/* ---- http_shared.c ---- */
+
+/* Appends them without a copy. False: no memory. */
+bool http_shared_put(struct http_shared *shared, struct evbuffer *out);
+
 /* ---- http_tls.c ---- */
 
 #define HTTP_TICKET_NAME_LEN 16u
@@ -244,6 +249,7 @@ struct http_exchange {
 	int status;
 	char content_type[96];
 	struct buf reply;
+	struct http_shared *shared; /* instead; NULL: none */
 };
 
 #endif

@@ -55,6 +55,18 @@ static bool make(struct app *app, struct sql *sql, const struct crl_row *last, i
 	return crl_issue(&request, p->ca, p->key, &p->der, err);
 }
 
+/* Takes the list over. Whoever is being sent the one before has it still. */
+static bool keep(struct crl_kept *kept, const struct crl_row *row, struct buf *der, struct err *err)
+{
+	struct http_shared *list = NULL;
+	if (!http_shared_new(der, &list, err))
+		return false;
+	http_shared_unref(&kept->der);
+	kept->der = list;
+	kept->row = *row;
+	return true;
+}
+
 /* The list that counts, from here or from the store; *ret_good is false when one has to be made, and *ret_last then says after
  * which. */
 static bool look(struct revocation *r, struct crl_kept *kept, const uint8_t *issuer,
@@ -68,8 +80,9 @@ static bool look(struct revocation *r, struct crl_kept *kept, const uint8_t *iss
 		    revocation_good(r->app, ret_last->made, ret_last->sequence, *ret_sequence);
 	if (!*ret_good || ret_last->number == kept->row.number)
 		return true;
-	buf_clear(&kept->der);
-	return crl_row_get(sql, issuer, &kept->row, &kept->der, err);
+	OWNED(buf_release) struct buf der = {0};
+	struct crl_row row;
+	return crl_row_get(sql, issuer, &row, &der, err) && keep(kept, &row, &der, err);
 }
 
 /* *ret_done is false when another verifier was faster. */
@@ -93,15 +106,10 @@ static bool step(
 	if (!store_run(r->app->store, publish_work, &p, err))
 		return false;
 	*ret_done = p.put;
-	if (p.put) {
-		kept->row = p.row;
-		buf_release(&kept->der);
-		kept->der = TAKE_STRUCT(p.der);
-	}
-	return true;
+	return !p.put || keep(kept, &p.row, &p.der, err);
 }
 
-static bool crl_get(struct revocation *r, unsigned which, struct buf *out, struct err *err)
+static bool crl_get(struct revocation *r, unsigned which, struct http_shared **ret, struct err *err)
 {
 	bool done = false;
 	for (unsigned i = 0; i < CRL_ATTEMPTS && !done; i++) {
@@ -116,8 +124,8 @@ static bool crl_get(struct revocation *r, unsigned which, struct buf *out, struc
 	}
 	if (!done)
 		return err_set(err, ERR_BUSY, "the revocation list is being made elsewhere");
-	buf_put(out, buf_bytes(&r->crls[which].der));
-	return buf_ok(out, err);
+	*ret = http_shared_ref(r->crls[which].der);
+	return true;
 }
 
 static bool which_of(const struct issuer *issuer, const uint8_t *ca, unsigned *ret, struct err *err)
@@ -138,14 +146,14 @@ static bool which_of(const struct issuer *issuer, const uint8_t *ca, unsigned *r
 	return err_set(err, ERR_NOT_FOUND, "no such CA");
 }
 
-bool revocation_crl(struct app *app, const uint8_t *ca, struct buf *out, struct err *err)
+bool revocation_crl(struct app *app, const uint8_t *ca, struct http_shared **ret, struct err *err)
 {
 	struct revocation *r = app->revocation;
 	unsigned which = 0;
 	if (!which_of(&app->issuer, ca, &which, err))
 		return false;
 	(void)pthread_mutex_lock(&r->crl_lock);
-	bool ok = crl_get(r, which, out, err);
+	bool ok = crl_get(r, which, ret, err);
 	(void)pthread_mutex_unlock(&r->crl_lock);
 	return ok;
 }
@@ -177,7 +185,7 @@ void revocation_stop(struct revocation **revocation)
 	revocation_ocsp_release(r);
 	revocation_status_release(r);
 	for (size_t i = 0; i < ARRAY_LEN(r->crls); i++)
-		buf_release(&r->crls[i].der);
+		http_shared_unref(&r->crls[i].der);
 	(void)pthread_mutex_destroy(&r->crl_lock);
 	(void)pthread_mutex_destroy(&r->ocsp_lock);
 	(void)pthread_mutex_destroy(&r->status_lock);

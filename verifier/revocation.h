@@ -32,7 +32,7 @@ struct status_kept {
 };
 struct crl_kept {
 	struct crl_row row;
-	struct buf der;
+	struct http_shared *der; /* NULL: none yet */
 };
 enum { CA_OF_NOW = 0, CA_OF_BEFORE, CAS }; /* the one that issues; one that did before */
 struct revocation {
@@ -56,9 +56,10 @@ struct revocation {
 must_use bool revocation_start(struct app *app, struct revocation **ret, struct err *err);
 void revocation_stop(struct revocation **revocation);
 
-/* The list as of now of the CA whose key has that name (key_id; NULL: the one that issues), DER, appended. ERR_NOT_FOUND: it is no
- * CA of this service, or its key is not here. */
-must_use bool revocation_crl(struct app *app, const uint8_t *ca, struct buf *out, struct err *err);
+/* The list as of now of the CA whose key has that name (key_id; NULL: the one that issues), DER: a reference. Anybody may fetch it,
+ * and it may be large. ERR_NOT_FOUND: it is no CA of this service, or its key is not here. */
+must_use bool revocation_crl(
+	struct app *app, const uint8_t *ca, struct http_shared **ret, struct err *err);
 /* revocation_ocsp.c: the answer to a request, appended; what cannot be answered is answered by a fault of OCSP's own. One answer
  * has one signer, certified by the CA of the first certificate asked about: those of another CA are unknown in it. */
 must_use bool revocation_ocsp(

@@ -110,6 +110,13 @@ static void handle_slow(struct http_exchange *exchange, void *app)
 		(void)pthread_detach(thread);
 }
 
+static struct http_shared *front_shared; /* what /shared answers */
+static void handle_shared(struct http_exchange *exchange, void *app)
+{
+	(void)app;
+	http_reply_shared(exchange, 200, "text/plain", http_shared_ref(front_shared));
+}
+
 enum { NOBODY = 2, NOBODY_KNOWS = 4 }; /* roles */
 static int authorize(
 	const struct http_exchange *exchange, const struct http_route *route, void *app)
@@ -128,6 +135,7 @@ static const struct http_route routes[] = {
 	{HTTP_GET, "/later", 0, 0, NULL, handle_later},
 	{HTTP_GET, "/slow", 0, 0, NULL, handle_slow},
 	{HTTP_GET, "/closed", 1, 0, NULL, handle_hello},
+	{HTTP_GET, "/shared", 0, 0, NULL, handle_shared},
 	{HTTP_GET, "/nobody", NOBODY, 0, NULL, handle_hello},
 	{HTTP_GET, "/unknown", NOBODY_KNOWS, 0, NULL, handle_hello},
 	{HTTP_POST, "/big", 1, 1u << 20, "text/plain", handle_echo},

@@ -545,14 +545,14 @@ static bool issue_work(struct store_tx *tx, void *arg, struct err *err)
 /* Every certificate and token that the store holds of the host is on the list that was just given out. */
 static void all_listed(void)
 {
-	struct buf der = {0};
+	struct http_shared *list = NULL;
 	struct sql *sql = NULL;
 	struct sql_query *q = NULL;
 	static uint8_t bits[STATUS_LIST_LEN / 8];
 	bool more = true;
-	assert_ok(revocation_crl(w.app, NULL, &der, &w.err), w.err);
-	const uint8_t *at = der.data;
-	X509_CRL *crl = d2i_X509_CRL(NULL, &at, (long)der.len);
+	assert_ok(revocation_crl(w.app, NULL, &list, &w.err), w.err);
+	const uint8_t *at = http_shared_bytes(list).data;
+	X509_CRL *crl = d2i_X509_CRL(NULL, &at, (long)http_shared_bytes(list).len);
 	memset(bits, 0, sizeof(bits));
 	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
 	assert_ok(status_list_bits(sql, 0, bits, &w.err), w.err);
@@ -583,7 +583,7 @@ static void all_listed(void)
 	sql_finish(&q);
 	store_read_done(w.app->store, &sql);
 	X509_CRL_free(crl);
-	buf_release(&der);
+	http_shared_unref(&list);
 }
 
 /* Whole lists are read now and then; in between, that nothing is unrevoked: the rows are what lists are made of. */
