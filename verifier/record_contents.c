@@ -11,22 +11,29 @@ static void identity_of(const uint8_t id[SHA256_LEN], struct buf *out)
 	sealed_identity("assay record objects", bytes_of(id, SHA256_LEN), out);
 }
 
-bool record_seal(struct vault *vault, struct record_row *row, const struct bytes *contents,
-	size_t count, struct err *err)
+bool record_contents_encode(
+	const struct bytes *contents, size_t count, struct buf *out, struct err *err)
 {
-	OWNED(buf_release) struct buf identity = {0};
-	OWNED(buf_release) struct buf plain = {0};
-	struct cbor_writer w = cbor_writer_of(&plain);
+	struct cbor_writer w = cbor_writer_of(out);
 	if (count > RECORD_CONTENTS_MAX)
 		return err_set(err, ERR_INTERNAL, "%s: at most %u", what, RECORD_CONTENTS_MAX);
 	cbor_put_array(&w, count);
 	for (size_t i = 0; i < count; i++)
 		cbor_put_bytes(&w, contents[i]);
+	return cbor_writer_finish(&w, err) || err_wrap(err, "%s", what);
+}
+
+bool record_seal(struct vault *vault, struct record_row *row, const struct bytes *contents,
+	size_t count, struct err *err)
+{
+	OWNED(buf_release) struct buf identity = {0};
+	OWNED(buf_release) struct buf plain = {0};
+	if (!record_contents_encode(contents, count, &plain, err))
+		return false;
 	identity_of(row->id, &identity);
 	buf_clear(&row->sealed);
-	return (cbor_writer_finish(&w, err) && buf_ok(&identity, err) &&
-		       vault_seal(vault, buf_bytes(&identity), buf_bytes(&plain), row->wrapped,
-			       &row->sealed, err)) ||
+	return (buf_ok(&identity, err) && vault_seal(vault, buf_bytes(&identity), buf_bytes(&plain),
+						  row->wrapped, &row->sealed, err)) ||
 	       err_wrap(err, "%s", what);
 }
 
@@ -50,22 +57,23 @@ void record_contents_release(struct record_contents *contents)
 	contents->count = 0;
 }
 
-static bool parse(struct record_contents *c, struct err *err)
+bool record_contents_parse(struct buf *plain, struct record_contents *ret, struct err *err)
 {
+	OWNED(record_contents_release)
+	struct record_contents c = {.plain = TAKE_STRUCT(*plain)};
 	struct cbor_doc doc;
 	struct cbor_item root;
-	if (!cbor_open(buf_bytes(&c->plain), true, what, &doc, &root, err))
+	if (!cbor_open(buf_bytes(&c.plain), true, what, &doc, &root, err))
 		return false;
 	size_t count = cbor_array(root, RECORD_CONTENTS_MAX, "objects");
 	for (size_t i = 0; i < count; i++)
-		c->contents[i] = cbor_bytes(cbor_at(root, i, "object"), 0, SIZE_MAX, "object");
+		c.contents[i] = cbor_bytes(cbor_at(root, i, "object"), 0, SIZE_MAX, "object");
 	if (!cbor_close(&doc, err))
 		return false;
-	while (c->count < count) {
-		if (!sha256_of(c->contents[c->count], c->digests[c->count], err))
+	for (; c.count < count; c.count++)
+		if (!sha256_of(c.contents[c.count], c.digests[c.count], err))
 			return false;
-		c->count++;
-	}
+	*ret = TAKE_STRUCT(c);
 	return true;
 }
 
@@ -74,7 +82,7 @@ bool record_contents_get(
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	OWNED(buf_release) struct buf identity = {0};
-	OWNED(record_contents_release) struct record_contents c = {0};
+	OWNED(buf_release) struct buf plain = {0};
 	uint8_t id[SHA256_LEN];
 	*ret = (struct record_contents){0};
 	if (!sql_first(sql,
@@ -88,13 +96,10 @@ bool record_contents_get(
 	if (!sql_exact(q, 4, "record id", id, sizeof(id), err))
 		return false;
 	identity_of(id, &identity);
-	if (!sealed_open(sql, q, what, &identity, &c.plain, err))
-		return false;
-	if (!parse(&c, err))
-		return err_set(err, err && err->code == ERR_NOMEM ? ERR_NOMEM : ERR_STORE,
-			"%s cannot be read", what);
-	*ret = TAKE_STRUCT(c);
-	return true;
+	return sealed_open(sql, q, what, &identity, &plain, err) &&
+	       (record_contents_parse(&plain, ret, err) ||
+		       err_set(err, err && err->code == ERR_NOMEM ? ERR_NOMEM : ERR_STORE,
+			       "%s cannot be read", what));
 }
 
 const struct bytes *record_contents_find(

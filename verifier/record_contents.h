@@ -2,8 +2,8 @@
 /*
  * The objects that are a record's own: evidence, context, the state that it left, verdict. Each record has its copy, also where
  * another's verdict reads alike, and it goes with the record. They are sealed together under one data key, in one row that stands
- * behind the one of the record before, and found by the record. What records share (policies, releases, approvals) are objects by their digest (rows.h), and so are the own ones of
- * records from before there were such rows.
+ * behind the one of the record before, and found by the record. What records share (policies, releases, approvals) are objects by
+ * their digest (rows.h), and so are the own ones of records from before there were such rows.
  *
  * What is sealed: a CBOR array of byte strings, the objects; its identity is the record's id. Private to verifier/.
  */
@@ -27,6 +27,11 @@ struct record_contents {
 	uint8_t digests[RECORD_CONTENTS_MAX][SHA256_LEN]; /* computed */
 };
 void record_contents_release(struct record_contents *contents);
+/* What is sealed, appended; and the objects in it, which is taken over whatever comes of it. ERR_FORMAT, ERR_LIMIT. */
+must_use bool record_contents_encode(
+	const struct bytes *contents, size_t count, struct buf *out, struct err *err);
+must_use bool record_contents_parse(
+	struct buf *plain, struct record_contents *ret, struct err *err);
 /* No contents: the record is not there, or its objects stand one by one. ERR_GONE: destroyed, and when; ERR_STORE: they do not
  * open. */
 must_use bool record_contents_get(
