@@ -5,13 +5,7 @@
 
 #include <stdlib.h>
 
-#define POLICY                                                                                     \
-	"policy: 1\nversion: 8\ntrust_domain: bank.example\nek_roots: []\nrelease_keys:\n"         \
-	"  - name: builder-1\n    pem: |\n      -----BEGIN PUBLIC KEY-----\n"                      \
-	"      MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEtp8jHAqHwSRN/0nrCjmYbGt1SBcr\n"                 \
-	"      aih2oQol5eFdbBztGojCuzqcDhc1houdzyqnUmOX8n6Yv4Ggpr+kTGVJwg==\n"                     \
-	"      -----END PUBLIC KEY-----\napprovers: []\nrisk_classes:\n  - name: low\n"            \
-	"    approvals: []\n    credential_lifetime: 10m\n"
+#include "tests/fuzz/reappraise_policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -19,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct policy *policy;
 	struct err err = {0};
 
-	if (!policy && !policy_parse(BYTES_LIT(POLICY), "policy.yaml", &policy, &err))
+	if (!policy && !policy_parse(BYTES_LIT(REAPPRAISE_POLICY), "policy.yaml", &policy, &err))
 		abort();
 	if (!audit_reappraise(bytes_of(data, size), policy, &again, &err)) {
 		if (err.code == ERR_NONE || err.text[0] == '\0' || again.decided)
