@@ -249,15 +249,13 @@ static bool prove(struct collection *c, struct err *err)
 }
 
 /* A launch, and a renewal that was appraised in full, stand on no record before. */
-static bool stands_alone(const struct collection *c)
+static bool stands_alone(struct collection *c)
 {
 	OWNED(json_release) json_t *verdict = NULL;
 	const uint8_t *digest = record_input_digest(&c->opened.record, "verdict");
 	struct bytes text = {0};
-	for (size_t i = 0; digest && i < c->objects.count; i++)
-		if (memcmp(c->objects.digests[i], digest, SHA256_LEN) == 0)
-			text = buf_bytes(&c->objects.objects[i]);
-	return c->frozen.context.challenge.purpose == PURPOSE_ENROLL ||
+	return c->frozen.context.challenge.purpose == PURPOSE_ENROLL || !digest ||
+	       !record_objects_get(&c->objects, digest, &text, NULL) ||
 	       !json_open(text, JSON_INPUT_MAX, &verdict, NULL) ||
 	       json_is_true(json_object_get(verdict, "full"));
 }
@@ -272,11 +270,10 @@ static bool chain_collect(struct call *call, struct collection *c, struct err *e
 	if (stands_alone(c))
 		return true;
 	c->chain = (struct record_chain){
-		.sql = c->sql,
+		.objects = {.sql = c->sql, .shared = &c->objects},
 		.key = call->app->issuer.signing_key,
 		.tree_size = c->bundle.tree_size,
 		.limit = (size_t)limit,
-		.shared = &c->objects,
 	};
 	return record_chain_collect(&c->chain, &c->frozen.state_in, err) &&
 	       record_chain_encode(&c->chain, &c->chain_bytes, err);
@@ -322,7 +319,7 @@ static void fill(struct collection *c, const struct issuer *issuer)
 	b->quote_proof = buf_bytes(&c->quote_proof);
 	memcpy(b->salt, c->leaf.salt, sizeof(b->salt));
 	for (size_t i = 0; i < c->objects.count; i++)
-		b->objects[b->object_count++] = buf_bytes(&c->objects.objects[i]);
+		b->objects[b->object_count++] = buf_bytes(&c->objects.list[i].bytes);
 	struct leaf leaf = {0};
 	bool known = leaf_decode(b->leaf, &leaf, NULL);
 	b->certs[b->cert_count++] = cert_der(
@@ -373,6 +370,7 @@ bool serve_record_bundle(struct call *call, struct err *err)
 	if (!call_read(call, &c->sql, err))
 		return false;
 	c->objects.sql = c->sql;
+	c->objects.max = AUDIT_OBJECTS_MAX;
 	bool ok = bundle_make(call, c, err);
 	store_read_done(call->app->store, &c->sql);
 	return ok;

@@ -2,129 +2,20 @@
 #include "verifier/record_chain.h"
 
 #include "base/json.h"
-#include "verifier/record_contents.h"
 
 #include <stdlib.h>
-
-/* ---- objects: each once, whichever records name it ---- */
-
-static struct buf *object_find(const struct record_chain *c, const uint8_t digest[SHA256_LEN])
-{
-	for (size_t i = 0; i < c->object_count; i++)
-		if (memcmp(c->objects[i].digest, digest, SHA256_LEN) == 0)
-			return &c->objects[i].bytes;
-	return NULL;
-}
-
-static bool object_room(struct record_chain *c, struct err *err)
-{
-	size_t room = c->object_room ? 2 * c->object_room : 64;
-	if (c->object_count < c->object_room)
-		return true;
-	struct chain_object *more = realloc(c->objects, room * sizeof(*more));
-	if (!more)
-		return err_set(err, ERR_NOMEM, "audit chain");
-	c->objects = more;
-	c->object_room = room;
-	return true;
-}
-
-static bool is_shared(
-	const struct record_chain *c, const uint8_t digest[SHA256_LEN], struct bytes *ret)
-{
-	const struct record_objects *shared = c->shared;
-	for (size_t i = 0; i < shared->count; i++)
-		if (memcmp(shared->digests[i], digest, SHA256_LEN) == 0) {
-			*ret = buf_bytes(&shared->objects[i]);
-			return true;
-		}
-	return false;
-}
-
-/* Room for one more, empty yet; NULL: no memory. It counts once object_keep has it. */
-static struct chain_object *object_begin(struct record_chain *c, struct err *err)
-{
-	if (!object_room(c, err))
-		return NULL;
-	struct chain_object *o = &c->objects[c->object_count];
-	memset(o, 0, sizeof(*o));
-	return o;
-}
-
-static void object_keep(
-	struct record_chain *c, struct chain_object *o, const uint8_t digest[SHA256_LEN])
-{
-	memcpy(o->digest, digest, SHA256_LEN);
-	c->bytes += o->bytes.len;
-	c->object_count++;
-}
-
-/* What is the record's own, first of all. */
-static bool take_own(struct record_chain *c, uint64_t index, struct err *err)
-{
-	OWNED(record_contents_release) struct record_contents own = {0};
-	struct bytes known;
-	if (!record_contents_get(c->sql, index, &own, err))
-		return false;
-	for (size_t i = 0; i < own.count; i++) {
-		if (is_shared(c, own.digests[i], &known) || object_find(c, own.digests[i]))
-			continue;
-		struct chain_object *o = object_begin(c, err);
-		if (!o)
-			return false;
-		buf_put(&o->bytes, own.contents[i]);
-		if (!buf_ok(&o->bytes, err)) {
-			buf_release(&o->bytes);
-			return false;
-		}
-		object_keep(c, o, own.digests[i]);
-	}
-	return true;
-}
-
-static bool object_take(struct record_chain *c, const uint8_t digest[SHA256_LEN], struct bytes *ret,
-	struct err *err)
-{
-	if (is_shared(c, digest, ret))
-		return true;
-	const struct buf *known = object_find(c, digest);
-	if (!known) {
-		struct chain_object *o = object_begin(c, err);
-		if (!o)
-			return false;
-		if (!object_get(c->sql, digest, &o->bytes, err)) {
-			buf_release(&o->bytes);
-			return false;
-		}
-		object_keep(c, o, digest);
-		known = &o->bytes;
-	}
-	*ret = buf_bytes(known);
-	return true;
-}
-
-struct lookup {
-	struct record_chain *chain;
-	struct err err;
-};
-
-static bool lookup_find(void *arg, const uint8_t digest[SHA256_LEN], struct bytes *ret)
-{
-	struct lookup *lookup = arg;
-	return object_take(lookup->chain, digest, ret, &lookup->err);
-}
 
 /* What a policy names besides, the decoder knows; each policy is asked once. */
 static bool take_references(struct record_chain *c, struct bytes context,
 	const uint8_t policy[SHA256_LEN], struct err *err)
 {
 	OWNED(policy_frozen_release) struct policy_frozen frozen = {0};
-	struct lookup lookup = {.chain = c};
 	if (memcmp(policy, c->policy, SHA256_LEN) == 0)
 		return true;
-	if (!policy_context_decode(context, lookup_find, &lookup, &frozen, err))
-		return lookup.err.code == ERR_NONE ||
-		       err_set(err, lookup.err.code, "%s", lookup.err.text);
+	c->objects.err = (struct err){0};
+	if (!policy_context_decode(context, record_objects_find, &c->objects, &frozen, err))
+		return c->objects.err.code == ERR_NONE ||
+		       err_set(err, c->objects.err.code, "%s", c->objects.err.text);
 	memcpy(c->policy, policy, SHA256_LEN);
 	return true;
 }
@@ -153,7 +44,7 @@ static bool take_inputs(struct record_chain *c, struct step *step, struct err *e
 	uint8_t policy[SHA256_LEN];
 	for (size_t i = 0; i < step->record.input_count; i++) {
 		const struct record_input *input = &step->record.inputs[i];
-		if (!object_take(c, input->digest, &object, err))
+		if (!record_objects_get(&c->objects, input->digest, &object, err))
 			return false;
 		if (strcmp(input->name, "context") == 0)
 			context = object;
@@ -175,9 +66,9 @@ static void row_release(struct chain_row *row)
 static bool take_leaf(struct record_chain *c, struct chain_row *row, struct err *err)
 {
 	OWNED(leaf_row_release) struct leaf_row leaf = {0};
-	struct tile_source source = tile_rows(c->sql, c->tree_size);
+	struct tile_source source = tile_rows(c->objects.sql, c->tree_size);
 	bool found = false;
-	if (!leaf_get(c->sql, row->index, &leaf, &found, err))
+	if (!leaf_get(c->objects.sql, row->index, &leaf, &found, err))
 		return false;
 	if (!found || row->index >= c->tree_size)
 		return err_set(err, ERR_NOT_FOUND, "the record's leaf is not in the tree");
@@ -191,7 +82,7 @@ static bool take_record(struct record_chain *c, const uint8_t id[SHA256_LEN], st
 {
 	OWNED(record_row_release) struct record_row stored = {0};
 	bool found = false;
-	if (!record_get(c->sql, id, &stored, &found, err))
+	if (!record_get(c->objects.sql, id, &stored, &found, err))
 		return false;
 	if (!found)
 		return err_set(err, ERR_NOT_FOUND, "no such record");
@@ -199,7 +90,8 @@ static bool take_record(struct record_chain *c, const uint8_t id[SHA256_LEN], st
 	row->cose = TAKE_STRUCT(stored.cose);
 	c->bytes += row->cose.len;
 	return record_open(buf_bytes(&row->cose), c->key, &step->record, err) &&
-	       take_own(c, row->index, err) && take_inputs(c, step, err) && take_leaf(c, row, err);
+	       record_objects_of(&c->objects, row->index, err) && take_inputs(c, step, err) &&
+	       take_leaf(c, row, err);
 }
 
 /* ---- the walk ---- */
@@ -209,8 +101,7 @@ static void forget(struct record_chain *c, struct chain_row *row, size_t objects
 {
 	row_release(row);
 	memset(row, 0, sizeof(*row));
-	while (c->object_count > objects)
-		buf_release(&c->objects[--c->object_count].bytes);
+	record_objects_cut(&c->objects, objects);
 	c->bytes = bytes;
 }
 
@@ -233,15 +124,17 @@ bool record_chain_collect(struct record_chain *c, const struct policy_state *sta
 	if (!c->rows)
 		return err_set(err, ERR_NOMEM, "audit chain");
 	memcpy(id, state->record, sizeof(id));
+	/* One record's more: that it is too many is seen when it is there. */
+	c->objects.max = AUDIT_LINK_OBJECTS_MAX + AUDIT_OBJECTS_MAX;
 	while (more && c->count < c->limit) {
 		struct chain_row *row = &c->rows[c->count];
-		size_t objects = c->object_count, bytes = c->bytes;
+		size_t objects = c->objects.count, bytes = c->bytes;
 		struct err why = {0};
 		bool taken = take_record(c, id, row, step, &why);
 		if (!taken && !ends_here(&why))
 			return err_set(err, why.code, "audit chain: %.200s", why.text);
-		if (!taken || c->bytes > RECORD_CHAIN_BYTES_MAX ||
-			c->object_count > AUDIT_LINK_OBJECTS_MAX) {
+		if (!taken || c->bytes + c->objects.bytes > RECORD_CHAIN_BYTES_MAX ||
+			c->objects.count > AUDIT_LINK_OBJECTS_MAX) {
 			forget(c, row, objects, bytes);
 			return true;
 		}
@@ -258,7 +151,7 @@ bool record_chain_encode(const struct record_chain *c, struct buf *out, struct e
 	if (c->count == 0)
 		return true;
 	links.links = calloc(c->count, sizeof(*links.links));
-	links.objects = calloc(c->object_count + 1, sizeof(*links.objects));
+	links.objects = calloc(c->objects.count + 1, sizeof(*links.objects));
 	if (!links.links || !links.objects)
 		return err_set(err, ERR_NOMEM, "audit chain");
 	for (; links.count < c->count; links.count++) {
@@ -270,9 +163,9 @@ bool record_chain_encode(const struct record_chain *c, struct buf *out, struct e
 			.index = row->index};
 		memcpy(link->salt, row->salt, sizeof(link->salt));
 	}
-	for (; links.object_count < c->object_count; links.object_count++)
+	for (; links.object_count < c->objects.count; links.object_count++)
 		links.objects[links.object_count] =
-			buf_bytes(&c->objects[links.object_count].bytes);
+			buf_bytes(&c->objects.list[links.object_count].bytes);
 	return audit_links_encode(&links, out, err);
 }
 
@@ -280,11 +173,8 @@ void record_chain_release(struct record_chain *c)
 {
 	for (size_t i = 0; c->rows && i <= c->count && i <= c->limit; i++)
 		row_release(&c->rows[i]);
-	for (size_t i = 0; i < c->object_count; i++)
-		buf_release(&c->objects[i].bytes);
+	record_objects_release(&c->objects);
 	free(c->rows);
-	free(c->objects);
 	c->rows = NULL;
-	c->objects = NULL;
-	c->count = c->object_count = 0;
+	c->count = 0;
 }

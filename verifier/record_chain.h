@@ -10,22 +10,18 @@
 #define RECORD_CHAIN_BYTES_MAX (24u << 20)
 
 struct record_chain {
-	struct sql *sql; /* borrowed */
+	/* sql and shared (what the bundle holds anyhow) are the caller's to set. */
+	struct record_objects objects;
 	const struct key *key; /* the verifier's: a record that another one signed ends the chain */
 	uint64_t tree_size; /* proofs are of this tree */
 	size_t limit; /* records, at most; 0: none */
-	struct record_objects *shared; /* what the bundle holds anyhow */
 
-	size_t count, object_count, object_room, bytes;
+	size_t count, bytes; /* bytes: of the records */
 	struct chain_row {
 		struct buf cose, leaf, proof;
 		uint8_t salt[LEDGER_SALT_LEN];
 		uint64_t index;
 	} * rows; /* owned */
-	struct chain_object {
-		uint8_t digest[SHA256_LEN];
-		struct buf bytes;
-	} * objects; /* owned */
 	uint8_t policy[SHA256_LEN]; /* whose references were collected last */
 };
 /* From the record that the state names back to a full appraisal. The chain ends before it where the

@@ -106,6 +106,7 @@ bool shadow_page(struct app *app, const struct policy *policy, uint64_t *index, 
 	if (!store_read(app->store, &sql, err))
 		return false;
 	p->objects.sql = sql;
+	p->objects.max = AUDIT_OBJECTS_MAX;
 	bool ok = records_from(sql, *index, p->rows, SHADOW_PAGE_MAX, &p->count, err);
 	for (size_t i = 0; ok && i < p->count && p->rows[i].index < end; i++) {
 		judge_one(app, policy, p, &p->rows[i], tally);

@@ -5,6 +5,7 @@
 
 #include "base/cbor.h"
 #include "tests/unit/verifier/contents_world.h"
+#include "verifier/record_objects.h"
 
 static const char *const texts[] = {"plain evidence", "plain context", "", "plain verdict"};
 
@@ -122,6 +123,42 @@ static void record_object__own_or_shared__found_by_the_record(void **state)
 	assert_bytes(buf_bytes(&out), bytes_str(text));
 	store_read_done(store, &sql);
 	buf_release(&out);
+}
+
+static void record_objects__own_and_shared__each_once_and_no_more_than_asked_for(void **state)
+{
+	struct bytes got;
+	char text[64];
+	uint8_t own[SHA256_LEN], stored[SHA256_LEN];
+	size_t bytes = 0;
+	(void)state;
+	fill();
+	put(0);
+	put(1);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		bytes += strlen(texts[i]);
+	assert_true(sha256_of(bytes_str(texts[3]), own, NULL));
+	object_text(0, text, stored);
+	struct record_objects first = {.sql = reader(), .max = ARRAY_LEN(texts)};
+	struct record_objects second = {.sql = first.sql, .shared = &first, .max = 1};
+	assert_ok(record_objects_of(&first, 0, &err), err);
+	assert_ok(record_objects_of(&first, 1, &err), err); /* reads alike */
+	assert_int_equal(first.count, ARRAY_LEN(texts));
+	assert_int_equal(first.bytes, bytes);
+	assert_fails(record_objects_get(&first, stored, &got, &err), err, ERR_LIMIT,
+		"more than 4 objects");
+	assert_ok(record_objects_of(&second, 1, &err), err);
+	assert_ok(record_objects_get(&second, own, &got, &err), err);
+	assert_bytes(got, bytes_str(texts[3]));
+	assert_int_equal(second.count, 0);
+	assert_ok(record_objects_get(&second, stored, &got, &err), err);
+	assert_bytes(got, bytes_str(text));
+	assert_int_equal(second.count, 1);
+	record_objects_cut(&second, 0);
+	assert_int_equal(second.bytes, 0);
+	store_read_done(store, &first.sql);
+	record_objects_release(&second);
+	record_objects_release(&first);
 }
 
 /* Somebody with a hand on the database, without the key. */
@@ -280,6 +317,7 @@ int main(void)
 		T(record_contents__put__sealed_under_one_key_and_read_again),
 		T(record_contents__record_without_them__none),
 		T(record_object__own_or_shared__found_by_the_record),
+		T(record_objects__own_and_shared__each_once_and_no_more_than_asked_for),
 		T(record_contents__exchanged_or_changed__not_opened),
 		T(record_contents__no_list_of_objects__said),
 		T(record_seal__more_than_a_record_has__refused),
