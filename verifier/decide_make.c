@@ -175,6 +175,14 @@ static bool make_one(struct decision *d, const struct issue *issue, const struct
 	return true;
 }
 
+/* Each with a place of its own in a status list: nobody could be told otherwise that it was revoked. */
+static bool make_token(
+	struct decision *d, struct issue *issue, const struct bytes *audience, struct err *err)
+{
+	return revocation_status_take(d->app, &issue->status, err) &&
+	       make_one(d, issue, audience, err);
+}
+
 /* What was issued, by digest only: {0: decision, 1: [SHA-256 of each credential]}. */
 static bool make_issued_leaf(struct decision *d, struct err *err)
 {
@@ -200,7 +208,7 @@ static bool make_issued_leaf(struct decision *d, struct err *err)
 
 /* Tokens for the audiences that are lent. The verdict holds by this policy, so it has the class and
  * the right, and there is room. */
-static bool make_lent(struct decision *d, const struct issue *issue, struct err *err)
+static bool make_lent(struct decision *d, struct issue *issue, struct err *err)
 {
 	const struct policy_class *class =
 		policy_class_find(d->policy->policy, d->context.workload.risk_class);
@@ -209,7 +217,7 @@ static bool make_lent(struct decision *d, const struct issue *issue, struct err 
 			policy_elevation_find(class, bytes_str(d->verdict.elevations[i].right));
 		for (size_t k = 0; k < rule->audience_count; k++) {
 			struct bytes audience = bytes_str(rule->audiences[k]);
-			if (!make_one(d, issue, &audience, err))
+			if (!make_token(d, issue, &audience, err))
 				return false;
 		}
 	}
@@ -233,8 +241,7 @@ static bool make_credentials(struct decision *d, struct err *err)
 	if (d->claims.want_x509 && !make_one(d, &issue, NULL, err))
 		return false;
 	for (size_t i = 0; i < d->claims.audience_count; i++)
-		if (!revocation_status_take(d->app, &issue.status, err) ||
-			!make_one(d, &issue, &d->claims.audiences[i], err))
+		if (!make_token(d, &issue, &d->claims.audiences[i], err))
 			return false;
 	return make_lent(d, &issue, err) && make_issued_leaf(d, err);
 }

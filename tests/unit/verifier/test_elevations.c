@@ -25,7 +25,7 @@ static struct world_attestation a, b;
 static struct shifted_clock moved;
 static char id[33], other_id[33];
 
-static int setup(void **state)
+static int start(void **state, void (*prepare)(struct world *world))
 {
 	(void)state;
 	memset(&w, 0, sizeof(w));
@@ -33,6 +33,7 @@ static int setup(void **state)
 	memset(&b, 0, sizeof(b));
 	moved = (struct shifted_clock){.base.ops = &shifted_clock_ops};
 	w.clock = &moved.base;
+	w.prepare = prepare;
 	w.class_lines = SCENE_CLASS_LINES RULES;
 	world_start(&w);
 	world_enroll(&w);
@@ -41,6 +42,28 @@ static int setup(void **state)
 	assert_true(world_connect(&w, &c));
 	world_launch(&w, &c, &a);
 	return 0;
+}
+
+/* Credentials are looked up by whoever is shown them. */
+static void configure(struct world *world)
+{
+	char path[128];
+	struct buf text = {0};
+	(void)world_path(world, "verifierd.yaml", path);
+	assert_ok(file_read(path, 65536, &text, &world->err), world->err);
+	buf_put_str(&text, "public_url: https://verifier.bank.example\n");
+	assert_ok(file_write_atomic(path, buf_bytes(&text), 0600, &world->err), world->err);
+	buf_release(&text);
+}
+
+static int setup(void **state)
+{
+	return start(state, NULL);
+}
+
+static int setup_public(void **state)
+{
+	return start(state, configure);
 }
 
 static int teardown(void **state)
@@ -312,6 +335,37 @@ static void P8__revoked__credentials_that_carry_it_are_too(void **state)
 	renew();
 	assert_plain();
 	cert_unref(&svid);
+}
+
+/* Where a token says that its bit stands; -1: nowhere. */
+static int64_t place_of(struct bytes token)
+{
+	struct buf claims = {0};
+	json_t *root = NULL;
+	assert_ok(jws_verify(token, w.app->issuer.signing_key, "JWT", &claims, &w.err), w.err);
+	assert_ok(json_open(buf_bytes(&claims), 8192, &root, &w.err), w.err);
+	json_t *list = json_object_get(json_object_get(root, "status"), "status_list");
+	int64_t place = list ? json_integer_value(json_object_get(list, "idx")) : -1;
+	json_decref(root);
+	buf_release(&claims);
+	return place;
+}
+
+/* The tokens that it brings are those that somebody wants to take back. */
+static void P8__tokens_of_a_lent_right__each_has_a_place_in_a_status_list(void **state)
+{
+	(void)state;
+	lend("delete", 600);
+	renew();
+	assert_int_equal(a.result.token_count, 2);
+	assert_true(place_of(a.result.tokens[0]) >= 0 && place_of(a.result.tokens[1]) >= 0);
+	assert_int_not_equal(place_of(a.result.tokens[0]), place_of(a.result.tokens[1]));
+	/* Also where the agent asks for no other token. */
+	w.scene->claims.audience_count = 0;
+	renew();
+	assert_int_equal(a.result.token_count, 1);
+	assert_true(place_of(a.result.tokens[0]) >= 0);
+	assert_int_equal(number("SELECT count(*) FROM credentials WHERE kind=3 AND status=0"), 0);
 }
 
 static void P8__denied_while_in_force__ends_at_once(void **state)
@@ -677,6 +731,9 @@ int main(void)
 		T(elevation__its_time_over__ends_by_itself),
 		T(elevation__nobody_asks__ends_all_the_same),
 		T(P8__revoked__credentials_that_carry_it_are_too),
+		cmocka_unit_test_setup_teardown(
+			P8__tokens_of_a_lent_right__each_has_a_place_in_a_status_list, setup_public,
+			teardown),
 		T(P8__denied_while_in_force__ends_at_once),
 		T(elevation__denied__never_comes_into_force),
 		T(elevation__not_approved_in_time__lapses),
