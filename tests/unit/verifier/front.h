@@ -30,6 +30,7 @@ static struct pki pki;
 static SSL_CTX *server_tls;
 static struct http_server *server;
 static uint8_t server_exporter[TLS_EXPORTER_LEN];
+static _Atomic uint64_t server_number; /* of the peer that was answered last */
 
 static struct cert *issue(struct key *subject, struct cert *issuer, struct key *issuer_key, bool ca,
 	int64_t not_after)
@@ -71,6 +72,7 @@ static void handle_hello(struct http_exchange *exchange, void *app)
 {
 	(void)app;
 	memcpy(server_exporter, http_exporter(exchange), sizeof(server_exporter));
+	server_number = http_peer_number(exchange);
 	http_reply(exchange, 200, "text/plain", BYTES_LIT("hello"));
 }
 

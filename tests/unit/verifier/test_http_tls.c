@@ -195,9 +195,55 @@ static void recheck__certificate__as_a_handshake_would_take_it(void **state)
 			fail_msg("case %zu", i);
 }
 
+/* ---- whose share of the work a request is ---- */
+
+static const char hello[] = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+
+static uint64_t numbered(struct client *client)
+{
+	assert_int_equal(exchange(client, hello, strlen(hello), NULL, 0), 200);
+	return server_number;
+}
+
+/* Hosts behind one address have a share each, and one host on many connections has one. */
+static void peer_number__with_a_certificate__its_names_and_not_the_addresss(void **state)
+{
+	(void)state;
+	struct client nobody, known, again;
+	assert_true(client_open(&nobody, NULL));
+	assert_true(client_open(&known, pki.client));
+	assert_true(client_open(&again, pki.client));
+	assert_int_equal(numbered(&nobody), http_number_of("127.0.0.1"));
+	assert_int_equal(numbered(&known), http_number_of("spiffe://test/host/1"));
+	assert_int_equal(numbered(&known), http_number_of("spiffe://test/host/1"));
+	assert_int_equal(numbered(&again), http_number_of("spiffe://test/host/1"));
+	client_close(&nobody);
+	client_close(&known);
+	client_close(&again);
+}
+
+/* Nobody's name is his any more, nor is that one's share. */
+static void peer_number__certificate_counts_no_more__the_addresss(void **state)
+{
+	(void)state;
+	struct client known;
+	assert_true(client_open(&known, pki.client));
+	assert_int_equal(numbered(&known), http_number_of("spiffe://test/host/1"));
+	SSL_CTX *other = tls_for(&pki.other_ca, 1);
+	assert_true(http_server_set_tls(server, other));
+	SSL_CTX_free(other);
+	assert_int_equal(numbered(&known), http_number_of("127.0.0.1"));
+	client_close(&known);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			peer_number__with_a_certificate__its_names_and_not_the_addresss, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			peer_number__certificate_counts_no_more__the_addresss, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			context__others_take_its_place_meanwhile__generation_is_its_own, setup,
 			teardown),
