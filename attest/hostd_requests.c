@@ -172,10 +172,11 @@ bool hostd_request_stop(struct connection *c, const json_t *request, json_t **re
 	if (!instance || (!hostd_peer_is_operator(c) && instance->uid != c->peer.uid))
 		return err_set(err, ERR_NOT_FOUND, "no instance %s runs here", ESC(bytes_str(hex)));
 	(void)pthread_mutex_lock(&instance->mutex);
-	bool frozen = instance->hold == HOLD_FROZEN;
-	(void)pthread_mutex_unlock(&instance->mutex);
 	/* What is frozen does not hear, and is not let run again for it. */
-	if (!(frozen ? instance_kill(instance, err) : instance_signal(instance, SIGTERM, err)))
+	bool ok = instance->hold == HOLD_FROZEN ? instance_kill(instance, err)
+						: instance_signal(instance, SIGTERM, err);
+	(void)pthread_mutex_unlock(&instance->mutex);
+	if (!ok)
 		return false;
 	return give(json_pack("{s:b}", "ok", true), ret, err);
 }

@@ -82,7 +82,8 @@ struct instance {
 	uid_t uid;
 	gid_t gid;
 	struct instance_process process;
-	char *cgroup; /* a directory of its own, which is removed with it; NULL: none could be made */
+	char *cgroup; /* a directory of its own, which is removed with it; NULL: none could be made, or it has
+			 ended. Once the instance is in the table, under `mutex` */
 
 	int directory; /* where the credentials lie */
 	char *directory_path;

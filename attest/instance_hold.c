@@ -206,13 +206,18 @@ bool instance_kill(const struct instance *instance, struct err *err)
 
 /* ---- what the policy says ---- */
 
-static void tell_hold(struct hostd *hostd, const struct instance *instance, bool ok,
+static const char *acts_on(const struct instance *instance)
+{
+	return instance->cgroup ? "cgroup" : "signal";
+}
+
+/* `by`: what was acted on, as of then. */
+static void tell_hold(struct hostd *hostd, const struct instance *instance, const char *by, bool ok,
 	const char *what, const char *reason, const struct err *why)
 {
 	log_event(hostd->log, ok ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, what,
 		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},
-		{"reason", bytes_str(reason)},
-		{"by", bytes_str(instance->cgroup ? "cgroup" : "signal")},
+		{"reason", bytes_str(reason)}, {"by", bytes_str(by)},
 		{"error", bytes_str(ok ? "" : why->text)});
 }
 
@@ -237,18 +242,24 @@ void instance_hold_as(
 		  : !stop  ? instance_freeze(instance, true, &err)
 		  : before ? instance_kill(instance, &err)
 			   : instance_signal(instance, SIGTERM, &err);
+	const char *by = acts_on(instance);
 	(void)pthread_mutex_unlock(&instance->mutex);
 	if (nothing)
 		return;
-	tell_hold(hostd, instance, ok, stop ? "instance stopped" : "instance frozen", reason, &err);
+	tell_hold(hostd, instance, by, ok, stop ? "instance stopped" : "instance frozen", reason,
+		&err);
 }
 
 void instance_end_grace(struct hostd *hostd, struct instance *instance)
 {
 	struct err err = {0};
 	(void)pthread_mutex_lock(&instance->mutex);
+	bool over = instance->kill_at > 0;
 	instance->kill_at = 0;
+	bool ok = over && instance_kill(instance, &err);
+	const char *by = acts_on(instance);
 	(void)pthread_mutex_unlock(&instance->mutex);
-	bool ok = instance_kill(instance, &err);
-	tell_hold(hostd, instance, ok, "instance killed", "it did not end when told", &err);
+	if (over)
+		tell_hold(hostd, instance, by, ok, "instance killed", "it did not end when told",
+			&err);
 }

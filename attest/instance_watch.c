@@ -198,14 +198,16 @@ void instance_end(struct hostd *hostd, struct instance *instance)
 	memcpy(ended.instance, instance->id, sizeof(ended.instance));
 	(void)pthread_mutex_lock(&instance->mutex);
 	instance->state = INSTANCE_ENDED;
-	instance->renew_at = 0;
+	instance->renew_at = instance->kill_at = 0;
 	credentials_release(instance);
 	(void)pthread_mutex_unlock(&instance->mutex);
 	exit_status(instance, &ended);
 	record_exit(hostd, instance, &ended);
 	instance_forget(hostd, instance);
 	hostd_unkeep_key(hostd, instance);
+	(void)pthread_mutex_lock(&instance->mutex);
 	instance_cgroup_remove(instance);
+	(void)pthread_mutex_unlock(&instance->mutex);
 	(void)snprintf(status, sizeof(status), "%u", ended.status);
 	log_event(hostd->log, LOG_LEVEL_INFO, "instance ended",
 		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},

@@ -202,6 +202,43 @@ static void stop__with_a_child_in_the_cgroup__both_end(void **state)
 	assert_null(strstr(fixture_output(f), "left"));
 }
 
+/* Whoever shows an instance, or acts on it, as it ends: nothing that he reads under its lock goes away meanwhile. False when
+ * the end was missed. */
+static bool stays_while_locked(struct instance *instance)
+{
+	for (;;) {
+		(void)pthread_mutex_lock(&instance->mutex);
+		bool ended = instance->state == INSTANCE_ENDED;
+		const char *before = instance->cgroup;
+		if (ended && before)
+			(void)usleep(100000);
+		bool same = instance->cgroup == before;
+		(void)pthread_mutex_unlock(&instance->mutex);
+		if (!same)
+			fail_msg("its cgroup went while it was looked at");
+		if (ended)
+			return before != NULL;
+	}
+}
+
+static void ends__somebody_looks_at_it__stays_until_he_has(void **state)
+{
+	struct hostd_fixture *f = *state;
+	for (bool seen = false; !seen;) {
+		start(f, WAITS);
+		if (!fixture_instance(f, "cgroup")[0])
+			skip();
+		OWNED(instance_unref)
+		struct instance *instance =
+			instances_find(f->hostd->instances, fixture_instance(f, "instance"));
+		assert_non_null(instance);
+		assert_int_equal(kill(f->caller, SIGKILL), 0);
+		(void)fixture_wait(f);
+		seen = stays_while_locked(instance);
+		eventually(fixture_state_is(f, ""));
+	}
+}
+
 /* ---- what the kernel shows ---- */
 
 static void process_started__name_with_parentheses__the_last_counts(void **state)
@@ -270,6 +307,7 @@ static int run_all(void)
 		TEST(restart__frozen_before__stays_frozen),
 		TEST(restart__lease_ended_meanwhile__frozen),
 		TEST(stop__with_a_child_in_the_cgroup__both_end),
+		TEST(ends__somebody_looks_at_it__stays_until_he_has),
 		cmocka_unit_test(process_started__name_with_parentheses__the_last_counts),
 		cmocka_unit_test(cgroup_path__of_proc__or_none),
 		cmocka_unit_test(cgroup_mount__of_mountinfo__whole_tree_only),
