@@ -142,7 +142,10 @@ void instance_cgroup_make(struct instance *instance);
 /* Whether the process is in the cgroup that was made for it. */
 bool instance_cgroup_holds(const struct instance *instance);
 void instance_cgroup_remove(struct instance *instance);
-/* The instance is, or is no more, allowed to run: the cgroup's freezer, or SIGSTOP and SIGCONT to its process alone. */
+/* SIGKILL to everything that is in its cgroup; waits a moment for it to be gone. */
+void instance_cgroup_empty(const struct instance *instance);
+/* The instance is, or is no more, allowed to run: the cgroup's freezer, and SIGSTOP and SIGCONT to its process where that is in
+ * no cgroup of its own. */
 must_use bool instance_freeze(const struct instance *instance, bool frozen, struct err *err);
 must_use bool instance_signal(const struct instance *instance, int signal, struct err *err);
 /* SIGKILL to everything in its cgroup, or to its process. */

@@ -151,7 +151,9 @@ static bool adopt(struct adoption *a, struct instance_saved *saved, struct err *
 	instance->clock = a->hostd->clock;
 	if (!log_agrees(a, instance, err) || !instance_prove(instance, err))
 		return false;
-	if (instance->cgroup && !instance_cgroup_holds(instance))
+	/* The process may have left it, and what it started stayed there. */
+	if (instance->cgroup && !instance_cgroup_holds(instance) &&
+		(rmdir(instance->cgroup) == 0 || errno == ENOENT))
 		instance_cgroup_remove(instance);
 	bool usable =
 		credentials_reopen(
@@ -185,6 +187,8 @@ static void drop(
 		instance->own_directory = false; /* another one: not ours to touch */
 	credentials_remove(instance);
 	credentials_release(instance);
+	if (instance->hold != HOLD_NONE)
+		instance_cgroup_empty(instance);
 	if (instance->cgroup)
 		(void)rmdir(instance->cgroup); /* whoever is in there keeps it */
 	hostd_unkeep_key(a->hostd, instance);

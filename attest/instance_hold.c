@@ -24,7 +24,8 @@
 #define MOUNT_ROOT      3u /* fields of mountinfo, counted from 0 */
 #define MOUNT_POINT     4u
 #define FREEZE_MS       2000
-#define FREEZE_PAUSE_MS 5
+#define EMPTY_MS        500
+#define EVENTS_PAUSE_MS 5
 
 /* ---- /proc ---- */
 
@@ -128,6 +129,32 @@ bool instance_cgroup_holds(const struct instance *instance)
 	       strcmp(buf_str(&found), instance->cgroup) == 0;
 }
 
+/* The kernel takes its time with what is inside a system call. */
+static bool cgroup_says(
+	const struct instance *instance, const char *wanted, int within_ms, struct err *err)
+{
+	OWNED(buf_release) struct buf path = {0};
+	if (!path_join(&path, instance->cgroup, "cgroup.events"))
+		return buf_ok(&path, err);
+	for (int waited = 0; waited < within_ms; waited += EVENTS_PAUSE_MS) {
+		OWNED(buf_release) struct buf events = {0};
+		if (!file_read(buf_str(&path), PROC_MAX, &events, err))
+			return false;
+		if (memmem(events.data, events.len, wanted, strlen(wanted)))
+			return true;
+		(void)poll(NULL, 0, EVENTS_PAUSE_MS);
+	}
+	return err_set(err, ERR_BUSY, "%s: %s did not come", buf_str(&path), wanted);
+}
+
+void instance_cgroup_empty(const struct instance *instance)
+{
+	struct err ignored;
+	if (instance->cgroup && put(instance, "cgroup.kill", "1", &ignored) &&
+		!cgroup_says(instance, "populated 0", EMPTY_MS, &ignored))
+		return; /* killed all the same: its directory stays */
+}
+
 void instance_cgroup_remove(struct instance *instance)
 {
 	char pid[16];
@@ -171,29 +198,15 @@ bool instance_signal(const struct instance *instance, int signal, struct err *er
 	       err_errno(err, errno, "signal %d to instance %s", signal, instance->hex);
 }
 
-/* The kernel takes its time with what is inside a system call. */
-static bool freezer_says(const struct instance *instance, const char *wanted, struct err *err)
-{
-	OWNED(buf_release) struct buf path = {0};
-	if (!path_join(&path, instance->cgroup, "cgroup.events"))
-		return buf_ok(&path, err);
-	for (int waited = 0; waited < FREEZE_MS; waited += FREEZE_PAUSE_MS) {
-		OWNED(buf_release) struct buf events = {0};
-		if (!file_read(buf_str(&path), PROC_MAX, &events, err))
-			return false;
-		if (memmem(events.data, events.len, wanted, strlen(wanted)))
-			return true;
-		(void)poll(NULL, 0, FREEZE_PAUSE_MS);
-	}
-	return err_set(err, ERR_BUSY, "%s: %s did not come", buf_str(&path), wanted);
-}
-
 bool instance_freeze(const struct instance *instance, bool frozen, struct err *err)
 {
-	if (!instance->cgroup || !instance_cgroup_holds(instance))
-		return instance_signal(instance, frozen ? SIGSTOP : SIGCONT, err);
-	return put(instance, "cgroup.freeze", frozen ? "1" : "0", err) &&
-	       freezer_says(instance, frozen ? "frozen 1" : "frozen 0", err);
+	/* The process may have left its cgroup, and what it started stayed there. */
+	bool alone = instance_cgroup_holds(instance) ||
+		     instance_signal(instance, frozen ? SIGSTOP : SIGCONT, err);
+	return (!instance->cgroup || (put(instance, "cgroup.freeze", frozen ? "1" : "0", err) &&
+					     cgroup_says(instance, frozen ? "frozen 1" : "frozen 0",
+						     FREEZE_MS, err))) &&
+	       alone;
 }
 
 bool instance_kill(const struct instance *instance, struct err *err)
@@ -208,7 +221,9 @@ bool instance_kill(const struct instance *instance, struct err *err)
 
 static const char *acts_on(const struct instance *instance)
 {
-	return instance->cgroup ? "cgroup" : "signal";
+	return instance_cgroup_holds(instance) ? "cgroup"
+	       : instance->cgroup              ? "cgroup and signal"
+					       : "signal";
 }
 
 /* `by`: what was acted on, as of then. */

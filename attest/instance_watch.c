@@ -200,7 +200,11 @@ void instance_end(struct hostd *hostd, struct instance *instance)
 	instance->state = INSTANCE_ENDED;
 	instance->renew_at = instance->kill_at = 0;
 	credentials_release(instance);
+	bool held = instance->hold != HOLD_NONE;
 	(void)pthread_mutex_unlock(&instance->mutex);
+	/* Nobody could kill what it started, or let it go on, once it is no more known. */
+	if (held)
+		instance_cgroup_empty(instance);
 	exit_status(instance, &ended);
 	record_exit(hostd, instance, &ended);
 	instance_forget(hostd, instance);

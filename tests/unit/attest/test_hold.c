@@ -202,6 +202,72 @@ static void stop__with_a_child_in_the_cgroup__both_end(void **state)
 	assert_null(strstr(fixture_output(f), "left"));
 }
 
+/* It hears that it shall end, and ends, but not what it started. */
+static void stop__agent_ends_and_leaves_a_child__the_child_ends_too(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.on_refusal = END_STOP;
+	start(f, ", -c, '(trap \"\" TERM HUP; sleep 3 <&-; echo left) & "
+		 "trap \"exit 0\" TERM; echo on; while :; do read x; done'");
+	char cgroup[PATH_MAX];
+	(void)snprintf(cgroup, sizeof(cgroup), "%s", fixture_instance(f, "cgroup"));
+	if (!cgroup[0])
+		skip();
+	fake_set_answer(&f->verifier, FAKE_REFUSE);
+	eventually(fixture_events(f).exits == 1);
+	assert_exit(f, 0);
+	assert_null(strstr(fixture_output(f), "left"));
+	eventually(access(cgroup, F_OK) != 0);
+}
+
+static void restart__stopped_agent_ended_meanwhile__its_child_ends_too(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->hostd->stop_grace_ms = 1000000;
+	f->verifier.on_refusal = END_STOP;
+	start(f, ", -c, '(trap \"\" TERM HUP; sleep 3 <&-; echo left) & "
+		 "trap \"\" TERM; echo on; read x'");
+	char cgroup[PATH_MAX];
+	(void)snprintf(cgroup, sizeof(cgroup), "%s", fixture_instance(f, "cgroup"));
+	if (!cgroup[0])
+		skip();
+	fake_set_answer(&f->verifier, FAKE_REFUSE);
+	eventually(is_held(f, "untrusted", "stopping"));
+	fixture_hostd_stop(f);
+	assert_int_equal(write(f->input[1], "\n", 1), 1);
+	assert_exit(f, 0);
+	fixture_hostd_start(f);
+	assert_null(strstr(fixture_output(f), "left"));
+	eventually(access(cgroup, F_OK) != 0);
+}
+
+/* Its first process goes elsewhere: what it started is where it was. */
+static void freeze__agent_left_its_cgroup__it_and_its_child_stand_still(void **state)
+{
+	struct hostd_fixture *f = *state;
+	char path[PATH_MAX + 32], text[256], pid[16];
+	struct pollfd output;
+	struct err err;
+	f->verifier.on_refusal = END_FREEZE;
+	start(f, ", -c, 'echo on; (while :; do echo tick; sleep 0.02 <&-; done) & read x; echo "
+		 "off'");
+	if (!fixture_instance(f, "cgroup")[0])
+		skip();
+	(void)snprintf(path, sizeof(path), "%s/../cgroup.procs", fixture_instance(f, "cgroup"));
+	(void)snprintf(pid, sizeof(pid), "%d", f->caller);
+	OWNED(fd_close) int fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_ok(file_write_fd(fd, path, bytes_str(pid), &err), err);
+	fake_set_answer(&f->verifier, FAKE_REFUSE);
+	eventually(is_held(f, "untrusted", "frozen"));
+	output = (struct pollfd){.fd = f->output, .events = POLLIN};
+	while (poll(&output, 1, 0) == 1)
+		assert_true(read(f->output, text, sizeof(text)) > 0);
+	assert_frozen(f);
+	request_stop(f);
+	assert_killed(f, SIGKILL);
+	assert_null(strstr(fixture_output(f), "off"));
+}
+
 /* Whoever shows an instance, or acts on it, as it ends: nothing that he reads under its lock goes away meanwhile. False when
  * the end was missed. */
 static bool stays_while_locked(struct instance *instance)
@@ -307,6 +373,9 @@ static int run_all(void)
 		TEST(restart__frozen_before__stays_frozen),
 		TEST(restart__lease_ended_meanwhile__frozen),
 		TEST(stop__with_a_child_in_the_cgroup__both_end),
+		TEST(stop__agent_ends_and_leaves_a_child__the_child_ends_too),
+		TEST(restart__stopped_agent_ended_meanwhile__its_child_ends_too),
+		TEST(freeze__agent_left_its_cgroup__it_and_its_child_stand_still),
 		TEST(ends__somebody_looks_at_it__stays_until_he_has),
 		cmocka_unit_test(process_started__name_with_parentheses__the_last_counts),
 		cmocka_unit_test(cgroup_path__of_proc__or_none),
