@@ -93,7 +93,8 @@ void decide_drop(struct decision *d);
 /* decide_commit.c: a store_work. */
 bool decide_commit(struct store_tx *tx, void *decision, struct err *err);
 /* Until when the instance may be believed after this decision, Unix seconds. Never the same twice: a
- * renewal within one second still begins another lease. */
+ * renewal within one second still begins another lease. It may end earlier than the lease before: the class believes for less
+ * long now, or the clock ran ahead then. */
 int64_t decide_lease(const struct decision *d);
 /* Refused only for what says nothing against the instance: the same host may try again. */
 bool decide_harmless(const struct verdict *verdict);

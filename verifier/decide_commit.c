@@ -75,7 +75,7 @@ int64_t decide_lease(const struct decision *d)
 		policy_class_find(d->policy->policy, bytes_str(d->common->workload.risk_class));
 	int64_t until = instant_after(
 		d->context.now, class ? class->lease : d->verdict.credential_lifetime);
-	return d->instance_known && until <= d->instance.lease ? d->instance.lease + 1 : until;
+	return d->instance_known && until == d->instance.lease ? until + 1 : until;
 }
 
 static bool next_renewal(struct decision *d, struct store_tx *tx, struct err *err)

@@ -218,6 +218,29 @@ static void renewal__after_the_lease__trusted_again(void **state)
 	world_attestation_release(&next);
 }
 
+/* Renewed while the clock was ahead: what is renewed once it is right again is believed no longer than others. */
+static void lease__of_a_clock_that_ran_ahead__no_longer_than_the_class_says(void **state)
+{
+	struct world_attestation ahead = {.purpose = PURPOSE_RENEW},
+				 next = {.purpose = PURPOSE_RENEW};
+	(void)state;
+	shifted.shift += 4 * 3600;
+	buf_clear(&w.scene->log);
+	w.scene->attest.clock += 10;
+	world_attest(&w, &c, &ahead);
+	assert_outcome(&ahead, "trusted");
+	shifted.shift -= 4 * 3600;
+	w.scene->attest.clock += 10;
+	world_attest(&w, &c, &next);
+	assert_outcome(&next, "trusted");
+	assert_int_equal(next.result.lease, lease);
+	shifted.shift += lease + 1;
+	shown_as("unreachable");
+	assert_int_equal(sweep(), 1);
+	world_attestation_release(&ahead);
+	world_attestation_release(&next);
+}
+
 static void renewal__in_time__no_news(void **state)
 {
 	struct world_attestation next;
@@ -339,6 +362,7 @@ int main(void)
 		UNIT(sweep__silent_host__in_ledger_and_history_once),
 		UNIT(sweep__host_asks_and_brings_nothing__stale_then_unreachable),
 		UNIT(renewal__after_the_lease__trusted_again),
+		UNIT(lease__of_a_clock_that_ran_ahead__no_longer_than_the_class_says),
 		UNIT(renewal__in_time__no_news),
 		UNIT(host_quarantined__agents__history_says_so),
 		UNIT(workload_retired__agents__retired),
