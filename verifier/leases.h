@@ -14,7 +14,9 @@
 #define LEASES_BATCH_MAX 64u /* agents in one transaction */
 #define LEASES_PAUSE_MS  50
 /* A host is noted as heard of at most this often by questions alone. */
-#define HEARD_EVERY_S     15
+#define HEARD_EVERY_S 15
+/* Verifiers' clocks may be so far apart; what lies further ahead was noted by one that ran ahead, and counts no more. */
+#define HEARD_APART_S     300
 #define INSTANCE_PAGE_MAX 500u
 #define INSTANCE_WHY_MAX  65u
 

@@ -250,8 +250,9 @@ bool host_heard_set(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t ti
 {
 	return sql_exec(sql,
 		"INSERT INTO host_heard(host, heard) VALUES(?1,?2) ON CONFLICT(host) DO UPDATE SET "
-		"heard=excluded.heard WHERE host_heard.heard<excluded.heard",
-		SQL_ARGS(BLOB(host, HOST_ID_LEN), sql_i(time)), NULL, err);
+		"heard=excluded.heard WHERE host_heard.heard<excluded.heard OR host_heard.heard>?3",
+		SQL_ARGS(BLOB(host, HOST_ID_LEN), sql_i(time), sql_i(time + HEARD_APART_S)), NULL,
+		err);
 }
 
 bool sighting_add(struct sql *sql, const uint8_t host[HOST_ID_LEN], const struct sighting_row *row,

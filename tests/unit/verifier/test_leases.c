@@ -269,6 +269,35 @@ static void host_quarantined__agents__history_says_so(void **state)
 	assert_int_equal(sweep(), 0); /* it is not news that nothing comes */
 }
 
+static bool heard_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	const int64_t *time = arg;
+	return host_heard_set(tx->sql, w.host_id, *time, err);
+}
+
+static int64_t heard_at(int64_t time)
+{
+	struct sql *sql = NULL;
+	int64_t heard = 0;
+	assert_ok(store_run(w.app->store, heard_work, &time, &w.err), w.err);
+	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
+	assert_ok(host_heard_get(sql, w.host_id, &heard, &w.err), w.err);
+	store_read_done(w.app->store, &sql);
+	return heard;
+}
+
+/* Silent since, it would be shown as stale for as long as the clock ran ahead, and never as unreachable. */
+static void heard__by_a_clock_that_ran_ahead__right_with_the_next_question(void **state)
+{
+	int64_t now = clock_wall(w.clock) + 10;
+	(void)state;
+	assert_int_equal(heard_at(now + HEARD_APART_S), now + HEARD_APART_S);
+	assert_int_equal(
+		heard_at(now), now + HEARD_APART_S); /* two verifiers, each with its clock */
+	assert_int_equal(heard_at(now + 86400), now + 86400);
+	assert_int_equal(heard_at(now), now);
+}
+
 static void workload_retired__agents__retired(void **state)
 {
 	(void)state;
@@ -365,6 +394,7 @@ int main(void)
 		UNIT(lease__of_a_clock_that_ran_ahead__no_longer_than_the_class_says),
 		UNIT(renewal__in_time__no_news),
 		UNIT(host_quarantined__agents__history_says_so),
+		UNIT(heard__by_a_clock_that_ran_ahead__right_with_the_next_question),
 		UNIT(workload_retired__agents__retired),
 		UNIT(tpm__first_look_and_reboot__told_in_the_hosts_view),
 		UNIT(list__filters_and_pages),
