@@ -214,10 +214,11 @@ struct change {
 /* Its agents are shown as what it is from now on. */
 static bool note_instances(struct sql *sql, const struct change *c, struct err *err)
 {
-	return c->transition->to == HOST_ACTIVE ||
-	       instance_history_host(sql, c->id, c->now,
-		       c->transition->to == HOST_RETIRED ? VIEW_RETIRED : VIEW_QUARANTINED,
-		       c->transition->event, err);
+	if (c->transition->to == HOST_ACTIVE)
+		return leases_watch_host(sql, c->id, err);
+	return instance_history_host(sql, c->id, c->now,
+		c->transition->to == HOST_RETIRED ? VIEW_RETIRED : VIEW_QUARANTINED,
+		c->transition->event, err);
 }
 
 static bool change_work(struct store_tx *tx, void *arg, struct err *err)

@@ -101,6 +101,9 @@ must_use bool instance_history_each(struct sql *sql, const uint8_t host[HOST_ID_
 	const uint8_t instance[INSTANCE_ID_LEN], instance_history_visit visit, void *arg,
 	struct err *err);
 
+/* The agents of a host that may run again: the sweep looks at their leases once more, which it passed over meanwhile. */
+must_use bool leases_watch_host(struct sql *sql, const uint8_t host[HOST_ID_LEN], struct err *err);
+
 must_use bool host_heard_get(
 	struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t *ret, struct err *err);
 must_use bool host_heard_set(

@@ -149,6 +149,14 @@ bool lease_check_set(struct sql *sql, const struct instance_facts *facts, int64_
 		SQL_ARGS(OWNER(facts->host, facts->instance), sql_i(at), sql_i(told)), NULL, err);
 }
 
+bool leases_watch_host(struct sql *sql, const uint8_t host[HOST_ID_LEN], struct err *err)
+{
+	return sql_exec(sql,
+		"UPDATE instances SET lease_check=lease WHERE host=?1 AND state=1 AND "
+		"lease_check=0",
+		SQL_ARGS(BLOB(host, HOST_ID_LEN)), NULL, err);
+}
+
 /* ---- history ---- */
 
 #define NEXT "(SELECT coalesce(max(s.seq), 0)+1 FROM instance_states s WHERE s.host="

@@ -269,6 +269,24 @@ static void host_quarantined__agents__history_says_so(void **state)
 	assert_int_equal(sweep(), 0); /* it is not news that nothing comes */
 }
 
+/* Whoever is silent when it may run again is told of like any other. */
+static void host_confirmed__agent_that_is_gone__told_of(void **state)
+{
+	char id[2 * HOST_ID_LEN + 1], path[128];
+	(void)state;
+	hex_encode(BYTES_OF(w.host_id), id);
+	(void)snprintf(path, sizeof(path), "/v1/hosts/%s/quarantine", id);
+	world_do(&w, &w.admin, "POST", path, "{\"reason\":\"lost\"}", 200);
+	shifted.shift += lease;
+	assert_int_equal(sweep(), 0);
+	(void)snprintf(path, sizeof(path), "/v1/hosts/%s/confirm", id);
+	world_do(&w, &w.admin, "POST", path, "{\"reason\":\"found\"}", 200);
+	assert_int_equal(sweep(), 1);
+	assert_int_equal(sweep(), 0);
+	shown_as("unreachable");
+	history_is("trusted launch, quarantined host-quarantined, unreachable nothing-heard");
+}
+
 static bool heard_work(struct store_tx *tx, void *arg, struct err *err)
 {
 	const int64_t *time = arg;
@@ -394,6 +412,7 @@ int main(void)
 		UNIT(lease__of_a_clock_that_ran_ahead__no_longer_than_the_class_says),
 		UNIT(renewal__in_time__no_news),
 		UNIT(host_quarantined__agents__history_says_so),
+		UNIT(host_confirmed__agent_that_is_gone__told_of),
 		UNIT(heard__by_a_clock_that_ran_ahead__right_with_the_next_question),
 		UNIT(workload_retired__agents__retired),
 		UNIT(tpm__first_look_and_reboot__told_in_the_hosts_view),
