@@ -63,9 +63,9 @@ bool webhook_turn(struct sql *sql, const char *name, const uint8_t owner[WEBHOOK
 	int64_t changed = 0;
 	bool ok = sql_exec(sql,
 		"UPDATE webhooks SET owner=?2, owner_until=?4 WHERE name=?1 AND (owner=?2 OR "
-		"owner_until<=?3)",
+		"owner_until<=?3 OR (?3>0 AND owner_until>?5))",
 		SQL_ARGS(NAME(name), sql_b(bytes_of(owner, WEBHOOK_OWNER_LEN)), sql_i(now),
-			sql_i(until)),
+			sql_i(until), sql_i(now + WEBHOOK_TURN_FAR)),
 		&changed, err);
 	*ret_mine = ok && changed == 1;
 	return ok;

@@ -30,6 +30,11 @@ int64_t webhook_pause(int64_t attempts, uint32_t random)
 	return pause - (int64_t)random % (pause / 2 + 1);
 }
 
+bool webhook_waits(const struct webhook_row *row, int64_t now)
+{
+	return row->next_try > now && row->next_try - now <= WEBHOOK_PAUSE_MAX;
+}
+
 bool webhook_event_id(
 	const struct app *app, uint64_t entry, char out[WEBHOOK_ID_MAX], struct err *err)
 {
@@ -231,7 +236,7 @@ static bool look(struct looking *l, struct sql *sql, struct err *err)
 	if (!found)
 		return err_set(err, ERR_STORE, "the webhook's row is gone");
 	if (l->row.state != WEBHOOK_DELIVERING ||
-		l->row.next_try > clock_wall(l->courier->app->clock)) {
+		webhook_waits(&l->row, clock_wall(l->courier->app->clock))) {
 		l->next = l->row.position;
 		return true;
 	}

@@ -27,6 +27,8 @@
 #define WEBHOOK_STANDS_MS  2000 /* after the store could not be read or written */
 #define WEBHOOK_PAUSE_MAX  3600 /* seconds between two attempts, at most */
 #define WEBHOOK_TURN       45 /* seconds that one verifier's turn lasts */
+#define WEBHOOK_TURN_FAR                                                                           \
+	300 /* a turn that lasts so long yet was taken by a clock that went wrong */
 #define WEBHOOK_TURN_LEFT  20 /* of which so many have to be left when an attempt begins */
 #define WEBHOOK_ACKS_KEPT  (INT64_C(90) * 86400)
 #define WEBHOOK_ACKS_SHOWN 100u
@@ -116,6 +118,9 @@ must_use bool webhook_acks(struct sql *sql, const char *name, struct webhook_ack
 
 /* Until the next attempt: a second, doubled each time up to WEBHOOK_PAUSE_MAX, of which a random half is left out. */
 int64_t webhook_pause(int64_t attempts, uint32_t random);
+/* Whether the next attempt is still to come. One that lies further ahead than any pause was set by a clock that went wrong,
+ * and is due: or nobody would hear of anything for as long as it ran ahead. */
+bool webhook_waits(const struct webhook_row *row, int64_t now);
 
 struct courier;
 /* A thread for this webhook, which waits until it may begin. owner: whose turn it takes, borrowed. */

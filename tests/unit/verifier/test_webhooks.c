@@ -93,6 +93,23 @@ static void pause__grows_to_an_hour_and_is_spread(void **state)
 		assert_in_range(webhook_pause(20, r), WEBHOOK_PAUSE_MAX / 2, WEBHOOK_PAUSE_MAX);
 }
 
+/* The clock ran ahead when it was set, and is right again. */
+static void next_try__further_ahead_than_any_pause__due(void **state)
+{
+	static const struct {
+		int64_t next_try;
+		bool waits;
+	} cases[] = {{0, false}, {999, false}, {1000, false}, {1001, true},
+		{1000 + WEBHOOK_PAUSE_MAX, true}, {1001 + WEBHOOK_PAUSE_MAX, false},
+		{INT64_MAX, false}};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct webhook_row row = {.next_try = cases[i].next_try};
+		if (webhook_waits(&row, 1000) != cases[i].waits)
+			fail_msg("case %zu", i);
+	}
+}
+
 /* ---- rows ---- */
 
 static bool rows_work(struct store_tx *tx, void *arg, struct err *err)
@@ -112,6 +129,15 @@ static bool rows_work(struct store_tx *tx, void *arg, struct err *err)
 	assert_true(webhook_turn(tx->sql, "siem", a, 99, 100, &mine, err) && mine);
 	assert_true(webhook_turn(tx->sql, "siem", b, 100, 200, &mine, err) && mine);
 	assert_true(webhook_turn(tx->sql, "siem", a, 150, 300, &mine, err) && !mine);
+	/* Nobody lets go of another's turn. */
+	assert_true(webhook_turn(tx->sql, "siem", b, 1000, 2000, &mine, err) && mine);
+	assert_true(webhook_turn(tx->sql, "siem", a, 0, 0, &mine, err) && !mine);
+	/* Taken by a clock that ran ahead, and never given back: it does not last until then. */
+	assert_true(webhook_turn(tx->sql, "siem", a, 2000 - WEBHOOK_TURN_FAR, 3000, &mine, err) &&
+		    !mine);
+	assert_true(
+		webhook_turn(tx->sql, "siem", a, 2000 - WEBHOOK_TURN_FAR - 1, 3000, &mine, err) &&
+		mine);
 	/* Moved by one of two. */
 	row.position = 8;
 	assert_true(webhook_row_put(tx->sql, &row, 7, &moved, err) && moved);
@@ -348,6 +374,7 @@ int main(void)
 		cmocka_unit_test(sign__with_both_keys__each_verifies),
 		cmocka_unit_test(secret__of_another_form__refused),
 		cmocka_unit_test(pause__grows_to_an_hour_and_is_spread),
+		cmocka_unit_test(next_try__further_ahead_than_any_pause__due),
 		TEST(rows__of_two_verifiers__one_delivers_and_one_moves),
 		TEST(acks__older_than_ninety_days__forgotten),
 		TEST(config__wrong__refused),
