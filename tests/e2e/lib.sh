@@ -27,6 +27,28 @@ expect() { # STATUS PATTERN COMMAND…
 	[ -z "$pattern" ] || grep -qE -- "$pattern" "$W/out" "$W/errors" || die "nothing like /$pattern/ was printed: $*"
 }
 
+# A release of what a specification says, by AUTHOR or bob, published and approved by OPERATOR, the command that speaks for one. It
+# lies beside the specification, with the ending .release.
+release_beside() { # SPECIFICATION VERSION OPERATOR LINES…: of the release about itself
+	local spec=$1 version=$2 by=$3 release=${1%.*}.release
+	shift 3
+	cat >"$W/release.yaml" <<-YAML
+		release: $(sed -n 's/^workload: //p' "$spec")
+		version: $version
+		workload: $spec
+		owner: tests
+		author: ${AUTHOR:-bob}
+		purpose: tests
+		risk_class: low
+	YAML
+	printf '%s\n' "$@" >>"$W/release.yaml"
+	assay release create "$W/release.yaml" --key "$W/keys/builder" --out "$release" 2>/dev/null
+	"$by" release publish "$release" >/dev/null
+	"$by" release approve "$release" --person alice --role model-risk --env prod --reason tests --key "$W/keys/alice" \
+		--out "$W/release.approval" 2>/dev/null
+	"$by" release publish "$W/release.approval" >/dev/null
+}
+
 # A workload "quick" whose agent sleeps, and its release: published and approved by OPERATOR, the command that speaks for one.
 sleeper_make() { # HOST SECONDS OPERATOR CREDENTIALS…: lines of the workload about them
 	local host=$1 seconds=$2 by=$3
@@ -42,22 +64,8 @@ sleeper_make() { # HOST SECONDS OPERATOR CREDENTIALS…: lines of the workload a
 		    path: $W/agent/sleep
 	YAML
 	printf '%s\n' "$@" >>"$W/host-$host/workloads/quick.yaml"
-	cat >"$W/quick.yaml" <<-YAML
-		release: quick
-		version: 1.0.0
-		workload: $W/host-$host/workloads/quick.yaml
-		owner: tests
-		author: bob
-		purpose: ends soon
-		risk_class: low
-	YAML
-	assay release create "$W/quick.yaml" --key "$W/keys/builder" --out "$W/quick.dsse" 2>/dev/null
 	"$by" workload add quick --class low --env prod --owner tests --purpose "ends soon" >/dev/null
-	"$by" release publish "$W/quick.dsse" >/dev/null
-	"$by" release approve "$W/quick.dsse" --person alice --role model-risk --env prod --reason tests --key "$W/keys/alice" \
-		--out "$W/quick.approval" 2>/dev/null
-	"$by" release publish "$W/quick.approval" >/dev/null
-	cp "$W/quick.dsse" "$W/host-$host/workloads/quick.release"
+	release_beside "$W/host-$host/workloads/quick.yaml" 1.0.0 "$by"
 }
 
 # Keys of webhooks in the verifier's directory (hook.secret, hook.key), and who receives and checks what is told.

@@ -16,7 +16,7 @@ operator host invite --out "$W/token" 2>/dev/null
 expect 0 'is active' host_assay one enroll --token-file "$W/token" --name demo-host
 operator workload add quick --class low --env prod --owner tests --purpose "lives for a while" >/dev/null
 
-mkdir -p "$W/agent" "$W/releases"
+mkdir "$W/agent"
 printf '#include <unistd.h>\nint main(void) { sleep(60); return 0; }\n' | cc -x c -o "$W/agent/program" -
 cat >"$W/host-one/workloads/quick.yaml" <<-YAML
 	workload: quick
@@ -27,21 +27,7 @@ cat >"$W/host-one/workloads/quick.yaml" <<-YAML
 	    path: $W/agent/program
 	credentials: [x509]
 YAML
-cat >"$W/releases/1.yaml" <<-YAML
-	release: quick
-	version: 1.0.0
-	workload: $W/host-one/workloads/quick.yaml
-	owner: tests
-	author: bob
-	purpose: lives for a while
-	risk_class: low
-YAML
-assay release create "$W/releases/1.yaml" --key "$W/keys/builder" --out "$W/releases/1.dsse" 2>/dev/null
-operator release publish "$W/releases/1.dsse" >/dev/null
-operator release approve "$W/releases/1.dsse" --person alice --role model-risk --env prod --reason tests --key "$W/keys/alice" \
-	--out "$W/releases/1.approval" 2>/dev/null
-operator release publish "$W/releases/1.approval" >/dev/null
-cp "$W/releases/1.dsse" "$W/host-one/workloads/quick.release"
+release_beside "$W/host-one/workloads/quick.yaml" 1.0.0 operator
 mkdir "$W/credentials"
 started "$W/agent.log" host_assay one run quick --credentials "$W/credentials"
 

@@ -43,7 +43,7 @@ operator workload add quick --class low --env prod --owner tests --purpose "live
 expect 0 'elevation delete-tickets: lends tickets.delete, tokens for tickets.bank.example for at most 30m' \
 	assay policy explain "$W/verifier/policy.yaml" --class low
 
-mkdir -p "$W/agent" "$W/releases"
+mkdir "$W/agent"
 printf '#include <unistd.h>\nint main(void) { sleep(120); return 0; }\n' | cc -x c -o "$W/agent/program" -
 agent_spec() { # AUDIENCE
 	cat >"$W/host-one/workloads/quick.yaml" <<-YAML
@@ -57,23 +57,7 @@ agent_spec() { # AUDIENCE
 		audience: [$1]
 	YAML
 }
-release() { # VERSION
-	cat >"$W/releases/$1.yaml" <<-YAML
-		release: quick
-		version: $1
-		workload: $W/host-one/workloads/quick.yaml
-		owner: tests
-		author: dora
-		purpose: lives for a while
-		risk_class: low
-	YAML
-	assay release create "$W/releases/$1.yaml" --key "$W/keys/builder" --out "$W/releases/$1.dsse" 2>/dev/null
-	operator release publish "$W/releases/$1.dsse" >/dev/null
-	operator release approve "$W/releases/$1.dsse" --person alice --role model-risk --env prod --reason tests --key "$W/keys/alice" \
-		--out "$W/releases/$1.approval" 2>/dev/null
-	operator release publish "$W/releases/$1.approval" >/dev/null
-	cp "$W/releases/$1.dsse" "$W/host-one/workloads/quick.release"
-}
+release() { AUTHOR=dora release_beside "$W/host-one/workloads/quick.yaml" "$1" operator; }
 
 agent_spec tickets.bank.example
 release 0.9.0

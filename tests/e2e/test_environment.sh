@@ -17,7 +17,7 @@ operator host invite --out "$W/token" 2>/dev/null
 host_assay one enroll --token-file "$W/token" --name host-one >/dev/null
 operator workload add env-agent --class low --env prod --owner tests --purpose "looks at its environment" >/dev/null
 
-mkdir -p "$W/agent" "$W/releases"
+mkdir "$W/agent"
 printf '#include <stdio.h>\n#include <stdlib.h>\nint main(void) { puts(getenv("TOKEN_HINT")); return 0; }\n' | cc -x c -o "$W/agent/program" -
 release() { # VERSION, spec's last lines from standard input
 	{
@@ -32,24 +32,8 @@ release() { # VERSION, spec's last lines from standard input
 			credentials: [x509]
 		YAML
 		cat
-	} >"$W/releases/$1.spec"
-	cat >"$W/releases/$1.yaml" <<-YAML
-		release: env-agent
-		version: $1
-		workload: $W/releases/$1.spec
-		owner: tests
-		author: bob
-		purpose: looks
-		risk_class: low
-		model_version: none-1.0
-	YAML
-	assay release create "$W/releases/$1.yaml" --key "$W/keys/builder" --out "$W/releases/$1.dsse" 2>/dev/null
-	operator release publish "$W/releases/$1.dsse" >/dev/null
-	operator release approve "$W/releases/$1.dsse" --person alice --role model-risk --env prod --reason tests --key "$W/keys/alice" \
-		--out "$W/releases/$1.approval" 2>/dev/null
-	operator release publish "$W/releases/$1.approval" >/dev/null
-	cp "$W/releases/$1.spec" "$W/host-one/workloads/env-agent.yaml"
-	cp "$W/releases/$1.dsse" "$W/host-one/workloads/env-agent.release"
+	} >"$W/host-one/workloads/env-agent.yaml"
+	release_beside "$W/host-one/workloads/env-agent.yaml" "$1" operator "model_version: none-1.0"
 }
 export TOKEN_HINT="second vault, third shelf"
 release 1.0.0 </dev/null

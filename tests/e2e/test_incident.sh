@@ -17,9 +17,9 @@ FROM=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 HAPPENED=$W/happened # what really happened, in order, written down as it happens
 happened() { echo "$*" >>"$HAPPENED"; }
 
-mkdir -p "$W/agent" "$W/releases"
+mkdir "$W/agent"
 printf '#include <unistd.h>\nint main(void) { sleep(600); return 0; }\n' | cc -x c -o "$W/agent/program" -
-cat >"$W/releases/1.spec" <<-YAML
+cat >"$W/host-one/workloads/steady.yaml" <<-YAML
 	workload: steady
 	command: [$W/agent/program]
 	components:
@@ -31,24 +31,8 @@ cat >"$W/releases/1.spec" <<-YAML
 	    value: quiet
 	credentials: [x509]
 YAML
-cat >"$W/releases/1.yaml" <<-YAML
-	release: steady
-	version: 1.0.0
-	workload: $W/releases/1.spec
-	owner: tests
-	author: bob
-	purpose: sleeps
-	risk_class: low
-	model_version: none-1.0
-YAML
-assay release create "$W/releases/1.yaml" --key "$W/keys/builder" --out "$W/releases/1.dsse" 2>/dev/null
-operator release publish "$W/releases/1.dsse" >/dev/null
-operator release approve "$W/releases/1.dsse" --person alice --role model-risk --env prod --reason tests --key "$W/keys/alice" \
-	--out "$W/releases/1.approval" 2>/dev/null
-operator release publish "$W/releases/1.approval" >/dev/null
+release_beside "$W/host-one/workloads/steady.yaml" 1.0.0 operator "model_version: none-1.0"
 happened release approval
-cp "$W/releases/1.spec" "$W/host-one/workloads/steady.yaml"
-cp "$W/releases/1.dsse" "$W/host-one/workloads/steady.release"
 HOST=$(host_assay one status --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["host"])')
 decisions() { operator record list --workload steady --limit 1000 --json | python3 -c "import json,sys
 print(sum(1 for r in json.load(sys.stdin)['records'] if r['purpose'] == '$1'))"; }

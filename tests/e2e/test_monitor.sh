@@ -12,8 +12,7 @@ mkdir -p "$W/releases" "$W/agent"
 cp /bin/true "$W/agent/program"
 
 release_of() { # WORKLOAD
-	local at=$W/releases/$1
-	cat >"$at.spec" <<-YAML
+	cat >"$W/releases/$1.spec" <<-YAML
 		workload: $1
 		command: [$W/agent/program]
 		components:
@@ -22,20 +21,7 @@ release_of() { # WORKLOAD
 		    path: $W/agent/program
 		credentials: [x509]
 	YAML
-	cat >"$at.yaml" <<-YAML
-		release: $1
-		version: 1.0.0
-		workload: $at.spec
-		owner: tests
-		author: bob
-		purpose: tests
-		risk_class: low
-	YAML
-	assay release create "$at.yaml" --key "$W/keys/builder" --out "$at.dsse" 2>/dev/null
-	operator release publish "$at.dsse" >/dev/null
-	operator release approve "$at.dsse" --person alice --role model-risk --env prod --reason tests --key "$W/keys/alice" \
-		--out "$at.approval" 2>/dev/null
-	operator release publish "$at.approval" >/dev/null
+	release_beside "$W/releases/$1.spec" 1.0.0 operator
 }
 for name in mine theirs; do
 	operator workload add $name --class low --env prod --owner tests --purpose tests >/dev/null

@@ -26,21 +26,7 @@ EOF
 operator host invite --out "$W/token" 2>/dev/null
 host_assay one enroll --token-file "$W/token" >/dev/null
 operator workload add quick --class low --env prod --owner tests --purpose "ends at once" >/dev/null
-cat >"$W/quick.yaml" <<-EOF
-	release: quick
-	version: 1.0.0
-	workload: $W/host-one/workloads/quick.yaml
-	owner: tests
-	author: bob
-	purpose: ends at once
-	risk_class: low
-EOF
-assay release create "$W/quick.yaml" --key "$W/keys/builder" --out "$W/quick.dsse" 2>/dev/null
-operator release publish "$W/quick.dsse" >/dev/null
-operator release approve "$W/quick.dsse" --person alice --role model-risk --env prod --reason tests --key "$W/keys/alice" \
-	--out "$W/approval.dsse" 2>/dev/null
-operator release publish "$W/approval.dsse" >/dev/null
-cp "$W/quick.dsse" "$W/host-one/workloads/quick.release"
+release_beside "$W/host-one/workloads/quick.yaml" 1.0.0 operator
 expect 0 'trusted' host_assay one run quick
 ok "a launch before any kill"
 # Kills come at random within twice the time of a launch, however slow this machine is now: some launches end, some do not.
