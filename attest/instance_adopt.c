@@ -132,6 +132,13 @@ static void schedule(struct instance *instance)
 		instance->renew_at = clock_monotonic_ms(instance->clock) + RENEW_WITHIN_MS;
 }
 
+/* The verifier hears of it as if hostd had seen it happen. */
+static void tell_drift(struct instance *instance)
+{
+	instance->drift = DRIFT_TO_TELL;
+	instance->renew_at = clock_monotonic_ms(instance->clock);
+}
+
 /* As it was held before, whatever became of it since. */
 static void hold_again(struct adoption *a, struct instance *instance, bool distrusted)
 {
@@ -155,15 +162,18 @@ static bool adopt(struct adoption *a, struct instance_saved *saved, struct err *
 	if (instance->cgroup && !instance_cgroup_holds(instance) &&
 		(rmdir(instance->cgroup) == 0 || errno == ENOENT))
 		instance_cgroup_remove(instance);
-	bool usable =
-		credentials_reopen(
-			instance, saved->directory_device, saved->directory_inode, &why) &&
-		(instance->state == INSTANCE_UNTRUSTED ||
-			(find_key(a, saved, &why) && instance_files_unchanged(instance, &why)));
+	bool usable = credentials_reopen(
+			      instance, saved->directory_device, saved->directory_inode, &why) &&
+		      (instance->state == INSTANCE_UNTRUSTED || find_key(a, saved, &why));
+	bool drifted = usable && instance->state != INSTANCE_UNTRUSTED &&
+		       !instance_files_unchanged(instance, &why);
+	usable = usable && !drifted;
 	if (!usable)
 		adopt_untrusted(a, instance, &why);
 	schedule(instance);
 	hold_again(a, instance, !usable);
+	if (drifted)
+		tell_drift(instance);
 	if (!usable)
 		instance_save_or_tell(a->hostd, instance);
 	if (!instances_add(a->hostd->instances, instance, err))

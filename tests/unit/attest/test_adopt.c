@@ -417,12 +417,15 @@ static void restart__untrusted_before__stays_so_and_nobody_is_asked(void **state
 	let_go(f);
 }
 
-static void restart__unpinned_file_changed_meanwhile__untrusted(void **state)
+/* And not only here: the ledger gets the reason, and whoever asks the verifier hears it before the credential ends. */
+static void restart__unpinned_file_changed_meanwhile__untrusted_and_verifier_told(void **state)
 {
 	struct hostd_fixture *f = *state;
 	f->config.copy_limit = 0;
+	f->verifier.on_refusal = END_FREEZE;
 	(void)usleep(20000);
 	start_waiting(f, "");
+	size_t measured = fixture_events(f).components;
 	fixture_hostd_stop(f);
 	int fd = open(tree_path("agent/model/weights"), O_WRONLY);
 	assert_int_equal(pwrite(fd, "X", 1, 0), 1);
@@ -430,8 +433,11 @@ static void restart__unpinned_file_changed_meanwhile__untrusted(void **state)
 	unsigned before = fake_attestations(&f->verifier);
 	fixture_hostd_start(f);
 	assert_true(untrusted_because(f, "agent/model/weights was measured, not pinned"));
-	assert_int_equal(fake_attestations(&f->verifier), before);
-	let_go(f);
+	eventually(fake_attestations(&f->verifier) == before + 1);
+	assert_int_equal(fixture_events(f).components, measured + 1);
+	assert_int_equal(fixture_entries(fixture_instance(f, "credentials")), 0);
+	assert_int_equal(kill(f->caller, SIGKILL), 0);
+	(void)fixture_wait(f);
 }
 
 static void restart__directory_of_credentials_replaced__untrusted(void **state)
@@ -481,7 +487,7 @@ static int run_all(void)
 		TEST(restart__service_manager_keeps_the_key__adopted_and_renewed),
 		cmocka_unit_test(kept_descriptors__by_name__found_or_not),
 		TEST(restart__untrusted_before__stays_so_and_nobody_is_asked),
-		TEST(restart__unpinned_file_changed_meanwhile__untrusted),
+		TEST(restart__unpinned_file_changed_meanwhile__untrusted_and_verifier_told),
 		TEST(restart__directory_of_credentials_replaced__untrusted),
 		TEST(restart__verifier_away__unreachable_then_trusted),
 	};
