@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "verifier/activation.h"
 #include "verifier/app.h"
+#include "verifier/housekeep.h"
 #include "verifier/notify.h"
 #include "verifier/only_one.h"
 #include "verifier/options.h"
@@ -44,12 +45,6 @@ static sigset_t signals_block(void)
 	return set;
 }
 
-static bool expire_work(struct store_tx *tx, void *arg, struct err *err)
-{
-	const int64_t *now = arg;
-	return rows_expire(tx->sql, *now, err);
-}
-
 /* A wall clock that jumped is worth a line: challenges and credentials are bounded all the same. */
 static void watch_clock(struct app *app, int64_t *wall, uint64_t *monotonic_ms)
 {
@@ -65,11 +60,10 @@ static void watch_clock(struct app *app, int64_t *wall, uint64_t *monotonic_ms)
 	*monotonic_ms = ms;
 }
 
-static void housekeep(struct app *app)
+static void housekeep_now(struct app *app)
 {
 	struct err err = {0};
-	int64_t now = clock_wall(app->clock);
-	if (!store_run(app->store, expire_work, &now, &err))
+	if (!housekeep(app, &err))
 		log_event(&app->log, LOG_LEVEL_WARNING, "housekeeping-failed",
 			{"error", bytes_str(err.text)});
 }
@@ -119,7 +113,7 @@ static void tick(struct service *service)
 	watch(service, now);
 	if (now - service->housekept_ms >= HOUSEKEEPING_SECONDS * 1000u) {
 		service->housekept_ms = now;
-		housekeep(service->app);
+		housekeep_now(service->app);
 	}
 }
 
