@@ -124,7 +124,7 @@ bool withdrawal_check(struct bytes envelope, const uint8_t release[SHA256_LEN],
 /* Signers, by what they did about one statement. */
 struct about {
 	const uint8_t *statement;
-	uint64_t said, withdrawn;
+	uint64_t said, lasting, withdrawn; /* lasting: of those who said it, for good */
 };
 
 static bool is_out_of_memory(const struct err *why)
@@ -153,6 +153,7 @@ static bool note_stored(struct about *about, struct bytes envelope, const struct
 	if (!statement_signers_find(bundle, policy, UINT64_MAX, now, &by, err))
 		return err_wrap(err, "withdrawal");
 	about->said |= withdraws ? 0 : by.mask;
+	about->lasting |= withdraws ? 0 : by.lasting;
 	about->withdrawn |= withdraws ? by.lasting : 0;
 	return true;
 }
@@ -177,6 +178,26 @@ bool withdrawal_place(struct bytes envelope, const struct bytes *stored, size_t 
 			"statement-other: no statement beside this release has the digest and a "
 			"signer of the withdrawal");
 	*ret_new = (by.lasting & about.said & ~about.withdrawn) != 0;
+	return true;
+}
+
+bool statement_adds(struct bytes envelope, const struct bytes *stored, size_t count,
+	const struct policy *policy, int64_t now, bool *ret_new, struct err *err)
+{
+	OWNED(sigstore_bundle_free) struct sigstore_bundle *bundle = NULL;
+	uint8_t digest[SHA256_LEN];
+	struct about about = {.statement = digest};
+	struct statement_signers by;
+
+	*ret_new = false;
+	if (!statement_envelope_open(envelope, &bundle, err) ||
+		!sha256_of(buf_bytes(&bundle->dsse->payload), digest, err) ||
+		!statement_signers_find(bundle, policy, UINT64_MAX, now, &by, err))
+		return err_wrap(err, "statement");
+	for (size_t i = 0; i < count; i++)
+		if (!note_stored(&about, stored[i], policy, now, err))
+			return false;
+	*ret_new = (by.mask & ~about.said) != 0 || (by.lasting & ~about.lasting) != 0;
 	return true;
 }
 

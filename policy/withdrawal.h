@@ -39,4 +39,9 @@ must_use bool withdrawal_check(struct bytes envelope, const uint8_t release[SHA2
 must_use bool withdrawal_place(struct bytes envelope, const struct bytes *stored, size_t count,
 	const struct policy *policy, int64_t now, bool *ret_new, struct err *err);
 
+/* The same of a statement: *ret_new is false where those stored there say what it says, by every signer that vouches for it,
+ * and for as long. The same in other bytes around it is not another one: anybody can write those. */
+must_use bool statement_adds(struct bytes envelope, const struct bytes *stored, size_t count,
+	const struct policy *policy, int64_t now, bool *ret_new, struct err *err);
+
 #endif

@@ -15,22 +15,19 @@ struct stating {
 	bool added;
 };
 
-/* A withdrawal lies only beside what it takes back, once for each who takes it back: or anybody who
- * may sign one could fill the room that is kept for them. */
-static bool withdrawal_fits(
-	struct sql *sql, const struct stating *s, bool *ret_new, struct err *err)
+/* A withdrawal lies only beside what it takes back, once for each who takes it back, and a statement once for each who makes
+ * it: or anybody who may sign one, or has one to send again, could fill the room that is kept for them. */
+static bool is_new(struct sql *sql, const struct stating *s, bool *ret_new, struct err *err)
 {
 	struct buf stored[STATEMENTS_MAX] = {0};
 	struct bytes views[STATEMENTS_MAX];
 	size_t count = 0;
-	*ret_new = true;
-	if (!s->row.withdrawal)
-		return true;
+	*ret_new = false;
 	bool ok = statements_get(sql, s->row.release, stored, &count, err);
 	for (size_t i = 0; i < count; i++)
 		views[i] = buf_bytes(&stored[i]);
-	ok = ok &&
-	     withdrawal_place(s->row.envelope, views, count, s->policy, s->row.time, ret_new, err);
+	ok = ok && (s->row.withdrawal ? withdrawal_place : statement_adds)(
+			   s->row.envelope, views, count, s->policy, s->row.time, ret_new, err);
 	for (size_t i = 0; i < count; i++)
 		buf_release(&stored[i]);
 	return ok;
@@ -41,16 +38,16 @@ static bool statement_work(struct store_tx *tx, void *arg, struct err *err)
 	struct stating *s = arg;
 	OWNED(release_row_release) struct release_row release = {0};
 	uint8_t object[SHA256_LEN];
-	bool found = false, fits = false;
+	bool found = false, added = false;
 	if (!release_get(tx->sql, s->row.release, &release, &found, err))
 		return false;
 	if (!found)
 		return err_set(err, ERR_NOT_FOUND, "no such release");
 	if (release.state == RELEASE_REVOKED)
 		return err_set(err, ERR_CONFLICT, "this release was revoked");
-	if (!withdrawal_fits(tx->sql, s, &fits, err))
+	if (!is_new(tx->sql, s, &added, err))
 		return false;
-	if (!fits)
+	if (!added)
 		return true;
 	if (!statement_insert(tx->sql, &s->row, &s->added, err))
 		return false;

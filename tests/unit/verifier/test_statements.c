@@ -170,6 +170,29 @@ static void P13__more_statements_than_a_release_may_have__refused(void **state)
 	assert_gate("prod", true);
 }
 
+/* Who holds no key of a signer has what was signed, and can write other bytes around it without end. */
+static void P13__same_statement_in_other_bytes__fills_no_room(void **state)
+{
+	struct buf once = {0};
+
+	(void)state;
+	make(PROVENANCE, w.scene->components[0].digest, ci, 0);
+	post(&w.ci, 201);
+	buf_put(&once, buf_bytes(&envelope));
+	for (int i = 1; i < 70; i++) {
+		buf_clear(&envelope);
+		buf_printf(&envelope, "{%*s%s", i, "", buf_str(&once) + 1);
+		post(&w.ci, 200);
+	}
+	release_path("");
+	json_t *release = world_json(&w, &w.ci, "GET", path, NULL, 200);
+	assert_int_equal(json_array_size(json_object_get(release, "statements")), 1);
+	json_decref(release);
+	make(PROVENANCE, w.scene->components[0].digest, ci, 1);
+	post(&w.ci, 201); /* another one */
+	buf_release(&once);
+}
+
 /* A withdrawal of the statement that `envelope` holds, or of another one. */
 static void make_withdrawal(const uint8_t statement[SHA256_LEN], int64_t issued)
 {
@@ -280,6 +303,7 @@ int main(void)
 		T(launch__without_the_statement__refused_then_trusted_and_audited),
 		T(statements__not_signed_for_their_kind_or_of_something_else__refused),
 		T(P13__more_statements_than_a_release_may_have__refused),
+		T(P13__same_statement_in_other_bytes__fills_no_room),
 		T(P8__withdrawals_of_nothing__fill_no_room),
 		T(statements__of_an_unknown_or_revoked_release__refused),
 		T(gate__without_an_environment__refused),
