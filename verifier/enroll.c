@@ -10,9 +10,8 @@
 
 #include <stdlib.h>
 
-#define SESSIONS_MAX 4096u
-#define SESSION_LEN  32
-#define SECRET_LEN   32
+#define SESSION_LEN 32
+#define SECRET_LEN  32
 
 /* ---- begin ---- */
 
@@ -129,10 +128,15 @@ static bool begin_session(struct begin *b, const uint8_t secret[SECRET_LEN], str
 	       buf_ok(&row->ek_certs, err);
 }
 
+/* The token was found good just before. */
 static bool begin_work(struct store_tx *tx, void *arg, struct err *err)
 {
-	const struct session_row *row = arg;
-	return session_put(tx->sql, row, row->issued, SESSIONS_MAX, err);
+	static const struct session_room room = {.most = 4096, .share = 64};
+	const struct begin *b = arg;
+	const struct session_row *row = &b->session;
+	bool invited = b->message.join_token.len > 0, expected = false;
+	return session_expected(tx->sql, b->host_id, row->issued, &expected, err) &&
+	       session_put(tx->sql, row, row->issued, !invited && !expected, &room, err);
 }
 
 static bool begin_offer(struct begin *b, int64_t lifetime, struct err *err)
@@ -150,7 +154,7 @@ static bool begin_offer(struct begin *b, int64_t lifetime, struct err *err)
 			  &encrypted, err) &&
 		  begin_session(b, secret, BYTES_OF(session), lifetime, err);
 	secret_wipe(secret, sizeof(secret));
-	if (!ok || !store_run(app->store, begin_work, &b->session, err))
+	if (!ok || !store_run(app->store, begin_work, b, err))
 		return false;
 	offer.session = BYTES_OF(session);
 	offer.id_object = buf_bytes(&id_object);

@@ -72,9 +72,17 @@ struct session_row {
 	int64_t issued, expires;
 };
 void session_row_release(struct session_row *row);
-/* ERR_BUSY when more than max are waiting. */
-must_use bool session_put(
-	struct sql *sql, const struct session_row *row, int64_t now, unsigned max, struct err *err);
+/* Enrolments under way at one time. Nobody knows who a stranger is, so all of them together have half of the room: whoever was
+ * invited, or is a host, gets in all the same, and of these each has a share of its own. */
+struct session_room {
+	unsigned most, share;
+};
+/* ERR_BUSY when there is no room. */
+must_use bool session_put(struct sql *sql, const struct session_row *row, int64_t now,
+	bool stranger, const struct session_room *room, struct err *err);
+/* Whether this TPM is one that an operator knows: a host that is active, or one that was registered beforehand. */
+must_use bool session_expected(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now,
+	bool *ret_expected, struct err *err);
 /* Uses the session up, whatever comes of it. *ret_found is false when it is unknown, used or
  * expired. */
 must_use bool session_burn(struct sql *sql, const uint8_t id[SHA256_LEN], int64_t now,

@@ -9,16 +9,34 @@ void session_row_release(struct session_row *row)
 	memset(row, 0, sizeof(*row));
 }
 
-bool session_put(
-	struct sql *sql, const struct session_row *row, int64_t now, unsigned max, struct err *err)
+static bool session_room_left(struct sql *sql, const struct session_row *row, bool stranger,
+	const struct session_room *room, struct err *err)
 {
+	static const uint8_t none[SHA256_LEN];
 	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql,
+		    "SELECT count(*), count(*) FILTER (WHERE token=?1), count(*) FILTER (WHERE "
+		    "token=?2 AND (ek_public=?3 OR token<>?1)) FROM enroll_sessions",
+		    SQL_ARGS(sql_b(BYTES_OF(none)), sql_b(BYTES_OF(row->token)),
+			    sql_b(buf_bytes(&row->ek_public))),
+		    &q, err))
+		return false;
+	if (q && (sql_int(q, 0) >= (int64_t)room->most ||
+			 (stranger && sql_int(q, 1) >= (int64_t)(room->most / 2))))
+		return err_set(
+			err, ERR_BUSY, "%lld enrolments are under way", (long long)sql_int(q, 0));
+	return !q || stranger || sql_int(q, 2) < (int64_t)room->share ||
+	       err_set(err, ERR_BUSY,
+		       "%u enrolments of this TPM, or with this token, are under way", room->share);
+}
+
+bool session_put(struct sql *sql, const struct session_row *row, int64_t now, bool stranger,
+	const struct session_room *room, struct err *err)
+{
 	if (!sql_exec(sql, "DELETE FROM enroll_sessions WHERE expires<=?1", SQL_ARGS(sql_i(now)),
 		    NULL, err) ||
-		!sql_first(sql, "SELECT count(*) FROM enroll_sessions", SQL_NO_ARGS, &q, err))
+		!session_room_left(sql, row, stranger, room, err))
 		return false;
-	if (q && sql_int(q, 0) >= (int64_t)max)
-		return err_set(err, ERR_BUSY, "%u enrolments are under way", max);
 	return sql_exec(sql,
 		"INSERT INTO enroll_sessions(id, secret, ek_public, ak_public, ek_certs, token, "
 		"name, issued, expires,"
@@ -67,6 +85,20 @@ bool session_burn(struct sql *sql, const uint8_t id[SHA256_LEN], int64_t now,
 		return err_wrap(err, "enrolment session");
 	*ret = TAKE_STRUCT(row);
 	*ret_found = true;
+	return true;
+}
+
+bool session_expected(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t now,
+	bool *ret_expected, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	if (!sql_first(sql,
+		    "SELECT 1 FROM hosts WHERE id=?1 AND state=?2 UNION ALL SELECT 1 FROM "
+		    "join_tokens WHERE host=?1 AND used_by IS NULL AND expires>?3 LIMIT 1",
+		    SQL_ARGS(sql_b(bytes_of(host, HOST_ID_LEN)), sql_i(HOST_ACTIVE), sql_i(now)),
+		    &q, err))
+		return false;
+	*ret_expected = q != NULL;
 	return true;
 }
 

@@ -162,6 +162,52 @@ static void enroll__again__same_row_new_certificate(void **state)
 	free(token);
 }
 
+/* ---- strangers without end ---- */
+
+static bool strangers_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	static const struct session_room room = {.most = 4096, .share = 64};
+	struct session_row row = {.issued = clock_wall(w.clock)};
+	bool ok = true;
+	(void)arg;
+	row.expires = row.issued + 600;
+	for (unsigned i = 0; ok && i < room.most / 2; i++) {
+		memcpy(row.id, &i, sizeof(i));
+		ok = session_put(tx->sql, &row, row.issued, true, &room, err);
+	}
+	return ok;
+}
+
+/* Whoever has no TPM can begin enrolments with keys that he makes up. */
+static void S2__begun_by_strangers_without_end__hosts_and_the_invited_get_in(void **state)
+{
+	(void)state;
+	world_enroll(&w);
+	assert_ok(store_run(w.app->store, strangers_work, NULL, &w.err), w.err);
+	run(second(), 429, 0, "busy");
+	run(world_enrolment_of(&w), 200, 200, "active"); /* its certificate anew */
+	struct world_enrolment e = second();
+	e.token = BYTES_LIT("join-guessed");
+	run(e, 403, 0, "join-token");
+	char *token = world_token(&w, "{}");
+	e = second();
+	e.token = bytes_str(token);
+	run(e, 200, 200, "active");
+	free(token);
+}
+
+static void S2__begun_by_strangers_without_end__the_registered_gets_in(void **state)
+{
+	(void)state;
+	char id[2 * HOST_ID_LEN + 1], body[128];
+	hex_encode(BYTES_OF(w.host_id), id);
+	(void)snprintf(body, sizeof(body), "{\"ek_digest\":\"%s\"}", id);
+	free(world_token(&w, body));
+	assert_ok(store_run(w.app->store, strangers_work, NULL, &w.err), w.err);
+	run(second(), 429, 0, "busy");
+	run(world_enrolment_of(&w), 200, 200, "active");
+}
+
 /* ---- tokens ---- */
 
 static void enroll__token_of_another__refused(void **state)
@@ -470,6 +516,8 @@ int main(void)
 		T(enroll__no_ek_certificate__pending_even_with_token),
 		T(enroll__pending_host_with_token__admitted),
 		T(enroll__again__same_row_new_certificate),
+		T(S2__begun_by_strangers_without_end__hosts_and_the_invited_get_in),
+		T(S2__begun_by_strangers_without_end__the_registered_gets_in),
 		T(enroll__token_of_another__refused),
 		T(enroll__expired_token__refused),
 		T(enroll__wrong_secret__one_try),

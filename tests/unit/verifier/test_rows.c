@@ -186,10 +186,11 @@ static void session__burned__once(void **state)
 {
 	(void)state;
 	struct session_row row = {.issued = 100, .expires = 200}, got = {0};
+	static const struct session_room room = {.most = 4, .share = 2};
 	bool found;
 	memset(row.id, 5, sizeof(row.id));
 	buf_put_u8(&row.ek_public, 1);
-	assert_ok(session_put(sql, &row, 100, 2, &err), err);
+	assert_ok(session_put(sql, &row, 100, true, &room, &err), err);
 	assert_ok(session_burn(sql, row.id, 200, &got, &found, &err), err);
 	assert_false(found); /* expired */
 	assert_ok(session_burn(sql, row.id, 199, &got, &found, &err), err);
@@ -199,12 +200,77 @@ static void session__burned__once(void **state)
 	assert_ok(session_burn(sql, row.id, 150, &got, &found, &err), err);
 	assert_false(found);
 	row.id[0]++;
-	assert_ok(session_put(sql, &row, 150, 2, &err), err);
+	assert_ok(session_put(sql, &row, 150, true, &room, &err), err);
 	row.id[0]++;
-	assert_fails(
-		session_put(sql, &row, 150, 2, &err), err, ERR_BUSY, "2 enrolments are under way");
-	assert_ok(session_put(sql, &row, 200, 2, &err), err); /* the old ones have expired */
+	assert_fails(session_put(sql, &row, 150, true, &room, &err), err, ERR_BUSY,
+		"2 enrolments are under way");
+	assert_ok(session_put(sql, &row, 200, true, &room, &err),
+		err); /* the old ones have expired */
 	session_row_release(&row);
+}
+
+/* One that is counted by who it is: another TPM, or another token. */
+static bool room_for(uint8_t ek, uint8_t token, bool stranger)
+{
+	static const struct session_room room = {.most = 8, .share = 2};
+	static uint8_t number;
+	struct session_row row = {.issued = 100, .expires = 200};
+	row.id[0] = 7;
+	row.id[1] = ++number;
+	memset(row.token, token, sizeof(row.token));
+	buf_put_u8(&row.ek_public, ek);
+	err = (struct err){0};
+	bool ok = session_put(sql, &row, 100, stranger, &room, &err);
+	assert_true(ok || err.code == ERR_BUSY);
+	session_row_release(&row);
+	return ok;
+}
+
+static void S2__enrolments_of_strangers_without_end__leave_room_for_the_invited(void **state)
+{
+	(void)state;
+	for (uint8_t i = 0; i < 4; i++)
+		assert_true(room_for(i, 0, true));
+	assert_false(room_for(9, 0, true));
+	assert_string_equal(err.text, "4 enrolments are under way");
+	/* A host, and one that was invited: each its share, whatever TPM shows the token. */
+	assert_true(room_for(1, 0, false));
+	assert_false(room_for(1, 0, false));
+	assert_string_equal(
+		err.text, "2 enrolments of this TPM, or with this token, are under way");
+	assert_true(room_for(50, 5, false));
+	assert_true(room_for(51, 5, false));
+	assert_false(room_for(52, 5, false));
+	/* They have no more than there is. */
+	assert_true(room_for(60, 6, false));
+	assert_false(room_for(70, 7, false));
+	assert_string_equal(err.text, "8 enrolments are under way");
+}
+
+static void session__expected__of_an_active_host_or_one_registered_beforehand(void **state)
+{
+	(void)state;
+	struct token_row token = {.created = 1, .expires = 100, .bound = true};
+	uint8_t unknown[HOST_ID_LEN] = {77};
+	bool expected = true;
+	assert_ok(session_expected(sql, unknown, 50, &expected, &err), err);
+	assert_false(expected);
+	memcpy(token.host, unknown, sizeof(unknown));
+	memset(token.hash, 77, sizeof(token.hash));
+	assert_ok(join_token_put(sql, &token, &err), err);
+	assert_ok(session_expected(sql, unknown, 99, &expected, &err), err);
+	assert_true(expected);
+	assert_ok(session_expected(sql, unknown, 100, &expected, &err), err);
+	assert_false(expected);
+	struct host_row row = host(78);
+	assert_ok(host_insert(sql, &row, &err), err);
+	for (int state_of = HOST_PENDING; state_of <= HOST_RETIRED; state_of++) {
+		assert_ok(host_set_state(sql, row.id, state_of, (enum host_state)state_of, &err),
+			err);
+		assert_ok(session_expected(sql, row.id, 50, &expected, &err), err);
+		assert_int_equal(expected, state_of == HOST_ACTIVE);
+	}
+	host_row_release(&row);
 }
 
 static void token__used__by_one(void **state)
@@ -715,6 +781,8 @@ int main(void)
 		T(host__damaged_row__hides_no_other),
 		T(counter__compare_and_set__once),
 		T(session__burned__once),
+		T(S2__enrolments_of_strangers_without_end__leave_room_for_the_invited),
+		T(session__expected__of_an_active_host_or_one_registered_beforehand),
 		T(token__used__by_one),
 		T(rows__expired__deleted),
 		T(workload__facts__kept_and_set_by_version_only),
