@@ -221,12 +221,12 @@ void app_close(struct app **app)
 	struct app *self = *app;
 	if (!self)
 		return;
-	/* Nobody new is let in; then the workers end what they have begun, then the writer; an
-	 * exchange that is answered meanwhile still has a front to be answered through. */
+	/* Nobody new is let in; then the workers end what they have begun, then the writer, whose completions may still ask for a
+	 * worker; an exchange that is answered meanwhile still has a front to be answered through. */
 	metrics_serve_end(&self->metrics_server);
 	if (self->server)
 		http_server_stop(self->server);
-	workers_free(&self->workers);
+	workers_end(self->workers);
 	webhooks_stop(&self->webhooks);
 	retention_stop(&self->retention);
 	leases_stop(&self->leases);
@@ -235,6 +235,7 @@ void app_close(struct app **app)
 		shadow_stop(self->shadow);
 	log_publisher_stop(&self->publisher);
 	store_close(&self->store);
+	workers_free(&self->workers);
 	key_unref(&self->content_key);
 	revocation_stop(&self->revocation);
 	receipt_signer_release(&self->receipts);

@@ -273,18 +273,26 @@ void workers_look(struct workers *workers, struct workers_state *ret)
 	(void)pthread_mutex_unlock(&workers->lock);
 }
 
+void workers_end(struct workers *workers)
+{
+	if (!workers)
+		return;
+	(void)pthread_mutex_lock(&workers->lock);
+	workers->closing = true;
+	(void)pthread_cond_broadcast(&workers->wake);
+	(void)pthread_cond_broadcast(&workers->wake_reserved);
+	(void)pthread_mutex_unlock(&workers->lock);
+	for (unsigned i = 0; i < workers->count; i++)
+		(void)pthread_join(workers->threads[i], NULL);
+	workers->count = 0;
+}
+
 void workers_free(struct workers **workers)
 {
 	struct workers *self = *workers;
 	if (!self)
 		return;
-	(void)pthread_mutex_lock(&self->lock);
-	self->closing = true;
-	(void)pthread_cond_broadcast(&self->wake);
-	(void)pthread_cond_broadcast(&self->wake_reserved);
-	(void)pthread_mutex_unlock(&self->lock);
-	for (unsigned i = 0; i < self->count; i++)
-		(void)pthread_join(self->threads[i], NULL);
+	workers_end(self);
 	(void)pthread_cond_destroy(&self->wake);
 	(void)pthread_cond_destroy(&self->wake_reserved);
 	(void)pthread_mutex_destroy(&self->lock);

@@ -58,7 +58,9 @@ struct workers_state {
 };
 void workers_look(struct workers *workers, struct workers_state *ret);
 
-/* Runs what is queued, then joins. */
+/* Runs what is queued, then joins: nothing is taken from then on, and whoever asks is told so. */
+void workers_end(struct workers *workers);
+/* The same, where it was not done yet; nobody may ask any more. */
 void workers_free(struct workers **workers);
 
 #endif

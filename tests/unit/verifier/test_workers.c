@@ -66,6 +66,26 @@ static void workers__closing__what_is_queued_is_run(void **state)
 	assert_null(workers);
 }
 
+static void workers__ended__nothing_is_taken_any_more(void **state)
+{
+	(void)state;
+	struct workers *workers = NULL;
+	struct err err = {0};
+	atomic_int count = 0;
+	struct counted one = {{.run = count_run, .shed = count_shed}, &count, NULL};
+	assert_ok(
+		workers_new(&(struct workers_options){.count = 1, .queue_max = 2}, &workers, &err),
+		err);
+	assert_int_equal(workers_submit(workers, &one.work), WORK_TAKEN);
+	workers_end(workers);
+	assert_int_equal(count, 1);
+	assert_int_equal(workers_submit(workers, &one.work), WORK_CLOSING);
+	assert_false(workers_resubmit(workers, &one.work));
+	workers_end(workers);
+	workers_free(&workers);
+	assert_int_equal(count, 1);
+}
+
 static void workers__queue_full__load_is_shed(void **state)
 {
 	(void)state;
@@ -337,6 +357,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(workers__closing__what_is_queued_is_run),
+		cmocka_unit_test(workers__ended__nothing_is_taken_any_more),
 		cmocka_unit_test(workers__queue_full__load_is_shed),
 		cmocka_unit_test(fair__one_peer_with_many__others_take_turns),
 		cmocka_unit_test(fair__peer_at_its_bound__passed_over_until_one_is_done),
