@@ -80,15 +80,17 @@ static bool of_workload(
 }
 
 /* The others end nothing, and may fall into the second in which something was ended. */
-static bool ends(const char *event)
+static bool ends(const json_t *data)
 {
+	const char *event = json_string_value(json_object_get(data, "event"));
+	const char *step = json_string_value(json_object_get(data, "step"));
 	static const char *const names[] = {"host-state", "instance-end", "instance-state",
 		"workload-retired", "release-revoked", "elevation-ended", "elevation-revoked",
 		"refused"};
 	for (size_t i = 0; event && i < ARRAY_LEN(names); i++)
 		if (strcmp(event, names[i]) == 0)
 			return true;
-	return false;
+	return event && step && strcmp(event, "rollout") == 0 && strcmp(step, "rolled-back") == 0;
 }
 
 bool event_serials_add(
@@ -99,7 +101,7 @@ bool event_serials_add(
 	const char *instance = json_string_value(json_object_get(data, "instance"));
 	const char *release = entry_release(type, data), *workload = entry_workload(type, data);
 	bool ok = true;
-	if (!ends(json_string_value(json_object_get(data, "event"))))
+	if (!ends(data))
 		return true;
 	if (!s.list)
 		return err_set(err, ERR_NOMEM, "event");

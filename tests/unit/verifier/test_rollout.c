@@ -3,6 +3,7 @@
  * the ledger and a record keep. */
 #include "ledger/audit.h"
 #include "tests/unit/verifier/rollout_world.h"
+#include "verifier/events.h"
 
 /* ---- what agents get ---- */
 
@@ -86,6 +87,35 @@ static void halt__canary__no_new_credentials_and_none_renewed(void **state)
 	agent_release(&old);
 }
 
+/* How many credentials the newest event of the rollout names as ended with it; -1: there is no such event. */
+static int ended_with(const char *step)
+{
+	struct sql *sql = NULL;
+	size_t count = 1;
+	uint64_t from = 0;
+	int ended = -1;
+	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
+	while (count > 0) {
+		struct event events[EVENTS_PAGE_MAX] = {0};
+		assert_ok(events_read(sql, from, events, EVENTS_PAGE_MAX, &count, &from, &w.err),
+			w.err);
+		for (size_t i = 0; i < count; i++) {
+			json_t *data = NULL;
+			assert_ok(json_open(buf_bytes(&events[i].data), JSON_INPUT_MAX, &data,
+					  &w.err),
+				w.err);
+			const char *said = json_string_value(json_object_get(data, "step"));
+			if (strcmp(events[i].name, "rollout") == 0 && strcmp(said, step) == 0)
+				ended = (int)json_array_size(
+					json_object_get(data, "revoked_serials"));
+			json_decref(data);
+			event_release(&events[i]);
+		}
+	}
+	store_read_done(w.app->store, &sql);
+	return ended;
+}
+
 static void rollback__running__credentials_of_the_new_release_end_at_once(void **state)
 {
 	(void)state;
@@ -106,6 +136,8 @@ static void rollback__running__credentials_of_the_new_release_end_at_once(void *
 	json_decref(post(&w.admin, ROLLOUT "/halt", 409, "{\"reason\":\"again\"}"));
 	promote("{\"override\":true,\"reason\":\"still\"}", 409);
 	assert_last_event("rolled-back", ADMIN_URI, "worse");
+	assert_int_equal(ended_with("rolled-back"), 1); /* whoever refuses by serial hears of it */
+	assert_int_equal(ended_with("started"), 0);
 	cert_unref(&identity.cert);
 	cert_unref(&before.cert);
 	agent_release(&new);
