@@ -62,5 +62,8 @@ must_use bool floor_insert(struct sql *sql, const struct floor_row *row, struct 
 /* ERR_CONFLICT unless row->sequence is above all before. */
 must_use bool security_floor_insert(
 	struct sql *sql, const struct security_floor_row *row, struct err *err);
+/* Those of a database from before there were any: of each workload the newest published release that a trusted
+ * instance runs, reached now. */
+must_use bool floors_fill(struct sql *sql, struct err *err);
 
 #endif

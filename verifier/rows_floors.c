@@ -131,3 +131,18 @@ bool security_floor_insert(struct sql *sql, const struct security_floor_row *row
 	return changed == 1 ||
 	       err_set(err, ERR_CONFLICT, "the security floor was changed meanwhile");
 }
+
+bool floors_fill(struct sql *sql, struct err *err)
+{
+	return sql_exec(sql,
+		"INSERT INTO floors(workload, " FLOOR_COLUMNS
+		") SELECT workload, 1, release_version, digest, published, ?1, 0 FROM (SELECT r.*, "
+		"row_number() OVER (PARTITION BY r.workload ORDER BY r.published DESC, r.digest) "
+		"AS place FROM releases r WHERE r.state=?2 AND EXISTS(SELECT 1 FROM instances i "
+		"WHERE "
+		"i.release=r.digest AND i.workload=r.workload AND i.state=?3)) newest WHERE "
+		"place=1",
+		SQL_ARGS(sql_i(clock_wall(&clock_system)), sql_i(RELEASE_PUBLISHED),
+			sql_i(INSTANCE_TRUSTED)),
+		NULL, err);
+}

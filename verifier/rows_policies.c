@@ -156,8 +156,8 @@ static bool entry_read(
 	struct json_fields f = json_fields_of("policy");
 	struct leaf when;
 	*ret_is = false;
-	if (!json_open(content, 65536, &entry, NULL) || !leaf_decode(leaf, &when, NULL) ||
-		when.type != LEAF_POLICY ||
+	if (!leaf_decode(leaf, &when, NULL) || when.type != LEAF_POLICY ||
+		!json_open(content, 65536, &entry, NULL) ||
 		strcmp(json_need_str(&f, entry, "event", 64), "policy") != 0)
 		return true;
 	ret->version = json_need_int(&f, entry, "version", 1, INT64_MAX);
@@ -184,8 +184,7 @@ bool policies_fill(struct sql *sql, struct err *err)
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	bool more = false;
 	if (!sql_start(sql,
-		    "SELECT content, bytes FROM leaves WHERE CAST(content AS TEXT) LIKE "
-		    "'%\"event\":\"policy\"%' ORDER BY idx",
+		    "SELECT content, bytes FROM leaves WHERE content IS NOT NULL ORDER BY idx",
 		    SQL_NO_ARGS, &q, err))
 		return false;
 	while (sql_next(q, &more, err)) {

@@ -116,8 +116,7 @@ must_use bool store_read(struct store *store, struct sql **ret, struct err *err)
 must_use bool store_read_snapshot(struct store *store, struct sql **ret, struct err *err);
 void store_read_done(struct store *store, struct sql **sql);
 
-/* store_schema.c: brings a database to this program's schema, step by step, inside one transaction
- * each. */
+/* store_schema.c: brings a database to this program's schema, step by step, inside one transaction. */
 must_use bool store_migrate(struct sql *sql, struct err *err);
 int store_schema_version(void);
 

@@ -5,6 +5,7 @@
  * triggers hold even this program to it.
  */
 #include "verifier/entries.h"
+#include "verifier/floors.h"
 #include "verifier/retention_rows.h"
 
 static const char schema_1[] =
@@ -176,14 +177,6 @@ static const char schema_7[] =
 	"RAISE(ABORT, 'a security floor is immutable'); END;"
 	"CREATE TRIGGER security_floors_kept BEFORE DELETE ON security_floors BEGIN SELECT "
 	"RAISE(ABORT, 'a security floor is kept'); END;";
-static const char schema_7_rows[] =
-	"INSERT INTO floors(workload, sequence, version, release, published, time, rollback) "
-	"SELECT "
-	"workload, 1, release_version, digest, published, CAST(strftime('%s', 'now') AS INTEGER), "
-	"0 "
-	"FROM (SELECT r.*, row_number() OVER (PARTITION BY r.workload ORDER BY r.published DESC, "
-	"r.digest) AS place FROM releases r WHERE r.state=1 AND EXISTS(SELECT 1 FROM instances i "
-	"WHERE i.release=r.digest AND i.workload=r.workload AND i.state=1)) WHERE place=1;";
 /* Rollouts, their history, and what is known of their canaries. */
 static const char schema_rollouts[] =
 	"CREATE TABLE rollouts(id BLOB PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, workload TEXT "
@@ -448,35 +441,32 @@ static const char schema_record_contents[] =
 	"BEGIN "
 	"SELECT RAISE(ABORT, 'a program from before record_contents destroys no record'); END;";
 
-/* On SQLite alone there are databases from before a step: what brings their rows along need not be
- * PostgreSQL's. */
 static const struct {
 	const char *script;
-	const char *rows; /* brings rows along from before the step; may be NULL */
-	bool (*fill)(struct sql *sql, struct err *err); /* what SQL alone cannot; may be NULL */
+	bool (*fill)(struct sql *sql, struct err *err); /* what the script cannot; may be NULL */
 	bool compatible; /* a program that does not know the step can work beside those that do */
 } steps[] = {
-	{schema_1, NULL, meta_make, false},
-	{schema_2, NULL, NULL, false},
-	{schema_3, NULL, NULL, false},
-	{schema_4, NULL, subjects_fill, false},
-	{schema_5, NULL, tiles_fill, false},
-	{schema_6, NULL, NULL, false},
-	{schema_7, schema_7_rows, NULL, false},
-	{schema_rollouts, NULL, NULL, false},
-	{schema_9, NULL, policies_fill, false},
-	{schema_entries, NULL, entry_subjects_fill, false},
-	{schema_contents, NULL, NULL, false},
-	{schema_retention, NULL, retention_fill, false},
-	{schema_leaf_rows, NULL, NULL, false},
-	{schema_log_quote, NULL, NULL, false},
-	{schema_revocation, NULL, NULL, false},
-	{schema_leases, NULL, NULL, false},
-	{schema_elevations, NULL, NULL, false},
-	{schema_nodes, NULL, NULL, false},
-	{schema_webhooks, NULL, NULL, false},
-	{schema_full_appraisals, NULL, NULL, true},
-	{schema_record_contents, NULL, NULL, true},
+	{schema_1, meta_make, false},
+	{schema_2, NULL, false},
+	{schema_3, NULL, false},
+	{schema_4, subjects_fill, false},
+	{schema_5, tiles_fill, false},
+	{schema_6, NULL, false},
+	{schema_7, floors_fill, false},
+	{schema_rollouts, NULL, false},
+	{schema_9, policies_fill, false},
+	{schema_entries, entry_subjects_fill, false},
+	{schema_contents, NULL, false},
+	{schema_retention, retention_fill, false},
+	{schema_leaf_rows, NULL, false},
+	{schema_log_quote, NULL, false},
+	{schema_revocation, NULL, false},
+	{schema_leases, NULL, false},
+	{schema_elevations, NULL, false},
+	{schema_nodes, NULL, false},
+	{schema_webhooks, NULL, false},
+	{schema_full_appraisals, NULL, true},
+	{schema_record_contents, NULL, true},
 };
 
 int store_schema_version(void)
@@ -492,13 +482,10 @@ static int64_t compatible_since(void)
 	return step;
 }
 
-/* PostgreSQL's databases began with a schema newer than those that rows are brought along from. */
 static bool step_take(struct sql *sql, int64_t step, struct err *err)
 {
-	bool older = !sql->ops->shared;
 	if (!sql->ops->script(sql, steps[step].script, err) ||
-		(older && steps[step].rows && !sql->ops->script(sql, steps[step].rows, err)) ||
-		((older || step == 0) && steps[step].fill && !steps[step].fill(sql, err)) ||
+		(steps[step].fill && !steps[step].fill(sql, err)) ||
 		!sql->ops->version_set(sql, step + 1, err))
 		return err_wrap(err, "schema step %lld", (long long)step + 1);
 	return true;

@@ -458,7 +458,6 @@ static void admission__other_roles_or_no_review__refused(void **state)
 
 static void migrate__releases_of_schema_3__found_by_their_digests(void **state)
 {
-	TEST_SQLITE_ONLY;
 	(void)state;
 	char path[128];
 	struct sql *sql = NULL;
@@ -484,7 +483,7 @@ static void migrate__releases_of_schema_3__found_by_their_digests(void **state)
 	release_row_release(&unreadable);
 	assert_ok(subjects_find(sql, image, bytes_str("prod"), found, 2, &count, &err), err);
 	assert_int_equal(count, 0);
-	assert_ok(sql->ops->script(sql, UNDO_TO_3, &err), err);
+	schema_undo(sql, 3);
 	assert_ok(store_migrate(sql, &err), err);
 	assert_ok(subjects_find(sql, image, bytes_str("prod"), found, 2, &count, &err), err);
 	assert_int_equal(count, 1);

@@ -354,7 +354,7 @@ static void undo(void)
 	assert_ok(test_sql()->open(path, true, &sql, &err), err);
 	struct vault *vault = content_vault(sql, content_kek());
 	content_unseal(sql);
-	assert_ok(sql->ops->script(sql, UNDO_TO_10, &err), err);
+	schema_undo(sql, 10);
 	/* What a database deleted before it overwrote what it deletes. */
 	assert_ok(sql->ops->script(sql,
 			  "PRAGMA secure_delete=OFF; INSERT INTO objects(digest, bytes) "

@@ -425,7 +425,6 @@ static void kept__every_version__its_file_and_its_signature(void **state)
 /* A database from before policies had rows. */
 static void migrate__policies_of_schema_4__found_in_the_ledger(void **state)
 {
-	TEST_SQLITE_ONLY;
 	char digest[2 * SHA256_LEN + 1], path[128];
 	struct sql *sql = NULL;
 	struct vault *vault = NULL;
@@ -442,7 +441,7 @@ static void migrate__policies_of_schema_4__found_in_the_ledger(void **state)
 	assert_ok(key_from_uri(path, &kek, &w.err), w.err);
 	vault = content_vault(sql, kek);
 	content_unseal(sql);
-	assert_ok(sql->ops->script(sql, UNDO_TO_8, &w.err), w.err);
+	schema_undo(sql, 8);
 	assert_ok(store_migrate(sql, &w.err), w.err);
 	sql_close(&sql);
 	vault_free(&vault);

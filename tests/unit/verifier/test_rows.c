@@ -364,10 +364,10 @@ static void workload__facts__kept_and_set_by_version_only(void **state)
 	assert_workload(&read, &row);
 }
 
-static void reopen_old(const char *undo)
+static void reopen_old(int64_t to)
 {
 	content_unseal(sql);
-	assert_ok(sql->ops->script(sql, undo, &err), err);
+	schema_undo(sql, to);
 	sql_close(&sql);
 	vault_free(&vault);
 	assert_ok(test_sql()->open(path, true, &sql, &err), err);
@@ -378,12 +378,12 @@ static void reopen_old(const char *undo)
 
 static void assert_newest_schema(void)
 {
-	OWNED(sql_finish) struct sql_query *query = NULL;
+	int64_t version = 0;
 	struct buf none[STATEMENTS_MAX] = {0};
 	uint8_t digest[SHA256_LEN] = {9}, found[1][SHA256_LEN];
 	size_t count = 9;
-	assert_ok(sql_first(sql, "PRAGMA user_version", SQL_NO_ARGS, &query, &err), err);
-	assert_int_equal(sql_int(query, 0), store_schema_version());
+	assert_ok(sql->ops->version(sql, &version, &err), err);
+	assert_int_equal(version, store_schema_version());
 	assert_ok(statements_get(sql, digest, none, &count, &err), err);
 	assert_int_equal(count, 0);
 	assert_ok(subjects_find(sql, digest, bytes_str("e"), found, 1, &count, &err), err);
@@ -407,11 +407,10 @@ static void assert_workload_of_old(void)
 
 static void migrate__database_of_schema_1__opens_with_what_it_held(void **state)
 {
-	TEST_SQLITE_ONLY;
 	(void)state;
 	struct workload_row row = workload();
 	assert_ok(workload_insert(sql, &row, &err), err);
-	reopen_old(UNDO_TO_1);
+	reopen_old(1);
 	assert_workload_of_old();
 	assert_newest_schema();
 }
@@ -431,7 +430,6 @@ static void put_statement(void)
 
 static void migrate__database_of_schema_2__opens_with_what_it_held(void **state)
 {
-	TEST_SQLITE_ONLY;
 	(void)state;
 	struct workload_row row = workload();
 	const uint8_t release[SHA256_LEN] = {1};
@@ -439,7 +437,7 @@ static void migrate__database_of_schema_2__opens_with_what_it_held(void **state)
 	size_t count = 0;
 	assert_ok(workload_insert(sql, &row, &err), err);
 	put_statement();
-	reopen_old(UNDO_TO_2);
+	reopen_old(2);
 	assert_workload_of_old();
 	assert_newest_schema();
 	assert_ok(statements_get(sql, release, kept, &count, &err), err);
@@ -450,12 +448,11 @@ static void migrate__database_of_schema_2__opens_with_what_it_held(void **state)
 
 static void migrate__database_of_schema_3__opens_with_what_it_held(void **state)
 {
-	TEST_SQLITE_ONLY;
 	(void)state;
 	struct workload_row row = workload(), read = {0};
 	bool found = false;
 	assert_ok(workload_insert(sql, &row, &err), err);
-	reopen_old(UNDO_TO_3);
+	reopen_old(3);
 	assert_ok(workload_get(sql, bytes_str("w"), &read, &found, &err), err);
 	assert_true(found);
 	row.version = 1;
@@ -466,7 +463,6 @@ static void migrate__database_of_schema_3__opens_with_what_it_held(void **state)
 /* 600 leaves that were there before tiles were: what a grown ledger would have is made. */
 static void migrate__leaves_of_schema_4__tiles_filled(void **state)
 {
-	TEST_SQLITE_ONLY;
 	(void)state;
 	struct buf before = {0}, after = {0};
 	struct tile tile = {.level = 1, .width = 2};
@@ -478,7 +474,7 @@ static void migrate__leaves_of_schema_4__tiles_filled(void **state)
 		leaf_row_release(&row);
 	}
 	assert_ok(tile_get(sql, &tile, &before, &err), err);
-	reopen_old(UNDO_TO_4);
+	reopen_old(4);
 	assert_ok(tile_get(sql, &tile, &after, &err), err);
 	assert_bytes(buf_bytes(&after), buf_bytes(&before));
 	tile.width = 3;
@@ -491,20 +487,19 @@ static void migrate__leaves_of_schema_4__tiles_filled(void **state)
 
 static void migrate__database_of_schema_5__opens_with_what_it_held(void **state)
 {
-	TEST_SQLITE_ONLY;
 	(void)state;
 	struct token_row row = {.created = 1, .expires = 100};
 	uint8_t a[HOST_ID_LEN] = {1};
 	bool ok = false;
 	assert_ok(join_token_put(sql, &row, &err), err);
-	reopen_old(UNDO_TO_5);
+	reopen_old(5);
 	assert_ok(join_token_use(sql, row.hash, a, 99, &ok, &err), err);
 	assert_true(ok);
 	assert_ok(
 		sql_exec(sql,
 			"INSERT INTO host_attributes(host, seq, attribute, value, operator, reason,"
 			" time) SELECT ?1, 1, 'site', attributes, 'o', 'r', 1 FROM join_tokens"
-			" WHERE 0",
+			" WHERE 1=0",
 			SQL_ARGS(sql_b(BYTES_OF(a))), NULL, &err),
 		err);
 	assert_newest_schema();
@@ -612,7 +607,6 @@ static int64_t floor_number(const char *query)
 
 static void migrate__instances_of_schema_6__the_newest_release_that_runs_is_the_floor(void **state)
 {
-	TEST_SQLITE_ONLY;
 	(void)state;
 	struct workload_row row = workload();
 	assert_ok(workload_insert(sql, &row, &err), err);
@@ -623,7 +617,7 @@ static void migrate__instances_of_schema_6__the_newest_release_that_runs_is_the_
 	put_trusted_instance(1, 1);
 	put_trusted_instance(2, 2);
 	put_trusted_instance(3, 2);
-	reopen_old(UNDO_TO_6);
+	reopen_old(6);
 	assert_newest_schema();
 	assert_int_equal(floor_number("SELECT count(*) FROM floors"), 1);
 	assert_int_equal(floor_number("SELECT sequence FROM floors"), 1);
@@ -638,7 +632,6 @@ static void migrate__instances_of_schema_6__the_newest_release_that_runs_is_the_
 
 static void migrate__releases_of_schema_6_that_are_revoked_or_ended__no_floor(void **state)
 {
-	TEST_SQLITE_ONLY;
 	(void)state;
 	struct workload_row row = workload();
 	assert_ok(workload_insert(sql, &row, &err), err);
@@ -649,11 +642,11 @@ static void migrate__releases_of_schema_6_that_are_revoked_or_ended__no_floor(vo
 	put_trusted_instance(2, 2);
 	assert_ok(sql->ops->script(sql,
 			  "UPDATE releases SET state=2 WHERE published=10;"
-			  "UPDATE instances SET state=2 WHERE instance=(SELECT max(instance) FROM "
-			  "instances)",
+			  "UPDATE instances SET state=2 WHERE instance=(SELECT instance FROM "
+			  "instances ORDER BY instance DESC LIMIT 1)",
 			  &err),
 		err);
-	reopen_old(UNDO_TO_6);
+	reopen_old(6);
 	assert_int_equal(floor_number("SELECT count(*) FROM floors"), 0);
 }
 
