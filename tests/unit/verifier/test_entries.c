@@ -246,10 +246,8 @@ static bool count_visited(void *arg, struct ledger_entry *entry, struct err *err
 	return true;
 }
 
-/* What retention counts, as numbers that differ when anything of it does. */
+/* What retention counts of decisions, as numbers that differ when anything of it does. */
 static const char *const counted[] = {
-	"SELECT count(*) FROM entries",
-	"SELECT CAST(sum(idx*type) AS BIGINT) FROM entries",
 	"SELECT count(*) FROM histories",
 	"SELECT CAST(sum(kept) AS BIGINT) FROM histories",
 	"SELECT CAST(sum(first+last+launch+renew+refused) AS BIGINT) FROM histories",
