@@ -248,8 +248,8 @@ static inline bool assert_whole(
 	app_close(&w.app);
 	print_take(&later);
 	if (!print_same(after, &later))
-		wrong("status %d, and it is not there once the store is opened again",
-			answer->status);
+		wrong("status %d, and once it is closed there is another %s", answer->status,
+			print_first(after, &later));
 	return true;
 }
 
@@ -262,7 +262,7 @@ static inline void assert_starts(const struct print *was)
 		wrong("does not start again: %s", w.err.text);
 	print_take(&is);
 	if (!print_same(was, &is))
-		wrong("another database after a new start");
+		wrong("another %s after a new start", print_first(was, &is));
 	print_ledger();
 }
 
