@@ -111,8 +111,9 @@ static bool same_program(const struct instance *instance, struct err *err)
 	OWNED(fd_close) int fd = open(exe, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return err_errno(err, errno, "%s", exe);
+	int seals = fcntl(fd, F_GET_SEALS); /* -1, which has every bit, where there can be none */
 	if (st.st_dev != process->device || st.st_ino != process->inode ||
-		(uint64_t)st.st_size != process->size || (fcntl(fd, F_GET_SEALS) & SEALS) != SEALS)
+		(uint64_t)st.st_size != process->size || seals < 0 || (seals & SEALS) != SEALS)
 		return err_set(err, ERR_MISMATCH,
 			"process %d executes something else than the sealed copy", instance->pid);
 	if (!digest_fd(fd, process->size, digest, err))

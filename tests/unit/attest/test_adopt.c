@@ -7,6 +7,7 @@
 
 #include "attest/instance_saved.h"
 
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #define WAITS     ", -c, 'echo on; read x; echo off'"
@@ -187,6 +188,32 @@ static void restart__another_process_in_its_place__no_identity_and_exit_recorded
 			0); /* and nothing was done to a process that is not known */
 		let_go(f);
 	}
+}
+
+/* All that is known of it is right but for the seals: its bytes may be others tomorrow. */
+static void prove__program_that_is_no_sealed_copy__refused(void **state)
+{
+	static const char program[] = "/bin/sleep";
+	struct hostd_fixture *f = *state;
+	OWNED(instance_unref) struct instance *instance = NULL;
+	OWNED(fd_close) int fd = open(program, O_RDONLY | O_CLOEXEC);
+	char link[64], exe[PATH_MAX] = "";
+	assert_ok(instance_new("agent", &instance, &f->err), f->err);
+	f->caller = fork();
+	if (f->caller == 0) {
+		(void)execl(program, program, "20", (char *)NULL);
+		_exit(99);
+	}
+	(void)snprintf(link, sizeof(link), "/proc/%d/exe", f->caller);
+	eventually(readlink(link, exe, sizeof(exe) - 1) > 0 && strstr(exe, "sleep"));
+	instance->pid = f->caller;
+	instance->uid = geteuid();
+	instance->pidfd = (int)syscall(SYS_pidfd_open, f->caller, 0);
+	assert_ok(instance_know(instance, fd, &f->err), f->err);
+	fd_close(&instance->pidfd);
+	assert_false(instance_prove(instance, &f->err));
+	assert_int_equal(f->err.code, ERR_MISMATCH);
+	assert_non_null(strstr(f->err.text, "something else than the sealed copy"));
 }
 
 static void restart__agent_became_another_program__no_identity(void **state)
@@ -478,6 +505,7 @@ static int run_all(void)
 		TEST(restart__agent_runs__adopted_and_renewed),
 		TEST(restart__agent_ended_meanwhile__exit_recorded_once),
 		TEST(restart__another_process_in_its_place__no_identity_and_exit_recorded),
+		TEST(prove__program_that_is_no_sealed_copy__refused),
 		TEST(restart__agent_became_another_program__no_identity),
 		TEST(restart__saved_file_gone_or_garbage__no_identity_and_exit_recorded),
 		TEST(restart__exit_is_in_the_log__no_identity),
