@@ -240,6 +240,9 @@ static bool activate_work(struct store_tx *tx, void *arg, struct err *err)
 	if (!row_check(c, tx, err))
 		return false;
 	const struct policy_row staged = c->row;
+	/* What was opened outside: the row may have been another one's for a moment. */
+	if (memcmp(c->ref->policy->digest, staged.digest, SHA256_LEN) != 0)
+		return err_set(err, ERR_CONFLICT, "another policy was staged meanwhile");
 	if (!policy_enforce(c->app, tx, c->ref, &staged, c->order->by, c->order->reason, err))
 		return false;
 	c->row.state = POLICY_IN_FORCE;

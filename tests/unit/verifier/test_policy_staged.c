@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "tests/unit/verifier/content.h"
+#include "tests/unit/verifier/held.h"
 #include "tests/unit/verifier/schema_undo.h"
 #include "tests/unit/verifier/staged_world.h"
 #include "verifier/app_policy.h"
@@ -273,6 +274,38 @@ static void activate__two_at_once__one_comes_through(void **state)
 	assert_int_equal(conflicts, 3);
 	assert_in_force(2);
 	assert_policies("2 in-force, 1 superseded");
+}
+
+/* Of two policies in the store, the withdrawn one is staged and the other way round: as another verifier may bring about. */
+static bool exchange_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	(void)arg;
+	return sql_exec(tx->sql, "UPDATE policies SET state=3, in_force=-1 WHERE state=1",
+		       SQL_NO_ARGS, NULL, err) &&
+	       sql_exec(tx->sql, "UPDATE policies SET state=1 WHERE state=4", SQL_NO_ARGS, NULL,
+		       err) &&
+	       sql_exec(tx->sql, "UPDATE policies SET state=4, in_force=0 WHERE in_force=-1",
+		       SQL_NO_ARGS, NULL, err);
+}
+
+/* What was opened is the other one; when it is to be put in force, what was meant is staged again. */
+static void activate__another_staged_for_a_moment__not_that_one_in_its_name(void **state)
+{
+	char meant[2 * SHA256_LEN + 1], another[2 * SHA256_LEN + 1];
+
+	(void)state;
+	world_start(&w);
+	stage(3, TIGHTER, 201, another);
+	ordered(3, "withdraw", another, "", 200);
+	stage(2, "", 201, meant);
+	assert_ok(store_run(w.app->store, exchange_work, NULL, &w.err), w.err);
+	assert_policies("3 staged, 2 withdrawn, 1 in-force");
+	pthread_t thread = hold(&w, exchange_work, NULL);
+	assert_conflict(2, meant, "another policy was staged meanwhile");
+	held_end(thread);
+	assert_policies("3 withdrawn, 2 staged, 1 in-force");
+	ordered(2, "activate", meant, "", 200);
+	assert_in_force(2);
 }
 
 static void activate__commit_that_fails__as_if_never_asked(void **state)
@@ -555,6 +588,7 @@ int main(void)
 		T(activate__row_of_another_version_than_the_file__refused),
 		T(activate__signers_changed_since__refused),
 		T(activate__two_at_once__one_comes_through),
+		T(activate__another_staged_for_a_moment__not_that_one_in_its_name),
 		T(activate__commit_that_fails__as_if_never_asked),
 		T(restart__between_staging_and_activating__still_staged),
 		T(restart__after_activating__the_older_file_is_passed_over),
