@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define HOSTS_WAITING_MAX 4096
+
 struct finish {
 	struct call *call;
 	struct app *app;
@@ -22,7 +24,7 @@ struct finish {
 	uint8_t key[SHA256_LEN];
 	/* what the register said */
 	enum host_state state;
-	bool known, pre_registered;
+	bool known, invited;
 	bool conflict; /* keep the event even though the enrolment is refused */
 };
 
@@ -178,10 +180,13 @@ static bool entry(struct finish *f, struct store_tx *tx, const char *event, stru
 		err);
 }
 
-static bool refuse_conflict(struct finish *f, struct store_tx *tx, struct err *err)
+/* with: the state of the host that it would be. Of one that nobody vouched for the service's log alone tells: it may be
+ * whoever tries again, without end. */
+static bool refuse_conflict(
+	struct finish *f, struct store_tx *tx, enum host_state with, struct err *err)
 {
 	f->conflict = true;
-	return entry(f, tx, "enrolment-conflict", err);
+	return with == HOST_PENDING || entry(f, tx, "enrolment-conflict", err);
 }
 
 static bool put_certificate(struct finish *f, struct store_tx *tx, struct err *err)
@@ -214,19 +219,36 @@ static bool admit(struct finish *f, struct store_tx *tx, bool *ret_admitted, str
 			return err_set(err, ERR_DENIED,
 				"the join token is unknown, used, expired or for another host");
 	}
+	f->invited = given || used;
 	*ret_admitted = used && f->host.ek_certs.len > 0;
 	return true;
+}
+
+/* A row of a host is kept for ever, and its entry in the ledger: anybody could make as many as he has keys. */
+static bool may_wait(const struct finish *f, struct sql *sql, struct err *err)
+{
+	int64_t waiting = 0;
+	if (f->invited)
+		return true;
+	if (!hosts_waiting(sql, &waiting, err))
+		return false;
+	return waiting < HOSTS_WAITING_MAX ||
+	       err_set(err, ERR_BUSY,
+		       "%lld hosts wait for an operator: no other one may that nobody invited",
+		       (long long)waiting);
 }
 
 static bool enroll_new(struct finish *f, struct store_tx *tx, struct err *err)
 {
 	bool admitted = false, taken = false;
 	uint8_t other[HOST_ID_LEN];
-	if (!host_of_ak(tx->sql, f->host.ak_name, other, &taken, err))
+	enum host_state with = HOST_NONE;
+	if (!host_of_ak(tx->sql, f->host.ak_name, other, &taken, err) ||
+		(taken && !host_gate(tx->sql, other, &with, err)))
 		return false;
 	if (taken)
-		return refuse_conflict(f, tx, err);
-	if (!admit(f, tx, &admitted, err))
+		return refuse_conflict(f, tx, with, err);
+	if (!admit(f, tx, &admitted, err) || (!admitted && !may_wait(f, tx->sql, err)))
 		return false;
 	f->state = f->host.state = admitted ? HOST_ACTIVE : HOST_PENDING;
 	if (!host_insert(tx->sql, &f->host, err) || !entry(f, tx, "enrolment", err))
@@ -251,7 +273,7 @@ static bool enroll_again(
 	if (memcmp(row->ak_name, f->host.ak_name, sizeof(row->ak_name)) != 0 ||
 		memcmp(row->ek_leaf, f->host.ek_leaf, sizeof(row->ek_leaf)) != 0 ||
 		!bytes_equal(buf_bytes(&row->ek_public), buf_bytes(&f->host.ek_public)))
-		return refuse_conflict(f, tx, err);
+		return refuse_conflict(f, tx, row->state, err);
 	if (row->state != HOST_PENDING && row->state != HOST_ACTIVE)
 		return err_set(err, ERR_DENIED, "this host is %s", host_state_name(row->state));
 	if (row->state == HOST_PENDING) {

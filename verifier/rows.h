@@ -57,6 +57,8 @@ must_use bool host_recheck(struct sql *sql, const struct host_row *row, struct e
 /* Only what gates a request; HOST_NONE when there is no such host. */
 must_use bool host_gate(struct sql *sql, const uint8_t id[HOST_ID_LEN], enum host_state *ret_state,
 	struct err *err);
+/* How many are pending. */
+must_use bool hosts_waiting(struct sql *sql, int64_t *ret, struct err *err);
 /* The host that has this AK; *ret_found false when there is none. */
 must_use bool host_of_ak(struct sql *sql, const uint8_t ak_name[SHA256_LEN],
 	uint8_t ret_id[HOST_ID_LEN], bool *ret_found, struct err *err);

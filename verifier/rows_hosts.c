@@ -125,6 +125,16 @@ bool host_gate(
 	return true;
 }
 
+bool hosts_waiting(struct sql *sql, int64_t *ret, struct err *err)
+{
+	OWNED(sql_finish) struct sql_query *q = NULL;
+	static_assert(HOST_PENDING == 1, "as the index has it");
+	if (!sql_first(sql, "SELECT count(*) FROM hosts WHERE state=1", SQL_NO_ARGS, &q, err))
+		return false;
+	*ret = q ? sql_int(q, 0) : 0;
+	return true;
+}
+
 bool host_of_ak(struct sql *sql, const uint8_t ak_name[SHA256_LEN], uint8_t ret_id[HOST_ID_LEN],
 	bool *ret_found, struct err *err)
 {

@@ -441,6 +441,10 @@ static const char schema_record_contents[] =
 	"BEGIN "
 	"SELECT RAISE(ABORT, 'a program from before record_contents destroys no record'); END;";
 
+/* Hosts that wait are counted when another one comes that nobody invited. 1 is HOST_PENDING: an index of a part is found by what is
+ * written, and not by what is given along. */
+static const char schema_hosts_waiting[] = "CREATE INDEX hosts_waiting ON hosts(id) WHERE state=1;";
+
 static const struct {
 	const char *script;
 	bool (*fill)(struct sql *sql, struct err *err); /* what the script cannot; may be NULL */
@@ -467,6 +471,7 @@ static const struct {
 	{schema_webhooks, NULL, false},
 	{schema_full_appraisals, NULL, true},
 	{schema_record_contents, NULL, true},
+	{schema_hosts_waiting, NULL, true},
 };
 
 int store_schema_version(void)

@@ -7,6 +7,7 @@
 #include "tests/support/unit.h"
 #include "verifier/store.h"
 
+#define UNDO_22 "DROP INDEX hosts_waiting;"
 #define UNDO_21                                                                                    \
 	"DROP TABLE record_contents; DROP TRIGGER record_gone_whole; ALTER TABLE record_gone "     \
 	"DROP "                                                                                    \
@@ -95,6 +96,7 @@ static const char *const schema_undos[] = {
 	[19] = UNDO_19,
 	[20] = UNDO_20,
 	[21] = UNDO_21,
+	[22] = UNDO_22,
 };
 
 /* A trigger belongs to its table: where PostgreSQL wants to hear of it. The product's own text knows leaves_fixed. */

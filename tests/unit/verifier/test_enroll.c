@@ -208,6 +208,76 @@ static void S2__begun_by_strangers_without_end__the_registered_gets_in(void **st
 	run(world_enrolment_of(&w), 200, 200, "active");
 }
 
+static int64_t number(const char *text)
+{
+	struct sql *sql = NULL;
+	struct sql_query *q = NULL;
+	assert_ok(store_read(w.app->store, &sql, &w.err), w.err);
+	assert_ok(sql_first(sql, text, SQL_NO_ARGS, &q, &w.err), w.err);
+	int64_t value = q ? sql_int(q, 0) : -1;
+	sql_finish(&q);
+	store_read_done(w.app->store, &sql);
+	return value;
+}
+
+static bool waiting_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	struct host_row row = {.enrolled = 1, .epoch = 1, .state = HOST_PENDING};
+	bool ok = true;
+	(void)arg;
+	for (unsigned i = 0; ok && i < 4096; i++) {
+		memcpy(row.id, &i, sizeof(i));
+		memcpy(row.ak_name, &i, sizeof(i));
+		buf_clear(&row.ek_public);
+		buf_put(&row.ek_public, bytes_of((const uint8_t *)&i, sizeof(i)));
+		ok = host_insert(tx->sql, &row, err);
+	}
+	host_row_release(&row);
+	return ok;
+}
+
+/* What a host leaves is kept for ever. */
+static void S2__enrolled_by_strangers_without_end__no_more_wait_than_may(void **state)
+{
+	(void)state;
+	assert_ok(store_run(w.app->store, waiting_work, NULL, &w.err), w.err);
+	run(second(), 200, 429, "busy");
+	assert_int_equal(number("SELECT count(*) FROM hosts"), 4096);
+	/* The invited: at once, or, without a certificate of the TPM's maker, to wait. */
+	struct world_enrolment e = second();
+	e.ek_cert = NULL;
+	char *token = world_token(&w, "{}");
+	e.token = bytes_str(token);
+	run(e, 200, 200, "pending");
+	free(token);
+	world_enroll(&w);
+	assert_int_equal(number("SELECT count(*) FROM hosts"), 4098);
+}
+
+/* Nobody vouched for what he quarrels with. */
+static void S2__conflicts_with_a_host_that_waits__not_in_the_ledger(void **state)
+{
+	(void)state;
+	struct world_enrolment e = second();
+	run(world_enrolment_of(&w), 200, 200, "pending");
+	e.ek = w.keys.ek;
+	e.ek_cert = w.ek_cert;
+	int64_t leaves = number("SELECT count(*) FROM leaves");
+	run(e, 200, 409, "identity-conflict");
+	e = second();
+	e.ak = w.keys.ak;
+	run(e, 200, 409, "identity-conflict");
+	assert_int_equal(number("SELECT count(*) FROM leaves"), leaves);
+	host_do("confirm", 200);
+	leaves = number("SELECT count(*) FROM leaves");
+	run(e, 200, 409, "identity-conflict");
+	e = second();
+	e.ek = w.keys.ek;
+	e.ek_cert = w.ek_cert;
+	run(e, 200, 409, "identity-conflict");
+	assert_int_equal(number("SELECT count(*) FROM leaves"), leaves + 2);
+}
+
 /* ---- tokens ---- */
 
 static void enroll__token_of_another__refused(void **state)
@@ -518,6 +588,8 @@ int main(void)
 		T(enroll__again__same_row_new_certificate),
 		T(S2__begun_by_strangers_without_end__hosts_and_the_invited_get_in),
 		T(S2__begun_by_strangers_without_end__the_registered_gets_in),
+		T(S2__enrolled_by_strangers_without_end__no_more_wait_than_may),
+		T(S2__conflicts_with_a_host_that_waits__not_in_the_ledger),
 		T(enroll__token_of_another__refused),
 		T(enroll__expired_token__refused),
 		T(enroll__wrong_secret__one_try),
