@@ -458,6 +458,7 @@ static void kept__every_version__its_file_and_its_signature(void **state)
 /* A database from before policies had rows. */
 static void migrate__policies_of_schema_4__found_in_the_ledger(void **state)
 {
+	TEST_SQLITE_ONLY;
 	char digest[2 * SHA256_LEN + 1], path[128];
 	struct sql *sql = NULL;
 	struct vault *vault = NULL;
