@@ -44,21 +44,27 @@ static json_t *log_json(struct hostd *hostd)
 bool hostd_request_status(
 	struct connection *c, const json_t *request, json_t **ret, struct err *err)
 {
+	static const char *const keys[] = {"op", "from", NULL};
 	struct hostd *hostd = c->hostd;
 	char expires[TIME_TEXT_MAX];
-	if (!only_op(request, "status", err))
+	bool more = false;
+	struct json_fields f = json_fields_of("status");
+	json_only_keys(&f, request, keys);
+	size_t from = (size_t)json_want_int(&f, request, "from", 0, INSTANCES_MAX, 0);
+	if (!json_fields_ok(&f, err))
 		return false;
+	json_t *instances = instances_json(
+		hostd->instances, hostd_peer_is_operator(c), c->peer.uid, from, &more);
 	(void)pthread_mutex_lock(&hostd->connections_mutex);
 	struct hostd_view view = hostd->view;
 	(void)pthread_mutex_unlock(&hostd->connections_mutex);
 	bool enrolled = view.host[0] != '\0';
-	json_t *reply = json_pack("{s:b,s:s?,s:s,s:s,s:s?,s:s,s:o,s:o}", "ok", true, "host",
+	json_t *reply = json_pack("{s:b,s:s?,s:s,s:s,s:s?,s:s,s:o,s:o,s:b}", "ok", true, "host",
 		enrolled ? view.host : NULL, "state",
 		enrolled ? host_state_name(view.state) : "not enrolled", "verifier",
 		hostd->config->verifier, "certificate_expires",
 		view.not_after ? time_format(view.not_after, expires) : NULL, "version",
-		ASSAY_VERSION, "log", log_json(hostd), "instances",
-		instances_json(hostd->instances, hostd_peer_is_operator(c), c->peer.uid));
+		ASSAY_VERSION, "log", log_json(hostd), "instances", instances, "more", more);
 	return give(reply, ret, err);
 }
 

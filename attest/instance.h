@@ -195,8 +195,10 @@ must_use bool instances_add(
 	struct instances *instances, struct instance *instance, struct err *err);
 /* Finds by hex id; the caller unrefs. NULL when there is none. */
 struct instance *instances_find(struct instances *instances, const char *hex);
-/* [{"instance","workload","pid","uid","state",…}]; those of one user only, unless all. NULL: no memory. */
-json_t *instances_json(struct instances *instances, bool all, uid_t uid);
+/* [{"instance","workload","pid","uid","state",…}]; those of one user only, unless all. As many as have room in an answer, after
+ * the first `from`; *ret_more: there are others. NULL: no memory. */
+json_t *instances_json(
+	struct instances *instances, bool all, uid_t uid, size_t from, bool *ret_more);
 
 /* ---- for instance*.c ---- */
 

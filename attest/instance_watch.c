@@ -3,6 +3,7 @@
 #include "attest/instance.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -18,6 +19,8 @@
 #include "base/thread.h"
 #include "base/time.h"
 
+#define ANSWER_ROOM                                                                                \
+	(128u << 10) /* for instances, of SOCKET_MESSAGE_MAX; one takes some 60 KiB at most */
 #define EXIT_TRIES  20
 #define EXIT_TRY_NS 5000000L
 
@@ -117,8 +120,10 @@ struct instance *instances_find(struct instances *all, const char *hex)
 
 static json_t *instance_json(struct instance *i)
 {
-	char expires[TIME_TEXT_MAX];
+	char expires[TIME_TEXT_MAX], cgroup[PATH_MAX];
 	(void)pthread_mutex_lock(&i->mutex);
+	/* Of whatever bytes its user named the directory above it. */
+	(void)text_escape(bytes_str(i->cgroup ? i->cgroup : ""), cgroup, sizeof(cgroup));
 	int not_pinned = 0;
 	for (size_t k = 0; k < i->file_count; k++)
 		not_pinned += !i->files[k].copied;
@@ -129,20 +134,27 @@ static json_t *instance_json(struct instance *i)
 		i->expires ? time_format(i->expires, expires) : NULL, "credentials",
 		i->directory_path ? i->directory_path : "", "key",
 		key_protection_name(instance_protection(i)), "not_pinned", not_pinned, "held",
-		instance_hold_name(i->hold), "cgroup", i->cgroup ? i->cgroup : "",
-		"original_differs", (int)i->original_differs);
+		instance_hold_name(i->hold), "cgroup", cgroup, "original_differs",
+		(int)i->original_differs);
 	(void)pthread_mutex_unlock(&i->mutex);
 	return json;
 }
 
-json_t *instances_json(struct instances *all, bool everybody, uid_t uid)
+json_t *instances_json(
+	struct instances *all, bool everybody, uid_t uid, size_t from, bool *ret_more)
 {
 	json_t *array = json_array();
+	size_t room = ANSWER_ROOM;
+	*ret_more = false;
 	(void)pthread_mutex_lock(&all->mutex);
-	for (struct instance *i = all->first; array && i; i = i->next) {
-		if (!everybody && i->uid != uid)
+	for (struct instance *i = all->first; array && i && !*ret_more; i = i->next) {
+		if ((!everybody && i->uid != uid) || (from > 0 && from--))
 			continue;
-		if (json_array_append_new(array, instance_json(i)) != 0) {
+		OWNED(json_release) json_t *one = instance_json(i);
+		size_t size = one ? json_dumpb(one, NULL, 0, JSON_COMPACT) + 1 : 0;
+		*ret_more = size > room;
+		room -= *ret_more ? 0 : size;
+		if (!*ret_more && json_array_append(array, one) != 0) {
 			json_decref(array);
 			array = NULL;
 		}

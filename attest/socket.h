@@ -60,7 +60,7 @@ must_use bool socket_error_of(const json_t *message, struct err *err);
 
 /* One request, one answer: connect, send, receive, close. An error answer is false with its code and text. ret_fds may be
  * NULL when no descriptors are expected. The caller owns *ret_reply (json_decref) and the descriptors.
- *   {"op":"status"}                          {"ok":true,"host":hex|null,"state":…,"verifier":…,"instances":[…],"log":{…}}
+ *   {"op":"status","from":N?}                {"ok":true,"host":hex|null,"state":…,"verifier":…,"instances":[…],"more":B,"log":{…}}
  *   {"op":"enroll","join_token":T?,"name":N} {"ok":true,"host":hex,"state":"active"|"pending"}
  *   {"op":"workloads"}                       {"ok":true,"workloads":[{"name","spec","release"|null,"error"|absent}]}
  *   {"op":"stop","instance":hex}             {"ok":true}: SIGTERM to the instance

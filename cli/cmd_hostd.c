@@ -67,10 +67,37 @@ static enum status run_enroll(struct cli *cli)
 	return STATUS_DONE;
 }
 
+/* One answer has room for so many instances: the others are asked for. */
+static bool status_of(struct cli *cli, json_t **ret)
+{
+	OWNED(json_release) json_t *whole = NULL;
+	for (bool more = true; more;) {
+		OWNED(json_release) json_t *reply = NULL;
+		json_t *instances = json_object_get(whole, "instances");
+		OWNED(json_release)
+		json_t *request = json_pack("{s:s}", "op", "status");
+		if (!request || (whole && json_object_set_new(request, "from",
+						  json_integer((json_int_t)json_array_size(
+							  instances))) != 0))
+			return err_set(&cli->err, ERR_NOMEM, "no memory for a request");
+		if (!hostd_request(socket_path(cli), request, NULL, 0, &reply, NULL, &cli->err))
+			return false;
+		const json_t *next = json_object_get(reply, "instances");
+		more = json_is_true(json_object_get(reply, "more")) && json_array_size(next) > 0;
+		(void)json_object_del(reply, "more");
+		if (!whole)
+			whole = TAKE(reply);
+		else if (json_array_extend(instances, (json_t *)(uintptr_t)next) != 0)
+			return err_set(&cli->err, ERR_FORMAT, "answer of assay-hostd: instances");
+	}
+	*ret = TAKE(whole);
+	return true;
+}
+
 static enum status run_status(struct cli *cli)
 {
-	OWNED(json_release) json_t *request = json_pack("{s:s}", "op", "status"), *reply = NULL;
-	if (!request || !hostd_request(socket_path(cli), request, NULL, 0, &reply, NULL, &cli->err))
+	OWNED(json_release) json_t *reply = NULL;
+	if (!status_of(cli, &reply))
 		return cli_fail(cli);
 	if (cli->json)
 		return cli_print_json(cli, TAKE(reply), STATUS_DONE);

@@ -406,7 +406,8 @@ static inline struct fixture_events fixture_events(struct hostd_fixture *f)
 static inline const char *fixture_instance(struct hostd_fixture *f, const char *key)
 {
 	static char text[PATH_MAX];
-	json_t *all = instances_json(f->hostd->instances, true, 0);
+	bool more;
+	json_t *all = instances_json(f->hostd->instances, true, 0, 0, &more);
 	const char *value = json_string_value(json_object_get(json_array_get(all, 0), key));
 	(void)snprintf(text, sizeof(text), "%s", value ? value : "");
 	json_decref(all);

@@ -50,7 +50,8 @@ static void rename_weights(void)
 
 static bool differs(struct hostd_fixture *f)
 {
-	json_t *all = instances_json(f->hostd->instances, true, 0);
+	bool more;
+	json_t *all = instances_json(f->hostd->instances, true, 0, 0, &more);
 	bool differs = json_is_true(json_object_get(json_array_get(all, 0), "original_differs"));
 	json_decref(all);
 	return differs;

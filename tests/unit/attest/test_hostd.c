@@ -3,6 +3,7 @@
 #include "tests/unit/attest/hostd_fixture.h"
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -41,6 +42,50 @@ static void notify__path_and_abstract_address__told(void **state)
 	assert_ok(hostd_notify("", "READY=1", &err), err);
 	assert_fails(hostd_notify("relative", "READY=1", &err), err, ERR_CONFIG,
 		"NOTIFY_SOCKET: not an absolute or abstract address");
+}
+
+/* ---- status ---- */
+
+#define MANY 60u
+
+/* As an unprivileged user can make them: a directory whose name is long in JSON, a cgroup below one of any bytes. */
+static void add_instance(struct hostd_fixture *f)
+{
+	OWNED(instance_unref) struct instance *instance = NULL;
+	assert_ok(instance_new("agent", &instance, &f->err), f->err);
+	instance->uid = NOBODY;
+	instance->pid = getpid();
+	instance->pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	assert_true(instance->pidfd >= 0);
+	instance->directory_path = malloc(PATH_MAX);
+	memset(instance->directory_path, 1, PATH_MAX - 1);
+	instance->directory_path[0] = '/';
+	instance->directory_path[PATH_MAX - 1] = '\0';
+	instance->cgroup = fixture_text("/nowhere/\xff/assay-x");
+	assert_ok(instances_add(f->hostd->instances, instance, &f->err), f->err);
+}
+
+static void status__instances_of_long_and_odd_names__all_told(void **state)
+{
+	struct hostd_fixture *f = *state;
+	size_t seen = 0, answers = 0;
+	for (unsigned i = 0; i < MANY; i++)
+		add_instance(f);
+	for (bool more = true; more; answers++) {
+		OWNED(json_release) json_t *reply = NULL;
+		OWNED(json_release)
+		json_t *request = json_pack("{s:s,s:I}", "op", "status", "from", (json_int_t)seen);
+		assert_ok(
+			hostd_request(f->socket, request, NULL, 0, &reply, NULL, &f->err), f->err);
+		const json_t *instances = json_object_get(reply, "instances");
+		seen += json_array_size(instances);
+		assert_string_equal(
+			json_string_value(json_object_get(json_array_get(instances, 0), "cgroup")),
+			"/nowhere/\\xff/assay-x");
+		more = json_is_true(json_object_get(reply, "more"));
+	}
+	assert_int_equal(seen, MANY);
+	assert_true(answers > 1);
 }
 
 /* ---- beginning ---- */
@@ -394,6 +439,7 @@ static int run_all(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(notify__path_and_abstract_address__told),
+		TEST(status__instances_of_long_and_odd_names__all_told),
 		TEST(hostd_new__state_directory_in_use__refused),
 		TEST(hostd_new__not_enrolled__launches_nothing),
 		TEST(status__of_enrolled_host__says_who_and_what),

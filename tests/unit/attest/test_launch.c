@@ -145,7 +145,8 @@ static void run__large_model__is_measured_not_copied(void **state)
 	fixture_run(f, NULL, 0);
 	assert_string_equal(fixture_line(f), "measured weights");
 	eventually(fixture_state_is(f, "trusted"));
-	json_t *all = instances_json(f->hostd->instances, true, 0);
+	bool more;
+	json_t *all = instances_json(f->hostd->instances, true, 0, 0, &more);
 	assert_int_equal(
 		json_integer_value(json_object_get(json_array_get(all, 0), "not_pinned")), 1);
 	json_decref(all);
