@@ -458,7 +458,6 @@ static void kept__every_version__its_file_and_its_signature(void **state)
 /* A database from before policies had rows. */
 static void migrate__policies_of_schema_4__found_in_the_ledger(void **state)
 {
-	TEST_SQLITE_ONLY;
 	char digest[2 * SHA256_LEN + 1], path[128];
 	struct sql *sql = NULL;
 	struct vault *vault = NULL;
@@ -480,9 +479,14 @@ static void migrate__policies_of_schema_4__found_in_the_ledger(void **state)
 	sql_close(&sql);
 	vault_free(&vault);
 	key_unref(&kek);
-	/* It is not known any more that version 2 was staged: a file that is older is then refused. */
-	assert_false(world_open(&w));
-	assert_non_null(strstr(w.err.text, "version 2 is in force with other content"));
+	/* It is not known any more that version 2 was staged: a file that is older is then refused, but where another verifier on
+	 * the database may have brought it. */
+	bool opened = world_open(&w);
+	assert_int_equal(opened, test_sql_is_postgres());
+	if (opened)
+		app_close(&w.app);
+	else
+		assert_non_null(strstr(w.err.text, "version 2 is in force with other content"));
 	struct buf text = {0}, sig = {0};
 	text_of(2, "", &text);
 	envelope(buf_bytes(&text), BY(anna, bert), &sig);
