@@ -93,13 +93,18 @@ static bool prepare(
 	       launch_host_record(launch, err);
 }
 
-/* Its credential was made out, so the log says that it ended, even if it never began. */
+/* Its credential was made out, so the log says that it ended, even if it never began; and if it began, it ends: nobody would
+ * watch it. A caller who did not become the agent is left alone. */
 static void withdraw(struct launch_host *launch, const struct err *why)
 {
+	struct err ignored;
+	bool ends = launch_host_is_agent(launch->instance, launch->material.executable, &ignored) &&
+		    instance_kill(launch->instance, &ignored);
 	log_event(launch->hostd->log, LOG_LEVEL_ERROR,
 		"launch failed, no credential left this host",
 		{"workload", bytes_str(launch->workload)},
-		{"instance", bytes_str(launch->instance->hex)}, {"error", bytes_str(why->text)});
+		{"instance", bytes_str(launch->instance->hex)}, {"error", bytes_str(why->text)},
+		{"agent", bytes_str(ends ? "killed" : "left alone")});
 	if (!launch->instance->own_directory)
 		credentials_remove(launch->instance);
 	instance_end(launch->hostd, launch->instance);

@@ -172,7 +172,10 @@ static void credentials__certificate_for_another_key__not_delivered(void **state
 	assert_string_equal(fixture_line(f), "on");
 	eventually(fixture_events(f).exits == 1); /* withdrawn */
 	eventually(fixture_entries(tree_path("run/instances")) == 0);
-	let_go(f);
+	/* The log says that it ended, and so it does. */
+	int status = fixture_wait(f);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGKILL);
 }
 
 /* ---- renewals ---- */
