@@ -41,13 +41,14 @@ static bool field_digest(
 
 bool fields_seal(const json_t *content, struct bytes salts, struct buf *ret_kept, struct err *err)
 {
-	OWNED(json_release) json_t *kept = json_copy((json_t *)(uintptr_t)content);
+	OWNED(json_release) json_t *kept = json_object();
 	OWNED(json_release) json_t *list = json_object();
 	size_t n = json_object_size(content), i = 0;
 	const char *name;
 	json_t *value;
 
-	if (!kept || !list)
+	/* Not json_copy: without memory that leaves out a field and says nothing. */
+	if (!kept || !list || json_object_update(kept, (json_t *)(uintptr_t)content) != 0)
 		return err_set(err, ERR_NOMEM, "no memory");
 	if (n > FIELDS_MAX)
 		return err_set(err, ERR_LIMIT, "an entry has at most %u fields", FIELDS_MAX);

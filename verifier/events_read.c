@@ -68,7 +68,7 @@ static bool read_entry(struct sql *sql, struct event *event, struct err *err)
 	const char *name = json_string_value(json_object_get(entry.said, "event"));
 	name_take(event, name ? name : leaf_type_name(entry.type));
 	return finish(sql, event, entry.type,
-		entry.said ? json_deep_copy(entry.said)
+		entry.said ? json_incref(entry.said)
 			   : json_pack("{s:s}", "event", leaf_type_name(entry.type)),
 		entry.time, err);
 }

@@ -18,7 +18,7 @@ static json_t *step_json(const struct ledger_entry *entry)
 	char id[2 * SHA256_LEN + 1], time[TIME_TEXT_MAX];
 	OWNED(json_release)
 	json_t *step =
-		entry->said ? json_copy(entry->said) : json_pack("{s:s}", "step", "destroyed");
+		entry->said ? json_incref(entry->said) : json_pack("{s:s}", "step", "destroyed");
 	hex_encode(BYTES_OF(entry->id), id);
 	if (!step || json_object_del(step, "event") > 0 ||
 		json_object_set_new(step, "entry", json_integer((json_int_t)entry->index)) != 0 ||

@@ -268,18 +268,22 @@ static bool times_check(
 		       "checkpoint: cosigned in the future: whose clock is wrong?");
 }
 
-bool ledger_log_holds(struct store *store, const struct store_tree *tree,
+bool ledger_log_holds(struct store *store, struct store_tree *ret_tree,
 	const struct checkpoint *checkpoint, bool *ret_same, struct err *err)
 {
 	struct sql *sql = NULL;
 	uint8_t root[SHA256_LEN];
 
+	*ret_same = false;
 	if (!store_read(store, &sql, err))
 		return false;
-	struct tile_source source = tile_rows(sql, tree->size);
-	bool ok = tiles_root(&source, checkpoint->size, root, err);
+	bool ok = store_tree_of(store, sql, ret_tree, err);
+	if (ok && checkpoint->size <= ret_tree->size) {
+		struct tile_source source = tile_rows(sql, ret_tree->size);
+		ok = tiles_root(&source, checkpoint->size, root, err);
+		*ret_same = ok && memcmp(root, checkpoint->root, SHA256_LEN) == 0;
+	}
 	store_read_done(store, &sql);
-	*ret_same = ok && memcmp(root, checkpoint->root, SHA256_LEN) == 0;
 	return ok;
 }
 
@@ -289,14 +293,13 @@ static bool tree_check(struct store *store, const struct checkpoint *checkpoint,
 	struct store_tree tree;
 	bool same = false;
 
-	store_tree(store, &tree);
+	if (!ledger_log_holds(store, &tree, checkpoint, &same, err))
+		return false;
 	if (checkpoint->size > tree.size)
 		return err_set(err, ERR_CONFLICT,
 			"the witnesses saw a ledger of %llu leaves, and this one has %llu: an "
 			"older copy of the database?",
 			(unsigned long long)checkpoint->size, (unsigned long long)tree.size);
-	if (!ledger_log_holds(store, &tree, checkpoint, &same, err))
-		return false;
 	return same || err_set(err, ERR_CONFLICT,
 			       "the witnesses saw another ledger of %llu leaves than this one",
 			       (unsigned long long)checkpoint->size);

@@ -60,9 +60,9 @@ int64_t ledger_log_seen(struct ledger_log *log);
  * tree of this ledger: another history was shown to the witnesses. */
 must_use bool ledger_log_accept(struct ledger_log *log, struct store *store, struct bytes note,
 	int64_t now, struct err *err);
-/* Whether this ledger, which is as `tree` says, had that root when it was of that size; the checkpoint's size is at
- * most the tree's. */
-must_use bool ledger_log_holds(struct store *store, const struct store_tree *tree,
+/* Whether this ledger had that root when it was of that size, and how large it is now, both by one reading: where the database
+ * does not answer, nobody knows, and nothing is said against the checkpoint. */
+must_use bool ledger_log_holds(struct store *store, struct store_tree *ret_tree,
 	const struct checkpoint *checkpoint, bool *ret_same, struct err *err);
 /* Whether a quorum saw this ledger since the service started, and at most quorum_age ago; true when
  * that is not demanded. ERR_BUSY otherwise: then nothing that is decided may leave. */

@@ -59,13 +59,12 @@ static bool tree_check(struct store *store, const struct checkpoint *checkpoint,
 	struct store_tree tree;
 	bool same = false;
 
-	store_tree(store, &tree);
+	if (!ledger_log_holds(store, &tree, checkpoint, &same, err))
+		return false;
 	if (checkpoint->size == 0 || checkpoint->size > tree.size)
 		return err_set(err, ERR_CONFLICT,
 			"the quote is over a ledger of %llu leaves, and this one has %llu",
 			(unsigned long long)checkpoint->size, (unsigned long long)tree.size);
-	if (!ledger_log_holds(store, &tree, checkpoint, &same, err))
-		return false;
 	return same || err_set(err, ERR_CONFLICT, "the quote is over another ledger of %llu leaves",
 			       (unsigned long long)checkpoint->size);
 }

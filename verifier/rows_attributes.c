@@ -170,9 +170,13 @@ static bool put_entry(struct app *app, struct store_tx *tx, const uint8_t host[H
 	hex_encode(bytes_of(host, HOST_ID_LEN), hex);
 	return entry_append(app, tx, LEAF_HOST_STATE, changes->time,
 		json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}", "event", "host-attributes", "host", hex,
-			"set", changes->set ? json_deep_copy(changes->set) : json_object(), "unset",
-			changes->unset ? json_deep_copy(changes->unset) : json_array(), "by",
-			changes->by, "reason", changes->reason),
+			"set",
+			changes->set ? json_incref((json_t *)(uintptr_t)changes->set)
+				     : json_object(),
+			"unset",
+			changes->unset ? json_incref((json_t *)(uintptr_t)changes->unset)
+				       : json_array(),
+			"by", changes->by, "reason", changes->reason),
 		err);
 }
 

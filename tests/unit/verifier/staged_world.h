@@ -126,10 +126,10 @@ static inline void text_of(int version, const char *class_lines, struct buf *ret
 	get("policy.yaml", &file);
 	buf_clear(ret);
 	const char *text = buf_str(&file), *at = strstr(text, "\nversion: "),
-		   *class = strstr(text, "    credential_lifetime: 10m\n");
+		   *class = strstr(text, "    credential_lifetime: ");
 	assert_non_null(at);
 	assert_non_null(class);
-	last = class + strlen("    credential_lifetime: 10m\n");
+	last = strchr(class, '\n') + 1;
 	at += strlen("\nversion: ");
 	buf_printf(ret, "%.*s%d", (int)(at - text), text, version);
 	at = strchr(at, '\n');
