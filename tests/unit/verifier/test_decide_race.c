@@ -15,8 +15,14 @@ static int setup(void **state)
 	world_start(&w);
 	world_enroll(&w);
 	assert_true(world_connect(&w, &c));
-	world_launch(&w, &c, &a);
+	struct world_attestation first;
+	world_launch(&w, &c, &first);
+	/* Once more, so that what is kept of the workload is as the launch left it: a first attempt is what the change meets. */
+	world_next(&w, &first, &a);
+	world_attest(&w, &c, &a);
+	assert_outcome(&a, "trusted");
 	world_next(&w, &a, &b);
+	world_attestation_release(&first);
 	return 0;
 }
 
@@ -79,6 +85,16 @@ static bool policy_work(struct store_tx *tx, struct err *err)
 	return policy_in_force_set(tx, other, 99, err);
 }
 
+static bool host_work(struct store_tx *tx, struct err *err)
+{
+	struct host_row host = {0};
+	bool found = false,
+	     ok = host_get(tx->sql, w.scene->context.host.id, &host, &found, err) && found &&
+		  host_set_state(tx->sql, host.id, host.version, HOST_QUARANTINED, err);
+	host_row_release(&host);
+	return ok;
+}
+
 static bool nothing_work(struct store_tx *tx, struct err *err)
 {
 	return sql_exec(
@@ -99,12 +115,20 @@ static void renewal__policy_changed_meanwhile__not_by_the_old_one(void **state)
 	assert_true(b.status != 200 || b.result.cert_count + b.result.token_count == 0);
 }
 
+static void renewal__host_quarantined_meanwhile__no_credential(void **state)
+{
+	(void)state;
+	renewed_while(host_work);
+	assert_true(b.status != 200 || b.result.cert_count + b.result.token_count == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(renewal__nothing_changes_meanwhile__trusted),
 		T(renewal__policy_changed_meanwhile__not_by_the_old_one),
+		T(renewal__host_quarantined_meanwhile__no_credential),
 	};
 	(void)signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
