@@ -26,15 +26,14 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void await(unsigned running, unsigned queued)
+static bool await(unsigned running, unsigned queued)
 {
 	struct workers_state now = {0};
-	for (int i = 0; i < 1000 && (now.running != running || now.queued != queued); i++) {
+	for (int i = 0; i < 6000 && (now.running != running || now.queued != queued); i++) {
 		(void)usleep(5000);
 		workers_look(w.app->workers, &now);
 	}
-	assert_int_equal(now.running, running);
-	assert_int_equal(now.queued, queued);
+	return now.running == running && now.queued == queued;
 }
 
 static void share__nobody_asks_for_much__a_host_is_answered_at_once(void **state)
@@ -49,11 +48,13 @@ static void share__nobody_asks_for_much__a_host_is_answered_at_once(void **state
 		assert_true(https_open(&nobody[i], w.port, w.ca, NULL, NULL));
 		assert_true(https_send(&nobody[i], "GET", "/crl", NULL, (struct bytes){0}));
 	}
-	await(1, 2);
-	struct https_answer own =
-		https_request(&host, "GET", "/v1/whoami", NULL, (struct bytes){0});
-	await(1, 2);
+	bool before = await(1, 2);
+	struct https_answer own = {0};
+	if (before)
+		own = https_request(&host, "GET", "/v1/whoami", NULL, (struct bytes){0});
+	bool after = await(1, 2);
 	(void)pthread_mutex_unlock(&w.app->revocation->crl_lock);
+	assert_true(before && after);
 	assert_int_equal(own.status, 200);
 	buf_release(&own.body);
 	for (size_t i = 0; i < ASKED; i++) {
