@@ -35,7 +35,7 @@ except BlockingIOError:
 os.set_blocking(write_end, True)
 before = decisions()
 agent = subprocess.Popen(
-    ["assay", "run", "ocr-agent", "--socket", f"{world}/host-{name}/hostd.sock", "--", *arguments],
+    ["assay", "run", "ocr-agent", "--socket", f"{world}/host-{name}/run/hostd.sock", "--", *arguments],
     stderr=write_end,
 )
 os.close(write_end)
