@@ -151,8 +151,7 @@ struct cert_request {
 	struct {
 		const char *oid;
 		struct bytes value;
-	} extensions
-		[CERT_OWN_EXTENSIONS_MAX]; /* non-critical, value = DER (here: OCTET STRING content) */
+	} extensions[CERT_OWN_EXTENSIONS_MAX]; /* non-critical; the value is DER */
 	size_t extension_count;
 };
 /* Self-signed when issuer is NULL. The issuer's key signs wherever it lives (a TPM). */

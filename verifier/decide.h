@@ -69,8 +69,7 @@ struct decision {
 	uint8_t key[SHA256_LEN]; /* SHA-256 of the SPKI in the claims */
 
 	/* commit */
-	uint64_t
-		next_renewal; /* of what is trusted: the counter that the instance's next renewal has */
+	uint64_t next_renewal; /* its counter, of what is trusted */
 	bool quarantined;
 	bool canary; /* trusted with what its rollout runs: its end is wanted */
 	bool rollout_halted; /* one, by what this evidence added */

@@ -53,16 +53,6 @@ static bool mac_of(
 	return true;
 }
 
-static void put_bytes(struct cbor_writer *w, enum field field, struct bytes value)
-{
-	cbor_pair_bytes(w, field, value);
-}
-
-static void put_uint(struct cbor_writer *w, enum field field, uint64_t value)
-{
-	cbor_pair_uint(w, field, value);
-}
-
 bool challenge_issue(const struct token_key *key, struct random *random, const struct clock *clock,
 	int64_t lifetime, struct context_challenge *what, struct buf *out, struct err *err)
 {
@@ -76,17 +66,17 @@ bool challenge_issue(const struct token_key *key, struct random *random, const s
 	what->expires = what->issued + lifetime;
 	struct cbor_writer w = cbor_writer_of(&token);
 	cbor_put_map(&w, FIELDS);
-	put_bytes(&w, FIELD_HOST, BYTES_OF(what->host_id));
-	put_bytes(&w, FIELD_INSTANCE, BYTES_OF(what->instance));
-	put_uint(&w, FIELD_PURPOSE, what->purpose);
-	put_uint(&w, FIELD_COUNTER, what->counter);
-	put_uint(&w, FIELD_ISSUED, (uint64_t)what->issued);
-	put_uint(&w, FIELD_EXPIRES, (uint64_t)what->expires);
-	put_uint(&w, FIELD_TREE_SIZE, what->tree_size);
-	put_bytes(&w, FIELD_TREE_ROOT, BYTES_OF(what->tree_root));
-	put_bytes(&w, FIELD_RANDOM, BYTES_OF(fresh));
-	put_bytes(&w, FIELD_PROCESS, BYTES_OF(key->process));
-	put_uint(&w, FIELD_DEADLINE, clock_monotonic_ms(clock) + (uint64_t)lifetime * 1000u);
+	cbor_pair_bytes(&w, FIELD_HOST, BYTES_OF(what->host_id));
+	cbor_pair_bytes(&w, FIELD_INSTANCE, BYTES_OF(what->instance));
+	cbor_pair_uint(&w, FIELD_PURPOSE, what->purpose);
+	cbor_pair_uint(&w, FIELD_COUNTER, what->counter);
+	cbor_pair_uint(&w, FIELD_ISSUED, (uint64_t)what->issued);
+	cbor_pair_uint(&w, FIELD_EXPIRES, (uint64_t)what->expires);
+	cbor_pair_uint(&w, FIELD_TREE_SIZE, what->tree_size);
+	cbor_pair_bytes(&w, FIELD_TREE_ROOT, BYTES_OF(what->tree_root));
+	cbor_pair_bytes(&w, FIELD_RANDOM, BYTES_OF(fresh));
+	cbor_pair_bytes(&w, FIELD_PROCESS, BYTES_OF(key->process));
+	cbor_pair_uint(&w, FIELD_DEADLINE, clock_monotonic_ms(clock) + (uint64_t)lifetime * 1000u);
 	if (!cbor_writer_finish(&w, err) || !mac_of(key, buf_bytes(&token), mac, err))
 		return err_wrap(err, "challenge");
 	buf_put(&token, BYTES_OF(mac));

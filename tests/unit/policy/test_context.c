@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The frozen context: what was judged can be judged again, and comes out byte for byte the same. */
+/* The frozen context (context.c, context_parts.c): what was judged can be judged again, and comes out byte for byte the same. */
 #include "policy/policy.h"
 
 #include "extra_key.h"

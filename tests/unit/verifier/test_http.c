@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTPS front over real sockets and TLS: answers, limits, deadlines, client certificates. */
+/* The HTTPS front (http.c, http_request.c, http_exchange.c) over real sockets and TLS: answers, limits, deadlines, client certificates. */
 #include "tests/unit/verifier/front.h"
 
 #include <poll.h>
