@@ -57,6 +57,11 @@ received() {
 	PY
 }
 came() { [ "$(received "$1" "$2")" -ge "${3:-1}" ]; }
+# What waits is tried now, unless its own time came first.
+hurry() {
+	operator webhook retry "$1" --reason "it is back" >"$W/out" 2>"$W/errors" ||
+		grep -q 'nothing waits for another attempt' "$W/errors" || die "what waits is not tried again"
+}
 
 add one
 until_ok came /siem 'line["body"]["event"] == "workload" and line["name"] == "one"'
@@ -88,9 +93,7 @@ for mode in 500 redirect; do
 	[ "$(received /siem "line['name'] == 'second-$mode'")" = 0 ] || die "an event overtook one that was not acknowledged"
 	expect 0 'siem +retrying .*HTTP status' operator webhook list
 	echo ok >"$D/mode"
-	# Its own time may come first.
-	operator webhook retry siem --reason "it is back" >"$W/out" 2>"$W/errors" ||
-		came /siem "line['mode'] == 'ok' and line['name'] == 'first-$mode'" || die "what waits is not tried again"
+	hurry siem
 	until_ok came /siem "line['mode'] == 'ok' and line['name'] == 'second-$mode'"
 done
 [ "$(received /elsewhere True)" = 0 ] || die "a redirect was followed"
@@ -185,7 +188,7 @@ cp "$W/moved.yaml" "$W/verifier/verifierd.yaml"
 reload 'webhooks-reloaded'
 echo ok >"$D/mode"
 expect 3 'no webhook of that name' operator webhook show foreign
-operator webhook retry siem --reason "it moved" >/dev/null
+hurry siem
 until_ok came /moved 'line["name"] == "held"'
 add later
 until_ok came /moved 'line["name"] == "later"'

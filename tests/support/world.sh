@@ -99,8 +99,20 @@ yaml_pem() { # INDENT FILE
 	sed -n '/-----BEGIN/,/-----END/p' "$2" | sed "s/^/$1/"
 }
 
+# Not one of those that the kernel hands out: a connection of another test may get such a one before it is listened on, or
+# while who listens on it starts anew.
 port_free() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	python3 - <<-'PY'
+		import random, socket
+		while True:
+		    try:
+		        port = random.randrange(10000, 32768)
+		        socket.socket().bind(("127.0.0.1", port))
+		        print(port)
+		        break
+		    except OSError:
+		        continue
+	PY
 }
 
 policy_write() { # FILE VERSION
