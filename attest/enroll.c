@@ -200,6 +200,7 @@ struct enrolling {
 	struct enroll_offer offer;
 	struct quote_request quote;
 	struct enrolment enrolment;
+	unsigned sent; /* for so many connections the proof was made */
 };
 
 static void enrolling_free(struct enrolling **enrolling)
@@ -277,6 +278,7 @@ static bool build_finish(
 {
 	struct enrolling *e = context;
 	OWNED(buf_release) struct buf evidence = {0};
+	e->sent++;
 	if (!quote_evidence(e->tpm, &e->quote, exporter, &evidence, err))
 		return false;
 	const struct enroll_finish m = {
@@ -314,6 +316,25 @@ static bool finish(struct enrolling *e, struct client *client, struct err *err)
 	return result.state != HOST_ACTIVE || certificates_take(&result, enrolment, err);
 }
 
+static bool exchange(struct enrolling *e, struct client *client, struct err *err)
+{
+	e->sent = 0;
+	buf_clear(&e->offer_buffer);
+	buf_clear(&e->secret);
+	return begin(e, client, err) && quote_fill(e, err) && finish(e, client, err);
+}
+
+/* A session is good for one proof. Where the connection ended after that was taken and before the answer came, it went out a second
+ * time over another connection, and was refused for that alone. */
+static bool exchange_to_the_end(struct enrolling *e, struct client *client, struct err *err)
+{
+	struct err why = {0};
+	if (exchange(e, client, &why))
+		return true;
+	return why.code == ERR_DENIED && e->sent > 1 ? exchange(e, client, err)
+						     : err_set(err, why.code, "%s", why.text);
+}
+
 static bool keys_find(struct enrolling *e, struct err *err)
 {
 	struct tpmt_public ak;
@@ -336,8 +357,8 @@ bool enroll_run(struct tpm *tpm, struct client *client, const struct enroll_opti
 		return err_set(err, ERR_NOMEM, "enrolment");
 	e->tpm = tpm;
 	e->options = options;
-	if (!keys_find(e, err) || !begin(e, client, err) || !quote_fill(e, err) ||
-		!finish(e, client, err) || !enrolment_save(options->state_dir, &e->enrolment, err))
+	if (!keys_find(e, err) || !exchange_to_the_end(e, client, err) ||
+		!enrolment_save(options->state_dir, &e->enrolment, err))
 		return err_wrap(err, "enrolment");
 	if (e->enrolment.certificate_pem.len &&
 		!client_set_identity(

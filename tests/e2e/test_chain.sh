@@ -9,11 +9,19 @@ METRICS=$(port_free)
 printf 'metrics_listen: 127.0.0.1:%s\n' "$METRICS" >>"$W/verifier/verifierd.yaml"
 verifier_start
 BETWEEN=$(port_free)
-BALANCE_IDLE=0.3 started "$W/balance.log" python3 "$ROOT/tests/support/balance.py" "$BETWEEN" "$PORT"
-until_ok curl -so /dev/null --cacert "$W/verifier/ca.pem" "https://127.0.0.1:$BETWEEN/healthz"
+BEHIND=$PORT
+between_start() { # SECONDS that an idle connection is kept
+	BALANCE_IDLE=$1 started "$W/balance.log" python3 "$ROOT/tests/support/balance.py" "$BETWEEN" "$BEHIND"
+	BETWEEN_PID=$!
+	until_ok curl -so /dev/null --cacert "$W/verifier/ca.pem" "https://127.0.0.1:$BETWEEN/healthz"
+}
+between_start 60
 PORT=$BETWEEN host_start one
 operator host invite --out "$W/token" 2>/dev/null
 expect 0 'is active' host_assay one enroll --token-file "$W/token" --name demo-host
+kill "$BETWEEN_PID"
+wait "$BETWEEN_PID" 2>/dev/null || true
+between_start 0.3
 operator workload add quick --class low --env prod --owner tests --purpose "lives for a while" >/dev/null
 
 mkdir "$W/agent"
@@ -40,16 +48,25 @@ handshakes() { curl -sf "http://127.0.0.1:$METRICS/metrics" | sed -n "s/^assay_t
 three_resumed() { [ "$(handshakes resumed)" -ge 3 ]; }
 until_ok three_resumed || die "$(handshakes resumed) handshakes of renewals were resumed, $(handshakes full) were not"
 ok "renewals over connections that broke: TLS sessions resumed"
-read -r RENEWAL LAUNCH BACK < <(records | python3 -c '
-import json, sys
-rows = json.load(sys.stdin)["records"]
-renewals = [r for r in rows if r["purpose"] == "renew" and r["trusted"]]
-launch = [r for r in rows if r["purpose"] == "launch" and r["trusted"]][-1]
-print(renewals[0]["id"], launch["id"], len(renewals))')
+records >"$W/records.json"
+read -r RENEWAL LAUNCH < <(python3 - "$W/records.json" <<-'PYTHON'
+	import json, sys
+	rows = [r for r in json.load(open(sys.argv[1]))["records"] if r["trusted"]]
+	renewals = [r for r in rows if r["purpose"] == "renew"]
+	print(renewals[0]["id"], [r for r in rows if r["purpose"] == "launch"][-1]["id"])
+PYTHON
+)
 
 audit=(assay audit --ca "$W/verifier/ca.pem")
 expect 0 'bytes; check them with' operator record export "$RENEWAL" -o "$W/whole.assay"
-expect 0 "earlier state: $BACK records back to the full appraisal ${LAUNCH:0:16}" "${audit[@]}" "$W/whole.assay" --demand-full
+expect 0 'earlier state: [0-9]+ records back to the full appraisal' "${audit[@]}" "$W/whole.assay" --demand-full
+# To the launch, or to a renewal in which hostd had to send everything again.
+python3 - "$W/out" "$W/records.json" <<-'PYTHON' || die "not the record that lies so far back"
+	import json, re, sys
+	rows = [r["id"] for r in json.load(open(sys.argv[2]))["records"] if r["trusted"]]
+	back, full = re.search(r"earlier state: (\d+) records back to the full appraisal ([0-9a-f]{16})", open(sys.argv[1]).read()).groups()
+	assert rows[int(back)].startswith(full), (back, full, rows)
+PYTHON
 grep -q '^  full appraisal$' "$W/out" || die "the full appraisal's own checks are not told"
 grep -Eq '^      proven       EK certificate chain: a TPM by' "$W/out" || expect 0 'EK certificate chain' "${audit[@]}" "$W/whole.assay"
 expect 0 '"grounded":true' assay-audit "$W/whole.assay" --ca "$W/verifier/ca.pem" --json

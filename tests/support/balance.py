@@ -1,19 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """A balancer that knows nothing but TCP: balance.py PORT BACKEND-PORT… on loopback; who does not answer is passed over.
 
-BALANCE_IDLE=SECONDS: connections on which nothing was sent for so long are ended."""
+BALANCE_IDLE=SECONDS: connections on which nothing was sent for so long, while nobody owed an answer, are ended."""
 import asyncio, itertools, os, sys
 
 IDLE = float(os.environ.get("BALANCE_IDLE", "0")) or None
 ports = itertools.cycle([int(p) for p in sys.argv[2:]])
 
 
-async def pipe(reader, writer):
+class Idle:
+    """Ends a connection's both sides some time after the backend spoke last."""
+
+    def __init__(self, *writers):
+        self.writers, self.timer = writers, None
+
+    def spoke(self, answer):
+        if self.timer:
+            self.timer.cancel()
+        self.timer = asyncio.get_running_loop().call_later(IDLE, self.end) if IDLE and answer else None
+
+    def end(self):
+        for writer in self.writers:
+            writer.close()
+
+
+async def pipe(reader, writer, idle, answer):
     try:
-        while data := await asyncio.wait_for(reader.read(65536), IDLE):
+        while data := await reader.read(65536):
+            idle.spoke(answer)
             writer.write(data)
             await writer.drain()
-    except (OSError, asyncio.TimeoutError):
+    except OSError:
         pass
     writer.close()
 
@@ -27,7 +44,9 @@ async def serve(reader, writer):
             continue
     else:
         return writer.close()
-    await asyncio.gather(pipe(reader, w), pipe(r, writer))
+    idle = Idle(writer, w)
+    await asyncio.gather(pipe(reader, w, idle, False), pipe(r, writer, idle, True))
+    idle.spoke(False)
 
 
 async def main():

@@ -14,11 +14,13 @@
 /* The verifier: what it does wrong, and what it saw. */
 struct verifier {
 	int begin_status, finish_status; /* 0: 200 */
+	unsigned lost; /* so many answers to a proof do not arrive, and it is taken all the same */
 	bool credential_for_other, other_host_in_offer, other_host_in_result, key_of_other,
 		no_certificate;
 	enum host_state state;
 	/* seen */
 	unsigned begun, finished, certificates;
+	bool proven; /* this session had its proof */
 	struct err err; /* of its own thread */
 	char fault[160]; /* what did not hold */
 	struct buf token, name, ek_public, ak_public, ek_certificate;
@@ -43,6 +45,15 @@ static bool fault(const char *what)
 	return false;
 }
 
+static void verifier_forget_offer(void)
+{
+	buf_release(&verifier.token);
+	buf_release(&verifier.name);
+	buf_release(&verifier.ek_public);
+	buf_release(&verifier.ak_public);
+	buf_release(&verifier.ek_certificate);
+}
+
 static bool offer(struct bytes body, struct buf *out)
 {
 	struct buf id_object = {0}, secret = {0};
@@ -60,6 +71,7 @@ static bool offer(struct bytes body, struct buf *out)
 
 	if (!ok)
 		return fault(verifier.err.text);
+	verifier_forget_offer();
 	buf_put(&verifier.token, m.join_token);
 	buf_put(&verifier.name, m.name);
 	buf_put(&verifier.ek_public, m.ek_public);
@@ -188,6 +200,7 @@ static int serve(struct tls_server *s, const struct tls_request *request, struct
 	(void)s;
 	if (strcmp(request->path, "/v1/enroll/begin") == 0) {
 		verifier.begun++;
+		verifier.proven = false;
 		if (verifier.begin_status)
 			return refusal(verifier.begin_status, out);
 		return offer(buf_bytes(&request->body), out) ? 200 : 500;
@@ -196,6 +209,13 @@ static int serve(struct tls_server *s, const struct tls_request *request, struct
 		verifier.finished++;
 		if (verifier.finish_status)
 			return refusal(verifier.finish_status, out);
+		if (verifier.proven)
+			return refusal(403, out);
+		verifier.proven = true;
+		if (verifier.lost > 0) {
+			verifier.lost--;
+			return 0;
+		}
 		return result_of(request, out) ? 200 : 500;
 	}
 	memcpy(verifier.shown_key, request->key_id, SHA256_LEN);
@@ -206,11 +226,7 @@ static int serve(struct tls_server *s, const struct tls_request *request, struct
 
 static void verifier_forget(void)
 {
-	buf_release(&verifier.token);
-	buf_release(&verifier.name);
-	buf_release(&verifier.ek_public);
-	buf_release(&verifier.ak_public);
-	buf_release(&verifier.ek_certificate);
+	verifier_forget_offer();
 	memset(&verifier, 0, sizeof(verifier));
 	verifier.state = HOST_ACTIVE;
 }
@@ -381,8 +397,6 @@ static void run__again__same_identity_and_key(void **state)
 	assert_ok(run(f), err);
 	assert_ok(enroll_load(state_dir, &loaded, &err), err);
 	ak = loaded.ak_name;
-	buf_release(&verifier.ek_public);
-	buf_release(&verifier.ak_public);
 	assert_ok(client_fresh(), err);
 	assert_ok(run(f), err);
 	assert_memory_equal(enrolment.host_id, loaded.host_id, HOST_ID_LEN);
@@ -448,6 +462,24 @@ static void run__connection_lost_in_between__bound_to_the_new_one(void **state)
 	assert_ok(run(f), err);
 	assert_int_equal(atomic_load(&server.connections), 2);
 	assert_int_equal(verifier.finished, 1);
+}
+
+static void run__answer_to_the_proof_lost__begun_again_once(void **state)
+{
+	struct tpm_fixture *f = fixture_of(state);
+
+	verifier.lost = 1;
+	assert_ok(run(f), err);
+	assert_int_equal(verifier.begun, 2);
+	assert_int_equal(verifier.finished, 3);
+	assert_int_equal(enrolment.state, HOST_ACTIVE);
+	assert_ok(enroll_load(state_dir, &loaded, &err), err);
+	verifier.begun = verifier.finished = 0;
+	verifier.lost = 2;
+	assert_ok(client_fresh(), err);
+	assert_run_fails(f, ERR_DENIED, "enrolment: not today (ask)");
+	assert_int_equal(verifier.begun, 2);
+	assert_int_equal(verifier.finished, 4);
 }
 
 static void run__pending__no_certificate_until_confirmed(void **state)
@@ -666,6 +698,7 @@ int main(void)
 		ROW(run__logs_given__in_the_claims),
 		ROW(run__other_templates_and_kinds__found_again),
 		ROW(run__connection_lost_in_between__bound_to_the_new_one),
+		ROW(run__answer_to_the_proof_lost__begun_again_once),
 		ROW(run__pending__no_certificate_until_confirmed),
 		ROW(run__refused__only_the_key_was_made),
 		ROW(run__refused_after_success__what_was_kept_stays),
