@@ -44,8 +44,20 @@ static bool choose_presence(const struct measuring *m, const struct measured_com
 	return true;
 }
 
-/* Whoever writes to the file after this sees its change time move; whoever wrote before it but after the measuring began is
- * caught by the change time being that young. */
+static bool changed(const char *path, struct err *err)
+{
+	return err_set(
+		err, ERR_CONFLICT, "%s changed while it was being measured: start again", path);
+}
+
+/* Whoever wrote to the file, or moved it to its place, since the measuring began made its change time that young. */
+static bool is_young(const struct stat *st, const struct timespec *began)
+{
+	return st->st_ctim.tv_sec > began->tv_sec ||
+	       (st->st_ctim.tv_sec == began->tv_sec && st->st_ctim.tv_nsec >= began->tv_nsec);
+}
+
+/* Whoever writes to the file after this sees its change time move. */
 static bool watch_file(struct measuring *m, int fd, const char *path, bool copied,
 	const struct timespec *began, struct err *err)
 {
@@ -55,12 +67,9 @@ static bool watch_file(struct measuring *m, int fd, const char *path, bool copie
 		return true;
 	if (fstat(fd, &st) != 0)
 		return err_errno(err, errno, "%s", path);
-	bool young = st.st_ctim.tv_sec > began->tv_sec ||
-		     (st.st_ctim.tv_sec == began->tv_sec && st.st_ctim.tv_nsec >= began->tv_nsec);
 	/* A copy was itself held against what was measured. */
-	if (young && !copied)
-		return err_set(err, ERR_CONFLICT,
-			"%s changed while it was being measured: start again", path);
+	if (!copied && is_young(&st, began))
+		return changed(path, err);
 	struct instance_file *grown =
 		realloc(instance->files, (instance->file_count + 1) * sizeof(*instance->files));
 	if (!grown)
@@ -80,27 +89,45 @@ static bool watch_file(struct measuring *m, int fd, const char *path, bool copie
 	return true;
 }
 
+/* The digest that the kernel keeps of the file says what it holds, not that this is what was measured: so it has to be the very
+ * inode, and one that nobody put in the place of a removed one. */
+static bool pin_file(struct measuring *m, int fd, const char *path, enum measure_alg alg,
+	const struct measured_file *file, const struct timespec *began, struct err *err)
+{
+	struct launch_entry entry = {.kind = LAUNCH_PIN,
+		.size = file->size,
+		.device = file->device,
+		.inode = file->inode,
+		.path = bytes_str(path)};
+	struct stat st;
+	if (fstat(fd, &st) != 0)
+		return err_errno(err, errno, "%s", path);
+	if (st.st_dev != file->device || st.st_ino != file->inode || is_young(&st, began))
+		return changed(path, err);
+	if (!launch_verity_digest(fd, entry.digest))
+		return err_set(
+			err, ERR_CONFLICT, "%s is no longer an fs-verity file: start again", path);
+	if (alg == MEASURE_FSVERITY && !bytes_equal(BYTES_OF(entry.digest), BYTES_OF(file->digest)))
+		return changed(path, err);
+	return launch_pack_entry(&m->material->pack, &entry, err);
+}
+
 /* One file of a component, already open and measured, into the pack as its presence asks. */
 static bool put_file(struct measuring *m, int fd, const char *path, enum measure_alg alg,
 	const struct measured_file *file, enum component_presence presence,
 	const struct timespec *began, struct err *err)
 {
 	struct launch_pack *pack = &m->material->pack;
-	struct launch_entry entry = {.size = file->size,
+	struct launch_entry entry = {.kind = LAUNCH_BIND,
+		.size = file->size,
 		.device = file->device,
 		.inode = file->inode,
 		.path = bytes_str(path)};
 	if (presence == PRESENT_COPY)
 		return launch_pack_copy(pack, fd, path, alg, file, err) &&
 		       watch_file(m, fd, path, true, began, err);
-	if (presence == PRESENT_PINNED) {
-		entry.kind = LAUNCH_PIN;
-		if (!launch_verity_digest(fd, entry.digest))
-			return err_set(err, ERR_CONFLICT,
-				"%s is no longer an fs-verity file: start again", path);
-		return launch_pack_entry(pack, &entry, err);
-	}
-	entry.kind = LAUNCH_BIND;
+	if (presence == PRESENT_PINNED)
+		return pin_file(m, fd, path, alg, file, began, err);
 	return watch_file(m, fd, path, false, began, err) && launch_pack_entry(pack, &entry, err);
 }
 
