@@ -313,7 +313,11 @@ static bool run_ek(struct esys *t, void *arguments, struct err *err)
 
 	tpm_ek_release(find->ret);
 	t->ek.known = false;
-	return nv_list(t, &find->nv, err) && find_ek(t, find, err) && put_chain(t, find, err);
+	if (!nv_list(t, &find->nv, err) || !find_ek(t, find, err) || !put_chain(t, find, err))
+		return false;
+	/* It was salted with a key that nobody vouched for: the next one is with this. */
+	esys_session_drop(t);
+	return true;
 }
 
 bool esys_ek(

@@ -148,6 +148,10 @@ must_use bool esys_public_name(const TPM2B_PUBLIC *in, struct tpm_name *ret, str
 must_use bool esys_public_same_kind(
 	const TPM2B_PUBLIC *a, const TPM2B_PUBLIC *b, bool *ret, struct err *err);
 must_use bool esys_signature_bytes(const TPMT_SIGNATURE *in, struct buf *out, struct err *err);
+/* One answer of TPM2_GetCapability, of the kind that was asked for; ESYS takes any, and the lists lie in a union.
+ * ret_more may be NULL. */
+must_use bool esys_capability(struct esys *t, TPM2_CAP capability, UINT32 property, UINT32 count,
+	TPMI_YES_NO *ret_more, TPMS_CAPABILITY_DATA **ret, struct err *err);
 /* Handles of a kind that exist, from `first` on. */
 must_use bool esys_handles(struct esys *t, uint32_t first, uint32_t last, uint32_t *ret, size_t max,
 	size_t *ret_count, struct err *err);
@@ -171,6 +175,10 @@ must_use bool esys_ak_load(struct esys *t, struct esys_object *hold, ESYS_TR *re
 enum digest_alg esys_ak_digest(const struct esys *t);
 /* Forgets the open handle, not the key. */
 void esys_ak_drop(struct esys *t);
+
+/* tpm_key.c */
+/* An ECDSA signature in DER. */
+must_use bool esys_ecdsa_der(const TPMT_SIGNATURE *in, struct buf *out, struct err *err);
 
 /* The functions of the vtable, by file. */
 bool esys_properties(struct tpm *tpm, struct tpm_properties *ret, struct err *err);

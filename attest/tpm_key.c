@@ -109,9 +109,14 @@ static bool load(
 	return true;
 }
 
-static bool put_ecdsa(const TPMT_SIGNATURE *in, struct buf *out, struct err *err)
+bool esys_ecdsa_der(const TPMT_SIGNATURE *in, struct buf *out, struct err *err)
 {
 	const TPMS_SIGNATURE_ECDSA *raw = &in->signature.ecdsa;
+
+	/* Of another kind the sizes are no sizes. */
+	if (in->sigAlg != TPM2_ALG_ECDSA)
+		return err_set(err, ERR_TPM, "TPM2_Sign: a signature of kind 0x%04x, not ECDSA",
+			in->sigAlg);
 	ECDSA_SIG *pair = ECDSA_SIG_new();
 	BIGNUM *r = BN_bin2bn(raw->signatureR.buffer, raw->signatureR.size, NULL);
 	BIGNUM *s = BN_bin2bn(raw->signatureS.buffer, raw->signatureS.size, NULL);
@@ -155,7 +160,7 @@ static bool run_key_sign(struct esys *t, void *arguments, struct err *err)
 		&no_ticket, &signature);
 	if (rc != TSS2_RC_SUCCESS)
 		return esys_fail(t, rc, "TPM2_Sign", err);
-	return put_ecdsa(signature, a->ret, err);
+	return esys_ecdsa_der(signature, a->ret, err);
 }
 
 bool esys_key_sign(struct tpm *tpm, const struct tpm_key *key, struct bytes message,

@@ -9,11 +9,13 @@ static uint16_t chunk_size(struct esys *t)
 {
 	OWNED(esys_memory_release) TPMS_CAPABILITY_DATA *data = NULL;
 	const TPML_TAGGED_TPM_PROPERTY *properties;
-	TSS2_RC rc = Esys_GetCapability(t->context, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-		TPM2_CAP_TPM_PROPERTIES, TPM2_PT_NV_BUFFER_MAX, 1, NULL, &data);
+	struct err unsaid = {0};
 
-	if (rc != TSS2_RC_SUCCESS)
+	if (!esys_capability(
+		    t, TPM2_CAP_TPM_PROPERTIES, TPM2_PT_NV_BUFFER_MAX, 1, NULL, &data, &unsaid)) {
+		esys_forgive(t);
 		return NV_CHUNK_DEFAULT;
+	}
 	properties = &data->data.tpmProperties;
 	if (properties->count == 0 ||
 		properties->tpmProperty[0].property != TPM2_PT_NV_BUFFER_MAX ||

@@ -46,6 +46,22 @@ static bool copy_name(const TPM2B_NAME *in, struct tpm_name *out, struct err *er
 	return true;
 }
 
+/* Whoever sits on the bus may answer one question with one key and the next with another: what ESYS salts sessions with and
+ * computes HMACs over is the first. */
+static bool check_same(struct esys *t, ESYS_TR tr, const TPM2B_NAME *name, struct err *err)
+{
+	OWNED(esys_memory_release) TPM2B_NAME *opened = NULL;
+	TSS2_RC rc = Esys_TR_GetName(t->context, tr, &opened);
+
+	if (rc != TSS2_RC_SUCCESS)
+		return esys_fail(t, rc, "name of an object", err);
+	if (bytes_equal(bytes_of(opened->name, opened->size), bytes_of(name->name, name->size)))
+		return true;
+	return err_set(err, ERR_MISMATCH,
+		"TPM2_ReadPublic: another key than a moment ago: something on the bus changes the "
+		"answers");
+}
+
 bool esys_object_public(struct esys *t, ESYS_TR tr, TPM2B_PUBLIC *ret, struct tpm_name *ret_name,
 	struct tpm_name *ret_qualified, struct err *err)
 {
@@ -57,7 +73,8 @@ bool esys_object_public(struct esys *t, ESYS_TR tr, TPM2B_PUBLIC *ret, struct tp
 	if (rc != TSS2_RC_SUCCESS)
 		return esys_fail(t, rc, "TPM2_ReadPublic", err);
 	*ret = *area;
-	return copy_name(name, ret_name, err) && copy_name(qualified, ret_qualified, err);
+	return check_same(t, tr, name, err) && copy_name(name, ret_name, err) &&
+	       copy_name(qualified, ret_qualified, err);
 }
 
 bool esys_create_primary(struct esys *t, ESYS_TR hierarchy, const TPM2B_PUBLIC *template_public,
@@ -124,6 +141,18 @@ bool esys_signature_bytes(const TPMT_SIGNATURE *in, struct buf *out, struct err 
 	return buf_ok(out, err);
 }
 
+bool esys_capability(struct esys *t, TPM2_CAP capability, UINT32 property, UINT32 count,
+	TPMI_YES_NO *ret_more, TPMS_CAPABILITY_DATA **ret, struct err *err)
+{
+	TSS2_RC rc = Esys_GetCapability(t->context, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+		capability, property, count, ret_more, ret);
+
+	if (rc != TSS2_RC_SUCCESS)
+		return esys_fail(t, rc, "TPM2_GetCapability", err);
+	return (*ret)->capability == capability ||
+	       err_set(err, ERR_TPM, "TPM2_GetCapability: not what was asked for");
+}
+
 bool esys_handles(struct esys *t, uint32_t first, uint32_t last, uint32_t *ret, size_t max,
 	size_t *ret_count, struct err *err)
 {
@@ -132,12 +161,11 @@ bool esys_handles(struct esys *t, uint32_t first, uint32_t last, uint32_t *ret, 
 
 	while (more == TPM2_YES && n < max && first <= last) {
 		OWNED(esys_memory_release) TPMS_CAPABILITY_DATA *data = NULL;
-		TSS2_RC rc = Esys_GetCapability(t->context, ESYS_TR_NONE, ESYS_TR_NONE,
-			ESYS_TR_NONE, TPM2_CAP_HANDLES, first, (UINT32)(max - n), &more, &data);
 		const TPML_HANDLE *handles;
 
-		if (rc != TSS2_RC_SUCCESS)
-			return esys_fail(t, rc, "TPM2_GetCapability", err);
+		if (!esys_capability(
+			    t, TPM2_CAP_HANDLES, first, (UINT32)(max - n), &more, &data, err))
+			return false;
 		handles = &data->data.handles;
 		if (handles->count == 0)
 			break;

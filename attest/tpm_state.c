@@ -72,11 +72,9 @@ static void put_property(struct tpm_properties *p, uint32_t property, uint32_t v
 static bool read_group(struct esys *t, uint32_t first, struct tpm_properties *p, struct err *err)
 {
 	OWNED(esys_memory_release) TPMS_CAPABILITY_DATA *data = NULL;
-	TSS2_RC rc = Esys_GetCapability(t->context, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-		TPM2_CAP_TPM_PROPERTIES, first, PROPERTIES_MAX, NULL, &data);
 
-	if (rc != TSS2_RC_SUCCESS)
-		return esys_fail(t, rc, "TPM2_GetCapability", err);
+	if (!esys_capability(t, TPM2_CAP_TPM_PROPERTIES, first, PROPERTIES_MAX, NULL, &data, err))
+		return false;
 	for (uint32_t i = 0; i < data->data.tpmProperties.count; i++)
 		put_property(p, data->data.tpmProperties.tpmProperty[i].property,
 			data->data.tpmProperties.tpmProperty[i].value);
@@ -95,11 +93,9 @@ static bool read_banks(struct esys *t, struct tpm_properties *p, struct err *err
 {
 	OWNED(esys_memory_release) TPMS_CAPABILITY_DATA *data = NULL;
 	const TPML_PCR_SELECTION *pcrs;
-	TSS2_RC rc = Esys_GetCapability(t->context, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-		TPM2_CAP_PCRS, 0, TPM2_MAX_CAP_HANDLES, NULL, &data);
 
-	if (rc != TSS2_RC_SUCCESS)
-		return esys_fail(t, rc, "TPM2_GetCapability", err);
+	if (!esys_capability(t, TPM2_CAP_PCRS, 0, TPM2_MAX_CAP_HANDLES, NULL, &data, err))
+		return false;
 	pcrs = &data->data.assignedPCR;
 	p->bank_count = 0;
 	for (uint32_t i = 0; i < pcrs->count && p->bank_count < TPM_BANKS_MAX; i++) {

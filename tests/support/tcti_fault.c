@@ -23,21 +23,38 @@ static TSS2_RC run_before(const struct tcti_fault *fault)
 	return rc ? rc : Tss2_Tcti_Receive(fault->inner, &len, response, TSS2_TCTI_TIMEOUT_BLOCK);
 }
 
+/* The same command about another handle. */
+static TSS2_RC redirect(const struct tcti_fault *fault, size_t size, const uint8_t *command)
+{
+	uint8_t changed[RESPONSE_MAX];
+
+	if (size < HEADER_LEN + 4 || size > sizeof(changed))
+		return TSS2_TCTI_RC_BAD_VALUE;
+	memcpy(changed, command, size);
+	for (unsigned i = 0; i < 4; i++)
+		changed[HEADER_LEN + i] = (uint8_t)(fault->handle >> (24 - 8 * i));
+	return Tss2_Tcti_Transmit(fault->inner, size, changed);
+}
+
 static TSS2_RC transmit(TSS2_TCTI_CONTEXT *context, size_t size, const uint8_t *command)
 {
 	struct tcti_fault *fault = of(context);
 	bool meant = size >= HEADER_LEN && (!fault->command || be32(command + 6) == fault->command);
 
 	fault->seen += meant;
-	if (meant && fault->times > 0) {
+	if (meant && fault->skip > 0) {
+		fault->skip--;
+	} else if (meant && fault->times > 0) {
 		fault->times--;
 		if (fault->broken)
 			return TSS2_TCTI_RC_IO_ERROR;
-		fault->answer_pending = fault->response != 0;
+		fault->answer_pending = fault->response != 0 || fault->answer.len > 0;
 		if (fault->answer_pending)
 			return TSS2_RC_SUCCESS;
 		if (fault->before.len > 0 && run_before(fault) != TSS2_RC_SUCCESS)
 			return TSS2_TCTI_RC_IO_ERROR;
+		if (fault->handle != 0)
+			return redirect(fault, size, command);
 	}
 	return Tss2_Tcti_Transmit(fault->inner, size, command);
 }
@@ -49,8 +66,16 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *respon
 
 	if (!fault->answer_pending)
 		return Tss2_Tcti_Receive(fault->inner, size, response, timeout);
+	if (fault->answer.len > 0) {
+		if (response) {
+			memcpy(response, fault->answer.data, fault->answer.len);
+			fault->answer_pending = false;
+		}
+		*size = fault->answer.len;
+		return TSS2_RC_SUCCESS;
+	}
 	if (response) {
-		for (int i = 0; i < 4; i++)
+		for (unsigned i = 0; i < 4; i++)
 			answer[6 + i] = (uint8_t)(fault->response >> (24 - 8 * i));
 		memcpy(response, answer, sizeof(answer));
 		fault->answer_pending = false;

@@ -13,9 +13,12 @@ struct tcti_fault {
 	TSS2_TCTI_CONTEXT *inner;
 	uint32_t command; /* TPM2_CC_* that it is about; 0: every one */
 	unsigned times; /* how often yet */
+	unsigned skip; /* so many of them pass first */
 	uint32_t response; /* response code given instead of an answer; 0: none */
 	bool broken; /* the connection fails instead */
 	struct bytes before; /* a raw command sent to the TPM first; empty: none */
+	struct bytes answer; /* what comes instead of the TPM's answer; empty: that */
+	uint32_t handle; /* the command is about this handle instead; 0: about its own */
 	unsigned seen; /* commands of that code that came */
 	bool answer_pending;
 };

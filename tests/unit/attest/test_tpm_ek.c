@@ -402,6 +402,37 @@ static void ek__template_in_nv__honoured(void **state)
 	activate(f, &(struct tpm_ak_options){0});
 }
 
+/* ---- who salts the session ---- */
+
+/* One ReadPublic is answered with another key, the next with the right one: the session would be salted with the first. */
+static void session__other_key_in_the_ek_s_place__refused(void **state)
+{
+	struct tpm_fixture *f = fixture_of(state);
+	struct err err = {0};
+
+	assert_ok(tpm_ak(f->tpm, &(struct tpm_ak_options){0}, &ak_public, &f->err), f->err);
+	assert_ok(tpm_ek(f->tpm, &(struct tpm_ek_options){.want = EK_TEMPLATE_H3}, &ek, &f->err),
+		f->err);
+	assert_int_not_equal(ek.handle, 0);
+	fixture_respond(f, TPM2_CC_ReadPublic, 1, 0);
+	f->fault.handle = TPM_AK_HANDLE_DEFAULT;
+	assert_false(tpm_ak(f->tpm, &(struct tpm_ak_options){.transient = true}, &ak_public, &err));
+	assert_int_equal(err.code, ERR_MISMATCH);
+	assert_non_null(strstr(err.text, "TPM2_ReadPublic: another key than a moment ago"));
+}
+
+static void session__from_before_the_ek__not_used_for_the_secret(void **state)
+{
+	struct tpm_fixture *f = fixture_of(state);
+
+	assert_ok(tpm_ak(f->tpm, &(struct tpm_ak_options){0}, &ak_public, &f->err), f->err);
+	assert_ok(tpm_ek(f->tpm, &(struct tpm_ek_options){0}, &ek, &f->err), f->err);
+	fixture_respond(f, TPM2_CC_StartAuthSession, 0, 0);
+	activate(f, &(struct tpm_ak_options){0});
+	/* One that is salted with the EK, one for its policy. */
+	assert_int_equal(f->fault.seen, 2);
+}
+
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, fixture_setup, release_results)
@@ -410,6 +441,7 @@ int main(void)
 		ROW(ek__rsa_low__certified_persistent_activates),
 		ROW(ek__p384_high__certified_activates),
 		ROW(ek__preference__decides),
+		ROW(session__other_key_in_the_ek_s_place__refused),
 		ROW(ek__other_templates__made_without_certificate),
 		ROW(ek__persistent_copy_vanishes__still_activates),
 		ROW(activate__for_another_ak__refused),
@@ -420,6 +452,7 @@ int main(void)
 		ROW(ek__nonce_header_padding_chain__all_honoured),
 		ROW(ek__template_in_nv__honoured),
 		ROW(ek__not_persistent__made_again_and_activates),
+		ROW(session__from_before_the_ek__not_used_for_the_secret),
 	};
 
 	setenv("TSS2_LOG", "all+NONE", 0);

@@ -319,10 +319,77 @@ static void fault_of__codes__sorted(void **state)
 		assert_int_equal(esys_fault_of(rows[i].rc), rows[i].fault);
 }
 
+/* ---- answers that are not the TPM's ---- */
+
+/* A long list of curves, which lies in the same union as what was asked for, and is longer there. */
+static void put_curves(struct buf *out)
+{
+	const uint32_t count = TPM2_MAX_ECC_CURVES;
+
+	buf_put_be16(out, TPM2_ST_NO_SESSIONS);
+	buf_put_be32(out, 10 + 1 + 4 + 4 + 2 * count);
+	buf_put_be32(out, TPM2_RC_SUCCESS);
+	buf_put_u8(out, TPM2_NO);
+	buf_put_be32(out, TPM2_CAP_ECC_CURVES);
+	buf_put_be32(out, count);
+	for (uint32_t i = 0; i < count; i++)
+		buf_put_be16(out, 3);
+}
+
+static void capability__answer_of_another_kind__refused(void **state)
+{
+	struct tpm_fixture *f = fixture_of(state);
+	struct tpm_properties p;
+	struct buf curves = {0};
+	struct err errs[4] = {{0}};
+
+	put_curves(&curves);
+	/* Two groups of properties and the banks. */
+	for (unsigned i = 0; i < 3; i++) {
+		fixture_respond(f, TPM2_CC_GetCapability, 1, 0);
+		f->fault.skip = i;
+		f->fault.answer = buf_bytes(&curves);
+		(void)!tpm_properties(f->tpm, &p, &errs[i]);
+	}
+	/* Handles of what somebody left behind. */
+	tpm_free(&f->tpm);
+	fixture_respond(f, TPM2_CC_GetCapability, 1, 0);
+	if (!fixture_open(f, "", ""))
+		errs[3] = f->err;
+	buf_release(&curves);
+	f->fault.answer = bytes_of(NULL, 0);
+	for (size_t i = 0; i < ARRAY_LEN(errs); i++) {
+		assert_int_equal(errs[i].code, ERR_TPM);
+		assert_non_null(strstr(errs[i].text, "TPM2_GetCapability: not what was asked for"));
+	}
+}
+
+/* What lies in an RSA signature's bytes would be taken for the lengths of two numbers. */
+static void ecdsa_der__signature_of_another_kind__refused(void **state)
+{
+	TPMT_SIGNATURE *signature = malloc(sizeof(*signature));
+	struct buf out = {0};
+	struct err err = {0};
+	bool ok;
+
+	(void)state;
+	assert_non_null(signature);
+	memset(signature, 0xff, sizeof(*signature));
+	signature->sigAlg = TPM2_ALG_RSASSA;
+	ok = esys_ecdsa_der(signature, &out, &err);
+	free(signature);
+	buf_release(&out);
+	assert_false(ok);
+	assert_int_equal(err.code, ERR_TPM);
+	assert_string_equal(err.text, "TPM2_Sign: a signature of kind 0x0014, not ECDSA");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fault_of__codes__sorted),
+		cmocka_unit_test(ecdsa_der__signature_of_another_kind__refused),
+		TPM_TEST(capability__answer_of_another_kind__refused),
 		cmocka_unit_test(open__device_absent__says_so),
 		cmocka_unit_test(open__tcti_unknown__usage),
 		cmocka_unit_test(open__password_too_long__usage),

@@ -34,9 +34,12 @@ static inline bool fixture_connect(const struct esys_source *source, const char 
 	tcti_fault_init(&f->fault, f->inner);
 	f->fault.command = armed.command;
 	f->fault.times = armed.times;
+	f->fault.skip = armed.skip;
 	f->fault.response = armed.response;
 	f->fault.broken = armed.broken;
 	f->fault.before = armed.before;
+	f->fault.answer = armed.answer;
+	f->fault.handle = armed.handle;
 	*ret = (TSS2_TCTI_CONTEXT *)&f->fault;
 	return true;
 }
