@@ -8,8 +8,15 @@
 #include "base/text.h"
 #include "base/thread.h"
 
+/* Whose requests wait; there is one for as long as any does. */
+struct reader {
+	struct reader *next;
+	unsigned waiting;
+	char uri[X509_URI_MAX];
+};
 struct parked {
 	struct parked *next;
+	struct reader *reader;
 	struct call *call;
 	uint64_t from;
 	uint64_t until_ms;
@@ -20,11 +27,75 @@ struct events {
 	pthread_cond_t wake;
 	pthread_t thread;
 	struct parked *first;
-	unsigned count;
+	struct reader *readers;
+	unsigned count; /* of all */
 	bool closing;
 };
 
 /* ---- waiting ---- */
+
+enum room { ROOM = 0, ROOM_NONE, ROOM_SHARE_FULL, ROOM_NO_MEMORY };
+
+/* The lock is held, as below. */
+static struct reader *reader_of(struct events *e, const char *uri)
+{
+	struct reader *at = e->readers;
+	while (at && strcmp(at->uri, uri) != 0)
+		at = at->next;
+	if (at)
+		return at;
+	at = calloc(1, sizeof(*at));
+	if (!at)
+		return NULL;
+	(void)snprintf(at->uri, sizeof(at->uri), "%s", uri);
+	at->next = e->readers;
+	e->readers = at;
+	return at;
+}
+
+static void reader_leave(struct events *e, struct reader *reader)
+{
+	struct reader **at = &e->readers;
+	e->count--;
+	if (--reader->waiting > 0)
+		return;
+	while (*at != reader)
+		at = &(*at)->next;
+	*at = reader->next;
+	free(reader);
+}
+
+static enum room enter(struct events *e, struct parked *p)
+{
+	if (e->count >= EVENTS_PARKED_MAX || e->closing)
+		return ROOM_NONE;
+	p->reader = reader_of(e, p->call->who.uri);
+	if (!p->reader)
+		return ROOM_NO_MEMORY;
+	if (p->reader->waiting >= EVENTS_SHARE_MAX)
+		return ROOM_SHARE_FULL;
+	p->reader->waiting++;
+	p->next = e->first;
+	e->first = p;
+	e->count++;
+	(void)pthread_cond_signal(&e->wake);
+	return ROOM;
+}
+
+static bool turn_away(struct call *call, enum room why, struct err *err)
+{
+	struct metrics *metrics = call->app->metrics;
+	if (why == ROOM_NO_MEMORY)
+		return err_set(err, ERR_NOMEM, "events");
+	if (why == ROOM_NONE) {
+		metric_add(metrics, METRIC_SHED, METRIC_SHED_LOAD, 1);
+		return err_set(err, ERR_BUSY, "as many wait for events as may");
+	}
+	metric_add(metrics, METRIC_SHED, METRIC_SHED_PEER, 1);
+	call->hint = "wait for their answers";
+	return err_set(err, ERR_BUSY, "%u requests of yours wait for events, as many as may",
+		EVENTS_SHARE_MAX);
+}
 
 static bool park(struct events *e, struct call *call, uint64_t from, struct err *err)
 {
@@ -35,17 +106,12 @@ static bool park(struct events *e, struct call *call, uint64_t from, struct err 
 		.from = from,
 		.until_ms = clock_monotonic_ms(e->app->clock) + e->app->events_wait_ms};
 	(void)pthread_mutex_lock(&e->lock);
-	bool room = e->count < EVENTS_PARKED_MAX && !e->closing;
-	if (room) {
-		p->next = e->first;
-		e->first = p;
-		e->count++;
-		(void)pthread_cond_signal(&e->wake);
-	}
+	enum room room = enter(e, p);
 	(void)pthread_mutex_unlock(&e->lock);
-	if (!room)
-		free(p);
-	return room || err_set(err, ERR_BUSY, "as many wait for events as may");
+	if (room == ROOM)
+		return true; /* the call may be gone by now */
+	free(p);
+	return turn_away(call, room, err);
 }
 
 bool serve_events(struct call *call, struct err *err)
@@ -67,9 +133,13 @@ bool serve_events(struct call *call, struct err *err)
 
 /* ---- answering ---- */
 
-static void answer(struct parked *p, const struct event *events, size_t count)
+/* It has left before it is answered: its reader may ask again at once. */
+static void answer(struct events *e, struct parked *p, const struct event *events, size_t count)
 {
 	struct call *call = p->call;
+	(void)pthread_mutex_lock(&e->lock);
+	reader_leave(e, p->reader);
+	(void)pthread_mutex_unlock(&e->lock);
 	buf_put_str(&call->reply, "retry: 200\n");
 	for (size_t i = 0; i < count; i++)
 		event_put(&events[i], &call->reply);
@@ -96,7 +166,7 @@ static bool serve_one(struct events *e, struct sql *sql, struct parked *p, bool 
 	bool over = end || clock_monotonic_ms(e->app->clock) >= p->until_ms;
 	bool told = (ok && count > 0) || over;
 	if (told)
-		answer(p, events, ok ? count : 0);
+		answer(e, p, events, ok ? count : 0);
 	for (size_t i = 0; i < count; i++)
 		event_release(&events[i]);
 	return told;
@@ -114,7 +184,6 @@ static void serve_all(struct events *e, bool end)
 {
 	struct sql *sql = NULL;
 	struct parked *left = NULL, **last = &left;
-	unsigned answered = 0;
 	struct parked *at = take_all(e);
 	if (!at)
 		return;
@@ -122,10 +191,8 @@ static void serve_all(struct events *e, bool end)
 		sql = NULL;
 	for (struct parked *next; at; at = next) {
 		next = at->next;
-		if (serve_one(e, sql, at, end)) {
-			answered++;
+		if (serve_one(e, sql, at, end))
 			continue;
-		}
 		at->next = NULL;
 		*last = at;
 		last = &at->next;
@@ -135,7 +202,6 @@ static void serve_all(struct events *e, bool end)
 	(void)pthread_mutex_lock(&e->lock);
 	*last = e->first;
 	e->first = left;
-	e->count -= answered;
 	(void)pthread_mutex_unlock(&e->lock);
 }
 

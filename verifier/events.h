@@ -17,6 +17,7 @@
 #define EVENTS_PAGE_MAX   100u
 #define EVENT_SERIALS_MAX 100u
 #define EVENTS_PARKED_MAX 1024u
+#define EVENTS_SHARE_MAX  64u /* of these, one identity's, over however many connections */
 #define EVENTS_WAIT_MS    20000u
 #define EVENTS_LOOK_MS    100 /* how soon what another verifier committed is seen */
 

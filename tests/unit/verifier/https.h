@@ -22,6 +22,7 @@ struct https {
 };
 struct https_answer {
 	int status; /* 0: no answer came */
+	long retry_after; /* seconds; 0: not said */
 	struct buf body;
 };
 
@@ -93,7 +94,10 @@ static inline void https_receive(struct https *c, struct https_answer *ret)
 		}
 	}
 	if (head > 0 && in.len >= head + length && in.len > 12) {
+		const char *after = strcasestr(buf_str(&in), "\r\nretry-after:");
 		ret->status = atoi((const char *)in.data + 9);
+		if (after && after < (const char *)in.data + head)
+			ret->retry_after = strtol(after + 14, NULL, 10);
 		buf_put(&ret->body, bytes_of(in.data + head, length));
 	}
 	buf_release(&in);

@@ -141,6 +141,91 @@ static void events__refusal__told_with_its_record(void **state)
 	https_close(&host);
 }
 
+/* ---- one reader and the others ---- */
+
+#define TOO_MANY 9u
+
+static int64_t turned_away(void)
+{
+	return metric_get(w.app->metrics, METRIC_SHED, METRIC_SHED_PEER);
+}
+
+static void await_turned_away(int64_t wanted)
+{
+	for (unsigned i = 0; i < 1000 && turned_away() < wanted; i++)
+		(void)usleep(10000);
+	assert_int_equal(turned_away(), wanted);
+}
+
+static void ask_all(struct https *list, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		assert_true(https_open(&list[i], w.port, w.ca, w.auditor.cert, w.auditor.key));
+	/* None of them is answered for want of events before the last is there. */
+	for (unsigned i = 0; i < count; i++)
+		assert_true(https_send(&list[i], "GET", "/v1/events", NULL, (struct bytes){0}));
+}
+
+static unsigned answers(struct https *list, unsigned count, int status)
+{
+	unsigned found = 0;
+	for (unsigned i = 0; i < count; i++) {
+		struct https_answer a = {0};
+		https_receive(&list[i], &a);
+		found += a.status == status;
+		if (a.status == 429) {
+			assert_true(a.retry_after >= 1);
+			assert_non_null(strstr(buf_str(&a.body), "64 requests of yours wait"));
+		}
+		buf_release(&a.body);
+	}
+	return found;
+}
+
+static void close_all(struct https *list, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		https_close(&list[i]);
+}
+
+static void events__more_of_one_reader_than_its_share__turned_away_and_others_wait(void **state)
+{
+	static struct https list[EVENTS_SHARE_MAX + TOO_MANY];
+	struct https admin;
+	struct https_answer answer = {0};
+	(void)state;
+	ask_all(list, ARRAY_LEN(list));
+	await_turned_away(TOO_MANY);
+	assert_true(https_open(&admin, w.port, w.ca, w.admin.cert, w.admin.key));
+	assert_true(https_send(&admin, "GET", "/v1/events", NULL, (struct bytes){0}));
+	(void)usleep(300000);
+	assert_int_equal(turned_away(), TOO_MANY);
+	host_do("quarantine");
+	https_receive(&admin, &answer);
+	assert_int_equal(answer.status, 200);
+	assert_non_null(strstr(buf_str(&answer.body), "\"state\":\"quarantined\""));
+	assert_int_equal(answers(list, ARRAY_LEN(list), 200), EVENTS_SHARE_MAX);
+	buf_release(&answer.body);
+	https_close(&admin);
+	close_all(list, ARRAY_LEN(list));
+}
+
+/* Each answer gives back what it held, at once. */
+static void events__share_used_and_answered__used_again(void **state)
+{
+	static struct https list[EVENTS_SHARE_MAX];
+	static const char *const done[] = {"quarantine", "confirm", "quarantine"};
+	(void)state;
+	for (size_t round = 0; round < ARRAY_LEN(done); round++) {
+		ask_all(list, ARRAY_LEN(list));
+		(void)usleep(500000);
+		host_do(done[round]);
+		assert_int_equal(answers(list, ARRAY_LEN(list), 200), ARRAY_LEN(list));
+		close_all(list, ARRAY_LEN(list));
+	}
+	assert_int_equal(turned_away(), 0);
+}
+
 #define UNIT(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -151,6 +236,8 @@ int main(void)
 		UNIT(events__bad_id_or_role__refused),
 		UNIT(events__waiting_at_the_stop__ends),
 		UNIT(events__refusal__told_with_its_record),
+		UNIT(events__more_of_one_reader_than_its_share__turned_away_and_others_wait),
+		UNIT(events__share_used_and_answered__used_again),
 	};
 	(void)signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
