@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assay policy shadow: stored decisions judged by a new policy; what would change, before it does. */
+/* assay policy shadow, shadow-end: stored decisions judged by a new policy; what would change, before it does. */
 #include "cli/commands.h"
 
 #include "base/time.h"
@@ -14,6 +14,12 @@ static const struct option_spec options[] = {
 		"where the objects lie that the policy names by SHA-256"},
 	{"server", NULL, OPTION_FLAG, "let the verifier judge the decisions that it keeps"},
 	{"since", "SPAN", OPTION_VALUE, "with --server: those of the last 7d (default), 12h, …"},
+	API_OPTIONS,
+	OPTIONS_END,
+};
+
+static const struct option_spec end_options[] = {
+	{"reason", "TEXT", OPTION_VALUE, "why; kept in the ledger"},
 	API_OPTIONS,
 	OPTIONS_END,
 };
@@ -154,7 +160,8 @@ static bool server_wait(struct cli *cli, json_int_t job, json_t **ret)
 			return err_set(&cli->err, ERR_IO, "the verifier: %s",
 				ESC(bytes_str(policy_stored_text(report, "error"))));
 		if (!cli->json)
-			(void)fprintf(stderr, "\r%lld judged", number(report, "judged"));
+			(void)fprintf(stderr, "\rjob %lld: %lld judged", (long long)job,
+				number(report, "judged"));
 		(void)nanosleep(&pause, NULL);
 	}
 }
@@ -228,4 +235,38 @@ const struct command cmd_policy_shadow = {
 	.least = 1,
 	.most = CLI_POSITIONALS_MAX,
 	.run = run,
+};
+
+/* ---- ending the verifier's job ---- */
+
+static enum status run_end(struct cli *cli)
+{
+	OWNED(json_release) json_t *answer = NULL;
+	const char *reason = NULL, *text = cli->arguments->values[0];
+	char path[64];
+	uint64_t job = 0;
+	if (!text_decimal(bytes_str(text), &job)) {
+		(void)err_set(&cli->err, ERR_USAGE, "%s is no job's number", ESC(bytes_str(text)));
+		return cli_fail(cli);
+	}
+	(void)snprintf(path, sizeof(path), "/v1/shadow/%llu/end", (unsigned long long)job);
+	if (!option_required(cli, "reason", &reason) ||
+		!api_post(cli, path, json_pack("{s:s}", "reason", reason), &answer))
+		return cli_fail(cli);
+	if (cli->json)
+		return cli_print_json(cli, TAKE(answer), STATUS_DONE);
+	(void)printf("job %llu is ended; %lld decisions were judged\n", (unsigned long long)job,
+		number(answer, "judged"));
+	return STATUS_DONE;
+}
+
+const struct command cmd_policy_shadow_end = {
+	.group = "policy",
+	.name = "shadow-end",
+	.synopsis = "JOB --reason TEXT",
+	.summary = "Ends what shadow --server began: one's own, an admin anybody's.",
+	.options = end_options,
+	.least = 1,
+	.most = 1,
+	.run = run_end,
 };

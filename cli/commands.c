@@ -39,6 +39,7 @@ const struct command *const commands[] = {
 	&cmd_policy_diff,
 	&cmd_policy_test,
 	&cmd_policy_shadow,
+	&cmd_policy_shadow_end,
 	&cmd_policy_sign,
 	&cmd_policy_stage,
 	&cmd_policy_status,

@@ -42,9 +42,9 @@ extern const struct command cmd_elevate_request, cmd_elevate_approve, cmd_elevat
 	cmd_elevate_publish, cmd_elevate_list, cmd_elevate_show, cmd_elevate_revoke;
 extern const struct command cmd_rollback_approve, cmd_workload_rollback;
 extern const struct command cmd_policy_sign, cmd_policy_check, cmd_policy_explain, cmd_policy_diff,
-	cmd_policy_test, cmd_policy_shadow, cmd_policy_stage, cmd_policy_status,
-	cmd_policy_activate, cmd_policy_withdraw, cmd_policy_list, cmd_policy_show,
-	cmd_policy_rollback;
+	cmd_policy_test, cmd_policy_shadow, cmd_policy_shadow_end, cmd_policy_stage,
+	cmd_policy_status, cmd_policy_activate, cmd_policy_withdraw, cmd_policy_list,
+	cmd_policy_show, cmd_policy_rollback;
 extern const struct command cmd_incident_open, cmd_incident_attach, cmd_incident_close,
 	cmd_incident_list, cmd_incident_show;
 

@@ -43,6 +43,8 @@ static const struct {
 	{"policy-activation-set", NULL, NULL, "policy",
 		"policy version {version} to be in force at {at}: {reason}"},
 	{"policy-withdrawn", NULL, NULL, "policy", "policy version {version} withdrawn: {reason}"},
+	{"shadow-ended", NULL, NULL, "policy",
+		"the judging of decisions by policy version {version} ended: {reason}"},
 	{"rollout", NULL, NULL, "rollout", "rollout of release {#release} {step}: {reason}"},
 	{"elevation-asked", NULL, NULL, "elevation",
 		"right {right} asked for, for {duration} s, by {by}: {reason}"},

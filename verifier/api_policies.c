@@ -255,16 +255,64 @@ bool serve_shadow_start(struct call *call, struct err *err)
 	OWNED(policy_ref_drop) struct policy_ref *ref = policy_ref_new();
 	int64_t since = 0;
 	uint64_t job = 0;
+	char text[24];
 	if (!ref)
 		return err_set(err, ERR_NOMEM, "policy");
 	if (!since_read(call, &since, err) || !shadow_policy(call, ref, err) ||
-		!shadow_start(call->app->shadow, &ref, since, call->who.uri, &job, err))
+		!shadow_start(call->app->shadow, &ref, since, call->who.uri, &job, err)) {
+		if (err->code == ERR_BUSY)
+			call->hint = "assay policy shadow-end JOB ends one, for whoever began it "
+				     "and for admins";
 		return false;
+	}
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)job);
+	call_log(call, "shadow-begun", bytes_str(text), (struct bytes){0});
 	return call_json(call, 202, json_pack("{s:I}", "job", (json_int_t)job), err);
 }
 
 bool serve_shadow(struct call *call, struct err *err)
 {
 	json_t *report = NULL;
-	return shadow_report(call->app->shadow, &report, err) && call_json(call, 200, report, err);
+	return shadow_report(call->app->shadow, call->who.uri, &report, err) &&
+	       call_json(call, 200, report, err);
+}
+
+struct ending {
+	struct call *call;
+	uint64_t id;
+	struct shadow_job job;
+	const char *reason;
+};
+
+static bool end_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	const struct ending *e = arg;
+	struct app *app = e->call->app;
+	char digest[2 * SHA256_LEN + 1];
+	hex_encode(BYTES_OF(e->job.digest), digest);
+	return entry_append(app, tx, LEAF_POLICY, clock_wall(app->clock),
+		json_pack("{s:s, s:I, s:s, s:I, s:s, s:s, s:s}", "event", "shadow-ended", "job",
+			(json_int_t)e->id, "digest", digest, "version", (json_int_t)e->job.version,
+			"begun_by", e->job.by, "by", e->call->who.uri, "reason", e->reason),
+		err);
+}
+
+bool serve_shadow_end(struct call *call, struct err *err)
+{
+	OWNED(buf_release) struct buf reason = {0};
+	struct shadow *shadow = call->app->shadow;
+	const char *text = http_path_param(call->exchange, 0);
+	struct ending e = {.call = call};
+	if (!text_decimal(bytes_str(text), &e.id))
+		return err_set(err, ERR_NOT_FOUND, "%s is no job", ESC(bytes_str(text)));
+	if (!call_reason(call, &reason, err) || !shadow_look(shadow, e.id, &e.job, err))
+		return false;
+	e.reason = buf_str(&reason);
+	if ((call->who.role & ROLE_ADMIN) == 0 && strcmp(call->who.uri, e.job.by) != 0)
+		return err_set(err, ERR_DENIED, "job %s was begun by %s", text, e.job.by);
+	if (!store_run(call->app->store, end_work, &e, err))
+		return false;
+	shadow_end(shadow, e.id, call->who.uri, e.reason);
+	call_log(call, "shadow-ended", bytes_str(text), buf_bytes(&reason));
+	return serve_shadow(call, err);
 }

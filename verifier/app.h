@@ -237,6 +237,7 @@ bool serve_join_token(struct call *call, struct err *err);
 bool serve_hosts(struct call *call, struct err *err);
 bool serve_host(struct call *call, struct err *err);
 bool serve_host_confirm(struct call *call, struct err *err);
+bool serve_shadow_end(struct call *call, struct err *err);
 bool serve_host_quarantine(struct call *call, struct err *err);
 bool serve_host_retire(struct call *call, struct err *err);
 bool serve_host_attributes(struct call *call, struct err *err);

@@ -26,6 +26,7 @@ static const struct {
 	{LEAF_POLICY, "policy-staged"},
 	{LEAF_POLICY, "policy-activation-set"},
 	{LEAF_POLICY, "policy-withdrawn"},
+	{LEAF_POLICY, "shadow-ended"},
 	{LEAF_POLICY, "security-floor"},
 	{LEAF_ELEVATION, "elevation"},
 	{LEAF_ELEVATION, "elevation-asked"},

@@ -143,6 +143,7 @@ const struct route app_routes[] = {
 		serve_policy_withdraw),
 	POST("/v1/shadow", READERS, "application/yaml", POLICY_TEXT_MAX, serve_shadow_start),
 	GET("/v1/shadow", READERS, serve_shadow),
+	POST("/v1/shadow/{job}/end", READERS, JSON_TYPE, JSON_MAX, serve_shadow_end),
 
 	/* Leaves tell nothing but that something happened: they are public. */
 	GET("/log/checkpoint", 0, serve_checkpoint),

@@ -20,12 +20,13 @@
 #define TURN_S       10
 #define LOWEST       19
 
-enum job_state { JOB_NONE = 0, JOB_RUNNING, JOB_DONE, JOB_FAILED };
+enum job_state { JOB_NONE = 0, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_ENDED };
 static const char *const job_state_names[] = {
 	[JOB_NONE] = "none",
 	[JOB_RUNNING] = "running",
 	[JOB_DONE] = "done",
 	[JOB_FAILED] = "failed",
+	[JOB_ENDED] = "ended",
 };
 
 struct job {
@@ -35,6 +36,7 @@ struct job {
 	uint8_t digest[SHA256_LEN];
 	int64_t version, since;
 	char by[ROW_URI_MAX];
+	uint64_t asked_ms; /* when whoever began it last asked after it */
 	uint64_t next, end; /* ledger indices */
 	bool placed; /* next and end are known */
 	int64_t judged;
@@ -51,6 +53,8 @@ struct shadow {
 	pthread_cond_t wake;
 	bool closing, poked;
 	struct job job;
+	uint64_t
+		turned_away_ms; /* when another than whoever began the job last wanted one; 0: nobody */
 };
 
 /* ---- the staged policy ---- */
@@ -112,33 +116,65 @@ static bool follow(struct shadow *s, bool *ret_more, struct err *err)
 
 /* ---- a job ---- */
 
-static bool job_place(struct shadow *s, struct err *err)
+/* What the thread has of it for one page: the job may end meanwhile, and another begin. */
+struct turn {
+	uint64_t id;
+	struct policy_ref *policy; /* a reference of its own; NULL: none runs */
+	int64_t since;
+	uint64_t next, end;
+	bool placed;
+};
+
+static void turn_release(struct turn *turn)
+{
+	policy_ref_drop(&turn->policy);
+}
+
+static void turn_take(struct shadow *s, struct turn *ret)
+{
+	struct job *job = &s->job;
+	(void)pthread_mutex_lock(&s->lock);
+	*ret = (struct turn){.id = job->id,
+		.policy = job->policy,
+		.since = job->since,
+		.next = job->next,
+		.end = job->end,
+		.placed = job->placed};
+	if (ret->policy)
+		(void)atomic_fetch_add(&ret->policy->count, 1);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+/* The lock is held, as below. */
+static bool is_running(const struct shadow *s, uint64_t id)
+{
+	return s->job.id == id && s->job.state == JOB_RUNNING;
+}
+
+static bool turn_place(struct shadow *s, struct turn *turn, struct err *err)
 {
 	struct app *app = s->app;
 	struct store_tree tree;
 	struct sql *sql = NULL;
-	uint64_t first = 0;
 	store_tree(app->store, &tree);
 	if (!store_read(app->store, &sql, err))
 		return false;
-	bool ok = records_since(sql, s->job.since, &first, err);
+	bool ok = records_since(sql, turn->since, &turn->next, err);
 	store_read_done(app->store, &sql);
-	(void)pthread_mutex_lock(&s->lock);
-	s->job.next = first;
-	s->job.end = tree.size;
-	s->job.placed = ok;
-	(void)pthread_mutex_unlock(&s->lock);
+	turn->end = tree.size;
 	return ok;
 }
 
-static void job_end(struct shadow *s, enum job_state state, const struct err *err)
+static void job_end(struct shadow *s, uint64_t id, enum job_state state, const struct err *err)
 {
+	OWNED(policy_ref_drop) struct policy_ref *policy = NULL;
 	(void)pthread_mutex_lock(&s->lock);
-	struct policy_ref *policy = TAKE(s->job.policy);
-	s->job.state = state;
-	s->job.err = *err;
+	if (is_running(s, id)) {
+		s->job.state = state;
+		s->job.err = *err;
+		policy = TAKE(s->job.policy);
+	}
 	(void)pthread_mutex_unlock(&s->lock);
-	policy_ref_drop(&policy);
 }
 
 static void counts_add(struct shadow_tally *to, const struct shadow_tally *from)
@@ -152,73 +188,120 @@ static void counts_add(struct shadow_tally *to, const struct shadow_tally *from)
 			shadow_tally_add(to, &from->groups[i]);
 }
 
-/* One page of it. The policy and next are this thread's while it runs. */
-static bool job_page(struct shadow *s, size_t *ret_count, struct err *err)
+/* One page of it. */
+static bool turn_page(struct shadow *s, struct turn *turn, size_t *ret_count, struct err *err)
 {
 	struct difference_row groups[SHADOW_PAGE_MAX + 1];
 	struct shadow_tally page = {.group_max = SHADOW_PAGE_MAX, .groups = groups};
-	uint64_t next = s->job.next;
 	memset(groups, 0, sizeof(groups));
-	if (!shadow_page(s->app, s->job.policy->policy, &next, s->job.end, &page, ret_count, err))
+	if (!shadow_page(
+		    s->app, turn->policy->policy, &turn->next, turn->end, &page, ret_count, err))
 		return false;
 	(void)pthread_mutex_lock(&s->lock);
-	s->job.next = next;
-	s->job.judged += (int64_t)*ret_count;
-	counts_add(&s->job.tally, &page);
+	if (is_running(s, turn->id)) {
+		s->job.placed = true;
+		s->job.next = turn->next;
+		s->job.end = turn->end;
+		s->job.judged += (int64_t)*ret_count;
+		counts_add(&s->job.tally, &page);
+	}
 	(void)pthread_mutex_unlock(&s->lock);
 	return true;
-}
-
-static bool job_running(struct shadow *s)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	bool running = s->job.state == JOB_RUNNING;
-	(void)pthread_mutex_unlock(&s->lock);
-	return running;
 }
 
 /* True: there is more to do. */
 static bool job_step(struct shadow *s)
 {
+	OWNED(turn_release) struct turn turn = {0};
 	struct err err = {0};
 	size_t n = 0;
-	if (!job_running(s))
+	turn_take(s, &turn);
+	if (!turn.policy)
 		return false;
-	if ((!s->job.placed && !job_place(s, &err)) || !job_page(s, &n, &err)) {
-		job_end(s, JOB_FAILED, &err);
+	if ((!turn.placed && !turn_place(s, &turn, &err)) || !turn_page(s, &turn, &n, &err)) {
+		job_end(s, turn.id, JOB_FAILED, &err);
 		return false;
 	}
 	if (n == 0)
-		job_end(s, JOB_DONE, &err);
+		job_end(s, turn.id, JOB_DONE, &err);
 	return n > 0;
+}
+
+/* ---- whose job it is ---- */
+
+/* Nobody has the place for longer than he asks after it, nor twice in a row while others wait. */
+static bool may_begin(struct shadow *s, const char *by, uint64_t now, struct err *err)
+{
+	const struct job *job = &s->job;
+	bool own = strcmp(job->by, by) == 0;
+	if (job->state == JOB_RUNNING && now - job->asked_ms < SHADOW_ASKED_MS) {
+		if (!own)
+			s->turned_away_ms = now;
+		return err_set(err, ERR_BUSY,
+			"a policy is being judged already: job %llu, begun by %s",
+			(unsigned long long)job->id, job->by);
+	}
+	return !own || s->turned_away_ms == 0 || now - s->turned_away_ms >= SHADOW_ASKED_MS ||
+	       err_set(err, ERR_BUSY, "another was turned away for your job: it is their turn");
+}
+
+static void job_begin(struct shadow *s, struct policy_ref *policy, int64_t since, const char *by,
+	struct difference_row *groups)
+{
+	uint64_t id = s->job.id + 1;
+	free(s->job.tally.groups);
+	s->job = (struct job){.id = id,
+		.state = JOB_RUNNING,
+		.policy = policy,
+		.version = policy->policy->version,
+		.since = since,
+		.asked_ms = clock_monotonic_ms(s->app->clock),
+		.tally = {.group_max = SHADOW_GROUPS_MAX, .groups = groups}};
+	memcpy(s->job.digest, policy->policy->digest, SHA256_LEN);
+	(void)snprintf(s->job.by, sizeof(s->job.by), "%s", by);
+	s->turned_away_ms = 0;
+	s->poked = true;
+	(void)pthread_cond_signal(&s->wake);
 }
 
 bool shadow_start(struct shadow *s, struct policy_ref **policy, int64_t since, const char *by,
 	uint64_t *ret_job, struct err *err)
 {
+	OWNED(policy_ref_drop) struct policy_ref *left = NULL;
 	struct difference_row *groups = calloc(SHADOW_GROUPS_MAX + 1, sizeof(*groups));
 	if (!groups)
 		return err_set(err, ERR_NOMEM, "shadow mode");
 	(void)pthread_mutex_lock(&s->lock);
-	bool busy = s->job.state == JOB_RUNNING;
-	if (!busy) {
-		uint64_t id = s->job.id + 1;
-		free(s->job.tally.groups);
-		s->job = (struct job){.id = id,
-			.state = JOB_RUNNING,
-			.policy = TAKE(*policy),
-			.since = since,
-			.tally = {.group_max = SHADOW_GROUPS_MAX, .groups = TAKE(groups)}};
-		s->job.version = s->job.policy->policy->version;
-		memcpy(s->job.digest, s->job.policy->policy->digest, SHA256_LEN);
-		(void)snprintf(s->job.by, sizeof(s->job.by), "%s", by);
-		s->poked = true;
-		(void)pthread_cond_signal(&s->wake);
-		*ret_job = id;
+	bool ok = may_begin(s, by, clock_monotonic_ms(s->app->clock), err);
+	if (ok) {
+		left = TAKE(s->job.policy);
+		job_begin(s, TAKE(*policy), since, by, TAKE(groups));
+		*ret_job = s->job.id;
 	}
 	(void)pthread_mutex_unlock(&s->lock);
 	free(groups);
-	return !busy || err_set(err, ERR_BUSY, "a policy is being judged already");
+	return ok;
+}
+
+bool shadow_look(struct shadow *s, uint64_t id, struct shadow_job *ret, struct err *err)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	bool running = is_running(s, id);
+	if (running) {
+		*ret = (struct shadow_job){.version = s->job.version};
+		memcpy(ret->digest, s->job.digest, SHA256_LEN);
+		(void)snprintf(ret->by, sizeof(ret->by), "%s", s->job.by);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return running ||
+	       err_set(err, ERR_CONFLICT, "job %llu does not run", (unsigned long long)id);
+}
+
+void shadow_end(struct shadow *s, uint64_t id, const char *by, const char *reason)
+{
+	struct err err = {0};
+	(void)err_set(&err, ERR_GONE, "ended by %s: %s", by, reason);
+	job_end(s, id, JOB_ENDED, &err);
 }
 
 json_t *difference_json(const struct difference_row *row)
@@ -251,10 +334,12 @@ static json_t *job_json(const struct job *job)
 		(json_int_t)t->unreadable, "error", job->err.text, "differences", groups);
 }
 
-bool shadow_report(struct shadow *s, json_t **ret, struct err *err)
+bool shadow_report(struct shadow *s, const char *who, json_t **ret, struct err *err)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	bool none = s->job.state == JOB_NONE;
+	if (strcmp(s->job.by, who) == 0)
+		s->job.asked_ms = clock_monotonic_ms(s->app->clock);
 	*ret = none ? NULL : job_json(&s->job);
 	(void)pthread_mutex_unlock(&s->lock);
 	if (none)

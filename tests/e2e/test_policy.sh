@@ -161,6 +161,9 @@ expect 1 '1 would change, 0 would not' operator policy shadow "$W/new.yaml" --se
 grep -q '1  ocr-agent on [0-9a-f]\{16\}: was trusted, would be untrusted: key-protection' "$W/out" || die "no group"
 expect 0 '"changed":0' operator policy shadow "$P" --server --since 1h --json
 expect 2 'give records .* or --server' assay policy shadow "$P"
+expect 2 'reason' operator policy shadow-end 1
+expect 2 'no job' operator policy shadow-end x --reason x
+expect 3 'job 1 does not run' operator policy shadow-end 1 --reason x
 ok "shadow__of_the_verifiers_own_records__by_workload_host_and_reason"
 
 expect 3 "the policy's signature" operator policy stage "$W/new.yaml"

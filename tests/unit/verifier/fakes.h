@@ -31,6 +31,7 @@ static const struct clock_ops fake_clock_ops = {.wall = fake_wall, .monotonic_ms
 struct shifted_clock {
 	struct clock base;
 	_Atomic int64_t shift;
+	_Atomic uint64_t later_ms; /* of the monotonic one, which only goes on */
 };
 static int64_t shifted_wall(const struct clock *clock)
 {
@@ -38,8 +39,7 @@ static int64_t shifted_wall(const struct clock *clock)
 }
 static uint64_t shifted_ms(const struct clock *clock)
 {
-	(void)clock;
-	return clock_monotonic_ms(&clock_system);
+	return clock_monotonic_ms(&clock_system) + ((const struct shifted_clock *)clock)->later_ms;
 }
 static const struct clock_ops shifted_clock_ops = {
 	.wall = shifted_wall, .monotonic_ms = shifted_ms};

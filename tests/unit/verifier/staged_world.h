@@ -102,6 +102,7 @@ static inline int setup(void **state)
 		assert_ok(key_generate(KEY_EC_P256, made[i], &w.err), w.err);
 	signers = TWO_OF_TWO;
 	shifted.shift = 0;
+	shifted.later_ms = 0;
 	w.clock = &shifted.base;
 	w.prepare = prepare;
 	return 0;

@@ -89,6 +89,7 @@ static const struct {
 	{"/v1/policies/{version}/withdraw", "test_policy_staged.c"},
 	{"/v1/retention/sweep", "what it destroys has an entry each: test_retention.c"},
 	{"/v1/shadow", "judges what is stored, and changes nothing"},
+	{"/v1/shadow/{job}/end", "test_policy_shadow.c"},
 	{"/v1/webhooks/{name}/retry", "test_webhooks.c"},
 	{"/v1/webhooks/{name}/test", "changes nothing: it sends once, and is in the log"},
 	{"/v1/elevations", "test_elevations.c"},

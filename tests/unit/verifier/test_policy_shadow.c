@@ -4,6 +4,7 @@
 #include "ledger/audit.h"
 #include "tests/unit/verifier/staged_world.h"
 #include "verifier/record_objects.h"
+#include "verifier/shadow.h"
 
 /* ---- judged beside ---- */
 
@@ -115,9 +116,10 @@ static json_t *job_done(json_int_t id)
 	return NULL;
 }
 
-static json_int_t job_start(const char *path, struct bytes text, int wanted)
+static json_int_t job_start_by(
+	const struct world_operator *who, const char *path, struct bytes text, int wanted)
 {
-	struct https_answer a = world_call(&w, &w.auditor, "POST", path, "application/yaml", text);
+	struct https_answer a = world_call(&w, who, "POST", path, "application/yaml", text);
 	json_t *answer = NULL;
 
 	if (a.status != wanted)
@@ -127,6 +129,11 @@ static json_int_t job_start(const char *path, struct bytes text, int wanted)
 	json_decref(answer);
 	buf_release(&a.body);
 	return id;
+}
+
+static json_int_t job_start(const char *path, struct bytes text, int wanted)
+{
+	return job_start_by(&w.auditor, path, text, wanted);
 }
 
 static void shadow__decisions_of_the_last_days__those_that_change_by_reason(void **state)
@@ -207,6 +214,160 @@ static void shadow__a_record_that_cannot_be_read__counted(void **state)
 	buf_release(&text);
 }
 
+/* ---- whose job it is ---- */
+
+static struct buf job_text;
+
+/* Jobs that go on and on: nobody works at them. */
+static void stand_still(void)
+{
+	world_start(&w);
+	shadow_stop(w.app->shadow);
+	text_of(9, "", &job_text);
+}
+
+static void begun(const struct world_operator *who, json_int_t wanted)
+{
+	assert_int_equal(job_start_by(who, "/v1/shadow", buf_bytes(&job_text), 202), wanted);
+}
+
+static void not_begun(const struct world_operator *who, const char *why)
+{
+	struct https_answer a =
+		world_call(&w, who, "POST", "/v1/shadow", "application/yaml", buf_bytes(&job_text));
+
+	if (a.status != 429 || a.retry_after < 1 || !strstr(buf_str(&a.body), why))
+		fail_msg("%d %s, wanted %s", a.status, buf_str(&a.body), why);
+	buf_release(&a.body);
+}
+
+static json_t *job_ended(const struct world_operator *who, json_int_t id, int wanted)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/v1/shadow/%lld/end", (long long)id);
+	return world_json(&w, who, "POST", path, "{\"reason\":\"too long\"}", wanted);
+}
+
+static void not_ended(const struct world_operator *who, json_int_t id, int status, const char *why)
+{
+	json_t *answer = job_ended(who, id, status);
+
+	if (!strstr(message(answer), why))
+		fail_msg("%s, wanted %s", message(answer), why);
+	json_decref(answer);
+}
+
+static void other_auditor(struct world_operator *ret)
+{
+	char uri[X509_URI_MAX];
+	int64_t now = clock_wall(&clock_system);
+
+	assert_ok(identity_operator_uri(WORLD_DOMAIN, "auditor", "second", uri, &w.err), w.err);
+	assert_ok(key_generate(KEY_EC_P256, &ret->key, &w.err), w.err);
+	ret->cert = world_cert(&w, uri, ret->key, now - 60, now + 3600);
+}
+
+static int teardown_jobs(void **state)
+{
+	buf_release(&job_text);
+	return teardown(state);
+}
+
+static void shadow__running__ended_by_whoever_began_it_and_in_the_ledger(void **state)
+{
+	struct world_operator second = {0};
+
+	(void)state;
+	stand_still();
+	other_auditor(&second);
+	begun(&w.auditor, 1);
+	not_begun(&w.admin, "job 1, begun by spiffe://bank.example/operator/auditor/test");
+	not_ended(&second, 1, 403, "begun by spiffe://bank.example/operator/auditor/test");
+	not_ended(&w.auditor, 2, 409, "does not run");
+	json_decref(job_ended(&w.ci, 1, 403));
+	json_t *report = job_ended(&w.auditor, 1, 200);
+	assert_string_equal(said(report, "state"), "ended");
+	assert_string_equal(said(report, "error"),
+		"ended by spiffe://bank.example/operator/auditor/test: too long");
+	json_decref(report);
+	json_t *e = entry("shadow-ended");
+	assert_int_equal(json_integer_value(json_object_get(e, "job")), 1);
+	assert_int_equal(json_integer_value(json_object_get(e, "version")), 9);
+	assert_string_equal(said(e, "by"), "spiffe://bank.example/operator/auditor/test");
+	assert_string_equal(said(e, "begun_by"), "spiffe://bank.example/operator/auditor/test");
+	assert_string_equal(said(e, "reason"), "too long");
+	json_decref(e);
+	not_ended(&w.auditor, 1, 409, "does not run");
+	cert_unref(&second.cert);
+	key_unref(&second.key);
+}
+
+static void shadow__another_was_turned_away__its_turn_comes_first(void **state)
+{
+	(void)state;
+	stand_still();
+	begun(&w.auditor, 1);
+	not_begun(&w.admin, "job 1");
+	json_decref(job_ended(&w.admin, 1, 200));
+	not_begun(&w.auditor, "it is their turn");
+	begun(&w.admin, 2);
+	json_decref(job_ended(&w.admin, 2, 200));
+	begun(&w.auditor, 3);
+	not_begun(&w.admin, "job 3");
+	json_decref(job_ended(&w.auditor, 3, 200));
+	/* Who was turned away does not come. */
+	shifted.later_ms += SHADOW_ASKED_MS;
+	begun(&w.auditor, 4);
+}
+
+static void shadow__its_beginner_gone__gives_way(void **state)
+{
+	(void)state;
+	stand_still();
+	begun(&w.auditor, 1);
+	shifted.later_ms += SHADOW_ASKED_MS - 5000;
+	not_begun(&w.admin, "job 1");
+	world_do(&w, &w.auditor, "GET", "/v1/shadow", NULL, 200);
+	shifted.later_ms += SHADOW_ASKED_MS - 5000;
+	not_begun(&w.admin, "job 1");
+	/* That another looks at it does not keep it. */
+	world_do(&w, &w.admin, "GET", "/v1/shadow", NULL, 200);
+	shifted.later_ms += 5000;
+	begun(&w.admin, 2);
+	json_t *report = world_json(&w, &w.auditor, "GET", "/v1/shadow", NULL, 200);
+	assert_string_equal(said(report, "by"), "spiffe://bank.example/operator/admin/test");
+	assert_string_equal(said(report, "state"), "running");
+	json_decref(report);
+}
+
+/* A page that is being judged when its job ends is counted to no other. */
+static void shadow__ended_and_begun_while_it_is_worked_at__the_last_is_whole(void **state)
+{
+	(void)state;
+	world_start(&w);
+	world_enroll(&w);
+	for (int i = 0; i < 3; i++) {
+		launch();
+		w.scene->attest.clock += 10;
+	}
+	text_of(9, TIGHTER, &job_text);
+	for (json_int_t id = 1; id <= 20; id++) {
+		char path[64];
+		begun(&w.auditor, id);
+		(void)snprintf(path, sizeof(path), "/v1/shadow/%lld/end", (long long)id);
+		struct https_answer a = world_call(&w, &w.auditor, "POST", path, "application/json",
+			BYTES_LIT("{\"reason\":\"r\"}"));
+		assert_true(a.status == 200 || a.status == 409);
+		buf_release(&a.body);
+	}
+	json_t *report = job_done(job_start("/v1/shadow", buf_bytes(&job_text), 202));
+	assert_string_equal(said(report, "state"), "done");
+	assert_int_equal(json_integer_value(json_object_get(report, "judged")), 3);
+	assert_int_equal(json_integer_value(json_object_get(report, "changed")), 3);
+	json_decref(report);
+}
+
 /* ---- who signed, in the record ---- */
 
 static void record__signed_policy__the_audit_says_by_whom(void **state)
@@ -254,6 +415,7 @@ static void record__signed_policy__the_audit_says_by_whom(void **state)
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define J(test) cmocka_unit_test_setup_teardown(test, setup, teardown_jobs)
 
 int main(void)
 {
@@ -263,6 +425,10 @@ int main(void)
 		T(shadow__decisions_of_the_last_days__those_that_change_by_reason),
 		T(shadow__what_is_no_policy_or_no_span__refused),
 		T(shadow__a_record_that_cannot_be_read__counted),
+		J(shadow__running__ended_by_whoever_began_it_and_in_the_ledger),
+		J(shadow__another_was_turned_away__its_turn_comes_first),
+		J(shadow__its_beginner_gone__gives_way),
+		J(shadow__ended_and_begun_while_it_is_worked_at__the_last_is_whole),
 		T(record__signed_policy__the_audit_says_by_whom),
 	};
 
