@@ -132,7 +132,7 @@ static bool retry_work(struct store_tx *tx, void *arg, struct err *err)
 	if (!found || (row.state == WEBHOOK_DELIVERING && row.attempts == 0))
 		return err_set(err, ERR_CONFLICT, "nothing waits for another attempt");
 	row.state = WEBHOOK_DELIVERING;
-	row.attempts = row.first_try = row.next_try = 0;
+	row.attempts = row.first_try = row.next_try = row.tried = 0;
 	return webhook_row_put(tx->sql, &row, row.position, &moved, err) &&
 	       entry_append(app, tx, LEAF_WEBHOOK, clock_wall(app->clock),
 		       json_pack("{s:s, s:s, s:I, s:s, s:s}", "event", "webhook-retried", "name",

@@ -12,7 +12,7 @@ bool webhook_row_get(struct sql *sql, const char *name, struct webhook_row *ret,
 	*ret_found = false;
 	if (!sql_first(sql,
 		    "SELECT state, position, attempts, first_try, next_try, last_status, "
-		    "last_error, acked, acked_time FROM webhooks WHERE name=?1",
+		    "last_error, acked, acked_time, tried FROM webhooks WHERE name=?1",
 		    SQL_ARGS(NAME(name)), &q, err))
 		return false;
 	if (!q)
@@ -26,6 +26,7 @@ bool webhook_row_get(struct sql *sql, const char *name, struct webhook_row *ret,
 	ret->last_status = sql_int(q, 5);
 	ret->acked = sql_int(q, 7);
 	ret->acked_time = sql_int(q, 8);
+	ret->tried = sql_int(q, 9);
 	*ret_found = true;
 	return sql_text(q, 6, "last_error", ret->last_error, sizeof(ret->last_error), err);
 }
@@ -46,12 +47,12 @@ bool webhook_row_put(struct sql *sql, const struct webhook_row *row, uint64_t fr
 	int64_t changed = 0;
 	bool ok = sql_exec(sql,
 		"UPDATE webhooks SET state=?3, position=?4, attempts=?5, first_try=?6, "
-		"next_try=?7, last_status=?8, last_error=?9, acked=?10, acked_time=?11 WHERE "
-		"name=?1 AND position=?2",
+		"next_try=?7, last_status=?8, last_error=?9, acked=?10, acked_time=?11, tried=?12 "
+		"WHERE name=?1 AND position=?2",
 		SQL_ARGS(NAME(row->name), sql_u(from), sql_i(row->state), sql_u(row->position),
 			sql_i(row->attempts), sql_i(row->first_try), sql_i(row->next_try),
 			sql_i(row->last_status), NAME(row->last_error), sql_i(row->acked),
-			sql_i(row->acked_time)),
+			sql_i(row->acked_time), sql_i(row->tried)),
 		&changed, err);
 	*ret_moved = ok && changed == 1;
 	return ok;

@@ -445,6 +445,11 @@ static const char schema_record_contents[] =
  * written, and not by what is given along. */
 static const char schema_hosts_waiting[] = "CREATE INDEX hosts_waiting ON hosts(id) WHERE state=1;";
 
+/* How long an event has been tried, by no clock that can be set. A program from before it leaves what is there, and gives up by
+ * the clock. */
+static const char schema_webhook_tried[] =
+	"ALTER TABLE webhooks ADD COLUMN tried INTEGER NOT NULL DEFAULT 0;";
+
 static const struct {
 	const char *script;
 	bool (*fill)(struct sql *sql, struct err *err); /* what the script cannot; may be NULL */
@@ -472,6 +477,7 @@ static const struct {
 	{schema_full_appraisals, NULL, true},
 	{schema_record_contents, NULL, true},
 	{schema_hosts_waiting, NULL, true},
+	{schema_webhook_tried, NULL, true},
 };
 
 int store_schema_version(void)

@@ -19,6 +19,7 @@ struct courier {
 	pthread_t thread;
 	uint64_t scanned; /* up to which entry nothing is to be told; in memory */
 	int64_t turn_until;
+	struct webhook_trying trying;
 };
 
 int64_t webhook_pause(int64_t attempts, uint32_t random)
@@ -28,6 +29,18 @@ int64_t webhook_pause(int64_t attempts, uint32_t random)
 		pause *= 2;
 	pause = pause < WEBHOOK_PAUSE_MAX ? pause : WEBHOOK_PAUSE_MAX;
 	return pause - (int64_t)random % (pause / 2 + 1);
+}
+
+int64_t webhook_tried(struct webhook_trying *trying, const struct webhook_row *row, uint64_t now_ms)
+{
+	bool same = trying->position == row->position && trying->first_try == row->first_try;
+	if (!same)
+		*trying = (struct webhook_trying){.position = row->position,
+			.first_try = row->first_try,
+			.tried = row->tried,
+			.ms = now_ms};
+	int64_t tried = trying->tried + (int64_t)((now_ms - trying->ms) / 1000);
+	return tried > row->tried ? tried : row->tried;
 }
 
 bool webhook_waits(const struct webhook_row *row, int64_t now)
@@ -104,7 +117,9 @@ static bool my_turn(struct courier *c, int64_t now, bool *ret_mine, struct err *
 {
 	struct turning t = {.courier = c, .now = now, .until = now + WEBHOOK_TURN};
 	*ret_mine = true;
-	if (c->turn_until - now > WEBHOOK_TURN_LEFT)
+	/* Longer than a turn lasts, it was taken while the clock ran ahead. */
+	int64_t left = c->turn_until - now;
+	if (left > WEBHOOK_TURN_LEFT && left <= WEBHOOK_TURN)
 		return true;
 	if (!store_run(c->app->store, turn_work, &t, err))
 		return false;
@@ -145,7 +160,7 @@ static bool acknowledged(struct courier *c, struct webhook_row *row, uint64_t fr
 	w.row.acked = (int64_t)row->position;
 	w.row.acked_time = now;
 	w.row.position = row->position + 1;
-	w.row.attempts = w.row.first_try = w.row.next_try = 0;
+	w.row.attempts = w.row.first_try = w.row.next_try = w.row.tried = 0;
 	w.row.last_status = outcome->status;
 	w.row.last_error[0] = '\0';
 	count(c, METRIC_WEBHOOK_DELIVERED);
@@ -162,8 +177,11 @@ static bool refused(struct courier *c, struct webhook_row *row, uint64_t from,
 	int64_t now = clock_wall(app->clock), pause;
 	if (!random_fill(app->random, random, sizeof(random), err))
 		return false;
-	w.row.attempts++;
-	w.row.first_try = row->first_try ? row->first_try : now;
+	if (w.row.attempts++ == 0) {
+		w.row.first_try = now;
+		w.row.tried = 0;
+	}
+	w.row.tried = webhook_tried(&c->trying, &w.row, clock_monotonic_ms(app->clock));
 	pause = webhook_pause(w.row.attempts,
 		(uint32_t)random[0] | (uint32_t)random[1] << 8 | (uint32_t)random[2] << 16);
 	if (outcome->retry_after > pause)
@@ -172,8 +190,7 @@ static bool refused(struct courier *c, struct webhook_row *row, uint64_t from,
 	w.row.next_try = now + pause;
 	w.row.last_status = outcome->status;
 	(void)snprintf(w.row.last_error, sizeof(w.row.last_error), "%s", outcome->error);
-	w.gave_up =
-		outcome->status == 410 || now - w.row.first_try >= c->webhook->config.give_up_after;
+	w.gave_up = outcome->status == 410 || w.row.tried >= c->webhook->config.give_up_after;
 	w.row.state = w.gave_up ? WEBHOOK_GAVE_UP : WEBHOOK_DELIVERING;
 	count(c, w.gave_up ? METRIC_WEBHOOK_GAVE_UP : METRIC_WEBHOOK_FAILED);
 	tell(c, &w.row, w.gave_up);

@@ -8,7 +8,7 @@
  * answer and that transaction tells it again, under the same webhook-id. A thread for each webhook: a dead receiver keeps
  * nobody waiting but its own queue, whose order is kept.
  *
- * What is not acknowledged is tried again with growing pauses, until it is give_up_after old: then the webhook stands, the
+ * What is not acknowledged is tried again with growing pauses, until it was tried for give_up_after: then the webhook stands, the
  * ledger says so, and an administrator has it go on from that event (assay webhook retry). Private to verifier/.
  */
 #ifndef ASSAY_VERIFIER_WEBHOOKS_H
@@ -86,6 +86,7 @@ struct webhook_row {
 	uint64_t position; /* ledger index that is looked at next */
 	int64_t attempts; /* at the event that is first in the queue */
 	int64_t first_try, next_try; /* of that event; 0: none yet */
+	int64_t tried; /* seconds between its attempts, by no clock that can be set */
 	int64_t last_status;
 	char last_error[256];
 	int64_t acked; /* ledger index; -1: none yet */
@@ -121,6 +122,17 @@ int64_t webhook_pause(int64_t attempts, uint32_t random);
 /* Whether the next attempt is still to come. One that lies further ahead than any pause was set by a clock that went wrong,
  * and is due: or nobody would hear of anything for as long as it ran ahead. */
 bool webhook_waits(const struct webhook_row *row, int64_t now);
+
+/* What one verifier remembers of an event that it could not deliver: since when it tries, and what had been tried by then. */
+struct webhook_trying {
+	uint64_t position;
+	int64_t first_try, tried;
+	uint64_t ms; /* monotonic */
+};
+/* How long that event has been tried, at an attempt now. What passed while nobody remembered it counts nothing: never is more
+ * counted than was. */
+int64_t webhook_tried(
+	struct webhook_trying *trying, const struct webhook_row *row, uint64_t now_ms);
 
 struct courier;
 /* A thread for this webhook, which waits until it may begin. owner: whose turn it takes, borrowed. */

@@ -7,6 +7,7 @@
 #include "tests/support/unit.h"
 #include "verifier/store.h"
 
+#define UNDO_23 "ALTER TABLE webhooks DROP COLUMN tried;"
 #define UNDO_22 "DROP INDEX hosts_waiting;"
 #define UNDO_21                                                                                    \
 	"DROP TABLE record_contents; DROP TRIGGER record_gone_whole; ALTER TABLE record_gone "     \
@@ -97,6 +98,7 @@ static const char *const schema_undos[] = {
 	[20] = UNDO_20,
 	[21] = UNDO_21,
 	[22] = UNDO_22,
+	[23] = UNDO_23,
 };
 
 /* A trigger belongs to its table: where PostgreSQL wants to hear of it. The product's own text knows leaves_fixed. */

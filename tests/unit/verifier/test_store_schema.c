@@ -80,8 +80,8 @@ static const char fill_text[] =
 	"x'', 1, 2, 3, 4, 5, 6, x'', x'', 'y', x'', x'', x'', x'');"
 	"INSERT INTO writers(id, batch, seen) VALUES(x'10', 1, 2);"
 	"INSERT INTO webhooks(name, state, position, attempts, first_try, next_try, last_status, "
-	"last_error, acked, acked_time, owner, owner_until) VALUES('h', 1, 2, 3, 4, 5, 6, '', 7, "
-	"8, x'', 9);";
+	"last_error, acked, acked_time, owner, owner_until, tried) VALUES('h', 1, 2, 3, 4, 5, 6, "
+	"'', 7, 8, x'', 9, 77);";
 
 static const struct {
 	int64_t since; /* the step */
@@ -134,6 +134,7 @@ static const struct {
 	{19, "SELECT acked FROM webhooks UNION ALL SELECT 0 ORDER BY 1 DESC", 7, 0},
 	{20, "SELECT full_counter FROM instances WHERE instance=x'0a'", 3, 9},
 	{20, "SELECT full_counter FROM instances WHERE instance=x'0b'", 4, 0},
+	{23, "SELECT tried FROM webhooks UNION ALL SELECT 0 ORDER BY 1 DESC", 77, 0},
 };
 
 /* What stays as it is whatever the schema was. */
