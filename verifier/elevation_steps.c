@@ -163,7 +163,8 @@ static bool is_other(const struct elevation_row *row, const struct policy *polic
 	       memcmp(row->policy, policy->digest, SHA256_LEN) != 0;
 }
 
-#define SETTLE_MAX (ELEVATIONS_ASKED_MAX + 64u)
+#define SETTLE_MAX  (ELEVATIONS_ASKED_MAX + 64u)
+#define SETTLE_PAGE 64u
 
 static bool settle_rows(struct app *app, struct store_tx *tx, const struct policy *policy,
 	struct bytes workload, struct elevation_row *rows, size_t count, int64_t now,
@@ -246,23 +247,47 @@ bool elevations_settle(struct app *app, struct bytes workload, struct err *err)
 	return ok && (!wanted || store_run(app->store, settle_work, &s, err));
 }
 
-void elevations_settle_all(struct app *app)
+static void tell(const struct app *app, const char *workload, const struct err *err)
+{
+	log_event(&app->log, LOG_LEVEL_WARNING, "elevations-not-settled",
+		{"workload", bytes_str(workload)}, {"code", bytes_str(err_code_name(err->code))},
+		{"error", bytes_str(err->text)});
+}
+
+/* Those after a name, in its order; *ret_count less than SETTLE_PAGE: there are no more. */
+static bool due_page(struct app *app, const char *after, char names[][ROW_NAME_MAX],
+	size_t *ret_count, struct err *err)
 {
 	OWNED(policy_ref_drop) struct policy_ref *policy = app_policy(app);
-	char names[64][ROW_NAME_MAX];
 	struct sql *sql = NULL;
-	struct err err = {0};
-	size_t count = 0;
-	bool ok = store_read(app->store, &sql, &err);
-	if (ok) {
-		ok = elevations_due(sql, policy->policy->digest, clock_wall(app->clock), names,
-			ARRAY_LEN(names), &count, &err);
-		store_read_done(app->store, &sql);
+	if (!store_read(app->store, &sql, err))
+		return false;
+	bool ok = elevations_due(sql, policy->policy->digest, clock_wall(app->clock), after, names,
+		SETTLE_PAGE, ret_count, err);
+	store_read_done(app->store, &sql);
+	return ok;
+}
+
+/* What fails for one workload is told, and the others have theirs. */
+void elevations_settle_all(struct app *app)
+{
+	char names[SETTLE_PAGE][ROW_NAME_MAX], after[ROW_NAME_MAX] = "";
+	size_t count = SETTLE_PAGE;
+	while (count == SETTLE_PAGE) {
+		struct err err = {0};
+		if (!due_page(app, after, names, &count, &err)) {
+			tell(app, "", &err);
+			return;
+		}
+		for (size_t i = 0; i < count; i++) {
+			struct err why = {0};
+			if (elevations_settle(app, bytes_str(names[i]), &why))
+				continue;
+			tell(app, names[i], &why);
+			if (!store_ready(app->store))
+				return;
+		}
+		if (count > 0)
+			memcpy(after, names[count - 1], sizeof(after));
 	}
-	for (size_t i = 0; ok && i < count; i++)
-		ok = elevations_settle(app, bytes_str(names[i]), &err);
-	if (!ok)
-		log_event(&app->log, LOG_LEVEL_WARNING, "elevations-not-settled",
-			{"code", bytes_str(err_code_name(err.code))},
-			{"error", bytes_str(err.text)});
 }

@@ -59,9 +59,10 @@ typedef bool (*elevation_visit)(void *arg, const struct elevation_row *row, stru
 must_use bool elevations_each(
 	struct sql *sql, struct bytes workload, elevation_visit visit, void *arg, struct err *err);
 /* Workloads that have one whose time is over, or that is in force by another policy; at most max of
- * them. */
+ * them, ascending, those after a name. */
 must_use bool elevations_due(struct sql *sql, const uint8_t policy[SHA256_LEN], int64_t now,
-	char ret[][ROW_NAME_MAX], size_t max, size_t *ret_count, struct err *err);
+	const char *after, char ret[][ROW_NAME_MAX], size_t max, size_t *ret_count,
+	struct err *err);
 /* How many of the right are in force for the workload, and when the last one that is not ended; 0:
  * none did. */
 must_use bool elevations_count(struct sql *sql, const struct elevation_row *row,
@@ -106,7 +107,7 @@ must_use bool elevation_begin(struct app *app, struct store_tx *tx, struct eleva
 	struct err *err);
 /* Ends what is over, by time or by the policy, of a workload. */
 must_use bool elevations_settle(struct app *app, struct bytes workload, struct err *err);
-/* Of every workload; logged when it fails. */
+/* Of every workload; logged for each that fails. */
 void elevations_settle_all(struct app *app);
 /* Inside a job. */
 must_use bool elevations_settle_in(struct app *app, struct store_tx *tx,

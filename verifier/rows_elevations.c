@@ -153,15 +153,17 @@ bool elevations_each(
 }
 
 bool elevations_due(struct sql *sql, const uint8_t policy[SHA256_LEN], int64_t now,
-	char ret[][ROW_NAME_MAX], size_t max, size_t *ret_count, struct err *err)
+	const char *after, char ret[][ROW_NAME_MAX], size_t max, size_t *ret_count, struct err *err)
 {
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	bool more = false;
 	*ret_count = 0;
 	if (!sql_start(sql,
-		    "SELECT DISTINCT workload FROM elevations WHERE (state=1 AND lapses<=?1) OR "
-		    "(state=2 AND (ends<=?1 OR policy<>?2)) ORDER BY workload",
-		    SQL_ARGS(sql_i(now), sql_b(bytes_of(policy, SHA256_LEN))), &q, err))
+		    "SELECT DISTINCT workload FROM elevations WHERE workload>?3 AND ((state=1 AND "
+		    "lapses<=?1) OR (state=2 AND (ends<=?1 OR policy<>?2))) ORDER BY workload",
+		    SQL_ARGS(sql_i(now), sql_b(bytes_of(policy, SHA256_LEN)),
+			    sql_t(bytes_str(after))),
+		    &q, err))
 		return false;
 	while (*ret_count < max && sql_next(q, &more, err)) {
 		if (!more)

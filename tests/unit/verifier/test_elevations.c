@@ -8,6 +8,7 @@
 #include "tests/unit/verifier/world.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #define TEXT(...) ((char *)(uintptr_t)(__VA_ARGS__))
 #define RULES                                                                                      \
@@ -305,6 +306,56 @@ static void elevation__nobody_asks__ends_all_the_same(void **state)
 	assert_int_equal(number("SELECT count(*) FROM elevations WHERE state=4"), 1);
 	assert_int_equal(
 		number("SELECT ended-ends FROM elevations WHERE state=5"), 0); /* then, not now */
+}
+
+/* Workloads before and after ours by name whose row nobody can read. */
+static bool unreadable_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	(void)arg;
+	return sql_exec(tx->sql,
+		"INSERT INTO elevations(id, workload, lent, clause, state, asked, lapses, "
+		"activated, ends, ended, entry, activation, why, policy, host, instance, request) "
+		"VALUES(x'0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a', 'aaa', 'watch', x'00', 1, 1, 2, 0, 0, "
+		"0, x'00', x'00', '', x'00', "
+		"x'', x'', x''), (x'0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b', 'zzz', 'watch', x'00', 1, "
+		"1, 2, 0, 0, 0, x'00', x'00', "
+		"'', x'00', x'', x'', x'')",
+		SQL_NO_ARGS, NULL, err);
+}
+
+static void register_workload(const char *name)
+{
+	char body[256];
+	(void)snprintf(body, sizeof(body),
+		"{\"name\":\"%s\",\"risk_class\":\"low\",\"environment\":\"prod\",\"owner\":\"o\","
+		"\"purpose\":\"p\"}",
+		name);
+	world_do(&w, &w.admin, "POST", "/v1/workloads", body, 201);
+}
+
+static void elevation__another_workload_cannot_be_settled__ends_all_the_same_and_it_is_told(
+	void **state)
+{
+	char log[8192] = "";
+	int old = w.app->log.fd, fd = memfd_create("log", MFD_CLOEXEC);
+	(void)state;
+	assert_true(fd >= 0);
+	register_workload("aaa");
+	register_workload("zzz");
+	lend("watch", 60);
+	assert_ok(store_run(w.app->store, unreadable_work, NULL, &w.err), w.err);
+	moved.shift += 61;
+	w.app->log.fd = fd;
+	elevations_settle_all(w.app);
+	w.app->log.fd = old;
+	ssize_t n = pread(fd, log, sizeof(log) - 1, 0);
+	(void)close(fd);
+	assert_true(n > 0);
+	assert_int_equal(number("SELECT count(*) FROM elevations WHERE state=5"), 1);
+	const char *first = strstr(log, "elevations-not-settled workload=aaa");
+	const char *second = strstr(log, "elevations-not-settled workload=zzz");
+	if (!first || !second || !strstr(first, "clause"))
+		fail_msg("%s", log);
 }
 
 static void P8__revoked__credentials_that_carry_it_are_too(void **state)
@@ -730,6 +781,7 @@ int main(void)
 		T(elevation__approved__next_credentials_carry_it),
 		T(elevation__its_time_over__ends_by_itself),
 		T(elevation__nobody_asks__ends_all_the_same),
+		T(elevation__another_workload_cannot_be_settled__ends_all_the_same_and_it_is_told),
 		T(P8__revoked__credentials_that_carry_it_are_too),
 		cmocka_unit_test_setup_teardown(
 			P8__tokens_of_a_lent_right__each_has_a_place_in_a_status_list, setup_public,
