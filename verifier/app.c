@@ -134,6 +134,7 @@ bool app_open(
 		!revocation_start(app, &app->revocation, err) ||
 		!leases_start(app, &app->leases, err) || !events_start(app, &app->events, err) ||
 		!webhooks_start(app, &app->config, &app->webhooks, err) ||
+		!reload_start(app, &app->reload, err) ||
 		!retention_start(app, &app->retention, err) ||
 		(app->config.log_directory &&
 			!log_publisher_start(app->config.log_directory, app->store,
@@ -227,6 +228,7 @@ void app_close(struct app **app)
 	if (self->server)
 		http_server_stop(self->server);
 	workers_end(self->workers);
+	reload_stop(&self->reload);
 	webhooks_stop(&self->webhooks);
 	retention_stop(&self->retention);
 	leases_stop(&self->leases);

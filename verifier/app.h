@@ -40,6 +40,7 @@ struct revocation;
 struct leases;
 struct events;
 struct webhooks;
+struct reload;
 
 struct app {
 	struct config config;
@@ -66,6 +67,7 @@ struct app {
 	struct events *events; /* answers those who wait for them */
 	unsigned events_wait_ms; /* how long they do */
 	struct webhooks *webhooks; /* sends them to subscribers */
+	struct reload *reload; /* reads again what needs the store */
 	struct leases *leases; /* writes down which have ended */
 	struct revocation *revocation; /* what is published of revoked credentials */
 	struct shadow *shadow; /* judges stored decisions by other policies */
@@ -100,9 +102,15 @@ must_use bool app_open(struct config *config, const struct app_options *options,
 	struct err *err);
 must_use bool app_listen(struct app *app, struct err *err);
 uint16_t app_port(const struct app *app);
-/* app_reload.c: TLS certificate, key and client CAs, the policy file and the log level are read again from the file at `path`.
- * Each part that cannot be used is logged and stays as it was. False: one of them was. */
-bool app_reload(struct app *app, const char *path);
+/* app_reload.c: log level, TLS certificate, key and client CAs are read again from the file at `path`, at once; policy and webhooks,
+ * which need the store, by a thread of its own, once the store answers. Each part that cannot be used is logged and stays as it was.
+ * told (NULL: nobody) is called when all is done, from any thread; all: every part was taken. It is not called when another reload
+ * is asked for before that, or the service ends. */
+typedef void (*reload_told)(void *arg, bool all);
+void app_reload(struct app *app, const char *path, reload_told told, void *arg);
+must_use bool reload_start(struct app *app, struct reload **ret, struct err *err);
+/* What waits for the store is given up. */
+void reload_stop(struct reload **reload);
 /* The TLS context of a configuration: certificate, key, and the CAs of clients. */
 must_use bool app_tls_load(const struct config *config, SSL_CTX **ret, struct err *err);
 /* From now on not ready; last: nothing new is accepted either. */
@@ -229,6 +237,7 @@ bool serve_policy_activate(struct call *call, struct err *err);
 bool serve_policy_withdraw(struct call *call, struct err *err);
 bool serve_shadow_start(struct call *call, struct err *err);
 bool serve_shadow(struct call *call, struct err *err);
+bool serve_shadow_end(struct call *call, struct err *err);
 bool serve_enroll_begin(struct call *call, struct err *err);
 bool serve_enroll_finish(struct call *call, struct err *err);
 bool serve_challenge(struct call *call, struct err *err);
@@ -237,7 +246,6 @@ bool serve_join_token(struct call *call, struct err *err);
 bool serve_hosts(struct call *call, struct err *err);
 bool serve_host(struct call *call, struct err *err);
 bool serve_host_confirm(struct call *call, struct err *err);
-bool serve_shadow_end(struct call *call, struct err *err);
 bool serve_host_quarantine(struct call *call, struct err *err);
 bool serve_host_retire(struct call *call, struct err *err);
 bool serve_host_attributes(struct call *call, struct err *err);

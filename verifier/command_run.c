@@ -24,6 +24,7 @@
 #define CLOCK_STEP_SECONDS   60
 #define TICK_MS_MAX          10000u
 #define DRAIN_LOOK_MS        20
+#define RELOAD_READY_MS      5000u
 
 enum { OPTION_CONFIG, OPTION_CHECK, OPTIONS };
 static const struct option_spec specs[OPTIONS] = {
@@ -77,20 +78,42 @@ struct service {
 	const char *notify;
 	struct watchdog dog;
 	uint64_t looked_ms, housekept_ms;
+	atomic_bool reloading; /* and whoever started us waits for that */
+	uint64_t reload_ms;
 	int64_t wall; /* watch_clock */
 	uint64_t monotonic_ms;
 };
 
+/* On any thread. */
+static void reload_done(void *arg, bool all)
+{
+	struct service *service = arg;
+	atomic_store(&service->reloading, false);
+	(void)notify_send(service->notify,
+		all ? "READY=1\nSTATUS=serving"
+		    : "READY=1\nSTATUS=serving; the last reload was refused in part: see the log");
+}
+
 static void reload(struct service *service)
 {
 	char text[64];
+	service->reload_ms = clock_monotonic_ms(service->app->clock);
+	atomic_store(&service->reloading, true);
 	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%llu",
 		(unsigned long long)clock_monotonic_ms(&clock_system) * 1000);
 	(void)notify_send(service->notify, text);
-	bool ok = app_reload(service->app, service->path);
+	app_reload(service->app, service->path, reload_done, service);
+}
+
+/* Whoever started us does not wait as long as the store is away. */
+static void reload_look(struct service *service, uint64_t now)
+{
+	if (now - service->reload_ms < RELOAD_READY_MS ||
+		!atomic_exchange(&service->reloading, false))
+		return;
 	(void)notify_send(service->notify,
-		ok ? "READY=1\nSTATUS=serving"
-		   : "READY=1\nSTATUS=serving; the last reload was refused in part: see the log");
+		"READY=1\nSTATUS=serving; policy and webhooks are read again once the store "
+		"answers");
 }
 
 /* A service that stands still says nothing, and is restarted for it. */
@@ -111,6 +134,7 @@ static void tick(struct service *service)
 	uint64_t now = clock_monotonic_ms(service->app->clock);
 	watch_clock(service->app, &service->wall, &service->monotonic_ms);
 	watch(service, now);
+	reload_look(service, now);
 	if (now - service->housekept_ms >= HOUSEKEEPING_SECONDS * 1000u) {
 		service->housekept_ms = now;
 		housekeep_now(service->app);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Another list of webhooks while the service runs: each stands where it stood, and a list that is no good changes nothing
  * (verifier/webhooks_list.c). */
+#include "tests/unit/verifier/reloaded.h"
 #include "tests/unit/verifier/world.h"
 
 #include "verifier/app_metrics.h"
@@ -97,7 +98,7 @@ static void reload__other_list__names_change_and_who_stays_is_undisturbed(void *
 	world_do(&w, &w.admin, "POST", "/v1/workloads/ocr-agent/retire", "{\"reason\":\"done\"}",
 		200);
 	list_write(HOOK("three") HOOK("one") HOOK("two") "    give_up_after: 1h\n");
-	assert_true(app_reload(w.app, config_path));
+	assert_true(reloaded(w.app, config_path));
 	listed("three one two");
 	assert_ptr_equal(held("one"), one);
 	assert_ptr_not_equal(held("two"), two);
@@ -110,11 +111,11 @@ static void reload__other_list__names_change_and_who_stays_is_undisturbed(void *
 	assert_int_equal(metric_get(w.app->metrics, METRIC_RELOADS, 0), 1);
 	/* One that goes and comes back stands where it stood. */
 	list_write("");
-	assert_true(app_reload(w.app, config_path));
+	assert_true(reloaded(w.app, config_path));
 	listed("");
 	world_do(&w, &w.admin, "GET", "/v1/webhooks/one", NULL, 404);
 	list_write(HOOK("one"));
-	assert_true(app_reload(w.app, config_path));
+	assert_true(reloaded(w.app, config_path));
 	listed("one");
 	assert_int_equal(position_of("one"), stood);
 }
@@ -124,7 +125,7 @@ static void reload__other_secret_in_the_same_file__taken(void **state)
 	(void)state;
 	struct webhook *before = webhooks_find(w.app->webhooks, "one");
 	secret_write("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX\n");
-	assert_true(app_reload(w.app, config_path));
+	assert_true(reloaded(w.app, config_path));
 	struct webhook *after = webhooks_find(w.app->webhooks, "one");
 	assert_false(webhook_equal(before, after));
 	assert_int_equal(after->target.secret.len, 24);
@@ -149,7 +150,7 @@ static void reload__list_that_is_no_good__nothing_changes(void **state)
 	const struct webhook *one = held("one"), *two = held("two");
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		list_write(cases[i].hooks);
-		assert_false(app_reload(w.app, config_path));
+		assert_false(reloaded(w.app, config_path));
 		listed("one two");
 		assert_ptr_equal(held("one"), one);
 		assert_ptr_equal(held("two"), two);
@@ -208,7 +209,7 @@ static void metrics__of_those_configured__by_name_and_state(void **state)
 	counted("assay_webhooks{webhook=\"one\",state=\"delivering\"} 1\n"
 		"assay_webhooks{webhook=\"two\",state=\"gave-up\"} 1\n");
 	list_write(HOOK("one"));
-	assert_true(app_reload(w.app, config_path));
+	assert_true(reloaded(w.app, config_path));
 	counted("assay_webhooks{webhook=\"one\",state=\"delivering\"} 1\n");
 }
 
