@@ -305,6 +305,16 @@ struct standing {
 	size_t held, chained, away;
 };
 
+/* What another instance established is that one's. */
+static bool stands_on(const struct package_decision *d, const struct package_decision *earlier)
+{
+	return earlier->consistent && earlier->index < d->index &&
+	       memcmp(earlier->facts.host, d->facts.host, HOST_ID_LEN) == 0 &&
+	       memcmp(earlier->facts.instance, d->facts.instance, INSTANCE_ID_LEN) == 0 &&
+	       earlier->established &&
+	       memcmp(earlier->state_out, d->earlier_state, SHA256_LEN) == 0;
+}
+
 /* A renewal that was refused may stand on a state that was ended meanwhile: nobody trusted it. */
 static void walk_one(struct package_case *c, struct package_decision *d,
 	const struct package_decision *earlier, struct standing *count)
@@ -318,8 +328,7 @@ static void walk_one(struct package_case *c, struct package_decision *d,
 		count->away++;
 		return;
 	}
-	if (earlier->consistent && earlier->index < d->index && earlier->established &&
-		memcmp(earlier->state_out, d->earlier_state, SHA256_LEN) == 0) {
+	if (stands_on(d, earlier)) {
 		count->held++;
 		return;
 	}

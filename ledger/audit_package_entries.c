@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 #define CHECKPOINT "checkpoint"
+#define SHOWN_MAX  16 /* objects that are not there told one by one */
 
 static bool fatal(const struct err *why, struct err *err)
 {
@@ -58,10 +59,19 @@ static void named(struct package_case *c, const struct ledger_entry *entry)
 	const char *digest =
 		json_string_value(json_object_get(entry->said, file ? "attached" : "digest"));
 
-	if ((file || policy) && (!digest || !object_there(c, digest)))
+	if ((file || policy) && (!digest || !object_there(c, digest)) && c->absent++ < SHOWN_MAX)
 		package_note(c, AUDIT_NOT_CHECKED, policy ? "policy" : what,
 			"entry %llu names an object that is not in the package",
 			(unsigned long long)entry->index);
+}
+
+/* Whoever makes a package decides how many there are: they take no other step's room. */
+static void note_absent(struct package_case *c)
+{
+	if (c->absent > SHOWN_MAX)
+		package_note(c, AUDIT_NOT_CHECKED, "objects",
+			"%zu more entries name an object that is not in the package",
+			c->absent - SHOWN_MAX);
 }
 
 /* ---- entries ---- */
@@ -165,6 +175,7 @@ bool package_entries(struct package_case *c, struct err *err)
 	}
 	if (!package_gone_open(c, err) || !package_taken_open(c, err) || !pages_take(c, &held, err))
 		return false;
+	note_absent(c);
 	package_gone_close(c);
 	package_taken_close(c);
 	/* A tree that nobody vouches for proves as little as what stands in it. */

@@ -21,6 +21,7 @@ struct package_case {
 	struct key *signers[PACKAGE_SIGNERS_MAX]; /* owned; of decisions whose audit held */
 	struct package_gone **gone_by_id; /* owned; audit->gone, sorted */
 	struct package_gone_count gone_count;
+	size_t absent; /* objects that entries name and the package lacks */
 	json_t *taken, *said_taken; /* owned; of audit_package_taken.c */
 };
 void package_note(struct package_case *c, enum audit_step_result result, const char *what,
