@@ -62,11 +62,17 @@ static bool verify(const struct audit_case *c, const struct receipt *receipt, co
 static void note_proved(struct audit_case *c, uint64_t size)
 {
 	unsigned long long leaves = size;
+	bool pinned = c->anchors->key_count + c->anchors->root_count > 0;
 
 	if (!c->anchors->receipt_key && c->bundle.receipt_key.len > 0)
 		audit_note(c, AUDIT_ASSERTED, STEP,
 			"verifies with the receipt key that the bundle brings, in a tree of %llu; "
 			"pin it with --receipt-key to prove it",
+			leaves);
+	else if (!c->anchors->receipt_key && !pinned)
+		audit_note(c, AUDIT_ASSERTED, STEP,
+			"verifies with the key that signed the record, in a tree of %llu; pin that "
+			"to prove it",
 			leaves);
 	else
 		audit_note(c, AUDIT_PROVED, STEP, "%s vouched for the leaf in a tree of %llu",

@@ -77,7 +77,7 @@ static int setup(void **state)
 	report = calloc(1, sizeof(*report));
 	assert_non_null(c);
 	assert_non_null(report);
-	anchors = (struct audit_anchors){0};
+	anchors = (struct audit_anchors){.keys = &signer, .key_count = 1};
 	c->anchors = &anchors;
 	c->report = report;
 	c->signer = signer;
@@ -119,6 +119,16 @@ static void receipt__by_the_records_signer__proved(void **state)
 	receipt_of(signer, 7, 9, RECEIPT_INCLUSION);
 	assert_said(
 		AUDIT_PROVED, "the key that signed the record vouched for the leaf in a tree of 9");
+}
+
+/* Then that key is one that only the bundle vouches for, too. */
+static void receipt__by_a_signer_that_is_not_pinned__asserted(void **state)
+{
+	(void)state;
+	anchors = (struct audit_anchors){0};
+	assert_said(AUDIT_ASSERTED,
+		"verifies with the key that signed the record, in a tree of 13; pin that to prove "
+		"it");
 }
 
 static void receipt__by_the_pinned_key__proved_by_it_alone(void **state)
@@ -224,6 +234,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(receipt__by_the_records_signer__proved),
+		T(receipt__by_a_signer_that_is_not_pinned__asserted),
 		T(receipt__by_the_pinned_key__proved_by_it_alone),
 		T(receipt__by_the_key_that_the_bundle_brings__asserted),
 		T(T5__receipt_or_brought_key_with_a_flipped_bit__fails),
