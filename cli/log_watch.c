@@ -12,6 +12,7 @@
 #include "policy/retention.h"
 
 #define BY_ITSELF    "verifier"
+#define FLOOR        "security-floor" /* of type policy, and about a workload */
 #define CONTENT_MAX  (1u << 20)
 #define WARNINGS_MAX 4096u /* more are counted, and not told one by one */
 
@@ -256,35 +257,42 @@ static const char *workload_of(const json_t *content)
 	return name ? name : text_of(content, "name");
 }
 
-static bool judge(const struct entry *e, struct err *err)
+static bool warn_nameless(const struct entry *e, struct err *err)
 {
-	const char *workload = workload_of(e->content);
-	const char *release = text_of(e->content, "release");
-	const struct watched *watched;
-	struct log_watch_warning *warning;
+	struct log_watch_warning *warning = warn(e->watch, e->index, e->type, err);
 
-	if (strcmp(e->type, "retention") == 0)
-		return strcmp(e->event, "content-destroyed") != 0 ||
-		       note_destroyed(e->watch, e->content, e->time, err);
-	if (!release && strcmp(e->type, "release") == 0)
-		release = text_of(e->content, "digest");
-	if (release && (!workload || strcmp(e->type, "release") == 0))
-		return judge_release(e, release, workload, err);
-	if (workload) {
-		watched = find_watched(e->watch, workload);
-		return !watched || warn_by(e, workload, &watched->operators, err);
-	}
-	if (strcmp(e->type, "policy") == 0)
-		return !e->watch->policies_watched ||
-		       warn_by(e, "the policy", &e->watch->policies, err);
-	if (strcmp(e->type, "release") != 0 && strcmp(e->type, "approval") != 0)
-		return true;
-	warning = warn(e->watch, e->index, e->type, err);
 	if (!warning)
 		return false;
 	(void)snprintf(
 		warning->text, sizeof(warning->text), "it does not say which release it is of");
 	return true;
+}
+
+/* A workload that is named besides does not lead away from what an entry of this type is about. */
+static bool judge(const struct entry *e, struct err *err)
+{
+	const char *workload = workload_of(e->content);
+	const char *release = text_of(e->content, "release");
+	bool published = strcmp(e->type, "release") == 0;
+	bool of_release = published || strcmp(e->type, "approval") == 0;
+	const struct watched *watched;
+
+	if (strcmp(e->type, "retention") == 0)
+		return strcmp(e->event, "content-destroyed") != 0 ||
+		       note_destroyed(e->watch, e->content, e->time, err);
+	if (!release && published)
+		release = text_of(e->content, "digest");
+	if (release && (of_release || !workload))
+		return judge_release(e, release, workload, err);
+	if (of_release)
+		return warn_nameless(e, err);
+	if (strcmp(e->type, "policy") == 0 && (!workload || strcmp(e->event, FLOOR) != 0))
+		return !e->watch->policies_watched ||
+		       warn_by(e, "the policy", &e->watch->policies, err);
+	if (!workload)
+		return true;
+	watched = find_watched(e->watch, workload);
+	return !watched || warn_by(e, workload, &watched->operators, err);
 }
 
 /* Fields can be taken out, but not those that a watch asks for: which one is missing cannot be seen. */

@@ -219,6 +219,44 @@ static void watch__release_under_another_name__warned_of(void **state)
 		"the entry names another workload than it is of"));
 }
 
+/* What an entry is about by its type counts, whatever workload is named beside it. */
+static void watch__another_workload_named_besides__warned_of_all_the_same(void **state)
+{
+	static const struct {
+		const char *type, *pattern, *why;
+	} cases[] = {
+		{"approval",
+			"{\"event\":\"approval\",\"by\":\"@\",\"release\":\"#\","
+			"\"workload\":\"other\"}",
+			"the entry names another workload than it is of"},
+		{"approval", "{\"event\":\"approval\",\"by\":\"@\",\"workload\":\"other\"}",
+			"it does not say which release it is of"},
+		{"release", "{\"event\":\"release\",\"by\":\"@\",\"workload\":\"other\"}",
+			"it does not say which release it is of"},
+		{"policy",
+			"{\"event\":\"policy\",\"by\":\"@\",\"digest\":\"00\","
+			"\"workload\":\"other\"}",
+			"policy about the policy by eve, who may not"},
+	};
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		(void)teardown(state);
+		(void)setup(state);
+		shown = buf_bytes(&s->release_envelope);
+		judge_by(cases[i].type, cases[i].pattern, "eve");
+		if (!log_watch_warnings(watch, &n) || n == 0)
+			fail_msg("quiet: %s", cases[i].pattern);
+		assert_string_equal(log_watch_warnings(watch, &n)[0].type, cases[i].type);
+		assert_non_null(strstr(log_watch_warnings(watch, &n)[0].text, cases[i].why));
+	}
+	(void)teardown(state);
+	(void)setup(state);
+	judge("policy", "{\"event\":\"security-floor\",\"by\":\"eve\",\"workload\":\"other\"}");
+	assert_quiet();
+}
+
 static void watch__release_not_shown_or_another__warned_of(void **state)
 {
 	static const struct {
@@ -390,6 +428,7 @@ int main(void)
 		T(watch__policy_by_somebody_else__warned_of_if_asked),
 		T(watch__release_signed_by_another_key__warned_of),
 		T(watch__release_under_another_name__warned_of),
+		T(watch__another_workload_named_besides__warned_of_all_the_same),
 		T(watch__release_not_shown_or_another__warned_of),
 		T(watch__content_that_says_nothing__warned_of),
 		T(watch__not_opened__warned_of_unless_destroyed),
