@@ -245,6 +245,18 @@ static void find_records(const struct compliance_facts *facts, struct finding *f
 			text_of(json_array_get(facts->records, 0), "time"));
 }
 
+/* A record is named by the hash of its leaf. */
+static bool is_bundle_of(struct bytes bundle, const char *id)
+{
+	OWNED(free_ptr) struct audit_bundle *b = calloc(1, sizeof(*b));
+	uint8_t hash[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+	if (!b || !audit_bundle_decode(bundle, b, NULL) || !leaf_hash(b->leaf, hash, NULL))
+		return false;
+	hex_encode(BYTES_OF(hash), hex);
+	return strcmp(hex, id) == 0;
+}
+
 static void find_audit(const struct compliance_facts *facts, struct finding *f)
 {
 	OWNED(audit_report_release) struct audit_report report = {0};
@@ -253,6 +265,9 @@ static void find_audit(const struct compliance_facts *facts, struct finding *f)
 		return;
 	if (!audit_run(facts->bundle, NULL, &report, &err) || !report.consistent)
 		missing(f, "record %s: its verdict was not reached again from its bundle",
+			text_of(facts->record, "id"));
+	else if (!is_bundle_of(facts->bundle, text_of(facts->record, "id")))
+		missing(f, "record %s: the bundle that was sent is of another record",
 			text_of(facts->record, "id"));
 	else
 		found(f,

@@ -3,7 +3,7 @@
  * says more. */
 #include "cli/compliance.h"
 
-#include "tests/support/unit.h"
+#include "tests/unit/ledger/whole_bundle.h"
 
 #include "base/text.h"
 #include "policy/policy.h"
@@ -235,6 +235,32 @@ static void audit__bundle_that_is_none__no_evidence(void **state)
 		EVIDENCE_AUDIT, "!record bb: its verdict was not reached again from its bundle");
 }
 
+/* A verifier that answers with the bundle of a better decision. */
+static void audit__bundle_of_another_record__no_evidence(void **state)
+{
+	struct scene_keys keys;
+	struct whole *w = calloc(1, sizeof(*w));
+	char id[2 * SHA256_LEN + 1], wanted[192];
+	(void)state;
+	assert_non_null(w);
+	scene_keys_make(&keys);
+	struct scene *s = scene_new(&keys);
+	scene_run(s);
+	whole_make(w, s, NULL, 0);
+	facts.bundle = buf_bytes(&w->file);
+	assert_found(EVIDENCE_AUDIT, "!record bb: the bundle that was sent is of another record");
+	hex_encode(BYTES_OF(w->hashes[WHOLE_INDEX]), id);
+	assert_int_equal(json_object_set_new(record, "id", json_string(id)), 0);
+	(void)snprintf(wanted, sizeof(wanted),
+		"record %s: its verdict was reached again from its bundle, by the key in it", id);
+	assert_found(EVIDENCE_AUDIT, wanted);
+	facts.bundle = (struct bytes){0};
+	scene_free(s);
+	scene_keys_free(&keys);
+	whole_release(w);
+	free(w);
+}
+
 static void report__statuses__by_what_is_evidenced(void **state)
 {
 	(void)state;
@@ -284,6 +310,7 @@ int main(void)
 		T(release__statement_unreadable__said),
 		T(decisions__there_or_not__said),
 		T(audit__bundle_that_is_none__no_evidence),
+		T(audit__bundle_of_another_record__no_evidence),
 		T(report__statuses__by_what_is_evidenced),
 		T(map__built_in__is_the_one_in_docs),
 #undef T
