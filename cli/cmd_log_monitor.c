@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "cli/log_client.h"
 #include "cli/log_credentials.h"
+#include "cli/log_leaf.h"
 #include "cli/log_openings.h"
 #include "ledger/ledger.h"
 #include "ledger/tlog_policy.h"
@@ -47,7 +48,8 @@ struct monitor {
 	struct checkpoint last; /* size 0: nothing was seen before */
 	struct tree_edge edge; /* of the leaves read so far */
 	int64_t time; /* of the last leaf */
-	uint64_t counts[LEAF_TYPES], backwards, unreadable, opened, destroyed;
+	int64_t clock; /* ours, when we began */
+	uint64_t counts[LEAF_TYPES], backwards, ahead, unreadable, opened, destroyed;
 	struct log_credentials credentials;
 	int64_t age; /* seconds since a quorum cosigned; -1: no quorum is demanded */
 };
@@ -176,37 +178,21 @@ static bool broken(struct monitor *m, const char *why)
 	return err_set(&m->cli->err, ERR_MISMATCH, "%s (kept: %s)", why, buf_str(&path));
 }
 
-/* The youngest moment at which a quorum had cosigned: whoever shows an old view for ever is found out
- * by it. */
-static void age_find(struct monitor *m, int64_t now)
-{
-	m->age = -1;
-	if (m->policy->quorum == QUORUM_NONE)
-		return;
-	for (size_t i = 0; i < m->policy->witness_count; i++) {
-		uint64_t since = 0;
-		if (!(m->now.witnesses >> i & 1))
-			continue;
-		for (size_t k = 0; k < m->policy->witness_count; k++)
-			if (m->now.witnesses >> k & 1 && m->now.times[k] >= m->now.times[i])
-				since |= UINT64_C(1) << k;
-		int64_t age = now > m->now.times[i] ? now - m->now.times[i] : 0;
-		if (tlog_policy_quorum(m->policy, since) && (m->age < 0 || age < m->age))
-			m->age = age;
-	}
-}
-
 static bool age_check(struct monitor *m)
 {
 	uint64_t most = 0;
 	const char *text = option(m->cli, "max-age");
-	age_find(m, clock_wall(&clock_system));
+	m->age = tlog_policy_age(m->policy, &m->now, m->clock);
 	if (!text)
 		return true;
 	if (!text_decimal(bytes_str(text), &most) || most > INT64_MAX)
 		return err_set(&m->cli->err, ERR_USAGE, "--max-age: seconds");
-	if (m->age < 0)
+	if (m->policy->quorum == QUORUM_NONE)
 		return err_set(&m->cli->err, ERR_USAGE, "--max-age: the policy demands no quorum");
+	if (m->age < 0)
+		return err_set(&m->cli->err, ERR_MISMATCH,
+			"the checkpoint shown: without cosignatures of a time to come there is no "
+			"quorum");
 	return (uint64_t)m->age <= most ||
 	       err_set(&m->cli->err, ERR_MISMATCH,
 		       "the checkpoint shown was cosigned %llds ago: an old view",
@@ -235,6 +221,27 @@ static bool checkpoint_read(struct monitor *m)
 	return true;
 }
 
+/* One that is yet to come is no measure for those behind it. */
+static void time_look(struct monitor *m, unsigned long long at, int64_t time)
+{
+	switch (log_leaf_time(time, m->time, m->clock)) {
+	case LEAF_TIME_FITS:
+		m->time = time;
+		return;
+	case LEAF_TIME_BACKWARDS:
+		m->backwards++;
+		(void)fprintf(stderr,
+			"assay: leaf %llu: its time lies %llds before an earlier one's\n", at,
+			(long long)(m->time - time));
+		return;
+	case LEAF_TIME_AHEAD:
+		m->ahead++;
+		(void)fprintf(stderr, "assay: leaf %llu: its time lies %llds ahead of ours\n", at,
+			(long long)(time - m->clock));
+		return;
+	}
+}
+
 /* Every leaf counts for the tree, whatever is in it. */
 static bool leaf_look(struct monitor *m, struct bytes bytes)
 {
@@ -250,14 +257,7 @@ static bool leaf_look(struct monitor *m, struct bytes bytes)
 		(void)fprintf(stderr, "assay: leaf %llu: %s\n", at, why.text);
 		return why.code != ERR_NOMEM || err_set(&m->cli->err, ERR_NOMEM, "monitor");
 	}
-	if (leaf.time < m->time) {
-		m->backwards++;
-		(void)fprintf(stderr,
-			"assay: leaf %llu: its time lies %llds before an earlier one's\n", at,
-			(long long)(m->time - leaf.time));
-	} else {
-		m->time = leaf.time;
-	}
+	time_look(m, at, leaf.time);
 	m->counts[leaf.type]++;
 	if (!m->watch || !log_watch_opens(leaf_type_name(leaf.type)))
 		return true;
@@ -321,16 +321,16 @@ static enum status say_json(struct monitor *m, enum status status)
 			(void)json_object_set_new(types, leaf_type_name((enum leaf_type)i),
 				json_integer((json_int_t)m->counts[i]));
 	return cli_print_json(m->cli,
-		json_pack("{s:I,s:I,s:i,s:o,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:o}", "size",
+		json_pack("{s:I,s:I,s:i,s:o,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:o}", "size",
 			(json_int_t)m->now.checkpoint.size, "last_size", (json_int_t)m->last.size,
 			"witnesses", __builtin_popcountll(m->now.witnesses), "age",
 			m->age < 0 ? json_null() : json_integer((json_int_t)m->age),
-			"times_backwards", (json_int_t)m->backwards, "unreadable",
-			(json_int_t)m->unreadable, "credentials_missing",
-			(json_int_t)m->credentials.missing, "credentials_nameless",
-			(json_int_t)m->credentials.nameless, "leaves", types, "opened",
-			(json_int_t)m->opened, "destroyed", (json_int_t)m->destroyed, "warnings",
-			warnings_json(m)),
+			"times_backwards", (json_int_t)m->backwards, "times_ahead",
+			(json_int_t)m->ahead, "unreadable", (json_int_t)m->unreadable,
+			"credentials_missing", (json_int_t)m->credentials.missing,
+			"credentials_nameless", (json_int_t)m->credentials.nameless, "leaves",
+			types, "opened", (json_int_t)m->opened, "destroyed",
+			(json_int_t)m->destroyed, "warnings", warnings_json(m)),
 		status);
 }
 
@@ -360,8 +360,8 @@ static enum status say(struct monitor *m)
 {
 	struct cli *cli = m->cli;
 	unsigned long long size = m->now.checkpoint.size, last = m->last.size;
-	bool strange = m->backwards || m->unreadable || warned(m) || m->credentials.missing ||
-		       m->credentials.nameless;
+	bool strange = m->backwards || m->ahead || m->unreadable || warned(m) ||
+		       m->credentials.missing || m->credentials.nameless;
 	enum status status = strange ? STATUS_REFUSED : STATUS_DONE;
 	if (cli->json)
 		return say_json(m, status);
@@ -386,7 +386,8 @@ static enum status say(struct monitor *m)
 
 static enum status run(struct cli *cli)
 {
-	OWNED(monitor_release) struct monitor m = {.cli = cli, .lock = -1};
+	OWNED(monitor_release)
+	struct monitor m = {.cli = cli, .lock = -1, .clock = clock_wall(&clock_system)};
 	m.log = (struct log_client){
 		.cli = cli, .url = option(cli, "url"), .ca = option(cli, "log-ca")};
 	if (!option_required(cli, "state", &m.state) || !log_policy_read(cli, "policy", &m.policy))

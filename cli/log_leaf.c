@@ -64,3 +64,10 @@ bool log_leaf_check(struct log_client *client, const struct checkpoint *tree, ui
 	return tiles_inclusion(&tiles, index, tree->size, &hashes, err) &&
 	       tree_inclusion_check(index, tree->size, hash, buf_bytes(&hashes), tree->root, err);
 }
+
+enum leaf_time log_leaf_time(int64_t time, int64_t last, int64_t now)
+{
+	if (time - TLOG_AHEAD_MAX > now)
+		return LEAF_TIME_AHEAD;
+	return time < last ? LEAF_TIME_BACKWARDS : LEAF_TIME_FITS;
+}

@@ -20,4 +20,8 @@ must_use bool log_leaves_each(struct log_client *client, uint64_t size,
 must_use bool log_leaf_check(struct log_client *client, const struct checkpoint *tree,
 	uint64_t index, const uint8_t hash[SHA256_LEN]);
 
+/* What a leaf's time is beside those of the leaves before it and our own clock, which may be a little behind. */
+enum leaf_time { LEAF_TIME_FITS = 0, LEAF_TIME_BACKWARDS, LEAF_TIME_AHEAD };
+enum leaf_time log_leaf_time(int64_t time, int64_t last, int64_t now);
+
 #endif

@@ -302,6 +302,35 @@ bool tlog_policy_quorum(const struct tlog_policy *policy, uint64_t witnesses)
 	return false;
 }
 
+/* Who cosigned at `from` or later, and not in a time to come. */
+static uint64_t witnesses_since(const struct tlog_policy *policy,
+	const struct tlog_cosigned *cosigned, int64_t from, int64_t now)
+{
+	uint64_t since = 0;
+
+	for (size_t i = 0; i < policy->witness_count; i++)
+		if (cosigned->witnesses >> i & 1 && cosigned->times[i] >= from &&
+			cosigned->times[i] - TLOG_AHEAD_MAX <= now)
+			since |= UINT64_C(1) << i;
+	return since;
+}
+
+int64_t tlog_policy_age(
+	const struct tlog_policy *policy, const struct tlog_cosigned *cosigned, int64_t now)
+{
+	int64_t youngest = -1;
+
+	for (size_t i = 0; policy->quorum != QUORUM_NONE && i < policy->witness_count; i++) {
+		int64_t from = cosigned->times[i], age = now > from ? now - from : 0;
+
+		if (cosigned->witnesses >> i & 1 &&
+			tlog_policy_quorum(policy, witnesses_since(policy, cosigned, from, now)) &&
+			(youngest < 0 || age < youngest))
+			youngest = age;
+	}
+	return youngest;
+}
+
 static bool log_check(const struct tlog_policy *policy, const struct note_key *log,
 	struct bytes note, struct bytes *ret_text, const struct note_key **ret_log, struct err *err)
 {

@@ -46,6 +46,11 @@ struct tlog_cosigned {
 	uint64_t witnesses; /* who of the policy's cosigned */
 	int64_t times[TLOG_POLICY_NAMES_MAX]; /* when, of each of them; seconds since 1970 */
 };
+#define TLOG_AHEAD_MAX 300 /* seconds that a clock may be ahead of ours */
+/* Seconds since the youngest moment from which on a quorum had cosigned: whoever shows an old view for ever is found out by
+ * it. -1: the policy demands no quorum, or there is none but with a time that is yet to come, which would be young for ever. */
+int64_t tlog_policy_age(
+	const struct tlog_policy *policy, const struct tlog_cosigned *cosigned, int64_t now);
 /* A checkpoint signed by one of the logs, in its own name, and cosigned by a quorum. A known
  * witness's cosignature that does not verify is an error. ERR_MISMATCH: no such log, or no quorum;
  * *ret is filled in the latter case too. log: the one log that counts, instead of the policy's;

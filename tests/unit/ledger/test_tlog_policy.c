@@ -139,6 +139,40 @@ static void policy__none_any_and_one_witness__as_they_say(void **state)
 	assert_ok(check(NULL), err);
 }
 
+/* Of two that must have cosigned the older counts; a time that is yet to come counts for nobody. */
+static void policy__age__by_the_youngest_quorum_that_is_past(void **state)
+{
+	static const struct {
+		int64_t times[3], wanted;
+	} cases[] = {
+		{{900, 800, 700}, 200},
+		{{1000, 1000, 1000}, 0},
+		{{1000 + TLOG_AHEAD_MAX, 950, 0}, 50},
+		{{INT64_MAX, 950, 600}, 400},
+		{{INT64_MAX, INT64_MAX, 600}, -1},
+		{{INT64_MAX, INT64_MAX, INT64_MAX}, -1},
+	};
+	static struct tlog_policy two = {
+		.witness_count = 3,
+		.group_count = 1,
+		.groups = {{.threshold = 2, .witnesses = 7}},
+		.quorum = QUORUM_GROUP,
+	};
+	struct tlog_cosigned seen = {.witnesses = 7};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		memcpy(seen.times, cases[i].times, sizeof(cases[i].times));
+		if (tlog_policy_age(&two, &seen, 1000) != cases[i].wanted)
+			fail_msg(
+				"case %zu: %lld", i, (long long)tlog_policy_age(&two, &seen, 1000));
+	}
+	seen.witnesses = 4;
+	assert_int_equal(tlog_policy_age(&two, &seen, 1000), -1);
+	two.quorum = QUORUM_NONE;
+	assert_int_equal(tlog_policy_age(&two, &seen, 1000), -1);
+}
+
 static void policy__log__given_or_among_its_own(void **state)
 {
 	struct note_key other = {0};
@@ -257,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(policy__two_levels__every_set_of_witnesses_judged),
 		T(policy__none_any_and_one_witness__as_they_say),
+		T(policy__age__by_the_youngest_quorum_that_is_past),
 		T(policy__log__given_or_among_its_own),
 		T(policy__cosignature_bent_or_of_another_text__refused),
 		T(policy__wrong_lines__told_by_number),
