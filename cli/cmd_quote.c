@@ -124,10 +124,10 @@ static void print_list(const json_t *list, const char *title)
 	}
 }
 
+/* ok: as it was judged, not as far as there was memory to say why. */
 static enum status answer(struct cli *cli, const struct quote_files *files,
-	const struct quote_result *result, json_t *reasons, json_t *not_checked)
+	const struct quote_result *result, bool ok, json_t *reasons, json_t *not_checked)
 {
-	bool ok = json_array_size(reasons) == 0;
 	enum status status = ok ? STATUS_DONE : STATUS_REFUSED;
 	OWNED(buf_release) struct buf selection = {0};
 	const char *hierarchy = NULL;
@@ -205,23 +205,26 @@ static enum status run(struct cli *cli)
 		json_decref(not_checked);
 		return cli_fail(cli);
 	}
-	if (result.fault != QUOTE_OK)
+	bool ok = result.fault == QUOTE_OK;
+	if (!ok)
 		reason(reasons, quote_fault_name(result.fault), result.expected, result.actual);
 	if (files.bare)
 		(void)json_array_append_new(
 			not_checked, json_string("the key's attributes: a PEM file does not hold "
 						 "them (restricted, fixedTPM, …)"));
-	else if (!ak_check(&files.public_area, &attributes))
+	else if (!ak_check(&files.public_area, &attributes)) {
+		ok = false;
 		reason(reasons, "ak-attributes",
 			"a restricted signing key, fixedTPM, fixedParent, sensitiveDataOrigin",
 			attributes.text);
+	}
 	if (!files.pcrs.len)
 		(void)json_array_append_new(
 			not_checked, json_string("PCR values: none were given (--pcrs)"));
 	if (!option_given(cli, "pcr-select"))
 		(void)json_array_append_new(not_checked,
 			json_string("which PCRs are covered: none were demanded (--pcr-select)"));
-	return answer(cli, &files, &result, reasons, not_checked);
+	return answer(cli, &files, &result, ok, reasons, not_checked);
 }
 
 const struct command cmd_quote_verify = {
