@@ -200,12 +200,14 @@ static bool curl_error(
 		{CURLE_SSL_CONNECT_ERROR, "TLS 1.3 is needed; is this the verifier's port?"},
 	};
 	const char *hint = NULL;
+	char shown[2 * CURL_ERROR_SIZE]; /* names of certificates are in it */
 	for (size_t i = 0; i < ARRAY_LEN(hints) && !hint; i++)
 		if (hints[i].code == code)
 			hint = hints[i].hint;
 	return err_set(&cli->err, ERR_NET, "%s: %s%s%s%s", (const char *)target->verifier.data,
-		detail[0] ? detail : curl_easy_strerror(code), hint ? " (" : "", hint ? hint : "",
-		hint ? ")" : "");
+		text_escape(bytes_str(detail[0] ? detail : curl_easy_strerror(code)), shown,
+			sizeof(shown)),
+		hint ? " (" : "", hint ? hint : "", hint ? ")" : "");
 }
 
 /* Any status is an answer. */

@@ -102,6 +102,11 @@ void command_help(const struct command *command, FILE *out);
 enum status help(int argc, char **argv);
 
 /* ---- output.c ---- */
+/* First of all: where a caller closed one of the three streams, what is opened later would lie in its place, and be
+ * printed into. Nothing can be read from or written to what is put there. */
+must_use bool cli_streams_open(void);
+/* Last of all: what was printed and is not out is not done, also where only some of it was lost. */
+enum status cli_finish(enum status status);
 /* Prints the error chain to standard error and gives the exit status that fits its code. */
 enum status cli_fail(struct cli *cli);
 enum status status_of_error(enum err_code code);

@@ -39,7 +39,8 @@ static const char *text_of(const json_t *object, const char *key)
 static void step_print(const json_t *step)
 {
 	const char *what = text_of(step, "what"), *by = strrchr(text_of(step, "by"), '/');
-	(void)printf("  %s  %-8s", text_of(step, "time"), ESC(bytes_str(text_of(step, "step"))));
+	(void)printf("  %s  %-8s", ESC(bytes_str(text_of(step, "time"))),
+		ESC(bytes_str(text_of(step, "step"))));
 	if (what[0])
 		(void)printf(
 			"  %s %s", ESC(bytes_str(what)), ESC(bytes_str(text_of(step, "attached"))));

@@ -186,7 +186,7 @@ static enum status run_server(struct cli *cli)
 	(void)printf(
 		"of %lld decisions since %s, %lld would change, %lld would not, %lld cannot be "
 		"told, %lld cannot be read\n",
-		number(report, "judged"), policy_stored_text(report, "since"),
+		number(report, "judged"), ESC(bytes_str(policy_stored_text(report, "since"))),
 		number(report, "changed"), number(report, "same"), number(report, "undecided"),
 		number(report, "unreadable"));
 	return status;

@@ -68,7 +68,7 @@ static enum status run_stage(struct cli *cli)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);
 	(void)printf("staged version %lld, sha256 %s\nnothing is decided by it yet; see: assay "
 		     "policy status\n",
-		version_of(answer), policy_stored_text(answer, "digest"));
+		version_of(answer), ESC(bytes_str(policy_stored_text(answer, "digest"))));
 	return STATUS_DONE;
 }
 
@@ -103,8 +103,8 @@ static enum status run_activate(struct cli *cli)
 		return cli_print_json(cli, TAKE(answer), STATUS_DONE);
 	const char *at = policy_stored_text(answer, "activate_at");
 	(void)printf("version %lld, sha256 %s, %s%s\n", version_of(answer),
-		policy_stored_text(answer, "digest"),
-		at[0] ? "comes into force at " : "is in force", at);
+		ESC(bytes_str(policy_stored_text(answer, "digest"))),
+		at[0] ? "comes into force at " : "is in force", ESC(bytes_str(at)));
 	return STATUS_DONE;
 }
 

@@ -75,16 +75,19 @@ static void print_status(const struct cli *cli, const json_t *in_force, const js
 	char by[512];
 	const json_t *judged = json_object_get(staged, "judged");
 	(void)printf("in force: version %lld, sha256 %s, since %s\n", number(in_force, "version"),
-		policy_stored_text(in_force, "digest"), policy_stored_text(in_force, "in_force"));
+		ESC(bytes_str(policy_stored_text(in_force, "digest"))),
+		ESC(bytes_str(policy_stored_text(in_force, "in_force"))));
 	if (!staged) {
 		(void)puts("staged: none");
 		return;
 	}
 	(void)printf("staged: version %lld, sha256 %s, since %s by %s\n", number(staged, "version"),
-		policy_stored_text(staged, "digest"), policy_stored_text(staged, "staged"),
+		ESC(bytes_str(policy_stored_text(staged, "digest"))),
+		ESC(bytes_str(policy_stored_text(staged, "staged"))),
 		text_escape(bytes_str(policy_stored_text(staged, "staged_by")), by, sizeof(by)));
 	if (policy_stored_text(staged, "activate_at")[0])
-		(void)printf("comes into force at %s\n", policy_stored_text(staged, "activate_at"));
+		(void)printf("comes into force at %s\n",
+			ESC(bytes_str(policy_stored_text(staged, "activate_at"))));
 	(void)printf("of the decisions since, %lld would have changed, %lld not, %lld cannot be "
 		     "told, %lld cannot be read\n",
 		number(judged, "changed"), number(judged, "same"), number(judged, "undecided"),

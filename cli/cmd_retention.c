@@ -62,12 +62,12 @@ static void print_status(const json_t *answer)
 	json_object_foreach(json_object_get(answer, "risk_classes"), key, value)
 	{
 		char whose[96];
-		(void)snprintf(whose, sizeof(whose), "class %s", key);
+		(void)snprintf(whose, sizeof(whose), "class %s", ESC(bytes_str(key)));
 		print_times(whose, value);
 	}
 	json_object_foreach(
 		json_object_get(answer, "entries"), key, value) if (json_is_integer(value))(void)
-		printf("%s entries: %s\n", key, keep_text(value, text));
+		printf("%s entries: %s\n", ESC(bytes_str(key)), keep_text(value, text));
 	static const char *const counts[] = {
 		"holds", "records", "records_destroyed", "entries_total", "entries_destroyed"};
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++)

@@ -23,6 +23,8 @@ static struct environment environment_read(char *path, size_t size)
 int main(int argc, char **argv)
 {
 	char path[512];
+	if (!cli_streams_open())
+		return STATUS_UNDECIDED;
 	struct environment environment = environment_read(path, sizeof(path));
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* The TSS writes its own lines to standard error; what matters of them is in our errors. */
@@ -30,11 +32,11 @@ int main(int argc, char **argv)
 	int words = 0;
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		(void)puts("assay " ASSAY_VERSION);
-		return STATUS_DONE;
+		return (int)cli_finish(STATUS_DONE);
 	}
 	const struct command *command = argc > 1 ? command_find(argc - 1, argv + 1, &words) : NULL;
 	if (!command)
-		return (int)help(argc > 1 ? argc - 1 : 0, argv + 1);
+		return (int)cli_finish(help(argc > 1 ? argc - 1 : 0, argv + 1));
 	struct arguments arguments = {0};
 	struct cli cli = {
 		.environment = &environment, .arguments = &arguments, .colour = environment.colour};
@@ -48,7 +50,5 @@ int main(int argc, char **argv)
 		status = command->run(&cli);
 	}
 	arguments_release(&arguments);
-	if (fflush(stdout) != 0 && status == STATUS_DONE)
-		status = STATUS_UNDECIDED;
-	return (int)status;
+	return (int)cli_finish(status);
 }

@@ -18,6 +18,8 @@ const size_t command_count = ARRAY_LEN(commands);
 
 int main(int argc, char **argv)
 {
+	if (!cli_streams_open())
+		return STATUS_UNDECIDED;
 	const struct environment environment = {.colour = isatty(STDOUT_FILENO)};
 	struct arguments arguments = {0};
 	struct cli cli = {
@@ -37,7 +39,7 @@ int main(int argc, char **argv)
 	json_object_seed(seed | 1);
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		(void)puts("assay-audit " ASSAY_VERSION);
-		return STATUS_DONE;
+		return (int)cli_finish(STATUS_DONE);
 	}
 	if (!arguments_parse(&cmd_audit, argc - 1, argv + 1, &arguments, &cli.err)) {
 		status = cli_fail(&cli);
@@ -48,7 +50,5 @@ int main(int argc, char **argv)
 		status = cmd_audit.run(&cli);
 	}
 	arguments_release(&arguments);
-	if (fflush(stdout) != 0 && status == STATUS_DONE)
-		status = STATUS_UNDECIDED;
-	return (int)status;
+	return (int)cli_finish(status);
 }

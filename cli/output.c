@@ -3,7 +3,24 @@
  * and out. */
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
+
+bool cli_streams_open(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return false;
+	return true;
+}
+
+enum status cli_finish(enum status status)
+{
+	bool whole = fflush(stdout) == 0 && !ferror(stdout);
+	return whole || status != STATUS_DONE ? status : STATUS_UNDECIDED;
+}
 
 enum status status_of_error(enum err_code code)
 {
@@ -91,10 +108,10 @@ void cli_print_object(const json_t *object)
 		char shown[2048];
 		if ((json_is_object(value) || json_is_array(value)) &&
 			json_write(value, false, &text, NULL))
-			(void)printf("%-16s %s\n", key,
-				text_escape(buf_bytes(&text), shown, sizeof(shown)));
+			(void)text_escape(buf_bytes(&text), shown, sizeof(shown));
 		else
-			(void)printf("%-16s %s\n", key, cell(value, shown, sizeof(shown)));
+			(void)cell(value, shown, sizeof(shown));
+		(void)printf("%-16s %s\n", ESC(bytes_str(key)), shown);
 	}
 }
 
@@ -121,8 +138,25 @@ bool cli_read(const char *path, size_t max, struct buf *ret, struct err *err)
 	return done;
 }
 
+/* /dev/null, /dev/stdout, /dev/fd/63: written into. Root would put a file in their place. */
+static bool is_device(const char *path)
+{
+	static const char devices[] = "/dev/", files[] = "/dev/shm/";
+	return strncmp(path, devices, sizeof(devices) - 1) == 0 &&
+	       strncmp(path, files, sizeof(files) - 1) != 0;
+}
+
+static bool device_write(const char *path, struct bytes content, struct err *err)
+{
+	OWNED(fd_close) int fd = open(path, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? err_errno(err, errno, "%s", ESC(bytes_str(path)))
+		      : file_write_fd(fd, path, content, err);
+}
+
 bool cli_write(const char *path, struct bytes content, bool secret, struct err *err)
 {
+	if (path && is_device(path))
+		return device_write(path, content, err);
 	if (path && strcmp(path, "-") != 0)
 		return file_write_atomic(path, content, secret ? 0600 : 0644, err);
 	(void)fflush(stdout);

@@ -74,6 +74,15 @@ expect 2 'expected a form like 90s' operator host invite --expires 5y
 expect 1 'certificate' assay host list --verifier "https://127.0.0.1:$PORT" --ca "$W/verifier/ca.pem"
 ok "errors__verifier_absent_wrong_ca_no_config_no_certificate__say_so"
 
+# Where a stream is closed, the first file that is opened would lie in its place: here the lock of the state.
+openssl genpkey -algorithm ed25519 -out "$W/log.key" 2>/dev/null
+printf 'log %s\nquorum none\n' "$(assay log key log.example --key "$W/log.key")" >"$W/logs"
+got=0
+assay log monitor --policy "$W/logs" --state "$W/monitor" --url https://127.0.0.1:1 2>&- || got=$?
+[ "$got" = 3 ] || die "exit status $got without standard error"
+[ ! -s "$W/monitor/lock" ] || die "printed into another file: $(cat "$W/monitor/lock")"
+ok "output__closed__nothing_is_printed_into_other_files"
+
 expect 3 'name another one with --config' assay-hostd --config "$W/nothing.yaml"
 expect 2 '--frob is no option' assay-hostd --frob
 expect 3 'assay-verifierd init makes one' assay-verifierd --config "$W/nothing.yaml"
