@@ -79,7 +79,7 @@ ok "event__pushed__signed_and_acknowledged"
 
 # Who is who in `top -H`: only the first thread is called like the program.
 threads() { cat "/proc/$1/task/"*/comm | sed 's/-[0-9]*$/-N/' | LC_ALL=C sort -u | tr '\n' ' '; }
-[ "$(threads "$VERIFIER_PID")" = "assay-verifierd checkpoint events hook-dead hook-foreign hook-retirement hook-siem http-N leases log-publish metrics reserve retention shadow worker-N writer " ] ||
+[ "$(threads "$VERIFIER_PID")" = "assay-verifierd checkpoint events hook-dead hook-foreign hook-retirement hook-siem http-N leases log-publish metrics reload reserve retention shadow worker-N writer " ] ||
 	die "the verifier's threads: $(threads "$VERIFIER_PID")"
 [ "$(cat "/proc/$VERIFIER_PID/task/"*/comm | grep -c assay)" = 1 ] || die "threads without a name"
 ok "thread__of_the_verifier__named"
