@@ -315,6 +315,48 @@ static void workload_retired__its_agents__on_the_list(void **state)
 	run_end(&r);
 }
 
+/* By that clock they had ended, and needed no revoking. */
+static void quarantine__while_the_clock_is_ahead__on_the_list_once_it_is_right(void **state)
+{
+	struct running r;
+	(void)state;
+	run(&r);
+	shifted.shift = 1800;
+	assert_true(clock_wall(w.clock) > cert_not_after(r.cert));
+	host_do("quarantine");
+	shifted.shift = 0;
+	X509_CRL *crl = crl_fetch();
+	assert_int_equal(listed(crl, r.cert), REVOKED_PRIVILEGE);
+	assert_int_equal(listed(crl, w.host_cert), REVOKED_PRIVILEGE);
+	assert_int_equal(ocsp_ask(r.cert, w.ca, true, true), V_OCSP_CERTSTATUS_REVOKED);
+	assert_int_equal(bit_at(&r.place), 1);
+	X509_CRL_free(crl);
+	run_end(&r);
+}
+
+static bool swept_now(struct store_tx *tx, void *arg, struct err *err)
+{
+	(void)arg;
+	return sql_exec(tx->sql, "UPDATE retention SET time=?1 WHERE id=1",
+		SQL_ARGS(sql_i(clock_wall(w.clock))), NULL, err);
+}
+
+/* Not what ended long ago: a host has many of those. */
+static void quarantine__what_had_ended_by_the_last_sweep__left_as_it_is(void **state)
+{
+	struct running r;
+	(void)state;
+	run(&r);
+	shifted.shift = 1800;
+	assert_ok(store_run(w.app->store, swept_now, NULL, &w.err), w.err);
+	host_do("quarantine");
+	X509_CRL *crl = crl_fetch();
+	assert_int_equal(listed(crl, r.cert), -1);
+	assert_int_equal(listed(crl, w.host_cert), REVOKED_PRIVILEGE);
+	X509_CRL_free(crl);
+	run_end(&r);
+}
+
 static void renewal_refused__its_credentials__on_the_list(void **state)
 {
 	struct running r;
@@ -637,6 +679,8 @@ int main(void)
 		UNIT(retire__host__cessation),
 		UNIT(release_revoked__its_agents__on_the_list),
 		UNIT(workload_retired__its_agents__on_the_list),
+		UNIT(quarantine__while_the_clock_is_ahead__on_the_list_once_it_is_right),
+		UNIT(quarantine__what_had_ended_by_the_last_sweep__left_as_it_is),
 		UNIT(renewal_refused__its_credentials__on_the_list),
 		UNIT(certificate__names_where_to_ask),
 		UNIT(crl__nothing_changed__the_same_bytes_also_after_a_restart),
