@@ -9,6 +9,7 @@
 #include "verifier/rows.h"
 
 #define WRITER_SECONDS_MAX (INT64_C(30) * 86400) /* a row that nobody writes to any more */
+#define WRITERS_KEPT       256 /* whatever the clock says: one that runs ahead ends nobody's work */
 
 bool store_is_shared(const struct store *store)
 {
@@ -24,8 +25,10 @@ static bool writer_insert(struct store_tx *tx, void *arg, struct err *err)
 {
 	struct store *store = arg;
 	int64_t now = clock_wall(store->clock);
-	return sql_exec(tx->sql, "DELETE FROM writers WHERE seen<?1",
-		       SQL_ARGS(sql_i(now - WRITER_SECONDS_MAX)), NULL, err) &&
+	return sql_exec(tx->sql,
+		       "DELETE FROM writers WHERE seen<?1 AND id NOT IN (SELECT id FROM writers "
+		       "ORDER BY seen DESC, id LIMIT ?2)",
+		       SQL_ARGS(sql_i(now - WRITER_SECONDS_MAX), sql_i(WRITERS_KEPT)), NULL, err) &&
 	       sql_exec(tx->sql, "INSERT INTO writers(id, batch, seen) VALUES(?1,0,?2)",
 		       SQL_ARGS(id_of(store), sql_i(now)), NULL, err);
 }

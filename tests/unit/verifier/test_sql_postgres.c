@@ -12,6 +12,7 @@
 #include "tests/support/test_sql.h"
 #include "tests/support/unit.h"
 #include "tests/unit/verifier/content.h"
+#include "tests/unit/verifier/fakes.h"
 #include "verifier/retention.h"
 #include "verifier/rows.h"
 #include "verifier/store.h"
@@ -251,6 +252,56 @@ static void commit__lost_with_its_row__said_that_nobody_knows(void **state)
 	/* And no more is taken from who is not there. */
 	assert_false(append(a));
 	assert_int_equal(leaves(), 0);
+}
+
+/* ---- who begins, and who is at work ---- */
+
+static bool open_ahead(struct store **ret)
+{
+	static const struct shifted_clock ahead = {
+		.base = {&shifted_clock_ops}, .shift = 40 * (int64_t)86400};
+	struct store_config config = {.ops = &ops,
+		.location = path,
+		.clock = &ahead.base,
+		.random = &random_system,
+		.content_key = content_kek()};
+	err = (struct err){0};
+	return store_open(&config, ret, &err);
+}
+
+static void writers__one_begins_whose_clock_is_ahead__the_others_go_on(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct store *c = NULL;
+		bool opened = open_ahead(&c);
+		bool wrote = opened && append(c);
+		if (opened)
+			store_close(&c);
+		assert_ok(opened && wrote, err);
+	}
+	assert_ok(append(a), err);
+	assert_ok(append(b), err);
+}
+
+static void writers__silent_for_long__the_newest_are_kept(void **state)
+{
+	NEEDS_POSTGRES;
+	(void)state;
+	struct store *c = NULL;
+	assert_ok(run_text(a, "INSERT INTO writers(id, batch, seen) SELECT "
+			      "decode(lpad(to_hex(g), 32, '0'), 'hex'), 0, g FROM "
+			      "generate_series(1, 300) g"),
+		err);
+	bool opened = open_store(&c);
+	if (opened)
+		store_close(&c);
+	assert_ok(opened, err);
+	assert_int_equal(ask("SELECT count(*) FROM writers"), 257);
+	assert_int_equal(ask("SELECT min(seen) FROM writers"), 300 - 254 + 1);
+	assert_ok(append(a), err);
+	assert_ok(append(b), err);
 }
 
 static void connection__cut_before_any_call__acknowledged_is_stored_and_nothing_else(void **state)
@@ -687,6 +738,8 @@ int main(void)
 		T(commit__another_batch_before_the_question__still_found_out),
 		T(commit__lost_with_its_answer__found_out_and_refused),
 		T(commit__lost_with_its_row__said_that_nobody_knows),
+		T(writers__one_begins_whose_clock_is_ahead__the_others_go_on),
+		T(writers__silent_for_long__the_newest_are_kept),
 		T(connection__cut_before_any_call__acknowledged_is_stored_and_nothing_else),
 		T(error__that_comes_late__is_its_own_job_s),
 		T(batch__on_a_state_that_moved__busy_and_nothing_stored),
