@@ -59,7 +59,7 @@ static inline void fill_in(const char *text, struct buf *out)
 		{"{newer}", made.hex_newer}, {"{staged}", made.hex_staged},
 		{"{object}", made.hex_object}, {"{incident}", made.incident}, {"{ca}", made.hex_ca},
 		{"{elevation}", made.elevation}, {"{hold}", made.hold}, {"{size}", made.size},
-		{"{entry}", made.entry}, {"{ocsp}", made.ocsp}};
+		{"{entry}", made.entry}, {"{ocsp}", made.ocsp}, {"{job}", made.job}};
 	while (*text) {
 		size_t i = 0;
 		while (i < ARRAY_LEN(names) &&

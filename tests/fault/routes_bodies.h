@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "tests/fault/routes_world.h"
 #include "tests/support/quoted_make.h"
+#include "verifier/shadow.h"
 
 /* ---- preparing ---- */
 
@@ -89,6 +90,25 @@ static inline void shadow_there(void)
 		buf_release(&text);
 	}
 	shadow_rests();
+}
+/* One that does not end by itself: nobody works at it. */
+static inline void shadow_goes_on(void)
+{
+	int status = 0;
+	struct buf text = {0};
+	shadow_stop(w.app->shadow);
+	json_t *answer = shadow_now(&status);
+	const char *state = answer ? json_string_value(json_object_get(answer, "state")) : NULL;
+	if (!state || strcmp(state, "running") != 0) {
+		json_decref(answer);
+		text_of(2, TIGHTER, &text);
+		world_post(&w, &w.auditor, "/v1/shadow", "application/yaml", buf_bytes(&text), 202);
+		buf_release(&text);
+		answer = shadow_now(&status);
+	}
+	(void)snprintf(made.job, sizeof(made.job), "%lld",
+		(long long)json_integer_value(json_object_get(answer, "job")));
+	json_decref(answer);
 }
 
 /* ---- bodies ---- */

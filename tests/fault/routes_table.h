@@ -194,6 +194,8 @@ static const struct recipe recipes[] = {
 	P(AUDITOR, "/v1/shadow", NULL, .status = 202, .varies = true, .before = shadow_rests,
 		.build = build_shadow),
 	G(AUDITOR, "/v1/shadow", NULL, .before = shadow_there, .varies = true),
+	P(AUDITOR, "/v1/shadow/{job}/end", "/v1/shadow/{job}/end", "{\"reason\":\"because\"}",
+		.before = shadow_goes_on, .varies = true),
 	G(ANYONE, "/log/checkpoint", NULL),
 	G(ANYONE, "/log/latest", NULL),
 	P(CI, "/v1/log/cosigned", NULL, .build = build_cosigned),

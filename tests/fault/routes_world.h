@@ -28,7 +28,7 @@ static struct {
 	struct buf top;
 	char hex_host[65], hex_record[65], hex_release[65], hex_newer[65], hex_staged[65];
 	char hex_object[65], hex_ca[65];
-	char instance[33], incident[64], elevation[40], hold[24], size[24], entry[24];
+	char instance[33], incident[64], elevation[40], hold[24], size[24], entry[24], job[24];
 	char ocsp[512], status[16];
 } made;
 
