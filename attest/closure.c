@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "attest/closure_internal.h"
@@ -185,6 +186,23 @@ static bool read_interpreter(int fd, const char *path, struct closure_head *head
 	return closure_head_interpreter(bytes_of(segment, (size_t)n), head, err);
 }
 
+static bool check_dynamic(
+	int fd, const char *path, const struct closure_head *head, struct err *err)
+{
+	/* Without a loader nobody looks at it. */
+	if (head->kind != CLOSURE_DYNAMIC || head->dynamic_len == 0)
+		return true;
+	OWNED(free_ptr) uint8_t *segment = malloc(head->dynamic_len);
+	if (!segment)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	ssize_t n = pread(fd, segment, head->dynamic_len, (off_t)head->dynamic_at);
+	if (n < 0)
+		return err_errno(err, errno, "%s", path);
+	if ((size_t)n != head->dynamic_len)
+		return err_set(err, ERR_FORMAT, "ELF: PT_DYNAMIC beyond the end of the file");
+	return closure_head_dynamic(bytes_of(segment, (size_t)n), err);
+}
+
 static bool head_of(const char *path, struct closure_head *ret, struct err *err)
 {
 	OWNED(fd_close) int fd = -1;
@@ -197,7 +215,7 @@ static bool head_of(const char *path, struct closure_head *ret, struct err *err)
 	if (n < 0)
 		return err_errno(err, errno, "%s", path);
 	return closure_head_parse(bytes_of(head, (size_t)n), ret, err) &&
-	       read_interpreter(fd, path, ret, err);
+	       read_interpreter(fd, path, ret, err) && check_dynamic(fd, path, ret, err);
 }
 
 static bool add_script(struct closure *closure, const struct closure_head *script, struct err *err)
@@ -299,16 +317,108 @@ static bool collect(const char *path, struct closure *closure, struct err *err)
 	return head.kind == CLOSURE_STATIC || add_libraries(closure, path, head.interpreter, err);
 }
 
+/* ---- the loader saw what is measured ---- */
+
+struct closure_stamp closure_stamp_of(const struct stat *st)
+{
+	return (struct closure_stamp){.device = st->st_dev,
+		.inode = st->st_ino,
+		.size = st->st_size,
+		.modified = st->st_mtim,
+		.changed = st->st_ctim};
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool closure_stamp_same(const struct closure_stamp *a, const struct closure_stamp *b,
+	const char *path, struct err *err)
+{
+	if (a->device == b->device && a->inode == b->inode && a->size == b->size &&
+		same_time(&a->modified, &b->modified) && same_time(&a->changed, &b->changed))
+		return true;
+	return err_set(err, ERR_CONFLICT, "%s changed while it was being measured: start again",
+		ESC(bytes_str(path)));
+}
+
+/* Two writes within one tick of the clock leave the same times: waits, some 20 ms at most, until the next would show. */
+static void settle(const struct timespec *changed)
+{
+	const struct timespec millisecond = {.tv_nsec = 1000000};
+	struct timespec now;
+	for (int i = 0; i < 20 && clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0; i++) {
+		if (now.tv_sec > changed->tv_sec ||
+			(now.tv_sec == changed->tv_sec && now.tv_nsec > changed->tv_nsec))
+			return;
+		(void)nanosleep(&millisecond, NULL);
+	}
+}
+
+static bool look_at(const char *path, struct closure_stamp *ret, struct err *err)
+{
+	struct stat st;
+	if (lstat(path, &st) != 0)
+		return err_errno(err, errno, "%s", ESC(bytes_str(path)));
+	*ret = closure_stamp_of(&st);
+	settle(&ret->changed);
+	return true;
+}
+
+/* Room for a stamp of each file; all are filled. */
+static bool look_at_all(const struct closure *closure, struct closure_stamp **ret, struct err *err)
+{
+	*ret = calloc(closure->count + 1, sizeof(**ret));
+	if (!*ret)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < closure->count; i++)
+		if (!look_at(closure->files[i].canonical, &(*ret)[i], err))
+			return false;
+	return true;
+}
+
+static bool same_list(const struct closure *a, const struct closure *b, struct err *err)
+{
+	bool same = a->kind == b->kind && a->count == b->count;
+	for (size_t i = 0; same && i < a->count; i++)
+		same = strcmp(a->files[i].soname, b->files[i].soname) == 0 &&
+		       strcmp(a->files[i].found, b->files[i].found) == 0 &&
+		       strcmp(a->files[i].canonical, b->files[i].canonical) == 0;
+	return same || err_set(err, ERR_CONFLICT,
+			       "its libraries changed while they were being listed: start again");
+}
+
+/* The first list says which files there are to look at. The second is made while they stay as they are, up to their
+ * measuring: so it is the list of these very files, and not of what stood in their places for a moment. */
+static bool collect_settled(const char *path, int threads, struct closure *closure, struct err *err)
+{
+	OWNED(closure_release) struct closure again = {0};
+	OWNED(free_ptr) struct closure_stamp *stamps = NULL;
+	struct closure_stamp now;
+	if (!collect(path, closure, err) || !look_at(path, &closure->executable, err) ||
+		!look_at_all(closure, &stamps, err) || !collect(path, &again, err) ||
+		!same_list(closure, &again, err) || !measure_files(closure, threads, err))
+		return false;
+	for (size_t i = 0; i < closure->count; i++) {
+		const char *file = closure->files[i].canonical;
+		if (!look_at(file, &now, err) || !closure_stamp_same(&stamps[i], &now, file, err))
+			return false;
+	}
+	return look_at(path, &now, err) &&
+	       closure_stamp_same(&closure->executable, &now, path, err);
+}
+
 bool closure_of(const char *path, int threads, struct closure *ret, struct err *err)
 {
 	OWNED(closure_release) struct closure closure = {0};
 	struct stat preload;
 	closure.preload = stat(PRELOAD, &preload) == 0 && preload.st_size > 0;
-	if (!collect(path, &closure, err))
+	if (!collect_settled(path, threads, &closure, err))
 		return err_wrap(err, "%s", ESC(bytes_str(path)));
 	if (closure.count > 0)
 		qsort(closure.files, closure.count, sizeof(*closure.files), by_soname);
-	if (!measure_files(&closure, threads, err) || !write_manifest(&closure, err))
+	if (!write_manifest(&closure, err))
 		return err_wrap(err, "%s", ESC(bytes_str(path)));
 	*ret = TAKE_STRUCT(closure);
 	return true;

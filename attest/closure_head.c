@@ -9,7 +9,12 @@
 #define PROGRAM_HEADERS_MAX 128u
 #define ELF_CLASS_64        2
 #define ELF_LITTLE_ENDIAN   1
+#define PT_DYNAMIC          2u
 #define PT_INTERP           3u
+#define DYNAMIC_ENTRY_LEN   16u
+#define DT_NULL             0u
+#define DT_DEPAUDIT         0x6ffffefbu
+#define DT_AUDIT            0x6ffffefcu
 #define SCRIPT_LINE_MAX                                                                            \
 	255u /* BINPRM_BUF_SIZE less one: a longer line the kernel does not run either */
 
@@ -83,9 +88,38 @@ bool closure_head_interpreter(struct bytes segment, struct closure_head *ret, st
 	return true;
 }
 
+bool closure_head_dynamic(struct bytes segment, struct err *err)
+{
+	struct reader r = rd_of(segment);
+	while (rd_left(&r) >= DYNAMIC_ENTRY_LEN) {
+		uint64_t tag = rd_le64(&r, "d_tag");
+		(void)rd_le64(&r, "d_val");
+		if (tag == DT_AUDIT || tag == DT_DEPAUDIT)
+			return err_set(err, ERR_UNSUPPORTED,
+				"ELF: it names an audit library, which would run unmeasured: link "
+				"it without --audit and --depaudit");
+		if (tag == DT_NULL)
+			break;
+	}
+	return true;
+}
+
+static bool take_dynamic(
+	const struct program_header *segment, struct closure_head *ret, struct err *err)
+{
+	if (segment->size > CLOSURE_DYNAMIC_MAX || segment->offset > INT64_MAX)
+		return err_set(err, ERR_FORMAT, "ELF: PT_DYNAMIC of %llu bytes",
+			(unsigned long long)segment->size);
+	ret->dynamic_at = segment->offset;
+	ret->dynamic_len = (uint32_t)segment->size;
+	return true;
+}
+
 static bool take_segment(struct bytes head, const struct program_header *segment,
 	struct closure_head *ret, struct err *err)
 {
+	if (segment->type == PT_DYNAMIC)
+		return take_dynamic(segment, ret, err);
 	if (segment->type != PT_INTERP)
 		return true;
 	if (ret->kind == CLOSURE_DYNAMIC)

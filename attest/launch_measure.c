@@ -238,6 +238,20 @@ static bool seal_binary(struct measuring *m, const struct measured_component *c,
 		       &m->material->executable, err);
 }
 
+/* The closure is of what stood at the path when the loader was asked: is that what was measured since? */
+static bool check_executable(
+	const struct measuring *m, const struct measured_component *c, struct err *err)
+{
+	struct closure_stamp now;
+	struct stat st;
+	if (lstat(c->canonical, &st) != 0)
+		return err_errno(err, errno, "%s", c->canonical);
+	now = closure_stamp_of(&st);
+	if (c->files[0].device != now.device || c->files[0].inode != now.inode)
+		return changed(c->canonical, err);
+	return closure_stamp_same(&m->material->closure.executable, &now, c->canonical, err);
+}
+
 static bool add_component(struct measuring *m, size_t index, bool is_script, struct err *err)
 {
 	OWNED(measured_component_release) struct measured_component c = {0};
@@ -251,6 +265,8 @@ static bool add_component(struct measuring *m, size_t index, bool is_script, str
 		c.present = SPEC_PRESENT_COPY;
 	if (!choose_presence(m, &c, &presence, err) || !put_link(m, c.path, c.canonical, err) ||
 		!(c.directory ? put_directory : put_single)(m, &c, presence, &began, err))
+		return false;
+	if (binary && !check_executable(m, &c, err))
 		return false;
 	if (presence == PRESENT_COPY)
 		m->material->copied += c.size;

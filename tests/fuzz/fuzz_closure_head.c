@@ -18,7 +18,8 @@ static void require(bool holds)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct closure_head head;
-	struct err err = {0};
+	struct err err = {0}, audit = {0};
+	require(closure_head_dynamic(bytes_of(data, size), &audit) || audit.text[0]);
 	if (!closure_head_parse(bytes_of(data, size), &head, &err)) {
 		require(err.code != ERR_NONE && err.text[0]);
 		return 0;
@@ -28,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(head.kind != CLOSURE_STATIC || (!named && head.interpreter_len == 0));
 	require(head.interpreter_len <= CLOSURE_INTERPRETER_MAX &&
 		head.interpreter_at <= INT64_MAX);
+	require(head.dynamic_len <= CLOSURE_DYNAMIC_MAX && head.dynamic_at <= INT64_MAX);
 	for (const char *at = head.interpreter; *at; at++)
 		require((unsigned char)*at >= 0x20);
 	return 0;

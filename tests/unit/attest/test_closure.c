@@ -223,6 +223,116 @@ static void closure_of__loader_that_others_may_write__refused(void **state)
 	assert_refused(tree_path("program"), ERR_DENIED, "others than root may write it");
 }
 
+/* Its dynamic section, with one tag in place of another. */
+static void change_tag(const char *name, Elf64_Sxword from, Elf64_Sxword to)
+{
+	struct buf content = {0};
+	assert_true(file_read(tree_path(name), 64u << 20, &content, NULL));
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)(void *)content.data;
+	bool done = false;
+	for (size_t i = 0; i < header->e_phnum; i++) {
+		const Elf64_Phdr *segment =
+			(const Elf64_Phdr *)(void *)(content.data + header->e_phoff) + i;
+		Elf64_Dyn *entry = (Elf64_Dyn *)(void *)(content.data + segment->p_offset);
+		for (; segment->p_type == PT_DYNAMIC && !done && entry->d_tag != DT_NULL; entry++)
+			if (entry->d_tag == from) {
+				entry->d_tag = to;
+				done = true;
+			}
+	}
+	tree_bytes(name, content.data, content.len);
+	buf_release(&content);
+	assert_true(done);
+}
+
+/* The loader runs them, and before everything else, but it does not list them. */
+static void closure_of__audit_library__refused(void **state)
+{
+	(void)state;
+	static const Elf64_Sxword tags[] = {DT_AUDIT, DT_DEPAUDIT};
+	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
+		copy_to("/usr/bin/true", "true");
+		change_tag("true", DT_DEBUG, tags[i]);
+		assert_refused(tree_path("true"), ERR_UNSUPPORTED, "names an audit library");
+		tree_file("script", "#!");
+		int fd = open(tree_path("script"), O_WRONLY | O_APPEND | O_CLOEXEC);
+		assert_true(dprintf(fd, "%s\n", tree_path("true")) > 0);
+		close(fd);
+		assert_refused(tree_path("script"), ERR_UNSUPPORTED, "names an audit library");
+	}
+}
+
+/* ---- others change files while they are listed ---- */
+
+/* What happens just before the loader is asked for the so manieth time. */
+static unsigned listings, meddling_at;
+static void (*meddle)(void);
+
+int pipe2(int ends[2], int flags)
+{
+	if (meddle && ++listings == meddling_at)
+		meddle();
+	return (int)syscall(SYS_pipe2, ends, flags);
+}
+
+static void assert_noticed(const char *name, unsigned at, void (*how)(void), const char *text)
+{
+	listings = 0;
+	meddling_at = at;
+	meddle = how;
+	bool done = closure_of(tree_path(name), 1, &closure, &err);
+	meddle = NULL;
+	assert_int_equal(listings, 2);
+	assert_false(done);
+	assert_int_equal(err.code, ERR_CONFLICT);
+	if (!strstr(err.text, text))
+		fail_msg("\"%s\" lacks \"%s\"", err.text, text);
+}
+
+static void write_again(void)
+{
+	copy_to("/usr/bin/true", "true");
+}
+
+static void closure_of__executable_changes_while_it_is_listed__refused(void **state)
+{
+	(void)state;
+	copy_to("/usr/bin/true", "true");
+	assert_noticed(
+		"true", 2, write_again, "true changed while it was being measured: start again");
+}
+
+static void write_interpreter(void)
+{
+	copy_to("/bin/dash", "sh");
+}
+
+static void closure_of__file_of_it_changes_while_it_is_listed__refused(void **state)
+{
+	(void)state;
+	char text[PATH_MAX + 64];
+	copy_to("/bin/dash", "sh");
+	snprintf(text, sizeof(text), "#!%s\n", tree_path("sh"));
+	tree_file("script", text);
+	assert_noticed("script", 2, write_interpreter, "sh changed while it was being measured");
+}
+
+static void lead_elsewhere(void)
+{
+	tree_link("/bin/bash", "other");
+	assert_int_equal(rename(tree_path("other"), tree_path("sh")), 0);
+}
+
+static void closure_of__interpreter_changes_between_two_lists__refused(void **state)
+{
+	(void)state;
+	char text[PATH_MAX + 64];
+	tree_link("/bin/dash", "sh");
+	snprintf(text, sizeof(text), "#!%s\n", tree_path("sh"));
+	tree_file("script", text);
+	assert_noticed("script", 1, lead_elsewhere, "its libraries changed while");
+}
+
 /* ---- a loader that means ill ---- */
 
 static bool can_write(const char *executable)
@@ -476,6 +586,10 @@ int main(int argc, char **argv)
 		TEST(closure_of__dynamic_program__loader_and_libraries),
 		TEST(closure_of__twice__the_same_digest),
 		TEST(closure_of__static_program__empty),
+		TEST(closure_of__audit_library__refused),
+		TEST(closure_of__executable_changes_while_it_is_listed__refused),
+		TEST(closure_of__file_of_it_changes_while_it_is_listed__refused),
+		TEST(closure_of__interpreter_changes_between_two_lists__refused),
 		TEST(closure_of__interpreter_at_the_end_of_a_large_file__found),
 		TEST(closure_of__script__interpreter_its_libraries_and_the_argument),
 		TEST(closure_of__script_by_env__refused),

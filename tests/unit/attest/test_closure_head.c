@@ -49,6 +49,20 @@ static void closure_head__no_interpreter__static(void **state)
 	assert_string_equal(head.interpreter, "");
 }
 
+static void closure_head__dynamic_section__said_where(void **state)
+{
+	(void)state;
+	elf_make(&elf, "/lib64/ld.so", 0);
+	*elf_segment(&elf, 0) =
+		(Elf64_Phdr){.p_type = PT_DYNAMIC, .p_offset = 1 << 20, .p_filesz = 512};
+	assert_true(parse_elf());
+	assert_int_equal(head.dynamic_at, 1 << 20);
+	assert_int_equal(head.dynamic_len, 512);
+	elf_segment(&elf, 0)->p_filesz = CLOSURE_DYNAMIC_MAX + 1;
+	assert_false(parse_elf());
+	assert_refused(ERR_FORMAT, "PT_DYNAMIC of 65537 bytes");
+}
+
 static void closure_head__interpreter_behind_the_head__to_be_read(void **state)
 {
 	(void)state;
@@ -208,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(closure_head__dynamic__interpreter),
 		cmocka_unit_test(closure_head__no_interpreter__static),
+		cmocka_unit_test(closure_head__dynamic_section__said_where),
 		cmocka_unit_test(closure_head__interpreter_behind_the_head__to_be_read),
 		cmocka_unit_test(closure_head__elf_cut_anywhere__never_more_than_its_headers_say),
 		cmocka_unit_test(closure_head__interpreters_that_lie__refused),

@@ -223,6 +223,32 @@ static void launch_measure__pinned_by_the_digest_measured_and_replaced__refused(
 	assert_replaced("fs-verity");
 }
 
+/* ---- the closure ---- */
+
+/* The weights come first, and the closure before them. */
+static void swap_program(const char *text)
+{
+	if (strncmp(text, "weights: ", 9) != 0)
+		return;
+	copy_to("/bin/bash", "other");
+	assert_int_equal(rename(tree_path("other"), tree_path("agent")), 0);
+}
+
+/* The libraries of the one that was asked about are not those of the other. */
+static void launch_measure__program_replaced_after_its_closure__refused(void **state)
+{
+	(void)state;
+	char components[4 * PATH_MAX];
+	snprintf(components, sizeof(components),
+		"  - {name: weights, role: model, path: %s}\n"
+		"  - {name: agent, role: binary, path: %s}\n",
+		tree_path("weights"), tree_path("agent"));
+	accept_spec(components);
+	assert_false(measure(swap_program));
+	assert_int_equal(err.code, ERR_CONFLICT);
+	assert_non_null(strstr(err.text, "agent changed while it was being measured"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -230,6 +256,7 @@ int main(void)
 		TEST(launch_measure__fs_verity_file__pinned_by_its_digest),
 		TEST(launch_measure__pinned_file_replaced_once_measured__refused),
 		TEST(launch_measure__pinned_by_the_digest_measured_and_replaced__refused),
+		TEST(launch_measure__program_replaced_after_its_closure__refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
