@@ -146,6 +146,7 @@ static bool check_loader(const char *canonical, struct err *err)
 {
 	OWNED(fd_close) int fd = -1;
 	struct stat st;
+	uid_t other;
 	if (!measure_open(canonical, &fd, err))
 		return false;
 	if (fstat(fd, &st) != 0)
@@ -153,7 +154,10 @@ static bool check_loader(const char *canonical, struct err *err)
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) || (st.st_uid != 0 && st.st_uid != geteuid()))
 		return err_set(err, ERR_DENIED, "dynamic loader %s: others than root may write it",
 			canonical);
-	return true;
+	return closure_place_is_ours(canonical, &other) ||
+	       err_set(err, ERR_DENIED,
+		       "dynamic loader %s: others than root may put another file in its place",
+		       canonical);
 }
 
 static bool add_libraries(

@@ -9,4 +9,8 @@
 must_use bool closure_loader_list(
 	const char *loader, const char *executable, struct buf *ret, struct err *err);
 
+/* Whether nobody but root and ourselves can put another file in the place of this one: true of every directory above it, or
+ * *ret_other is the user who has the first that it is not true of; root's id if only its mode lets others in. */
+bool closure_place_is_ours(const char *canonical, uid_t *ret_other);
+
 #endif

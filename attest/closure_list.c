@@ -4,12 +4,13 @@
  * that maps it; so the loader runs in a child that can read files and print, and nothing else: as root another user, in any
  * case no new privileges, no descriptors but its output, limits, and a system call filter without sockets, signals, processes
  * or opening for writing. What it read it can tell, if only by the paths that it prints. So it may read what its owner may, and
- * everything only where nobody but root and ourselves can have written the executable.
+ * everything only where nobody but root and ourselves can have written the executable, or can put another in its place.
  */
 #include "attest/closure_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -17,6 +18,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -268,17 +270,53 @@ static bool listen(pid_t pid, int fd, struct buf *ret, struct err *err)
 		ESC(last_line(buf_bytes(ret))));
 }
 
+/* What is sticky, as /tmp is, lets nobody but a file's owner move it. */
+static bool is_ours(const struct stat *st)
+{
+	bool owner = st->st_uid == 0 || st->st_uid == geteuid();
+	return owner && (!(st->st_mode & (S_IWGRP | S_IWOTH)) || (st->st_mode & S_ISVTX));
+}
+
+bool closure_place_is_ours(const char *canonical, uid_t *ret_other)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	size_t len = strlen(canonical);
+	*ret_other = 0;
+	if (len >= sizeof(path))
+		return false;
+	memcpy(path, canonical, len + 1);
+	for (char *slash = strrchr(path, '/'); slash; slash = strrchr(path, '/')) {
+		*slash = '\0';
+		if (lstat(path[0] ? path : "/", &st) != 0 || !S_ISDIR(st.st_mode))
+			return false;
+		if (is_ours(&st))
+			continue;
+		*ret_other = st.st_uid;
+		return false;
+	}
+	return true;
+}
+
 static bool rights_of(const char *executable, struct rights *ret, struct err *err)
 {
+	uid_t other = 0;
 	OWNED(fd_close) int fd = -1;
 	struct stat st;
 	if (!measure_open(executable, &fd, err))
 		return false;
 	if (fstat(fd, &st) != 0)
 		return err_errno(err, errno, "%s", executable);
-	ret->uid = st.st_uid != 0 ? st.st_uid : NOBODY;
 	ret->everything =
 		(st.st_uid == 0 || st.st_uid == geteuid()) && !(st.st_mode & (S_IWGRP | S_IWOTH));
+	ret->uid = st.st_uid;
+	/* Whoever may put another file there is the owner of what the loader gets. */
+	if (!closure_place_is_ours(executable, &other)) {
+		ret->everything = false;
+		ret->uid = other ? other : st.st_uid;
+	}
+	if (ret->uid == 0)
+		ret->uid = NOBODY;
 	return true;
 }
 

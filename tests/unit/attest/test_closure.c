@@ -223,6 +223,16 @@ static void closure_of__loader_that_others_may_write__refused(void **state)
 	assert_refused(tree_path("program"), ERR_DENIED, "others than root may write it");
 }
 
+static void closure_of__loader_that_others_may_exchange__refused(void **state)
+{
+	(void)state;
+	tree_directory("theirs");
+	copy_to("/proc/self/exe", "theirs/loader");
+	elf_to("program", tree_path("theirs/loader"));
+	assert_int_equal(chmod(tree_path("theirs"), 0777), 0);
+	assert_refused(tree_path("program"), ERR_DENIED, "others than root may put another file");
+}
+
 /* Its dynamic section, with one tag in place of another. */
 static void change_tag(const char *name, Elf64_Sxword from, Elf64_Sxword to)
 {
@@ -480,6 +490,30 @@ static void loader__executable_that_another_user_writes__reads_no_more_than_he(v
 	}
 }
 
+/* Root's file, but in a directory where another user can put his own in its place. */
+static void loader__executable_that_another_user_can_exchange__reads_no_more_than_he(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	(void)with_loader("unused");
+	tree_directory("theirs");
+	elf_to("theirs/peek", tree_path("loader"));
+	tree_file("theirs/secret", "x");
+	assert_int_equal(chmod(tree_path("theirs/peek"), 0755), 0);
+	assert_int_equal(chmod(tree_path("theirs/secret"), 0600), 0);
+	assert_int_equal(chmod(tree_root, 0755), 0);
+	assert_refused(tree_path("theirs/peek"), ERR_NOT_FOUND, "library secret-1: not found");
+	assert_int_equal(chmod(tree_path("theirs"), 0777), 0);
+	assert_refused(tree_path("theirs/peek"), ERR_NOT_FOUND, "library secret-0: not found");
+	assert_int_equal(chmod(tree_path("theirs"), 01777), 0);
+	assert_refused(tree_path("theirs/peek"), ERR_NOT_FOUND, "library secret-1: not found");
+	/* What is his alone he can read, and so can the loader for him. */
+	assert_int_equal(chown(tree_path("theirs"), 12345, 0), 0);
+	assert_int_equal(chmod(tree_path("theirs"), 0700), 0);
+	assert_refused(tree_path("theirs/peek"), ERR_NOT_FOUND, "library secret-0: not found");
+}
+
 /* An agent's directory may be his alone. */
 static void closure_of__program_in_a_private_directory__listed(void **state)
 {
@@ -587,6 +621,7 @@ int main(int argc, char **argv)
 		TEST(closure_of__twice__the_same_digest),
 		TEST(closure_of__static_program__empty),
 		TEST(closure_of__audit_library__refused),
+		TEST(closure_of__loader_that_others_may_exchange__refused),
 		TEST(closure_of__executable_changes_while_it_is_listed__refused),
 		TEST(closure_of__file_of_it_changes_while_it_is_listed__refused),
 		TEST(closure_of__interpreter_changes_between_two_lists__refused),
@@ -599,6 +634,7 @@ int main(int argc, char **argv)
 		TEST(closure_of__loader_that_others_may_write__refused),
 		TEST(loader__tries_everything__can_only_read),
 		TEST(loader__executable_that_another_user_writes__reads_no_more_than_he),
+		TEST(loader__executable_that_another_user_can_exchange__reads_no_more_than_he),
 		TEST(closure_of__program_in_a_private_directory__listed),
 		TEST(loader__prints_what_cannot_be__refused),
 		TEST(loader__one_library_twice__listed_once),
