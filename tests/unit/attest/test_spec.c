@@ -229,7 +229,13 @@ static void M16__environment_that_loads_code__refused(void **state)
 		"GLIBC_TUNABLES", "GCONV_PATH", "MALLOC_TRACE", "ASSAY_CREDENTIALS"};
 	static const char *const from_caller[] = {"PYTHONPATH", "PYTHONHOME", "PERL5LIB",
 		"PERL5OPT", "NODE_OPTIONS", "PATH", "BASH_ENV", "ENV", "JAVA_TOOL_OPTIONS",
-		"RUBYOPT", "TESSDATA_PREFIX", "OPENSSL_CONF"};
+		"RUBYOPT", "TESSDATA_PREFIX", "OPENSSL_CONF", "HOME", "TMPDIR", "TZDIR",
+		"XDG_DATA_HOME", "DOTNET_STARTUP_HOOKS", "R_PROFILE_USER", "PHPRC", "AWKLIBPATH",
+		"npm_config_prefix", "LESSOPEN", "GIT_SSH_COMMAND", "QT_PLUGIN_PATH",
+		"GIO_EXTRA_MODULES", "VK_ICD_FILENAMES", "OCL_ICD_FILENAMES", "HSA_TOOLS_LIB",
+		"NCCL_NET_PLUGIN", "OMP_TOOL_LIBRARIES", "GGML_BACKEND_PATH", "LLAMA_ARG_MODEL",
+		"OLLAMA_MODELS", "TORCH_EXTENSIONS_DIR", "TORCHINDUCTOR_CACHE_DIR",
+		"TRITON_CACHE_DIR", "CC", "VLLM_PLUGINS", "SSL_CERT_FILE", "SSLKEYLOGFILE"};
 	char name[64];
 	for (size_t i = 0; i < ARRAY_LEN(always); i++) {
 		snprintf(name, sizeof(name), "name: %s", always[i]);
@@ -242,6 +248,22 @@ static void M16__environment_that_loads_code__refused(void **state)
 		snprintf(name, sizeof(name), "name: %s", from_caller[i]);
 		assert_refused(spec_with("name: LANG", name), "can make the agent load code");
 		parse(spec_with("name: OMP_THREAD_LIMIT", name)); /* written here, it is measured */
+		spec_release(&spec);
+	}
+}
+
+/* What says nothing about code a caller may say. */
+static void spec__environment_from_the_caller__what_is_harmless_taken(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"LANG", "LC_ALL", "TZ", "TERM", "USER", "LOGNAME",
+		"XDG_RUNTIME_DIR", "HTTPS_PROXY", "OMP_NUM_THREADS", "HOMEPAGE", "RUN_ID",
+		"CCACHE"};
+	char name[64];
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(name, sizeof(name), "name: %s", names[i]);
+		parse(spec_with("name: LANG", name));
+		assert_null(spec.environment[1].value);
 		spec_release(&spec);
 	}
 }
@@ -427,6 +449,7 @@ int main(void)
 		TEST(spec__arguments_that_contradict_their_type__refused),
 		TEST(spec__credentials_that_contradict__refused),
 		TEST(M16__environment_that_loads_code__refused),
+		TEST(spec__environment_from_the_caller__what_is_harmless_taken),
 		TEST(spec__sandbox__what_confines_takes_the_capabilities),
 		TEST(spec__environment_that_is_malformed__refused),
 		TEST(spec__environment_key__taken_or_refused),
