@@ -6,6 +6,7 @@
 
 #define SIGNATURE    AUDIT_STEP_SIGNATURE
 #define CERTIFICATES "certificates"
+#define OID_EKU      "2.5.29.37"
 
 static bool ours(const struct err *err)
 {
@@ -100,6 +101,15 @@ static bool note_certs(
 	return true;
 }
 
+/* The CA certifies agents, hosts, operators and servers too, each for a use that is named. Records are
+ * none of those: else whoever it gave a key's certificate could write them. */
+static bool for_another_use(const struct cert *cert)
+{
+	struct bytes use;
+
+	return cert_extension(cert, OID_EKU, &use);
+}
+
 /* Judged at the time of the decision: a certificate that expired since was good then. */
 static bool note_chain(struct audit_case *c, const struct certs *certs, struct err *err)
 {
@@ -125,6 +135,12 @@ static bool note_chain(struct audit_case *c, const struct certs *certs, struct e
 	}
 	if (!chain_verify(certs->list[0], &options, &chain, err))
 		return false;
+	if (chain.fault == CHAIN_OK && for_another_use(certs->list[0])) {
+		audit_note(c, AUDIT_FAILED, SIGNATURE,
+			"the certificate, below a root that you pinned, is for another use "
+			"(extendedKeyUsage) than to sign records: any agent has such a one");
+		return true;
+	}
 	if (chain.fault == CHAIN_OK) {
 		audit_note(c, AUDIT_PROVED, SIGNATURE,
 			"verifies with a certificate below a root that you pinned, valid at the "

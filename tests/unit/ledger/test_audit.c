@@ -246,6 +246,36 @@ static void audit__honest_bundle_and_pinned_key__consistent(void **state)
 	assert_bytes(buf_bytes(&report.verdict), buf_bytes(&verdict_json_text));
 }
 
+/* Agents, hosts, operators and servers have certificates below the same root, and keys to sign with. */
+static void audit__signed_by_an_agent_or_a_server__fails(void **state)
+{
+	struct cert *verifiers = verifier_cert;
+
+	(void)state;
+	anchors = &pinned_root;
+	audit();
+	assert_consistent();
+	for (int server = 0; server < 2; server++) {
+		struct cert_request request = {
+			.uri = "spiffe://bank.example/verifier",
+			.subject = verifier,
+			.not_before = SCENE_NOW - 60,
+			.not_after = SCENE_NOW + 60,
+			.client_auth = !server,
+			.server_auth = server,
+		};
+
+		verifier_cert = NULL;
+		assert_ok(cert_issue(&request, ca, ca_key, &verifier_cert, &err), err);
+		enter();
+		audit();
+		cert_unref(&verifier_cert);
+		verifier_cert = verifiers;
+		assert_failed_at("record signature");
+		assert_non_null(strstr(step_of("record signature")->detail, "for another use"));
+	}
+}
+
 static void audit__receipt_that_is_none__fails(void **state)
 {
 	(void)state;
@@ -869,6 +899,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(audit__honest_bundle_and_pinned_key__consistent),
+		T(audit__signed_by_an_agent_or_a_server__fails),
 		T(audit__receipt_that_is_none__fails),
 		T(audit__refusal_recorded__consistent_too),
 		T(audit__renewal__stands_on_the_record_before),
