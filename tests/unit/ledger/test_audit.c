@@ -246,6 +246,29 @@ static void audit__honest_bundle_and_pinned_key__consistent(void **state)
 	assert_bytes(buf_bytes(&report.verdict), buf_bytes(&verdict_json_text));
 }
 
+/* Of evidence that cannot be read nobody knows which workload, release or key it was about. */
+static void audit__record_that_tells_more_than_malformed_evidence__fails(void **state)
+{
+	(void)state;
+	buf_clear(&s->evidence);
+	buf_put_u8(&s->evidence, 'x');
+	scene_judge(s);
+	assert_refused(s, REASON_EVIDENCE_MALFORMED);
+	keep();
+	enter();
+	audit();
+	assert_failed_at("record and its inputs");
+	record.workload = (struct bytes){0};
+	memset(record.release, 0, SHA256_LEN);
+	enter();
+	audit();
+	assert_failed_at("record and its inputs");
+	memset(record.key, 0, SHA256_LEN);
+	enter();
+	audit();
+	assert_consistent();
+}
+
 /* Agents, hosts, operators and servers have certificates below the same root, and keys to sign with. */
 static void audit__signed_by_an_agent_or_a_server__fails(void **state)
 {
@@ -899,6 +922,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(audit__honest_bundle_and_pinned_key__consistent),
+		T(audit__record_that_tells_more_than_malformed_evidence__fails),
 		T(audit__signed_by_an_agent_or_a_server__fails),
 		T(audit__receipt_that_is_none__fails),
 		T(audit__refusal_recorded__consistent_too),
