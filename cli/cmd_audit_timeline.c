@@ -153,15 +153,6 @@ static bool offline_subject(
 		       o->audit.index.workload, ESC(bytes_str(name)));
 }
 
-/* Whose word the decisions are, as far as none of it is proven. */
-static void offline_records(struct offline *o)
-{
-	o->story.records = "";
-	for (size_t i = 0; i < o->audit.decision_count; i++)
-		if (!package_decision_proven(&o->audit.decisions[i]))
-			o->story.records = o->audit.decisions[i].by;
-}
-
 static bool offline_read(
 	struct cli *cli, const struct audit_pins *pins, const char *path, struct offline *ret)
 {
@@ -172,7 +163,7 @@ static bool offline_read(
 	if (!package_map_open(path, &map, &cli->err) ||
 		!package_audit_run(bytes_of(map.at, map.len), &how, &ret->audit, &cli->err))
 		return err_wrap(&cli->err, "%s", ESC(bytes_str(path)));
-	offline_records(ret);
+	ret->story.records = package_decisions_by(&ret->audit);
 	ret->story.tree_proven = pins->log_policy != NULL;
 	(void)snprintf(ret->story.tree, sizeof(ret->story.tree), "%s",
 		pins->log_policy ? "signed as you demand" : "the word of the log in the package");

@@ -21,8 +21,8 @@ struct story {
 	uint8_t tree_root[SHA256_LEN];
 	char tree[320]; /* who says that this is the tree */
 	bool tree_proven;
-	const char
-		*records; /* of a package: whose word decisions are; "": proven; NULL: no package */
+	const char *
+		records; /* of a package: whose word decisions are; "": proven; NULL: no package, or none in it */
 };
 void story_release(struct story *story);
 /* The tree that entries are proved from; with a policy its note must be signed as that asks. */

@@ -56,6 +56,9 @@ struct package_audit {
 	size_t step_count;
 	struct audit_step steps[PACKAGE_STEPS_MAX];
 };
+/* Whose word they all are, as far as that of one is not proven; "": each is; NULL: there is none. Of one whose content was
+ * destroyed nothing but its record is there, and what that says was decided is not reached again. */
+const char *package_decisions_by(const struct package_audit *audit);
 struct package_audit_options {
 	const struct audit_anchors *anchors; /* NULL: nothing is pinned */
 	struct key *const *makers; /* who may have made it, as the auditor knows them */

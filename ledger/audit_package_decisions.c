@@ -123,6 +123,16 @@ bool package_decision_proven(const struct package_decision *d)
 	return d->consistent && d->signer_proven;
 }
 
+const char *package_decisions_by(const struct package_audit *audit)
+{
+	const char *by = audit->decision_count > 0 ? "" : NULL;
+
+	for (size_t i = 0; i < audit->decision_count; i++)
+		if (!package_decision_proven(&audit->decisions[i]))
+			return audit->decisions[i].by;
+	return audit->gone_count > 0 ? "the verifier where their content was destroyed" : by;
+}
+
 static void take_report(struct package_decision *d, const struct audit_report *report)
 {
 	d->consistent = report->consistent;

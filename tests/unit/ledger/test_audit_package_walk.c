@@ -254,6 +254,31 @@ static void renewal__on_a_refusal__failed(void **state)
 	assert_false(audit.consistent);
 }
 
+/* ---- whose word they are ---- */
+
+static void decisions__whose_word__proven_only_where_each_is(void **state)
+{
+	struct package_decision list[2] = {
+		{.consistent = true, .signer_proven = true, .by = ""},
+		{.consistent = true, .by = "somebody"},
+	};
+	struct package_audit some = {0};
+
+	(void)state;
+	assert_null(package_decisions_by(&some));
+	some.decisions = list;
+	some.decision_count = 1;
+	assert_string_equal(package_decisions_by(&some), "");
+	some.gone_count = 1;
+	assert_string_equal(
+		package_decisions_by(&some), "the verifier where their content was destroyed");
+	some.decision_count = 2;
+	assert_string_equal(package_decisions_by(&some), "somebody");
+	some.decision_count = 0;
+	assert_string_equal(
+		package_decisions_by(&some), "the verifier where their content was destroyed");
+}
+
 /* ---- what entries name ---- */
 
 /* An entry of an incident that names a note which is not there, again and again. */
@@ -294,6 +319,7 @@ int main(void)
 		T(renewals__of_one_instance__stand),
 		T(renewal__on_another_instance__failed),
 		T(renewal__on_a_refusal__failed),
+		T(decisions__whose_word__proven_only_where_each_is),
 		T(entries__that_name_many_missing_objects__hide_nothing),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
