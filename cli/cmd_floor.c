@@ -55,9 +55,7 @@ static bool sequence_of(struct cli *cli, const char *workload, int64_t *ret)
 	}
 	if (!workload_view(cli, workload, &view))
 		return err_wrap(&cli->err, "--sequence is not given");
-	*ret = 1 + json_integer_value(
-			   json_object_get(json_object_get(view, "security_floor"), "sequence"));
-	return true;
+	return floor_next_sequence(view, ret, &cli->err);
 }
 
 static bool domain_of(struct cli *cli, char **ret)

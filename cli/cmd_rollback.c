@@ -54,11 +54,15 @@ static bool floor_fill(struct cli *cli, const json_t *view, const struct release
 	const char *version = json_string_value(json_object_get(floor, "version"));
 	const char *digest = json_string_value(json_object_get(floor, "release"));
 	json_int_t sequence = json_integer_value(json_object_get(floor, "sequence"));
+	uint8_t bytes[SHA256_LEN];
 	if (!version || !digest || sequence < 1)
 		return err_set(&cli->err, ERR_NOT_FOUND,
 			"workload %s has no version floor: nothing keeps the release from "
 			"launching",
 			release->workload);
+	/* What is no digest would be taken for the name of a file. */
+	if (!hex_decode_exact(bytes_str(digest), bytes, sizeof(bytes), &cli->err))
+		return err_wrap(&cli->err, "version_floor: release");
 	(void)snprintf(base, 2 * SHA256_LEN + 1, "%s", digest);
 	approval->workload = strdup(release->workload);
 	approval->from = strdup(version);

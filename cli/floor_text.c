@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/floor_text.h"
 
+#include "policy/security_floor.h"
+
 static const char *text_of(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
@@ -36,4 +38,15 @@ void floors_print(const json_t *object, FILE *out)
 	security_floor_text(&security, json_object_get(object, "security_floor"));
 	(void)fprintf(out, "version floor    %s\n", ESC(buf_bytes(&version)));
 	(void)fprintf(out, "security floor   %s\n", ESC(buf_bytes(&security)));
+}
+
+bool floor_next_sequence(const json_t *view, int64_t *ret, struct err *err)
+{
+	const json_t *floor = json_object_get(view, "security_floor");
+	json_int_t last = json_integer_value(json_object_get(floor, "sequence"));
+	if (last < 0 || last >= SECURITY_FLOOR_SEQUENCE_MAX - 1)
+		return err_set(err, ERR_FORMAT,
+			"security_floor: sequence: none can follow it: give --sequence");
+	*ret = last + 1;
+	return true;
 }

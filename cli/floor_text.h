@@ -11,5 +11,8 @@ void version_floor_text(struct buf *out, const json_t *floor);
 void security_floor_text(struct buf *out, const json_t *floor);
 /* Both, from an object that has them as version_floor and security_floor; escaped. */
 void floors_print(const json_t *object, FILE *out);
+/* The sequence of the security floor behind the one in force, as the register's view of a workload tells of that. ERR_FORMAT
+ * where there is none: nobody signs the last one that there is because a verifier says so. */
+must_use bool floor_next_sequence(const json_t *view, int64_t *ret, struct err *err);
 
 #endif

@@ -86,6 +86,11 @@ offline_approve() {
 	assay rollback approve "$W/1.0.0" --person alice --role model-risk --env prod --reason r --key "$W/keys/alice" --policy "$P" \
 		--register "$W/view.json" "$@"
 }
+cp "$W/view.json" "$W/view.true"
+sed -i 's#"release": *"[0-9a-f]\{64\}"#"release":"/etc/hostname"#' "$W/view.json"
+grep -q /etc/hostname "$W/view.json" || die "no floor's release in the register's view"
+expect 3 'version_floor: release: hex' offline_approve
+mv "$W/view.true" "$W/view.json"
 expect 1 'is not that of the floor' offline_approve --base "$W/1.0.0"
 expect 0 'back from 1.2.0 to 1.0.0' offline_approve --base "$W/1.2.0" --out "$W/rollback.2"
 ok "P9__rollback_approval_of_an_earlier_move__refused"
