@@ -76,6 +76,7 @@ static enum status run_export(struct cli *cli)
 /* ---- verify ---- */
 
 struct verified {
+	bool proved; /* by a tree that whoever asks believes; otherwise the file brings that, too */
 	const char *tree; /* how far the tree is believed */
 	struct tlog_cosigned cosigned;
 };
@@ -92,8 +93,9 @@ static bool tree_check(struct cli *cli, const struct entry_opened *entry, struct
 		!tlog_policy_parse(buf_bytes(&text), &policy, &cli->err))
 		return err_wrap(&cli->err, "--log-policy %s", path);
 	ret->tree = "proved: signed by the ledger, and by a quorum where the policy names one";
-	return tlog_policy_check(
+	ret->proved = tlog_policy_check(
 		policy, NULL, buf_bytes(&entry->checkpoint), &ret->cosigned, &cli->err);
+	return ret->proved;
 }
 
 static enum status answer(struct cli *cli, const struct entry_opened *e, const struct verified *v)
@@ -103,13 +105,16 @@ static enum status answer(struct cli *cli, const struct entry_opened *e, const s
 	(void)time_format(e->leaf.time, time);
 	if (cli->json)
 		return cli_print_json(cli,
-			json_pack("{s:b, s:I, s:s, s:s, s:s, s:O, s:I}", "proved", 1, "index",
-				(json_int_t)e->index, "type", type, "time", time, "tree", v->tree,
-				"fields", e->fields.shown, "redacted",
+			json_pack("{s:b, s:I, s:s, s:s, s:s, s:O, s:I}", "proved", (int)v->proved,
+				"index", (json_int_t)e->index, "type", type, "time", time, "tree",
+				v->tree, "fields", e->fields.shown, "redacted",
 				(json_int_t)e->fields.redacted),
 			STATUS_DONE);
-	(void)printf("entry %llu: %s at %s: proved to stand in the ledger\ntree: %s\n",
-		(unsigned long long)e->index, type, time, v->tree);
+	(void)printf("entry %llu: %s at %s: %s\ntree: %s\n", (unsigned long long)e->index, type,
+		time,
+		v->proved ? "proved to stand in the ledger"
+			  : "stands in the tree that the file brings",
+		v->tree);
 	cli_print_object(e->fields.shown);
 	if (e->fields.redacted > 0)
 		(void)printf("redacted: %zu field%s\n", e->fields.redacted,
@@ -129,6 +134,10 @@ static enum status run_verify(struct cli *cli)
 		return answer(cli, &entry, &verified);
 	if (cli->err.code != ERR_MISMATCH)
 		return cli_fail(cli);
+	if (cli->json)
+		return cli_print_json(cli,
+			json_pack("{s:b, s:s}", "proved", 0, "reason", cli->err.text),
+			STATUS_REFUSED);
 	(void)printf("not proved: %s\n", cli->err.text);
 	return STATUS_REFUSED;
 }

@@ -118,6 +118,7 @@ ENTRY=$(curl -sf --cacert "$W/verifier/ca.pem" "https://127.0.0.1:$PORT/log/late
 ENTRY=$((ENTRY - 1))
 expect 0 'check it with: assay entry verify' operator entry export "$ENTRY" --out "$W/entry"
 expect 0 'reason:? +Mr Smith took it home' assay entry verify "$W/entry"
+grep -q 'stands in the tree that the file brings' "$W/out" || die "proved by what the file brings alone"
 expect 0 '' operator entry export "$ENTRY" --out "$W/less" --redact reason --redact by
 expect 0 '^redacted: 2 fields' assay entry verify "$W/less"
 ! grep -q 'Smith' "$W/less" || die "what was left out is there"
