@@ -95,8 +95,8 @@ static bool heed(struct package_case *c, const struct ledger_entry *entry, struc
 
 /* ---- what is not there ---- */
 
-/* taken: {entry: how many fields are not shown; -1: none is}. An entry that comes twice counts as the
- * less that it shows. */
+/* taken: {entry: [how many fields are not shown; -1: none is, those that are]}. An entry that comes twice
+ * counts as the less that it shows. */
 bool package_taken_note(struct package_case *c, const struct ledger_entry *entry, struct err *err)
 {
 	json_int_t missing = entry->destroyed ? -1 : (json_int_t)entry->redacted;
@@ -107,18 +107,21 @@ bool package_taken_note(struct package_case *c, const struct ledger_entry *entry
 	if (missing == 0 || entry->type == LEAF_DECISION)
 		return true;
 	const json_t *before = json_object_get(c->taken, key.text);
-	json_int_t had = json_integer_value(before);
+	json_int_t had = json_integer_value(json_array_get(before, 0));
 
 	if (before && (had < 0 || (missing > 0 && had >= missing)))
 		return true;
-	return json_object_set_new(c->taken, key.text, json_integer(missing)) == 0 ||
+	return json_object_set_new(c->taken, key.text,
+		       json_pack("[I, O?]", missing, entry->destroyed ? NULL : entry->said)) == 0 ||
 	       no_memory(err);
 }
 
 /* ---- one against the other ---- */
 
-/* Only what was said behind it counts. */
-static bool is_said(const struct package_case *c, const char *index, json_int_t missing)
+/* Only what was said behind it counts, and of a field only where that one is not shown: another cannot be hidden
+ * instead. */
+static bool is_said(
+	const struct package_case *c, const char *index, json_int_t missing, const json_t *shown)
 {
 	const json_t *fields = json_object_get(c->said_taken, index), *by;
 	json_t *walked = json_object_get(c->said_taken, index);
@@ -134,7 +137,7 @@ static bool is_said(const struct package_case *c, const char *index, json_int_t 
 	if (missing < 0)
 		return by && json_integer_value(by) > of;
 	json_object_foreach(walked, field, value) named +=
-		field[0] && json_integer_value(value) > of;
+		field[0] && json_integer_value(value) > of && !json_object_get(shown, field);
 	return named >= missing;
 }
 
@@ -160,9 +163,9 @@ void package_taken_close(struct package_case *c)
 
 	json_object_foreach(c->taken, index, value)
 	{
-		json_int_t missing = json_integer_value(value);
+		json_int_t missing = json_integer_value(json_array_get(value, 0));
 
-		if (!is_said(c, index, missing)) {
+		if (!is_said(c, index, missing, json_array_get(value, 1))) {
 			if (shown++ < SHOWN_MAX)
 				note_failed(c, index, missing);
 			continue;

@@ -3,6 +3,7 @@
  * packages of decisions that a verifier signed which lies. Honest packages: tests/unit/verifier/test_audit_package.c. */
 #include "ledger/audit_package.h"
 
+#include "ledger/fields.h"
 #include "tests/unit/ledger/audit_world.h"
 
 #include <stdlib.h>
@@ -281,35 +282,79 @@ static void decisions__whose_word__proven_only_where_each_is(void **state)
 
 /* ---- what entries name ---- */
 
-/* An entry of an incident that names a note which is not there, again and again. */
-static void entry_naming(size_t index)
+/* The leaf of an entry that is no decision, behind all others. */
+static size_t other_leaf(enum leaf_type type, struct bytes content)
 {
-	static const char text[] = "{\"event\":\"incident\",\"what\":\"note\",\"attached\":\"00\"}";
-	struct kept *k = &w->records[index];
-	struct leaf leaf = {.type = LEAF_INCIDENT, .time = k->record.time};
+	struct kept *k = &w->records[w->count];
+	struct leaf leaf = {.type = type, .time = s->context.now};
 
-	buf_clear(&k->leaf);
+	k->record.time = leaf.time;
 	memset(k->salt, 0x5a, LEDGER_SALT_LEN);
-	assert_ok(ledger_commitment(k->salt, bytes_str(text), leaf.commitment, &err), err);
+	assert_ok(entry_commitment(type, k->salt, content, leaf.commitment, &err), err);
 	assert_ok(leaf_encode(&leaf, &k->leaf, &err), err);
 	assert_ok(leaf_hash(buf_bytes(&k->leaf), k->hash, &err), err);
-	for (size_t i = 0; i < 2 * PACKAGE_STEPS_MAX; i++)
-		put_entry(index, LEAF_INCIDENT, bytes_str(text));
+	return w->count++;
 }
 
 /* However much is missing: what is asserted or not checked is said. */
 static void entries__that_name_many_missing_objects__hide_nothing(void **state)
 {
+	static const char text[] = "{\"event\":\"incident\",\"what\":\"note\",\"attached\":\"00\"}";
+
 	(void)state;
-	w->records[w->count++].record.time = s->context.now;
-	entry_naming(w->count - 1);
-	run(w->count - 1);
+	size_t at = other_leaf(LEAF_INCIDENT, bytes_str(text));
+	for (size_t i = 0; i < 2 * PACKAGE_STEPS_MAX; i++)
+		put_entry(at, LEAF_INCIDENT, bytes_str(text));
+	run(at);
 	assert_true(audit.consistent);
 	assert_has("note", AUDIT_NOT_CHECKED, "names an object that is not in the package");
 	assert_has("objects", AUDIT_NOT_CHECKED, "112 more entries name an object that is not");
 	assert_has("entries", AUDIT_ASSERTED, "stand in that tree");
 	assert_has("completeness", AUDIT_ASSERTED, "is the maker's word");
 	assert_has("time", AUDIT_ASSERTED, "the clock is the verifier's");
+}
+
+/* ---- what entries do not show ---- */
+
+/* Of an entry's two fields one is not shown; the ledger says that `said` was taken out. */
+static void run_hiding(const char *hidden, const char *said)
+{
+	uint8_t salts[2 * FIELD_SALT_LEN];
+	struct buf kept = {0}, less = {0};
+	char retention[128];
+	json_t *content = json_pack("{s:s, s:s}", "by", "eve", "reason", "x");
+
+	for (size_t i = 0; i < sizeof(salts); i++)
+		salts[i] = (uint8_t)i;
+	assert_ok(fields_seal(content, BYTES_OF(salts), &kept, &err), err);
+	assert_ok(fields_redact(buf_bytes(&kept), hidden, &less, &err), err);
+	size_t at = other_leaf(LEAF_HOST_STATE, buf_bytes(&kept));
+	(void)snprintf(retention, sizeof(retention),
+		"{\"event\":\"field-redacted\",\"entry\":%zu,\"field\":\"%s\"}", at, said);
+	size_t behind = other_leaf(LEAF_RETENTION, bytes_str(retention));
+	put_entry(at, LEAF_HOST_STATE, buf_bytes(&less));
+	put_entry(behind, LEAF_RETENTION, bytes_str(retention));
+	run(at);
+	json_decref(content);
+	buf_release(&kept);
+	buf_release(&less);
+}
+
+static void T20__field_hidden_as_said__not_checked(void **state)
+{
+	(void)state;
+	run_hiding("reason", "reason");
+	assert_true(audit.consistent);
+	assert_has("content taken out", AUDIT_NOT_CHECKED, "1 fields were taken out");
+}
+
+/* From a copy of before: what was taken out is shown, and who did it is not. */
+static void T20__field_hidden_instead_of_the_one_taken_out__failed(void **state)
+{
+	(void)state;
+	run_hiding("by", "reason");
+	assert_has("content taken out", AUDIT_FAILED, "1 of its fields are not shown");
+	assert_false(audit.consistent);
 }
 
 int main(void)
@@ -320,6 +365,8 @@ int main(void)
 		T(renewal__on_another_instance__failed),
 		T(renewal__on_a_refusal__failed),
 		T(decisions__whose_word__proven_only_where_each_is),
+		T(T20__field_hidden_as_said__not_checked),
+		T(T20__field_hidden_instead_of_the_one_taken_out__failed),
 		T(entries__that_name_many_missing_objects__hide_nothing),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
