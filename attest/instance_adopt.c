@@ -139,8 +139,8 @@ static void tell_drift(struct instance *instance)
 	instance->renew_at = clock_monotonic_ms(instance->clock);
 }
 
-/* As it was held before, whatever became of it since. */
-static void hold_again(struct adoption *a, struct instance *instance, bool distrusted)
+/* As it was held before, whatever became of it since. True: it is held otherwise now. */
+static bool hold_again(struct adoption *a, struct instance *instance, bool distrusted)
 {
 	enum instance_hold hold = instance->hold;
 	instance->hold = HOLD_NONE;
@@ -149,6 +149,7 @@ static void hold_again(struct adoption *a, struct instance *instance, bool distr
 			instance->reason);
 	else if (distrusted)
 		instance_hold_as(a->hostd, instance, instance->on_refusal, instance->reason);
+	return instance->hold != hold;
 }
 
 static bool adopt(struct adoption *a, struct instance_saved *saved, struct err *err)
@@ -171,10 +172,10 @@ static bool adopt(struct adoption *a, struct instance_saved *saved, struct err *
 	if (!usable)
 		adopt_untrusted(a, instance, &why);
 	schedule(instance);
-	hold_again(a, instance, !usable);
+	bool otherwise = hold_again(a, instance, !usable);
 	if (drifted)
 		tell_drift(instance);
-	if (!usable)
+	if (!usable || otherwise)
 		instance_save_or_tell(a->hostd, instance);
 	if (!instances_add(a->hostd->instances, instance, err))
 		return false;

@@ -236,33 +236,46 @@ static void tell_hold(struct hostd *hostd, const struct instance *instance, cons
 		{"error", bytes_str(ok ? "" : why->text)});
 }
 
+/* Under the lock. What stands still, or may, is not let run again to hear that it shall end. */
+static bool stop_locked(struct hostd *hostd, struct instance *instance, struct err *err)
+{
+	bool still = instance->hold == HOLD_FROZEN;
+	instance->hold = HOLD_STOPPING;
+	instance->kill_at = clock_monotonic_ms(instance->clock) + hostd->stop_grace_ms;
+	instance->renew_at = 0;
+	return still ? instance_kill(instance, err) : instance_signal(instance, SIGTERM, err);
+}
+
+static bool freeze_locked(struct instance *instance, struct err *err)
+{
+	instance->hold = HOLD_FROZEN;
+	instance->kill_at = 0;
+	return instance_freeze(instance, true, err);
+}
+
 void instance_hold_as(
 	struct hostd *hostd, struct instance *instance, enum end_action action, const char *reason)
 {
-	struct err err = {0};
+	struct err unfrozen = {0}, err = {0};
 	if (action == END_CONTINUE)
 		return;
 	(void)pthread_mutex_lock(&instance->mutex);
-	bool stop = action == END_STOP, before = instance->hold == HOLD_FROZEN;
+	bool stop = action == END_STOP;
 	bool nothing = instance->state == INSTANCE_ENDED || instance->hold == HOLD_STOPPING ||
-		       (before && !stop);
-	if (!nothing) {
-		instance->hold = stop ? HOLD_STOPPING : HOLD_FROZEN;
-		instance->kill_at =
-			stop ? clock_monotonic_ms(instance->clock) + hostd->stop_grace_ms : 0;
-		instance->renew_at = stop ? 0 : instance->renew_at;
-	}
-	/* Done before it is to be seen. What was frozen is not let run again to hear that it shall end. */
-	bool ok = nothing  ? true
-		  : !stop  ? instance_freeze(instance, true, &err)
-		  : before ? instance_kill(instance, &err)
-			   : instance_signal(instance, SIGTERM, &err);
+		       (instance->hold == HOLD_FROZEN && !stop);
+	/* Done before it is to be seen. What should stand still and may not do so must not run either. */
+	bool frozen = !nothing && !stop && freeze_locked(instance, &unfrozen);
+	bool ok = nothing || frozen || stop_locked(hostd, instance, &err);
 	const char *by = acts_on(instance);
 	(void)pthread_mutex_unlock(&instance->mutex);
 	if (nothing)
 		return;
-	tell_hold(hostd, instance, by, ok, stop ? "instance stopped" : "instance frozen", reason,
-		&err);
+	if (!stop)
+		tell_hold(hostd, instance, by, frozen,
+			frozen ? "instance frozen" : "instance not frozen", reason, &unfrozen);
+	if (!frozen)
+		tell_hold(hostd, instance, by, ok, ok ? "instance stopped" : "instance not stopped",
+			stop ? reason : "it could not be frozen", &err);
 }
 
 void instance_end_grace(struct hostd *hostd, struct instance *instance)
@@ -275,6 +288,6 @@ void instance_end_grace(struct hostd *hostd, struct instance *instance)
 	const char *by = acts_on(instance);
 	(void)pthread_mutex_unlock(&instance->mutex);
 	if (over)
-		tell_hold(hostd, instance, by, ok, "instance killed", "it did not end when told",
-			&err);
+		tell_hold(hostd, instance, by, ok, ok ? "instance killed" : "instance not killed",
+			"it did not end when told", &err);
 }

@@ -268,6 +268,63 @@ static void freeze__agent_left_its_cgroup__it_and_its_child_stand_still(void **s
 	assert_null(strstr(fixture_output(f), "off"));
 }
 
+/* A cgroup that does not freeze: its directory is not one, or the kernel never says that all stands still. */
+static void take_cgroup(struct hostd_fixture *f, const char *other, char before[PATH_MAX])
+{
+	OWNED(instance_unref)
+	struct instance *instance =
+		instances_find(f->hostd->instances, fixture_instance(f, "instance"));
+	char *copy = strdup(other);
+	assert_non_null(instance);
+	(void)pthread_mutex_lock(&instance->mutex);
+	(void)snprintf(before, PATH_MAX, "%s", instance->cgroup ? instance->cgroup : "");
+	free(instance->cgroup);
+	instance->cgroup = copy;
+	(void)pthread_mutex_unlock(&instance->mutex);
+}
+
+static void log_into(struct hostd_fixture *f, const char *name)
+{
+	OWNED(fd_close)
+	int fd = open(tree_path(name), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0 && dup3(fd, f->log.fd, O_CLOEXEC) == f->log.fd);
+}
+
+static bool log_has(const char *name, const char *text)
+{
+	OWNED(buf_release) struct buf content = {0};
+	struct err err;
+	assert_ok(file_read(tree_path(name), 1 << 20, &content, &err), err);
+	return memmem(content.data, content.len, text, strlen(text)) != NULL;
+}
+
+static void freeze__cgroup_does_not_freeze__killed_and_told_so(void **state)
+{
+	struct hostd_fixture *f = *state;
+	char before[PATH_MAX];
+	assert_int_equal(mkdir(tree_path("none"), 0700), 0);
+	assert_int_equal(mkdir(tree_path("slow"), 0700), 0);
+	fixture_write("slow/cgroup.freeze", "", 0600);
+	fixture_write("slow/cgroup.events", "populated 1\nfrozen 0\n", 0600);
+	f->verifier.on_refusal = END_FREEZE;
+	static const char *const cgroups[] = {"none", "slow"};
+	for (size_t i = 0; i < ARRAY_LEN(cgroups); i++) {
+		fake_set_answer(&f->verifier, FAKE_TRUST);
+		start(f, WAITS);
+		log_into(f, "log");
+		take_cgroup(f, tree_path(cgroups[i]), before);
+		fake_set_answer(&f->verifier, FAKE_REFUSE);
+		int status = fixture_wait(f);
+		eventually(fixture_events(f).exits == i + 1);
+		eventually(fixture_state_is(f, ""));
+		(void)rmdir(before);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		assert_true(log_has("log", "instance not frozen"));
+		assert_true(log_has("log", "it could not be frozen"));
+		assert_false(log_has("log", "instance frozen"));
+	}
+}
+
 /* Whoever shows an instance, or acts on it, as it ends: nothing that he reads under its lock goes away meanwhile. False when
  * the end was missed. */
 static bool stays_while_locked(struct instance *instance)
@@ -376,6 +433,7 @@ static int run_all(void)
 		TEST(stop__agent_ends_and_leaves_a_child__the_child_ends_too),
 		TEST(restart__stopped_agent_ended_meanwhile__its_child_ends_too),
 		TEST(freeze__agent_left_its_cgroup__it_and_its_child_stand_still),
+		TEST(freeze__cgroup_does_not_freeze__killed_and_told_so),
 		TEST(ends__somebody_looks_at_it__stays_until_he_has),
 		cmocka_unit_test(process_started__name_with_parentheses__the_last_counts),
 		cmocka_unit_test(cgroup_path__of_proc__or_none),
