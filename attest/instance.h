@@ -62,7 +62,12 @@ struct instance_process {
 };
 
 /* A file changed below it: the verifier is to hear of it. */
-enum instance_drift { DRIFT_NONE = 0, DRIFT_TO_TELL, DRIFT_RECORDED /* in the runtime log */ };
+enum instance_drift {
+	DRIFT_NONE = 0,
+	DRIFT_TO_TELL,
+	DRIFT_RECORDED, /* in the runtime log */
+	DRIFT_STATES
+};
 
 struct instance {
 	uint8_t id[INSTANCE_ID_LEN];
@@ -193,6 +198,8 @@ void instances_stop(struct instances **instances);
 /* Takes a reference: watched and renewed from now on. ERR_LIMIT when there are INSTANCES_MAX. */
 must_use bool instances_add(
 	struct instances *instances, struct instance *instance, struct err *err);
+/* Takes a reference to one that has ended and is not in the table: the renewing thread reports its end. */
+void instances_report_end(struct instances *instances, struct instance *instance);
 /* Finds by hex id; the caller unrefs. NULL when there is none. */
 struct instance *instances_find(struct instances *instances, const char *hex);
 /* [{"instance","workload","pid","uid","state",…}]; those of one user only, unless all. As many as have room in an answer, after
@@ -212,7 +219,7 @@ must_use bool instance_schedule_within(
 /* When the next renewal is due, seconds from now with ±10 % of jitter. */
 must_use bool instance_schedule(struct instance *instance, int64_t after_seconds, struct err *err);
 /* Evidence once more of an instance that has ended: the verifier reads how out of its log. Tried once;
- * the host's next evidence says the same. */
+ * the host's next evidence says the same. What is saved of it goes. */
 void instance_report_end(struct hostd *hostd, struct instance *instance);
 /* What the policy says is to become of an instance that is trusted no longer. */
 void instance_hold_as(
@@ -242,7 +249,7 @@ void instance_look(struct hostd *hostd, struct drift *drift, struct instance *in
 void instance_events_lost(struct hostd *hostd, struct drift *drift, struct instance *instance);
 /* The next renewal not later than that, if there is to be one. */
 void instance_ask_soon(struct instance *instance, uint64_t within_ms);
-/* Exit: recorded, extended, credentials removed. */
+/* Exit: recorded, extended, credentials removed. What is saved of it stays. */
 void instance_end(struct hostd *hostd, struct instance *instance);
 
 #endif

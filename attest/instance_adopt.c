@@ -21,17 +21,23 @@
 struct open_launch {
 	uint8_t id[INSTANCE_ID_LEN];
 	uint64_t record;
-	bool adopted;
+	bool adopted, recorded;
 };
 struct adoption {
 	struct hostd *hostd;
 	bool log_read; /* false: the log is broken, and says nothing */
 	size_t count, room;
 	struct open_launch *launches; /* without an exit */
+	struct instance *ended; /* their ends are to be reported, once they are in the log */
 };
 
 static void adoption_release(struct adoption *a)
 {
+	while (a->ended) {
+		struct instance *gone = a->ended;
+		a->ended = gone->next;
+		instance_unref(&gone);
+	}
 	free(a->launches);
 }
 
@@ -115,6 +121,14 @@ static bool find_key(struct adoption *a, struct instance_saved *saved, struct er
 	       credentials_key(instance, saved->key_id, &instance->key, err);
 }
 
+/* For evidence that asks for no credential any more: where its own key is gone, another one does, and the verdict says so. */
+static bool key_to_tell(struct adoption *a, struct instance_saved *saved, struct err *err)
+{
+	struct err ignored;
+	return saved->instance->key || find_key(a, saved, &ignored) ||
+	       instance_make_key(saved->instance, NULL, false, err);
+}
+
 /* Nothing but its trust is lost: it is watched, and its exit recorded. */
 static void adopt_untrusted(struct adoption *a, struct instance *instance, const struct err *why)
 {
@@ -132,11 +146,19 @@ static void schedule(struct instance *instance)
 		instance->renew_at = clock_monotonic_ms(instance->clock) + RENEW_WITHIN_MS;
 }
 
-/* The verifier hears of it as if hostd had seen it happen. */
-static void tell_drift(struct instance *instance)
+/* The verifier hears of it as if hostd had seen it happen; or what an earlier hostd could not tell it. */
+static void tell_drift(struct adoption *a, struct instance_saved *saved, bool drifted)
 {
-	instance->drift = DRIFT_TO_TELL;
-	instance->renew_at = clock_monotonic_ms(instance->clock);
+	struct instance *instance = saved->instance;
+	struct err err;
+	if (drifted)
+		instance->drift = DRIFT_TO_TELL;
+	if (instance->drift == DRIFT_NONE)
+		return;
+	if (key_to_tell(a, saved, &err))
+		instance->renew_at = clock_monotonic_ms(instance->clock);
+	else
+		tell(a, LOG_LEVEL_ERROR, "change of a file not reported", instance, err.text);
 }
 
 /* As it was held before, whatever became of it since. True: it is held otherwise now. */
@@ -173,8 +195,7 @@ static bool adopt(struct adoption *a, struct instance_saved *saved, struct err *
 		adopt_untrusted(a, instance, &why);
 	schedule(instance);
 	bool otherwise = hold_again(a, instance, !usable);
-	if (drifted)
-		tell_drift(instance);
+	tell_drift(a, saved, drifted);
 	if (!usable || otherwise)
 		instance_save_or_tell(a->hostd, instance);
 	if (!instances_add(a->hostd->instances, instance, err))
@@ -186,9 +207,24 @@ static bool adopt(struct adoption *a, struct instance_saved *saved, struct err *
 	return true;
 }
 
+/* Its end is wanted by the verifier, and this boot's log has it, or gets it: what is saved stays until it has been reported. */
+static bool keep_to_report(struct adoption *a, struct instance_saved *saved)
+{
+	struct err ignored;
+	struct instance *instance = saved->instance;
+	if (!instance->report_end || !a->log_read || !key_to_tell(a, saved, &ignored))
+		return false;
+	/* Another process may have its number. */
+	fd_close(&instance->pidfd);
+	instance->state = INSTANCE_ENDED;
+	instance->next = a->ended;
+	a->ended = TAKE(saved->instance);
+	return true;
+}
+
 /* Nobody has its identity any more: what it held goes. */
-static void drop(
-	struct adoption *a, struct instance_saved *saved, const char *what, const char *reason)
+static void drop(struct adoption *a, struct instance_saved *saved, bool this_boot, const char *what,
+	const char *reason)
 {
 	struct instance *instance = saved->instance;
 	struct err ignored;
@@ -196,6 +232,7 @@ static void drop(
 	if (instance->directory < 0 && !credentials_reopen(instance, saved->directory_device,
 					       saved->directory_inode, &ignored))
 		instance->own_directory = false; /* another one: not ours to touch */
+	bool kept = this_boot && keep_to_report(a, saved);
 	credentials_remove(instance);
 	credentials_release(instance);
 	if (instance->hold != HOLD_NONE)
@@ -203,7 +240,8 @@ static void drop(
 	if (instance->cgroup)
 		(void)rmdir(instance->cgroup); /* whoever is in there keeps it */
 	hostd_unkeep_key(a->hostd, instance);
-	instance_forget(a->hostd, instance);
+	if (!kept)
+		instance_forget(a->hostd, instance);
 }
 
 static bool read_saved(
@@ -231,9 +269,10 @@ static void adopt_file(struct adoption *a, int directory, const char *path, cons
 		return;
 	}
 	if (memcmp(saved.boot_id, a->hostd->boot_id, sizeof(saved.boot_id)) != 0)
-		drop(a, &saved, "instance of an earlier boot dropped", "this machine restarted");
+		drop(a, &saved, false, "instance of an earlier boot dropped",
+			"this machine restarted");
 	else if (!adopt(a, &saved, &err))
-		drop(a, &saved, "instance not adopted", err.text);
+		drop(a, &saved, true, "instance not adopted", err.text);
 }
 
 static bool adopt_files(struct adoption *a, struct err *err)
@@ -254,7 +293,7 @@ static bool adopt_files(struct adoption *a, struct err *err)
 
 /* ---- together ---- */
 
-static void record_end(struct adoption *a, const struct open_launch *launch)
+static void record_end(struct adoption *a, struct open_launch *launch)
 {
 	OWNED(buf_release) struct buf content = {0};
 	struct runtime_exit ended = {.status = RUNTIME_STATUS_UNKNOWN};
@@ -264,12 +303,25 @@ static void record_end(struct adoption *a, const struct open_launch *launch)
 	hex_encode(BYTES_OF(launch->id), hex);
 	bool ok = runtime_exit_encode(&ended, clock_wall(a->hostd->clock), &content, &err) &&
 		  host_log_append(a->hostd->events, buf_bytes(&content), &err);
+	launch->recorded = ok;
 	/* What could not be recorded has no exit in the log, and so its turn at the next start. */
 	log_event(a->hostd->log, ok ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
 		ok ? "instance ended" : "exit not recorded", {"instance", bytes_str(hex)},
 		{"status", BYTES_LIT("unknown")},
 		{"reason", BYTES_LIT("it ended while hostd did not run, or never began")},
 		{"error", bytes_str(err.text)});
+}
+
+/* The log has them all now. What could not be recorded is tried again at the next start. */
+static void report_ends(struct adoption *a)
+{
+	for (struct instance *i = a->ended; i; i = a->ended) {
+		const struct open_launch *launch = launch_find(a, i->id);
+		a->ended = i->next;
+		if (!launch || launch->recorded)
+			instances_report_end(a->hostd->instances, i);
+		instance_unref(&i);
+	}
 }
 
 static void record_ends(struct adoption *a)
@@ -290,5 +342,6 @@ bool instances_adopt(struct hostd *hostd, struct err *err)
 	if (!adopt_files(&a, err))
 		return false;
 	record_ends(&a);
+	report_ends(&a);
 	return credentials_clean(hostd->config->run_dir, hostd->instances, err);
 }

@@ -18,8 +18,18 @@ static void set_state(struct instance *instance, enum instance_state state, cons
 	(void)text_escape(bytes_str(reason), instance->reason, sizeof(instance->reason));
 }
 
-void instance_distrust(
-	struct hostd *hostd, struct instance *instance, enum end_action action, const char *reason)
+/* Under the lock. */
+static void tell_of_file(struct instance *instance)
+{
+	if (instance->state != INSTANCE_UNTRUSTED)
+		return;
+	instance->drift = DRIFT_TO_TELL;
+	instance->renew_at = clock_monotonic_ms(instance->clock);
+}
+
+/* `file`: the verifier does not know yet. */
+static void distrust(struct hostd *hostd, struct instance *instance, enum end_action action,
+	bool file, const char *reason)
 {
 	(void)pthread_mutex_lock(&instance->mutex);
 	bool known = instance->state == INSTANCE_UNTRUSTED || instance->state == INSTANCE_ENDED;
@@ -37,23 +47,22 @@ void instance_distrust(
 		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},
 		{"reason", bytes_str(reason)});
 	instance_hold_as(hostd, instance, action, reason);
+	(void)pthread_mutex_lock(&instance->mutex);
+	if (file)
+		tell_of_file(instance);
+	(void)pthread_mutex_unlock(&instance->mutex);
 	instance_save_or_tell(hostd, instance);
+}
+
+void instance_distrust(
+	struct hostd *hostd, struct instance *instance, enum end_action action, const char *reason)
+{
+	distrust(hostd, instance, action, false, reason);
 }
 
 void instance_distrust_file(struct hostd *hostd, struct instance *instance, const char *reason)
 {
-	(void)pthread_mutex_lock(&instance->mutex);
-	bool known = instance->state == INSTANCE_UNTRUSTED || instance->state == INSTANCE_ENDED;
-	(void)pthread_mutex_unlock(&instance->mutex);
-	if (known)
-		return;
-	instance_distrust(hostd, instance, END_CONTINUE, reason);
-	(void)pthread_mutex_lock(&instance->mutex);
-	if (instance->state == INSTANCE_UNTRUSTED) {
-		instance->drift = DRIFT_TO_TELL;
-		instance->renew_at = clock_monotonic_ms(instance->clock);
-	}
-	(void)pthread_mutex_unlock(&instance->mutex);
+	distrust(hostd, instance, END_CONTINUE, true, reason);
 }
 
 /* "component-digest component model; …" out of a verdict's JSON. */
@@ -247,4 +256,5 @@ void instance_report_end(struct hostd *hostd, struct instance *instance)
 	log_event(hostd->log, told ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
 		told ? "end reported" : "end not reported", {"instance", bytes_str(instance->hex)},
 		{"workload", bytes_str(instance->workload)}, {"error", bytes_str(err.text)});
+	instance_forget(hostd, instance);
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "attest/hostd_state.h"
+#include "attest/instance_saved.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -79,6 +80,7 @@ void instance_report_drift(struct hostd *hostd, struct instance *instance)
 	bool recorded = instance->drift == DRIFT_RECORDED || record_drift(hostd, instance, &err);
 	bool told = recorded && instance_attest(hostd, instance, &answer, &result, &err);
 	(void)pthread_mutex_lock(&instance->mutex);
+	enum instance_drift before = instance->drift;
 	instance->drift = recorded ? DRIFT_RECORDED : DRIFT_TO_TELL;
 	instance->renew_at = 0;
 	/* A refusal of whatever kind is what was to be reached. */
@@ -86,7 +88,10 @@ void instance_report_drift(struct hostd *hostd, struct instance *instance)
 		     err.code != ERR_GONE && again_later(instance);
 	if (!later)
 		instance->drift = DRIFT_NONE;
+	bool changed = instance->drift != before;
 	(void)pthread_mutex_unlock(&instance->mutex);
+	if (changed)
+		instance_save_or_tell(hostd, instance);
 	log_event(hostd->log, told ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
 		told ? "change of a file reported" : "change of a file not reported",
 		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},

@@ -15,6 +15,7 @@
 #define TPM_PART_MAX 2048u
 #define AUDIENCE_MAX 4096u
 #define NANOSECONDS  1000000000u
+#define TRUST_COUNT  10u
 
 void instance_saved_release(struct instance_saved *saved)
 {
@@ -91,8 +92,9 @@ static void put_files(struct cbor_writer *w, const struct instance *i)
 
 static void put_trust(struct cbor_writer *w, const struct instance *i)
 {
+	bool drift = i->drift != DRIFT_NONE;
 	cbor_put_int(w, 14);
-	cbor_put_array(w, 10);
+	cbor_put_array(w, TRUST_COUNT + drift);
 	cbor_put_uint(w, i->state);
 	cbor_put_uint(w, i->hold);
 	cbor_put_str(w, i->reason);
@@ -103,6 +105,8 @@ static void put_trust(struct cbor_writer *w, const struct instance *i)
 	cbor_put_uint(w, i->on_refusal);
 	cbor_put_bool(w, i->report_end);
 	cbor_put_bool(w, i->original_differs);
+	if (drift)
+		cbor_put_uint(w, i->drift);
 }
 
 static bool acceptable(struct bytes encoded, struct err *err)
@@ -284,12 +288,20 @@ static void read_line(struct cbor_item item, char *out, size_t size, const char 
 		memcpy(out, text.data, text.len);
 }
 
+static void read_drift(struct cbor_item item, struct instance *i)
+{
+	i->drift = (enum instance_drift)cbor_uint(item, DRIFT_STATES - 1, "drift");
+	if (i->drift == DRIFT_NONE)
+		cbor_fail(item, "drift", "out of range");
+}
+
 static void read_trust(struct cbor_item root, struct instance *i)
 {
 	struct cbor_item item = cbor_key(root, 14, "trust"), record = cbor_at(item, 3, "record");
 	uint8_t digest[SHA256_LEN];
-	if (cbor_array(item, 10, "trust") != 10)
-		cbor_fail(item, "trust", "expected 10 values");
+	size_t count = cbor_array(item, TRUST_COUNT + 1, "trust");
+	if (count < TRUST_COUNT)
+		cbor_fail(item, "trust", "expected 10 or 11 values");
 	i->state = (enum instance_state)cbor_uint(
 		cbor_at(item, 0, "state"), INSTANCE_ENDED - 1, "state");
 	i->hold =
@@ -306,6 +318,8 @@ static void read_trust(struct cbor_item root, struct instance *i)
 		cbor_at(item, 7, "on_refusal"), END_ACTIONS - 1, "on_refusal");
 	i->report_end = cbor_bool(cbor_at(item, 8, "report_end"), "report_end");
 	i->original_differs = cbor_bool(cbor_at(item, 9, "original_differs"), "original_differs");
+	if (count > TRUST_COUNT)
+		read_drift(cbor_at(item, 10, "drift"), i);
 }
 
 bool instance_saved_decode(struct bytes in, struct instance_saved *ret, struct err *err)

@@ -9,6 +9,7 @@
  *   10 executable: [device, inode, size, digest]                       11 credentials: [path, own, device, inode]
  *   12 cgroup (empty: none)                     13 files: one byte string each
  *   14 trust: [state, hold, reason, record, expires, lease_at, on_lease_end, on_refusal, report_end, original_differs]
+ *      and, where the verifier is still to be told of a file that changed, [… drift]: 1 not recorded yet, 2 in the runtime log
  *
  * A file: copied u8 | device, inode, size, modified s, ns, changed s, ns: u64 each, big-endian | path.
  */

@@ -84,6 +84,22 @@ static bool end_is_wanted(struct instance *instance)
 	return wanted;
 }
 
+/* Under the lock; takes over the reference. */
+static void report_locked(struct instances *all, struct instance *ended)
+{
+	ended->next = all->ended;
+	all->ended = ended;
+	(void)pthread_cond_signal(&all->changed);
+}
+
+void instances_report_end(struct instances *all, struct instance *instance)
+{
+	(void)pthread_mutex_lock(&all->mutex);
+	report_locked(all, instance_ref(instance));
+	(void)pthread_mutex_unlock(&all->mutex);
+}
+
+/* What is saved of it stays until its end has been reported. */
 static void take_out(struct instances *all, struct instance *instance)
 {
 	struct instance *out = NULL;
@@ -96,13 +112,12 @@ static void take_out(struct instances *all, struct instance *instance)
 			break;
 		}
 	}
-	if (out && end_is_wanted(out)) {
-		out->next = all->ended;
-		all->ended = out;
-		out = NULL;
-		(void)pthread_cond_signal(&all->changed);
-	}
+	bool reported = out && end_is_wanted(out);
+	if (reported)
+		report_locked(all, TAKE(out));
 	(void)pthread_mutex_unlock(&all->mutex);
+	if (!reported)
+		instance_forget(all->hostd, instance);
 	instance_unref(&out);
 }
 
@@ -219,7 +234,6 @@ void instance_end(struct hostd *hostd, struct instance *instance)
 		instance_cgroup_empty(instance);
 	exit_status(instance, &ended);
 	record_exit(hostd, instance, &ended);
-	instance_forget(hostd, instance);
 	hostd_unkeep_key(hostd, instance);
 	(void)pthread_mutex_lock(&instance->mutex);
 	instance_cgroup_remove(instance);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "attest/instance_saved.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -108,6 +109,7 @@ static void withdraw(struct launch_host *launch, const struct err *why)
 	if (!launch->instance->own_directory)
 		credentials_remove(launch->instance);
 	instance_end(launch->hostd, launch->instance);
+	instance_forget(launch->hostd, launch->instance);
 }
 
 static bool conclude(

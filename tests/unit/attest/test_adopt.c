@@ -115,6 +115,100 @@ static void restart__agent_ended_meanwhile__exit_recorded_once(void **state)
 	assert_not_adopted(f);
 }
 
+static bool end_was_reported(struct hostd_fixture *f, unsigned attestations)
+{
+	struct fake_verifier *v = &f->verifier;
+	(void)pthread_mutex_lock(&v->mutex);
+	bool reported = v->attestations == attestations && v->last.purpose == PURPOSE_RENEW &&
+			!v->last.running && v->last.launches == 1 && v->last.exits == 1;
+	(void)pthread_mutex_unlock(&v->mutex);
+	return reported;
+}
+
+/* The verifier asked to be told: a rollout waits for it. With its key, and where that is gone, too. */
+static void restart__agent_ended_meanwhile__end_reported_once(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.report_end = true;
+	for (int with_key = 1; with_key >= 0; with_key--) {
+		char path[2 * PATH_MAX];
+		start_waiting(f, AUDIENCES);
+		unsigned before = fake_attestations(&f->verifier);
+		(void)snprintf(
+			path, sizeof(path), "%s/key.pem", fixture_instance(f, "credentials"));
+		fixture_hostd_stop(f);
+		let_go(f);
+		assert_int_equal(with_key ? access(path, F_OK) : unlink(path), 0);
+		fixture_hostd_start(f);
+		eventually(end_was_reported(f, before + 1));
+		assert_string_equal(f->verifier.failed, "");
+		eventually(fixture_entries(tree_path("state/instances")) == 0);
+		assert_int_equal(fixture_entries(tree_path("run/instances")), 0);
+		restart(f);
+		fixture_pass(15000);
+		assert_int_equal(fake_attestations(&f->verifier), before + 1);
+	}
+}
+
+/* Another process has its number: what the verifier hears is that it does not run. */
+static void restart__another_process_in_its_place__end_reported(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct instance_saved saved;
+	f->verifier.report_end = true;
+	start_waiting(f, AUDIENCES);
+	unsigned before = fake_attestations(&f->verifier);
+	fixture_hostd_stop(f);
+	saved_read(&saved);
+	saved.instance->pid = getpid();
+	saved_write(&saved);
+	fixture_hostd_start(f);
+	eventually(end_was_reported(f, before + 1));
+	let_go(f);
+}
+
+struct seen_files {
+	char path[PATH_MAX];
+	size_t count;
+};
+
+static void count_files(void *context)
+{
+	struct seen_files *seen = context;
+	seen->count = fixture_entries(seen->path);
+}
+
+/* hostd ended between the record of the exit and its report: what it saved was still there. */
+static void restart__exit_recorded_and_not_reported__reported(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct seen_files seen = {0};
+	struct instance_saved saved;
+	char path[PATH_MAX];
+	f->verifier.report_end = true;
+	start_waiting(f, AUDIENCES);
+	unsigned before = fake_attestations(&f->verifier);
+	(void)snprintf(seen.path, sizeof(seen.path), "%s", tree_path("state/instances"));
+	(void)snprintf(path, sizeof(path), "%s", saved_path());
+	saved_read(&saved);
+	(void)pthread_mutex_lock(&f->verifier.mutex);
+	f->verifier.before_answer = count_files;
+	f->verifier.context = &seen;
+	(void)pthread_mutex_unlock(&f->verifier.mutex);
+	let_go(f);
+	eventually(end_was_reported(f, before + 1));
+	eventually(fixture_entries(tree_path("state/instances")) == 0);
+	fixture_hostd_stop(f);
+	assert_int_equal(seen.count, 1);
+	fixture_write("state/instances/again", "", 0600);
+	assert_int_equal(rename(saved_path(), path), 0);
+	saved_write(&saved);
+	fixture_hostd_start(f);
+	eventually(end_was_reported(f, before + 2));
+	eventually(fixture_entries(tree_path("state/instances")) == 0);
+	assert_int_equal(fixture_events(f).exits, 1);
+}
+
 /* ---- another process under its name ---- */
 
 static void change_pid(struct instance_saved *saved)
@@ -467,6 +561,51 @@ static void restart__unpinned_file_changed_meanwhile__untrusted_and_verifier_tol
 	(void)fixture_wait(f);
 }
 
+static bool told_of_change(struct hostd_fixture *f, unsigned attestations, size_t components)
+{
+	struct fake_verifier *v = &f->verifier;
+	(void)pthread_mutex_lock(&v->mutex);
+	bool told = v->attestations == attestations && v->last.purpose == PURPOSE_RENEW &&
+		    v->last.running && v->last.components == components;
+	(void)pthread_mutex_unlock(&v->mutex);
+	return told;
+}
+
+/* It changed while hostd ran and the verifier was away: recorded already, or not even that. Its key went with its credentials,
+ * and is not needed to say so. */
+static void restart__change_of_a_file_not_told_yet__told_afterwards(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->config.copy_limit = 0;
+	for (int recorded = 1; recorded >= 0; recorded--) {
+		struct instance_saved saved;
+		fixture_write("agent/model/weights", "measured weights\n", 0644);
+		(void)usleep(20000);
+		size_t earlier = fixture_events(f).components;
+		start_waiting(f, "");
+		size_t before = fixture_events(f).components;
+		fake_set_answer(&f->verifier, FAKE_AWAY);
+		assert_int_equal(unlink(tree_path("agent/model/weights")), 0);
+		eventually(fixture_events(f).components == before + 1);
+		fixture_hostd_stop(f);
+		saved_read(&saved);
+		assert_int_equal(saved.instance->drift, DRIFT_RECORDED);
+		saved.instance->drift = recorded ? DRIFT_RECORDED : DRIFT_TO_TELL;
+		saved_write(&saved);
+		fake_set_answer(&f->verifier, FAKE_TRUST);
+		unsigned asked = fake_attestations(&f->verifier);
+		fixture_hostd_start(f);
+		eventually(told_of_change(f, asked + 1, before - earlier + (recorded ? 1 : 2)));
+		assert_string_equal(f->verifier.failed, "");
+		assert_true(fixture_state_is(f, "untrusted"));
+		restart(f); /* told once */
+		fixture_pass(15000);
+		assert_int_equal(fake_attestations(&f->verifier), asked + 1);
+		let_go(f);
+		eventually(fixture_state_is(f, ""));
+	}
+}
+
 static void restart__directory_of_credentials_replaced__untrusted(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -504,6 +643,9 @@ static int run_all(void)
 	const struct CMUnitTest tests[] = {
 		TEST(restart__agent_runs__adopted_and_renewed),
 		TEST(restart__agent_ended_meanwhile__exit_recorded_once),
+		TEST(restart__agent_ended_meanwhile__end_reported_once),
+		TEST(restart__another_process_in_its_place__end_reported),
+		TEST(restart__exit_recorded_and_not_reported__reported),
 		TEST(restart__another_process_in_its_place__no_identity_and_exit_recorded),
 		TEST(prove__program_that_is_no_sealed_copy__refused),
 		TEST(restart__agent_became_another_program__no_identity),
@@ -516,6 +658,7 @@ static int run_all(void)
 		cmocka_unit_test(kept_descriptors__by_name__found_or_not),
 		TEST(restart__untrusted_before__stays_so_and_nobody_is_asked),
 		TEST(restart__unpinned_file_changed_meanwhile__untrusted_and_verifier_told),
+		TEST(restart__change_of_a_file_not_told_yet__told_afterwards),
 		TEST(restart__directory_of_credentials_replaced__untrusted),
 		TEST(restart__verifier_away__unreachable_then_trusted),
 	};

@@ -121,6 +121,32 @@ static void saved__key_of_a_tpm__its_blob(void **state)
 	instance_saved_release(&read);
 }
 
+/* Ten values as ever where there is nothing to tell: an older hostd reads them, and this one reads its. */
+static void saved__change_not_told_yet__kept_and_else_left_out(void **state)
+{
+	struct buf out = {0}, again = {0};
+	struct err err;
+	(void)state;
+	for (int drift = DRIFT_TO_TELL; drift < DRIFT_STATES; drift++) {
+		struct instance_saved read = {0};
+		sample.instance->drift = (enum instance_drift)drift;
+		buf_clear(&out);
+		buf_clear(&again);
+		assert_ok(instance_saved_encode(&sample, &out, &err), err);
+		assert_int_equal(out.len, text.len + 1);
+		assert_ok(instance_saved_decode(buf_bytes(&out), &read, &err), err);
+		assert_int_equal(read.instance->drift, drift);
+		assert_ok(instance_saved_encode(&read, &again, &err), err);
+		assert_bytes(buf_bytes(&again), buf_bytes(&out));
+		instance_saved_release(&read);
+		out.data[out.len - 1] = DRIFT_NONE;
+		assert_false(instance_saved_decode(buf_bytes(&out), &read, &err));
+		assert_non_null(strstr(err.text, "drift: out of range"));
+	}
+	buf_release(&out);
+	buf_release(&again);
+}
+
 static void saved__cut_or_longer__refused(void **state)
 {
 	struct instance_saved read = {0};
@@ -162,6 +188,7 @@ static void saved__one_value_wrong__refused_by_field(void **state)
 		"file: not a file's");
 	WRONG(i->process.sandbox = SANDBOX_ALL + 1, i->process.sandbox = 0,
 		"sandbox: out of range");
+	WRONG(i->drift = DRIFT_STATES, i->drift = DRIFT_NONE, "drift: out of range");
 	WRONG(i->expires = -1, i->expires = 0, "expires: out of range");
 #undef WRONG
 	buf_clear(&out);
@@ -189,6 +216,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(saved__decoded__all_of_it_and_the_same_bytes_again),
 		T(saved__key_of_a_tpm__its_blob),
+		T(saved__change_not_told_yet__kept_and_else_left_out),
 		T(saved__cut_or_longer__refused),
 		T(saved__one_value_wrong__refused_by_field),
 		T(saved__software_key__not_in_the_file),
