@@ -402,7 +402,8 @@ static bool collect_settled(const char *path, int threads, struct closure *closu
 	struct closure_stamp now;
 	if (!collect(path, closure, err) || !look_at(path, &closure->executable, err) ||
 		!look_at_all(closure, &stamps, err) || !collect(path, &again, err) ||
-		!same_list(closure, &again, err) || !measure_files(closure, threads, err))
+		!same_list(closure, &again, err) || !closure_check_rpaths(path, closure, err) ||
+		!measure_files(closure, threads, err))
 		return false;
 	for (size_t i = 0; i < closure->count; i++) {
 		const char *file = closure->files[i].canonical;

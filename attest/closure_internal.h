@@ -12,5 +12,9 @@ must_use bool closure_loader_list(
 /* Whether nobody but root and ourselves can put another file in the place of this one: true of every directory above it, or
  * *ret_other is the user who has the first that it is not true of; root's id if only its mode lets others in. */
 bool closure_place_is_ours(const char *canonical, uid_t *ret_other);
+/* closure_rpath.c: whether what is measured is what the agent's loader finds, in spite of the program's and the libraries'
+ * DT_RPATH. ERR_DENIED where it is not. */
+must_use bool closure_check_rpaths(
+	const char *path, const struct closure *closure, struct err *err);
 
 #endif

@@ -233,10 +233,11 @@ static void closure_of__loader_that_others_may_exchange__refused(void **state)
 	assert_refused(tree_path("program"), ERR_DENIED, "others than root may put another file");
 }
 
-/* Its dynamic section, with one tag in place of another. */
+/* Its dynamic section, with one tag in place of another, and the name of a library as its value. */
 static void change_tag(const char *name, Elf64_Sxword from, Elf64_Sxword to)
 {
 	struct buf content = {0};
+	Elf64_Xword needed = 0;
 	assert_true(file_read(tree_path(name), 64u << 20, &content, NULL));
 	const Elf64_Ehdr *header = (const Elf64_Ehdr *)(void *)content.data;
 	bool done = false;
@@ -244,11 +245,14 @@ static void change_tag(const char *name, Elf64_Sxword from, Elf64_Sxword to)
 		const Elf64_Phdr *segment =
 			(const Elf64_Phdr *)(void *)(content.data + header->e_phoff) + i;
 		Elf64_Dyn *entry = (Elf64_Dyn *)(void *)(content.data + segment->p_offset);
-		for (; segment->p_type == PT_DYNAMIC && !done && entry->d_tag != DT_NULL; entry++)
-			if (entry->d_tag == from) {
-				entry->d_tag = to;
-				done = true;
-			}
+		for (; segment->p_type == PT_DYNAMIC && !done && entry->d_tag != DT_NULL; entry++) {
+			if (entry->d_tag == DT_NEEDED)
+				needed = entry->d_un.d_val;
+			if (entry->d_tag != from)
+				continue;
+			*entry = (Elf64_Dyn){.d_tag = to, .d_un = {.d_val = needed}};
+			done = true;
+		}
 	}
 	tree_bytes(name, content.data, content.len);
 	buf_release(&content);
@@ -270,6 +274,19 @@ static void closure_of__audit_library__refused(void **state)
 		close(fd);
 		assert_refused(tree_path("script"), ERR_UNSUPPORTED, "names an audit library");
 	}
+}
+
+/* "libc.so.6", below wherever the agent stands. */
+static void closure_of__rpath_below_the_working_directory__refused(void **state)
+{
+	(void)state;
+	copy_to("/usr/bin/true", "true");
+	change_tag("true", DT_DEBUG, DT_RPATH);
+	assert_refused(tree_path("true"), ERR_DENIED,
+		"RPATH \"libc.so.6\": it comes before what is measured, and is no absolute path");
+	copy_to("/usr/bin/true", "true");
+	change_tag("true", DT_DEBUG, DT_RUNPATH);
+	collect(tree_path("true"));
 }
 
 /* ---- others change files while they are listed ---- */
@@ -622,6 +639,7 @@ int main(int argc, char **argv)
 		TEST(closure_of__static_program__empty),
 		TEST(closure_of__audit_library__refused),
 		TEST(closure_of__loader_that_others_may_exchange__refused),
+		TEST(closure_of__rpath_below_the_working_directory__refused),
 		TEST(closure_of__executable_changes_while_it_is_listed__refused),
 		TEST(closure_of__file_of_it_changes_while_it_is_listed__refused),
 		TEST(closure_of__interpreter_changes_between_two_lists__refused),
