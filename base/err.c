@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static const char *const code_names[] = {
 	[ERR_NONE] = "none",
 	[ERR_USAGE] = "usage",
@@ -52,6 +54,8 @@ static void text_store(struct err *err, const char *text)
 
 	memcpy(err->text, text, len);
 	err->text[len] = '\0';
+	/* It ends on a terminal, in a log or in JSON, and what was cut off may have been half a character. */
+	(void)text_disarm(err->text);
 }
 
 void err_put_set(struct err *err, enum err_code code, const char *format, ...)

@@ -199,6 +199,22 @@ const char *text_escape(struct bytes in, char *out, size_t size)
 	return out;
 }
 
+char *text_disarm(char *text)
+{
+	struct bytes in = bytes_str(text);
+
+	for (size_t at = 0, n; at < in.len; at += n) {
+		uint32_t point = 0;
+		bool known = (n = utf8_sequence(in, at, &point)) > 0;
+
+		n += !known;
+		if (!known || point < 0x20 || (point >= 0x7f && point <= 0x9f) ||
+			is_layout_control(point))
+			memset(text + at, '?', n);
+	}
+	return text;
+}
+
 bool text_is_name(struct bytes in)
 {
 	if (in.len == 0 || in.len > NAME_MAX_LEN)

@@ -33,6 +33,9 @@ bool utf8_valid(struct bytes in);
  * (but for controls of layout: bidirectional marks, line separators, BOM), all else becomes \xNN or
  * \n \t \\; over-long text ends in "…". Returns out, so it can stand in a printf. */
 const char *text_escape(struct bytes in, char *out, size_t size);
+/* In place, of text that is made of escaped parts already: whatever could still steer a terminal, break a line or is no UTF-8
+ * becomes '?', one for each byte. Returns text. */
+char *text_disarm(char *text);
 /* A name as used for workloads, hosts, roles, releases: 1..64 of [a-z0-9._-], beginning with
  * [a-z0-9], no "..". */
 bool text_is_name(struct bytes in);

@@ -26,6 +26,9 @@ __attribute__((format(printf, 5, 0))) static void note(struct audit_case *c,
 	/* A character cut in two would make the report unprintable as JSON. */
 	for (size_t n = strlen(step->detail); n > 0 && !utf8_valid(bytes_str(step->detail)); n--)
 		step->detail[n - 1] = '\0';
+	/* Names of the file's own policy are in it. */
+	(void)text_disarm(step->detail);
+	(void)text_disarm(step->by);
 }
 
 void audit_note(struct audit_case *c, enum audit_step_result result, const char *what,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -80,6 +82,30 @@ static void err_errno__number__maps_to_code(void **state)
 	assert_string_equal(err.text, "file x: No such file or directory");
 }
 
+/* What others say in it steers no terminal, and JSON takes it also where it was cut in a character. */
+static void err_set__control_characters_or_half_ones__become_question_marks(void **state)
+{
+	char long_text[2 * ERR_TEXT_MAX];
+	struct err err = {0};
+
+	(void)state;
+	(void)err_set(&err, ERR_IO, "%s",
+		"a\x1b[2J\nb\xc2\x9b"
+		"c\xe2\x80\xae\xff\xc3\xbc\\x");
+	assert_string_equal(err.text, "a?[2J?b??c????\xc3\xbc\\x");
+	for (size_t shift = 0; shift < 2; shift++) {
+		memset(long_text, 'x', shift);
+		for (size_t i = shift; i + 1 < sizeof(long_text); i += 2)
+			memcpy(long_text + i, "\xc3\xbc", 2);
+		long_text[sizeof(long_text) - 1] = '\0';
+		(void)err_set(&err, ERR_IO, "%s", long_text);
+		assert_int_equal(strlen(err.text), ERR_TEXT_MAX - 1);
+		assert_true(utf8_valid(bytes_str(err.text)));
+		err_wrap(&err, "in");
+		assert_true(utf8_valid(bytes_str(err.text)));
+	}
+}
+
 static void err__null__is_accepted(void **state)
 {
 	(void)state;
@@ -106,6 +132,7 @@ int main(void)
 		cmocka_unit_test(err_wrap__context__goes_in_front_and_keeps_the_code),
 		cmocka_unit_test(err_wrap__nothing_set__is_internal_and_not_success),
 		cmocka_unit_test(err_errno__number__maps_to_code),
+		cmocka_unit_test(err_set__control_characters_or_half_ones__become_question_marks),
 		cmocka_unit_test(err__null__is_accepted),
 		cmocka_unit_test(err_code_name__every_code__has_a_name),
 	};

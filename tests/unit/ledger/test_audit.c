@@ -917,6 +917,35 @@ static void report__text__one_line_a_step(void **state)
 	buf_release(&text);
 }
 
+/* Whoever makes the file writes the policy in it, too: U+009B begins a command to a terminal, U+202E turns a line round. */
+static void T12__names_in_the_files_policy__steer_no_terminal(void **state)
+{
+	struct buf text = {0}, policy = {0};
+	const char *at = strstr(buf_str(&s->policy_text), "builder-1");
+
+	(void)state;
+	assert_non_null(at);
+	buf_put(&policy, bytes_of(s->policy_text.data, (size_t)(at - buf_str(&s->policy_text))));
+	buf_put_str(&policy, "\"b\\x9B\\u202Ex\"");
+	buf_put_str(&policy, at + strlen("builder-1"));
+	buf_release(&s->policy_text);
+	s->policy_text = policy;
+	policy_free(&s->policy);
+	assert_ok(policy_parse(buf_bytes(&s->policy_text), "policy.yaml", &s->policy, &err), err);
+	s->context.policy = s->policy;
+	scene_judge(s);
+	assert_trusted(s);
+	keep();
+	enter();
+	audit();
+	assert_consistent();
+	assert_ok(audit_report_text(&report, false, &text, &err), err);
+	assert_non_null(strstr(buf_str(&text), "signed by b?????x"));
+	assert_null(strstr(buf_str(&text), "\xc2\x9b"));
+	assert_null(strstr(buf_str(&text), "\xe2\x80\xae"));
+	buf_release(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -957,6 +986,7 @@ int main(void)
 		T(report__json__holds_record_verdict_and_steps),
 		T(report__without_a_record__still_prints),
 		T(report__text__one_line_a_step),
+		T(T12__names_in_the_files_policy__steer_no_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
