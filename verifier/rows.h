@@ -19,6 +19,7 @@
 #define ROW_URI_MAX    512 /* X509_URI_MAX */
 #define ROW_SERIAL_MAX 72
 #define ROW_LIST_MAX   1000u
+#define ROW_AHEAD_MAX  300 /* seconds by which another verifier's clock may be ahead of ours */
 #define ROW_FACTS_MAX  4097 /* a list of the register as JSON, and a NUL */
 
 /* ---- hosts ---- */
@@ -79,7 +80,8 @@ void session_row_release(struct session_row *row);
 struct session_room {
 	unsigned most, share;
 };
-/* ERR_BUSY when there is no room. */
+/* Forgets those that ended, or were begun by a clock that ran ahead: they would take up the room for as long. ERR_BUSY when there
+ * is none. */
 must_use bool session_put(struct sql *sql, const struct session_row *row, int64_t now,
 	bool stranger, const struct session_room *room, struct err *err);
 /* Whether this TPM is one that an operator knows: a host that is active, or one that was registered beforehand. */

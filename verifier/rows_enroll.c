@@ -30,12 +30,16 @@ static bool session_room_left(struct sql *sql, const struct session_row *row, bo
 		       "%u enrolments of this TPM, or with this token, are under way", room->share);
 }
 
+static bool sessions_expire(struct sql *sql, int64_t now, struct err *err)
+{
+	return sql_exec(sql, "DELETE FROM enroll_sessions WHERE expires<=?1 OR issued>?2",
+		SQL_ARGS(sql_i(now), sql_i(now + ROW_AHEAD_MAX)), NULL, err);
+}
+
 bool session_put(struct sql *sql, const struct session_row *row, int64_t now, bool stranger,
 	const struct session_room *room, struct err *err)
 {
-	if (!sql_exec(sql, "DELETE FROM enroll_sessions WHERE expires<=?1", SQL_ARGS(sql_i(now)),
-		    NULL, err) ||
-		!session_room_left(sql, row, stranger, room, err))
+	if (!sessions_expire(sql, now, err) || !session_room_left(sql, row, stranger, room, err))
 		return false;
 	return sql_exec(sql,
 		"INSERT INTO enroll_sessions(id, secret, ek_public, ak_public, ek_certs, token, "
@@ -94,8 +98,10 @@ bool session_expected(struct sql *sql, const uint8_t host[HOST_ID_LEN], int64_t 
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	if (!sql_first(sql,
 		    "SELECT 1 FROM hosts WHERE id=?1 AND state=?2 UNION ALL SELECT 1 FROM "
-		    "join_tokens WHERE host=?1 AND used_by IS NULL AND expires>?3 LIMIT 1",
-		    SQL_ARGS(sql_b(bytes_of(host, HOST_ID_LEN)), sql_i(HOST_ACTIVE), sql_i(now)),
+		    "join_tokens WHERE host=?1 AND used_by IS NULL AND expires>?3 AND created<=?4 "
+		    "LIMIT 1",
+		    SQL_ARGS(sql_b(bytes_of(host, HOST_ID_LEN)), sql_i(HOST_ACTIVE), sql_i(now),
+			    sql_i(now + ROW_AHEAD_MAX)),
 		    &q, err))
 		return false;
 	*ret_expected = q != NULL;
@@ -120,10 +126,10 @@ bool join_token_check(struct sql *sql, const uint8_t hash[SHA256_LEN],
 	OWNED(sql_finish) struct sql_query *q = NULL;
 	if (!sql_first(sql,
 		    "SELECT 1 FROM join_tokens WHERE hash=?1 AND"
-		    " (used_by=?2 OR (used_by IS NULL AND expires>?3 AND (host IS NULL OR "
-		    "host=?2)))",
+		    " (used_by=?2 OR (used_by IS NULL AND expires>?3 AND created<=?4 AND (host IS "
+		    "NULL OR host=?2)))",
 		    SQL_ARGS(sql_b(bytes_of(hash, SHA256_LEN)), sql_b(bytes_of(host, HOST_ID_LEN)),
-			    sql_i(now)),
+			    sql_i(now), sql_i(now + ROW_AHEAD_MAX)),
 		    &q, err))
 		return false;
 	*ret_valid = q != NULL;
@@ -138,24 +144,25 @@ bool join_token_use(struct sql *sql, const uint8_t *hash, const uint8_t host[HOS
 	if (hash)
 		ok = sql_exec(sql,
 			"UPDATE join_tokens SET used_by=?2 WHERE hash=?1 AND used_by IS NULL AND "
-			"expires>?3"
-			" AND (host IS NULL OR host=?2)",
+			"expires>?3 AND created<=?4 AND (host IS NULL OR host=?2)",
 			SQL_ARGS(sql_b(bytes_of(hash, SHA256_LEN)),
-				sql_b(bytes_of(host, HOST_ID_LEN)), sql_i(now)),
+				sql_b(bytes_of(host, HOST_ID_LEN)), sql_i(now),
+				sql_i(now + ROW_AHEAD_MAX)),
 			&changed, err);
 	else
 		ok = sql_exec(sql,
 			"UPDATE join_tokens SET used_by=?1 WHERE host=?1 AND used_by IS NULL AND "
-			"expires>?2",
-			SQL_ARGS(sql_b(bytes_of(host, HOST_ID_LEN)), sql_i(now)), &changed, err);
+			"expires>?2 AND created<=?3",
+			SQL_ARGS(sql_b(bytes_of(host, HOST_ID_LEN)), sql_i(now),
+				sql_i(now + ROW_AHEAD_MAX)),
+			&changed, err);
 	*ret_used = changed > 0;
 	return ok;
 }
 
 bool rows_expire(struct sql *sql, int64_t now, struct err *err)
 {
-	return sql_exec(sql, "DELETE FROM enroll_sessions WHERE expires<=?1", SQL_ARGS(sql_i(now)),
-		       NULL, err) &&
+	return sessions_expire(sql, now, err) &&
 	       sql_exec(sql, "DELETE FROM join_tokens WHERE used_by IS NULL AND expires<=?1",
 		       SQL_ARGS(sql_i(now)), NULL, err) &&
 	       sql_exec(sql, "DELETE FROM elevation_credentials WHERE not_after<=?1",

@@ -7,7 +7,7 @@
 #include "tests/unit/verifier/fakes.h"
 
 static struct world w;
-static struct shifted_clock clock_ = {{&shifted_clock_ops}, 0};
+static struct shifted_clock clock_ = {.base = {&shifted_clock_ops}};
 static struct fake_random random_ = {{&fake_random_ops}, false};
 static struct https c;
 static struct world_attestation a, b;

@@ -9,7 +9,7 @@
 static struct world w;
 static struct tpm_sw_key *second_ek, *second_ak;
 static struct cert *second_cert;
-static struct shifted_clock clock_ = {{&shifted_clock_ops}, 0};
+static struct shifted_clock clock_ = {.base = {&shifted_clock_ops}};
 
 static int setup(void **state)
 {
@@ -162,7 +162,43 @@ static void enroll__again__same_row_new_certificate(void **state)
 	free(token);
 }
 
+/* Made while the clock ran ahead, they would be good for as long as it did. */
+static void enroll__token_of_a_clock_that_ran_ahead__refused(void **state)
+{
+	(void)state;
+	struct world_enrolment invited = second();
+	char id[2 * HOST_ID_LEN + 1], body[128];
+	hex_encode(BYTES_OF(w.host_id), id);
+	(void)snprintf(body, sizeof(body), "{\"ek_digest\":\"%s\",\"expires_in\":60}", id);
+	clock_.shift = 1800;
+	char *token = world_token(&w, "{\"expires_in\":60}");
+	free(world_token(&w, body));
+	clock_.shift = 0;
+	invited.token = bytes_str(token);
+	run(invited, 403, 0, "join-token");
+	run(world_enrolment_of(&w), 200, 200, "pending");
+	free(token);
+}
+
 /* ---- strangers without end ---- */
+
+static bool ahead_work(struct store_tx *tx, void *arg, struct err *err)
+{
+	struct session_room room = {.most = 1, .share = 1};
+	int64_t now = clock_wall(w.clock);
+	struct session_row row = {.issued = now + 1800, .expires = now + 2400};
+	(void)arg;
+	if (!session_put(tx->sql, &row, row.issued, false, &room, err))
+		return false;
+	row = (struct session_row){.id = {1}, .issued = now, .expires = now + 600};
+	return session_put(tx->sql, &row, now, false, &room, err);
+}
+
+static void enrolments__begun_by_a_clock_that_ran_ahead__take_up_no_room(void **state)
+{
+	(void)state;
+	assert_ok(store_run(w.app->store, ahead_work, NULL, &w.err), w.err);
+}
 
 static bool strangers_work(struct store_tx *tx, void *arg, struct err *err)
 {
@@ -581,6 +617,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(enroll__join_token__active),
+		T(enroll__token_of_a_clock_that_ran_ahead__refused),
+		T(enrolments__begun_by_a_clock_that_ran_ahead__take_up_no_room),
 		T(enroll__nobody_invited__pending_until_confirmed),
 		T(enroll__pre_registered__active_without_token),
 		T(enroll__no_ek_certificate__pending_even_with_token),
