@@ -79,6 +79,7 @@ struct service {
 	struct watchdog dog;
 	uint64_t looked_ms, housekept_ms;
 	atomic_bool reloading; /* and whoever started us waits for that */
+	atomic_bool ending;
 	uint64_t reload_ms;
 	int64_t wall; /* watch_clock */
 	uint64_t monotonic_ms;
@@ -89,6 +90,8 @@ static void reload_done(void *arg, bool all)
 {
 	struct service *service = arg;
 	atomic_store(&service->reloading, false);
+	if (atomic_load(&service->ending))
+		return;
 	(void)notify_send(service->notify,
 		all ? "READY=1\nSTATUS=serving"
 		    : "READY=1\nSTATUS=serving; the last reload was refused in part: see the log");
@@ -209,6 +212,7 @@ static void serve(struct service *service)
 	log_serving(app, port);
 	(void)notify_send(service->notify, "READY=1\nSTATUS=serving");
 	serve_until_signal(service);
+	atomic_store(&service->ending, true);
 	(void)notify_send(service->notify, "STOPPING=1");
 	log_event(&app->log, LOG_LEVEL_INFO, "stopping", {"port", bytes_str(port)});
 	drain(service);

@@ -187,3 +187,25 @@ trusted=$(sql "SELECT count(*) FROM records WHERE trusted=1")
 on_a record get "$(tail -n 1 "$W/acknowledged")" --out "$W/record.assay" 2>/dev/null
 expect 0 '' assay audit "$W/record.assay" --ca "$D/ca.pem"
 ok "every acknowledged record is stored once, in a whole ledger, and no credential stands without one"
+
+# ---- a reload while the database is away ----
+logs() { grep -c "$1" "$W/verifier.log" || true; } # EVENT: how often
+policy_write "$D/policy.yaml" 3
+reloaded=$(logs policy-reloaded) tls=$(logs tls-reloaded)
+postgres kill "$W/pg"
+kill -HUP "$NODE_a"
+until_ok grep -q 'reload-waits for=policy-reloaded' "$W/verifier.log" || die "the policy does not wait"
+[ "$(logs tls-reloaded)" -gt "$tls" ] || die "the certificate waited for the database"
+postgres start "$W/pg" >/dev/null
+postgres_started
+until_ok eval '[ "$(logs policy-reloaded)" -gt "$reloaded" ]' || die "the policy is forgotten"
+[ "$(logs policy-refused)" = 0 ] || die "the policy was refused"
+ok "reloaded while the database is away: the certificate at once, the policy once it is back"
+waits=$(logs reload-waits)
+postgres kill "$W/pg"
+kill -HUP "$NODE_a"
+until_ok eval '[ "$(logs reload-waits)" -gt "$waits" ]' || die "the policy does not wait"
+kill "$NODE_a"
+until_ok eval '! kill -0 "$NODE_a" 2>/dev/null' || die "a reload that waits holds up the end"
+wait "$NODE_a" || die "it ended with $?"
+ok "told to end while a reload waits: it ends"
