@@ -13,9 +13,11 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-#define INSTANCE_HEX    (2 * INSTANCE_ID_LEN + 1)
-#define INSTANCES_MAX   1024u
-#define INSTANCE_REASON 256u
+#define INSTANCE_HEX  (2 * INSTANCE_ID_LEN + 1)
+#define INSTANCES_MAX 1024u
+/* So many of them for one ordinary user, and so many that only root and hostd's own user may have. */
+#define INSTANCES_OF_USER 256u
+#define INSTANCE_REASON   256u
 
 struct hostd;
 struct instances;
@@ -195,9 +197,21 @@ must_use bool credentials_key(const struct instance *instance, const uint8_t id[
 must_use bool instances_start(struct hostd *hostd, struct instances **ret, struct err *err);
 /* Ends the threads. Agents go on; their credentials stay until they expire. */
 void instances_stop(struct instances **instances);
-/* Takes a reference: watched and renewed from now on. ERR_LIMIT when there are INSTANCES_MAX. */
-must_use bool instances_add(
-	struct instances *instances, struct instance *instance, struct err *err);
+/* Room for one more, taken before anything is measured. */
+struct instance_place {
+	uid_t uid; /* whom it will run as */
+	bool bounded; /* an ordinary user asks */
+	bool held;
+	struct instance_place *next;
+};
+/* ERR_LIMIT when there is none: for him, or at all. What runs and what is being launched counts. */
+must_use bool instances_reserve(
+	struct instances *instances, struct instance_place *place, struct err *err);
+void instances_give_back(struct instances *instances, struct instance_place *place);
+/* Takes a reference: watched and renewed from now on, in its place. ERR_LIMIT when there is none for it (NULL) and INSTANCES_MAX
+ * are there. */
+must_use bool instances_add(struct instances *instances, struct instance *instance,
+	struct instance_place *place, struct err *err);
 /* Takes a reference to one that has ended and is not in the table: the renewing thread reports its end. */
 void instances_report_end(struct instances *instances, struct instance *instance);
 /* Finds by hex id; the caller unrefs. NULL when there is none. */

@@ -198,7 +198,7 @@ static bool adopt(struct adoption *a, struct instance_saved *saved, struct err *
 	tell_drift(a, saved, drifted);
 	if (!usable || otherwise)
 		instance_save_or_tell(a->hostd, instance);
-	if (!instances_add(a->hostd->instances, instance, err))
+	if (!instances_add(a->hostd->instances, instance, NULL, err))
 		return false;
 	struct open_launch *launch = launch_find(a, instance->id);
 	if (launch)

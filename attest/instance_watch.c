@@ -35,6 +35,7 @@ struct instances {
 	struct instance *first;
 	struct instance *ended; /* to be reported, by the renewing thread */
 	size_t count;
+	struct instance_place *places; /* of launches under way */
 	bool watching, renewing;
 	pthread_t watcher, renewer;
 };
@@ -55,10 +56,73 @@ static void wake_both(struct instances *all)
 
 /* ---- the table ---- */
 
-bool instances_add(struct instances *all, struct instance *instance, struct err *err)
+/* Under the lock: those that run, and those that are being launched; of one user, or of all. */
+static size_t taken(const struct instances *all, const uid_t *uid)
+{
+	size_t n = 0;
+	for (const struct instance *i = all->first; i; i = i->next)
+		n += !uid || i->uid == *uid;
+	for (const struct instance_place *p = all->places; p; p = p->next)
+		n += !uid || p->uid == *uid;
+	return n;
+}
+
+static bool has_room(
+	const struct instances *all, const struct instance_place *place, struct err *err)
+{
+	unsigned max = place->bounded ? INSTANCES_MAX - INSTANCES_OF_USER : INSTANCES_MAX;
+	size_t n = taken(all, NULL);
+	if (n >= max)
+		return err_set(err, ERR_LIMIT,
+			"%zu instances run on this host or are being launched: %s", n,
+			place->bounded ? "the rest is root's" : "more are not watched");
+	if (place->bounded && taken(all, &place->uid) >= INSTANCES_OF_USER)
+		return err_set(err, ERR_LIMIT,
+			"%u instances of user %u run on this host or are being launched: one user "
+			"may have no more",
+			INSTANCES_OF_USER, place->uid);
+	return true;
+}
+
+bool instances_reserve(struct instances *all, struct instance_place *place, struct err *err)
 {
 	(void)pthread_mutex_lock(&all->mutex);
-	bool room = all->count < INSTANCES_MAX;
+	place->held = has_room(all, place, err);
+	if (place->held) {
+		place->next = all->places;
+		all->places = place;
+	}
+	(void)pthread_mutex_unlock(&all->mutex);
+	return place->held;
+}
+
+static void give_back_locked(struct instances *all, struct instance_place *place)
+{
+	for (struct instance_place **at = &all->places; *at; at = &(*at)->next) {
+		if (*at == place) {
+			*at = place->next;
+			break;
+		}
+	}
+	place->held = false;
+}
+
+void instances_give_back(struct instances *all, struct instance_place *place)
+{
+	if (!place->held)
+		return;
+	(void)pthread_mutex_lock(&all->mutex);
+	give_back_locked(all, place);
+	(void)pthread_mutex_unlock(&all->mutex);
+}
+
+bool instances_add(struct instances *all, struct instance *instance, struct instance_place *place,
+	struct err *err)
+{
+	(void)pthread_mutex_lock(&all->mutex);
+	bool room = place ? place->held : taken(all, NULL) < INSTANCES_MAX;
+	if (room && place)
+		give_back_locked(all, place);
 	if (room) {
 		instance->next = all->first;
 		all->first = instance_ref(instance);

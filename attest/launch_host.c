@@ -12,6 +12,8 @@ void launch_host_release(struct launch_host *launch)
 	/* Not handed over: what was made for it goes with it. */
 	if (launch->instance && !launch->handed)
 		credentials_release(launch->instance);
+	instances_give_back(launch->hostd->instances, &launch->place);
+	host_log_give_back(launch->hostd->events, &launch->log_place);
 	instance_unref(&launch->instance);
 	launch_material_release(&launch->material);
 	if (launch->argv)
@@ -89,6 +91,7 @@ static bool prepare(
 	struct hostd_identity identity;
 	return launch_host_request(launch, request, fds, err) && launch_host_ask(launch, err) &&
 	       hostd_identity(hostd, &identity, err) && host_log_usable(hostd->events, err) &&
+	       launch_host_reserve(launch, err) &&
 	       instance_make_key(launch->instance, hostd->tpm, hostd->config->tpm_keys, err) &&
 	       measure(launch, err) && launch_host_plan(launch, err) &&
 	       launch_host_record(launch, err);

@@ -17,6 +17,8 @@ struct launch_host {
 	struct spec spec;
 	struct spec_values values;
 	struct instance *instance;
+	struct instance_place place;
+	struct host_log_place log_place;
 	bool handed; /* to the table of instances, whose threads have it now */
 	struct launch_material material;
 	char **argv; /* of spec_argv */
@@ -35,6 +37,8 @@ must_use bool launch_host_ask(struct launch_host *launch, struct err *err);
 must_use bool launch_host_authorise(const struct launch_host *launch, struct err *err);
 
 /* ---- launch_host_record.c: what decides what runs, into the log ---- */
+/* Its place in the log, and among the instances. */
+must_use bool launch_host_reserve(struct launch_host *launch, struct err *err);
 must_use bool launch_host_plan(struct launch_host *launch, struct err *err);
 must_use bool launch_host_record(struct launch_host *launch, struct err *err);
 

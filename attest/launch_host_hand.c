@@ -103,7 +103,7 @@ static bool deliver(struct launch_host *launch, const struct attest_result *resu
 		!credentials_write(instance, result, err))
 		return false;
 	hostd_keep_key(launch->hostd, instance);
-	launch->handed = instances_add(launch->hostd->instances, instance, err);
+	launch->handed = instances_add(launch->hostd->instances, instance, &launch->place, err);
 	return launch->handed;
 }
 

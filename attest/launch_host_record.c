@@ -9,6 +9,9 @@
 #include "base/time.h"
 #include "evidence/kept_environment.h"
 
+/* A component's record beside its texts: numbers, digests, names of the closure. */
+#define COMPONENT_MORE (HOST_LOG_RECORD_MORE + 256u)
+
 /* ---- argument vector ---- */
 
 static const struct closure_file *interpreter_of(const struct closure *closure)
@@ -221,15 +224,45 @@ static bool encode_launch(struct launch_host *launch, struct buf *out, struct er
 	       runtime_launch_encode(record, clock_wall(launch->hostd->clock), out, err);
 }
 
+/* The texts of its record, and its numbers. */
+static uint64_t component_bytes(const struct spec_component *c)
+{
+	return COMPONENT_MORE + strlen(c->name) + strlen(c->path) + strlen(c->canonical);
+}
+
+/* At most, whatever is found when it is measured. */
+static uint64_t log_bytes(const struct spec *spec)
+{
+	uint64_t closure = COMPONENT_MORE + 2 * strlen(spec->components[spec->binary].canonical);
+	uint64_t all = closure + HOST_LOG_RECORD_MORE + RUNTIME_RECORD_MAX;
+	for (size_t i = 0; i < spec->component_count; i++)
+		all += component_bytes(&spec->components[i]);
+	return all;
+}
+
+bool launch_host_reserve(struct launch_host *launch, struct err *err)
+{
+	bool bounded = !hostd_peer_is_operator(launch->connection);
+	launch->place = (struct instance_place){.uid = launch->instance->uid, .bounded = bounded};
+	launch->log_place = (struct host_log_place){
+		.uid = launch->instance->uid, .bounded = bounded, .left = log_bytes(&launch->spec)};
+	if (instances_reserve(launch->hostd->instances, &launch->place, err))
+		return host_log_reserve(launch->hostd->events, &launch->log_place, err);
+	launch->log_place.left = 0;
+	return false;
+}
+
 bool launch_host_record(struct launch_host *launch, struct err *err)
 {
 	OWNED(buf_release) struct buf content = {0};
+	struct host_log *log = launch->hostd->events;
 	if (!encode_launch(launch, &content, err))
 		return false;
-	for (size_t i = 0; i < launch->material.component_count; i++) {
-		if (!host_log_append(launch->hostd->events,
-			    buf_bytes(&launch->material.components[i].content), err))
-			return false;
-	}
-	return host_log_append(launch->hostd->events, buf_bytes(&content), err);
+	bool ok = true;
+	for (size_t i = 0; ok && i < launch->material.component_count; i++)
+		ok = host_log_append_at(log, &launch->log_place,
+			buf_bytes(&launch->material.components[i].content), err);
+	ok = ok && host_log_append_at(log, &launch->log_place, buf_bytes(&content), err);
+	host_log_give_back(log, &launch->log_place);
+	return ok;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "attest/log_room.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -35,6 +36,7 @@ struct host_log {
 	uint8_t before[DIGEST_LEN_MAX]; /* the same without the last one */
 	struct digest last; /* of the last record */
 	bool pending; /* the last record may not have reached the PCR */
+	struct log_room places;
 	struct err broken; /* why nothing may be appended; ERR_NONE while all is well */
 
 	/* What host_log_status says: it must not wait for a quote, or for an enrolment. */
@@ -110,8 +112,10 @@ static bool settle(struct host_log *log, struct err *err)
 
 /* ---- records in memory ---- */
 
-static bool remember(
-	struct host_log *log, uint64_t offset, const struct digest *digest, struct err *err)
+/* All that may fail of remembering one more record: before it is written, for what is durable is extended one day. `next`:
+ * what the log replays to with it. */
+static bool make_room(struct host_log *log, const struct digest *digest,
+	uint8_t next[DIGEST_LEN_MAX], struct err *err)
 {
 	if (log->count == log->room) {
 		size_t room = log->room ? 2 * log->room : 64;
@@ -121,12 +125,17 @@ static bool remember(
 		log->offsets = grown;
 		log->room = room;
 	}
+	memcpy(next, log->value, sizeof(log->value));
+	return pcr_extend(log->bank, next, digest->bytes, err);
+}
+
+static void remember(struct host_log *log, uint64_t offset, const struct digest *digest,
+	const uint8_t next[DIGEST_LEN_MAX])
+{
 	memcpy(log->before, log->value, sizeof(log->before));
-	if (!pcr_extend(log->bank, log->value, digest->bytes, err))
-		return false;
+	memcpy(log->value, next, sizeof(log->value));
 	log->offsets[log->count++] = (uint32_t)offset;
 	log->last = *digest;
-	return true;
 }
 
 struct loading {
@@ -138,13 +147,18 @@ static bool load_record(void *context, const struct runtime_record *record, stru
 {
 	struct loading *loading = context;
 	enum digest_alg bank = loading->log->bank;
+	if (!log_room_read(&loading->log->places, record, err))
+		return false;
 	for (size_t i = 0; i < record->digest_count; i++) {
 		if (record->digests[i].alg != bank)
 			continue;
 		struct digest digest = {.alg = bank, .len = (uint8_t)digest_alg_len(bank)};
+		uint8_t next[DIGEST_LEN_MAX];
 		memcpy(digest.bytes, record->digests[i].digest.data, digest.len);
-		return remember(
-			loading->log, (uint64_t)(record->raw.data - loading->base), &digest, err);
+		if (!make_room(loading->log, &digest, next, err))
+			return false;
+		remember(loading->log, (uint64_t)(record->raw.data - loading->base), &digest, next);
+		return true;
 	}
 	return err_set(err, ERR_CONFIG,
 		"record %llu of this boot's runtime log is not in bank %s: the bank can be changed "
@@ -158,6 +172,7 @@ static void forget(struct host_log *log)
 	log->count = 0;
 	log->length = 0;
 	log->pending = false;
+	log_room_clear(&log->places);
 	log->broken = (struct err){0};
 	memset(log->value, 0, sizeof(log->value));
 	memset(log->before, 0, sizeof(log->before));
@@ -195,10 +210,13 @@ static bool write_durable(struct host_log *log, struct bytes record, struct err 
 	return true;
 }
 
-static bool append_locked(struct host_log *log, struct bytes content, struct err *err)
+/* `place`: of a launch; NULL: of what is recorded in any case. */
+static bool append_locked(
+	struct host_log *log, struct host_log_place *place, struct bytes content, struct err *err)
 {
 	OWNED(buf_release) struct buf record = {0};
 	struct digest digest = {0};
+	uint8_t next[DIGEST_LEN_MAX];
 	if (!runtime_record_put(
 		    &record, log->count, log->pcr, &log->bank, 1, content, &digest, err))
 		return false;
@@ -206,9 +224,15 @@ static bool append_locked(struct host_log *log, struct bytes content, struct err
 		return err_set(err, ERR_LIMIT,
 			"the runtime log of this boot is full (%u bytes): restart this machine",
 			RUNTIME_LOG_MAX);
-	if (!write_durable(log, buf_bytes(&record), err) ||
-		!remember(log, log->length, &digest, err))
+	if (place && record.len > place->left)
+		return err_set(err, ERR_LIMIT,
+			"this launch needs more of the runtime log than was "
+			"reserved for it");
+	if (!make_room(log, &digest, next, err) || !write_durable(log, buf_bytes(&record), err))
 		return false;
+	remember(log, log->length, &digest, next);
+	if (place)
+		log_room_use(&log->places, place, record.len);
 	log->length += record.len;
 	log->pending = true;
 	if (extend_last(log, err))
@@ -245,7 +269,7 @@ static bool put_baseline(struct host_log *log, const struct tpm_clock *clock, st
 	memcpy(baseline.boot_id, log->boot_id, sizeof(baseline.boot_id));
 	OWNED(buf_release) struct buf content = {0};
 	return runtime_baseline_encode(&baseline, clock_wall(&clock_system), &content, err) &&
-	       append_locked(log, buf_bytes(&content), err);
+	       append_locked(log, NULL, buf_bytes(&content), err);
 }
 
 static bool sync_directory(const char *path, struct err *err)
@@ -339,6 +363,7 @@ void host_log_free(struct host_log **log)
 	fd_close(&(*log)->fd);
 	(void)pthread_mutex_destroy(&(*log)->mutex);
 	(void)pthread_mutex_destroy(&(*log)->view_mutex);
+	log_room_release(&(*log)->places);
 	free((*log)->offsets);
 	free((*log)->directory);
 	free(*log);
@@ -411,14 +436,7 @@ static bool usable_locked(struct host_log *log, struct err *err)
 	bool current = log->opened && clock.reset_count == log->reset_count;
 	if (!current && !open_boot(log, &clock, err))
 		return err_wrap(err, "beginning the runtime log of this boot");
-	if (!settle(log, err))
-		return false;
-	if (log->length > HOST_LOG_LAUNCH_MAX)
-		return err_set(err, ERR_LIMIT,
-			"the runtime log of this boot has %llu bytes, launches stop at %u: restart "
-			"this machine",
-			(unsigned long long)log->length, HOST_LOG_LAUNCH_MAX);
-	return true;
+	return settle(log, err);
 }
 
 bool host_log_usable(struct host_log *log, struct err *err)
@@ -429,14 +447,37 @@ bool host_log_usable(struct host_log *log, struct err *err)
 	return ok;
 }
 
-bool host_log_append(struct host_log *log, struct bytes content, struct err *err)
+bool host_log_reserve(struct host_log *log, struct host_log_place *place, struct err *err)
+{
+	lock(log);
+	bool ok = log_room_take(&log->places, log->length, place, err);
+	unlock(log);
+	return ok;
+}
+
+void host_log_give_back(struct host_log *log, struct host_log_place *place)
+{
+	if (place->left == 0)
+		return;
+	lock(log);
+	log_room_give_back(&log->places, place);
+	unlock(log);
+}
+
+bool host_log_append_at(
+	struct host_log *log, struct host_log_place *place, struct bytes content, struct err *err)
 {
 	lock(log);
 	bool ok = log->broken.code == ERR_NONE ? !log->pending || settle(log, err)
 					       : refuse_broken(log, err);
-	ok = ok && append_locked(log, content, err);
+	ok = ok && append_locked(log, place, content, err);
 	unlock(log);
 	return ok;
+}
+
+bool host_log_append(struct host_log *log, struct bytes content, struct err *err)
+{
+	return host_log_append_at(log, NULL, content, err);
 }
 
 static bool with_locked(

@@ -15,9 +15,15 @@
 #include "attest/tpm.h"
 #include "evidence/runtime_log.h"
 
+#include <sys/types.h>
+
 #define HOST_LOG_PCR_DEFAULT 15u
 /* Launches stop here, so that exits of what runs can still be recorded below RUNTIME_LOG_MAX. */
 #define HOST_LOG_LAUNCH_MAX (RUNTIME_LOG_MAX - (1u << 20))
+/* So much of it for the launches of one ordinary user, and so much that only root's and hostd's own user's may have. */
+#define HOST_LOG_OF_USER (2u << 20)
+/* What a record needs beside its content. */
+#define HOST_LOG_RECORD_MORE 160u
 
 struct host_log_options {
 	const char *directory; /* made 0700 */
@@ -34,8 +40,22 @@ must_use bool host_log_open(
 void host_log_free(struct host_log **log); /* cleanup; NULL is fine */
 
 /* Reads the PCR and resetCount: ERR_CONFLICT with what is wrong and what to do when the log and the PCR are not the same any
- * more, ERR_LIMIT when the log is full. A TPM that was reset begins a new log. Called before each launch. */
+ * more. A TPM that was reset begins a new log. Called before each launch. */
 must_use bool host_log_usable(struct host_log *log, struct err *err);
+
+/* Room for what a launch will write, taken before anything is measured. */
+struct host_log_place {
+	uid_t uid; /* whom it will run as */
+	bool bounded; /* an ordinary user asks */
+	uint64_t left; /* bytes, as many as it may need at most */
+};
+/* ERR_LIMIT when there is no such room: for him, or at all. Then nothing is taken, and place->left is 0. */
+must_use bool host_log_reserve(struct host_log *log, struct host_log_place *place, struct err *err);
+/* What is left of it. */
+void host_log_give_back(struct host_log *log, struct host_log_place *place);
+/* As host_log_append, into what was reserved. */
+must_use bool host_log_append_at(
+	struct host_log *log, struct host_log_place *place, struct bytes content, struct err *err);
 
 /* Appends one record (its content as runtime_*_encode made it), durably, and extends it. After ERR_TPM the record stands in
  * the log and is extended by the next call that reaches the TPM. */

@@ -62,7 +62,7 @@ static void add_instance(struct hostd_fixture *f)
 	instance->directory_path[0] = '/';
 	instance->directory_path[PATH_MAX - 1] = '\0';
 	instance->cgroup = fixture_text("/nowhere/\xff/assay-x");
-	assert_ok(instances_add(f->hostd->instances, instance, &f->err), f->err);
+	assert_ok(instances_add(f->hostd->instances, instance, NULL, &f->err), f->err);
 }
 
 static void status__instances_of_long_and_odd_names__all_told(void **state)

@@ -669,6 +669,115 @@ static void run__as_ordinary_user_at_roots_hostd__only_what_is_for_him(void **st
 	let_go(f);
 }
 
+/* ---- how much one user may have ---- */
+
+static void assert_refused(struct hostd_fixture *f, const char *rest, const char *why)
+{
+	fixture_spec(", -c, 'echo ran'", rest);
+	size_t components = fixture_events(f).components;
+	unsigned asked = fake_attestations(&f->verifier);
+	fixture_run(f, NULL, 0);
+	const char *said = fixture_output(f);
+	bool right = strstr(said, "limit: ") == said && strstr(said, why) && !strstr(said, "model");
+	assert_exit(f, EXIT_ERROR);
+	if (!right)
+		fail_msg("%s, wanted %s", said, why);
+	assert_int_equal(fixture_events(f).components, components);
+	assert_int_equal(fake_attestations(&f->verifier), asked);
+}
+
+static void reserve(struct hostd_fixture *f, struct instance_place *places, size_t count, uid_t uid)
+{
+	for (size_t i = 0; i < count; i++) {
+		places[i] = (struct instance_place){.uid = uid};
+		assert_ok(instances_reserve(f->hostd->instances, &places[i], &f->err), f->err);
+	}
+}
+
+static void give_back(struct hostd_fixture *f, struct instance_place *places, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		instances_give_back(f->hostd->instances, &places[i]);
+}
+
+/* Before anything is measured: launches under way count, and give back what they had. */
+static void run__table_full__refused_before_it_is_measured(void **state)
+{
+	struct hostd_fixture *f = *state;
+	static struct instance_place places[INSTANCES_MAX];
+	reserve(f, places, INSTANCES_MAX, 0);
+	assert_refused(f, "", "1024 instances run on this host or are being launched");
+	instances_give_back(f->hostd->instances, &places[0]);
+	start_waiting(f, "");
+	let_go(f);
+	eventually(fixture_state_is(f, ""));
+	fake_set_answer(&f->verifier, FAKE_REFUSE);
+	fixture_run(f, NULL, 0);
+	(void)fixture_output(f);
+	assert_exit(f, EXIT_REFUSED);
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	start_waiting(f, "");
+	let_go(f);
+	give_back(f, places, INSTANCES_MAX);
+}
+
+/* root's hostd: an ordinary user has his share, others and root have room. */
+static void run__user_has_his_instances__refused_and_root_is_not(void **state)
+{
+	struct hostd_fixture *f = *state;
+	static struct instance_place places[INSTANCES_MAX];
+	const size_t others = INSTANCES_MAX - INSTANCES_OF_USER;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(f->socket, 0666), 0);
+	reserve(f, places, INSTANCES_OF_USER, NOBODY);
+	f->in_child = as_nobody;
+	assert_refused(f, "user: nobody\n",
+		"256 instances of user 65534 run on this host or are being launched: one "
+		"user may have no more");
+	f->in_child = NULL;
+	start_waiting(f, "user: nobody\n");
+	let_go(f);
+	eventually(fixture_state_is(f, ""));
+	give_back(f, places, INSTANCES_OF_USER);
+	reserve(f, places, others, 4711);
+	f->in_child = as_nobody;
+	assert_refused(f, "user: nobody\n",
+		"768 instances run on this host or are being launched: the rest is root's");
+	give_back(f, places, others);
+}
+
+static void run__user_has_his_share_of_the_log__refused_and_root_is_not(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct host_log_place place = {.uid = NOBODY, .bounded = true, .left = HOST_LOG_OF_USER};
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(f->socket, 0666), 0);
+	assert_ok(host_log_reserve(f->hostd->events, &place, &f->err), f->err);
+	f->in_child = as_nobody;
+	assert_refused(f, "user: nobody\n",
+		"launches of user 65534 have 2097152 bytes of this boot's runtime log");
+	f->in_child = NULL;
+	start_waiting(f, "user: nobody\n");
+	let_go(f);
+	host_log_give_back(f->hostd->events, &place);
+	f->in_child = as_nobody;
+	start_waiting(f, "user: nobody\n");
+	let_go(f);
+}
+
+static void run__log_full__refused_before_it_is_measured(void **state)
+{
+	struct hostd_fixture *f = *state;
+	struct host_log_place place = {.left = HOST_LOG_LAUNCH_MAX - 65536};
+	assert_ok(host_log_reserve(f->hostd->events, &place, &f->err), f->err);
+	assert_refused(f, "", "launches stop at 7340032: restart this machine");
+	host_log_give_back(f->hostd->events, &place);
+	start_waiting(f, "");
+	let_go(f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 static int run_all(void)
@@ -707,6 +816,10 @@ static int run_all(void)
 		TEST(hostile__silent_connections__bounded_and_others_served),
 		TEST(run__by_another_user__only_where_the_spec_names_him),
 		TEST(run__as_root_for_another_user__agent_is_that_user),
+		TEST(run__table_full__refused_before_it_is_measured),
+		TEST(run__user_has_his_instances__refused_and_root_is_not),
+		TEST(run__user_has_his_share_of_the_log__refused_and_root_is_not),
+		TEST(run__log_full__refused_before_it_is_measured),
 		TEST(run__as_ordinary_user_at_roots_hostd__only_what_is_for_him),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

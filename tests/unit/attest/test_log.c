@@ -389,6 +389,62 @@ static void log_append__four_threads__replay_equals_pcr(void **state)
 	assert_consistent(f, 201);
 }
 
+static bool append_launch(struct fixture *f, struct host_log_place *place)
+{
+	OWNED(buf_release) struct buf component = {0}, content = {0};
+	OWNED(free_ptr) struct runtime_launch *launch = calloc(1, sizeof(*launch));
+	struct runtime_component c = {.instance = {1},
+		.name = BYTES_LIT("model"),
+		.role = BYTES_LIT("model"),
+		.path = BYTES_LIT("/m"),
+		.canonical_path = BYTES_LIT("/m"),
+		.digest_kind = COMPONENT_SHA256,
+		.files = 1,
+		.presence = PRESENT_COPY};
+	launch->instance[0] = 1;
+	launch->workload = BYTES_LIT("agent");
+	launch->working_directory = BYTES_LIT("/");
+	launch->uid = place->uid;
+	launch->component_count = launch->argument_count = 1;
+	return runtime_component_encode(&c, 1, &component, &f->err) &&
+	       runtime_launch_encode(launch, 1, &content, &f->err) &&
+	       host_log_append_at(f->log, place, buf_bytes(&component), &f->err) &&
+	       host_log_append_at(f->log, place, buf_bytes(&content), &f->err);
+}
+
+/* What a user has of the log does not become less by a restart of hostd. */
+static void log_open__launches_of_a_user__counted_as_before(void **state)
+{
+	struct fixture *f = *state;
+	struct host_log_place place = {.uid = 1000, .bounded = true, .left = 4096};
+	open_log(f);
+	assert_ok(host_log_reserve(f->log, &place, &f->err), f->err);
+	assert_ok(append_launch(f, &place), f->err);
+	uint64_t written = 4096 - place.left;
+	host_log_give_back(f->log, &place);
+	assert_int_equal(place.left, 0);
+	for (int restarted = 0; restarted < 2; restarted++) {
+		place.left = HOST_LOG_OF_USER - written + 1;
+		assert_false(host_log_reserve(f->log, &place, &f->err));
+		place.left = HOST_LOG_OF_USER - written;
+		assert_ok(host_log_reserve(f->log, &place, &f->err), f->err);
+		host_log_give_back(f->log, &place);
+		reopen_log(f);
+	}
+}
+
+static void log_append_at__more_than_was_reserved__refused(void **state)
+{
+	struct fixture *f = *state;
+	struct host_log_place place = {.uid = 1000, .bounded = true, .left = 300};
+	open_log(f);
+	assert_ok(host_log_reserve(f->log, &place, &f->err), f->err);
+	assert_false(append_launch(f, &place));
+	assert_int_equal(f->err.code, ERR_LIMIT);
+	assert_non_null(strstr(f->err.text, "more of the runtime log than was reserved"));
+	assert_consistent(f, 2); /* the component had room */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -412,6 +468,8 @@ int main(void)
 		TEST(log_open__pcr_or_bank_that_cannot_serve__refused),
 		TEST(log_with__from_a_record_on__gives_the_suffix),
 		TEST(log_append__four_threads__replay_equals_pcr),
+		TEST(log_open__launches_of_a_user__counted_as_before),
+		TEST(log_append_at__more_than_was_reserved__refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
