@@ -131,12 +131,23 @@ bool instance_files_unchanged(const struct instance *instance, struct err *err)
 	return true;
 }
 
+/* Whatever a verifier says: what is further away than any lease may be counts as that. */
+static uint64_t milliseconds(uint64_t seconds)
+{
+	return (seconds < LEASE_MAX ? seconds : LEASE_MAX) * 1000;
+}
+
+static uint64_t left_ms(int64_t until, int64_t wall)
+{
+	return until > wall ? milliseconds((uint64_t)until - (uint64_t)wall) : 0;
+}
+
 bool instance_schedule(struct instance *instance, int64_t after_seconds, struct err *err)
 {
 	uint16_t random = 0;
 	if (!random_fill(&random_system, (uint8_t *)&random, sizeof(random), err))
 		return false;
-	uint64_t after = after_seconds > 0 ? (uint64_t)after_seconds * 1000 : 1000;
+	uint64_t after = milliseconds(after_seconds > 0 ? (uint64_t)after_seconds : 1);
 	uint64_t jitter = after / 5 * random / UINT16_MAX; /* 0..20 %, around 10 % below */
 	instance->renew_at = clock_monotonic_ms(instance->clock) + after - after / 10 + jitter;
 	return true;
@@ -154,13 +165,25 @@ bool instance_schedule_within(struct instance *instance, uint64_t within_ms, str
 
 void instance_take_terms(struct instance *instance, const struct attest_result *result)
 {
-	int64_t left = result->expires - clock_wall(instance->clock);
-	int64_t lease = result->lease > 0 ? result->lease : left > 0 ? left : 0;
+	uint64_t left = left_ms(result->expires, clock_wall(instance->clock));
+	uint64_t lease = result->lease > 0 ? milliseconds((uint64_t)result->lease) : left;
 	instance->expires = result->expires;
 	/* By a clock that nobody sets: neither a day lost nor a day won lengthens it. */
-	instance->lease_at = clock_monotonic_ms(instance->clock) + (uint64_t)lease * 1000;
+	instance->lease_at = clock_monotonic_ms(instance->clock) + lease;
 	instance->on_lease_end = result->on_lease_end;
 	instance->on_refusal = result->on_refusal;
 	instance->report_end = result->report_end;
 	hex_encode(BYTES_OF(result->record), instance->record);
+	instance_not_beyond(instance);
+}
+
+void instance_not_beyond(struct instance *instance)
+{
+	uint64_t now = clock_monotonic_ms(instance->clock);
+	uint64_t left = left_ms(instance->expires, clock_wall(instance->clock));
+	uint64_t expiry = left > 0 ? now + left : UINT64_MAX;
+	uint64_t lease = instance->lease_at > now ? instance->lease_at : UINT64_MAX;
+	uint64_t next = expiry < lease ? expiry : lease;
+	if (instance->renew_at > next)
+		instance->renew_at = next;
 }

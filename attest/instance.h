@@ -227,6 +227,8 @@ json_t *instances_json(
 void instance_renew(struct hostd *hostd, struct instance *instance);
 /* Takes over what a trusted answer says beside the credentials: how long, what then, whether its end is of interest. */
 void instance_take_terms(struct instance *instance, const struct attest_result *result);
+/* The end of the credential and that of the lease come when they come, not at the next renewal or the next try. */
+void instance_not_beyond(struct instance *instance);
 /* At a time chosen evenly from now to so many milliseconds from now. */
 must_use bool instance_schedule_within(
 	struct instance *instance, uint64_t within_ms, struct err *err);

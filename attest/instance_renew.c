@@ -108,18 +108,6 @@ void instance_back_off(struct instance *instance, uint64_t now)
 	instance->renew_at += (uint64_t)instance->retry_after * 1000;
 }
 
-/* The end of the credential and that of the lease come when they come, not at the next try. */
-static void not_beyond(struct instance *instance, uint64_t now, int64_t wall)
-{
-	uint64_t expiry = instance->expires > wall
-				  ? now + (uint64_t)(instance->expires - wall) * 1000
-				  : UINT64_MAX;
-	uint64_t lease = instance->lease_at > now ? instance->lease_at : UINT64_MAX;
-	uint64_t next = expiry < lease ? expiry : lease;
-	if (instance->renew_at > next)
-		instance->renew_at = next;
-}
-
 /* Under the lock. True: the state is another one than before. */
 static bool note_silence(
 	struct instance *instance, const char *reason, bool *ret_stale, bool *ret_over)
@@ -131,7 +119,7 @@ static bool note_silence(
 	*ret_stale = *ret_over || instance->expires <= wall;
 	set_state(instance, *ret_stale ? INSTANCE_STALE : INSTANCE_UNREACHABLE, reason);
 	instance_back_off(instance, now);
-	not_beyond(instance, now, wall);
+	instance_not_beyond(instance);
 	if (*ret_stale)
 		credentials_remove(instance);
 	return instance->state != before;

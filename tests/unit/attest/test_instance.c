@@ -778,6 +778,40 @@ static void run__log_full__refused_before_it_is_measured(void **state)
 	let_go(f);
 }
 
+/* ---- times ---- */
+
+/* Whatever the verifier says, or somebody in its place. */
+static void terms__times_far_away__bounded_and_ahead(void **state)
+{
+	static const int64_t far[] = {INT64_MAX, INT64_MAX - 1, INT64_MAX / 1000, INT64_MAX / 5, 0};
+	const uint64_t most = (uint64_t)LEASE_MAX * 1000 / 10 * 11 + 1000;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(far); i++) {
+		struct instance instance = {.clock = &fixture_clock};
+		struct attest_result result = {.expires = far[i]};
+		struct err err;
+		uint64_t now = clock_monotonic_ms(&fixture_clock);
+		assert_ok(instance_schedule(&instance, far[i], &err), err);
+		assert_true(instance.renew_at > now && instance.renew_at < now + most);
+		instance_take_terms(&instance, &result);
+		assert_true(instance.lease_at >= now && instance.lease_at < now + most);
+		assert_true(far[i] == 0 || instance.lease_at > now + most / 2);
+	}
+}
+
+/* What is held ends before it would be renewed: it is renewed when it ends. */
+static void renewal__due_after_the_credential_ends__asked_when_it_ends(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->verifier.renew_after = INT64_MAX;
+	start_waiting(f, "");
+	fixture_pass(590000);
+	assert_int_equal(fake_attestations(&f->verifier), 1);
+	fixture_pass(10000);
+	eventually(fake_attestations(&f->verifier) == 2);
+	let_go(f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 static int run_all(void)
@@ -820,6 +854,8 @@ static int run_all(void)
 		TEST(run__user_has_his_instances__refused_and_root_is_not),
 		TEST(run__user_has_his_share_of_the_log__refused_and_root_is_not),
 		TEST(run__log_full__refused_before_it_is_measured),
+		cmocka_unit_test(terms__times_far_away__bounded_and_ahead),
+		TEST(renewal__due_after_the_credential_ends__asked_when_it_ends),
 		TEST(run__as_ordinary_user_at_roots_hostd__only_what_is_for_him),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
