@@ -9,9 +9,24 @@ static const struct option_spec options[] = {
 	{"html", NULL, OPTION_FLAG, "print a page for people"},
 	{"demand-full", NULL, OPTION_FLAG,
 		"refuse a renewal that is not shown to rest on a full appraisal"},
-	{"extract", "DIR", OPTION_VALUE, "write every input of the record there, by name"},
+	{"extract", "DIR", OPTION_VALUE,
+		"write every input of the record there, by name; nothing is overwritten"},
 	OPTIONS_END,
 };
+
+/* Whoever made the file chose the name: what is there already and is something else, the auditor's own
+ * pins perhaps, is not his to change. */
+static bool put_new(const char *path, struct bytes content, struct err *err)
+{
+	OWNED(buf_release) struct buf there = {0};
+	struct err why = {0};
+	if (file_read(path, AUDIT_BUNDLE_MAX, &there, &why))
+		return bytes_equal(buf_bytes(&there), content) ||
+		       err_set(err, ERR_CONFLICT, "%s: is there, and is something else",
+			       ESC(bytes_str(path)));
+	return why.code == ERR_NOT_FOUND ? file_write_atomic(path, content, 0644, err)
+					 : err_set(err, why.code, "%s", why.text);
+}
 
 /* Each input goes into a file of its name, found among the objects by its digest. */
 static bool extract(struct cli *cli, struct bytes in, const struct record *record)
@@ -31,7 +46,7 @@ static bool extract(struct cli *cli, struct bytes in, const struct record *recor
 				!text_is_name(bytes_str(record->inputs[i].name)))
 				continue;
 			const char *name = path_join(&path, directory, record->inputs[i].name);
-			if (!name || !file_write_atomic(name, bundle->objects[o], 0644, &cli->err))
+			if (!name || !put_new(name, bundle->objects[o], &cli->err))
 				return err_wrap(&cli->err, "--extract");
 		}
 	}
