@@ -53,7 +53,7 @@ struct check {
 	struct buf in, leaf;
 	struct receipt receipt;
 	struct transparent transparent;
-	bool statement;
+	bool statement, tied; /* tied: the statement was found to be the leaf */
 	char *origin; /* NULL: the receipt does not say its tree's size */
 	uint8_t known[SHA256_LEN];
 };
@@ -98,17 +98,30 @@ static bool signer_check(struct check *c)
 }
 
 /* A statement leads to its leaf by the salt beside it. */
+static bool own_leaf(struct check *c, uint8_t ret[SHA256_LEN])
+{
+	struct err *err = &c->cli->err;
+	return statement_leaf(
+		       buf_bytes(&c->transparent.statement), c->transparent.salt, &c->leaf, err) &&
+	       leaf_hash(buf_bytes(&c->leaf), ret, err);
+}
+
+/* The one that is asked about, which that of a statement must be, too: else a receipt of the one would vouch
+ * for the other. */
 static bool leaf_find(struct check *c)
 {
 	struct err *err = &c->cli->err;
 	const char *text = option(c->cli, "leaf");
-	if (text)
-		return log_leaf_hash(c->cli, text, c->known);
-	if (!c->statement || !c->transparent.salted)
+	uint8_t own[SHA256_LEN];
+	c->tied = c->statement && c->transparent.salted;
+	if (!text && !c->tied)
 		return err_set(err, ERR_USAGE, "--leaf is needed: a receipt does not say of what");
-	return statement_leaf(
-		       buf_bytes(&c->transparent.statement), c->transparent.salt, &c->leaf, err) &&
-	       leaf_hash(buf_bytes(&c->leaf), c->known, err);
+	if (!text)
+		return own_leaf(c, c->known);
+	if (!log_leaf_hash(c->cli, text, c->known) || (c->tied && !own_leaf(c, own)))
+		return false;
+	return !c->tied || memcmp(own, c->known, SHA256_LEN) == 0 ||
+	       err_set(err, ERR_MISMATCH, "--leaf: the statement is another leaf than that");
 }
 
 static bool older_find(struct check *c)
@@ -148,12 +161,13 @@ static enum status say(struct check *c, bool ok)
 	enum status status = ok ? STATUS_DONE : STATUS_REFUSED;
 	if (cli->json)
 		return cli_print_json(cli,
-			json_pack("{s:b,s:s*,s:s,s:I,s:I,s:b,s:b}", "verified", ok, "reason",
+			json_pack("{s:b,s:s*,s:s,s:I,s:I,s:b,s:b,s:b}", "verified", ok, "reason",
 				ok ? NULL : cli->err.text, "kind",
 				inclusion ? "inclusion" : "consistency", "from",
 				(json_int_t)proof->from, "size", (json_int_t)proof->size,
 				"size_signed", ok && c->origin != NULL, "signer_checked",
-				ok && option_given(cli, "signer")),
+				ok && option_given(cli, "signer"), "statement_checked",
+				ok && c->tied),
 			status);
 	if (!ok)
 		(void)printf(
@@ -164,6 +178,8 @@ static enum status say(struct check *c, bool ok)
 			(unsigned long long)proof->from, (unsigned long long)proof->size,
 			ESC(c->receipt.message.iss),
 			c->origin ? "" : "; not checked: the tree's size, which is not signed");
+	if (ok && c->statement && inclusion && !c->tied)
+		(void)printf("  not checked: that the statement is that leaf: it brings no salt\n");
 	if (ok && c->statement && !option_given(cli, "signer"))
 		(void)printf("  not checked: who signed the record (--signer)\n");
 	return status;
