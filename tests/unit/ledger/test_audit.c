@@ -299,6 +299,44 @@ static void audit__signed_by_an_agent_or_a_server__fails(void **state)
 	}
 }
 
+/* The verifier of a test, below the root that the one of production is below, too. */
+static void audit__signed_by_the_verifier_of_another_domain__fails(void **state)
+{
+	static const char *const uris[] = {
+		"spiffe://test.example/verifier", "spiffe://bank.example.evil/verifier"};
+	struct cert *verifiers = verifier_cert;
+
+	(void)state;
+	anchors = &pinned_root;
+	s->context.verifier_id = s->claims.verifier_id =
+		BYTES_LIT("spiffe://bank.example/verifier");
+	scene_run(s);
+	assert_trusted(s);
+	keep();
+	for (size_t i = 0; i <= ARRAY_LEN(uris); i++) {
+		struct cert_request request = {
+			.uri = i < ARRAY_LEN(uris) ? uris[i] : "spiffe://bank.example/other",
+			.subject = verifier,
+			.not_before = SCENE_NOW - 60,
+			.not_after = SCENE_NOW + 60,
+		};
+
+		verifier_cert = NULL;
+		assert_ok(cert_issue(&request, ca, ca_key, &verifier_cert, &err), err);
+		enter();
+		audit();
+		cert_unref(&verifier_cert);
+		verifier_cert = verifiers;
+		if (i == ARRAY_LEN(uris)) {
+			assert_consistent();
+			continue;
+		}
+		assert_failed_at("record signature");
+		assert_non_null(
+			strstr(step_of("record signature")->detail, "of another trust domain"));
+	}
+}
+
 static void audit__receipt_that_is_none__fails(void **state)
 {
 	(void)state;
@@ -953,6 +991,7 @@ int main(void)
 		T(audit__honest_bundle_and_pinned_key__consistent),
 		T(audit__record_that_tells_more_than_malformed_evidence__fails),
 		T(audit__signed_by_an_agent_or_a_server__fails),
+		T(audit__signed_by_the_verifier_of_another_domain__fails),
 		T(audit__receipt_that_is_none__fails),
 		T(audit__refusal_recorded__consistent_too),
 		T(audit__renewal__stands_on_the_record_before),
