@@ -11,6 +11,7 @@
 #define HOSTD_CONNECTIONS_MAX     64u
 #define HOSTD_CONNECTIONS_OF_USER 16u /* of one user other than root and hostd's own */
 #define HOSTD_LAUNCHES_MAX        4u /* measuring at a time; others wait */
+#define HOSTD_LAUNCHES_OF_USER    2u /* of one user as above; together they leave one */
 #define HOSTD_STACK               (256u << 10)
 #define HOSTD_REQUEST_MS          10000 /* for the request of a new connection */
 #define HOSTD_SEND_MS             5000
@@ -29,6 +30,7 @@ struct connection {
 	struct hostd *hostd;
 	int fd;
 	struct socket_peer peer;
+	bool measuring; /* its launch; under connections_mutex */
 	struct connection *next;
 };
 
@@ -69,7 +71,6 @@ struct hostd {
 	struct connection *connections;
 	size_t connection_count;
 	uint64_t accept_logged_ms; /* when a failing accept was last logged; hostd_run's own */
-	unsigned measuring;
 };
 
 /* What this host cannot do (a file it may not read, a TPM that locks it out) is no refusal by the verifier, which would be

@@ -50,19 +50,34 @@ static bool send_refused(
 
 /* ---- measuring, a few at a time ---- */
 
-static void measuring_begin(struct hostd *hostd)
+/* One user's launches cannot keep out another's, nor all of them root's. */
+bool launch_may_measure(const struct connection *c)
 {
+	unsigned all = 0, same = 0;
+	for (const struct connection *other = c->hostd->connections; other; other = other->next) {
+		all += other->measuring;
+		same += other->measuring && other->peer.uid == c->peer.uid;
+	}
+	if (hostd_peer_is_operator(c))
+		return all < HOSTD_LAUNCHES_MAX;
+	return same < HOSTD_LAUNCHES_OF_USER && all < HOSTD_LAUNCHES_MAX - 1;
+}
+
+void launch_measuring_begin(struct connection *c)
+{
+	struct hostd *hostd = c->hostd;
 	(void)pthread_mutex_lock(&hostd->connections_mutex);
-	while (hostd->measuring >= HOSTD_LAUNCHES_MAX)
+	while (!launch_may_measure(c))
 		(void)pthread_cond_wait(&hostd->connections_cond, &hostd->connections_mutex);
-	hostd->measuring++;
+	c->measuring = true;
 	(void)pthread_mutex_unlock(&hostd->connections_mutex);
 }
 
-static void measuring_end(struct hostd *hostd)
+void launch_measuring_end(struct connection *c)
 {
+	struct hostd *hostd = c->hostd;
 	(void)pthread_mutex_lock(&hostd->connections_mutex);
-	hostd->measuring--;
+	c->measuring = false;
 	(void)pthread_cond_broadcast(&hostd->connections_cond);
 	(void)pthread_mutex_unlock(&hostd->connections_mutex);
 }
@@ -76,9 +91,9 @@ static bool measure(struct launch_host *launch, struct err *err)
 		.time = clock_wall(launch->hostd->clock),
 		.context = launch,
 		.progress = send_progress};
-	measuring_begin(launch->hostd);
+	launch_measuring_begin(launch->connection);
 	bool ok = launch_measure(&launch->spec, &options, &launch->material, launch->instance, err);
-	measuring_end(launch->hostd);
+	launch_measuring_end(launch->connection);
 	return ok;
 }
 

@@ -28,6 +28,12 @@ struct launch_host {
 };
 void launch_host_release(struct launch_host *launch); /* cleanup */
 
+/* Waits for a turn to measure, and gives it back. What is measured may be as large as its owner likes. */
+void launch_measuring_begin(struct connection *c);
+void launch_measuring_end(struct connection *c);
+/* Under connections_mutex: whether it is the connection's turn. */
+bool launch_may_measure(const struct connection *c);
+
 /* ---- launch_host_request.c: who asks for what ---- */
 must_use bool launch_host_request(
 	struct launch_host *launch, const json_t *request, struct socket_fds *fds, struct err *err);
