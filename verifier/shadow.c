@@ -19,6 +19,8 @@
 #define LOOK_AGAIN_S 1
 #define TURN_S       10
 #define LOWEST       19
+#define STEP_S       60 /* by which the clock is ahead of the one that nobody sets: it was set */
+#define SETTLED_MS   600000u
 
 enum job_state { JOB_NONE = 0, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_ENDED };
 static const char *const job_state_names[] = {
@@ -49,6 +51,10 @@ struct shadow {
 	pthread_t thread;
 	bool started;
 	struct err said; /* the thread's: the failure logged last */
+	int64_t wall; /* likewise: both clocks when it looked last */
+	uint64_t ms;
+	bool stepped; /* the clock was set ahead, and when */
+	uint64_t stepped_ms;
 	pthread_mutex_t lock; /* all below */
 	pthread_cond_t wake;
 	bool closing, poked;
@@ -397,6 +403,21 @@ static bool is_our_turn(struct shadow *s)
 	return mine;
 }
 
+/* What comes into force by itself, and is never taken back, does not for a clock that is set ahead for a moment. */
+static bool clock_is_settled(struct shadow *s)
+{
+	int64_t wall = clock_wall(s->app->clock);
+	uint64_t ms = clock_monotonic_ms(s->app->clock);
+	if (wall - s->wall - (int64_t)((ms - s->ms) / 1000) > STEP_S) {
+		s->stepped = true;
+		s->stepped_ms = ms;
+	}
+	s->wall = wall;
+	s->ms = ms;
+	s->stepped = s->stepped && ms - s->stepped_ms < SETTLED_MS;
+	return !s->stepped;
+}
+
 static void *shadow_main(void *arg)
 {
 	struct shadow *s = arg;
@@ -406,8 +427,9 @@ static void *shadow_main(void *arg)
 	while (await(s, more)) {
 		struct err err = {0};
 		bool due = false, followed = false;
+		bool settled = clock_is_settled(s);
 		bool mine = is_our_turn(s);
-		if (mine && !app_policy_due(s->app, &due, &err))
+		if (mine && settled && !app_policy_due(s->app, &due, &err))
 			log_failure(s, "policy-activation-failed", &err);
 		err = (struct err){0};
 		if (mine && !follow(s, &followed, &err))
@@ -441,6 +463,8 @@ bool shadow_new(struct app *app, struct shadow **ret, struct err *err)
 		return err_set(err, ERR_NOMEM, "shadow mode");
 	}
 	s->app = app;
+	s->wall = clock_wall(app->clock);
+	s->ms = clock_monotonic_ms(app->clock);
 	s->started = thread_start(&s->thread, "shadow", SHADOW_STACK, shadow_main, s, err);
 	if (!s->started)
 		return false;

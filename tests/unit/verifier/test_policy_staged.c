@@ -516,6 +516,24 @@ static void wait_in_force(int64_t version)
 	assert_in_force(version);
 }
 
+/* By both clocks, as it does. */
+static void time_passes(int64_t seconds)
+{
+	shifted.later_ms += (uint64_t)seconds * 1000;
+	shifted.shift += seconds;
+}
+
+/* Time passes until then: what the thread has seen of the clock by now depends on the machine. */
+static void in_force_with_time(int64_t version)
+{
+	for (int i = 0; i < 20 && in_force() != version; i++) {
+		time_passes(700);
+		for (int k = 0; k < 200 && in_force() != version; k++)
+			(void)usleep(10000);
+	}
+	assert_in_force(version);
+}
+
 static void activate__at_a_time__not_before_and_once(void **state)
 {
 	char digest[2 * SHA256_LEN + 1], at[64];
@@ -535,8 +553,8 @@ static void activate__at_a_time__not_before_and_once(void **state)
 	shifted.shift = -86400;
 	(void)usleep(1200000);
 	assert_in_force(1);
-	shifted.shift = 700;
-	wait_in_force(2);
+	shifted.shift = 0;
+	in_force_with_time(2);
 	e = entry("policy");
 	assert_string_equal(said(e, "by"), "spiffe://bank.example/operator/admin/test");
 	json_decref(e);
@@ -562,6 +580,36 @@ static void activate__at_a_time_that_came_while_it_was_down__at_start(void **sta
 	wait_in_force(2);
 }
 
+static void activate__at_a_time_and_the_clock_ahead_for_a_moment__not_before(void **state)
+{
+	char digest[2 * SHA256_LEN + 1], at[64];
+
+	(void)state;
+	world_start(&w);
+	stage(2, "", 201, digest);
+	ordered(2, "activate", digest, at_of(900, at), 200);
+	shifted.shift = 1000;
+	(void)usleep(2500000);
+	shifted.shift = 0;
+	assert_in_force(1);
+	in_force_with_time(2);
+}
+
+/* Right from then on: it counts when it has stood for a while. */
+static void activate__at_a_time_and_the_clock_set_right__soon(void **state)
+{
+	char digest[2 * SHA256_LEN + 1], at[64];
+
+	(void)state;
+	world_start(&w);
+	stage(2, "", 201, digest);
+	ordered(2, "activate", digest, at_of(900, at), 200);
+	shifted.shift = 1000;
+	(void)usleep(2500000);
+	assert_in_force(1);
+	in_force_with_time(2);
+}
+
 static void activate__at_a_time_and_withdrawn__never(void **state)
 {
 	char digest[2 * SHA256_LEN + 1], at[64];
@@ -571,7 +619,7 @@ static void activate__at_a_time_and_withdrawn__never(void **state)
 	stage(2, "", 201, digest);
 	ordered(2, "activate", digest, at_of(600, at), 200);
 	ordered(2, "withdraw", digest, "", 200);
-	shifted.shift = 700;
+	time_passes(700);
 	(void)usleep(1200000);
 	assert_in_force(1);
 	assert_policies("2 withdrawn, 1 in-force");
@@ -604,6 +652,8 @@ int main(void)
 		T(migrate__policies_of_schema_4__found_in_the_ledger),
 		T(activate__at_a_time__not_before_and_once),
 		T(activate__at_a_time_that_came_while_it_was_down__at_start),
+		T(activate__at_a_time_and_the_clock_ahead_for_a_moment__not_before),
+		T(activate__at_a_time_and_the_clock_set_right__soon),
 		T(activate__at_a_time_and_withdrawn__never),
 	};
 
