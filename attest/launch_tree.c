@@ -138,15 +138,14 @@ static bool conflict(struct bytes path, struct err *err)
 		ESC(path));
 }
 
-/* A file that is in two components (a library in a measured directory, say) must be the same in both. */
-static bool same_content(struct launch_tree *tree, int parent, const char *name,
-	const struct launch_entry *entry, struct err *err)
+/* A file that is in two components (a library in a measured directory, say) must be the same in both: `fd` is what stands in the
+ * new root, and `other` the other one from `from` on. */
+static bool same_content(
+	int fd, int other, uint64_t from, const struct launch_entry *entry, struct err *err)
 {
 	uint8_t a[COMPARE_CHUNK], b[COMPARE_CHUNK];
-	OWNED(fd_close)
-	int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
-	if (fd < 0 || fstat(fd, &st) != 0)
+	if (fstat(fd, &st) != 0)
 		return err_errno(err, errno, "%s in the new root", ESC(entry->path));
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != entry->size)
 		return conflict(entry->path, err);
@@ -154,12 +153,24 @@ static bool same_content(struct launch_tree *tree, int parent, const char *name,
 		uint64_t left = entry->size - at;
 		size_t want = left < sizeof(a) ? (size_t)left : sizeof(a);
 		ssize_t n = pread(fd, a, want, (off_t)at);
-		if (n <= 0 || pread(tree->pack, b, (size_t)n, (off_t)(entry->offset + at)) != n)
+		if (n <= 0 || pread(other, b, (size_t)n, (off_t)(from + at)) != n)
 			return err_errno(err, errno, "comparing %s", ESC(entry->path));
 		if (memcmp(a, b, (size_t)n) != 0)
 			return conflict(entry->path, err);
 		at += (uint64_t)n;
 	}
+	return true;
+}
+
+/* What stands at the entry's path already. *ret_copy: it is a file of the new root's own, and not one of the host's. */
+static bool open_there(struct launch_tree *tree, int parent, const char *name,
+	const struct launch_entry *entry, int *ret_fd, bool *ret_copy, struct err *err)
+{
+	struct stat st, root;
+	*ret_fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (*ret_fd < 0 || fstat(*ret_fd, &st) != 0 || fstat(tree->root, &root) != 0)
+		return err_errno(err, errno, "%s in the new root", ESC(entry->path));
+	*ret_copy = st.st_dev == root.st_dev;
 	return true;
 }
 
@@ -178,17 +189,42 @@ static bool copy_content(int pack, int fd, const struct launch_entry *entry, str
 	return true;
 }
 
+/* The place is taken: by the same copy, or by the host's file, which can be written to and therefore gives way. */
+static bool make_way(struct launch_tree *tree, int parent, const char *name,
+	const struct launch_entry *entry, bool *ret_done, struct err *err)
+{
+	OWNED(fd_close) int there = -1;
+	OWNED(buf_release) struct buf path = {0};
+	if (!open_there(tree, parent, name, entry, &there, ret_done, err) ||
+		!same_content(there, tree->pack, entry->offset, entry, err))
+		return false;
+	if (*ret_done)
+		return true;
+	buf_put(&path, entry->path);
+	if (!buf_str(&path))
+		return err_set(err, ERR_NOMEM, "no memory for a path");
+	if (umount2(buf_str(&path), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 ||
+		unlinkat(parent, name, 0) != 0)
+		return err_errno(err, errno, "%s in the new root", ESC(entry->path));
+	return true;
+}
+
 static bool put_copy(struct launch_tree *tree, const struct launch_entry *entry, struct err *err)
 {
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	OWNED(buf_release) struct buf name = {0};
+	bool done = false;
 	int parent;
 	if (!launch_tree_parent(tree, entry->path, &parent, &name, err))
 		return false;
-	OWNED(fd_close)
-	int fd = openat(
-		parent, buf_str(&name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 && errno == EEXIST)
-		return same_content(tree, parent, buf_str(&name), entry, err);
+	OWNED(fd_close) int fd = openat(parent, buf_str(&name), flags, 0600);
+	if (fd < 0 && errno == EEXIST) {
+		if (!make_way(tree, parent, buf_str(&name), entry, &done, err))
+			return false;
+		if (done)
+			return true;
+		fd = openat(parent, buf_str(&name), flags, 0600);
+	}
 	if (fd < 0)
 		return err_errno(err, errno, "%s in the new root", ESC(entry->path));
 	if (!copy_content(tree->pack, fd, entry, err))
@@ -245,6 +281,23 @@ static bool mount_file(int fd, int parent, const char *name, struct bytes path, 
 	return true;
 }
 
+/* The place is taken: a copy of the same content stays, and so does the same file. */
+static bool keep_there(struct launch_tree *tree, int parent, const char *name, int fd,
+	const struct launch_entry *entry, struct err *err)
+{
+	OWNED(fd_close) int there = -1;
+	struct stat ours, theirs;
+	bool copy = false;
+	if (!open_there(tree, parent, name, entry, &there, &copy, err))
+		return false;
+	if (copy)
+		return same_content(there, fd, 0, entry, err);
+	if (fstat(there, &ours) != 0 || fstat(fd, &theirs) != 0)
+		return err_errno(err, errno, "%s in the new root", ESC(entry->path));
+	return (ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino) ||
+	       conflict(entry->path, err);
+}
+
 static bool put_mount(struct launch_tree *tree, const struct launch_entry *entry, struct err *err)
 {
 	OWNED(buf_release) struct buf name = {0};
@@ -253,10 +306,14 @@ static bool put_mount(struct launch_tree *tree, const struct launch_entry *entry
 	int parent;
 	if (fd < 0)
 		return err_errno(err, errno, "%s", ESC(entry->path));
-	if (!is_measured(fd, entry, err) || !put_empty(tree, entry, err) ||
+	if (!is_measured(fd, entry, err) ||
 		!launch_tree_parent(tree, entry->path, &parent, &name, err))
 		return false;
-	return mount_file(fd, parent, buf_str(&name), entry->path, err);
+	if (faccessat(parent, buf_str(&name), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return keep_there(tree, parent, buf_str(&name), fd, entry, err);
+	/* The directory stays the one opened last. */
+	return put_empty(tree, entry, err) &&
+	       mount_file(fd, parent, buf_str(&name), entry->path, err);
 }
 
 /* ---- links ---- */

@@ -282,6 +282,56 @@ static void namespace__replaced_by_link_on_host__measured_bytes_stay(void **stat
 	meddling(*state, remove_and_link);
 }
 
+/* ---- one file in two components ---- */
+
+static void namespace__bound_and_then_copied__the_copy_shown(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(mkdir(tree_path("dir"), 0755), 0);
+	write_text("dir/model", "measured");
+	bind_entry(f, "dir/model", LAUNCH_BIND);
+	assert_ok(copy(f, "dir/model"), f->err);
+	inside(f, see_measured, overwrite);
+}
+
+static void namespace__copied_and_then_bound__the_copy_shown(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(mkdir(tree_path("dir"), 0755), 0);
+	write_text("dir/model", "measured");
+	assert_ok(copy(f, "dir/model"), f->err);
+	bind_entry(f, "dir/model", LAUNCH_BIND);
+	bind_entry(f, "dir/model", LAUNCH_BIND);
+	inside(f, see_measured, overwrite);
+}
+
+static bool see_overwritten(struct fixture *f)
+{
+	(void)f;
+	return reads(tree_path("dir/model"), "EVIL....");
+}
+
+static void namespace__bound_twice__bound(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(mkdir(tree_path("dir"), 0755), 0);
+	write_text("dir/model", "measured");
+	bind_entry(f, "dir/model", LAUNCH_BIND);
+	bind_entry(f, "dir/model", LAUNCH_BIND);
+	inside(f, see_overwritten, overwrite);
+}
+
+static void namespace__copied_and_bound_with_other_content__refused(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(mkdir(tree_path("dir"), 0755), 0);
+	write_text("dir/model", "measured");
+	assert_ok(copy(f, "dir/model"), f->err);
+	overwrite(f);
+	bind_entry(f, "dir/model", LAUNCH_BIND);
+	refused(f, "dir/model changed while it was being measured: start again");
+}
+
 static void pack_copy__changed_after_measuring__refused(void **state)
 {
 	struct fixture *f = *state;
@@ -557,6 +607,10 @@ int main(void)
 		BOTH(namespace__tree__shows_exactly_its_manifest),
 		BOTH(namespace__file_in_two_components__same_is_fine),
 		BOTH(namespace__file_in_two_components__different_is_refused),
+		BOTH(namespace__bound_and_then_copied__the_copy_shown),
+		BOTH(namespace__copied_and_then_bound__the_copy_shown),
+		BOTH(namespace__bound_twice__bound),
+		BOTH(namespace__copied_and_bound_with_other_content__refused),
 		BOTH(namespace__link_retargeted_on_host__frozen),
 		BOTH(namespace__link_retargeted_before_entering__refused),
 		BOTH(namespace__link_loop__refused),
