@@ -125,6 +125,9 @@ void cli_print_object(const json_t *object);
 const char *colour(const struct cli *cli, const char *name);
 /* Reads a file, or standard input for "-". */
 must_use bool cli_read(const char *path, size_t max, struct buf *ret, struct err *err);
+/* /dev/null, /dev/stdout, /dev/fd/63: to be written into. Where a file is made beside it and renamed, root would put that in its
+ * place. */
+bool cli_is_device(const char *path);
 /* Writes to a file given with --out (0644; secret: 0600), or to standard output. */
 must_use bool cli_write(const char *path, struct bytes content, bool secret, struct err *err);
 

@@ -401,7 +401,7 @@ static enum status run(struct cli *cli)
 		return cli_fail(cli);
 	if (follow(&m))
 		return say(&m);
-	if (cli->err.code != ERR_MISMATCH)
+	if (cli->err.code != ERR_MISMATCH || cli->json)
 		return cli_fail(cli);
 	(void)fprintf(
 		stderr, "%srefused%s: %s\n", colour(cli, "red"), colour(cli, "off"), cli->err.text);

@@ -138,8 +138,7 @@ bool cli_read(const char *path, size_t max, struct buf *ret, struct err *err)
 	return done;
 }
 
-/* /dev/null, /dev/stdout, /dev/fd/63: written into. Root would put a file in their place. */
-static bool is_device(const char *path)
+bool cli_is_device(const char *path)
 {
 	static const char devices[] = "/dev/", files[] = "/dev/shm/";
 	return strncmp(path, devices, sizeof(devices) - 1) == 0 &&
@@ -155,7 +154,7 @@ static bool device_write(const char *path, struct bytes content, struct err *err
 
 bool cli_write(const char *path, struct bytes content, bool secret, struct err *err)
 {
-	if (path && is_device(path))
+	if (path && cli_is_device(path))
 		return device_write(path, content, err);
 	if (path && strcmp(path, "-") != 0)
 		return file_write_atomic(path, content, secret ? 0600 : 0644, err);

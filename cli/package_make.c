@@ -17,6 +17,9 @@ bool package_file_begin(struct package_file *p, const char *path, const char *wo
 {
 	OWNED(buf_release) struct buf beside = {0};
 	int fd;
+	if (cli_is_device(path))
+		return err_set(
+			err, ERR_USAGE, "%s: a package is made as a file", ESC(bytes_str(path)));
 	buf_printf(&beside, "%s.XXXXXX", path);
 	if (!buf_str(&beside))
 		return err_set(err, ERR_NOMEM, "package");

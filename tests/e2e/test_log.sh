@@ -141,6 +141,7 @@ grep -q 'workload  *1' "$W/out" || die "the monitor does not tell what was added
 expect 0 '"last_size"' monitor --json --max-age 600
 sleep 1
 expect 1 'cosigned [0-9]+s ago: an old view' monitor --max-age 0
+expect 1 '"code":"mismatch","message":"the checkpoint shown was cosigned' monitor --json --max-age 0
 ok "a monitor follows"
 
 kill "$WITNESS_wb"; wait "$WITNESS_wb" 2>/dev/null || true

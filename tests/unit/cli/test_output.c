@@ -3,6 +3,8 @@
  * terminal, and no file comes to lie where somebody prints. */
 #include "cli/cli.h"
 
+#include "cli/package_make.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -101,6 +103,12 @@ static void out__a_device__written_into_and_not_replaced(void **state)
 		"/dev/full: write: No space left on device");
 	assert_int_equal(stat("/dev/full", &st), 0);
 	assert_true(S_ISCHR(st.st_mode));
+	struct package_file package = {0};
+	assert_fails(package_file_begin(&package, "/dev/full", "w", 0, 1, &err), err, ERR_USAGE,
+		"/dev/full: a package is made as a file");
+	package_file_release(&package);
+	assert_false(cli_is_device("/dev/shm/x"));
+	assert_false(cli_is_device("dev/null"));
 	assert_fails(cli_write("/dev/there-is-none", BYTES_LIT("x"), false, &err), err,
 		ERR_NOT_FOUND, "/dev/there-is-none: No such file or directory");
 }
