@@ -19,7 +19,7 @@
 #include "attest/instance.h"
 
 #define INSTANCE_SAVED_MAX     (24u << 20)
-#define INSTANCE_FILES_MAX     8192u /* more are looked at while hostd runs, and end an adoption */
+#define INSTANCE_FILES_MAX     8192u /* more than one launch can have */
 #define INSTANCE_ORIGINALS_MAX 1024u /* of copies; more are not watched */
 
 struct instance_saved {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/launch_measure.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -13,6 +15,12 @@
 #include "base/text.h"
 
 #define PRELOAD "/etc/ld.so.preload"
+
+/* Whatever can be launched can be saved, and so adopted. */
+static_assert(LAUNCH_BINDS_MAX + INSTANCE_ORIGINALS_MAX <= INSTANCE_FILES_MAX,
+	"more files than an instance is saved with");
+static_assert((LAUNCH_BINDS_MAX + INSTANCE_ORIGINALS_MAX) * (PATH_MAX + 80u) < INSTANCE_SAVED_MAX,
+	"longer paths than an instance is saved with");
 
 /* One launch being put together. */
 struct measuring {
@@ -322,12 +330,43 @@ static bool mask_preload(struct measuring *m, struct err *err)
 	return launch_pack_entry(&m->material->pack, &entry, err);
 }
 
+/* Files that are surely mounted one by one, and not copied. What cannot be listed is told when it is measured. */
+static size_t mounts_of(const struct spec_component *c, uint64_t copy_limit)
+{
+	size_t files = 1;
+	uint64_t bytes = 0;
+	struct err ignored;
+	bool listed = !c->directory || measure_tree_size(c->canonical, &files, &bytes, &ignored);
+	bool copied = c->present == SPEC_PRESENT_COPY ||
+		      (c->present == SPEC_PRESENT_AUTO && bytes <= copy_limit);
+	return listed && !copied ? files : 0;
+}
+
+/* Before anything is hashed, which may take hours. */
+static bool mounts_fit(const struct measuring *m, struct err *err)
+{
+	size_t mounts = 0;
+	for (size_t i = 0; i < m->spec->component_count; i++) {
+		const struct spec_component *c = &m->spec->components[i];
+		/* The binary runs from a sealed copy. */
+		size_t more = i == m->spec->binary ? 0 : mounts_of(c, m->options->copy_limit);
+		mounts += more;
+		if (mounts > LAUNCH_BINDS_MAX)
+			return err_set(err, ERR_LIMIT,
+				"component %s: %zu files, which are not copied but mounted one by "
+				"one, and a launch has at most %u such files: raise copy_limit_mib "
+				"in hostd.yaml, or give it `present: copy`",
+				c->name, more, LAUNCH_BINDS_MAX);
+	}
+	return true;
+}
+
 bool launch_measure(const struct spec *spec, const struct launch_measure_options *options,
 	struct launch_material *ret, struct instance *instance, struct err *err)
 {
 	struct measuring m = {spec, options, ret, instance, 0};
 	ret->executable = -1;
-	if (!launch_pack_open(&ret->pack, err))
+	if (!mounts_fit(&m, err) || !launch_pack_open(&ret->pack, err))
 		return false;
 	if (!closure_of(spec->components[spec->binary].canonical, (int)options->threads,
 		    &ret->closure, err))

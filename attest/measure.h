@@ -96,6 +96,9 @@ struct measure_tree_options {
 };
 must_use bool measure_tree_as(const char *path, const struct measure_tree_options *options,
 	struct measured_tree *ret, struct err *err);
+/* How many files a tree has and how large they are together, as one listing sees them: nothing is hashed. */
+must_use bool measure_tree_size(
+	const char *path, size_t *ret_files, uint64_t *ret_bytes, struct err *err);
 void measured_tree_release(struct measured_tree *tree);
 /* An open file in runs of shard_size octets, as above: the tree has one file, whose path is name. */
 must_use bool measure_fd_shards(int fd, const char *name, uint64_t shard_size, int threads,

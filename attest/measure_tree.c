@@ -400,6 +400,22 @@ bool measure_tree_as(const char *path, const struct measure_tree_options *option
 	return false;
 }
 
+bool measure_tree_size(const char *path, size_t *ret_files, uint64_t *ret_bytes, struct err *err)
+{
+	OWNED(listing_release) struct listing listing = {0};
+	OWNED(fd_close) int root = -1;
+	const struct measure_tree_options options = {0};
+	uint64_t bytes = 0;
+	if (!measure_open_directory(path, &root, err) ||
+		!walk_root(root, &options, NULL, &listing, NULL, err))
+		return err_wrap(err, "%s", ESC(bytes_str(path)));
+	for (size_t i = 0; i < listing.count; i++)
+		bytes += listing.entries[i].stamp.size;
+	*ret_files = listing.count;
+	*ret_bytes = bytes;
+	return true;
+}
+
 void measured_tree_release(struct measured_tree *tree)
 {
 	if (!tree)

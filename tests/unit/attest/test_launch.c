@@ -2,6 +2,7 @@
 /* The whole path of `assay run`: measured, attested, launched; as root and as an ordinary user. */
 #include "tests/unit/attest/hostd_fixture.h"
 
+#include "attest/launch_plan.h"
 #include "evidence/kept_environment.h"
 
 /* ---- it works ---- */
@@ -381,6 +382,34 @@ static void run__unknown_or_foreign_workload__refused(void **state)
 	assert_exit(f, EXIT_ERROR);
 }
 
+/* Before anything is hashed: the program, which is none, is not looked at. */
+static void run__more_files_than_can_be_mounted__refused_before_it_is_measured(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->config.copy_limit = 4096;
+	for (unsigned i = 0; i < LAUNCH_BINDS_MAX; i++) {
+		char path[PATH_MAX];
+		(void)snprintf(path, sizeof(path), "%s/%u", tree_path("agent/model"), i);
+		OWNED(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		assert_true(fd >= 0 && write(fd, "1", 1) == 1);
+	}
+	fixture_write("agent/dash", "no program", 0755);
+	fixture_spec("", "");
+	fixture_run(f, NULL, 0);
+	assert_output(f, "limit: component model: 4097 files, which are not copied but mounted one "
+			 "by one, and "
+			 "a launch has at most 4096 such files: raise copy_limit_mib in "
+			 "hostd.yaml, or give it "
+			 "`present: copy`\n");
+	assert_exit(f, EXIT_ERROR);
+	assert_int_equal(fixture_events(f).components, 0);
+	assert_int_equal(fake_attestations(&f->verifier), 0);
+	f->config.copy_limit = 1 << 20; /* they are copied then */
+	fixture_run(f, NULL, 0);
+	assert_null(strstr(fixture_output(f), "mounted one by one"));
+	assert_exit(f, EXIT_ERROR);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 static int run_all(void)
@@ -402,6 +431,7 @@ static int run_all(void)
 		TEST(run__values_too_large_to_be_kept__no_launch),
 		TEST(run__descriptors_of_the_caller__closed),
 		TEST(run__bad_arguments__refused_before_anything_is_measured),
+		TEST(run__more_files_than_can_be_mounted__refused_before_it_is_measured),
 		TEST(run__unknown_or_foreign_workload__refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
