@@ -148,7 +148,8 @@ must_use bool instance_files_unchanged(const struct instance *instance, struct e
 void instance_cgroup_make(struct instance *instance);
 /* Whether the process is in the cgroup that was made for it. */
 bool instance_cgroup_holds(const struct instance *instance);
-void instance_cgroup_remove(struct instance *instance);
+/* NULL: its directory is gone. Else something in there keeps it: its path, which the caller frees. */
+must_use char *instance_cgroup_remove(struct instance *instance);
 /* SIGKILL to everything that is in its cgroup; waits a moment for it to be gone. */
 void instance_cgroup_empty(const struct instance *instance);
 /* The instance is, or is no more, allowed to run: the cgroup's freezer, and SIGSTOP and SIGCONT to its process where that is in
@@ -214,6 +215,8 @@ must_use bool instances_add(struct instances *instances, struct instance *instan
 	struct instance_place *place, struct err *err);
 /* Takes a reference to one that has ended and is not in the table: the renewing thread reports its end. */
 void instances_report_end(struct instances *instances, struct instance *instance);
+/* Takes the path of a cgroup's directory (NULL: nothing), and removes it once nothing is in there. */
+void instances_cgroup_left(struct instances *instances, char *path);
 /* Finds by hex id; the caller unrefs. NULL when there is none. */
 struct instance *instances_find(struct instances *instances, const char *hex);
 /* [{"instance","workload","pid","uid","state",…}]; those of one user only, unless all. As many as have room in an answer, after

@@ -184,7 +184,7 @@ static bool adopt(struct adoption *a, struct instance_saved *saved, struct err *
 	/* The process may have left it, and what it started stayed there. */
 	if (instance->cgroup && !instance_cgroup_holds(instance) &&
 		(rmdir(instance->cgroup) == 0 || errno == ENOENT))
-		instance_cgroup_remove(instance);
+		free(TAKE(instance->cgroup));
 	bool usable = credentials_reopen(
 			      instance, saved->directory_device, saved->directory_inode, &why) &&
 		      (instance->state == INSTANCE_UNTRUSTED || find_key(a, saved, &why));
@@ -237,8 +237,7 @@ static void drop(struct adoption *a, struct instance_saved *saved, bool this_boo
 	credentials_release(instance);
 	if (instance->hold != HOLD_NONE)
 		instance_cgroup_empty(instance);
-	if (instance->cgroup)
-		(void)rmdir(instance->cgroup); /* whoever is in there keeps it */
+	instances_cgroup_left(a->hostd->instances, TAKE(instance->cgroup));
 	hostd_unkeep_key(a->hostd, instance);
 	if (!kept)
 		instance_forget(a->hostd, instance);

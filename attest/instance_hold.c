@@ -152,23 +152,21 @@ void instance_cgroup_empty(const struct instance *instance)
 	struct err ignored;
 	if (instance->cgroup && put(instance, "cgroup.kill", "1", &ignored) &&
 		!cgroup_says(instance, "populated 0", EMPTY_MS, &ignored))
-		return; /* killed all the same: its directory stays */
+		return; /* killed all the same */
 }
 
-void instance_cgroup_remove(struct instance *instance)
+char *instance_cgroup_remove(struct instance *instance)
 {
 	char pid[16];
 	struct err ignored;
 	/* A caller who did not become the agent goes back to where he came from. */
 	if (instance_cgroup_holds(instance)) {
 		(void)snprintf(pid, sizeof(pid), "%d", instance->pid);
-		if (!put(instance, "../cgroup.procs", pid, &ignored))
-			return;
+		(void)put(instance, "../cgroup.procs", pid, &ignored);
 	}
-	if (instance->cgroup)
-		(void)rmdir(instance->cgroup); /* what the agent left running keeps it */
-	free(instance->cgroup);
-	instance->cgroup = NULL;
+	OWNED(free_ptr) char *path = TAKE(instance->cgroup);
+	/* What the agent left running keeps it. */
+	return path && rmdir(path) != 0 && errno == EBUSY ? TAKE(path) : NULL;
 }
 
 void instance_cgroup_make(struct instance *instance)
@@ -185,8 +183,7 @@ void instance_cgroup_make(struct instance *instance)
 	(void)snprintf(pid, sizeof(pid), "%d", instance->pid);
 	if (!instance->cgroup || !put(instance, "cgroup.procs", pid, &ignored) ||
 		!instance_cgroup_holds(instance)) {
-		(void)rmdir(buf_str(&path));
-		instance_cgroup_remove(instance);
+		free(instance_cgroup_remove(instance));
 	}
 }
 

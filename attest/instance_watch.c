@@ -23,6 +23,9 @@
 	(128u << 10) /* for instances, of SOCKET_MESSAGE_MAX; one takes some 60 KiB at most */
 #define EXIT_TRIES  20
 #define EXIT_TRY_NS 5000000L
+/* More of them are not removed. */
+#define CGROUPS_LEFT_MAX 256u
+#define CGROUPS_LOOK_MS  1000
 
 struct instances {
 	struct hostd *hostd;
@@ -36,6 +39,8 @@ struct instances {
 	struct instance *ended; /* to be reported, by the renewing thread */
 	size_t count;
 	struct instance_place *places; /* of launches under way */
+	char *left[CGROUPS_LEFT_MAX]; /* directories of cgroups in which something ran still */
+	size_t left_count;
 	bool watching, renewing;
 	pthread_t watcher, renewer;
 };
@@ -300,8 +305,9 @@ void instance_end(struct hostd *hostd, struct instance *instance)
 	record_exit(hostd, instance, &ended);
 	hostd_unkeep_key(hostd, instance);
 	(void)pthread_mutex_lock(&instance->mutex);
-	instance_cgroup_remove(instance);
+	char *left = instance_cgroup_remove(instance);
 	(void)pthread_mutex_unlock(&instance->mutex);
+	instances_cgroup_left(hostd->instances, left);
 	(void)snprintf(status, sizeof(status), "%u", ended.status);
 	log_event(hostd->log, LOG_LEVEL_INFO, "instance ended",
 		{"instance", bytes_str(instance->hex)}, {"workload", bytes_str(instance->workload)},
@@ -309,10 +315,41 @@ void instance_end(struct hostd *hostd, struct instance *instance)
 			bytes_str(ended.status == RUNTIME_STATUS_UNKNOWN ? "unknown" : status)});
 }
 
+/* ---- what ended agents left ---- */
+
+void instances_cgroup_left(struct instances *all, char *path)
+{
+	if (!path)
+		return;
+	(void)pthread_mutex_lock(&all->mutex);
+	if (all->left_count < CGROUPS_LEFT_MAX)
+		all->left[all->left_count++] = TAKE(path);
+	wake_both(all);
+	(void)pthread_mutex_unlock(&all->mutex);
+	free(path);
+}
+
+static void remove_left(struct instances *all)
+{
+	(void)pthread_mutex_lock(&all->mutex);
+	for (size_t i = 0; i < all->left_count;) {
+		if (rmdir(all->left[i]) != 0 && errno == EBUSY) {
+			i++;
+			continue;
+		}
+		free(all->left[i]);
+		all->left[i] = all->left[--all->left_count];
+	}
+	(void)pthread_mutex_unlock(&all->mutex);
+}
+
+/* ---- the watching thread ---- */
+
 /* The descriptors to wait for, with a reference to each instance; first those for waking up and for files. */
 #define WATCHED_OWN 2u
 struct watched {
 	size_t count;
+	int ms; /* how long at most; -1: until something happens */
 	struct pollfd *entries;
 	struct instance **instances;
 };
@@ -331,6 +368,7 @@ static bool watched_fill(struct instances *all, struct watched *ret)
 {
 	(void)pthread_mutex_lock(&all->mutex);
 	bool go = !all->stop;
+	ret->ms = all->left_count > 0 ? CGROUPS_LOOK_MS : -1;
 	ret->entries = calloc(all->count + WATCHED_OWN, sizeof(*ret->entries));
 	ret->instances = calloc(all->count + WATCHED_OWN, sizeof(*ret->instances));
 	if (go && ret->entries && ret->instances) {
@@ -382,7 +420,7 @@ static void watch_once(struct instances *all, const struct watched *watched)
 {
 	uint64_t drained;
 	/* Without memory for the list: try again shortly. */
-	if (poll(watched->entries, watched->count, watched->count ? -1 : 1000) <= 0)
+	if (poll(watched->entries, watched->count, watched->count ? watched->ms : 1000) <= 0)
 		return;
 	if (watched->entries[0].revents & POLLIN)
 		while (read(all->wake, &drained, sizeof(drained)) < 0 && errno == EINTR)
@@ -403,6 +441,7 @@ static void *watch(void *context)
 	struct instances *all = context;
 	for (;;) {
 		OWNED(watched_release) struct watched watched = {0};
+		remove_left(all);
 		if (!watched_fill(all, &watched))
 			return NULL;
 		watch_once(all, &watched);
@@ -537,6 +576,8 @@ void instances_stop(struct instances **pointer)
 		(void)pthread_join(all->watcher, NULL);
 	if (all->renewing)
 		(void)pthread_join(all->renewer, NULL);
+	for (size_t i = 0; i < all->left_count; i++)
+		free(all->left[i]);
 	release_list(&all->first);
 	release_list(&all->ended);
 	fd_close(&all->wake);

@@ -220,6 +220,21 @@ static void stop__agent_ends_and_leaves_a_child__the_child_ends_too(void **state
 	eventually(access(cgroup, F_OK) != 0);
 }
 
+/* Nobody ended it: what it started may go on, and the directory goes once that has ended, too. */
+static void end__child_goes_on__its_cgroup_goes_with_it(void **state)
+{
+	struct hostd_fixture *f = *state;
+	start(f, ", -c, '(sleep 1 <&-) & echo on; read x'");
+	char cgroup[PATH_MAX];
+	(void)snprintf(cgroup, sizeof(cgroup), "%s", fixture_instance(f, "cgroup"));
+	if (!cgroup[0])
+		skip();
+	assert_int_equal(write(f->input[1], "\n", 1), 1);
+	eventually(fixture_events(f).exits == 1);
+	assert_exit(f, 0);
+	eventually(access(cgroup, F_OK) != 0);
+}
+
 static void restart__stopped_agent_ended_meanwhile__its_child_ends_too(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -431,6 +446,7 @@ static int run_all(void)
 		TEST(restart__lease_ended_meanwhile__frozen),
 		TEST(stop__with_a_child_in_the_cgroup__both_end),
 		TEST(stop__agent_ends_and_leaves_a_child__the_child_ends_too),
+		TEST(end__child_goes_on__its_cgroup_goes_with_it),
 		TEST(restart__stopped_agent_ended_meanwhile__its_child_ends_too),
 		TEST(freeze__agent_left_its_cgroup__it_and_its_child_stand_still),
 		TEST(freeze__cgroup_does_not_freeze__killed_and_told_so),
