@@ -237,7 +237,8 @@ must_use bool instance_schedule_within(
 	struct instance *instance, uint64_t within_ms, struct err *err);
 /* When the next renewal is due, seconds from now with ±10 % of jitter. */
 must_use bool instance_schedule(struct instance *instance, int64_t after_seconds, struct err *err);
-/* Evidence once more of an instance that has ended: the verifier reads how out of its log. Tried once;
+/* Evidence once more of an instance that has ended: the verifier reads how out of its log, and which file changed before, if it
+ * has not heard of that. Tried once;
  * the host's next evidence says the same. What is saved of it goes. */
 void instance_report_end(struct hostd *hostd, struct instance *instance);
 /* What the policy says is to become of an instance that is trusted no longer. */
@@ -253,6 +254,8 @@ void instance_distrust(
 /* The same because of a file, of which the verifier is told: with the next turn of the renewing thread. */
 void instance_distrust_file(struct hostd *hostd, struct instance *instance, const char *reason);
 void instance_report_drift(struct hostd *hostd, struct instance *instance);
+/* Where it is not there yet, into the runtime log; true when it is. */
+bool instance_record_drift(struct hostd *hostd, const struct instance *instance, struct err *err);
 /* Evidence for a renewal, over a fresh challenge where the verifier wants another. False: no answer. */
 must_use bool instance_attest(struct hostd *hostd, struct instance *instance, struct buf *answer,
 	struct attest_result *ret, struct err *err);

@@ -207,12 +207,13 @@ static bool adopt(struct adoption *a, struct instance_saved *saved, struct err *
 	return true;
 }
 
-/* Its end is wanted by the verifier, and this boot's log has it, or gets it: what is saved stays until it has been reported. */
+/* Its end, or a change before it, is wanted by the verifier, and this boot's log has it, or gets it: what is saved stays until it has been reported. */
 static bool keep_to_report(struct adoption *a, struct instance_saved *saved)
 {
 	struct err ignored;
 	struct instance *instance = saved->instance;
-	if (!instance->report_end || !a->log_read || !key_to_tell(a, saved, &ignored))
+	bool wanted = instance->report_end || instance->drift != DRIFT_NONE;
+	if (!wanted || !a->log_read || !key_to_tell(a, saved, &ignored))
 		return false;
 	/* Another process may have its number. */
 	fd_close(&instance->pidfd);

@@ -240,6 +240,14 @@ void instance_report_end(struct hostd *hostd, struct instance *instance)
 	OWNED(buf_release) struct buf answer = {0};
 	struct attest_result result;
 	struct err err = {0};
+	bool drift = instance->drift != DRIFT_NONE;
+	if (!drift && !instance->report_end) { /* told meanwhile */
+		instance_forget(hostd, instance);
+		return;
+	}
+	if (drift && !instance_record_drift(hostd, instance, &err))
+		log_event(hostd->log, LOG_LEVEL_ERROR, "change of a file not recorded",
+			{"instance", bytes_str(instance->hex)}, {"error", bytes_str(err.text)});
 	bool told = instance_attest(hostd, instance, &answer, &result, &err);
 	log_event(hostd->log, told ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
 		told ? "end reported" : "end not reported", {"instance", bytes_str(instance->hex)},

@@ -62,6 +62,11 @@ static bool record_drift(struct hostd *hostd, const struct instance *instance, s
 	       host_log_append(hostd->events, buf_bytes(&content), err);
 }
 
+bool instance_record_drift(struct hostd *hostd, const struct instance *instance, struct err *err)
+{
+	return instance->drift == DRIFT_RECORDED || record_drift(hostd, instance, err);
+}
+
 /* Under the lock. As long as the verifier, for want of an answer, would have trusted it. */
 static bool again_later(struct instance *instance)
 {
@@ -77,7 +82,7 @@ void instance_report_drift(struct hostd *hostd, struct instance *instance)
 	OWNED(buf_release) struct buf answer = {0};
 	struct attest_result result = {0};
 	struct err err = {0};
-	bool recorded = instance->drift == DRIFT_RECORDED || record_drift(hostd, instance, &err);
+	bool recorded = instance_record_drift(hostd, instance, &err);
 	bool told = recorded && instance_attest(hostd, instance, &answer, &result, &err);
 	(void)pthread_mutex_lock(&instance->mutex);
 	enum instance_drift before = instance->drift;

@@ -148,7 +148,7 @@ bool instances_add(struct instances *all, struct instance *instance, struct inst
 static bool end_is_wanted(struct instance *instance)
 {
 	(void)pthread_mutex_lock(&instance->mutex);
-	bool wanted = instance->report_end;
+	bool wanted = instance->report_end || instance->drift != DRIFT_NONE;
 	(void)pthread_mutex_unlock(&instance->mutex);
 	return wanted;
 }

@@ -606,6 +606,27 @@ static void restart__change_of_a_file_not_told_yet__told_afterwards(void **state
 	}
 }
 
+/* And when it ended, too, before anybody could tell. */
+static void restart__agent_ended_with_a_change_not_told_yet__told_with_its_end(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->config.copy_limit = 0;
+	(void)usleep(20000);
+	start_waiting(f, "");
+	size_t measured = fixture_events(f).components;
+	fake_set_answer(&f->verifier, FAKE_AWAY);
+	assert_int_equal(unlink(tree_path("agent/model/weights")), 0);
+	eventually(fixture_events(f).components == measured + 1);
+	fixture_hostd_stop(f);
+	let_go(f);
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	unsigned asked = fake_attestations(&f->verifier);
+	fixture_hostd_start(f);
+	eventually(end_was_reported(f, asked + 1));
+	assert_int_equal(f->verifier.last.components, measured + 1);
+	eventually(fixture_entries(tree_path("state/instances")) == 0);
+}
+
 static void restart__directory_of_credentials_replaced__untrusted(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -659,6 +680,7 @@ static int run_all(void)
 		TEST(restart__untrusted_before__stays_so_and_nobody_is_asked),
 		TEST(restart__unpinned_file_changed_meanwhile__untrusted_and_verifier_told),
 		TEST(restart__change_of_a_file_not_told_yet__told_afterwards),
+		TEST(restart__agent_ended_with_a_change_not_told_yet__told_with_its_end),
 		TEST(restart__directory_of_credentials_replaced__untrusted),
 		TEST(restart__verifier_away__unreachable_then_trusted),
 	};

@@ -135,6 +135,44 @@ static void unpinned_file__changed_while_the_verifier_is_away__told_later(void *
 	let_go(f);
 }
 
+static unsigned busied(struct hostd_fixture *f)
+{
+	(void)pthread_mutex_lock(&f->verifier.mutex);
+	unsigned count = f->verifier.busied;
+	(void)pthread_mutex_unlock(&f->verifier.mutex);
+	return count;
+}
+
+static bool end_was_told(struct hostd_fixture *f, size_t components)
+{
+	struct fake_verifier *v = &f->verifier;
+	(void)pthread_mutex_lock(&v->mutex);
+	bool told = v->attestations == 2 && !v->last.running && v->last.exits == 1 &&
+		    v->last.components == components;
+	(void)pthread_mutex_unlock(&v->mutex);
+	return told;
+}
+
+/* The verifier asks for patience, and until then it is over: stopped because of the file, say. No time passes here. */
+static void unpinned_file__agent_ends_before_it_is_told__told_with_its_end(void **state)
+{
+	struct hostd_fixture *f = *state;
+	f->config.copy_limit = 0;
+	(void)usleep(20000);
+	start(f);
+	size_t measured = fixture_events(f).components;
+	fake_set_answer(&f->verifier, FAKE_BUSY);
+	write_weights();
+	eventually(busied(f) > 0);
+	fake_set_answer(&f->verifier, FAKE_TRUST);
+	assert_int_equal(kill(f->caller, SIGKILL), 0);
+	(void)fixture_wait(f);
+	for (int i = 0; i < 5000 && !end_was_told(f, measured + 1); i++)
+		(void)usleep(1000);
+	assert_true(end_was_told(f, measured + 1));
+	eventually(fixture_entries(tree_path("state/instances")) == 0);
+}
+
 static void unpinned_file__class_says_stop__stopped_at_once(void **state)
 {
 	struct hostd_fixture *f = *state;
@@ -322,6 +360,7 @@ static int run_all(void)
 		TEST(unpinned_file__changed_in_any_way__untrusted_at_once),
 		TEST(unpinned_file__changed__told_to_the_verifier_once),
 		TEST(unpinned_file__changed_while_the_verifier_is_away__told_later),
+		TEST(unpinned_file__agent_ends_before_it_is_told__told_with_its_end),
 		TEST(unpinned_file__class_says_stop__stopped_at_once),
 		TEST(original_of_a_copy__changed__told_and_still_trusted),
 		TEST(unpinned_file__changed_before_it_is_watched__untrusted),
