@@ -163,6 +163,7 @@ static bool expand(struct bytes entry, bool program, struct buf *ret, bool *ret_
 static bool place_is_ours(const char *directory)
 {
 	char path[PATH_MAX], real[PATH_MAX + 8];
+	struct stat st;
 	uid_t other;
 	if (strlen(directory) >= sizeof(path))
 		return false;
@@ -173,6 +174,9 @@ static bool place_is_ours(const char *directory)
 			return slash == path && errno == ENOENT;
 		*slash = '\0';
 	}
+	/* Above it, a sticky directory will do; into one anybody can put a new file. */
+	if (stat(real, &st) != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return false;
 	memcpy(real + strlen(real), "/x", 3);
 	return closure_place_is_ours(real, &other);
 }

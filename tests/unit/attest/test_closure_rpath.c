@@ -119,6 +119,12 @@ static void check_rpaths__whose_directory__decides(void **state)
 		assert_refused(tree_path("link"), programs[i], others);
 		assert_refused(joined("/usr/lib:", "theirs", ""), programs[i], others);
 		assert_refused(joined("", "theirs", ":/usr/lib"), programs[i], others);
+		/* What is sticky keeps others from taking files away, not from bringing them. */
+		assert_int_equal(chmod(tree_path("theirs"), 01777), 0);
+		assert_refused(tree_path("theirs"), programs[i], others);
+		assert_refused(tree_path("theirs/not/there/yet"), programs[i], others);
+		assert_finds(tree_path("theirs/ours"), programs[i]);
+		assert_int_equal(chmod(tree_path("theirs"), 0777), 0);
 	}
 }
 
