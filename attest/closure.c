@@ -356,6 +356,9 @@ static void settle(const struct timespec *changed)
 		if (now.tv_sec > changed->tv_sec ||
 			(now.tv_sec == changed->tv_sec && now.tv_nsec > changed->tv_nsec))
 			return;
+		/* From before the clock was set back: no write of now has that time. */
+		if (changed->tv_sec > now.tv_sec + 1)
+			return;
 		(void)nanosleep(&millisecond, NULL);
 	}
 }

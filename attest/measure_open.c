@@ -82,6 +82,9 @@ void stamp_settle(const struct stamp *stamp)
 			(now.tv_sec == stamp->changed.seconds &&
 				now.tv_nsec > (long)stamp->changed.nanoseconds))
 			return;
+		/* From before the clock was set back: no write of now has that time. */
+		if (stamp->changed.seconds > now.tv_sec + 1)
+			return;
 		nanosleep(&millisecond, NULL);
 	}
 }

@@ -3,8 +3,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
-#include "attest/measure.h"
+#include "attest/measure_internal.h"
 #include "base/file.h"
 #include "crypto/fsverity.h"
 
@@ -12,6 +13,14 @@
 #define LARGE ((5u << 20) + 4097u) /* beyond where threads work inside one file */
 
 static struct measured_file file;
+
+static atomic_uint pauses;
+
+int nanosleep(const struct timespec *wanted, struct timespec *left)
+{
+	atomic_fetch_add(&pauses, 1);
+	return clock_nanosleep(CLOCK_REALTIME, 0, wanted, left) == 0 ? 0 : -1;
+}
 
 static int teardown(void **state)
 {
@@ -221,12 +230,31 @@ static void measure_alg_name__all__named(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tree_make, teardown)
 
+/* A tree of thousands of files whose times lie ahead, since the clock was set back, is measured without a pause for each. */
+static void stamp_settle__changed_ahead_of_the_clock__does_not_wait(void **state)
+{
+	(void)state;
+	struct timespec now;
+	struct stamp stamp = {0};
+	assert_int_equal(clock_gettime(CLOCK_REALTIME_COARSE, &now), 0);
+	stamp.changed.seconds = now.tv_sec + 3600;
+	atomic_store(&pauses, 0);
+	stamp_settle(&stamp);
+	assert_int_equal(atomic_load(&pauses), 0);
+	/* One of this very moment is waited for. */
+	assert_int_equal(clock_gettime(CLOCK_REALTIME_COARSE, &now), 0);
+	stamp.changed.seconds = now.tv_sec + 1;
+	stamp_settle(&stamp);
+	assert_true(atomic_load(&pauses) > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(measure_fd__sha256_of_any_size__as_openssl),
 		TEST(measure_fd__fsverity_of_any_size_and_threads__the_same),
 		TEST(M3__hard_link__recorded),
+		cmocka_unit_test(stamp_settle__changed_ahead_of_the_clock__does_not_wait),
 		TEST(measure_fd__not_a_regular_file__refused),
 		TEST(measure_fd__content_behind_a_size_of_zero__refused),
 		TEST(M6__sparse_8_tib__refused_before_reading),
