@@ -112,7 +112,10 @@ static bool take_line(struct closure *closure, char *line, struct err *err)
 		*arrow = '\0';
 	if (arrow && strcmp(path, "not found") == 0)
 		return err_set(err, ERR_NOT_FOUND, "library %s: not found", ESC(bytes_str(line)));
-	char *address = strstr(path, " (0x");
+	/* The last one: what stands before it is a path, with white space or not. */
+	char *address = NULL;
+	for (char *at = strstr(path, " (0x"); at; at = strstr(at + 1, " (0x"))
+		address = at;
 	if (!address || address[strlen(address) - 1] != ')')
 		return err_set(
 			err, ERR_FORMAT, "the dynamic loader printed \"%s\"", ESC(bytes_str(line)));
