@@ -143,16 +143,17 @@ static bool entries_add(
 	return true;
 }
 
-/* Decisions of the time; all else from the beginning, since it was in force then. */
+/* Decisions and lost leases of the time; all else from the beginning, since it was in force then. */
 static bool entries_gather(struct gathering *g)
 {
 	static const char *const types[] = {"workload", "release", "approval", "rollout",
-		"instance-end", "policy", "retention", "incident"};
+		"instance-end", "elevation", "policy", "retention", "incident"};
 	static const char *const host_types[] = {"enrolment", "host-state", "incident"};
 	const char *host;
 	json_t *value;
 	if (!entries_add(g, "workload", g->span->workload, "decision", true) ||
-		!entries_add(g, "workload", g->span->workload, "issued", true))
+		!entries_add(g, "workload", g->span->workload, "issued", true) ||
+		!entries_add(g, "workload", g->span->workload, "instance-state", true))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
 		if (!entries_add(g, "workload", g->span->workload, types[i], false))

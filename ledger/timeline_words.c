@@ -61,6 +61,9 @@ static const struct {
 	{"elevation-revoked", NULL, NULL, "elevation",
 		"elevation {#elevation} ({right}) revoked: {reason}"},
 	{"instance-end", NULL, NULL, "end", "instance {#instance} ended"},
+	{"instance-state", NULL, NULL, "instance-state",
+		"instance {#instance} is {state}: its lease ended at {lease}, last heard of at "
+		"{heard}"},
 	{"incident", "step", "opened", "incident",
 		"incident {incident} opened: {title} ({severity})"},
 	{"incident", "step", "closed", "incident", "incident {incident} closed: {reason}"},

@@ -140,6 +140,13 @@ for told in 'right delete-tickets asked for, for 12 s, by spiffe://bank.example/
 	grep -q "$told" "$W/timeline" || { cp "$W/timeline" "$W/out"; die "not in the ledger: $told"; }
 done
 ok "the audit of the record proves who approved"
+operator audit package --workload quick --from 2020-01-01T00:00:00Z --out "$W/x.assay-package" --sign-key "$W/keys/alice" >/dev/null 2>"$W/out" ||
+	die "no package"
+assay audit timeline --package "$W/x.assay-package" --ca "$W/verifier/ca.pem" >"$W/offline" 2>"$W/out" || die "the package tells no story"
+for told in 'right delete-tickets asked for' 'approved by bob as owner' 'right delete-tickets lent until' 'ended: its time is over'; do
+	grep -q "$told" "$W/offline" || { cp "$W/offline" "$W/out"; die "not in the package: $told"; }
+done
+ok "a package tells what was lent too"
 
 # ---- replayed, denied, revoked ----
 sleep 1

@@ -456,6 +456,12 @@ static void words__events__each_with_its_kind(void **state)
 			"an entry in a form that this program does not know"},
 		{LEAF_HOST_STATE, "{\"event\":\"host-state\",\"state\":\"active\"}",
 			"host-confirmed", "host none confirmed"},
+		{LEAF_INSTANCE_STATE,
+			"{\"event\":\"instance-state\",\"instance\":\"" HOST
+			"\",\"state\":\"stale\",\"lease\":\"L\",\"heard\":\"H\"}",
+			"instance-state",
+			"instance 4040404040404040 is stale: its lease ended at L, last heard of "
+			"at H"},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
