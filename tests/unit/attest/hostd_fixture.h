@@ -28,6 +28,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "tests/support/fork_threads.h"
 #include "tests/unit/attest/fake_verifier.h"
 #include "tests/unit/attest/scratch_tree.h"
 
@@ -295,7 +296,7 @@ static inline void fixture_run(struct hostd_fixture *f, const char *const *argum
 	fd_close(&f->output);
 	(void)fflush(stdout);
 	fixture_meet(f);
-	f->caller = fork();
+	f->caller = fork_beside_threads();
 	if (f->caller == 0) {
 		(void)dup2(f->input[0], STDIN_FILENO);
 		(void)dup2(ends[1], STDOUT_FILENO);

@@ -293,7 +293,7 @@ static void prove__program_that_is_no_sealed_copy__refused(void **state)
 	OWNED(fd_close) int fd = open(program, O_RDONLY | O_CLOEXEC);
 	char link[64], exe[PATH_MAX] = "";
 	assert_ok(instance_new("agent", &instance, &f->err), f->err);
-	f->caller = fork();
+	f->caller = fork_beside_threads();
 	if (f->caller == 0) {
 		(void)execl(program, program, "20", (char *)NULL);
 		_exit(99);

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
+#include "tests/support/fork_threads.h"
 #include "tests/unit/attest/tls_server.h"
 
 struct build_state {
@@ -464,7 +465,7 @@ static void attest__ca_that_only_the_system_trusts__refused(void **state)
 	if (ok)
 		client_with(f, buf_bytes(&other.ca_pem));
 	tls_server_stop(&other);
-	child = ok ? fork() : -1;
+	child = ok ? fork_beside_threads() : -1;
 	if (child == 0)
 		_exit(!trust_system_wide(f, directory) ? 77 : attest(f) || f->build.calls ? 1 : 0);
 	if (child > 0)

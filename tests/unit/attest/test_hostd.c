@@ -243,7 +243,7 @@ static void quote_checkpoint__by_an_ordinary_user__refused(void **state)
 	if (geteuid() != 0)
 		skip();
 	assert_int_equal(chmod(f->socket, 0666), 0);
-	pid_t child = fork();
+	pid_t child = fork_beside_threads();
 	if (child == 0) {
 		fixture_become_nobody();
 		bool quoted = quote_asked(f, CHECKPOINT, &file);
@@ -416,7 +416,7 @@ static void connect__socket_of_another_user__refused(void **state)
 	(void)snprintf(path, sizeof(path), "%s", tree_path("nobody"));
 	assert_int_equal(mkdir(path, 0777) | chmod(path, 0777) | pipe(ends), 0);
 	(void)snprintf(path, sizeof(path), "%s", tree_path("nobody/s"));
-	pid_t child = fork();
+	pid_t child = fork_beside_threads();
 	if (child == 0) {
 		fixture_become_nobody();
 		if (!socket_listen(path, 0666, &listener, &f->err) || write(ends[1], "x", 1) != 1)

@@ -548,7 +548,7 @@ static void handover__caller_says_it_failed__no_credentials(void **state)
 static void handover__caller_executes_something_else__no_credentials(void **state)
 {
 	struct hostd_fixture *f = *state;
-	f->caller = fork();
+	f->caller = fork_beside_threads();
 	if (f->caller == 0) {
 		int fd = take_plan(f);
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -56,7 +56,7 @@ static int teardown(void **state)
 	char command[64];
 	(void)state;
 	(void)snprintf(command, sizeof(command), "rm -r %.31s", dir);
-	(void)system(command);
+	(void)!system(command);
 	audit_world_clear(w);
 	free(w);
 	scene_keys_free(&keys);
