@@ -127,9 +127,9 @@ static void lease_end__class_says_freeze__goes_on_only_when_told(void **state)
 	(void)pthread_mutex_lock(&f->verifier.mutex);
 	f->verifier.thaw = true;
 	(void)pthread_mutex_unlock(&f->verifier.mutex);
-	eventually(is_held(f, "trusted", ""));
-	assert_int_equal(
-		fixture_wait(f), 0); /* it hears now what it was told while it was frozen */
+	/* It hears now what it was told while it was frozen, and ends: that may be all there is to see. */
+	eventually(is_held(f, "trusted", "") || fixture_events(f).exits == 1);
+	assert_int_equal(fixture_wait(f), 0);
 }
 
 static void lease_end__class_says_stop__ended_without_a_verifier(void **state)
