@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #define PEM_MAX    (256u << 10)
+#define OID_EKU    "2.5.29.37"
 #define DER_OCTETS 0x04
 #define DER_UTF8   0x0c
 
@@ -81,6 +82,24 @@ static bool ca_load(const struct config *config, const struct clock *clock, stru
 	return true;
 }
 
+/* Audits know the signer of records from whoever else the CA certifies by this, and refuse any other one. */
+static bool signs_records(const struct config *config, const struct cert *cert, struct err *err)
+{
+	char uri[X509_URI_MAX], domain[X509_URI_MAX];
+	struct bytes use;
+	if (cert_extension(cert, OID_EKU, &use))
+		return err_set(err, ERR_CONFIG,
+			"%s: has an extendedKeyUsage: audits take it for an agent's, a host's or a "
+			"server's, and refuse records that it signs",
+			config->signing_certificate);
+	int n = snprintf(domain, sizeof(domain), "spiffe://%s/", config->trust_domain);
+	if (cert_uri(cert, uri, sizeof(uri)) && strncmp(uri, "spiffe://", 9) == 0 &&
+		strncmp(uri, domain, (size_t)n) != 0)
+		return err_set(err, ERR_CONFIG, "%s: %s is of another trust domain than %s",
+			config->signing_certificate, ESC(bytes_str(uri)), config->trust_domain);
+	return true;
+}
+
 static bool signing_load(const struct config *config, struct issuer *issuer, struct err *err)
 {
 	struct cert *certs[X509_CHAIN_MAX] = {0};
@@ -106,7 +125,8 @@ static bool signing_load(const struct config *config, struct issuer *issuer, str
 	if (result.fault != CHAIN_OK)
 		return err_set(err, ERR_CONFIG, "%s: not issued by the CA: %s",
 			config->signing_certificate, chain_fault_name(result.fault));
-	return jwk_set(&issuer->signing_key, 1, &issuer->jwks, err);
+	return signs_records(config, issuer->signing_cert, err) &&
+	       jwk_set(&issuer->signing_key, 1, &issuer->jwks, err);
 }
 
 /* Where certificates say that one can ask about them. */

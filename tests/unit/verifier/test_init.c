@@ -218,6 +218,28 @@ static void app__key_of_another_certificate__refused(void **state)
 	config_release(&config);
 }
 
+/* Audits would refuse every record that it signs. */
+static void app__signing_certificate_that_signs_no_records__refused(void **state)
+{
+	(void)state;
+	struct config config = {0};
+	struct issuer issuer = {0};
+	assert_int_equal(init(), 0);
+	assert_ok(config_load(path_in("v/verifierd.yaml"), &config, &err), err);
+	config.trust_domain[0] = 'x';
+	assert_false(issuer_load(&config, &random_system, &clock_system, &issuer, &err));
+	assert_int_equal(err.code, ERR_CONFIG);
+	assert_non_null(strstr(err.text, "is of another trust domain than x.example"));
+	config_release(&config);
+	assert_int_equal(rename(path_in("v/tls.pem"), path_in("v/signing.pem")), 0);
+	assert_int_equal(rename(path_in("v/tls.key"), path_in("v/signing.key")), 0);
+	assert_ok(config_load(path_in("v/verifierd.yaml"), &config, &err), err);
+	assert_false(issuer_load(&config, &random_system, &clock_system, &issuer, &err));
+	assert_int_equal(err.code, ERR_CONFIG);
+	assert_non_null(strstr(err.text, "has an extendedKeyUsage"));
+	config_release(&config);
+}
+
 static void notify__socket__gets_the_state(void **state)
 {
 	(void)state;
@@ -246,6 +268,7 @@ int main(void)
 		T(issue_operator__role__certificate_of_that_role),
 		T(run__policy_not_filled_in__refused_with_what_to_add),
 		T(app__key_of_another_certificate__refused),
+		T(app__signing_certificate_that_signs_no_records__refused),
 		T(notify__socket__gets_the_state),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
