@@ -68,7 +68,7 @@ must_use bool app_policy_activate(
 	struct app *app, const struct policy_order *order, struct policy_row *ret, struct err *err);
 must_use bool app_policy_withdraw(
 	struct app *app, const struct policy_order *order, struct policy_row *ret, struct err *err);
-/* The staged policy whose time has come is put in force; *ret false: none was due. */
-must_use bool app_policy_due(struct app *app, bool *ret, struct err *err);
+/* The staged policy whose time has come by `now` is put in force; *ret false: none was due. */
+must_use bool app_policy_due(struct app *app, int64_t now, bool *ret, struct err *err);
 
 #endif

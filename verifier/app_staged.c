@@ -359,7 +359,7 @@ bool app_policy_withdraw(
 	return change(&c, withdraw, ret, err);
 }
 
-bool app_policy_due(struct app *app, bool *ret, struct err *err)
+bool app_policy_due(struct app *app, int64_t now, bool *ret, struct err *err)
 {
 	struct policy_row row = {0};
 	struct sql *sql = NULL;
@@ -373,7 +373,7 @@ bool app_policy_due(struct app *app, bool *ret, struct err *err)
 		return false;
 	bool ok = policy_row_staged(sql, &row, &found, err);
 	store_read_done(app->store, &sql);
-	if (!ok || !found || row.activate_at == 0 || clock_wall(app->clock) < row.activate_at)
+	if (!ok || !found || row.activate_at == 0 || now < row.activate_at)
 		return ok;
 	struct policy_order order = {.version = row.version, .by = row.by, .reason = row.reason};
 	struct changing c = {.app = app, .order = &order, .due = true};

@@ -403,8 +403,9 @@ static bool is_our_turn(struct shadow *s)
 	return mine;
 }
 
-/* What comes into force by itself, and is never taken back, does not for a clock that is set ahead for a moment. */
-static bool clock_is_settled(struct shadow *s)
+/* What comes into force by itself, and is never taken back, does not for a clock that is set ahead for a moment: *ret_now is the
+ * time that this was asked of, and no later one counts. */
+static bool clock_is_settled(struct shadow *s, int64_t *ret_now)
 {
 	int64_t wall = clock_wall(s->app->clock);
 	uint64_t ms = clock_monotonic_ms(s->app->clock);
@@ -412,7 +413,7 @@ static bool clock_is_settled(struct shadow *s)
 		s->stepped = true;
 		s->stepped_ms = ms;
 	}
-	s->wall = wall;
+	s->wall = *ret_now = wall;
 	s->ms = ms;
 	s->stepped = s->stepped && ms - s->stepped_ms < SETTLED_MS;
 	return !s->stepped;
@@ -427,9 +428,10 @@ static void *shadow_main(void *arg)
 	while (await(s, more)) {
 		struct err err = {0};
 		bool due = false, followed = false;
-		bool settled = clock_is_settled(s);
+		int64_t now = 0;
+		bool settled = clock_is_settled(s, &now);
 		bool mine = is_our_turn(s);
-		if (mine && settled && !app_policy_due(s->app, &due, &err))
+		if (mine && settled && !app_policy_due(s->app, now, &due, &err))
 			log_failure(s, "policy-activation-failed", &err);
 		err = (struct err){0};
 		if (mine && !follow(s, &followed, &err))

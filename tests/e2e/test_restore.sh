@@ -7,7 +7,7 @@ world_open
 chmod 711 "$W"
 mkdir "$W/archive"
 chmod 777 "$W/archive"
-URI=$("$ROOT/tests/support/postgres" start "$W/pg" "archive_mode = on" "archive_command = 'test ! -f $W/archive/%f && cp %p $W/archive/%f'" \
+URI=$("$ROOT/tests/support/postgres" start "$W/pg" "archive_mode = on" "archive_command = 'test ! -f $W/archive/%f && cp %p $W/archive/%f.part && mv $W/archive/%f.part $W/archive/%f'" \
 	"wal_level = replica") || {
 	rc=$?
 	[ "$rc" != 77 ] || echo "skipped: no PostgreSQL server"
