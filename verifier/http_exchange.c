@@ -146,9 +146,9 @@ static void answer_write(struct http_exchange *exchange, int status, const char 
 	evhttp_connection_set_closecb(exchange->connection, NULL, NULL);
 	struct evbuffer *content = evhttp_request_get_output_buffer(request);
 	/* Without memory for it the answer is empty, and says so. */
-	if (shared && !http_shared_put(shared, content))
+	if ((shared && !http_shared_put(shared, content)) ||
+		evbuffer_add(content, body.data, body.len) != 0)
 		status = 503;
-	(void)evbuffer_add(content, body.data, body.len);
 	headers_add(exchange, evhttp_request_get_output_headers(request), status, content_type);
 	evhttp_request_set_on_complete_cb(request, on_reply_sent, conn);
 	conn->exchange = NULL;
@@ -277,13 +277,15 @@ void http_reply_shared(struct http_exchange *exchange, int status, const char *c
 void http_reply_error(struct http_exchange *exchange, int status, const char *code,
 	const char *message, const char *hint)
 {
+	static const char nothing[] =
+		"{\"error\":{\"code\":\"internal\",\"message\":\"no memory\"}}";
 	struct buf text = {0};
 	json_t *error = json_pack(
 		"{s:{s:s,s:s,s:s*}}", "error", "code", code, "message", message, "hint", hint);
-	if (!error || !json_write(error, false, &text, NULL))
-		buf_put_str(&text, "{\"error\":{\"code\":\"internal\",\"message\":\"no memory\"}}");
+	bool ok = error && json_write(error, false, &text, NULL);
 	json_decref(error);
-	http_reply(exchange, status, "application/json", buf_bytes(&text));
+	http_reply(exchange, ok ? status : 503, "application/json",
+		ok ? buf_bytes(&text) : bytes_str(nothing));
 	buf_release(&text);
 }
 
