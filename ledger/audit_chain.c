@@ -3,10 +3,10 @@
 #include "ledger/audit_case.h"
 
 #include "base/text.h"
+#include "ledger/record_signer.h"
 
 #define SIGNATURE    AUDIT_STEP_SIGNATURE
 #define CERTIFICATES "certificates"
-#define OID_EKU      "2.5.29.37"
 
 static bool ours(const struct err *err)
 {
@@ -101,38 +101,14 @@ static bool note_certs(
 	return true;
 }
 
-/* The CA certifies agents, hosts, operators and servers too, each for a use that is named. Records are
- * none of those: else whoever it gave a key's certificate could write them. */
-static bool for_another_use(const struct cert *cert)
-{
-	struct bytes use;
-
-	return cert_extension(cert, OID_EKU, &use);
-}
-
-/* "spiffe://bank.example" of a SPIFFE ID; empty: it is none. */
-static struct bytes domain_of(struct bytes id)
-{
-	static const char scheme[] = "spiffe://";
-	size_t n = sizeof(scheme) - 1;
-
-	if (id.len < n || memcmp(id.data, scheme, n) != 0)
-		return (struct bytes){0};
-	while (n < id.len && id.data[n] != '/')
-		n++;
-	return bytes_of(id.data, n);
-}
-
-/* One root may stand above verifiers of several trust domains: none of them signs in another one's name. */
-static bool of_another_domain(const struct cert *cert, struct bytes verifier_id)
-{
-	char uri[X509_URI_MAX];
-	struct bytes domain = domain_of(verifier_id), own = {0};
-
-	if (cert_uri(cert, uri, sizeof(uri)))
-		own = domain_of(bytes_str(uri));
-	return domain.len > 0 && own.len > 0 && !bytes_equal(domain, own);
-}
+static const char *const signer_faults[] = {
+	[RECORD_SIGNER_OTHER_USE] =
+		"the certificate, below a root that you pinned, is for another use "
+		"(extendedKeyUsage) than to sign records: any agent has such a one",
+	[RECORD_SIGNER_OTHER_DOMAIN] =
+		"the certificate, below a root that you pinned, is of another trust domain "
+		"than the verifier that the record names",
+};
 
 /* Judged at the time of the decision: a certificate that expired since was good then. */
 static bool note_chain(struct audit_case *c, const struct certs *certs, struct err *err)
@@ -159,17 +135,10 @@ static bool note_chain(struct audit_case *c, const struct certs *certs, struct e
 	}
 	if (!chain_verify(certs->list[0], &options, &chain, err))
 		return false;
-	if (chain.fault == CHAIN_OK && for_another_use(certs->list[0])) {
-		audit_note(c, AUDIT_FAILED, SIGNATURE,
-			"the certificate, below a root that you pinned, is for another use "
-			"(extendedKeyUsage) than to sign records: any agent has such a one");
-		return true;
-	}
-	if (chain.fault == CHAIN_OK &&
-		of_another_domain(certs->list[0], c->report->record.verifier_id)) {
-		audit_note(c, AUDIT_FAILED, SIGNATURE,
-			"the certificate, below a root that you pinned, is of another trust domain "
-			"than the verifier that the record names");
+	enum record_signer_fault signer =
+		record_signer_check(certs->list[0], c->report->record.verifier_id);
+	if (chain.fault == CHAIN_OK && signer != RECORD_SIGNER_OK) {
+		audit_note(c, AUDIT_FAILED, SIGNATURE, "%s", signer_faults[signer]);
 		return true;
 	}
 	if (chain.fault == CHAIN_OK) {

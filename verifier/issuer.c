@@ -6,13 +6,13 @@
 #include "base/text.h"
 #include "crypto/jws.h"
 #include "evidence/names.h"
+#include "ledger/record_signer.h"
 #include "verifier/revocation_rows.h"
 #include "verifier/serials.h"
 
 #include <stdio.h>
 
 #define PEM_MAX    (256u << 10)
-#define OID_EKU    "2.5.29.37"
 #define DER_OCTETS 0x04
 #define DER_UTF8   0x0c
 
@@ -85,19 +85,22 @@ static bool ca_load(const struct config *config, const struct clock *clock, stru
 /* Audits know the signer of records from whoever else the CA certifies by this, and refuse any other one. */
 static bool signs_records(const struct config *config, const struct cert *cert, struct err *err)
 {
-	char uri[X509_URI_MAX], domain[X509_URI_MAX];
-	struct bytes use;
-	if (cert_extension(cert, OID_EKU, &use))
+	char uri[X509_URI_MAX] = "", domain[X509_URI_MAX];
+	(void)snprintf(domain, sizeof(domain), "spiffe://%s", config->trust_domain);
+	switch (record_signer_check(cert, bytes_str(domain))) {
+	case RECORD_SIGNER_OK:
+		return true;
+	case RECORD_SIGNER_OTHER_USE:
 		return err_set(err, ERR_CONFIG,
 			"%s: has an extendedKeyUsage: audits take it for an agent's, a host's or a "
 			"server's, and refuse records that it signs",
 			config->signing_certificate);
-	int n = snprintf(domain, sizeof(domain), "spiffe://%s/", config->trust_domain);
-	if (cert_uri(cert, uri, sizeof(uri)) && strncmp(uri, "spiffe://", 9) == 0 &&
-		strncmp(uri, domain, (size_t)n) != 0)
-		return err_set(err, ERR_CONFIG, "%s: %s is of another trust domain than %s",
-			config->signing_certificate, ESC(bytes_str(uri)), config->trust_domain);
-	return true;
+	case RECORD_SIGNER_OTHER_DOMAIN:
+		break;
+	}
+	(void)cert_uri(cert, uri, sizeof(uri));
+	return err_set(err, ERR_CONFIG, "%s: %s is of another trust domain than %s",
+		config->signing_certificate, ESC(bytes_str(uri)), config->trust_domain);
 }
 
 static bool signing_load(const struct config *config, struct issuer *issuer, struct err *err)
