@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "verifier/activation.h"
 #include "verifier/app.h"
+#include "verifier/clock_step.h"
 #include "verifier/housekeep.h"
 #include "verifier/notify.h"
 #include "verifier/only_one.h"
@@ -21,7 +22,6 @@
 #include "verifier/watchdog.h"
 
 #define HOUSEKEEPING_SECONDS 600
-#define CLOCK_STEP_SECONDS   60
 #define TICK_MS_MAX          10000u
 #define DRAIN_LOOK_MS        20
 #define RELOAD_READY_MS      5000u
@@ -47,18 +47,14 @@ static sigset_t signals_block(void)
 }
 
 /* A wall clock that jumped is worth a line: challenges and credentials are bounded all the same. */
-static void watch_clock(struct app *app, int64_t *wall, uint64_t *monotonic_ms)
+static void watch_clock(struct app *app, struct clock_seen *seen)
 {
-	int64_t now = clock_wall(app->clock);
-	uint64_t ms = clock_monotonic_ms(app->clock);
-	int64_t step = now - *wall - (int64_t)((ms - *monotonic_ms) / 1000);
+	int64_t step = clock_step(app->clock, seen);
 	char text[32];
 	(void)snprintf(text, sizeof(text), "%lld", (long long)step);
 	if (step > CLOCK_STEP_SECONDS || step < -CLOCK_STEP_SECONDS)
 		log_event(&app->log, LOG_LEVEL_WARNING, "clock-stepped",
 			{"seconds", bytes_str(text)});
-	*wall = now;
-	*monotonic_ms = ms;
 }
 
 static void housekeep_now(struct app *app)
@@ -81,8 +77,7 @@ struct service {
 	atomic_bool reloading; /* and whoever started us waits for that */
 	atomic_bool ending;
 	uint64_t reload_ms;
-	int64_t wall; /* watch_clock */
-	uint64_t monotonic_ms;
+	struct clock_seen clocks; /* watch_clock */
 };
 
 /* On any thread. */
@@ -135,7 +130,7 @@ static void watch(struct service *service, uint64_t now)
 static void tick(struct service *service)
 {
 	uint64_t now = clock_monotonic_ms(service->app->clock);
-	watch_clock(service->app, &service->wall, &service->monotonic_ms);
+	watch_clock(service->app, &service->clocks);
 	watch(service, now);
 	reload_look(service, now);
 	if (now - service->housekept_ms >= HOUSEKEEPING_SECONDS * 1000u) {
@@ -207,8 +202,8 @@ static void serve(struct service *service)
 	(void)snprintf(port, sizeof(port), "%u", app_port(app));
 	service->notify = getenv("NOTIFY_SOCKET");
 	watchdog_init(&service->dog, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), getpid());
-	service->wall = clock_wall(app->clock);
-	service->monotonic_ms = service->housekept_ms = clock_monotonic_ms(app->clock);
+	service->clocks = clock_look(app->clock);
+	service->housekept_ms = service->clocks.ms;
 	log_serving(app, port);
 	(void)notify_send(service->notify, "READY=1\nSTATUS=serving");
 	serve_until_signal(service);

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/thread.h"
 #include "verifier/app_policy.h"
+#include "verifier/clock_step.h"
 #include "verifier/shadow_judge.h"
 
 #include <stdlib.h>
@@ -19,7 +20,6 @@
 #define LOOK_AGAIN_S 1
 #define TURN_S       10
 #define LOWEST       19
-#define STEP_S       60 /* by which the clock is ahead of the one that nobody sets: it was set */
 #define SETTLED_MS   600000u
 
 enum job_state { JOB_NONE = 0, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_ENDED };
@@ -51,8 +51,7 @@ struct shadow {
 	pthread_t thread;
 	bool started;
 	struct err said; /* the thread's: the failure logged last */
-	int64_t wall; /* likewise: both clocks when it looked last */
-	uint64_t ms;
+	struct clock_seen clocks; /* likewise: when it looked last */
 	bool stepped; /* the clock was set ahead, and when */
 	uint64_t stepped_ms;
 	pthread_mutex_t lock; /* all below */
@@ -407,15 +406,12 @@ static bool is_our_turn(struct shadow *s)
  * time that this was asked of, and no later one counts. */
 static bool clock_is_settled(struct shadow *s, int64_t *ret_now)
 {
-	int64_t wall = clock_wall(s->app->clock);
-	uint64_t ms = clock_monotonic_ms(s->app->clock);
-	if (wall - s->wall - (int64_t)((ms - s->ms) / 1000) > STEP_S) {
+	if (clock_step(s->app->clock, &s->clocks) > CLOCK_STEP_SECONDS) {
 		s->stepped = true;
-		s->stepped_ms = ms;
+		s->stepped_ms = s->clocks.ms;
 	}
-	s->wall = *ret_now = wall;
-	s->ms = ms;
-	s->stepped = s->stepped && ms - s->stepped_ms < SETTLED_MS;
+	*ret_now = s->clocks.wall;
+	s->stepped = s->stepped && s->clocks.ms - s->stepped_ms < SETTLED_MS;
 	return !s->stepped;
 }
 
@@ -465,8 +461,7 @@ bool shadow_new(struct app *app, struct shadow **ret, struct err *err)
 		return err_set(err, ERR_NOMEM, "shadow mode");
 	}
 	s->app = app;
-	s->wall = clock_wall(app->clock);
-	s->ms = clock_monotonic_ms(app->clock);
+	s->clocks = clock_look(app->clock);
 	s->started = thread_start(&s->thread, "shadow", SHADOW_STACK, shadow_main, s, err);
 	if (!s->started)
 		return false;
